@@ -1,0 +1,36 @@
+"""What a competition is, as plain facts."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Competition:
+    """The facts of one competition; its folder's ``__init__`` holds one as ``COMPETITION``.
+
+    Attributes:
+        name: what is typed on the command line, e.g. ``petals``.
+        slug: Kaggle's name of it, e.g. ``tpu-getting-started``.
+        title: for people.
+        folder: the package below ``competitions``.
+        metric: a function of ``common.metrics`` of (labels, predictions), higher is better.
+        classes: the class names, by index.
+        id_column, target_column: the submission's header.
+        ensemble: the kernels that ``--ensemble`` trains and blends.
+        layout: a line on the files that a data folder must have, for error messages.
+    """
+
+    name: str
+    slug: str
+    title: str
+    folder: str
+    metric: str
+    classes: tuple[str, ...]
+    id_column: str
+    target_column: str
+    ensemble: tuple[str, ...]
+    layout: str
+
+    @property
+    def url(self) -> str:
+        """The competition's page."""
+        return f"https://www.kaggle.com/competitions/{self.slug}"

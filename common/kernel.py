@@ -1,0 +1,86 @@
+"""What every kernel's ``main`` does around its work: stages, timing, versions, the manifest."""
+
+import dataclasses
+import platform
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from common.manifest import write_manifest
+from common.parameters import Parameters
+from common.progress import report
+from common.shared_code import source_hash
+
+PACKAGES = ("tensorflow", "keras", "jax", "efficientnet", "numpy", "kagglehub", "scikit-learn")
+
+
+class KernelRun:
+    """One run of one kernel: where it works, how long each stage took, what it leaves behind.
+
+    Used as ``with KernelRun(parameters, recipe) as run:``; on leaving without an exception the
+    manifest is written. The working folder is the current one (``/kaggle/working`` on Kaggle).
+    """
+
+    def __init__(self, parameters: Parameters, recipe: Any, folder: Path | None = None):
+        self.parameters = parameters
+        self.recipe = recipe
+        self.folder = folder or Path.cwd()
+        self.seconds: dict[str, float] = {}
+        self.facts: dict[str, Any] = {}
+
+    def __enter__(self) -> "KernelRun":
+        report("starting", kernel=self.parameters.kernel, python=platform.python_version())
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        if kind is None:
+            write_manifest(self.folder, self._facts())
+            report("done", seconds=round(sum(self.seconds.values()), 1))
+
+    @contextmanager
+    def stage(self, name: str, **facts: object) -> Iterator[None]:
+        """Report a stage and add its seconds to the manifest."""
+        report(name, **facts)
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = time.perf_counter() - start
+            self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 3)
+
+    def _facts(self) -> dict[str, Any]:
+        shared = Path(__file__).parent.parent
+        return {
+            "kernel": self.parameters.kernel,
+            "nonce": self.parameters.nonce,
+            "shared_hash": {
+                "built": self.parameters.shared_hash,
+                "found": source_hash(shared),
+            },
+            "recipe": dataclasses.asdict(self.recipe),
+            "seed": self.parameters.seed,
+            "versions": installed_versions(),
+            "seconds": self.seconds,
+            **self.facts,
+        }
+
+
+def write_shared_manifest(parameters: Mapping[str, Any]) -> None:
+    """The manifest of a utility script, whose output is the shared code itself."""
+    with KernelRun(Parameters.from_dict(parameters), Parameters()) as run:
+        run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
+
+
+def installed_versions() -> dict[str, str]:
+    """Python's version and those of the packages that matter, where installed."""
+    versions = {"python": platform.python_version(), "platform": sys.platform}
+    for package in PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,103 @@
+"""``manifest.json``: what a kernel left behind, and proof that it is whole and this run's.
+
+It is written last. A kernel whose manifest is missing, stale or does not match its files is a
+failed kernel, whatever its status says.
+"""
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from common.errors import UserError
+
+FORMAT = 1
+NAME = "manifest.json"
+
+
+def write_manifest(folder: Path, facts: dict[str, Any], state: str = "complete") -> Path:
+    """Write ``manifest.json`` over all files below ``folder``, atomically.
+
+    ``facts`` are the kernel's own: name, nonce, recipe, versions, accelerator, seconds a stage.
+    ``state`` is ``complete`` or ``unfinished``.
+    """
+    files = {
+        path.relative_to(folder).as_posix(): {
+            "bytes": path.stat().st_size,
+            "sha256": file_sha256(path),
+        }
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.name != NAME and "__pycache__" not in path.parts
+    }
+    written = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    manifest = {"format": FORMAT, "state": state, "written": written, **facts, "files": files}
+    return write_json(folder / NAME, manifest)
+
+
+def read_manifest(folder: Path, kernel: str, nonce: str) -> dict[str, Any]:
+    """The manifest of ``kernel`` in ``folder``, held against the run's nonce and its own files.
+
+    Raises UserError when it is missing, unreadable, of another run, unfinished, or when a file
+    that it names is missing or altered.
+    """
+    manifest = _load(folder / NAME, kernel)
+    if manifest.get("format") != FORMAT:
+        raise UserError(
+            f"kernel {kernel}: its manifest has format {manifest.get('format')}, this version "
+            f"reads {FORMAT}: push the kernel again"
+        )
+    if nonce and manifest.get("nonce") != nonce:
+        raise UserError(
+            f"kernel {kernel}: its output is stale, from run {manifest.get('nonce')!r} and not "
+            f"{nonce!r}: push the kernel again"
+        )
+    if manifest.get("state") != "complete":
+        raise UserError(f"kernel {kernel}: stopped {manifest.get('state')!r}: run it again")
+    for name, facts in manifest["files"].items():
+        _check_file(folder, name, facts, kernel)
+    return manifest
+
+
+def write_json(path: Path, value: Any) -> Path:
+    """Write ``value`` as JSON atomically: temporary file, fsync, rename."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(temporary, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+    return path
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _load(path: Path, kernel: str) -> dict[str, Any]:
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"kernel {kernel}: no {NAME} in {path.parent}: it ended before its work was done"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"kernel {kernel}: {path} cannot be read: {error}") from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise UserError(f"kernel {kernel}: {path} is not a manifest")
+    return manifest
+
+
+def _check_file(folder: Path, name: str, facts: dict[str, Any], kernel: str) -> None:
+    path = folder / name
+    if not path.is_file():
+        raise UserError(f"kernel {kernel}: {name} stands in its manifest and is not in {folder}")
+    if file_sha256(path) != facts["sha256"]:
+        raise UserError(
+            f"kernel {kernel}: {path} is not the file that the kernel wrote "
+            f"({path.stat().st_size} bytes here, {facts['bytes']} written): fetch it again"
+        )

@@ -1,0 +1,63 @@
+"""What a pushed kernel is told.
+
+A kernel on Kaggle gets no arguments, so the pipeline writes these into the pushed script's
+``PARAMETERS = {...}`` line. Run as it stands on a workstation, the line is empty and the
+defaults below hold.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from common.errors import UserError
+from common.recipe import nearest
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters of one pushed kernel.
+
+    Attributes:
+        kernel: its name within the run, e.g. ``densenet201``.
+        nonce: the run that pushed it; a manifest with another nonce is stale.
+        shared_hash: hash of the shared code that it was built with.
+        accelerator: ``tpu``, ``gpu`` or ``cpu``; empty takes what the machine has.
+        dry_run: use the script's small settings.
+        full_size: also build the network at full size and hold its parameter count.
+        settings: recipe fields to override.
+        seed: of everything random.
+        internet: whether the kernel may download.
+        weights_source: ``owner/slug`` of a data set, or a model's handle, that holds weights.
+        sources: member name → ``owner/slug`` of the kernels whose outputs it reads.
+    """
+
+    kernel: str = ""
+    nonce: str = ""
+    shared_hash: str = ""
+    accelerator: str = ""
+    dry_run: bool = False
+    full_size: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    seed: int = 0
+    internet: bool = True
+    weights_source: str = ""
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Parameters":
+        """Parameters from a ``PARAMETERS`` line. Raises UserError for an unknown name."""
+        known = [f.name for f in dataclasses.fields(cls)]
+        for name in values:
+            if name not in known:
+                raise UserError(f"unknown kernel parameter {name!r}: {nearest(name, known)}")
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """What differs from the defaults, for the ``PARAMETERS`` line."""
+        default = Parameters()
+        return {
+            f.name: getattr(self, f.name)
+            for f in dataclasses.fields(self)
+            if getattr(self, f.name) != getattr(default, f.name)
+        }

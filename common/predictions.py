@@ -1,0 +1,81 @@
+"""``predictions.npz``: what every training kernel leaves for the blend and the report."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+
+NAME = "predictions.npz"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Probabilities of one model (or blend) on validation and test.
+
+    Attributes:
+        validation_ids: ``(validation,)`` text.
+        validation_labels: ``(validation,)`` int64.
+        validation: ``(validation, classes)`` float32 probabilities.
+        test_ids: ``(test,)`` text.
+        test: ``(test, classes)`` float32 probabilities.
+    """
+
+    validation_ids: np.ndarray
+    validation_labels: np.ndarray
+    validation: np.ndarray
+    test_ids: np.ndarray
+    test: np.ndarray
+
+
+def save_predictions(folder: Path, predictions: Predictions, source: str) -> Path:
+    """Write ``predictions.npz`` (no pickled objects) after checking it."""
+    check_predictions(predictions, source)
+    path = folder / NAME
+    np.savez_compressed(
+        path,
+        validation_ids=np.asarray(predictions.validation_ids, dtype=np.str_),
+        validation_labels=np.asarray(predictions.validation_labels, dtype=np.int64),
+        validation=np.asarray(predictions.validation, dtype=np.float32),
+        test_ids=np.asarray(predictions.test_ids, dtype=np.str_),
+        test=np.asarray(predictions.test, dtype=np.float32),
+    )
+    return path
+
+
+def load_predictions(folder: Path, source: str) -> Predictions:
+    """Read and check ``predictions.npz``. Raises UserError naming ``source`` and the fault."""
+    path = folder / NAME
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            predictions = Predictions(**{name: arrays[name] for name in arrays.files})
+    except FileNotFoundError:
+        raise UserError(f"{source}: no {NAME} in {folder}") from None
+    except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"{source}: {path} cannot be read: {error}") from None
+    check_predictions(predictions, source)
+    return predictions
+
+
+def check_predictions(predictions: Predictions, source: str) -> None:
+    """Hold shapes, ids and values. Raises UserError with the first offending row."""
+    for part, ids, values in (
+        ("validation", predictions.validation_ids, predictions.validation),
+        ("test", predictions.test_ids, predictions.test),
+    ):
+        if values.ndim != 2 or len(ids) != len(values):
+            raise UserError(
+                f"{source}: {part} has {len(ids)} ids and probabilities of shape {values.shape}"
+            )
+        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
+        if len(bad):
+            raise UserError(
+                f"{source}: {part} probabilities are NaN or infinite in {len(bad)} of "
+                f"{len(ids)} rows, the first is id {ids[bad[0]]}: the training diverged"
+            )
+        if len(np.unique(ids)) != len(ids):
+            raise UserError(f"{source}: {part} ids are not unique")
+    if len(predictions.validation_labels) != len(predictions.validation_ids):
+        raise UserError(f"{source}: validation labels and ids differ in number")

@@ -1,0 +1,81 @@
+"""Recipes are frozen dataclasses; this changes their fields by name, with types held.
+
+Works on any frozen dataclass whose fields are ``int``, ``float``, ``bool``, ``str``, or one of
+these ``| None``.
+"""
+
+import dataclasses
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from common.errors import UserError
+
+R = TypeVar("R")
+
+_WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def split_setting(text: str) -> tuple[str, str]:
+    """``"epochs=3"`` → ``("epochs", "3")``. Raises UserError without a key or an ``=``."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UserError(f"--set {text}: write KEY=VALUE, for example --set epochs=3")
+    return key.strip(), value.strip()
+
+
+def override(recipe: R, settings: Mapping[str, Any]) -> R:
+    """A copy of ``recipe`` with the fields in ``settings`` replaced.
+
+    Values may be text, as they come from a command line, or already of the field's type.
+    Raises UserError for an unknown field (naming the nearest) and for a value of another type.
+    """
+    hints = field_types(recipe)
+    for key in settings:
+        if key not in hints:
+            raise UserError(f"unknown setting {key!r}: {nearest(key, hints)}")
+    changes = {key: _coerce(key, value, hints[key]) for key, value in settings.items()}
+    return dataclasses.replace(recipe, **changes)  # type: ignore[type-var]
+
+
+def field_types(recipe: Any) -> dict[str, Any]:
+    """The recipe's fields and their types, in order."""
+    hints = typing.get_type_hints(type(recipe))
+    return {field.name: hints[field.name] for field in dataclasses.fields(recipe)}
+
+
+def nearest(word: str, known: typing.Iterable[str]) -> str:
+    """A hint for a misspelt name: the nearest known ones, else all of them."""
+    names = list(known)
+    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
+    return f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(names)}"
+
+
+def _coerce(key: str, value: Any, hint: Any) -> Any:
+    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    if value is None or (isinstance(value, str) and value.lower() == "none"):
+        if type(None) in options:
+            return None
+    for kind in options:
+        try:
+            return _as(kind, value)
+        except ValueError:
+            continue
+    wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in options)
+    raise UserError(f"setting {key}={value!s} is not of its type: it takes {wanted}")
+
+
+def _as(kind: type, value: Any) -> Any:
+    if kind is bool:
+        if isinstance(value, str) and value.lower() in _WORDS:
+            return _WORDS[value.lower()]
+        if isinstance(value, bool):
+            return value
+    elif kind is str and isinstance(value, str):
+        return value
+    elif kind in (int, float) and isinstance(value, str | int | float):
+        if not isinstance(value, bool) and not (kind is int and isinstance(value, float)):
+            return kind(value)
+    raise ValueError(value)

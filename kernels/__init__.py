@@ -1,0 +1,1 @@
+"""Carries kernels to Kaggle and back; never imports a training framework."""

@@ -1,0 +1,79 @@
+"""The kernels by themselves: build their folders, or serve the local Kaggle.
+
+    python -m kernels build petals --owner alice --out DIR
+    python -m kernels serve --port 7777
+"""
+
+import argparse
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+from common.errors import UserError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m kernels", description=__doc__.split("\n")[0])
+    commands = parser.add_subparsers(dest="command", required=True)
+    build = commands.add_parser("build", help="write folders that `kaggle kernels push -p` takes")
+    build.add_argument("competition", help="its short name, e.g. petals")
+    build.add_argument("--owner", required=True, help="the Kaggle user who will push them")
+    build.add_argument("--out", required=True, type=Path, help="the folder to write them into")
+    build.add_argument("--model", action="append", default=[], help="one model (repeatable)")
+    build.add_argument("--accelerator", default="gpu", help="tpu, gpu or cpu (default gpu)")
+    serve = commands.add_parser("serve", help="a local Kaggle for the raw `kaggle` command")
+    serve.add_argument("--port", type=int, default=7777, help="on 127.0.0.1 (default 7777)")
+    serve.add_argument("--state", type=Path, help="its folder (default a new temporary one)")
+    serve.add_argument("--layout", choices=("2026", "2025"), default="2026", help="of the mounts")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    args = build_parser().parse_args(arguments)
+    try:
+        return _build(args) if args.command == "build" else _serve(args)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _build(args: argparse.Namespace) -> int:
+    from competitions import find_competition
+    from kernels.bundle import build_bundles, write_bundle
+    from kernels.plan import Request, choose_members, plan_kernels
+
+    competition = find_competition(args.competition)
+    members = choose_members(competition, args.model, ensemble=not args.model)
+    request = Request(competition, members, accelerator=args.accelerator)
+    kernels = plan_kernels(request)
+    for bundle in build_bundles(competition, kernels, args.owner, nonce=""):
+        print(write_bundle(bundle, args.out / bundle.kernel.slug))
+    return 0
+
+
+def _serve(args: argparse.Namespace) -> int:
+    from competitions import all_competitions
+    from kernels.dry_run import generated_data
+    from kernels.local import HostedCompetition, LocalKaggle
+
+    state = args.state or Path(tempfile.mkdtemp(prefix="local-kaggle-"))
+    hosted = []
+    for competition in all_competitions().values():
+        print(f"generating data for {competition.slug} …", file=sys.stderr)
+        data, solution = generated_data(competition, state / "generated" / competition.name, 0)
+        hosted.append(HostedCompetition(competition, data, solution))
+    with LocalKaggle(state, hosted, port=args.port, layout=args.layout) as server:
+        print(f"# local Kaggle at {server.url}, state in {state}; point the client at it with")
+        print("export KAGGLE_API_ENVIRONMENT=LOCALHOST KAGGLE_USERNAME=alice KAGGLE_KEY=local")
+        print(f"export HTTP_PROXY={server.url} NO_PROXY= no_proxy=", flush=True)
+        threading.Event().wait()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""What a person sees while kernels run: a live table, or plain lines without a terminal."""
+
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, TextIO
+
+_COLOURS = {"COMPLETE": "green", "ERROR": "red", "RUNNING": "cyan", "QUEUED": "yellow"}
+
+
+@dataclass
+class View:
+    """One kernel as it is shown: its state and the last progress line of its log."""
+
+    name: str
+    state: str = "WAITING"
+    progress: dict[str, str] = field(default_factory=dict)
+    started: float = 0.0
+    seconds: float = 0.0
+
+    @property
+    def stage(self) -> str:
+        """The stage it is in, while it runs."""
+        return self.progress.get("stage", "") if self.state == "RUNNING" else ""
+
+    @property
+    def facts(self) -> str:
+        """Loss, accuracy and the like."""
+        shown = {k: v for k, v in self.progress.items() if k not in ("stage", "epoch")}
+        return " ".join(f"{k}={v}" for k, v in shown.items()) if self.state == "RUNNING" else ""
+
+    @property
+    def epoch(self) -> str:
+        """``3/12`` while it trains."""
+        return self.progress.get("epoch", "") if self.state == "RUNNING" else ""
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since it was pushed, until it ended."""
+        return self.seconds or (time.monotonic() - self.started if self.started else 0.0)
+
+
+class PlainDisplay:
+    """One line for each change of a kernel's state, stage or epoch."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._shown: dict[str, tuple[str, ...]] = {}
+
+    def __enter__(self) -> "PlainDisplay":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, views: Iterable[View]) -> None:
+        """Print the kernels that changed."""
+        for view in views:
+            seen = (view.state, view.stage, view.epoch)
+            if self._shown.get(view.name) != seen:
+                self._shown[view.name] = seen
+                words = [view.name, view.state, view.stage, view.epoch, view.facts]
+                self.say(f"{view.elapsed:6.1f} s  " + " ".join(word for word in words if word))
+
+    def say(self, line: str) -> None:
+        """Print one line."""
+        print(line, file=self._stream, flush=True)
+
+
+class LiveDisplay:
+    """A table that is drawn anew in place; for terminals."""
+
+    def __init__(self, stream: TextIO):
+        from rich.console import Console
+        from rich.live import Live
+
+        self._console = Console(file=stream)
+        self._live = Live(console=self._console, auto_refresh=False, transient=False)
+
+    def __enter__(self) -> "LiveDisplay":
+        self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.__exit__(kind, error, trace)
+
+    def show(self, views: Iterable[View]) -> None:
+        """Draw the table of kernels."""
+        self._live.update(_table(views), refresh=True)
+
+    def say(self, line: str) -> None:
+        """Print one line above the table."""
+        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def open_display(stream: TextIO | None = None) -> PlainDisplay | LiveDisplay:
+    """A live table on a terminal, else plain lines; on standard error by default."""
+    stream = stream or sys.stderr
+    return LiveDisplay(stream) if stream.isatty() else PlainDisplay(stream)
+
+
+def _table(views: Iterable[View]) -> Any:
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("kernel", "state", "stage", "epoch"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("time", justify="right", no_wrap=True)
+    table.add_column("", overflow="ellipsis", no_wrap=True, style="dim")
+    for view in views:
+        state = Text(view.state.lower(), style=_COLOURS.get(view.state, "dim"))
+        elapsed = f"{view.elapsed:.0f} s" if view.elapsed else ""
+        table.add_row(view.name, state, view.stage, view.epoch, elapsed, view.facts)
+    return table

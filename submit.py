@@ -1,0 +1,187 @@
+"""From one line to a scored Kaggle submission.
+
+python submit.py petals --ensemble --dry-run
+python submit.py petals --ensemble
+"""
+
+import argparse
+import dataclasses
+import json
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from common.errors import UserError
+
+EPILOG = """\
+examples:
+  python submit.py petals --ensemble --dry-run           everything, on this machine's CPU
+  python submit.py petals --ensemble                     the real thing
+  python submit.py petals --model densenet201 --set epochs=3 --no-submit
+  python submit.py petals --ensemble --run-dir runs/X --blend weighted
+                                                         blend run X again, train nothing
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="submit.py",
+        description="Train a competition's kernels on Kaggle, blend, check, submit once, score.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("competition", help="its short name, e.g. petals")
+    which = parser.add_argument_group("what to train")
+    which.add_argument("--ensemble", action="store_true", help="the competition's default models")
+    which.add_argument("--model", action="append", default=[], help="one model (repeatable)")
+    which.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a field of the recipes (repeatable)",
+    )
+    which.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
+    which.add_argument("--blend", default="mean", help="mean, weighted or greedy (default mean)")
+    where = parser.add_argument_group("where and how")
+    where.add_argument("--accelerator", help="tpu, gpu or cpu (default gpu; cpu for a dry run)")
+    where.add_argument(
+        "--no-internet", action="store_true", help="switch the kernels' internet off"
+    )
+    where.add_argument(
+        "--weights-source",
+        default="",
+        metavar="OWNER/SLUG",
+        help="a Kaggle data set or model that holds the pretrained weights",
+    )
+    where.add_argument("--run-dir", type=Path, help="the run's folder (default runs/NAME-TIME)")
+    where.add_argument("--no-submit", action="store_true", help="stop before the submission")
+    where.add_argument("--message", default="", help="what stands beside the submission")
+    where.add_argument(
+        "--json", action="store_true", help="one JSON object as the last line of stdout"
+    )
+    dry = parser.add_argument_group("dry run")
+    dry.add_argument(
+        "--dry-run", action="store_true", help="against a local Kaggle, with small settings"
+    )
+    dry.add_argument("--data", type=Path, metavar="DIR", help="this data instead of generated data")
+    dry.add_argument(
+        "--solution", type=Path, metavar="CSV", help="its hidden labels: id,<target>,Usage"
+    )
+    dry.add_argument(
+        "--full-size",
+        action="store_true",
+        help="also build each network at full size and hold its parameter count",
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    args = build_parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _run(args)
+    except UserError as error:
+        for line in error.details:
+            print(f"  | {line}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+
+
+def _run(args: argparse.Namespace) -> int:
+    from kernels.display import open_display
+    from kernels.pipeline import Manner, run_pipeline
+    from kernels.plan import plan_kernels
+    from kernels.result import tell
+    from kernels.run import open_run
+
+    request = _request(args)
+    plan_kernels(request)
+    _check_dry_options(args)
+    run = open_run(args.run_dir or _new_folder(args), request.competition.name, args.dry_run)
+    manner = Manner(not args.no_submit, args.message, poll=0.3 if args.dry_run else 15.0)
+    with open_display() as display:
+        display.say(f"run folder {run.folder}")
+        try:
+            with _kaggle(args, request, run.folder) as kaggle:
+                result = run_pipeline(request, manner, kaggle, run, display)
+        except KeyboardInterrupt:
+            _say_interrupted(args, run, display)
+            return 130
+    print(tell(result), file=sys.stderr if args.json else sys.stdout)
+    if args.json:
+        print(json.dumps(dataclasses.asdict(result)))
+    return 0
+
+
+def _request(args: argparse.Namespace) -> Any:
+    from common.recipe import split_setting
+    from competitions import find_competition
+    from kernels.plan import Request, choose_members
+
+    competition = find_competition(args.competition)
+    return Request(
+        competition,
+        choose_members(competition, args.model, args.ensemble),
+        settings=dict(split_setting(text) for text in args.set),
+        seed=args.seed,
+        blend=args.blend,
+        accelerator=args.accelerator or ("cpu" if args.dry_run else "gpu"),
+        internet=not args.no_internet,
+        weights_source=args.weights_source,
+        dry_run=args.dry_run,
+        full_size=args.full_size,
+    )
+
+
+def _check_dry_options(args: argparse.Namespace) -> None:
+    for name in ("data", "solution", "full_size"):
+        if getattr(args, name) and not args.dry_run:
+            raise UserError(f"--{name.replace('_', '-')} belongs to --dry-run")
+    if bool(args.data) != bool(args.solution):
+        raise UserError("--data and --solution go together: the pictures and their hidden labels")
+    for path, what in ((args.data, "folder"), (args.solution, "file")):
+        if path and not (path.is_dir() if what == "folder" else path.is_file()):
+            raise UserError(f"{path}: no such {what}")
+
+
+@contextmanager
+def _kaggle(args: argparse.Namespace, request: Any, folder: Path) -> Iterator[Any]:
+    from kernels.client import Kaggle
+
+    if not args.dry_run:
+        yield Kaggle()
+        return
+    from kernels.dry_run import local_kaggle
+
+    with local_kaggle(request.competition, folder, args.data, args.solution, args.seed) as url:
+        yield Kaggle(url)
+
+
+def _new_folder(args: argparse.Namespace) -> Path:
+    kind = "-dry-run" if args.dry_run else ""
+    return Path("runs") / f"{args.competition}{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def _say_interrupted(args: argparse.Namespace, run: Any, display: Any) -> None:
+    reached = ", ".join(f"{name} {known.state.lower()}" for name, known in run.kernels.items())
+    ended = "its kernels ended with it" if args.dry_run else "its kernels go on at Kaggle"
+    display.say(
+        f"interrupted; {ended}; reached: {reached or 'nothing yet'}; "
+        f"the same command with --run-dir {run.folder} goes on from there"
+    )
+
+
+def _interrupt(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -49,7 +49,7 @@ def load_predictions(folder: Path, source: str) -> Predictions:
     """Read and check ``predictions.npz``. Raises UserError naming ``source`` and the fault."""
     path = folder / NAME
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             predictions = Predictions(**{name: arrays[name] for name in arrays.files})
     except FileNotFoundError:
         raise UserError(f"{source}: no {NAME} in {folder}") from None

@@ -6,6 +6,7 @@ these ``| None``.
 
 import dataclasses
 import difflib
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -76,6 +77,7 @@ def _as(kind: type, value: Any) -> Any:
     elif kind is str and isinstance(value, str):
         return value
     elif kind in (int, float) and isinstance(value, str | int | float):
-        if not isinstance(value, bool) and not (kind is int and isinstance(value, float)):
-            return kind(value)
+        whole = kind is float or not isinstance(value, float)
+        if whole and not isinstance(value, bool) and math.isfinite(number := kind(value)):
+            return number
     raise ValueError(value)

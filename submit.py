@@ -10,7 +10,7 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -104,13 +104,13 @@ def _run(args: argparse.Namespace) -> int:
 
     request = _request(args)
     plan_kernels(request)
-    _check_dry_options(args)
+    _check_dry_options(args, request.competition)
     run = open_run(args.run_dir or _new_folder(args), request.competition.name, args.dry_run)
     manner = Manner(not args.no_submit, args.message, poll=0.3 if args.dry_run else 15.0)
     with open_display() as display:
         display.say(f"run folder {run.folder}")
         try:
-            with _kaggle(args, request, run.folder) as kaggle:
+            with _kaggle(args, request, run.folder, display.say) as kaggle:
                 result = run_pipeline(request, manner, kaggle, run, display)
         except KeyboardInterrupt:
             _say_interrupted(args, run, display)
@@ -141,7 +141,7 @@ def _request(args: argparse.Namespace) -> Any:
     )
 
 
-def _check_dry_options(args: argparse.Namespace) -> None:
+def _check_dry_options(args: argparse.Namespace, competition: Any) -> None:
     for name in ("data", "solution", "full_size"):
         if getattr(args, name) and not args.dry_run:
             raise UserError(f"--{name.replace('_', '-')} belongs to --dry-run")
@@ -150,18 +150,28 @@ def _check_dry_options(args: argparse.Namespace) -> None:
     for path, what in ((args.data, "folder"), (args.solution, "file")):
         if path and not (path.is_dir() if what == "folder" else path.is_file()):
             raise UserError(f"{path}: no such {what}")
+    if args.data:
+        from kernels.dry_run import check_data
+
+        check_data(competition, args.data)
 
 
 @contextmanager
-def _kaggle(args: argparse.Namespace, request: Any, folder: Path) -> Iterator[Any]:
+def _kaggle(
+    args: argparse.Namespace, request: Any, folder: Path, say: Callable[[str], None]
+) -> Iterator[Any]:
     from kernels.client import Kaggle
 
     if not args.dry_run:
         yield Kaggle()
         return
-    from kernels.dry_run import local_kaggle
+    from kernels.dry_run import generated_data, local_kaggle
 
-    with local_kaggle(request.competition, folder, args.data, args.solution, args.seed) as url:
+    data, solution = args.data, args.solution
+    if data is None:
+        say("generating pictures for the dry run")
+        data, solution = generated_data(request.competition, folder / "data", args.seed)
+    with local_kaggle(request.competition, folder, data, solution) as url:
         yield Kaggle(url)
 
 

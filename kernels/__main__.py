@@ -1,7 +1,7 @@
 """The kernels by themselves: build their folders, or serve the local Kaggle.
 
-    python -m kernels build petals --owner alice --out DIR
-    python -m kernels serve --port 7777
+python -m kernels build petals --owner alice --out DIR
+python -m kernels serve --port 7777
 """
 
 import argparse

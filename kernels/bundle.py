@@ -25,7 +25,9 @@ METADATA = "kernel-metadata.json"
 MACHINE_SHAPES = {"cpu": "", "gpu": "NvidiaTeslaT4", "tpu": "TpuV5E8"}
 
 # A new-style token, or a key as it stands in kaggle.json.
-_CREDENTIAL = re.compile(r"KGAT_[0-9A-Za-z]{8,}|[\"']key[\"']\s*:\s*[\"'][0-9a-f]{32}[\"']")
+_CREDENTIAL = re.compile(
+    r"KGAT_[0-9A-Za-z]{8,}|\\?[\"']key\\?[\"']\s*:\s*\\?[\"'][0-9a-f]{32}\\?[\"']"
+)
 
 _UTILITY = '''\
 """{title}: the code that this run's kernels share, as a Kaggle utility script.

@@ -144,7 +144,11 @@ class Kaggle:
         """One file of a competition's data, e.g. its sample submission."""
         folder.mkdir(parents=True, exist_ok=True)
         with contextlib.redirect_stdout(io.StringIO()):
-            ask(lambda: self._api.competition_download_file(slug, name, str(folder), force=True))
+            ask(
+                lambda: self._api.competition_download_file(
+                    slug, name, str(folder), True, quiet=True
+                )
+            )
         path = inside(folder, name)
         zipped = path.with_name(f"{path.name}.zip")
         if zipped.exists() and not path.exists():
@@ -230,9 +234,14 @@ def _sign_in(endpoint: str | None) -> Any:
             raise UserError(_SIGN_IN) from None
         except (OSError, ValueError, requests.RequestException) as error:
             raise UserError(f"cannot sign in to Kaggle: {reason(error)}") from None
-    if "username" not in api.config_values:
+    if not (api.config_values.get("username") and _has_secret(api.config_values)):
         raise UserError(_SIGN_IN)
     return api
+
+
+def _has_secret(values: dict[str, str]) -> bool:
+    """Whether there is anything to sign in with; the client takes empty variables for a key."""
+    return bool(values.get("key") or values.get("token"))
 
 
 def _download(url: str, path: Path) -> None:

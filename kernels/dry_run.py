@@ -1,6 +1,8 @@
 """The dry run's own part: a local Kaggle, with generated or given data, and no way out."""
 
+import importlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,34 +17,40 @@ from kernels.isolation import isolate
 
 @contextmanager
 def local_kaggle(
-    competition: Competition, folder: Path, data: Path | None, solution: Path | None, seed: int
+    competition: Competition, folder: Path, data: Path, solution: Path
 ) -> Iterator[str]:
     """Serve ``competition`` from a local Kaggle below ``folder``; yields its URL.
 
-    Without ``data`` a small data set is generated once. Leaving ends the kernels that run.
+    From here on this process can reach nothing but this machine. Leaving ends the kernels that
+    run.
     """
     isolate(folder / "home")
     from kernels.local import HostedCompetition, LocalKaggle
 
-    if data is None or solution is None:
-        data, solution = generated_data(competition, folder, seed)
     hosted = HostedCompetition(competition, data, solution, max_daily_submissions=100)
     with LocalKaggle(folder / "kaggle", [hosted]) as server:
         yield server.url
 
 
+def check_data(competition: Competition, data: Path) -> None:
+    """Hold a data folder against the competition's layout. Raises UserError."""
+    importlib.import_module(f"competitions.{competition.folder}.data").check_folder(data)
+
+
 def generated_data(competition: Competition, folder: Path, seed: int) -> tuple[Path, Path]:
-    """The competition's generated data and its solution, made on first use.
+    """The competition's generated data and its solution in ``folder``, made on first use.
 
     Made by the competition's own ``generated`` module in a process of its own, because it
     imports TensorFlow and this one must not.
     """
-    data, solution = folder / "data" / competition.slug, folder / "data" / "solution.csv"
+    data, solution = folder / competition.slug, folder / "solution.csv"
     if solution.exists():
         return data, solution
-    partial = folder / "data" / f"{competition.slug}.partial"
+    partial = folder / f"{competition.slug}.partial"
+    for leftover in (partial, data):  # of an earlier start that was broken off
+        shutil.rmtree(leftover, ignore_errors=True)
     module = f"competitions.{competition.folder}.generated"
-    made = folder / "data" / "solution.partial"
+    made = folder / "solution.partial"
     command = [sys.executable, "-m", module, str(partial), str(made), "--seed", str(seed)]
     environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)

@@ -111,7 +111,8 @@ def plan_kernels(request: Request) -> tuple[Kernel, ...]:
     The utility script, then the members, then the ensemble that reads them all.
     """
     if request.blend not in METHODS:
-        raise UserError(f"unknown blend {request.blend!r}: known are {', '.join(METHODS)}")
+        hint = nearest(request.blend, METHODS)
+        raise UserError(f"unknown blend {request.blend!r}: {hint}")
     slug = request.competition.name
     shared = Kernel(SHARED, SHARED, f"{slug}common", "cpu", False, (), Parameters(SHARED))
     _check_settings(request)

@@ -1,0 +1,150 @@
+"""The local Kaggle: a stand-in server that the real Kaggle client talks to.
+
+It keeps its state in a folder, runs pushed kernels as subprocesses in Kaggle's layout, enforces
+what Kaggle enforces, and scores submissions against labels that no kernel sees.
+"""
+
+import fcntl
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO
+
+from werkzeug.serving import make_server
+
+from common.errors import UserError
+from kernels.local.competitions_service import CompetitionsService, HostedCompetition
+from kernels.local.datasets_service import DatasetsService, ModelsService
+from kernels.local.files import is_within
+from kernels.local.kernels_service import KernelsService
+from kernels.local.mounts import LAYOUTS
+from kernels.local.push import Push
+from kernels.local.scoring import read_solution
+from kernels.local.server import Application, QuietHandler
+from kernels.local.session import Sessions
+from kernels.local.store import Store
+from kernels.local.submissions import Submissions
+from kernels.local.wire import Links
+
+__all__ = ["HostedCompetition", "LocalKaggle"]
+
+HOST = "127.0.0.1"
+
+
+class LocalKaggle:
+    """Serves in threads from the moment it is made until ``close()``, or as a context.
+
+    Args:
+        state: the folder of its state; made when missing, gone on from when not.
+        competitions: what can be entered here.
+        port: 0 takes a free one.
+        layout: where inputs are mounted: ``2026`` (today's) or ``2025``.
+        max_parallel: kernels that run at the same time, the processors' number by default.
+
+    Raises UserError when the port or the state is in use, or a competition's files are not as
+    they must be.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        competitions: Sequence[HostedCompetition],
+        port: int = 0,
+        layout: str = "2026",
+        max_parallel: int | None = None,
+    ):
+        if layout not in LAYOUTS:
+            raise UserError(f"unknown mount layout {layout!r}: known are {', '.join(LAYOUTS)}")
+        hosted = {held.competition.slug: held for held in competitions}
+        solutions = {slug: _solution(held) for slug, held in hosted.items()}
+        listener = _listen(port)
+        try:
+            self._state_lock = _lock_state(state.resolve())
+        except BaseException:
+            listener.close()
+            raise
+        self.store = Store(state.resolve())
+        self.store.fail_unfinished()
+        data = {slug: held.data.resolve() for slug, held in hosted.items()}
+        workers = max_parallel or os.cpu_count() or 1
+        self._sessions = Sessions(self.store, data, layout, workers)
+        application = self._application(hosted, solutions)
+        with listener:
+            self._server = make_server(
+                HOST, 0, application, True, request_handler=QuietHandler, fd=listener.fileno()
+            )
+        self.url = f"http://{HOST}:{self._server.port}"
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.05,), name="local Kaggle", daemon=True
+        )
+        self._thread.start()
+
+    def __enter__(self) -> "LocalKaggle":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop serving and end the kernels that run, their whole process groups."""
+        if not self._thread.is_alive():
+            return
+        self._sessions.close()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self._state_lock.close()
+
+    def _application(
+        self, hosted: dict[str, HostedCompetition], solutions: dict[str, dict]
+    ) -> Application:
+        links = Links()
+        push = Push(self.store, self._sessions, hosted.keys())
+        kernels = KernelsService(self.store, self._sessions, links, push)
+        scored = {slug: (held.competition, solutions[slug]) for slug, held in hosted.items()}
+        submissions = Submissions(self.store.root / "submissions", scored)
+        services = (
+            kernels,
+            CompetitionsService(hosted, self.store, links, kernels, submissions),
+            DatasetsService(self.store, links),
+            ModelsService(self.store, links),
+        )
+        methods = {service.name: service.methods() for service in services}
+        return Application(self.store, links, kernels, methods, self._sessions.closed.is_set)
+
+
+def _solution(held: HostedCompetition) -> dict[str, tuple[int, str]]:
+    """The hidden labels, held in memory: only this process reads them."""
+    slug = held.competition.slug
+    if not held.data.is_dir():
+        raise UserError(f"{slug}: {held.data} is not a folder; expected {held.competition.layout}")
+    if is_within(held.solution, held.data):
+        raise UserError(f"{slug}: the solution {held.solution} lies in the data: move it out")
+    return read_solution(held.competition, held.solution)
+
+
+def _listen(port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+        listener.listen(128)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        reason = getattr(error, "strerror", None) or error
+        raise UserError(f"port {port} cannot be used ({reason}): choose another one") from None
+    return listener
+
+
+def _lock_state(state: Path) -> IO[str]:
+    """Keep a second local Kaggle off the same state, until the file is closed."""
+    state.mkdir(parents=True, exist_ok=True)
+    file = open(state / "lock", "w", encoding="utf-8")  # noqa: SIM115 (closed by close())
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        raise UserError(f"{state} is in use by another local Kaggle: stop it first") from None
+    return file

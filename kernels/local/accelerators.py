@@ -1,0 +1,51 @@
+"""Which accelerator a push asks for, and what Kaggle allows of it."""
+
+import time
+from datetime import timedelta
+
+from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
+
+# Hours a session, hours a week, sessions at once (a queued one counts).
+SESSION_HOURS = {"CPU": 12, "GPU": 12, "TPU": 9}
+WEEK_HOURS = {"GPU": 30, "TPU": 20}
+SESSIONS = {"CPU": 5, "GPU": 2, "TPU": 1}
+
+# Kaggle takes these names and gives a CPU.
+_RETIRED = ("TpuV232", "TpuV2256")
+_WEEK = 7 * 24 * 3600
+_FIRST_REFRESH = 2 * 24 * 3600  # 1970-01-03 was a Saturday, when Kaggle's week begins
+
+
+class Duration(timedelta):
+    """A timedelta that kagglesdk writes in full: its serializer reads ``seconds`` alone,
+    which leaves out the days of any time from 24 hours on."""
+
+    @property
+    def seconds(self) -> int:
+        """All of the time, in whole seconds."""
+        return int(self.total_seconds())
+
+
+def accelerator_of(request: ApiSaveKernelRequest) -> str:
+    """``CPU``, ``GPU`` or ``TPU``; an unknown machine shape is passed over, as on Kaggle."""
+    shape = request.machine_shape or ""
+    if shape in _RETIRED:
+        return "CPU"
+    if shape.startswith("Tpu"):
+        return "TPU"
+    if shape.startswith("Nvidia"):
+        return "GPU"
+    return "TPU" if request.enable_tpu else "GPU" if request.enable_gpu else "CPU"
+
+
+def session_seconds(request: ApiSaveKernelRequest) -> float:
+    """How long the session may run: the push's own limit, at most Kaggle's cap."""
+    cap = SESSION_HOURS[accelerator_of(request)] * 3600
+    return min(request.session_timeout_seconds or cap, cap)
+
+
+def quota_week(now: float | None = None) -> tuple[float, float]:
+    """Start and end (seconds since 1970) of the week whose quota is counted now."""
+    now = time.time() if now is None else now
+    start = now - (now - _FIRST_REFRESH) % _WEEK
+    return start, start + _WEEK

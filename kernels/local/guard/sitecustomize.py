@@ -1,0 +1,13 @@
+"""Python processes that a kernel starts get the kernel's network guard as well."""
+
+import importlib.util
+import os
+from pathlib import Path
+
+_path = Path(__file__).resolve().parents[2] / "offline.py"
+_spec = importlib.util.spec_from_file_location("kernel_network_guard", _path)
+assert _spec is not None
+assert _spec.loader is not None
+_offline = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_offline)
+_offline.forbid_network(loopback=os.environ.get("LOCAL_KAGGLE_NETWORK") == "loopback")

@@ -1,0 +1,102 @@
+"""Run a kernel's script as Kaggle does; started as ``run_script.py SCRIPT NETWORK LIFELINE``.
+
+NETWORK is ``loopback`` or ``off``; LIFELINE is the number of a pipe's reading end whose other
+end the local Kaggle holds: when it closes, the server is gone and the kernel ends as well.
+
+Standard library alone, and nothing of the project, so that a kernel finds the shared code only
+where it is mounted.
+"""
+
+import errno
+import importlib.util
+import os
+import runpy
+import signal
+import sys
+import threading
+import traceback
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+# Which arguments of an audit event are paths that it changes.
+_CHANGES = {
+    "os.mkdir": (0,),
+    "os.remove": (0,),
+    "os.rmdir": (0,),
+    "os.truncate": (0,),
+    "os.rename": (0, 1),
+    "os.link": (1,),
+    "os.symlink": (1,),
+}
+
+
+def main() -> None:
+    """Run the script that the command line names, guarded, as ``__main__``."""
+    script, network, lifeline = sys.argv[1:4]
+    end_with_the_server(int(lifeline))
+    load_offline().forbid_network(loopback=network == "loopback")
+    os.environ["LOCAL_KAGGLE_NETWORK"] = network
+    os.environ["PYTHONPATH"] = str(HERE / "guard")
+    kaggle = Path(script).parent.parent
+    keep_read_only(kaggle / "input", kaggle / "usr")
+    sys.path[0] = str(Path(script).parent)  # as if the script had been started itself
+    sys.argv = [script]
+    try:
+        runpy.run_path(script, run_name="__main__")
+    except Exception as error:
+        sys.stdout.flush()
+        traceback.print_exception(type(error), error, own_frames(error.__traceback__, script))
+        sys.exit(1)
+
+
+def load_offline() -> ModuleType:
+    """The module ``offline.py`` one folder up, loaded by its path."""
+    spec = importlib.util.spec_from_file_location("offline", HERE.parent / "offline.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def end_with_the_server(lifeline: int) -> None:
+    """Kill this process group as soon as the other end of the pipe is closed."""
+    os.set_inheritable(lifeline, False)
+
+    def wait() -> None:
+        os.read(lifeline, 1)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def keep_read_only(*folders: Path) -> None:
+    """Refuse to change anything below ``folders``, as on Kaggle, even to the administrator."""
+    roots = tuple(f"{folder}{os.sep}" for folder in folders)
+
+    def hook(event: str, arguments: tuple[Any, ...]) -> None:
+        if event == "open":
+            changed = arguments[:1] if (arguments[2] or 0) & _WRITES else ()
+        else:
+            changed = tuple(arguments[at] for at in _CHANGES.get(event, ()))
+        for path in changed:
+            if isinstance(path, str | bytes | os.PathLike):
+                name = os.path.abspath(os.fsdecode(path))
+                if name.startswith(roots):
+                    raise OSError(errno.EROFS, os.strerror(errno.EROFS), name)
+
+    sys.addaudithook(hook)
+
+
+def own_frames(trace: TracebackType | None, script: str) -> TracebackType | None:
+    """The traceback from the script's first frame on."""
+    while trace is not None and trace.tb_frame.f_code.co_filename != script:
+        trace = trace.tb_next
+    return trace
+
+
+if __name__ == "__main__":
+    main()

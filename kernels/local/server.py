@@ -1,0 +1,153 @@
+"""The local Kaggle's HTTP side: who calls, which service answers, files that go and come."""
+
+import http
+import json
+import logging
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from kagglesdk.common.types.http_redirect import HttpRedirect
+from kagglesdk.kaggle_object import KaggleObject
+from kagglesdk.security.types.oauth_service import IntrospectTokenRequest, IntrospectTokenResponse
+from werkzeug.serving import WSGIRequestHandler
+from werkzeug.utils import send_file
+from werkzeug.wrappers import Request, Response
+
+from kernels.local.kernels_service import KernelsService, log_json, log_lines
+from kernels.local.store import ACTIVE, Store, Version
+from kernels.local.wire import ApiError, Call, Links, Method
+
+_LOG = logging.getLogger("kernels.local")
+_POLL = 0.1  # seconds between looks at a running kernel's log
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Does not print a line for each request."""
+
+    def log(self, type: str, message: str, *args: object) -> None:
+        """Nothing."""
+
+
+class Application:
+    """The WSGI application over the services."""
+
+    def __init__(
+        self,
+        store: Store,
+        links: Links,
+        kernels: KernelsService,
+        services: Mapping[str, Mapping[str, Method]],
+        closed: Callable[[], bool],
+    ):
+        self._store = store
+        self._links = links
+        self._kernels = kernels
+        self._closed = closed
+        introspect: Method = (IntrospectTokenRequest, self._introspect)
+        self._services = {**services, "security.OAuthService": {"IntrospectToken": introspect}}
+        self._routes: tuple[tuple[str, str, Callable[..., Response]], ...] = (
+            ("POST", r"/api/v1/([\w.]+)/(\w+)", self._answer),
+            ("GET", r"/api/v1/kernels/logs/stream/([^/]+)/([^/]+)", self._stream_log),
+            ("GET", r"/download/(\w+)/[^/]+", self._download),
+            ("PUT", r"/upload/(\w+)", self._upload),
+        )
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """Answer one request (WSGI)."""
+        return _closing(self._respond(Request(environ))(environ, start_response))
+
+    def _respond(self, request: Request) -> Response:
+        try:
+            asked = "GET" if request.method == "HEAD" else request.method
+            for method, pattern, handler in self._routes:
+                match = re.fullmatch(pattern, request.path)
+                if match and method == asked:
+                    return handler(request, *match.groups())
+            return _error(404, f"Not found: {request.method} {request.path}")
+        except ApiError as error:
+            # The client hides this body behind "400 Client Error", as it does with Kaggle's own.
+            body = {"error": {"code": error.code, "message": error.message}}
+            return _json(body, error.code)
+        except Exception as error:
+            _LOG.exception("%s %s", request.method, request.path)
+            return _error(500, f"{type(error).__name__}: {error}")
+
+    def _answer(self, request: Request, service: str, method: str) -> Response:
+        if method not in self._services.get(service, {}):
+            return _error(404, f"The local Kaggle has no method {service}/{method}")
+        request_type, handler = self._services[service][method]
+        call = self._call(request)
+        try:
+            asked = request_type.from_dict(json.loads(request.get_data() or b"{}"))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise ApiError(400, f"{method}: the request cannot be read: {error}") from None
+        answer = handler(call, asked)
+        if isinstance(answer, HttpRedirect):
+            return Response(status=302, headers={"Location": answer.url})
+        return _json(type(answer).to_dict(answer))
+
+    def _call(self, request: Request) -> Call:
+        """Who calls: the name beside a key, or whoever the token belongs to."""
+        given = request.authorization
+        if given is None or not (given.token or (given.username and given.password)):
+            raise ApiError(401, "Unauthenticated: set KAGGLE_USERNAME and KAGGLE_KEY")
+        return Call(self._store.username(given.username or ""), request.host_url)
+
+    def _introspect(self, call: Call, request: IntrospectTokenRequest) -> KaggleObject:
+        answer = IntrospectTokenResponse()
+        answer.active = True
+        answer.username = call.user
+        return answer
+
+    def _download(self, request: Request, token: str) -> Response:
+        path = self._links.path(token)
+        if path is None:
+            return _error(404, "There is no such file, or its address has expired")
+        return send_file(path.resolve(), request.environ, conditional=True, as_attachment=True)
+
+    def _upload(self, request: Request, token: str) -> Response:
+        uploads = self._store.root / "uploads"
+        if not (uploads / f"{token}.name").is_file():
+            return _error(404, "There is no such upload")
+        partial = uploads / f"{token}.part"
+        with open(partial, "wb") as file:
+            while chunk := request.stream.read(1 << 20):
+                file.write(chunk)
+        partial.replace(uploads / token)
+        return Response(status=http.HTTPStatus.OK)
+
+    def _stream_log(self, request: Request, owner: str, slug: str) -> Response:
+        version = self._kernels.find_version(self._call(request), owner, slug)
+        if version.status in ACTIVE:
+            return Response(self._events(version), mimetype="text/event-stream")
+        return Response(log_json(version), mimetype="application/json")
+
+    def _events(self, version: Version) -> Iterator[str]:
+        """The log line by line as it comes, up to the end of the session."""
+        sent, running = 0, True
+        while running and not self._closed():
+            running = version.status in ACTIVE  # before the log is read: its end is not missed
+            lines = log_lines(version)
+            yield from (f"data: {line}\n\n" for line in lines[sent:])
+            sent = len(lines)
+            if running:
+                time.sleep(_POLL)
+        yield "data: END_OF_LOG\n\n"
+
+
+def _closing(body: Any) -> Iterator[bytes]:
+    """The body of an answer; its file is closed even where the client hangs up at the end."""
+    try:
+        yield from body
+    finally:
+        body.close()
+
+
+def _json(body: object, status: int = 200) -> Response:
+    return Response(json.dumps(body), status, mimetype="application/json")
+
+
+def _error(code: int, message: str) -> Response:
+    return _json({"code": code, "message": message}, code)

@@ -1,0 +1,194 @@
+"""Runs kernels: one process group each, in a copy of Kaggle's folders, with its log and its cap."""
+
+import contextlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import IO
+
+from kernels.local.accelerators import session_seconds
+from kernels.local.files import list_files
+from kernels.local.mounts import mount_inputs, set_writable
+from kernels.local.store import STOPPED, Store, Version
+
+RUN_SCRIPT = Path(__file__).with_name("run_script.py")
+_PASSED_ON = ("LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
+_CHUNK = 65536
+
+
+class Sessions:
+    """The sessions of one local Kaggle: at most ``max_parallel`` run, the others are queued."""
+
+    def __init__(self, store: Store, data: Mapping[str, Path], layout: str, max_parallel: int):
+        self._store = store
+        self._data = dict(data)
+        self._layout = layout
+        self._slots = ThreadPoolExecutor(max_parallel, thread_name_prefix="kernel")
+        self._running: dict[Version, subprocess.Popen[bytes]] = {}
+        self._lock = threading.Lock()
+        self.closed = threading.Event()
+
+    def start(self, version: Version) -> None:
+        """Run ``version`` as soon as there is a slot."""
+        self._slots.submit(self._run, version)
+
+    def kill(self, ref: str) -> None:
+        """End what runs of kernel ``owner/slug``, and wait until it has ended."""
+        while True:
+            with self._lock:
+                found = [p for v, p in self._running.items() if f"{v.owner}/{v.slug}" == ref]
+                for process in found:
+                    _kill_group(process)
+            if not found:
+                return
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        """End every session, running or queued, and wait until they have ended."""
+        with self._lock:
+            self.closed.set()
+            for process in self._running.values():
+                _kill_group(process)
+        self._slots.shutdown(cancel_futures=True)
+        self._store.fail_unfinished()
+
+    def _run(self, version: Version) -> None:
+        if self.closed.is_set() or not version.folder.is_dir():
+            return
+        try:
+            outcome = self._run_process(version)
+        except Exception as error:  # whatever it was, the kernel must not stay RUNNING
+            outcome = {"status": "ERROR", "failure": f"{type(error).__name__}: {error}"}
+        if self.closed.is_set() and outcome["status"] != "COMPLETE":
+            outcome = {"status": "ERROR", "failure": STOPPED}
+        try:
+            self._end(version, outcome)
+        finally:
+            with self._lock:
+                self._running.pop(version, None)
+
+    def _run_process(self, version: Version) -> dict[str, str]:
+        request = version.request
+        mount_inputs(self._store, self._data, request, version.kaggle, self._layout)
+        reading, lifeline = os.pipe()
+        try:
+            process = self._spawn(version, reading, bool(request.enable_internet))
+            return _watch(version, process, session_seconds(request))
+        finally:
+            os.close(lifeline)
+
+    def _spawn(self, version: Version, lifeline: int, network: bool) -> subprocess.Popen[bytes]:
+        script = version.kaggle / "src" / "script.py"
+        mode = "loopback" if network else "off"
+        with self._lock:
+            try:
+                if self.closed.is_set():
+                    raise RuntimeError(STOPPED)
+                process = subprocess.Popen(
+                    [sys.executable, "-u", str(RUN_SCRIPT), str(script), mode, str(lifeline)],
+                    cwd=version.working,
+                    env=kernel_environment(version.folder),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    pass_fds=(lifeline,),
+                    start_new_session=True,
+                )
+                self._running[version] = process
+            finally:
+                os.close(lifeline)
+        self._store.update(version, status="RUNNING", started=time.time())
+        return process
+
+    def _end(self, version: Version, outcome: dict[str, str]) -> None:
+        if not version.folder.is_dir():
+            return
+        set_writable(version.kaggle, True)
+        _protect(version.working)
+        session = version.session
+        spent = time.time() - session.get("started", time.time())
+        self._store.add_usage(session["accelerator"], spent)
+        self._store.update(version, ended=time.time(), **outcome)
+
+
+def kernel_environment(folder: Path) -> dict[str, str]:
+    """All that a kernel is told by its environment; nothing of the user's own, no credentials."""
+    for name in ("home", "tmp"):
+        (folder / name).mkdir(exist_ok=True)
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "LANG": "C.UTF-8",
+        "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "tmp"),
+        "KAGGLE_KERNEL_RUN_TYPE": "Batch",
+        "KAGGLE_CACHE_MOUNT_FOLDER": str(folder / "kaggle" / "input"),
+        "KAGGLEHUB_CACHE": str(folder / "home" / "kagglehub"),
+        "MPLBACKEND": "Agg",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "PIP_NO_INDEX": "1",
+        **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+    }
+
+
+def _watch(version: Version, process: subprocess.Popen[bytes], limit: float) -> dict[str, str]:
+    """Write the log until the process ends or is stopped at the limit; how it ended."""
+    start, lock = time.monotonic(), threading.Lock()
+    last_words: dict[str, str] = {}
+
+    def copy(stream_name: str, pipe: IO[bytes]) -> None:
+        with pipe, open(version.log, "a", encoding="utf-8") as log:
+            for line in iter(lambda: pipe.readline(_CHUNK), b""):
+                text = line.decode("utf-8", "replace")
+                entry = {"stream_name": stream_name, "time": round(time.monotonic() - start, 6)}
+                with lock:
+                    log.write(json.dumps({**entry, "data": text}) + "\n")
+                    log.flush()
+                if text.strip():
+                    last_words[stream_name] = text.strip()
+
+    pipes = (("stdout", process.stdout), ("stderr", process.stderr))
+    readers = [threading.Thread(target=copy, args=pipe, daemon=True) for pipe in pipes]
+    for reader in readers:
+        reader.start()
+    try:
+        process.wait(limit)
+        timed_out = False
+    except subprocess.TimeoutExpired:
+        timed_out = True
+    _kill_group(process, ended=True)  # what it left behind in its group ends with it
+    for reader in readers:
+        reader.join(5)
+    return _outcome(process.wait(), timed_out, last_words.get("stderr", ""), limit)
+
+
+def _outcome(code: int, timed_out: bool, last_words: str, limit: float) -> dict[str, str]:
+    if timed_out:
+        failure = f"the session was stopped at its limit of {limit:.0f} seconds"
+        return {"status": "CANCEL_ACKNOWLEDGED", "failure": failure}
+    if code == 0:
+        return {"status": "COMPLETE"}
+    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+    return {"status": "ERROR", "failure": f"{how}: {last_words}" if last_words else how}
+
+
+def _kill_group(process: subprocess.Popen[bytes], ended: bool = False) -> None:
+    # A process that has been waited for may have given its number away since.
+    if ended or process.returncode is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _protect(working: Path) -> None:
+    """Outputs become read-only: other kernels mount them."""
+    for name in list_files(working, contained=True):
+        path = working / name
+        if not path.is_symlink():
+            path.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)

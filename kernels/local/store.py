@@ -1,0 +1,197 @@
+"""The local Kaggle's state: a folder that can be read and that survives a restart.
+
+::
+
+    kernels/<owner>/<slug>/v<N>/    request.json, session.json, log.jsonl, kaggle/
+    datasets/<owner>/<slug>/        files that can be data set sources
+    models/<owner>/<model>/<framework>/<variation>/<version>/
+    submissions/<ref>.json          and the submitted file beside it
+    uploads/, archives/             what is on its way
+    usage.jsonl                     seconds of each session, for the weekly quota
+    account.json                    who a token belongs to
+"""
+
+import json
+import re
+import shutil
+import threading
+import time
+import zlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
+from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
+
+from common.manifest import write_json
+from kernels.local.files import is_within
+
+ACTIVE = (Status.QUEUED, Status.RUNNING)
+STOPPED = "the local Kaggle was stopped"
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_DEFAULT_USER = "kaggler"
+
+
+@dataclass(frozen=True)
+class Version:
+    """One pushed version of a kernel, and its session."""
+
+    owner: str
+    slug: str
+    number: int
+    folder: Path
+
+    @property
+    def kaggle(self) -> Path:
+        """The session's ``/kaggle``."""
+        return self.folder / "kaggle"
+
+    @property
+    def working(self) -> Path:
+        """The session's ``/kaggle/working``: its output."""
+        return self.kaggle / "working"
+
+    @property
+    def log(self) -> Path:
+        """One JSON object a line: stream_name, time (seconds since the start), data."""
+        return self.folder / "log.jsonl"
+
+    @property
+    def request(self) -> ApiSaveKernelRequest:
+        """What was pushed."""
+        return ApiSaveKernelRequest.from_json((self.folder / "request.json").read_text("utf-8"))
+
+    @property
+    def session(self) -> dict[str, Any]:
+        """Status (a name), accelerator, times (seconds since 1970), failure."""
+        session: dict[str, Any] = json.loads((self.folder / "session.json").read_text("utf-8"))
+        return session
+
+    @property
+    def status(self) -> Status:
+        """Kaggle's word for where the session is."""
+        return Status[self.session["status"]]
+
+
+class Store:
+    """Reads and writes the state. All methods may be called from several threads."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.lock = threading.RLock()
+        for name in ("kernels", "datasets", "models", "submissions", "uploads", "archives"):
+            (root / name).mkdir(parents=True, exist_ok=True)
+
+    def versions(self, ref: str) -> list[Version]:
+        """The versions of kernel ``owner/slug``, oldest first; none when there is no such."""
+        owner, _, slug = ref.partition("/")
+        if not (SLUG.fullmatch(owner.lower()) and SLUG.fullmatch(slug)):
+            return []
+        found = (self.root / "kernels" / owner / slug).glob("v*/session.json")
+        numbers = sorted(int(path.parent.name[1:]) for path in found)
+        return [self._version(owner, slug, number) for number in numbers]
+
+    def latest(self, ref: str) -> Version | None:
+        """The newest version of kernel ``owner/slug``."""
+        return next(reversed(self.versions(ref)), None)
+
+    def last_complete(self, ref: str) -> Version | None:
+        """The newest version that ended well: what a consumer of the kernel gets."""
+        done = (v for v in reversed(self.versions(ref)) if v.status is Status.COMPLETE)
+        return next(done, None)
+
+    def is_utility_script(self, ref: str) -> bool:
+        """Whether kernel ``owner/slug`` carries the tag of a utility script."""
+        latest = self.latest(ref)
+        return latest is not None and "utility script" in (latest.request.category_ids or ())
+
+    def kernels(self) -> list[str]:
+        """``owner/slug`` of every kernel, in order."""
+        kernels = self.root / "kernels"
+        found = {path.parent.parent for path in kernels.glob("*/*/v*/session.json")}
+        return sorted(path.relative_to(kernels).as_posix() for path in found)
+
+    def add_version(self, ref: str, request: ApiSaveKernelRequest, accelerator: str) -> Version:
+        """Write a new version of ``owner/slug``, queued."""
+        owner, _, slug = ref.partition("/")
+        with self.lock:
+            latest = self.latest(ref)
+            version = self._version(owner, slug, latest.number + 1 if latest else 1)
+            version.working.mkdir(parents=True)
+            (version.kaggle / "src").mkdir()
+            (version.kaggle / "src" / "script.py").write_text(request.text or "", "utf-8")
+            version.log.touch()
+            write_json(version.folder / "request.json", request.to_dict())
+            session = {"status": "QUEUED", "accelerator": accelerator, "pushed": time.time()}
+            write_json(version.folder / "session.json", session)
+        return version
+
+    def update(self, version: Version, **changes: Any) -> None:
+        """Change a session's record; a deleted kernel stays deleted."""
+        with self.lock:
+            if version.folder.is_dir():
+                write_json(version.folder / "session.json", {**version.session, **changes})
+
+    def delete(self, ref: str) -> None:
+        """Remove every version of kernel ``owner/slug``."""
+        with self.lock:
+            shutil.rmtree(self.root / "kernels" / ref, ignore_errors=True)
+
+    def fail_unfinished(self) -> None:
+        """Sessions that a stopped server left behind did not end well."""
+        for ref in self.kernels():
+            for version in self.versions(ref):
+                if version.status in ACTIVE:
+                    self.update(version, status="ERROR", ended=time.time(), failure=STOPPED)
+
+    def add_usage(self, accelerator: str, seconds: float) -> None:
+        """Count a session that ended against the week's quota."""
+        line = json.dumps({"accelerator": accelerator, "seconds": seconds, "ended": time.time()})
+        with self.lock, open(self.root / "usage.jsonl", "a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+    def usage(self) -> list[dict[str, Any]]:
+        """The sessions that have ended: accelerator, seconds, ended."""
+        path = self.root / "usage.jsonl"
+        with self.lock:
+            lines = path.read_text("utf-8").splitlines() if path.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def dataset(self, ref: str) -> Path | None:
+        """The folder of data set ``owner/slug``."""
+        return self._folder("datasets", ref, 2)
+
+    def model(self, ref: str) -> Path | None:
+        """The folder of model ``owner/model/framework/variation/version``."""
+        return self._folder("models", ref, 5)
+
+    def username(self, seen: str = "") -> str:
+        """Who a token belongs to: the user last ``seen`` with a key."""
+        path = self.root / "account.json"
+        with self.lock:
+            known = json.loads(path.read_text("utf-8"))["username"] if path.exists() else ""
+            if seen and seen != known:
+                write_json(path, {"username": seen})
+        return seen or known or _DEFAULT_USER
+
+    def _version(self, owner: str, slug: str, number: int) -> Version:
+        folder = self.root / "kernels" / owner / slug / f"v{number}"
+        return Version(owner, slug, number, folder)
+
+    def _folder(self, kind: str, ref: str, parts: int) -> Path | None:
+        folder = self.root / kind / ref
+        if len(ref.split("/")) != parts or ".." in ref.split("/") or not folder.is_dir():
+            return None
+        return folder if is_within(folder.parent, self.root / kind) else None
+
+
+def utc(seconds: float) -> datetime:
+    """A moment as kagglesdk writes it: UTC without a time zone."""
+    return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
+
+
+def kernel_id(ref: str) -> int:
+    """A number that stays the same for ``owner/slug``."""
+    return zlib.crc32(ref.encode())

@@ -1,0 +1,103 @@
+"""Submissions on disk: ``<ref>.json`` and the submitted file, scored when first asked for."""
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from kagglesdk.competitions.types.competition_api_service import ApiSubmission
+from kagglesdk.competitions.types.submission_status import SubmissionStatus
+
+from common.competition import Competition
+from common.manifest import write_json
+from kernels.local.scoring import score
+from kernels.local.store import utc
+
+Solution = dict[str, tuple[int, str]]
+
+
+class Submissions:
+    """The submissions of all competitions; numbers go up and are never used again."""
+
+    def __init__(self, folder: Path, hosted: Mapping[str, tuple[Competition, Solution]]):
+        self._folder = folder
+        self._hosted = hosted
+        self._lock = threading.RLock()
+
+    def add(self, slug: str, user: str, file: Path, name: str, description: str) -> int:
+        """Keep a copy of ``file`` as a pending submission, and return its number."""
+        with self._lock:
+            ref = max((record["ref"] for record in self._records()), default=0) + 1
+            shutil.copyfile(file, self._folder / f"{ref}.submitted")
+            record = {
+                "ref": ref,
+                "competition": slug,
+                "user": user,
+                "file": name,
+                "description": description,
+                "date": time.time(),
+                "status": "PENDING",
+            }
+            write_json(self._folder / f"{ref}.json", record)
+        return ref
+
+    def find(self, ref: int) -> dict[str, Any] | None:
+        """The record of submission ``ref``."""
+        path = self._folder / f"{ref}.json"
+        record: dict[str, Any] | None = json.loads(path.read_text()) if path.is_file() else None
+        return record
+
+    def of(self, slug: str, user: str) -> list[dict[str, Any]]:
+        """A user's submissions to a competition, newest first."""
+        records = sorted(self._records(), key=lambda record: -record["ref"])
+        return [r for r in records if r["competition"] == slug and r["user"] == user]
+
+    def counts(self, slug: str, user: str) -> tuple[int, int]:
+        """Submissions of this UTC day, and of all days; those that failed do not count."""
+        midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        counted = [r for r in self.of(slug, user) if r["status"] != "ERROR"]
+        today = [r for r in counted if r["date"] >= midnight.timestamp()]
+        return len(today), len(counted)
+
+    def answer(self, record: dict[str, Any]) -> ApiSubmission:
+        """What a client is told of a submission.
+
+        A pending one is scored after its answer is made: as on Kaggle, whoever asks must be
+        ready to ask again.
+        """
+        path = self._folder / f"{record['ref']}.submitted"
+        answer = ApiSubmission()
+        answer.ref = record["ref"]
+        answer.date = utc(record["date"])
+        answer.description = record["description"]
+        answer.file_name = record["file"]
+        answer.submitted_by = answer.submitted_by_ref = answer.team_name = record["user"]
+        answer.total_bytes = path.stat().st_size
+        answer.status = SubmissionStatus[record["status"]]
+        answer.public_score = record.get("public_score")
+        answer.private_score = record.get("private_score")
+        answer.error_description = record.get("error")
+        if answer.status is SubmissionStatus.PENDING:
+            self._score(record, path)
+        return answer
+
+    def _score(self, record: dict[str, Any], path: Path) -> None:
+        competition, solution = self._hosted[record["competition"]]
+        result = score(competition, solution, path)
+        if result.error:
+            outcome = {"status": "ERROR", "error": result.error}
+        else:
+            outcome = {
+                "status": "COMPLETE",
+                "public_score": f"{result.public:.5f}",
+                "private_score": f"{result.private:.5f}",
+            }
+        with self._lock:
+            write_json(self._folder / f"{record['ref']}.json", {**record, **outcome})
+
+    def _records(self) -> list[dict[str, Any]]:
+        return [json.loads(path.read_text("utf-8")) for path in self._folder.glob("*.json")]

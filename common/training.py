@@ -1,0 +1,263 @@
+"""Training an image classifier: what every such kernel does with its recipe."""
+
+import csv
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common import figures, metrics
+from common.accelerator import choose
+from common.augment import augment
+from common.batches import Pictures, evaluation_batches, training_batches
+from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
+from common.errors import UserError
+from common.kernel import KernelRun
+from common.manifest import write_json
+from common.packages import ensure_package
+from common.parameters import Parameters
+from common.predictions import Predictions, save_predictions
+from common.progress import report
+from common.tfrecords import faults_located
+from common.weights import resolve_weights
+
+HISTORY = ("stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
+
+
+def train_classifier(kernel: ClassifierKernel, values: Mapping[str, Any]) -> None:
+    """Train, measure on validation, refit, predict test, and leave a kernel's files behind.
+
+    ``values`` is the script's ``PARAMETERS``. Raises UserError for what only the user can mend.
+    """
+    parameters = Parameters.from_dict(values)
+    recipe = chosen_recipe(kernel.recipe, kernel.dry_run, parameters)
+    with KernelRun(parameters, recipe) as run:
+        with run.stage("accelerator", asked=parameters.accelerator or "any"):
+            accelerator = choose(parameters.accelerator, kernel.accelerators)
+            run.facts["accelerator"] = accelerator.to_dict()
+        for package, version in kernel.packages.items():
+            with run.stage("packages", package=package):
+                ensure_package(package, version, parameters.internet)
+        if parameters.full_size:
+            with run.stage("full_size"):
+                run.facts["full_size"] = check_full_size(kernel)
+        Trainer(kernel, recipe, parameters, accelerator.replicas).run(run)
+
+
+def check_full_size(kernel: ClassifierKernel) -> dict[str, int]:
+    """Build the network at full size and hold its parameter counts against the recipe's.
+
+    Returns the counts. Raises UserError when they differ.
+    """
+    import keras
+
+    model = kernel.build_model(None, kernel.recipe)
+    counted = parameter_counts(model)
+    for name, number in counted.items():
+        wanted = getattr(kernel.recipe, name)
+        if wanted and wanted != number:
+            raise UserError(f"{model.name} at full size has {number:,} {name}, not {wanted:,}")
+    report("full_size", **counted)
+    keras.backend.clear_session()
+    return counted
+
+
+def parameter_counts(model: Any) -> dict[str, int]:
+    """``total_parameters`` and ``trainable_parameters`` of a Keras model."""
+    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    return {"total_parameters": model.count_params(), "trainable_parameters": trainable}
+
+
+class Trainer:
+    """One training of one kernel: its pictures, its models and the history of their epochs."""
+
+    def __init__(
+        self,
+        kernel: ClassifierKernel,
+        recipe: ClassifierRecipe,
+        parameters: Parameters,
+        replicas: int,
+    ):
+        self.kernel, self.recipe, self.parameters = kernel, recipe, parameters
+        self.replicas = replicas
+        self.batch = recipe.batch_size * replicas
+        self.history: list[dict[str, Any]] = []
+        self.weights = resolve_weights(recipe.weights, kernel.weights_files, parameters)
+
+    def run(self, run: KernelRun) -> None:
+        """All stages, in order."""
+        with run.stage("data"):
+            train, validation, test = self._pictures()
+        with run.stage("training"):
+            model = self.new_model()
+            self.fit(model, "training", [train], self.recipe.epochs, validation=validation)
+        with run.stage("validation"):
+            measured = self.predict(model, validation)
+        if self.recipe.refit:
+            with run.stage("refit"):
+                model = self.refit(model, [train, validation])
+        with run.stage("prediction"):
+            predictions = Predictions(
+                validation.records.ids,
+                validation.labels,
+                measured,
+                test.records.ids,
+                self.predict(model, test),
+            )
+            save_predictions(run.folder, predictions, self.parameters.kernel or "this kernel")
+        with run.stage("figures"):
+            self.leave_behind(run.folder, train, predictions)
+
+    def new_model(self) -> Any:
+        """A compiled model; the same seed gives the same weights."""
+        import keras
+
+        keras.utils.set_random_seed(self.parameters.seed)
+        model = self.kernel.build_model(self.weights, self.recipe)
+        _set_batchnorm_momentum(model, self.recipe.batchnorm_momentum)
+        model.compile(
+            optimizer=self.recipe.optimizer,
+            loss="sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            # On a CPU, TensorFlow without XLA compiles in seconds and trains faster.
+            jit_compile=keras.config.backend() == "jax",
+        )
+        return model
+
+    def fit(
+        self,
+        model: Any,
+        stage: str,
+        parts: Sequence[Pictures],
+        epochs: int,
+        validation: Pictures | None = None,
+        first_epoch: int = 0,
+    ) -> None:
+        """Train ``model`` for ``epochs``; raises UserError when the loss is no longer finite."""
+        batches = training_batches(parts, self.recipe, self.batch, self.parameters.seed)
+        measured = validation and evaluation_batches(validation, self.recipe, self.batch)
+        every = [*parts, *([validation] if validation else [])]
+        with self._faults_located(every):
+            if measured is not None:
+                _prepare(model, measured)
+            model.fit(
+                batches,
+                validation_data=measured,
+                initial_epoch=first_epoch,
+                epochs=first_epoch + epochs,
+                callbacks=self._callbacks(stage, first_epoch, epochs),
+                verbose=0,
+            )
+
+    def refit(self, model: Any, parts: Sequence[Pictures]) -> Any:
+        """The model for the test predictions, trained on ``parts`` together."""
+        import keras
+
+        epochs = (
+            self.recipe.epochs if self.recipe.refit_epochs is None else self.recipe.refit_epochs
+        )
+        if not self.recipe.refit_fresh:
+            self.fit(model, "refit", parts, epochs, first_epoch=self.recipe.epochs)
+            return model
+        del model
+        keras.backend.clear_session()
+        model = self.new_model()
+        self.fit(model, "refit", parts, epochs)
+        return model
+
+    def predict(self, model: Any, part: Pictures) -> np.ndarray:
+        """Probabilities, ``(pictures, classes)`` float32."""
+        with self._faults_located([part]):
+            batches = evaluation_batches(part, self.recipe, self.batch)
+            return np.asarray(model.predict(batches, verbose=0), dtype=np.float32)
+
+    def leave_behind(self, folder: Path, train: Pictures, predictions: Predictions) -> None:
+        """``metrics.json``, ``history.csv`` and the figures."""
+        labels, names = predictions.validation_labels, self.kernel.competition.classes
+        predicted = predictions.validation.argmax(axis=1)
+        metric = getattr(metrics, self.kernel.competition.metric)
+        scored = {
+            "metric": self.kernel.competition.metric,
+            "validation_score": metric(labels, predicted),
+            "validation_accuracy": metrics.accuracy(labels, predicted),
+            "epochs": self.recipe.epochs,
+        }
+        write_json(folder / "metrics.json", scored)
+        write_history(folder / "history.csv", self.history)
+        report("scored", **scored)
+        self._draw(folder, train)
+        figures.confusion(labels, predicted, names, folder / "confusion_matrix.png")
+
+    def _draw(self, folder: Path, train: Pictures) -> None:
+        pictures, labels = train.originals(18)
+        names = self.kernel.competition.classes
+        picture, _ = next(train.dataset().as_numpy_iterator())
+        titles = [names[label] for label in labels]
+        figures.picture_grid(pictures, titles, folder / "training_pictures.png")
+        variants = [augment(picture, (seed, 0), self.recipe).numpy() for seed in range(17)]
+        titles = [names[labels[0]], "augmented", *[""] * 16]
+        figures.picture_grid([picture, *variants], titles, folder / "augmented.png")
+        epochs = range(self.recipe.epochs)
+        rates = [self.recipe.learning_rate(epoch, self.replicas) for epoch in epochs]
+        figures.schedule(rates, folder / "schedule.png")
+        figures.curves(self.history, folder / "curves.png")
+
+    def _pictures(self) -> list[Pictures]:
+        parts = self.kernel.load(self.recipe.image_size, self.parameters)
+        with faults_located([path for records in parts for path in records.files]):
+            return [Pictures(records, self.recipe) for records in parts]
+
+    def _faults_located(self, parts: Sequence[Pictures]) -> Any:
+        return faults_located([path for part in parts for path in part.records.files])
+
+    def _callbacks(self, stage: str, first: int, epochs: int) -> list[Any]:
+        import keras
+
+        def rate(epoch: int, _: float) -> float:
+            return self.recipe.learning_rate(epoch, self.replicas)
+
+        def record(epoch: int, logs: Mapping[str, float]) -> None:
+            row = {name: logs[name] for name in HISTORY if name in logs}
+            row["learning_rate"] = rate(epoch, 0.0)
+            self.history.append({"stage": stage, "epoch": epoch + 1, **row})
+            shown = {name: row[name] for name in HISTORY[3:] if name in row}
+            report(stage, epoch=f"{epoch + 1 - first}/{epochs}", **shown)
+            if not math.isfinite(row["loss"]):
+                raise UserError(
+                    f"the loss became {row['loss']} in epoch {epoch + 1} of {stage}, at learning "
+                    f"rate {row['learning_rate']:g}: lower it, for example --set lr_max=1e-5"
+                )
+
+        return [
+            keras.callbacks.LearningRateScheduler(rate),
+            keras.callbacks.TerminateOnNaN(),
+            keras.callbacks.LambdaCallback(on_epoch_end=record),
+        ]
+
+
+def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """``history.csv``: a line an epoch; a refit has no validation columns."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, HISTORY, restval="")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _prepare(model: Any, measured: Any) -> None:
+    """Create the optimizer's and the metrics' variables before ``fit`` traces its step.
+
+    TensorFlow traces a step twice if variables appear in it: seconds for a large network.
+    """
+    model.optimizer.build(model.trainable_variables)
+    model.evaluate(measured.take(1), verbose=0)
+
+
+def _set_batchnorm_momentum(model: Any, momentum: float | None) -> None:
+    import keras
+
+    if momentum is not None:
+        for layer in model._flatten_layers(include_self=False):
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = momentum

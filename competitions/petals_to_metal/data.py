@@ -1,0 +1,59 @@
+"""The competition's data: where it is, and its three parts."""
+
+import re
+from pathlib import Path
+
+from common.errors import UserError
+from common.inputs import competition_folder, listing
+from common.parameters import Parameters
+from common.progress import report
+from common.submission import SAMPLE
+from common.tfrecords import Records, read_records, record_files
+from competitions.petals_to_metal import CLASSES, COMPETITION
+
+PARTS = ("train", "val", "test")
+_SIZE = re.compile(r"tfrecords-jpeg-(\d+)x\1$")
+
+
+def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    """Train, validation and test of the resolution that fits ``image_size`` best."""
+    root = competition_folder(COMPETITION.slug, parameters.internet, COMPETITION.layout)
+    return load_from(root, image_size)
+
+
+def load_from(root: Path, image_size: int) -> tuple[Records, Records, Records]:
+    """As ``load``, from a folder in the competition's layout."""
+    folder = check_folder(root, image_size)
+    train, validation, test = (
+        read_records(folder / part, labelled=part != "test", classes=len(CLASSES)) for part in PARTS
+    )
+    report("data", folder=folder, train=len(train), validation=len(validation), test=len(test))
+    return train, validation, test
+
+
+def check_folder(root: Path, image_size: int = 0) -> Path:
+    """The resolution's folder, held against the layout by its files' names alone.
+
+    Raises UserError with what was looked for and what is there.
+    """
+    folder = resolution_folder(root, image_size)
+    missing = [part for part in PARTS if not (folder / part).is_dir()]
+    if missing:
+        raise UserError(f"{folder}: no folder {', '.join(missing)}; {listing(folder)}")
+    for part in PARTS:
+        record_files(folder / part)
+    if not (root / SAMPLE).is_file():
+        raise UserError(f"{root}: no {SAMPLE}; {listing(root)}")
+    return folder
+
+
+def resolution_folder(root: Path, image_size: int) -> Path:
+    """``tfrecords-jpeg-SxS`` of exactly ``image_size``, else the next larger, else the largest.
+
+    Raises UserError when there is none.
+    """
+    sizes = {int(m.group(1)): path for path in root.glob("*") if (m := _SIZE.search(path.name))}
+    if not sizes:
+        raise UserError(f"no data in {root}: looked for {COMPETITION.layout}; {listing(root)}")
+    size = min((s for s in sizes if s >= image_size), default=max(sizes))
+    return sizes[size]

@@ -1,0 +1,67 @@
+"""Where a kernel finds its inputs."""
+
+from pathlib import Path
+
+import pytest
+
+from common import inputs
+from common.errors import UserError
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "kaggle" / "input"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(folder))
+    return folder
+
+
+@pytest.mark.parametrize("place", ["competitions/tpu-getting-started", "tpu-getting-started"])
+def test_competition_data_are_found_in_every_layout(root: Path, place: str) -> None:
+    (root / place).mkdir(parents=True)
+    assert inputs.competition_folder("tpu-getting-started", False, "x") == root / place
+
+
+@pytest.mark.parametrize("place", ["notebooks/alice/petals", "petals"])
+def test_kernel_outputs_are_found_in_every_layout(root: Path, place: str) -> None:
+    (root / place).mkdir(parents=True)
+    assert inputs.kernel_output_folder("alice/petals") == root / place
+
+
+@pytest.mark.parametrize(
+    ("source", "place"),
+    [
+        ("alice/weights", "datasets/alice/weights"),
+        ("alice/weights", "weights"),
+        ("google/b7/keras/noisy/1", "models/google/b7/keras/noisy/1"),
+        ("google/b7/keras/noisy/1", "b7/keras/noisy/1"),
+    ],
+)
+def test_data_sets_and_models_are_found_in_every_layout(
+    root: Path, source: str, place: str
+) -> None:
+    (root / place).mkdir(parents=True)
+    assert inputs.dataset_folder(source) == root / place
+
+
+def test_todays_layout_wins_over_the_older(root: Path) -> None:
+    for place in ("competitions/flowers", "flowers"):
+        (root / place).mkdir(parents=True)
+    assert inputs.competition_folder("flowers", False, "x") == root / "competitions" / "flowers"
+
+
+def test_what_is_nowhere_is_said_with_what_was_looked_for_and_what_is_there(root: Path) -> None:
+    (root / "competitions" / "birds").mkdir(parents=True)
+    with pytest.raises(UserError) as caught:
+        inputs.competition_folder("flowers", False, "a.csv")
+    text = str(caught.value)
+    assert "\n" not in text
+    for part in ("flowers", "a.csv", f"{root}/competitions/flowers", "internet is off"):
+        assert part in text
+    assert "competitions/birds" in text
+
+
+@pytest.mark.parametrize("source", ["petals", "/petals", "alice/"])
+def test_a_source_that_is_no_handle_is_refused(source: str) -> None:
+    with pytest.raises(UserError, match="owner/slug"):
+        inputs.kernel_output_folder(source)

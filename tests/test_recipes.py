@@ -1,0 +1,103 @@
+"""The kernel scripts' recipes and networks."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import competitions
+from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
+from common.errors import UserError
+from common.parameters import Parameters
+from common.recipe import field_types, override
+from competitions.petals_to_metal import COMPETITION, densenet201, efficientnetb7, xception
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = {s.__name__.split(".")[-1]: s for s in (densenet201, efficientnetb7, xception)}
+KERNELS: dict[str, ClassifierKernel] = {name: s.KERNEL for name, s in SCRIPTS.items()}
+COUNTS = {
+    "xception": (21_974_160, 1_107_560),
+    "densenet201": (18_521_768, 18_292_712),
+    "efficientnetb7": (64_364_024, 64_053_304),
+}
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_the_full_size_network_has_the_published_parameters(name: str) -> None:
+    import keras
+
+    from common.training import check_full_size, parameter_counts
+
+    model = SCRIPTS[name].build_model(weights=None)
+    assert model.input_shape == (None, 331, 331, 3)
+    assert model.output_shape == (None, 104)
+    assert model.layers[-1].compute_dtype == "float32"
+    counted = parameter_counts(model)
+    assert tuple(counted.values()) == COUNTS[name]
+    keras.backend.clear_session()
+    if name == "xception":  # the quickest: the check that --full-size makes says the same
+        assert check_full_size(KERNELS[name]) == counted
+
+
+def test_a_count_that_differs_from_the_recipes_is_refused() -> None:
+    import dataclasses
+
+    from common.training import check_full_size
+
+    recipe = override(xception.RECIPE, {"total_parameters": 21_974_161})
+    kernel = dataclasses.replace(xception.KERNEL, recipe=recipe)
+    with pytest.raises(UserError, match=r"has 21,974,160 total_parameters, not 21,974,161"):
+        check_full_size(kernel)
+
+
+def test_the_published_settings() -> None:
+    for kernel in KERNELS.values():
+        recipe = kernel.recipe
+        assert (recipe.image_size, recipe.crop_margin, recipe.batch_size) == (331, 30, 16)
+        assert (recipe.epochs, recipe.refit, recipe.refit_fresh) == (25, True, True)
+    assert xception.RECIPE.freeze_backbone
+    assert xception.RECIPE.learning_rate(9, 8) == 5e-4
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_dry_run_is_a_miniature_and_the_users_settings_win(name: str) -> None:
+    parameters = Parameters(dry_run=True, settings={"epochs": "2", "lr_constant": "none"})
+    recipe = chosen_recipe(KERNELS[name].recipe, KERNELS[name].dry_run, parameters)
+    assert recipe.miniature
+    assert recipe.weights is None
+    assert recipe.epochs == 2
+    assert SCRIPTS[name].build_model(None, recipe).count_params() < 300_000
+
+
+def test_every_field_of_a_recipe_can_be_set_and_is_documented() -> None:
+    recipe = ClassifierRecipe()
+    values = {name: str(getattr(recipe, name)) for name in field_types(recipe)}
+    assert override(recipe, values) == recipe
+    for name in values:
+        assert name in (ClassifierRecipe.__doc__ or "")
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_is_short_and_reads_as_a_recipe(name: str) -> None:
+    path = competitions.kernel_scripts(COMPETITION)[name]
+    text = path.read_text("utf-8")
+    assert "\nPARAMETERS: dict = {}\n" in text
+    docstring = ast.get_docstring(ast.parse(text)) or ""
+    for part in ("published", f"python submit.py petals --model {name}"):
+        assert part in docstring
+    assert len(text.splitlines()) < 110
+
+
+def test_scripts_are_imported_without_keras() -> None:
+    modules = ", ".join(f"competitions.petals_to_metal.{name}" for name in SCRIPTS)
+    heavy = "{'keras', 'tensorflow', 'jax', 'matplotlib', 'efficientnet'}"
+    code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"

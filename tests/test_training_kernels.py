@@ -1,0 +1,136 @@
+"""Each kernel script runs as it would on Kaggle, and leaves what everything after it reads."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.manifest import read_manifest
+from common.metrics import macro_f1
+from common.predictions import load_predictions
+from common.progress import parse
+from competitions.petals_to_metal import generated
+
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "competitions" / "petals_to_metal"
+FLOWERS = ROOT.parent / "shared" / "data" / "tpu-getting-started"
+FIGURES = ("training_pictures", "augmented", "schedule", "curves", "confusion_matrix")
+
+
+@pytest.fixture(scope="module")
+def petals(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
+    """Generated data and the hidden labels by id."""
+    root = tmp_path_factory.mktemp("petals")
+    generated.write(root / "data", root / "solution.csv", seed=0)
+    with open(root / "solution.csv", newline="") as file:
+        return root / "data", {row["id"]: int(row["label"]) for row in csv.DictReader(file)}
+
+
+def run(folder: Path, data: Path, name: str, **parameters: Any) -> subprocess.CompletedProcess[str]:
+    """Run a script with ``parameters`` in Kaggle's layout below ``folder``."""
+    mounted = folder / "kaggle" / "input" / "competitions" / "tpu-getting-started"
+    mounted.parent.mkdir(parents=True)
+    mounted.symlink_to(data, target_is_directory=True)
+    working = folder / "kaggle" / "working"
+    working.mkdir()
+    values = {
+        "kernel": name,
+        "nonce": "n1",
+        "dry_run": True,
+        "accelerator": "cpu",
+        "internet": False,
+        **parameters,
+    }
+    text = (FOLDER / f"{name}.py").read_text("utf-8")
+    script = folder / "script.py"
+    script.write_text(text.replace("PARAMETERS: dict = {}", f"PARAMETERS: dict = {values!r}"))
+    environment = {
+        **os.environ,
+        "KAGGLE_CACHE_MOUNT_FOLDER": str(folder / "kaggle" / "input"),
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [sys.executable, str(script)]
+    return subprocess.run(command, cwd=working, env=environment, capture_output=True, text=True)
+
+
+def test_a_dry_run_learns_and_leaves_everything(
+    petals: tuple[Path, dict[str, int]], tmp_path: Path
+) -> None:
+    data, solution = petals
+    done = run(tmp_path, data, "densenet201")
+    assert done.returncode == 0, done.stderr
+    working = tmp_path / "kaggle" / "working"
+    manifest = read_manifest(working, "densenet201", "n1")
+    assert manifest["accelerator"] == {"asked": "cpu", "seen": "cpu", "replicas": 1}
+    assert {f"{name}.png" for name in FIGURES} < set(manifest["files"])
+    predictions = load_predictions(working, "densenet201")
+    labels = np.array([solution[name] for name in predictions.test_ids])
+    assert macro_f1(labels, predictions.test.argmax(axis=1)) >= 0.5
+    np.testing.assert_allclose(predictions.test.sum(axis=1), 1, atol=1e-4)
+    scored = json.loads((working / "metrics.json").read_text())
+    guessed = predictions.validation.argmax(axis=1)
+    assert scored["validation_score"] == macro_f1(predictions.validation_labels, guessed) >= 0.5
+    check_history(working / "history.csv", scored["epochs"])
+    lines = [facts for line in done.stdout.splitlines() if (facts := parse(line))]
+    epochs = [f["epoch"] for f in lines if f["stage"] == "training" and "epoch" in f]
+    assert epochs == [f"{number}/{scored['epochs']}" for number in range(1, scored["epochs"] + 1)]
+
+
+def check_history(path: Path, epochs: int) -> None:
+    """A row an epoch, then the refit's, which has no validation."""
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["stage"] for row in rows] == ["training"] * epochs + ["refit"]
+    assert [int(row["epoch"]) for row in rows] == list(range(1, epochs + 2))
+    assert all(float(row["val_loss"]) > 0 for row in rows[:-1])
+    assert rows[-1]["val_loss"] == ""
+    rates = [float(row["learning_rate"]) for row in rows]
+    assert rates[0] < rates[1] > rates[2] > rates[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("efficientnetb7", {"refit_fresh": True}), ("xception", {"cache": False, "refit": False})],
+)
+def test_the_other_kernels_run(
+    petals: tuple[Path, dict[str, int]], tmp_path: Path, name: str, settings: dict[str, Any]
+) -> None:
+    done = run(tmp_path, petals[0], name, settings={"epochs": 1, **settings})
+    assert done.returncode == 0, done.stderr
+    working = tmp_path / "kaggle" / "working"
+    manifest = read_manifest(working, name, "n1")
+    assert manifest["recipe"]["epochs"] == 1
+    assert ("refit" in manifest["seconds"]) == manifest["recipe"]["refit"]
+    predictions = load_predictions(working, name)
+    assert predictions.test.shape == (416, 104)
+    assert np.ptp(predictions.test, axis=0).max() > 0, "every picture gets the same answer"
+
+
+def test_a_diverging_training_stops_and_leaves_no_manifest(
+    petals: tuple[Path, dict[str, int]], tmp_path: Path
+) -> None:
+    settings = {"lr_constant": 1e30, "optimizer": "sgd"}
+    done = run(tmp_path, petals[0], "densenet201", settings=settings)
+    assert done.returncode != 0
+    assert "UserError: the loss became nan in epoch 1 of training" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "kaggle" / "working" / "manifest.json").exists()
+
+
+def test_an_unknown_setting_stops_at_once(tmp_path: Path) -> None:
+    done = run(tmp_path, tmp_path / "nowhere", "densenet201", settings={"epoch": 3})
+    assert "unknown setting 'epoch': did you mean epochs" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.skipif(not FLOWERS.is_dir(), reason="the real flowers of ../shared are not here")
+def test_real_flowers_of_14_classes_run(tmp_path: Path) -> None:
+    done = run(tmp_path, FLOWERS, "densenet201", settings={"epochs": 1, "refit": False})
+    assert done.returncode == 0, done.stderr
+    predictions = load_predictions(tmp_path / "kaggle" / "working", "densenet201")
+    assert predictions.validation.shape == predictions.test.shape == (224, 104)
+    assert len(np.unique(predictions.validation_labels)) == 14

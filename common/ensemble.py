@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from common.blend import Blend, align, find_blend, mix
+from common.blend_figures import draw_blend
 from common.competition import Competition
 from common.inputs import kernel_output_folder
 from common.kernel import KernelRun
@@ -37,7 +38,7 @@ def run_ensemble(competition: Competition, recipe: BlendRecipe, parameters: Para
             write_submission(run.folder / SUBMISSION, competition, mixed.test_ids.tolist(), labels)
             write_metrics(run.folder, blend, members, mixed)
         with run.stage("figures"):
-            draw_figures(run.folder, competition, members, mixed)
+            draw_blend(run.folder, competition, members, blend, mixed)
 
 
 def read_members(parameters: Parameters) -> Members:

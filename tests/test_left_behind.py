@@ -14,7 +14,7 @@ from common.predictions import Predictions, load_predictions, save_predictions
 from common.progress import parse, report
 
 
-@pytest.fixture()
+@pytest.fixture
 def left(tmp_path: Path) -> Path:
     """A folder that a kernel has left, with one file and its manifest."""
     with KernelRun(Parameters("tiny", nonce="n1"), Parameters(), tmp_path) as run:

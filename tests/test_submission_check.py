@@ -12,7 +12,7 @@ from competitions.petals_to_metal import COMPETITION
 SAMPLE = "id,label\na1,0\nb2,0\nc3,0\n"
 
 
-@pytest.fixture()
+@pytest.fixture
 def sample(tmp_path: Path) -> Path:
     path = tmp_path / "sample_submission.csv"
     path.write_text(SAMPLE)

@@ -1,0 +1,34 @@
+"""Fixtures that several files share."""
+
+from pathlib import Path
+
+import pytest
+
+import tiny
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _tiny_competition() -> None:
+    tiny.add_tiny()
+
+
+@pytest.fixture(scope="session")
+def tiny_data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Data folder and solution of the tiny competition."""
+    return tiny.write_data(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def dry(tiny_data: tuple[Path, Path], tmp_path: Path) -> list[object]:
+    """The arguments of a dry run of the tiny competition into ``tmp_path / "run"``."""
+    data, solution = tiny_data
+    return [
+        "tiny",
+        "--dry-run",
+        "--data",
+        data,
+        "--solution",
+        solution,
+        "--run-dir",
+        tmp_path / "run",
+    ]

@@ -1,0 +1,46 @@
+"""The command lines: quick to start, documented."""
+
+import re
+import subprocess
+import sys
+
+import pytest
+
+import kernels.__main__
+import submit
+import tiny
+
+README = (tiny.ROOT / "README.md").read_text("utf-8")
+
+
+def test_help_imports_no_framework() -> None:
+    code = (
+        "import sys, submit; submit.build_parser().format_help();"
+        "heavy = {'tensorflow', 'keras', 'jax', 'numpy', 'kaggle', 'rich'} & set(sys.modules);"
+        "sys.exit(', '.join(sorted(heavy)) or None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tiny.ROOT
+    )
+    assert done.returncode == 0, f"imported by --help: {done.stderr}"
+
+
+def test_planning_and_building_import_no_framework() -> None:
+    code = (
+        "import sys; from kernels.__main__ import main; import kernels.pipeline, kernels.local;"
+        "import tempfile; main(['build', 'petals', '--owner', 'a', '--out', tempfile.mkdtemp()]);"
+        "heavy = {'tensorflow', 'keras', 'jax'} & set(sys.modules);"
+        "sys.exit(', '.join(sorted(heavy)) or None)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tiny.ROOT
+    )
+    assert done.returncode == 0, f"imported by the pipeline: {done.stderr}"
+
+
+@pytest.mark.parametrize(
+    "parser", [submit.build_parser(), kernels.__main__.build_parser()], ids=lambda p: p.prog
+)
+def test_every_option_is_in_the_readme(parser) -> None:
+    options = set(re.findall(r"--[a-z][a-z-]+", parser.format_help())) - {"--help"}
+    assert [option for option in sorted(options) if f"`{option}" not in README] == []

@@ -1,0 +1,79 @@
+"""Every mistake on the command line is one clear line and a non-zero exit, before any work."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import tiny
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["tini", "--ensemble"], "unknown competition 'tini': did you mean tiny?"),
+        (["tiny"], "which model? give --ensemble, or --model with left, right"),
+        (["tiny", "--model", "lefd"], "unknown model 'lefd': did you mean left?"),
+        (
+            ["tiny", "--ensemble", "--set", "epoch=3"],
+            "unknown setting 'epoch': did you mean epochs?",
+        ),
+        (
+            ["tiny", "--ensemble", "--set", "epochs=x"],
+            "setting epochs=x is not of its type: it takes int",
+        ),
+        (["tiny", "--ensemble", "--set", "epochs"], "--set epochs: write KEY=VALUE"),
+        (["tiny", "--ensemble", "--blend", "meen"], "unknown blend 'meen': did you mean mean?"),
+        (["tiny", "--ensemble", "--accelerator", "npu"], "unknown accelerator 'npu': did you mean"),
+        (["tiny", "--ensemble", "--data", "."], "--data belongs to --dry-run"),
+        (["tiny", "--ensemble", "--dry-run", "--data", "."], "--data and --solution go together"),
+        (
+            ["tiny", "--ensemble", "--dry-run", "--data", "nowhere", "--solution", "setup.cfg"],
+            "nowhere: no such folder",
+        ),
+        (
+            ["tiny", "--ensemble", "--dry-run", "--data", "tests", "--solution", "setup.cfg"],
+            "tests: looked for val.csv",
+        ),
+        (["petals", "--model", "efficientnetb7", "--accelerator", "tpu"], "cannot run on tpu"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments: list, said: str, tmp_path: Path) -> None:
+    done = tiny.submit(*arguments, "--run-dir", tmp_path / "run")
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_credentials_says_where_to_get_them(tmp_path: Path) -> None:
+    clean = {"HOME": str(tmp_path), "KAGGLE_USERNAME": "", "KAGGLE_KEY": "", "KAGGLE_API_TOKEN": ""}
+    done = tiny.submit("tiny", "--ensemble", "--run-dir", tmp_path / "run", env=clean)
+    assert done.returncode == 1
+    assert "error: no Kaggle credentials: put an API token" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_folder_that_is_something_else_is_left_alone(dry: list, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "thesis.txt").write_text("mine")
+    done = tiny.submit(*dry, "--ensemble")
+    assert done.returncode == 1
+    assert "holds something else than a run" in done.stderr
+    assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
+
+
+def test_a_run_of_another_kind_or_a_broken_state_is_refused(dry: list, tmp_path: Path) -> None:
+    from kernels.run import open_run
+
+    open_run(tmp_path / "run", "petals", True)
+    assert "is a run of petals, not tiny" in tiny.submit(*dry, "--ensemble").stderr
+    state = tmp_path / "run" / "state.json"
+    state.write_text(state.read_text().replace('"petals"', '"tiny"').replace("true", "false"))
+    assert "is a real run and this is a dry run" in tiny.submit(*dry, "--ensemble").stderr
+    state.write_text("{")
+    done = tiny.submit(*dry, "--ensemble")
+    assert re.search(r"state.json cannot be read .*: name another --run-dir", done.stderr)
+    assert state.read_text() == "{"

@@ -1,0 +1,78 @@
+"""Reads the tiny competition's files."""
+
+import csv
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+from common.inputs import competition_folder
+from common.kernel import KernelRun
+from common.manifest import write_json
+from common.parameters import Parameters
+from common.predictions import Predictions, save_predictions
+from common.progress import report
+from common.recipe import override
+from competitions.tiny_digits import COMPETITION
+
+
+@dataclass(frozen=True)
+class TinyRecipe:
+    sharpness: float = 1.0
+    epochs: int = 2
+    misbehave: str = ""
+
+
+def check_folder(folder: Path) -> None:
+    if not (folder / "val.csv").is_file():
+        raise UserError(f"{folder}: looked for val.csv")
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    ids = np.array([row["id"] for row in rows])
+    values = np.array([float(row["value"]) for row in rows])
+    labels = np.array([int(row.get("label", 0)) for row in rows])
+    return ids, values, labels
+
+
+def probabilities(values: np.ndarray, sharpness: float) -> np.ndarray:
+    scores = -sharpness * (values[:, None] - np.arange(3)) ** 2
+    weights = np.exp(scores)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def train(recipe: TinyRecipe, values: dict) -> None:
+    parameters = Parameters.from_dict(values)
+    recipe = override(recipe, parameters.settings)
+    how = recipe.misbehave
+    with KernelRun(parameters, recipe) as run:
+        run.facts["accelerator"] = {"asked": parameters.accelerator, "seen": "cpu", "replicas": 1}
+        folder = competition_folder(COMPETITION.slug, False, COMPETITION.layout)
+        for epoch in range(recipe.epochs):
+            report("training", epoch=f"{epoch + 1}/{recipe.epochs}")
+        if how == "raise":
+            raise ValueError("the loss went to the moon")
+        if how == "sleep":
+            Path("started").touch()
+            time.sleep(600)
+        if how == "vanish":
+            os._exit(0)
+        ids, numbers, labels = read(folder / "val.csv")
+        test_ids, test_numbers, _ = read(folder / "test.csv")
+        if how == "ids":
+            test_ids = np.array([f"x{name}" for name in test_ids])
+        predicted = probabilities(numbers, recipe.sharpness)
+        tested = probabilities(test_numbers, recipe.sharpness)
+        if how == "nan":
+            tested[1] = np.nan
+        save_predictions(
+            run.folder, Predictions(ids, labels, predicted, test_ids, tested), parameters.kernel
+        )
+        write_json(run.folder / "metrics.json", {"validation_score": 0.5})
+    if how == "alter":
+        Path("metrics.json").write_text("{}")

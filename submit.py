@@ -110,7 +110,7 @@ def _run(args: argparse.Namespace) -> int:
     with open_display() as display:
         display.say(f"run folder {run.folder}")
         try:
-            with _kaggle(args, request, run.folder, display.say) as kaggle:
+            with run.attempt(), _kaggle(args, request, run.folder, display.say) as kaggle:
                 result = run_pipeline(request, manner, kaggle, run, display)
         except KeyboardInterrupt:
             _say_interrupted(args, run, display)
@@ -153,7 +153,7 @@ def _check_dry_options(args: argparse.Namespace, competition: Any) -> None:
     if args.data:
         from kernels.dry_run import check_data
 
-        check_data(competition, args.data)
+        check_data(competition, args.data, args.solution)
 
 
 @contextmanager

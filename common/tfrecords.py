@@ -181,5 +181,6 @@ def _check_labels(path: Path, labels: np.ndarray, classes: int) -> None:
 
 
 def _short(error: Exception) -> str:
-    text = str(getattr(error, "message", error))
-    return text.split("{{")[-1].split("}}")[-1].strip().split("\n")[0][:120] or "no message"
+    """TensorFlow's own words, without its operation names."""
+    text = str(getattr(error, "message", error)).split("}}")[-1].split(" [Op:")[0]
+    return text.strip().splitlines()[0][:120] if text.strip() else "no message"

@@ -32,8 +32,11 @@ def local_kaggle(
         yield server.url
 
 
-def check_data(competition: Competition, data: Path) -> None:
-    """Hold a data folder against the competition's layout. Raises UserError."""
+def check_data(competition: Competition, data: Path, solution: Path) -> None:
+    """Hold a data folder and its hidden labels against the layout. Raises UserError."""
+    from kernels.local.scoring import read_solution
+
+    read_solution(competition, solution)
     importlib.import_module(f"competitions.{competition.folder}.data").check_folder(data)
 
 

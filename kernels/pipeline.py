@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from common.errors import UserError
 from kernels.bundle import build_bundles
 from kernels.client import Kaggle
 from kernels.display import LiveDisplay, PlainDisplay
@@ -41,23 +40,15 @@ def run_pipeline(
 
     Raises UserError for whatever ends the run early; the run's folder says what was reached.
     """
-    try:
-        run.set_state("running")
-        bundles = build_bundles(request.competition, plan_kernels(request), kaggle.owner, run.nonce)
-        Watch(kaggle, run, bundles, display, manner.poll).run()
-        path = check_output(kaggle, request.competition, run)
-        display.say(f"checked {path}")
-        sent: Sent | None = None
-        if manner.submit:
-            slug = next(b.kernel.slug for b in bundles if b.kernel.name == ENSEMBLE)
-            message = manner.message or f"{request.competition.name} run {run.nonce}"
-            sent = send_once(kaggle, request.competition, run, path, slug, message)
-            sent = await_score(kaggle, run, sent, manner.poll, display.say, manner.score_limit)
-        run.set_state("complete")
-        return read_result(run, bundles, sent)
-    except KeyboardInterrupt:
-        run.set_state("interrupted")
-        raise
-    except UserError:
-        run.set_state("failed")
-        raise
+    bundles = build_bundles(request.competition, plan_kernels(request), kaggle.owner, run.nonce)
+    Watch(kaggle, run, bundles, display, manner.poll).run()
+    path = check_output(kaggle, request.competition, run)
+    display.say(f"checked {path}")
+    sent: Sent | None = None
+    if manner.submit:
+        slug = next(b.kernel.slug for b in bundles if b.kernel.name == ENSEMBLE)
+        message = manner.message or f"{request.competition.name} run {run.nonce}"
+        sent = send_once(kaggle, request.competition, run, path, slug, message)
+        sent = await_score(kaggle, run, sent, manner.poll, display.say, manner.score_limit)
+    run.set_state("complete")
+    return read_result(run, bundles, sent)

@@ -3,6 +3,8 @@
 import dataclasses
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,6 +82,19 @@ class Run:
         """Change the run's own state, and save."""
         self.state = state
         self.save()
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Record how the work inside ends, if it does not reach its end."""
+        self.set_state("running")
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.set_state("interrupted")
+            raise
+        except BaseException:
+            self.set_state("failed")
+            raise
 
     def bundle(self, name: str) -> Path:
         """Where a kernel's pushed files are."""

@@ -7,6 +7,7 @@ import shutil
 import threading
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from common.errors import UserError
 from common.manifest import read_manifest
@@ -18,6 +19,7 @@ from kernels.display import LiveDisplay, PlainDisplay, View
 from kernels.run import Run
 
 _TAIL = 12
+_USER_ERROR = f"{UserError.__module__}.{UserError.__qualname__}: "
 
 
 class Watch:
@@ -127,11 +129,7 @@ class Watch:
         folder = self._run.output(name)
         lines = self._pull(name, kernel.slug, known.version)
         if status.state != "COMPLETE":
-            raise UserError(
-                f"kernel {name} ended as {status.state}: {_reason(lines, status)} "
-                f"(whole log: {self._run.log(name)})",
-                tuple(lines[-_TAIL:]),
-            )
+            raise _failure(name, status, lines, self._run.log(name))
         try:
             read_manifest(folder, name, self._run.nonce)
         except UserError as error:
@@ -166,12 +164,18 @@ class Watch:
         return hashlib.sha256(told.encode()).hexdigest()
 
 
-def _reason(lines: list[str], status: Status) -> str:
-    """The last line that names an exception, else what Kaggle says."""
+def _failure(name: str, status: Status, lines: list[str], log: Path) -> UserError:
+    """What ended a kernel: its own clear line, or else its traceback's end below the last line."""
     for line in reversed(lines[-_TAIL:]):
-        head = line.split(":", 1)[0]
-        if head.replace(".", "").isidentifier() and head.endswith(
-            ("Error", "Exception", "Interrupt")
-        ):
-            return line
-    return status.message or (lines[-1] if lines else "it left no log")
+        if line.startswith(_USER_ERROR):
+            said = line.removeprefix(_USER_ERROR)
+            return UserError(f"kernel {name} stopped: {said} (whole log: {log})")
+    reason = next(filter(_names_exception, reversed(lines[-_TAIL:])), status.message)
+    reason = reason or (lines[-1] if lines else "it left no log")
+    said = f"kernel {name} ended as {status.state}: {reason} (whole log: {log})"
+    return UserError(said, tuple(lines[-_TAIL:]))
+
+
+def _names_exception(line: str) -> bool:
+    head = line.split(":", 1)[0]
+    return head.replace(".", "").isidentifier() and head.endswith(("Error", "Exception"))

@@ -137,7 +137,7 @@ def test_ctrl_c_ends_the_kernels_and_the_run_goes_on_later(dry: list, tmp_path: 
     assert process.returncode == 130
     last = said.splitlines()[-1]
     assert "interrupted; its kernels ended with it" in last
-    assert "shared complete, left running" in last
+    assert "reached: shared complete, left " in last
     assert "Traceback" not in said
     assert state(tmp_path)["state"] == "interrupted"
     running = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True).stdout

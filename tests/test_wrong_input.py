@@ -33,7 +33,7 @@ import tiny
         ),
         (
             ["tiny", "--ensemble", "--dry-run", "--data", "tests", "--solution", "setup.cfg"],
-            "tests: looked for val.csv",
+            "the solution setup.cfg starts with [metadata], expected id,label,Usage",
         ),
         (["petals", "--model", "efficientnetb7", "--accelerator", "tpu"], "cannot run on tpu"),
     ],

@@ -6,10 +6,23 @@ from typing import Any
 
 from common.accelerator import KNOWN
 from common.competition import Competition
+from common.errors import UserError
 from common.parameters import Parameters
-from common.recipe import override
+from common.recipe import nearest, override
 from common.schedules import ramp_sustain_decay
 from common.tfrecords import Records
+
+_AT_LEAST: tuple[tuple[tuple[str, ...], float], ...] = (
+    (("image_size",), 32),
+    (("batch_size", "epochs", "shuffle_buffer"), 1),
+    (("crop_margin", "lr_start", "lr_max", "lr_min", "lr_decay", "lr_constant"), 0),
+    (("lr_ramp_epochs", "lr_sustain_epochs", "refit_epochs", "batchnorm_momentum"), 0),
+    (("rot90_probability", "flip_probability", "transpose_probability"), 0),
+)
+_CHOICES = {
+    "optimizer": ("adam", "adamw", "nadam", "rmsprop", "sgd"),
+    "preprocessing": ("torch", "tf"),
+}
 
 
 @dataclass(frozen=True)
@@ -68,6 +81,20 @@ class ClassifierRecipe:
     miniature: bool = False
     total_parameters: int = 0
     trainable_parameters: int = 0
+
+    def __post_init__(self) -> None:
+        """Hold the fields in their ranges. Raises UserError for the first that is not."""
+        for names, lowest in _AT_LEAST:
+            for name in names:
+                value = getattr(self, name)
+                if value is not None and value < lowest:
+                    raise UserError(f"setting {name}={value}: it must be at least {lowest}")
+        for name, known in _CHOICES.items():
+            if getattr(self, name) not in known:
+                hint = nearest(str(getattr(self, name)), known)
+                raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
+        if 3 * self.rot90_probability > 1:
+            raise UserError("setting rot90_probability: each of three turns has it, so at most 1/3")
 
     def learning_rate(self, epoch: int, replicas: int) -> float:
         """The learning rate of ``epoch`` (from 0)."""

@@ -207,7 +207,13 @@ class Trainer:
     def _pictures(self) -> list[Pictures]:
         parts = self.kernel.load(self.recipe.image_size, self.parameters)
         with faults_located([path for records in parts for path in records.files]):
-            return [Pictures(records, self.recipe) for records in parts]
+            pictures = [Pictures(records, self.recipe) for records in parts]
+        if len(pictures[0].records) < self.batch:
+            raise UserError(
+                f"a batch of {self.batch} is more than the {len(pictures[0].records)} training "
+                f"pictures: lower it with --set batch_size={len(pictures[0].records)}"
+            )
+        return pictures
 
     def _faults_located(self, parts: Sequence[Pictures]) -> Any:
         return faults_located([path for part in parts for path in part.records.files])

@@ -1,13 +1,15 @@
 """The folder of one run, and what stands in it: state, bundles, outputs, logs."""
 
 import dataclasses
+import fcntl
 import json
+import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from common.errors import UserError
 from common.manifest import write_json
@@ -85,7 +87,18 @@ class Run:
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
-        """Record how the work inside ends, if it does not reach its end."""
+        """Own the run's folder, and record how the work inside ends if it breaks off.
+
+        Raises UserError when another process owns it.
+        """
+        with open(self.folder / "lock", "a+") as lock:
+            _own(lock, self.folder)
+            self.__dict__.update(vars(open_run(self.folder, self.competition, self.dry_run)))
+            with self._recorded():
+                yield
+
+    @contextmanager
+    def _recorded(self) -> Iterator[None]:
         self.set_state("running")
         try:
             yield
@@ -107,6 +120,20 @@ class Run:
     def log(self, name: str) -> Path:
         """Where a kernel's log is."""
         return self.folder / "logs" / f"{name}.log"
+
+
+def _own(lock: IO[str], folder: Path) -> None:
+    """Lock the open file for as long as it stays open, and write our number into it."""
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        owner = lock.read().strip()
+        raise UserError(
+            f"run {folder} is at work in process {owner}: wait for it, or name another --run-dir"
+        ) from None
+    lock.truncate(0)
+    print(os.getpid(), file=lock, flush=True)
 
 
 def open_run(folder: Path, competition: str, dry_run: bool) -> Run:

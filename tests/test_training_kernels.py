@@ -19,7 +19,6 @@ from competitions.petals_to_metal import generated
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "competitions" / "petals_to_metal"
-FLOWERS = ROOT.parent / "shared" / "data" / "tpu-getting-started"
 FIGURES = ("training_pictures", "augmented", "schedule", "curves", "confusion_matrix")
 
 
@@ -127,10 +126,11 @@ def test_an_unknown_setting_stops_at_once(tmp_path: Path) -> None:
     assert "unknown setting 'epoch': did you mean epochs" in done.stderr.splitlines()[-1]
 
 
-@pytest.mark.skipif(not FLOWERS.is_dir(), reason="the real flowers of ../shared are not here")
-def test_real_flowers_of_14_classes_run(tmp_path: Path) -> None:
-    done = run(tmp_path, FLOWERS, "densenet201", settings={"epochs": 1, "refit": False})
-    assert done.returncode == 0, done.stderr
-    predictions = load_predictions(tmp_path / "kaggle" / "working", "densenet201")
-    assert predictions.validation.shape == predictions.test.shape == (224, 104)
-    assert len(np.unique(predictions.validation_labels)) == 14
+def test_a_batch_larger_than_the_data_is_refused(
+    petals: tuple[Path, dict[str, int]], tmp_path: Path
+) -> None:
+    done = run(tmp_path, petals[0], "densenet201", settings={"batch_size": 2000})
+    assert (
+        "a batch of 2000 is more than the 1040 training pictures: lower it with --set "
+        "batch_size=1040" in done.stderr.splitlines()[-1]
+    )

@@ -1,5 +1,6 @@
 """Every mistake on the command line is one clear line and a non-zero exit, before any work."""
 
+import os
 import re
 from pathlib import Path
 
@@ -36,6 +37,9 @@ import tiny
             "the solution setup.cfg starts with [metadata], expected id,label,Usage",
         ),
         (["petals", "--model", "efficientnetb7", "--accelerator", "tpu"], "cannot run on tpu"),
+        (["petals", "--ensemble", "--set", "epochs=0"], "setting epochs=0: it must be at least 1"),
+        (["petals", "--ensemble", "--set", "lr_max=-1"], "lr_max=-1.0: it must be at least 0"),
+        (["petals", "--ensemble", "--set", "optimizer=adm"], "optimizer=adm: did you mean adam"),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list, said: str, tmp_path: Path) -> None:
@@ -77,3 +81,15 @@ def test_a_run_of_another_kind_or_a_broken_state_is_refused(dry: list, tmp_path:
     done = tiny.submit(*dry, "--ensemble")
     assert re.search(r"state.json cannot be read .*: name another --run-dir", done.stderr)
     assert state.read_text() == "{"
+
+
+def test_two_commands_do_not_share_a_run(dry: list, tmp_path: Path) -> None:
+    from kernels.run import open_run
+
+    run = open_run(tmp_path / "run", "tiny", True)
+    with run.attempt():
+        done = tiny.submit(*dry, "--ensemble")
+        assert done.returncode == 1
+        assert f"is at work in process {os.getpid()}: wait for it" in done.stderr.splitlines()[-1]
+        assert open_run(tmp_path / "run", "tiny", True).state == "running"
+    assert tiny.submit(*dry, "--ensemble").returncode == 0

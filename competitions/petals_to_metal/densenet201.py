@@ -24,23 +24,7 @@ RECIPE = ClassifierRecipe(
     total_parameters=18_521_768,
     trainable_parameters=18_292_712,
 )
-DRY_RUN = {
-    "miniature": True,
-    "weights": None,
-    "image_size": 32,
-    "crop_margin": 4,
-    "batch_size": 32,
-    "epochs": 5,
-    "lr_start": 1e-3,
-    "lr_max": 6e-3,
-    "lr_min": 1e-4,
-    "lr_ramp_epochs": 1,
-    "lr_decay": 0.7,
-    "batchnorm_momentum": 0.8,  # a few dozen steps an epoch: 0.99 would leave validation at chance
-    "refit_fresh": False,
-    "refit_epochs": 1,
-    "cache": True,
-}
+DRY_RUN = miniatures.SETTINGS
 WEIGHTS_FILES = {"imagenet": "densenet201_weights_tf_dim_ordering_tf_kernels_notop.h5"}
 
 

@@ -26,23 +26,7 @@ RECIPE = ClassifierRecipe(
     total_parameters=64_364_024,
     trainable_parameters=64_053_304,
 )
-DRY_RUN = {
-    "miniature": True,
-    "weights": None,
-    "image_size": 32,
-    "crop_margin": 4,
-    "batch_size": 32,
-    "epochs": 5,
-    "lr_start": 1e-3,
-    "lr_max": 6e-3,
-    "lr_min": 1e-4,
-    "lr_ramp_epochs": 1,
-    "lr_decay": 0.7,
-    "batchnorm_momentum": 0.8,  # a few dozen steps an epoch: 0.99 would leave validation at chance
-    "refit_fresh": False,
-    "refit_epochs": 1,
-    "cache": True,
-}
+DRY_RUN = miniatures.SETTINGS
 WEIGHTS_FILES = {
     "noisy-student": "efficientnet-b7_noisy-student_notop.h5",
     "imagenet": "efficientnet-b7_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5",

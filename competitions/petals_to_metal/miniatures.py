@@ -7,6 +7,25 @@ smaller settings; Keras has none in public for DenseNet and Xception.
 
 from typing import Any
 
+# What a dry run changes in a recipe of this competition.
+SETTINGS = {
+    "miniature": True,
+    "weights": None,
+    "image_size": 32,
+    "crop_margin": 4,
+    "batch_size": 32,
+    "epochs": 5,
+    "lr_start": 1e-3,
+    "lr_max": 6e-3,
+    "lr_min": 1e-4,
+    "lr_ramp_epochs": 1,
+    "lr_decay": 0.7,
+    "batchnorm_momentum": 0.8,  # a few dozen steps an epoch: 0.99 would leave validation at chance
+    "refit_fresh": False,
+    "refit_epochs": 1,
+    "cache": True,
+}
+
 
 def densenet(image_size: int, growth: int = 32, layers_a_block: tuple[int, ...] = (2, 2)) -> Any:
     """DenseNet: each layer sees all before it; a transition halves channels and pixels."""

@@ -27,23 +27,9 @@ RECIPE = ClassifierRecipe(
     trainable_parameters=1_107_560,
 )
 DRY_RUN = {
-    "miniature": True,
-    "weights": None,
+    **miniatures.SETTINGS,
     "freeze_backbone": False,  # there are no pretrained weights to keep
     "lr_constant": None,
-    "image_size": 32,
-    "crop_margin": 4,
-    "batch_size": 32,
-    "epochs": 5,
-    "lr_start": 1e-3,
-    "lr_max": 6e-3,
-    "lr_min": 1e-4,
-    "lr_ramp_epochs": 1,
-    "lr_decay": 0.7,
-    "batchnorm_momentum": 0.8,  # a few dozen steps an epoch: 0.99 would leave validation at chance
-    "refit_fresh": False,
-    "refit_epochs": 1,
-    "cache": True,
 }
 WEIGHTS_FILES = {"imagenet": "xception_weights_tf_dim_ordering_tf_kernels_notop.h5"}
 

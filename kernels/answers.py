@@ -53,6 +53,11 @@ def _pause(attempt: int, response: requests.Response | None) -> float:
     return min(2.0**attempt, 30.0) * (0.5 + random.random() / 2)
 
 
+def pause_between_looks(waited: float, longest: float) -> float:
+    """Seconds until the next look at what takes time: short at first, then up to ``longest``."""
+    return min(longest, 0.3 + waited / 20)
+
+
 def reason(error: Exception) -> str:
     """What the server said, which the client hides behind "400 Client Error"."""
     response = getattr(error, "response", None)

@@ -8,6 +8,7 @@ from common.competition import Competition
 from common.errors import UserError
 from common.manifest import file_sha256
 from common.submission import NAME, SAMPLE, check_submission
+from kernels.answers import pause_between_looks
 from kernels.client import Kaggle, Score
 from kernels.plan import ENSEMBLE
 from kernels.run import Run, Sent
@@ -52,21 +53,23 @@ def await_score(
     kaggle: Kaggle, run: Run, sent: Sent, poll: float, say: Callable[[str], None], limit: float
 ) -> Sent:
     """Wait until Kaggle has scored it. Raises UserError with Kaggle's own text on its error."""
-    deadline = time.monotonic() + limit
-    while sent.public_score is None:
+    if sent.public_score is not None:
+        return sent
+    start = time.monotonic()
+    say(f"waiting for the score of submission {sent.ref}")
+    while True:
         score = kaggle.score(sent.ref)
         if score.state == "ERROR":
             raise UserError(f"Kaggle could not score submission {sent.ref}: {score.message}")
         if score.state == "COMPLETE":
             return _record(run, sent, score)
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - start
+        if waited > limit:
             raise UserError(
                 f"submission {sent.ref} is still being scored after {limit:.0f} s: the same "
                 f"command with --run-dir {run.folder} looks again and sends nothing"
             )
-        say(f"waiting for the score of submission {sent.ref}")
-        time.sleep(poll)
-    return sent
+        time.sleep(pause_between_looks(waited, poll))
 
 
 def _record(run: Run, sent: Sent, score: Score) -> Sent:

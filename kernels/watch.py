@@ -12,7 +12,7 @@ from pathlib import Path
 from common.errors import UserError
 from common.manifest import read_manifest
 from common.progress import parse
-from kernels.answers import SessionLimitError
+from kernels.answers import SessionLimitError, pause_between_looks
 from kernels.bundle import Bundle, write_bundle
 from kernels.client import Kaggle, Status
 from kernels.display import LiveDisplay, PlainDisplay, View
@@ -25,7 +25,7 @@ _USER_ERROR = f"{UserError.__module__}.{UserError.__qualname__}: "
 class Watch:
     """The kernels of one run, from the first push to the last output.
 
-    ``poll`` is the pause between looks at Kaggle, in seconds.
+    ``poll`` is the longest pause between looks at Kaggle, in seconds; the first are shorter.
     """
 
     def __init__(
@@ -47,6 +47,7 @@ class Watch:
         graph = {name: bundle.kernel.sources for name, bundle in self._bundles.items()}
         order = graphlib.TopologicalSorter(graph)
         order.prepare()
+        start = time.monotonic()
         while order.is_active():
             self._waiting += order.get_ready()
             for name in list(self._waiting):
@@ -60,7 +61,7 @@ class Watch:
                     order.done(name)
             self._display.show(self._views.values())
             if order.is_active() and self._running:
-                time.sleep(self._poll)
+                time.sleep(pause_between_looks(time.monotonic() - start, self._poll))
         self._display.show(self._views.values())
 
     def _is_done(self, name: str) -> bool:

@@ -141,11 +141,13 @@ def _breakpoints(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     Walks the upper envelope of each row's lines: the next leader is the line with the nearest
     crossing. ``a`` and ``b`` are ``(rows, classes)``.
     """
-    slope = a - b
-    rows, t, leader = np.arange(len(b)), np.zeros(len(b)), b.argmax(axis=1)
-    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    leader = b.argmax(axis=1)
+    # A line that leads at both ends leads all the way between them.
+    rows = np.flatnonzero(leader != a.argmax(axis=1))
+    t, leader, slope = np.zeros(len(rows)), leader[rows], np.zeros(a.shape)
+    slope[rows] = a[rows] - b[rows]
+    found = [(np.zeros(0), np.zeros(0, np.intp), np.zeros(0, np.intp))]
     while len(rows):
-        at = np.arange(len(rows))
         rise = slope[rows] - slope[rows, leader][:, None]
         gap = b[rows, leader][:, None] - b[rows]
         crossing = np.full(rise.shape, np.inf)
@@ -154,7 +156,7 @@ def _breakpoints(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
         nearest = crossing.min(axis=1)
         # Among lines that cross at the same place the steepest leads from there on.
         ties = np.where(crossing <= nearest[:, None] + 1e-15, slope[rows], -np.inf)
-        leader, going = ties.argmax(axis=1)[at], nearest < 1
+        leader, going = ties.argmax(axis=1), nearest < 1
         rows, t, leader = rows[going], nearest[going], leader[going]
         found.append((t, rows, leader))
     shares, changed, classes = (np.concatenate(part) for part in zip(*found, strict=True))

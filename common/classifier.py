@@ -13,7 +13,7 @@ from common.schedules import ramp_sustain_decay
 from common.tfrecords import Records
 
 _AT_LEAST: tuple[tuple[tuple[str, ...], float], ...] = (
-    (("image_size",), 32),
+    (("image_size",), 8),
     (("batch_size", "epochs", "shuffle_buffer"), 1),
     (("crop_margin", "lr_start", "lr_max", "lr_min", "lr_decay", "lr_constant"), 0),
     (("lr_ramp_epochs", "lr_sustain_epochs", "refit_epochs", "batchnorm_momentum"), 0),

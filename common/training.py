@@ -148,6 +148,7 @@ class Trainer:
                 initial_epoch=first_epoch,
                 epochs=first_epoch + epochs,
                 callbacks=self._callbacks(stage, first_epoch, epochs),
+                shuffle=False,  # the batches are drawn anew already
                 verbose=0,
             )
 

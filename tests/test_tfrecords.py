@@ -100,7 +100,9 @@ def test_a_corrupt_jpeg_is_named_wherever_it_is_met(tmp_path: Path, cache: bool)
         pytest.raises(UserError, match=rf"{path.name}: record 2 holds no readable JPEG"),
         faults_located(records.files),
     ):
-        model.fit(training_batches([Pictures(records, recipe)], recipe, 4, 0), shuffle=False, verbose=0)
+        model.fit(
+            training_batches([Pictures(records, recipe)], recipe, 4, 0), shuffle=False, verbose=0
+        )
 
 
 def test_an_error_that_is_not_the_datas_is_left_alone(tmp_path: Path) -> None:

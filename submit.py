@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from common.errors import UserError
+from common.errors import UserError, shown_in_one_line
 
 EPILOG = """\
 examples:
@@ -86,16 +86,16 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     args = build_parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        return _run(args)
-    except UserError as error:
-        for line in error.details:
-            print(f"  | {line}", file=sys.stderr)
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    with shown_in_one_line():
+        try:
+            return _run(args)
+        except KeyboardInterrupt:
+            print("interrupted before anything was pushed", file=sys.stderr)
+            return 130
 
 
 def _run(args: argparse.Namespace) -> int:
+    from kernels.client import Kaggle
     from kernels.display import open_display
     from kernels.pipeline import Manner, run_pipeline
     from kernels.plan import plan_kernels
@@ -105,12 +105,16 @@ def _run(args: argparse.Namespace) -> int:
     request = _request(args)
     plan_kernels(request)
     _check_dry_options(args, request.competition)
+    signed_in = None if args.dry_run else Kaggle()
     run = open_run(args.run_dir or _new_folder(args), request.competition.name, args.dry_run)
     manner = Manner(not args.no_submit, args.message, poll=0.3 if args.dry_run else 15.0)
     with open_display() as display:
         display.say(f"run folder {run.folder}")
         try:
-            with run.attempt(), _kaggle(args, request, run.folder, display.say) as kaggle:
+            with (
+                run.attempt(),
+                _kaggle(signed_in, args, request, run.folder, display.say) as kaggle,
+            ):
                 result = run_pipeline(request, manner, kaggle, run, display)
         except KeyboardInterrupt:
             _say_interrupted(args, run, display)
@@ -158,13 +162,17 @@ def _check_dry_options(args: argparse.Namespace, competition: Any) -> None:
 
 @contextmanager
 def _kaggle(
-    args: argparse.Namespace, request: Any, folder: Path, say: Callable[[str], None]
+    signed_in: Any,
+    args: argparse.Namespace,
+    request: Any,
+    folder: Path,
+    say: Callable[[str], None],
 ) -> Iterator[Any]:
-    from kernels.client import Kaggle
-
-    if not args.dry_run:
-        yield Kaggle()
+    """The real Kaggle, or a local one for as long as the context lasts."""
+    if signed_in:
+        yield signed_in
         return
+    from kernels.client import Kaggle
     from kernels.dry_run import generated_data, local_kaggle
 
     data, solution = args.data, args.solution

@@ -6,6 +6,7 @@ from pathlib import Path
 from common.blend import Blend, align, find_blend, mix
 from common.blend_figures import draw_blend
 from common.competition import Competition
+from common.errors import shown_in_one_line
 from common.inputs import kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import write_json
@@ -25,6 +26,7 @@ class BlendRecipe:
     method: str = "mean"
 
 
+@shown_in_one_line()
 def run_ensemble(competition: Competition, recipe: BlendRecipe, parameters: Parameters) -> None:
     """Read the members, blend, and leave submission, predictions, metrics and figures."""
     with KernelRun(parameters, recipe) as run:

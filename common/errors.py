@@ -1,4 +1,10 @@
-"""The one exception for what a person can put right."""
+"""The one exception for what a person can put right, and how it is shown."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+PREFIX = "error: "
 
 
 class UserError(Exception):
@@ -12,3 +18,15 @@ class UserError(Exception):
     def __init__(self, message: str, details: tuple[str, ...] = ()):
         super().__init__(message)
         self.details = details
+
+
+@contextmanager
+def shown_in_one_line() -> Iterator[None]:
+    """Show a UserError as ``error: …`` below its details, and exit with status 1."""
+    try:
+        yield
+    except UserError as error:
+        for line in error.details:
+            print(f"  | {line}", file=sys.stderr)
+        print(f"{PREFIX}{error}", file=sys.stderr, flush=True)
+        sys.exit(1)

@@ -13,7 +13,7 @@ from common.accelerator import choose
 from common.augment import augment
 from common.batches import Pictures, evaluation_batches, training_batches
 from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
-from common.errors import UserError
+from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.packages import ensure_package
@@ -26,10 +26,11 @@ from common.weights import resolve_weights
 HISTORY = ("stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
 
 
+@shown_in_one_line()
 def train_classifier(kernel: ClassifierKernel, values: Mapping[str, Any]) -> None:
     """Train, measure on validation, refit, predict test, and leave a kernel's files behind.
 
-    ``values`` is the script's ``PARAMETERS``. Raises UserError for what only the user can mend.
+    ``values`` is the script's ``PARAMETERS``. What only the user can mend ends it with one line.
     """
     parameters = Parameters.from_dict(values)
     recipe = chosen_recipe(kernel.recipe, kernel.dry_run, parameters)

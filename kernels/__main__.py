@@ -10,7 +10,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from common.errors import UserError
+from common.errors import shown_in_one_line
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -33,13 +33,11 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     args = build_parser().parse_args(arguments)
-    try:
-        return _build(args) if args.command == "build" else _serve(args)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
+    with shown_in_one_line():
+        try:
+            return _build(args) if args.command == "build" else _serve(args)
+        except KeyboardInterrupt:
+            return 130
 
 
 def _build(args: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from common.errors import UserError
+from common.errors import PREFIX, UserError
 from common.manifest import read_manifest
 from common.progress import parse
 from kernels.answers import SessionLimitError, pause_between_looks
@@ -19,7 +19,6 @@ from kernels.display import LiveDisplay, PlainDisplay, View
 from kernels.run import Run
 
 _TAIL = 12
-_USER_ERROR = f"{UserError.__module__}.{UserError.__qualname__}: "
 
 
 class Watch:
@@ -168,8 +167,8 @@ class Watch:
 def _failure(name: str, status: Status, lines: list[str], log: Path) -> UserError:
     """What ended a kernel: its own clear line, or else its traceback's end below the last line."""
     for line in reversed(lines[-_TAIL:]):
-        if line.startswith(_USER_ERROR):
-            said = line.removeprefix(_USER_ERROR)
+        if line.startswith(PREFIX):
+            said = line.removeprefix(PREFIX)
             return UserError(f"kernel {name} stopped: {said} (whole log: {log})")
     reason = next(filter(_names_exception, reversed(lines[-_TAIL:])), status.message)
     reason = reason or (lines[-1] if lines else "it left no log")

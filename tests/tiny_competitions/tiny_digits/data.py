@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
+from common.errors import UserError, shown_in_one_line
 from common.inputs import competition_folder
 from common.kernel import KernelRun
 from common.manifest import write_json
@@ -46,6 +46,7 @@ def probabilities(values: np.ndarray, sharpness: float) -> np.ndarray:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+@shown_in_one_line()
 def train(recipe: TinyRecipe, values: dict) -> None:
     parameters = Parameters.from_dict(values)
     recipe = override(recipe, parameters.settings)

@@ -10,9 +10,12 @@ import pytest
 import tiny
 from common.metrics import macro_f1
 from common.predictions import load_predictions
+from common.progress import parse
 
 SHARED = tiny.ROOT.parent / "shared" / "data"
 FLOWERS, SOLUTION = SHARED / "tpu-getting-started", SHARED / "tpu-getting-started-solution.csv"
+
+FIGURES = ("training_pictures", "augmented", "schedule", "curves", "confusion_matrix")
 
 
 def hidden_score(folder: Path, solution: Path) -> float:
@@ -24,23 +27,63 @@ def hidden_score(folder: Path, solution: Path) -> float:
     return macro_f1(truth, predictions.test.argmax(axis=1))
 
 
-def test_the_ensemble_learns_and_is_scored_on_generated_flowers(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
+@pytest.fixture(scope="module")
+def petals(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The JSON of the whole dry run, which several tests look at."""
+    folder = tmp_path_factory.mktemp("petals") / "run"
     arguments = ["petals", "--ensemble", "--dry-run", "--run-dir", folder, "--json"]
-    told = tiny.last_json(tiny.submit(*arguments))
-    assert told["public_score"] >= 0.5
-    assert told["private_score"] >= 0.5
-    assert told["blend"]["validation_score"] >= 0.5
-    solution = folder / "data" / "solution.csv"
-    for name in ("densenet201", "efficientnetb7", "ensemble"):
-        assert hidden_score(folder / "outputs" / name, solution) >= 0.5
-        figures = {path.name for path in (folder / "figures").glob(f"{name}-*.png")}
-        assert len(figures) >= 3
-    manifest = json.loads((folder / "outputs" / "densenet201" / "manifest.json").read_text())
+    return tiny.last_json(tiny.submit(*arguments))
+
+
+@pytest.mark.parametrize("name", ["densenet201", "efficientnetb7", "ensemble"])
+def test_each_member_and_the_blend_learn_generated_flowers(petals: dict, name: str) -> None:
+    folder = Path(petals["run_dir"])
+    assert hidden_score(folder / "outputs" / name, folder / "data" / "solution.csv") >= 0.5
+    predictions = load_predictions(folder / "outputs" / name, name)
+    np.testing.assert_allclose(predictions.test.sum(axis=1), 1, atol=1e-4)
+    guessed = predictions.validation.argmax(axis=1)
+    scored = json.loads((folder / "outputs" / name / "metrics.json").read_text())
+    assert scored["validation_score"] == macro_f1(predictions.validation_labels, guessed) >= 0.5
+
+
+def test_the_score_is_the_submissions(petals: dict) -> None:
+    assert petals["public_score"] >= 0.5
+    assert petals["private_score"] >= 0.5
+    assert petals["blend"]["validation_score"] >= 0.5
+
+
+@pytest.mark.parametrize("name", ["densenet201", "efficientnetb7"])
+def test_a_member_leaves_history_figures_and_what_it_saw(petals: dict, name: str) -> None:
+    folder = Path(petals["run_dir"])
+    manifest = json.loads((folder / "outputs" / name / "manifest.json").read_text())
     assert manifest["accelerator"] == {"asked": "cpu", "seen": "cpu", "replicas": 1}
     assert manifest["shared_hash"]["built"] == manifest["shared_hash"]["found"]
-    # Labels that no kernel may see: neither below its inputs nor in its folder.
-    for session in (folder / "kaggle").rglob("kaggle"):
+    assert {f"{figure}.png" for figure in FIGURES} < set(manifest["files"])
+    assert {f"{name}-{figure}.png" for figure in FIGURES} <= {
+        path.name for path in (folder / "figures").iterdir()
+    }
+    epochs = manifest["recipe"]["epochs"]
+    check_history(folder / "outputs" / name / "history.csv", epochs)
+    lines = (folder / "logs" / f"{name}.log").read_text().splitlines()
+    facts = [found for line in lines if (found := parse(line))]
+    told = [f["epoch"] for f in facts if f["stage"] == "training" and "epoch" in f]
+    assert told == [f"{number}/{epochs}" for number in range(1, epochs + 1)]
+
+
+def check_history(path: Path, epochs: int) -> None:
+    """A row an epoch, then the refit's, which has no validation."""
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["stage"] for row in rows] == ["training"] * epochs + ["refit"]
+    assert [int(row["epoch"]) for row in rows] == list(range(1, epochs + 2))
+    assert all(float(row["val_loss"]) > 0 for row in rows[:-1])
+    assert rows[-1]["val_loss"] == ""
+    rates = [float(row["learning_rate"]) for row in rows]
+    assert rates[0] < rates[1] > rates[2] > rates[-1]
+
+
+def test_no_kernel_sees_the_hidden_labels(petals: dict) -> None:
+    for session in (Path(petals["run_dir"]) / "kaggle").rglob("kaggle"):
         assert not [path for path in session.rglob("*") if "solution" in path.name]
 
 

@@ -1,7 +1,6 @@
 """Each kernel script runs as it would on Kaggle, and leaves what everything after it reads."""
 
 import csv
-import json
 import os
 import subprocess
 import sys
@@ -12,14 +11,11 @@ import numpy as np
 import pytest
 
 from common.manifest import read_manifest
-from common.metrics import macro_f1
 from common.predictions import load_predictions
-from common.progress import parse
 from competitions.petals_to_metal import generated
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "competitions" / "petals_to_metal"
-FIGURES = ("training_pictures", "augmented", "schedule", "curves", "confusion_matrix")
 
 
 @pytest.fixture(scope="module")
@@ -56,41 +52,6 @@ def run(folder: Path, data: Path, name: str, **parameters: Any) -> subprocess.Co
     }
     command = [sys.executable, str(script)]
     return subprocess.run(command, cwd=working, env=environment, capture_output=True, text=True)
-
-
-def test_a_dry_run_learns_and_leaves_everything(
-    petals: tuple[Path, dict[str, int]], tmp_path: Path
-) -> None:
-    data, solution = petals
-    done = run(tmp_path, data, "densenet201")
-    assert done.returncode == 0, done.stderr
-    working = tmp_path / "kaggle" / "working"
-    manifest = read_manifest(working, "densenet201", "n1")
-    assert manifest["accelerator"] == {"asked": "cpu", "seen": "cpu", "replicas": 1}
-    assert {f"{name}.png" for name in FIGURES} < set(manifest["files"])
-    predictions = load_predictions(working, "densenet201")
-    labels = np.array([solution[name] for name in predictions.test_ids])
-    assert macro_f1(labels, predictions.test.argmax(axis=1)) >= 0.5
-    np.testing.assert_allclose(predictions.test.sum(axis=1), 1, atol=1e-4)
-    scored = json.loads((working / "metrics.json").read_text())
-    guessed = predictions.validation.argmax(axis=1)
-    assert scored["validation_score"] == macro_f1(predictions.validation_labels, guessed) >= 0.5
-    check_history(working / "history.csv", scored["epochs"])
-    lines = [facts for line in done.stdout.splitlines() if (facts := parse(line))]
-    epochs = [f["epoch"] for f in lines if f["stage"] == "training" and "epoch" in f]
-    assert epochs == [f"{number}/{scored['epochs']}" for number in range(1, scored["epochs"] + 1)]
-
-
-def check_history(path: Path, epochs: int) -> None:
-    """A row an epoch, then the refit's, which has no validation."""
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["stage"] for row in rows] == ["training"] * epochs + ["refit"]
-    assert [int(row["epoch"]) for row in rows] == list(range(1, epochs + 2))
-    assert all(float(row["val_loss"]) > 0 for row in rows[:-1])
-    assert rows[-1]["val_loss"] == ""
-    rates = [float(row["learning_rate"]) for row in rows]
-    assert rates[0] < rates[1] > rates[2] > rates[-1]
 
 
 @pytest.mark.parametrize(

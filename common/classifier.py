@@ -1,5 +1,6 @@
 """What a classifier kernel is: its recipe, and what is its own. Imports neither Keras nor data."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,12 +13,15 @@ from common.recipe import nearest, override
 from common.schedules import ramp_sustain_decay
 from common.tfrecords import Records
 
-_AT_LEAST: tuple[tuple[tuple[str, ...], float], ...] = (
-    (("image_size",), 8),
-    (("batch_size", "epochs", "shuffle_buffer"), 1),
-    (("crop_margin", "lr_start", "lr_max", "lr_min", "lr_decay", "lr_constant"), 0),
-    (("lr_ramp_epochs", "lr_sustain_epochs", "refit_epochs", "batchnorm_momentum"), 0),
-    (("rot90_probability", "flip_probability", "transpose_probability"), 0),
+# Lowest and highest of the fields that have them.
+_RANGES: tuple[tuple[tuple[str, ...], float, float], ...] = (
+    (("image_size",), 8, 1024),
+    (("crop_margin",), 0, 256),
+    (("batch_size", "epochs", "shuffle_buffer"), 1, math.inf),
+    (("lr_start", "lr_max", "lr_min", "lr_decay", "lr_constant"), 0, math.inf),
+    (("lr_ramp_epochs", "lr_sustain_epochs", "refit_epochs"), 0, math.inf),
+    (("batchnorm_momentum", "flip_probability", "transpose_probability"), 0, 1),
+    (("rot90_probability",), 0, 1 / 3),  # each of three turns has it
 )
 _CHOICES = {
     "optimizer": ("adam", "adamw", "nadam", "rmsprop", "sgd"),
@@ -84,17 +88,20 @@ class ClassifierRecipe:
 
     def __post_init__(self) -> None:
         """Hold the fields in their ranges. Raises UserError for the first that is not."""
-        for names, lowest in _AT_LEAST:
+        for names, lowest, highest in _RANGES:
             for name in names:
                 value = getattr(self, name)
-                if value is not None and value < lowest:
-                    raise UserError(f"setting {name}={value}: it must be at least {lowest}")
+                if value is not None and not lowest <= value <= highest:
+                    bounds = (
+                        f"at least {lowest}"
+                        if highest == math.inf
+                        else (f"from {lowest} to {highest:.4g}")
+                    )
+                    raise UserError(f"setting {name}={value}: it must be {bounds}")
         for name, known in _CHOICES.items():
             if getattr(self, name) not in known:
                 hint = nearest(str(getattr(self, name)), known)
                 raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
-        if 3 * self.rot90_probability > 1:
-            raise UserError("setting rot90_probability: each of three turns has it, so at most 1/3")
 
     def learning_rate(self, epoch: int, replicas: int) -> float:
         """The learning rate of ``epoch`` (from 0)."""

@@ -113,6 +113,8 @@ def plan_kernels(request: Request) -> tuple[Kernel, ...]:
     if request.blend not in METHODS:
         hint = nearest(request.blend, METHODS)
         raise UserError(f"unknown blend {request.blend!r}: {hint}")
+    if not 0 <= request.seed < 2**32:
+        raise UserError(f"--seed {request.seed}: it must be from 0 to {2**32 - 1}")
     slug = request.competition.name
     shared = Kernel(SHARED, SHARED, f"{slug}common", "cpu", False, (), Parameters(SHARED))
     _check_settings(request)

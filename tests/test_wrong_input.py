@@ -39,6 +39,11 @@ import tiny
         (["petals", "--model", "efficientnetb7", "--accelerator", "tpu"], "cannot run on tpu"),
         (["petals", "--ensemble", "--set", "epochs=0"], "setting epochs=0: it must be at least 1"),
         (["petals", "--ensemble", "--set", "lr_max=-1"], "lr_max=-1.0: it must be at least 0"),
+        (
+            ["petals", "--ensemble", "--set", "image_size=0"],
+            "image_size=0: it must be from 8 to 1024",
+        ),
+        (["petals", "--ensemble", "--seed", "-1"], "--seed -1: it must be from 0 to 4294967295"),
         (["petals", "--ensemble", "--set", "optimizer=adm"], "optimizer=adm: did you mean adam"),
     ],
 )

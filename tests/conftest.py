@@ -7,6 +7,21 @@ import pytest
 import tiny
 
 
+SLOW = (
+    "test_local_",
+    "test_pipeline",
+    "test_real_path",
+    "test_recipes",
+    "test_training",
+    "test_dry",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast files first, so that a plain mistake shows at once."""
+    items.sort(key=lambda item: item.path.stem.startswith(SLOW))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _tiny_competition() -> None:
     tiny.add_tiny()

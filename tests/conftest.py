@@ -6,7 +6,6 @@ import pytest
 
 import tiny
 
-
 SLOW = (
     "test_local_",
     "test_pipeline",

@@ -113,7 +113,7 @@ def _run(args: argparse.Namespace) -> int:
         try:
             with (
                 run.attempt(),
-                _kaggle(signed_in, args, request, run.folder, display.say) as kaggle,
+                _kaggle(signed_in, args, request, run, display.say) as kaggle,
             ):
                 result = run_pipeline(request, manner, kaggle, run, display)
         except KeyboardInterrupt:
@@ -165,7 +165,7 @@ def _kaggle(
     signed_in: Any,
     args: argparse.Namespace,
     request: Any,
-    folder: Path,
+    run: Any,
     say: Callable[[str], None],
 ) -> Iterator[Any]:
     """The real Kaggle, or a local one for as long as the context lasts."""
@@ -173,13 +173,14 @@ def _kaggle(
         yield signed_in
         return
     from kernels.client import Kaggle
-    from kernels.dry_run import generated_data, local_kaggle
+    from kernels.dry_run import describe_data, generated_data, local_kaggle
 
     data, solution = args.data, args.solution
+    run.hold_data(describe_data(data, solution))
     if data is None:
         say("generating pictures for the dry run")
-        data, solution = generated_data(request.competition, folder / "data", args.seed)
-    with local_kaggle(request.competition, folder, data, solution) as url:
+        data, solution = generated_data(request.competition, run.folder / "data", args.seed)
+    with local_kaggle(request.competition, run.folder, data, solution) as url:
         yield Kaggle(url)
 
 

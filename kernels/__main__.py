@@ -5,12 +5,13 @@ python -m kernels serve --port 7777
 """
 
 import argparse
+import re
 import sys
 import tempfile
 import threading
 from pathlib import Path
 
-from common.errors import shown_in_one_line
+from common.errors import UserError, shown_in_one_line
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -45,6 +46,8 @@ def _build(args: argparse.Namespace) -> int:
     from kernels.bundle import build_bundles, write_bundle
     from kernels.plan import Request, choose_members, plan_kernels
 
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", args.owner):
+        raise UserError(f"--owner {args.owner!r}: a Kaggle user name, as in kaggle.com/alice")
     competition = find_competition(args.competition)
     members = choose_members(competition, args.model, ensemble=not args.model)
     request = Request(competition, members, accelerator=args.accelerator)

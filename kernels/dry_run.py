@@ -1,5 +1,6 @@
 """The dry run's own part: a local Kaggle, with generated or given data, and no way out."""
 
+import hashlib
 import importlib
 import os
 import shutil
@@ -38,6 +39,17 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
 
     read_solution(competition, solution)
     importlib.import_module(f"competitions.{competition.folder}.data").check_folder(data)
+
+
+def describe_data(data: Path | None, solution: Path | None) -> str:
+    """What a dry run is made with, in words; other files or other contents read differently."""
+    if data is None or solution is None:
+        return "generated pictures"
+    files = [path for path in sorted(data.rglob("*")) if path.is_file()]
+    stats = [(path.relative_to(data).as_posix(), path.stat()) for path in files]
+    told = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    digest = hashlib.sha256(repr((told, solution.read_bytes())).encode()).hexdigest()
+    return f"the data in {data.resolve()} and {solution.name} ({digest[:8]})"
 
 
 def generated_data(competition: Competition, folder: Path, seed: int) -> tuple[Path, Path]:

@@ -53,6 +53,7 @@ class Run:
         folder: where the run lives.
         competition: its name on the command line.
         dry_run: whether its Kaggle is the local one.
+        data: what a dry run was made with, in words; empty for a real run.
         nonce: stands in every kernel it pushes and in every manifest they leave.
         state: ``running``, ``complete``, ``failed`` or ``interrupted``.
         kernels: by name within the run.
@@ -66,6 +67,7 @@ class Run:
     state: str = "running"
     kernels: dict[str, KernelState] = field(default_factory=dict)
     submissions: list[Sent] = field(default_factory=list)
+    data: str = ""
 
     def save(self) -> None:
         """Write ``state.json``."""
@@ -83,6 +85,16 @@ class Run:
     def set_state(self, state: str) -> None:
         """Change the run's own state, and save."""
         self.state = state
+        self.save()
+
+    def hold_data(self, told: str) -> None:
+        """Note what the run is made with. Raises UserError when it began with other data."""
+        if self.data and self.data != told:
+            raise UserError(
+                f"run {self.folder} was made with {self.data}, and this is {told}: give it the "
+                f"same data, or name another --run-dir"
+            )
+        self.data = told
         self.save()
 
     @contextmanager
@@ -142,13 +154,16 @@ def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
     Raises UserError when the folder holds another competition's run or something else.
     """
     path = folder / STATE
-    if path.exists():
+    if os.path.exists(path):
         return _load(path, competition, dry_run)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(
             f"--run-dir {folder}: it holds something else than a run; name a new folder"
         )
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--run-dir {folder} cannot be made: {error.strerror}") from None
     run = Run(folder.resolve(), competition, dry_run, secrets.token_hex(6))
     run.save()
     return run
@@ -167,6 +182,6 @@ def _load(path: Path, competition: str, dry_run: bool) -> Run:
     if run.competition != competition:
         raise UserError(f"--run-dir {path.parent} is a run of {run.competition}, not {competition}")
     if run.dry_run != dry_run:
-        kinds = ("a dry run", "a real run") if run.dry_run else ("a real run", "a dry run")
-        raise UserError(f"--run-dir {path.parent} is {kinds[0]} and this is {kinds[1]}")
+        kind, hint = ("dry", "add") if run.dry_run else ("real", "leave out")
+        raise UserError(f"--run-dir {path.parent} is a {kind} run: {hint} --dry-run")
     return run

@@ -77,9 +77,14 @@ class Watch:
         return True
 
     def _adopt(self, name: str) -> bool:
-        """Watch a version that an earlier start of this run pushed, instead of pushing again."""
+        """Go on with a version that an earlier start of this run pushed, instead of a new one.
+
+        One that is complete is here because its output is not: it is fetched again.
+        """
         known = self._run.kernels.get(name)
-        if known is None or not Status(known.state).running or known.key != self._key(name):
+        if known is None or known.key != self._key(name):
+            return False
+        if not (Status(known.state).running or known.state == "COMPLETE"):
             return False
         status = self._kaggle.status(self._bundles[name].kernel.slug, known.version)
         if not status.running and status.state != "COMPLETE":

@@ -144,3 +144,20 @@ def test_ctrl_c_ends_the_kernels_and_the_run_goes_on_later(dry: list, tmp_path: 
     assert running == ""
     assert tiny.submit(*dry, "--model", "left").returncode == 0
     assert versions(tmp_path)["shared"] == 1
+
+
+def test_a_lost_output_is_fetched_again_and_not_trained_again(dry: list, tmp_path: Path) -> None:
+    assert tiny.submit(*dry, "--model", "left").returncode == 0
+    (tmp_path / "run" / "outputs" / "left" / "predictions.npz").unlink()
+    assert tiny.submit(*dry, "--model", "left").returncode == 0
+    assert versions(tmp_path) == {"shared": 1, "left": 1, "ensemble": 1}
+
+
+def test_a_run_does_not_go_on_with_other_data(dry: list, tmp_path: Path) -> None:
+    assert tiny.submit(*dry, "--model", "left").returncode == 0
+    data, solution = tiny.write_data(tmp_path / "other")
+    other = ["tiny", "--dry-run", "--run-dir", tmp_path / "run", "--model", "left"]
+    done = tiny.submit(*other, "--data", data, "--solution", solution)
+    assert done.returncode == 1
+    assert "was made with the data in" in done.stderr.splitlines()[-1]
+    assert "this is generated pictures" in tiny.submit(*other).stderr.splitlines()[-1]

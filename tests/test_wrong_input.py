@@ -82,7 +82,7 @@ def test_a_run_of_another_kind_or_a_broken_state_is_refused(dry: list, tmp_path:
     assert "is a run of petals, not tiny" in tiny.submit(*dry, "--ensemble").stderr
     state = tmp_path / "run" / "state.json"
     state.write_text(state.read_text().replace('"petals"', '"tiny"').replace("true", "false"))
-    assert "is a real run and this is a dry run" in tiny.submit(*dry, "--ensemble").stderr
+    assert "is a real run: leave out --dry-run" in tiny.submit(*dry, "--ensemble").stderr
     state.write_text("{")
     done = tiny.submit(*dry, "--ensemble")
     assert re.search(r"state.json cannot be read .*: name another --run-dir", done.stderr)

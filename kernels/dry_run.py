@@ -1,5 +1,6 @@
 """The dry run's own part: a local Kaggle, with generated or given data, and no way out."""
 
+import csv
 import hashlib
 import importlib
 import os
@@ -12,6 +13,7 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.errors import UserError
+from common.submission import SAMPLE
 from kernels.bundle import ROOT
 from kernels.isolation import isolate
 
@@ -37,8 +39,16 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
     """Hold a data folder and its hidden labels against the layout. Raises UserError."""
     from kernels.local.scoring import read_solution
 
-    read_solution(competition, solution)
+    labels = read_solution(competition, solution)
     importlib.import_module(f"competitions.{competition.folder}.data").check_folder(data)
+    with open(data / SAMPLE, newline="", encoding="utf-8-sig") as file:
+        ids = {row[0] for row in list(csv.reader(file))[1:] if row}
+    strange = sorted(ids ^ set(labels))
+    if strange:
+        raise UserError(
+            f"the solution {solution} and {data / SAMPLE} differ in {len(strange)} ids, for "
+            f"example {', '.join(strange[:3])}: they must name the same pictures"
+        )
 
 
 def describe_data(data: Path | None, solution: Path | None) -> str:

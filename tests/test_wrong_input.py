@@ -99,3 +99,17 @@ def test_two_commands_do_not_share_a_run(dry: list, tmp_path: Path) -> None:
         assert f"is at work in process {os.getpid()}: wait for it" in done.stderr.splitlines()[-1]
         assert open_run(tmp_path / "run", "tiny", True).state == "running"
     assert tiny.submit(*dry, "--ensemble").returncode == 0
+
+
+def test_a_solution_of_other_pictures_is_refused(
+    tiny_data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    short = tmp_path / "short.csv"
+    short.write_text("\n".join(tiny_data[1].read_text().splitlines()[:-1]) + "\n")
+    done = tiny.submit(
+        *("tiny", "--ensemble", "--dry-run", "--data", tiny_data[0], "--solution", short),
+        *("--run-dir", tmp_path / "run"),
+    )
+    assert done.returncode == 1
+    assert "differ in 1 ids, for example r23" in done.stderr
+    assert not (tmp_path / "run").exists()

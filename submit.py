@@ -23,7 +23,8 @@ examples:
   python submit.py petals --ensemble                     the real thing
   python submit.py petals --model densenet201 --set epochs=3 --no-submit
   python submit.py petals --ensemble --run-dir runs/X --blend weighted
-                                                         blend run X again, train nothing
+                                                         blend run X again, train nothing; a
+                                                         dry run X wants its --dry-run again
 """
 
 
@@ -49,6 +50,12 @@ def build_parser() -> argparse.ArgumentParser:
     )
     which.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     which.add_argument("--blend", default="mean", help="mean, weighted or greedy (default mean)")
+    _add_manner(parser)
+    _add_dry_run(parser)
+    return parser
+
+
+def _add_manner(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where and how")
     where.add_argument("--accelerator", help="tpu, gpu or cpu (default gpu; cpu for a dry run)")
     where.add_argument(
@@ -66,6 +73,9 @@ def build_parser() -> argparse.ArgumentParser:
     where.add_argument(
         "--json", action="store_true", help="one JSON object as the last line of stdout"
     )
+
+
+def _add_dry_run(parser: argparse.ArgumentParser) -> None:
     dry = parser.add_argument_group("dry run")
     dry.add_argument(
         "--dry-run", action="store_true", help="against a local Kaggle, with small settings"
@@ -79,7 +89,6 @@ def build_parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also build each network at full size and hold its parameter count",
     )
-    return parser
 
 
 def main(arguments: list[str] | None = None) -> int:

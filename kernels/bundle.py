@@ -26,7 +26,7 @@ MACHINE_SHAPES = {"cpu": "", "gpu": "NvidiaTeslaT4", "tpu": "TpuV5E8"}
 
 # A new-style token, or a key as it stands in kaggle.json.
 _CREDENTIAL = re.compile(
-    r"KGAT_[0-9A-Za-z]{8,}|\\?[\"']key\\?[\"']\s*:\s*\\?[\"'][0-9a-f]{32}\\?[\"']"
+    r"KGAT[_][0-9A-Za-z]{8,}|\\?[\"']key\\?[\"']\s*:\s*\\?[\"'][0-9a-f]{32}\\?[\"']"
 )
 
 _UTILITY = '''\

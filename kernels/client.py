@@ -54,7 +54,6 @@ class Score:
     public: float | None
     private: float | None
     message: str
-    description: str
 
 
 class Kaggle:
@@ -67,7 +66,7 @@ class Kaggle:
         self._api = _sign_in(endpoint)
         self.owner = str(self._api.config_values["username"])
 
-    def push(self, folder: Path, timeout: int | None = None) -> int:
+    def push(self, folder: Path) -> int:
         """Push a kernel's folder; returns the version that now runs.
 
         Raises SessionLimitError when it must wait, KaggleError when Kaggle refuses it or drops
@@ -75,7 +74,7 @@ class Kaggle:
         """
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            answer = ask(lambda: self._api.kernels_push(str(folder), _text(timeout)), tries=1)
+            answer = ask(lambda: self._api.kernels_push(str(folder)), tries=1)
         if answer.error:
             limit = re.search(r"[Mm]aximum .*session count", answer.error)
             kind = SessionLimitError if limit else KaggleError
@@ -190,10 +189,6 @@ class Kaggle:
         answer = self._call(lambda c: c.competitions.competition_api_client.get_submission(request))
         return _score(answer)
 
-    def submissions(self, slug: str) -> list[Score]:
-        """The user's latest submissions to a competition."""
-        return [_score(s) for s in ask(lambda: self._api.competition_submissions(slug)) or []]
-
     def _call(self, call: Callable[[Any], T]) -> T:
         def once() -> T:
             with self._api.build_kaggle_client() as client:
@@ -274,7 +269,6 @@ def _score(answer: Any) -> Score:
         _number(answer.public_score),
         _number(answer.private_score),
         one_line(answer.error_description or ""),
-        answer.description or "",
     )
 
 
@@ -283,7 +277,3 @@ def _number(text: str | None) -> float | None:
         return float(text) if text else None
     except ValueError:
         return None
-
-
-def _text(value: int | None) -> str | None:
-    return None if value is None else str(value)

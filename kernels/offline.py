@@ -31,11 +31,6 @@ def forbid_network(loopback: bool) -> None:
     sys.addaudithook(hook)
 
 
-def loopback_only() -> None:
-    """Allow this machine's own addresses and nothing else."""
-    forbid_network(loopback=True)
-
-
 def _check_address(sock: socket.socket, address: Any, loopback: bool) -> None:
     # A connected socket sends without an address: its connect was held already.
     if address is None or sock.family == getattr(socket, "AF_UNIX", None):

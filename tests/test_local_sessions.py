@@ -265,30 +265,33 @@ def test_no_kernel_reaches_the_network(client, kaggle, internet):
 
 
 def test_datagrams_and_look_ups_are_refused_as_well():
+    # What the guard lets through may still fail where there is no such service or name.
     text = """
 import socket
-from kernels.offline import loopback_only
-loopback_only()
+from kernels.offline import forbid_network
+forbid_network(loopback=True)
+def guarded(attempt):
+    try:
+        attempt()
+    except OSError as error:
+        return "the network is off" in str(error)
+    return False
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams:
-    for attempt in (lambda: datagrams.sendto(b"x", ("8.8.8.8", 53)),
-                    lambda: datagrams.sendmsg([b"x"], [], 0, ("8.8.8.8", 53)),
-                    lambda: socket.gethostbyname("www.kaggle.com"),
-                    lambda: socket.getaddrinfo(b"www.kaggle.com", 443)):
-        try:
-            attempt()
-        except PermissionError as error:
-            print(error)
-    datagrams.sendto(b"x", ("127.0.0.1", 9))
-    socket.getaddrinfo("localhost", 80)
+    print([guarded(attempt) for attempt in (
+        lambda: datagrams.sendto(b"x", ("8.8.8.8", 53)),
+        lambda: datagrams.sendmsg([b"x"], [], 0, ("8.8.8.8", 53)),
+        lambda: socket.gethostbyname("www.kaggle.com"),
+        lambda: socket.getaddrinfo(b"www.kaggle.com", 443),
+        lambda: datagrams.sendto(b"x", ("127.0.0.1", 9)),
+        lambda: socket.getaddrinfo("localhost", 80),
+    )])
 one, other = socket.socketpair()
 one.sendall(b"x"); one.close(); other.close()
-print("done")
 """
     answer = subprocess.run(
-        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", text], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    tried = [line.rpartition(" ")[2] for line in answer.stdout.splitlines()]
-    assert tried == ["8.8.8.8", "8.8.8.8", "www.kaggle.com", "www.kaggle.com", "done"]
+    assert answer.stdout.strip() == str([True] * 4 + [False] * 2), answer.stderr
 
 
 # How it ends

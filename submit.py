@@ -9,13 +9,13 @@ import dataclasses
 import json
 import signal
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-from common.errors import UserError, shown_in_one_line
+from common.errors import UserError, machine_faults, show
+from kernels.options import add_request_options, read_request
 
 EPILOG = """\
 examples:
@@ -37,19 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("competition", help="its short name, e.g. petals")
-    which = parser.add_argument_group("what to train")
-    which.add_argument("--ensemble", action="store_true", help="the competition's default models")
-    which.add_argument("--model", action="append", default=[], help="one model (repeatable)")
-    which.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override a field of the recipes (repeatable)",
-    )
-    which.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
-    which.add_argument("--blend", default="mean", help="mean, weighted or greedy (default mean)")
+    add_request_options(parser)
     _add_manner(parser)
     _add_dry_run(parser)
     return parser
@@ -57,16 +45,6 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_manner(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where and how")
-    where.add_argument("--accelerator", help="tpu, gpu or cpu (default gpu; cpu for a dry run)")
-    where.add_argument(
-        "--no-internet", action="store_true", help="switch the kernels' internet off"
-    )
-    where.add_argument(
-        "--weights-source",
-        default="",
-        metavar="OWNER/SLUG",
-        help="a Kaggle data set or model that holds the pretrained weights",
-    )
     where.add_argument("--run-dir", type=Path, help="the run's folder (default runs/NAME-TIME)")
     where.add_argument("--no-submit", action="store_true", help="stop before the submission")
     where.add_argument("--message", default="", help="what stands beside the submission")
@@ -77,9 +55,6 @@ def _add_manner(parser: argparse.ArgumentParser) -> None:
 
 def _add_dry_run(parser: argparse.ArgumentParser) -> None:
     dry = parser.add_argument_group("dry run")
-    dry.add_argument(
-        "--dry-run", action="store_true", help="against a local Kaggle, with small settings"
-    )
     dry.add_argument("--data", type=Path, metavar="DIR", help="this data instead of generated data")
     dry.add_argument(
         "--solution", type=Path, metavar="CSV", help="its hidden labels: id,<target>,Usage"
@@ -95,12 +70,17 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     args = build_parser().parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
-    with shown_in_one_line():
-        try:
+    try:
+        with machine_faults():
             return _run(args)
-        except KeyboardInterrupt:
-            print("interrupted before anything was pushed", file=sys.stderr)
-            return 130
+    except UserError as error:
+        show(error)
+        _print_json(args, {"state": "failed", "error": str(error)})
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted before anything was pushed", file=sys.stderr)
+        _print_json(args, {"state": "interrupted"})
+        return 130
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -109,13 +89,14 @@ def _run(args: argparse.Namespace) -> int:
     from kernels.pipeline import Manner, run_pipeline
     from kernels.plan import plan_kernels
     from kernels.result import tell
-    from kernels.run import open_run
+    from kernels.run import new_folder, open_run
 
-    request = _request(args)
+    request = read_request(args, full_size=args.full_size)
     plan_kernels(request)
-    _check_dry_options(args, request.competition)
+    _check_options(args, request.competition)
     signed_in = None if args.dry_run else Kaggle()
-    run = open_run(args.run_dir or _new_folder(args), request.competition.name, args.dry_run)
+    args.run_dir = args.run_dir or new_folder(args.competition, args.dry_run)
+    run = open_run(args.run_dir, request.competition.name, args.dry_run)
     manner = Manner(not args.no_submit, args.message, poll=0.3 if args.dry_run else 15.0)
     with open_display() as display:
         display.say(f"run folder {run.folder}")
@@ -127,34 +108,23 @@ def _run(args: argparse.Namespace) -> int:
                 result = run_pipeline(request, manner, kaggle, run, display)
         except KeyboardInterrupt:
             _say_interrupted(args, run, display)
+            _print_json(args, {"state": "interrupted"})
             return 130
     print(tell(result), file=sys.stderr if args.json else sys.stdout)
-    if args.json:
-        print(json.dumps(dataclasses.asdict(result)))
+    _print_json(args, dataclasses.asdict(result))
     return 0
 
 
-def _request(args: argparse.Namespace) -> Any:
-    from common.recipe import split_setting
-    from competitions import find_competition
-    from kernels.plan import Request, choose_members
-
-    competition = find_competition(args.competition)
-    return Request(
-        competition,
-        choose_members(competition, args.model, args.ensemble),
-        settings=dict(split_setting(text) for text in args.set),
-        seed=args.seed,
-        blend=args.blend,
-        accelerator=args.accelerator or ("cpu" if args.dry_run else "gpu"),
-        internet=not args.no_internet,
-        weights_source=args.weights_source,
-        dry_run=args.dry_run,
-        full_size=args.full_size,
-    )
+def _print_json(args: argparse.Namespace, told: dict[str, Any]) -> None:
+    """The last line of stdout, whatever came of the run."""
+    if args.json:
+        known = {"competition": args.competition, "run_dir": args.run_dir and str(args.run_dir)}
+        print(json.dumps({**known, **told}), flush=True)
 
 
-def _check_dry_options(args: argparse.Namespace, competition: Any) -> None:
+def _check_options(args: argparse.Namespace, competition: Any) -> None:
+    if args.message and args.no_submit:
+        raise UserError("--message stands beside a submission, --no-submit sends none: drop one")
     for name in ("data", "solution", "full_size"):
         if getattr(args, name) and not args.dry_run:
             raise UserError(f"--{name.replace('_', '-')} belongs to --dry-run")
@@ -187,15 +157,9 @@ def _kaggle(
     data, solution = args.data, args.solution
     run.hold_data(describe_data(data, solution))
     if data is None:
-        say("generating pictures for the dry run")
-        data, solution = generated_data(request.competition, run.folder / "data", args.seed)
+        data, solution = generated_data(request.competition, run.folder / "data", args.seed, say)
     with local_kaggle(request.competition, run.folder, data, solution) as url:
         yield Kaggle(url)
-
-
-def _new_folder(args: argparse.Namespace) -> Path:
-    kind = "-dry-run" if args.dry_run else ""
-    return Path("runs") / f"{args.competition}{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
 
 
 def _say_interrupted(args: argparse.Namespace, run: Any, display: Any) -> None:

@@ -1,10 +1,20 @@
 """The one exception for what a person can put right, and how it is shown."""
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 PREFIX = "error: "
+_ROOM, _RIGHT = "make room", "choose a place that may be written"
+_MACHINE = {
+    errno.ENOSPC: _ROOM,
+    errno.EDQUOT: _ROOM,
+    errno.EFBIG: _ROOM,
+    errno.EROFS: _RIGHT,
+    errno.EACCES: _RIGHT,
+    errno.EPERM: _RIGHT,
+}
 
 
 class UserError(Exception):
@@ -20,13 +30,33 @@ class UserError(Exception):
         self.details = details
 
 
+def show(error: UserError) -> None:
+    """Print it to stderr as ``error: …``, below its details."""
+    for line in error.details:
+        print(f"  | {line}", file=sys.stderr)
+    print(f"{PREFIX}{error}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def machine_faults() -> Iterator[None]:
+    """Turn the machine's own refusals (a full disk, a read-only folder) into a UserError."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _MACHINE:
+            raise
+        where = error.filename or "this machine's disk"
+        raise UserError(
+            f"{where}: {error.strerror}: {_MACHINE[error.errno]}, then give the same command again"
+        ) from None
+
+
 @contextmanager
 def shown_in_one_line() -> Iterator[None]:
     """Show a UserError as ``error: …`` below its details, and exit with status 1."""
     try:
-        yield
+        with machine_faults():
+            yield
     except UserError as error:
-        for line in error.details:
-            print(f"  | {line}", file=sys.stderr)
-        print(f"{PREFIX}{error}", file=sys.stderr, flush=True)
+        show(error)
         sys.exit(1)

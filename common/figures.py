@@ -8,12 +8,12 @@ import numpy as np
 
 from common.metrics import confusion_matrix, f1_per_class
 
-_BLUE, _ORANGE, _GREY = "#3465a4", "#e07b00", "#888888"
+BLUE, ORANGE, GREY = "#3465a4", "#e07b00", "#888888"
 
 
 def picture_grid(pictures: Sequence[np.ndarray], titles: Sequence[str], path: Path) -> None:
     """Pictures ``(height, width, 3)`` uint8 in rows of six, each under its title."""
-    plt = _pyplot()
+    plt = pyplot()
     columns = min(6, len(pictures))
     rows = -(-len(pictures) // columns)
     figure, axes = plt.subplots(rows, columns, figsize=(2 * columns, 2.25 * rows), squeeze=False)
@@ -22,15 +22,15 @@ def picture_grid(pictures: Sequence[np.ndarray], titles: Sequence[str], path: Pa
     for axis, picture, title in zip(axes.flat, pictures, titles, strict=False):
         axis.imshow(picture)
         axis.set_title(title, fontsize=9)
-    _save(figure, path)
+    save(figure, path)
 
 
 def schedule(rates: Sequence[float], path: Path) -> None:
     """The learning rate of each epoch."""
-    plt = _pyplot()
+    plt = pyplot()
     figure, axis = plt.subplots(figsize=(6, 3.5))
     epochs = np.arange(1, len(rates) + 1)
-    axis.plot(epochs, rates, color=_BLUE, marker="o", markersize=4)
+    axis.plot(epochs, rates, color=BLUE, marker="o", markersize=4)
     axis.set(title="Learning rate", xlabel="epoch", ylim=(0, max(rates) * 1.08))
     axis.annotate(
         f"{max(rates):.2g}",
@@ -39,8 +39,8 @@ def schedule(rates: Sequence[float], path: Path) -> None:
         textcoords="offset points",
     )
     axis.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
-    _tidy(axis)
-    _save(figure, path)
+    tidy(axis, epochs=True)
+    save(figure, path)
 
 
 def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -49,12 +49,12 @@ def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     ``history`` holds the rows of ``history.csv``. A refit that trains the model on goes on after
     the last epoch of training.
     """
-    plt = _pyplot()
+    plt = pyplot()
     figure, axes = plt.subplots(1, 2, figsize=(10, 3.8))
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
         for column, colour, label in (
-            (name, _BLUE, "training"),
-            (f"val_{name}", _ORANGE, "validation"),
+            (name, BLUE, "training"),
+            (f"val_{name}", ORANGE, "validation"),
         ):
             rows = [row for row in history if row["stage"] == "training" and column in row]
             axis.plot(
@@ -69,16 +69,17 @@ def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
         axis.plot(
             [row["epoch"] for row in again],
             [row[name] for row in again],
-            color=_GREY,
+            color=GREY,
             linestyle="--",
-            marker=".",
+            marker="D",
+            markersize=4,
             label="refit on train + validation",
         )
         axis.set(title=name.capitalize(), xlabel="epoch")
-        _tidy(axis)
+        tidy(axis, epochs=True)
     axes[1].set_ylim(0, 1)
     axes[1].legend(frameon=False, fontsize=9)
-    _save(figure, path)
+    save(figure, path)
 
 
 def confusion(
@@ -93,13 +94,17 @@ def confusion(
     counts = confusion_matrix(labels, predicted, len(names))[np.ix_(shown, shown)]
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     scores = f1_per_class(labels, predicted, len(names))[shown]
-    plt = _pyplot()
+    plt = pyplot()
     margin = 0.06 * max(len(names[c]) for c in shown) + 1.0  # inches, for the names
     cells = max(3.5, 0.16 * len(shown))
-    side = margin + cells + 0.5
+    side = margin + cells + 0.7
     figure = plt.figure(figsize=(side, side))
     axis = figure.add_axes((margin / side, margin / side, cells / side, cells / side))
-    axis.imshow(np.ma.masked_equal(shares, 0), cmap="viridis_r", vmin=0, vmax=1)
+    image = axis.imshow(np.ma.masked_equal(shares, 0), cmap="viridis_r", vmin=0, vmax=1)
+    scale = figure.add_axes((1 - 0.45 / side, margin / side, 0.12 / side, min(cells, 3) / side))
+    figure.colorbar(image, cax=scale, ticks=(0, 0.5, 1))
+    scale.set_title("share", fontsize=7, loc="left")
+    scale.tick_params(labelsize=7, length=0)
     lines = np.arange(0.5, len(shown) - 1)
     ends = (-0.5, len(shown) - 0.5)
     axis.hlines(lines, *ends, color="#e4e4e4", linewidth=0.4)
@@ -116,7 +121,8 @@ def confusion(
     plt.close(figure)
 
 
-def _pyplot() -> Any:
+def pyplot() -> Any:
+    """``matplotlib.pyplot`` without a display."""
     import matplotlib
 
     matplotlib.use("Agg")  # no display in a kernel
@@ -125,15 +131,18 @@ def _pyplot() -> Any:
     return pyplot
 
 
-def _tidy(axis: Any) -> None:
+def tidy(axis: Any, epochs: bool = False) -> None:
+    """The look of every figure's axes; with ``epochs``, whole numbers below."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    if epochs:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.spines[["top", "right"]].set_visible(False)
     axis.grid(alpha=0.25)
 
 
-def _save(figure: Any, path: Path) -> None:
+def save(figure: Any, path: Path) -> None:
+    """Write the figure and let go of it."""
     figure.tight_layout()
     figure.savefig(path, dpi=100)
-    _pyplot().close(figure)
+    pyplot().close(figure)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from common.errors import UserError
-from common.shared_code import kaggle_root
+from common.shared_code import input_root
 
 
 def competition_folder(slug: str, internet: bool, layout: str) -> Path:
@@ -12,7 +12,7 @@ def competition_folder(slug: str, internet: bool, layout: str) -> Path:
 
     ``layout`` says what it should hold, for the message. Raises UserError when it is nowhere.
     """
-    places = [_input() / "competitions" / slug, _input() / slug]
+    places = [input_root() / "competitions" / slug, input_root() / slug]
 
     def download() -> str:
         import kagglehub
@@ -21,7 +21,9 @@ def competition_folder(slug: str, internet: bool, layout: str) -> Path:
 
     wanted = f"the data of competition {slug} ({layout})"
     hint = (
-        f"attach the competition to the kernel, or accept its rules and run with internet ({slug})"
+        f"on Kaggle, attach competition {slug} to the kernel; elsewhere, accept its rules and sign "
+        f"in so that kagglehub can download it, or set KAGGLE_CACHE_MOUNT_FOLDER to a folder that "
+        f"holds competitions/{slug}"
     )
     return _find(wanted, places, download if internet else None, hint)
 
@@ -29,7 +31,7 @@ def competition_folder(slug: str, internet: bool, layout: str) -> Path:
 def kernel_output_folder(source: str, internet: bool = False) -> Path:
     """The folder of kernel ``owner/slug``'s output. Raises UserError when it is nowhere."""
     owner, slug = _split(source)
-    places = [_input() / "notebooks" / owner / slug, _input() / slug]
+    places = [input_root() / "notebooks" / owner / slug, input_root() / slug]
 
     def download() -> str:
         import kagglehub
@@ -48,9 +50,10 @@ def dataset_folder(source: str, internet: bool = False) -> Path:
     owner, slug = _split(source)
     model = source.count("/") > 1
     if model:
-        places = [_input() / "models" / source.lower(), _input() / source.split("/", 1)[1].lower()]
+        path = source.lower()
+        places = [input_root() / "models" / path, input_root() / path.split("/", 1)[1]]
     else:
-        places = [_input() / "datasets" / owner / slug, _input() / slug]
+        places = [input_root() / "datasets" / owner / slug, input_root() / slug]
 
     def download() -> str:
         import kagglehub
@@ -70,7 +73,7 @@ def find_file(name: str, folders: Iterable[Path]) -> Path | None:
 
 def mounted_sources() -> list[Path]:
     """The folders below the input root."""
-    root = _input()
+    root = input_root()
     return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
 
 
@@ -97,7 +100,7 @@ def _find(wanted: str, places: list[Path], download: Callable[[], str] | None, h
             failure = f"kagglehub could not download it ({_first_line(error)})"
     looked = ", ".join(map(str, places))
     raise UserError(
-        f"{wanted} was not found: looked for {looked}; {failure}; {listing(_input())}: {hint}"
+        f"{wanted} was not found: looked for {looked}; {failure}; {listing(input_root())}: {hint}"
     )
 
 
@@ -111,7 +114,3 @@ def _split(source: str) -> tuple[str, str]:
     if not slash or not owner or not rest:
         raise UserError(f"source {source!r} is not of the form owner/slug")
     return owner, rest
-
-
-def _input() -> Path:
-    return kaggle_root() / "input"

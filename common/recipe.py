@@ -64,8 +64,17 @@ def _coerce(key: str, value: Any, hint: Any) -> Any:
             return _as(kind, value)
         except ValueError:
             continue
+    if float in options and isinstance(value, str | float) and _is_unbounded(value):
+        raise UserError(f"setting {key}={value!s}: it must be a finite number")
     wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in options)
     raise UserError(f"setting {key}={value!s} is not of its type: it takes {wanted}")
+
+
+def _is_unbounded(value: str | float) -> bool:
+    try:
+        return not math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def _as(kind: type, value: Any) -> Any:

@@ -13,9 +13,14 @@ from pathlib import Path
 PACKAGES = ("common", "competitions")
 
 
+def input_root() -> Path:
+    """``/kaggle/input``, or where kagglehub's own variable says that inputs are mounted."""
+    return Path(os.environ.get("KAGGLE_CACHE_MOUNT_FOLDER", "/kaggle/input"))
+
+
 def kaggle_root() -> Path:
-    """``/kaggle``, or where a local stand-in has put it (kagglehub's own variable says)."""
-    return Path(os.environ.get("KAGGLE_CACHE_MOUNT_FOLDER", "/kaggle/input")).parent
+    """``/kaggle``: the folder above the inputs."""
+    return input_root().parent
 
 
 def source_hash(root: Path) -> str:
@@ -38,8 +43,7 @@ def utility_folders(owner: str, slug: str) -> list[Path]:
     names = dict.fromkeys((slug, slug.replace("-", "_"), slug.replace("_", "-")))
     places = [lib / "notebooks" / owner / name for name in names]
     places += [lib / name for name in names]
-    places += [kaggle_root() / "input" / "notebooks" / owner / slug]
-    places += [kaggle_root() / "input" / slug]
+    places += [input_root() / "notebooks" / owner / slug, input_root() / slug]
     return places
 
 

@@ -107,7 +107,8 @@ def faults_located(files: Sequence[Path]) -> Iterator[None]:
         for path in files:
             fault = first_fault(path)
             if fault:
-                raise UserError(f"{path}: {fault}: fetch the file again") from error
+                # Where inputs are mounted as links, the file itself is named.
+                raise UserError(f"{path.resolve()}: {fault}: fetch the file again") from error
         raise
 
 
@@ -159,7 +160,7 @@ def _read_file(path: Path, labelled: bool) -> tuple[np.ndarray, np.ndarray]:
                 labels.append(values["class"].numpy())
     except (tf.errors.DataLossError, tf.errors.InvalidArgumentError) as error:
         fault = first_fault(path, names) or _short(error)
-        raise UserError(f"{path}: {fault}: fetch the file again") from error
+        raise UserError(f"{path.resolve()}: {fault}: fetch the file again") from error
     return np.concatenate(ids), np.concatenate(labels)
 
 
@@ -167,16 +168,18 @@ def _check_count(path: Path, read: int) -> None:
     promised = count_in_name(path)
     if read != promised:
         raise UserError(
-            f"{path}: holds {read} records, its name says {promised}: fetch the file again"
+            f"{path.resolve()}: holds {read} records, its name says {promised}: "
+            f"fetch the file again"
         )
 
 
 def _check_labels(path: Path, labels: np.ndarray, classes: int) -> None:
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if len(wrong):
+        more = f", and so have {len(wrong) - 1} more" if len(wrong) > 1 else ""
         raise UserError(
-            f"{path}: record {wrong[0] + 1} has label {labels[wrong[0]]}, outside "
-            f"0..{classes - 1} ({len(wrong)} such records)"
+            f"{path.resolve()}: record {wrong[0] + 1} has label {labels[wrong[0]]}, outside "
+            f"0..{classes - 1}{more}: mend the file or fetch it again"
         )
 
 

@@ -21,7 +21,7 @@ from common.parameters import Parameters
 from common.predictions import Predictions, save_predictions
 from common.progress import report
 from common.tfrecords import faults_located
-from common.weights import resolve_weights
+from common.weights import resolve_weights, weights_explained
 
 HISTORY = ("stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
 
@@ -116,7 +116,8 @@ class Trainer:
         import keras
 
         keras.utils.set_random_seed(self.parameters.seed)
-        model = self.kernel.build_model(self.weights, self.recipe)
+        with weights_explained(self.weights):
+            model = self.kernel.build_model(self.weights, self.recipe)
         _set_batchnorm_momentum(model, self.recipe.batchnorm_momentum)
         model.compile(
             optimizer=self.recipe.optimizer,

@@ -1,6 +1,7 @@
 """Where pretrained weights come from."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from common.errors import UserError
 from common.inputs import dataset_folder, find_file, listing
@@ -36,3 +37,25 @@ def resolve_weights(
             f"{listing(folder)}"
         )
     return str(path)
+
+
+@contextmanager
+def weights_explained(weights: str | None) -> Iterator[None]:
+    """Turn a builder's failure to fetch or read ``weights`` into a UserError with the way out.
+
+    Keras raises a bare Exception for a failed download; a broken file is an OSError.
+    """
+    try:
+        yield
+    except Exception as error:
+        if weights is None or not (isinstance(error, OSError) or "URL fetch" in str(error)):
+            raise
+        said = str(error).splitlines()[0]
+        if weights.endswith(".h5"):
+            raise UserError(
+                f"{weights} is not a readable weights file ({said}): upload it again"
+            ) from error
+        raise UserError(
+            f"weights {weights} could not be downloaded ({said}): try again, or attach a data set "
+            f"that holds the file and name it with --weights-source"
+        ) from error

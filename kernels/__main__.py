@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 
 from common.errors import UserError, shown_in_one_line
+from kernels.options import add_request_options, read_request
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -19,11 +20,9 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kernels", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="write folders that `kaggle kernels push -p` takes")
-    build.add_argument("competition", help="its short name, e.g. petals")
     build.add_argument("--owner", required=True, help="the Kaggle user who will push them")
     build.add_argument("--out", required=True, type=Path, help="the folder to write them into")
-    build.add_argument("--model", action="append", default=[], help="one model (repeatable)")
-    build.add_argument("--accelerator", default="gpu", help="tpu, gpu or cpu (default gpu)")
+    add_request_options(build)
     serve = commands.add_parser("serve", help="a local Kaggle for the raw `kaggle` command")
     serve.add_argument("--port", type=int, default=7777, help="on 127.0.0.1 (default 7777)")
     serve.add_argument("--state", type=Path, help="its folder (default a new temporary one)")
@@ -42,17 +41,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from competitions import find_competition
     from kernels.bundle import build_bundles, write_bundle
-    from kernels.plan import Request, choose_members, plan_kernels
+    from kernels.plan import plan_kernels
 
     if not re.fullmatch(r"[A-Za-z0-9_-]+", args.owner):
         raise UserError(f"--owner {args.owner!r}: a Kaggle user name, as in kaggle.com/alice")
-    competition = find_competition(args.competition)
-    members = choose_members(competition, args.model, ensemble=not args.model)
-    request = Request(competition, members, accelerator=args.accelerator)
+    args.ensemble = args.ensemble or not args.model
+    request = read_request(args)
     kernels = plan_kernels(request)
-    for bundle in build_bundles(competition, kernels, args.owner, nonce=""):
+    for bundle in build_bundles(request.competition, kernels, args.owner, nonce=""):
         print(write_bundle(bundle, args.out / bundle.kernel.slug))
     return 0
 
@@ -60,13 +57,16 @@ def _build(args: argparse.Namespace) -> int:
 def _serve(args: argparse.Namespace) -> int:
     from competitions import all_competitions
     from kernels.dry_run import generated_data
-    from kernels.local import HostedCompetition, LocalKaggle
+    from kernels.local import HostedCompetition, LocalKaggle, check_port
 
+    check_port(args.port)
+    if args.state and args.state.exists() and not args.state.is_dir():
+        raise UserError(f"--state {args.state}: it is not a folder: name a new one")
     state = args.state or Path(tempfile.mkdtemp(prefix="local-kaggle-"))
     hosted = []
     for competition in all_competitions().values():
-        print(f"generating data for {competition.slug} …", file=sys.stderr)
-        data, solution = generated_data(competition, state / "generated" / competition.name, 0)
+        folder = state / "generated" / competition.name
+        data, solution = generated_data(competition, folder, 0, _say)
         hosted.append(HostedCompetition(competition, data, solution))
     with LocalKaggle(state, hosted, port=args.port, layout=args.layout) as server:
         print(f"# local Kaggle at {server.url}, state in {state}; point the client at it with")
@@ -74,6 +74,10 @@ def _serve(args: argparse.Namespace) -> int:
         print(f"export HTTP_PROXY={server.url} NO_PROXY= no_proxy=", flush=True)
         threading.Event().wait()
     return 0
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

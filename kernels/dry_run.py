@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -62,7 +62,9 @@ def describe_data(data: Path | None, solution: Path | None) -> str:
     return f"the data in {data.resolve()} and {solution.name} ({digest[:8]})"
 
 
-def generated_data(competition: Competition, folder: Path, seed: int) -> tuple[Path, Path]:
+def generated_data(
+    competition: Competition, folder: Path, seed: int, say: Callable[[str], None]
+) -> tuple[Path, Path]:
     """The competition's generated data and its solution in ``folder``, made on first use.
 
     Made by the competition's own ``generated`` module in a process of its own, because it
@@ -71,6 +73,7 @@ def generated_data(competition: Competition, folder: Path, seed: int) -> tuple[P
     data, solution = folder / competition.slug, folder / "solution.csv"
     if solution.exists():
         return data, solution
+    say(f"generating pictures for {competition.slug}")
     partial = folder / f"{competition.slug}.partial"
     for leftover in (partial, data):  # of an earlier start that was broken off
         shutil.rmtree(leftover, ignore_errors=True)

@@ -48,7 +48,7 @@ def run_pipeline(
     if manner.submit:
         slug = next(b.kernel.slug for b in bundles if b.kernel.name == ENSEMBLE)
         message = manner.message or f"{request.competition.name} run {run.nonce}"
-        sent = send_once(kaggle, request.competition, run, path, slug, message)
+        sent = send_once(kaggle, request.competition, run, path, slug, message, display.say)
         sent = await_score(kaggle, run, sent, manner.poll, display.say, manner.score_limit)
     run.set_state("complete")
     return read_result(run, bundles, sent)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
@@ -17,6 +18,7 @@ from competitions import kernel_scripts
 ENSEMBLE = "ensemble"
 SHARED = "shared"
 ACCELERATORS = ("tpu", "gpu", "cpu")
+_SOURCE = re.compile(r"[\w-]+/[\w.-]+(/[\w.-]+/[\w.-]+(/\d+)?)?")
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,11 @@ def choose_members(
 ) -> tuple[Member, ...]:
     """The members that ``--model`` and ``--ensemble`` name, each once.
 
-    Raises UserError when there are none, or one is unknown.
+    Raises UserError when there are none, or one is unknown or repeated.
     """
+    twice = next((name for name in models if models.count(name) > 1), None)
+    if twice:
+        raise UserError(f"--model {twice} is given twice: give it once")
     names = list(dict.fromkeys([*models, *(competition.ensemble if ensemble else ())]))
     known = [name for name in kernel_scripts(competition) if name != ENSEMBLE]
     if not names:
@@ -115,6 +120,11 @@ def plan_kernels(request: Request) -> tuple[Kernel, ...]:
         raise UserError(f"unknown blend {request.blend!r}: {hint}")
     if not 0 <= request.seed < 2**32:
         raise UserError(f"--seed {request.seed}: it must be from 0 to {2**32 - 1}")
+    if request.weights_source and not _SOURCE.fullmatch(request.weights_source):
+        raise UserError(
+            f"--weights-source {request.weights_source}: write OWNER/SLUG for a data set, or "
+            f"OWNER/MODEL/FRAMEWORK/VARIATION[/VERSION] for a model"
+        )
     slug = request.competition.name
     shared = Kernel(SHARED, SHARED, f"{slug}common", "cpu", False, (), Parameters(SHARED))
     _check_settings(request)

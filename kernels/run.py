@@ -1,10 +1,13 @@
 """The folder of one run, and what stands in it: state, bundles, outputs, logs."""
 
+import contextlib
 import dataclasses
 import fcntl
+import itertools
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -146,6 +149,17 @@ def _own(lock: IO[str], folder: Path) -> None:
         ) from None
     lock.truncate(0)
     print(os.getpid(), file=lock, flush=True)
+
+
+def new_folder(competition: str, dry_run: bool) -> Path:
+    """Make a new folder ``runs/<competition>-<time>``; two commands never get the same one."""
+    name = f"{competition}{'-dry-run' if dry_run else ''}-{time.strftime('%Y%m%d-%H%M%S')}"
+    for number in itertools.count(1):
+        folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
+            return folder
+    raise AssertionError("unreachable")
 
 
 def open_run(folder: Path, competition: str, dry_run: bool) -> Run:

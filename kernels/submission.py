@@ -28,7 +28,13 @@ def check_output(kaggle: Kaggle, competition: Competition, run: Run) -> Path:
 
 
 def send_once(
-    kaggle: Kaggle, competition: Competition, run: Run, path: Path, slug: str, message: str
+    kaggle: Kaggle,
+    competition: Competition,
+    run: Run,
+    path: Path,
+    slug: str,
+    message: str,
+    say: Callable[[str], None],
 ) -> Sent:
     """Send ``path``, or find it among what this run has sent already.
 
@@ -37,6 +43,7 @@ def send_once(
     digest = file_sha256(path)
     for sent in run.submissions:
         if sent.sha256 == digest:
+            say(f"this file was sent already, as submission {sent.ref}: it is not sent again")
             return sent
     if kaggle.competition(competition.slug).is_kernels_submissions_only:
         version = run.kernels[ENSEMBLE].version

@@ -179,6 +179,18 @@ def test_an_archive_that_leads_out_of_the_folder_is_refused(tmp_path: Path) -> N
     assert not (tmp_path / "out").exists()
 
 
+def test_build_takes_what_submit_takes(tmp_path: Path) -> None:
+    options = ["--dry-run", "--set", "epochs=3", "--seed", "5", "--blend", "greedy"]
+    where = ["--owner", "alice", "--out", str(tmp_path)]
+    assert main(["build", "petals", "--model", "xception", *where, *options]) == 0
+    text = (tmp_path / "petals-xception" / "petals_xception.py").read_text()
+    line = next(line for line in text.splitlines() if line.startswith("PARAMETERS"))
+    values = ast.literal_eval(line.split("=", 1)[1].strip())
+    assert (values["dry_run"], values["settings"], values["seed"]) == (True, {"epochs": 3}, 5)
+    assert values["accelerator"] == "cpu"
+    assert "'greedy'" in (tmp_path / "petals-ensemble" / "petals_ensemble.py").read_text()
+
+
 def test_build_writes_folders_that_kaggle_takes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,8 +46,9 @@ def test_one_line_gives_a_score_that_is_the_submissions(
 def test_the_same_command_again_runs_and_sends_nothing(dry: list, tmp_path: Path) -> None:
     first = tiny.last_json(tiny.submit(*dry, "--ensemble", "--json"))
     before = state(tmp_path)
-    again = tiny.last_json(tiny.submit(*dry, "--ensemble", "--json"))
-    assert again == first
+    done = tiny.submit(*dry, "--ensemble", "--json")
+    assert tiny.last_json(done) == first
+    assert "sent already, as submission 1: it is not sent again" in done.stderr
     assert state(tmp_path) == before
     assert len(before["submissions"]) == 1
 
@@ -144,6 +145,17 @@ def test_ctrl_c_ends_the_kernels_and_the_run_goes_on_later(dry: list, tmp_path: 
     assert running == ""
     assert tiny.submit(*dry, "--model", "left").returncode == 0
     assert versions(tmp_path)["shared"] == 1
+
+
+def test_two_runs_of_one_second_have_two_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from kernels.run import new_folder
+
+    monkeypatch.chdir(tmp_path)
+    folders = [new_folder("tiny", True) for _ in range(20)]
+    assert len(set(folders)) == 20
+    assert all(folder.is_dir() for folder in folders)
 
 
 def test_a_lost_output_is_fetched_again_and_not_trained_again(dry: list, tmp_path: Path) -> None:

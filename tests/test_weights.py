@@ -13,7 +13,7 @@ from common.errors import UserError
 from common.packages import ensure_package
 from common.parameters import Parameters
 from common.recipe import override
-from common.weights import resolve_weights
+from common.weights import resolve_weights, weights_explained
 from competitions.petals_to_metal import xception
 
 FILES = {"imagenet": "net_notop.h5"}
@@ -64,6 +64,27 @@ def test_an_attached_file_is_what_the_network_starts_from(root: Path) -> None:
     for name in ("block1_conv1", "block14_sepconv2"):
         kept, loaded = saved.get_layer(name).weights, model.get_layer(name).weights
         np.testing.assert_array_equal(kept[0].numpy(), loaded[0].numpy())
+
+
+def test_a_failed_download_of_weights_says_the_way_out(tmp_path: Path) -> None:
+    import keras
+
+    with (
+        pytest.raises(UserError, match=r"imagenet could not be downloaded .*--weights-source"),
+        weights_explained("imagenet"),
+    ):
+        keras.utils.get_file("nothing.h5", "http://127.0.0.1:9/nothing.h5", cache_dir=tmp_path)
+
+
+def test_a_broken_weights_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / xception.WEIGHTS_FILES["imagenet"]
+    path.write_bytes(b"not hdf5")
+    recipe = override(xception.RECIPE, {"image_size": 96})
+    with (
+        pytest.raises(UserError, match=f"{path} is not a readable weights file"),
+        weights_explained(str(path)),
+    ):
+        xception.build_model(str(path), recipe)
 
 
 def wheel(folder: Path, name: str, version: str) -> Path:

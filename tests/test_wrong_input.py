@@ -1,7 +1,12 @@
 """Every mistake on the command line is one clear line and a non-zero exit, before any work."""
 
+import json
 import os
 import re
+import shlex
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +50,17 @@ import tiny
         ),
         (["petals", "--ensemble", "--seed", "-1"], "--seed -1: it must be from 0 to 4294967295"),
         (["petals", "--ensemble", "--set", "optimizer=adm"], "optimizer=adm: did you mean adam"),
+        (["petals", "--ensemble", "--set", "lr_max=nan"], "lr_max=nan: it must be a finite number"),
+        (
+            ["tiny", "--ensemble", "--set", "epochs=1", "--set", "epochs=2"],
+            "--set epochs is given twice (1 and 2)",
+        ),
+        (["tiny", "--model", "left", "--model", "left"], "--model left is given twice"),
+        (["tiny", "--ensemble", "--weights-source", "nets"], "--weights-source nets: write OWNER/"),
+        (
+            ["tiny", "--ensemble", "--no-submit", "--message", "x"],
+            "--message stands beside a submission",
+        ),
     ],
 )
 def test_a_mistake_is_one_line(arguments: list, said: str, tmp_path: Path) -> None:
@@ -54,6 +70,34 @@ def test_a_mistake_is_one_line(arguments: list, said: str, tmp_path: Path) -> No
     assert len(done.stderr.splitlines()) == 1
     assert said in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_failure_is_one_json_object_too(tmp_path: Path) -> None:
+    done = tiny.submit("tiny", "--model", "lefd", "--json", "--run-dir", tmp_path / "run")
+    assert done.returncode == 1
+    told = json.loads(done.stdout)
+    assert (told["state"], told["competition"]) == ("failed", "tiny")
+    assert told["error"] == "unknown model 'lefd': did you mean left?"
+
+
+def test_a_full_disk_is_one_line_and_the_run_goes_on(dry: list, tmp_path: Path) -> None:
+    # A limit on the size of files is refused by the system as a full disk is.
+    limited = f"ulimit -f 2; exec {shlex.join(tiny.command(*dry, '--model', 'left'))}"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, cwd=tiny.ROOT)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert re.match("error: .*: File too large: make room, then give the same command again", last)
+    assert "Traceback" not in done.stderr
+    assert tiny.submit(*dry, "--model", "left").returncode == 0
+
+
+def test_a_port_that_is_taken_is_told_before_any_work(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "kernels", "serve", "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=tiny.ROOT)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: port {port} cannot be used")
 
 
 def test_no_credentials_says_where_to_get_them(tmp_path: Path) -> None:

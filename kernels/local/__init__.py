@@ -28,7 +28,7 @@ from kernels.local.store import Store
 from kernels.local.submissions import Submissions
 from kernels.local.wire import Links
 
-__all__ = ["HostedCompetition", "LocalKaggle"]
+__all__ = ["HostedCompetition", "LocalKaggle", "check_port"]
 
 HOST = "127.0.0.1"
 
@@ -113,6 +113,11 @@ class LocalKaggle:
         )
         methods = {service.name: service.methods() for service in services}
         return Application(self.store, links, kernels, methods, self._sessions.closed.is_set)
+
+
+def check_port(port: int) -> None:
+    """Raises UserError when ``port`` is taken: before any work for it is done."""
+    _listen(port).close()
 
 
 def _solution(held: HostedCompetition) -> dict[str, tuple[int, str]]:

@@ -1,0 +1,71 @@
+"""The options that say what to train: the same for ``submit.py`` and ``python -m kernels build``.
+
+Imports nothing heavy, so that ``--help`` answers at once.
+"""
+
+import argparse
+from typing import TYPE_CHECKING
+
+from common.errors import UserError
+
+if TYPE_CHECKING:
+    from kernels.plan import Request
+
+
+def add_request_options(parser: argparse.ArgumentParser) -> None:
+    """What to train, with which settings, and on what."""
+    parser.add_argument("competition", help="its short name, e.g. petals")
+    which = parser.add_argument_group("what to train")
+    which.add_argument("--ensemble", action="store_true", help="the competition's default models")
+    which.add_argument("--model", action="append", default=[], help="one model (repeatable)")
+    which.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="override a field of the recipes (repeatable)",
+    )
+    which.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
+    which.add_argument("--blend", default="mean", help="mean, weighted or greedy (default mean)")
+    which.add_argument("--accelerator", help="tpu, gpu or cpu (default gpu; cpu for a dry run)")
+    which.add_argument(
+        "--no-internet", action="store_true", help="switch the kernels' internet off"
+    )
+    which.add_argument(
+        "--weights-source",
+        default="",
+        metavar="OWNER/SLUG",
+        help="a Kaggle data set or model that holds the pretrained weights",
+    )
+    which.add_argument("--dry-run", action="store_true", help="small settings, on a local Kaggle")
+
+
+def read_request(args: argparse.Namespace, full_size: bool = False) -> "Request":
+    """What the options ask for. Raises UserError for what is unknown or does not fit."""
+    from competitions import find_competition
+    from kernels.plan import Request, choose_members
+
+    competition = find_competition(args.competition)
+    return Request(
+        competition,
+        choose_members(competition, args.model, args.ensemble),
+        settings=_settings(args.set),
+        seed=args.seed,
+        blend=args.blend,
+        accelerator=args.accelerator or ("cpu" if args.dry_run else "gpu"),
+        internet=not args.no_internet,
+        weights_source=args.weights_source,
+        dry_run=args.dry_run,
+        full_size=full_size,
+    )
+
+
+def _settings(texts: list[str]) -> dict[str, str]:
+    from common.recipe import split_setting
+
+    settings: dict[str, str] = {}
+    for key, value in map(split_setting, texts):
+        if key in settings:
+            raise UserError(f"--set {key} is given twice ({settings[key]} and {value}): give one")
+        settings[key] = value
+    return settings

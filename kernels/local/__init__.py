@@ -17,6 +17,7 @@ from werkzeug.serving import make_server
 from common.errors import UserError
 from kernels.local.competitions_service import CompetitionsService, HostedCompetition
 from kernels.local.datasets_service import DatasetsService, ModelsService
+from kernels.local.faults import Faults
 from kernels.local.files import is_within
 from kernels.local.kernels_service import KernelsService
 from kernels.local.mounts import LAYOUTS
@@ -25,6 +26,7 @@ from kernels.local.scoring import read_solution
 from kernels.local.server import Application, QuietHandler
 from kernels.local.session import Sessions
 from kernels.local.store import Store
+from kernels.local.strikes import FaultyApplication
 from kernels.local.submissions import Submissions
 from kernels.local.wire import Links
 
@@ -42,6 +44,9 @@ class LocalKaggle:
         port: 0 takes a free one.
         layout: where inputs are mounted: ``2026`` (today's) or ``2025``.
         max_parallel: kernels that run at the same time, the processors' number by default.
+        faults: in which it fails; none by default.
+
+    ``calls`` are the names of the wire methods that it answers.
 
     Raises UserError when the port or the state is in use, or a competition's files are not as
     they must be.
@@ -54,6 +59,7 @@ class LocalKaggle:
         port: int = 0,
         layout: str = "2026",
         max_parallel: int | None = None,
+        faults: Faults | None = None,
     ):
         if layout not in LAYOUTS:
             raise UserError(f"unknown mount layout {layout!r}: known are {', '.join(LAYOUTS)}")
@@ -70,7 +76,7 @@ class LocalKaggle:
         data = {slug: held.data.resolve() for slug, held in hosted.items()}
         workers = max_parallel or os.cpu_count() or 1
         self._sessions = Sessions(self.store, data, layout, workers)
-        application = self._application(hosted, solutions)
+        application = self._application(hosted, solutions, faults)
         with listener:
             self._server = make_server(
                 HOST, 0, application, True, request_handler=QuietHandler, fd=listener.fileno()
@@ -98,9 +104,12 @@ class LocalKaggle:
         self._state_lock.close()
 
     def _application(
-        self, hosted: dict[str, HostedCompetition], solutions: dict[str, dict]
-    ) -> Application:
-        links = Links()
+        self,
+        hosted: dict[str, HostedCompetition],
+        solutions: dict[str, dict],
+        faults: Faults | None,
+    ) -> Application | FaultyApplication:
+        links = self.links = Links()
         push = Push(self.store, self._sessions, hosted.keys())
         kernels = KernelsService(self.store, self._sessions, links, push)
         scored = {slug: (held.competition, solutions[slug]) for slug, held in hosted.items()}
@@ -112,7 +121,10 @@ class LocalKaggle:
             ModelsService(self.store, links),
         )
         methods = {service.name: service.methods() for service in services}
-        return Application(self.store, links, kernels, methods, self._sessions.closed.is_set)
+        closed = self._sessions.closed.is_set
+        application = Application(self.store, links, kernels, methods, closed)
+        self.calls = application.calls
+        return FaultyApplication(application, faults, submissions) if faults else application
 
 
 def check_port(port: int) -> None:

@@ -38,6 +38,11 @@ def accelerator_of(request: ApiSaveKernelRequest) -> str:
     return "TPU" if request.enable_tpu else "GPU" if request.enable_gpu else "CPU"
 
 
+def session_limit(kind: str) -> str:
+    """What Kaggle says of one session of ``kind`` too many."""
+    return f"Maximum batch {kind} session count of {SESSIONS[kind]} reached."
+
+
 def session_seconds(request: ApiSaveKernelRequest) -> float:
     """How long the session may run: the push's own limit, at most Kaggle's cap."""
     cap = SESSION_HOURS[accelerator_of(request)] * 3600

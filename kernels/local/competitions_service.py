@@ -29,6 +29,9 @@ class HostedCompetition:
         kernels_only: takes no files, only the output of a kernel.
         max_daily_submissions: a UTC day.
         entered: whether the user has accepted the rules.
+        deadline: with a time zone; as on Kaggle, late submissions are scored. None: a year from
+            now.
+        submissions_disabled: takes no submissions at all.
     """
 
     competition: Competition
@@ -37,6 +40,8 @@ class HostedCompetition:
     kernels_only: bool = False
     max_daily_submissions: int = 5
     entered: bool = True
+    deadline: datetime | None = None
+    submissions_disabled: bool = False
 
 
 class CompetitionsService:
@@ -87,7 +92,9 @@ class CompetitionsService:
         answer.is_kernels_submissions_only = hosted.kernels_only
         answer.max_daily_submissions = hosted.max_daily_submissions
         answer.user_has_entered = hosted.entered
-        answer.deadline = datetime.now() + timedelta(days=365)
+        deadline = hosted.deadline or datetime.now(UTC) + timedelta(days=365)
+        answer.deadline = utc(deadline.timestamp())
+        answer.submissions_disabled = hosted.submissions_disabled
         return answer
 
     def list_data_files(
@@ -131,7 +138,7 @@ class CompetitionsService:
         self, call: Call, request: api.ApiCreateSubmissionRequest
     ) -> api.ApiCreateSubmissionResponse:
         """Submit an uploaded file; each upload can be submitted once."""
-        hosted = self._entered(request.competition_name)
+        hosted = self._open(request.competition_name)
         if hosted.kernels_only:
             raise ApiError(
                 400,
@@ -154,7 +161,7 @@ class CompetitionsService:
         self, call: Call, request: api.ApiCreateCodeSubmissionRequest
     ) -> api.ApiCreateCodeSubmissionResponse:
         """Submit an output file of a kernel's complete version."""
-        hosted = self._entered(request.competition_name)
+        hosted = self._open(request.competition_name)
         label = f"v{request.kernel_version}" if request.kernel_version else ""
         owner, slug, name = request.kernel_owner, request.kernel_slug, request.file_name
         version = self._kernels.find_version(call, owner, slug, label)
@@ -181,7 +188,8 @@ class CompetitionsService:
         answer = api.ApiSubmissionLimits()
         counts = self._submissions.counts(hosted.competition.slug, call.user)
         answer.num_today, answer.num_total = counts
-        answer.num_allowed_now = max(0, hosted.max_daily_submissions - counts[0])
+        most = 0 if hosted.submissions_disabled else hosted.max_daily_submissions
+        answer.num_allowed_now = max(0, most - counts[0])
         return answer
 
     def get_submission(self, call: Call, request: api.ApiGetSubmissionRequest) -> api.ApiSubmission:
@@ -212,6 +220,12 @@ class CompetitionsService:
         hosted = self._find(slug)
         if not hosted.entered:
             raise ApiError(403, f"You must accept the rules of {slug} first.")
+        return hosted
+
+    def _open(self, slug: str) -> HostedCompetition:
+        hosted = self._entered(slug)
+        if hosted.submissions_disabled:
+            raise ApiError(400, f"Submission not allowed: {slug} takes no submissions.")
         return hosted
 
     def _submit(

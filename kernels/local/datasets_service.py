@@ -104,6 +104,7 @@ class ModelsService:
     def methods(self) -> dict[str, Method]:
         """Method name → request type and handler."""
         return {
+            "GetModel": (models.ApiGetModelRequest, self.get_model),
             "GetModelInstance": (models.ApiGetModelInstanceRequest, self.get_instance),
             "ListModelInstanceVersionFiles": (
                 models.ApiListModelInstanceVersionFilesRequest,
@@ -114,6 +115,17 @@ class ModelsService:
                 self.download,
             ),
         }
+
+    def get_model(self, call: Call, request: models.ApiGetModelRequest) -> models.ApiModel:
+        """The facts of a model."""
+        ref = f"{request.owner_slug}/{request.model_slug}"
+        if not self._store.has_model(ref):
+            raise ApiError(404, f"Could not find model {ref}")
+        answer = models.ApiModel()
+        answer.id, answer.ref = kernel_id(ref), ref
+        answer.author, answer.slug = request.owner_slug, request.model_slug
+        answer.title = request.model_slug
+        return answer
 
     def get_instance(
         self, call: Call, request: models.ApiGetModelInstanceRequest

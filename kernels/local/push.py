@@ -7,7 +7,13 @@ from collections.abc import Callable, Collection, Iterable
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest, ApiSaveKernelResponse
 from slugify import slugify
 
-from kernels.local.accelerators import SESSIONS, WEEK_HOURS, accelerator_of, quota_week
+from kernels.local.accelerators import (
+    SESSIONS,
+    WEEK_HOURS,
+    accelerator_of,
+    quota_week,
+    session_limit,
+)
 from kernels.local.session import Sessions
 from kernels.local.store import ACTIVE, SLUG, Store, kernel_id
 from kernels.local.wire import ApiError, Call
@@ -85,7 +91,7 @@ class Push:
     def _limit_fault(self, request: ApiSaveKernelRequest) -> str | None:
         kind = accelerator_of(request)
         if len(self._active(kind)) >= SESSIONS[kind]:
-            return f"Maximum batch {kind} session count of {SESSIONS[kind]} reached."
+            return session_limit(kind)
         hours = WEEK_HOURS.get(kind)
         if hours and self.seconds_used(kind) >= hours * 3600:
             return f"Maximum weekly {kind} quota of {hours:.2f} hours reached."

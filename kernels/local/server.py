@@ -11,6 +11,7 @@ from typing import Any
 from kagglesdk.common.types.http_redirect import HttpRedirect
 from kagglesdk.kaggle_object import KaggleObject
 from kagglesdk.security.types.oauth_service import IntrospectTokenRequest, IntrospectTokenResponse
+from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
@@ -28,6 +29,10 @@ class QuietHandler(WSGIRequestHandler):
 
     def log(self, type: str, message: str, *args: object) -> None:
         """Nothing."""
+
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
+        """Close the connection: whether the client has gone, or a fault wants it to think so."""
+        self.close_connection = True
 
 
 class Application:
@@ -47,6 +52,7 @@ class Application:
         self._closed = closed
         introspect: Method = (IntrospectTokenRequest, self._introspect)
         self._services = {**services, "security.OAuthService": {"IntrospectToken": introspect}}
+        self.calls = frozenset(name for methods in self._services.values() for name in methods)
         self._routes: tuple[tuple[str, str, Callable[..., Response]], ...] = (
             ("POST", r"/api/v1/([\w.]+)/(\w+)", self._answer),
             ("GET", r"/api/v1/kernels/logs/stream/([^/]+)/([^/]+)", self._stream_log),
@@ -56,7 +62,7 @@ class Application:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """Answer one request (WSGI)."""
-        return _closing(self._respond(Request(environ))(environ, start_response))
+        return closing(self._respond(Request(environ))(environ, start_response))
 
     def _respond(self, request: Request) -> Response:
         try:
@@ -69,7 +75,9 @@ class Application:
         except ApiError as error:
             # The client hides this body behind "400 Client Error", as it does with Kaggle's own.
             body = {"error": {"code": error.code, "message": error.message}}
-            return _json(body, error.code)
+            return json_answer(body, error.code)
+        except HTTPException as error:  # such as 416, a range beyond the file's end
+            return error.get_response(request.environ)
         except Exception as error:
             _LOG.exception("%s %s", request.method, request.path)
             return _error(500, f"{type(error).__name__}: {error}")
@@ -86,7 +94,7 @@ class Application:
         answer = handler(call, asked)
         if isinstance(answer, HttpRedirect):
             return Response(status=302, headers={"Location": answer.url})
-        return _json(type(answer).to_dict(answer))
+        return json_answer(type(answer).to_dict(answer))
 
     def _call(self, request: Request) -> Call:
         """Who calls: the name beside a key, or whoever the token belongs to."""
@@ -137,7 +145,7 @@ class Application:
         yield "data: END_OF_LOG\n\n"
 
 
-def _closing(body: Any) -> Iterator[bytes]:
+def closing(body: Any) -> Iterator[bytes]:
     """The body of an answer; its file is closed even where the client hangs up at the end."""
     try:
         yield from body
@@ -145,9 +153,10 @@ def _closing(body: Any) -> Iterator[bytes]:
         body.close()
 
 
-def _json(body: object, status: int = 200) -> Response:
+def json_answer(body: object, status: int = 200) -> Response:
+    """An answer with ``body`` as JSON."""
     return Response(json.dumps(body), status, mimetype="application/json")
 
 
 def _error(code: int, message: str) -> Response:
-    return _json({"code": code, "message": message}, code)
+    return json_answer({"code": code, "message": message}, code)

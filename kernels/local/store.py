@@ -167,6 +167,10 @@ class Store:
         """The folder of model ``owner/model/framework/variation/version``."""
         return self._folder("models", ref, 5)
 
+    def has_model(self, ref: str) -> bool:
+        """Whether there is a model ``owner/model``."""
+        return self._folder("models", ref, 2) is not None
+
     def username(self, seen: str = "") -> str:
         """Who a token belongs to: the user last ``seen`` with a key."""
         path = self.root / "account.json"
@@ -181,8 +185,8 @@ class Store:
         return Version(owner, slug, number, folder)
 
     def _folder(self, kind: str, ref: str, parts: int) -> Path | None:
-        folder = self.root / kind / ref
-        if len(ref.split("/")) != parts or ".." in ref.split("/") or not folder.is_dir():
+        folder, names = self.root / kind / ref, ref.split("/")
+        if len(names) != parts or not all(names) or ".." in names or not folder.is_dir():
             return None
         return folder if is_within(folder.parent, self.root / kind) else None
 

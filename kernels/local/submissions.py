@@ -14,7 +14,7 @@ from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
 from common.competition import Competition
 from common.manifest import write_json
-from kernels.local.scoring import score
+from kernels.local.scoring import Score, score
 from kernels.local.store import utc
 
 Solution = dict[str, tuple[int, str]]
@@ -50,6 +50,13 @@ class Submissions:
         path = self._folder / f"{ref}.json"
         record: dict[str, Any] | None = json.loads(path.read_text()) if path.is_file() else None
         return record
+
+    def fail(self, ref: int, message: str) -> None:
+        """Have submission ``ref`` end in ERROR with ``message`` instead of being scored."""
+        with self._lock:
+            record = self.find(ref)
+            if record is not None:
+                write_json(self._folder / f"{ref}.json", {**record, "fails": message})
 
     def of(self, slug: str, user: str) -> list[dict[str, Any]]:
         """A user's submissions to a competition, newest first."""
@@ -87,7 +94,8 @@ class Submissions:
 
     def _score(self, record: dict[str, Any], path: Path) -> None:
         competition, solution = self._hosted[record["competition"]]
-        result = score(competition, solution, path)
+        fails = record.get("fails")
+        result = Score(error=fails) if fails else score(competition, solution, path)
         if result.error:
             outcome = {"status": "ERROR", "error": result.error}
         else:

@@ -1,0 +1,56 @@
+"""The report of a run: one HTML file that opens from disk, made of what the kernels left."""
+
+import os
+from pathlib import Path
+
+from kernels.bundle import Bundle
+from kernels.report.classes import classes_section, confusions_section, hardest_section
+from kernels.report.facts import gather
+from kernels.report.graph import kernels_section
+from kernels.report.learning import learning_section
+from kernels.report.members import calibration_section, members_section
+from kernels.report.overview import blend_section, headline
+from kernels.report.page import page
+from kernels.report.settings import settings_section
+from kernels.run import Run, Sent
+
+NAME = "report.html"
+
+SECTIONS = (
+    kernels_section,
+    blend_section,
+    learning_section,
+    members_section,
+    classes_section,
+    confusions_section,
+    hardest_section,
+    calibration_section,
+    settings_section,
+)
+
+
+def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Path:
+    """Write ``report.html`` into the run's folder, whole or not at all; returns its path.
+
+    It needs no network and no other file, and shows validation alone. What a kernel did not
+    leave is left out, or its section says so.
+    """
+    facts = gather(run, bundles, sent)
+    sections = [made for make in SECTIONS if (made := make(facts)) is not None]
+    title = f"{facts.competition.title}, {run.folder.name}"
+    document = page(title, headline(facts), sections, facts.notes)
+    return _write(run.folder / NAME, str(document))
+
+
+def _write(path: Path, text: str) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    return path

@@ -20,6 +20,8 @@ def all_competitions() -> dict[str, Competition]:
 def find_competition(name: str) -> Competition:
     """The competition called ``name``. Raises UserError with the nearest names."""
     known = all_competitions()
+    if not name:
+        raise UserError(f"which competition? give its name: {', '.join(known)}")
     if name not in known:
         raise UserError(f"unknown competition {name!r}: {nearest(name, known)}")
     return known[name]

@@ -7,6 +7,7 @@ python submit.py petals --ensemble
 import argparse
 import dataclasses
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -20,8 +21,10 @@ from kernels.options import add_request_options, read_request
 EPILOG = """\
 examples:
   python submit.py petals --ensemble --dry-run           everything, on this machine's CPU
+  python submit.py petals --ensemble --plan              what would be done, and the checks
   python submit.py petals --ensemble                     the real thing
   python submit.py petals --model densenet201 --set epochs=3 --no-submit
+  python submit.py --history petals --sort best          what was run, and what it scored
   python submit.py petals --ensemble --run-dir runs/X --blend weighted
                                                          blend run X again, train nothing; a
                                                          dry run X wants its --dry-run again
@@ -40,17 +43,41 @@ def build_parser() -> argparse.ArgumentParser:
     add_request_options(parser)
     _add_manner(parser)
     _add_dry_run(parser)
+    _add_history(parser)
     return parser
 
 
 def _add_manner(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where and how")
-    where.add_argument("--run-dir", type=Path, help="the run's folder (default runs/NAME-TIME)")
+    where.add_argument("--run-dir", type=Path, help="the run's folder (default: below runs)")
+    where.add_argument(
+        "--plan", action="store_true", help="show what would be done, check it, and push nothing"
+    )
+    where.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="small settings on Kaggle itself, submitting nothing: tells what differs there",
+    )
     where.add_argument("--no-submit", action="store_true", help="stop before the submission")
+    where.add_argument(
+        "--submit-again",
+        action="store_true",
+        help="send another file although this run has sent one",
+    )
+    where.add_argument("--fresh", action="store_true", help="a new run that uses nothing of others")
+    where.add_argument("--follow", action="store_true", help="show every line of the logs")
     where.add_argument("--message", default="", help="what stands beside the submission")
     where.add_argument(
         "--json", action="store_true", help="one JSON object as the last line of stdout"
     )
+
+
+def _add_history(parser: argparse.ArgumentParser) -> None:
+    past = parser.add_argument_group("what was done")
+    past.add_argument(
+        "--history", action="store_true", help="the runs below runs, or below --run-dir"
+    )
+    past.add_argument("--sort", default="newest", help="newest or best first (default newest)")
 
 
 def _add_dry_run(parser: argparse.ArgumentParser) -> None:
@@ -73,6 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with machine_faults():
             return _run(args)
+    except BrokenPipeError:  # whoever read the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except UserError as error:
         show(error)
         _print_json(args, {"state": "failed", "error": str(error)})
@@ -87,22 +117,32 @@ def _run(args: argparse.Namespace) -> int:
     from kernels.client import Kaggle
     from kernels.display import open_display
     from kernels.pipeline import Manner, run_pipeline
-    from kernels.plan import plan_kernels
+    from kernels.plan import plan_kernels, request_facts
     from kernels.result import tell
-    from kernels.run import new_folder, open_run
+    from kernels.watch import Watching
 
-    request = read_request(args, full_size=args.full_size)
+    if args.history:
+        return _show_history(args)
+    request = read_request(args, args.full_size, args.rehearse)
     plan_kernels(request)
     _check_options(args, request.competition)
+    if args.plan:
+        return _show_plan(args, request)
     signed_in = None if args.dry_run else Kaggle()
-    args.run_dir = args.run_dir or new_folder(args.competition, args.dry_run)
-    run = open_run(args.run_dir, request.competition.name, args.dry_run)
-    manner = Manner(not args.no_submit, args.message, poll=0.3 if args.dry_run else 15.0)
+    asked = {**request_facts(request), "data": args.data and str(args.data.resolve())}
+    run = _pick_run(args, asked)
+    args.run_dir = run.folder
+    watching = Watching(0.3 if args.dry_run else 15.0, args.follow, args.fresh)
+    manner = Manner(
+        not (args.no_submit or args.rehearse), args.submit_again, args.message, watching
+    )
     with open_display() as display:
-        display.say(f"run folder {run.folder}")
+        going_on = "going on with" if run.kernels else "run folder"
+        display.say(f"{going_on} {run.folder}")
         try:
             with (
-                run.attempt(),
+                run.attempt(asked),
+                _findings_told(args, request, run, display.say),
                 _kaggle(signed_in, args, request, run, display.say) as kaggle,
             ):
                 result = run_pipeline(request, manner, kaggle, run, display)
@@ -115,6 +155,48 @@ def _run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _pick_run(args: argparse.Namespace, asked: dict[str, Any]) -> Any:
+    from kernels.run import STATE, open_run, pick_run
+
+    if not args.run_dir:
+        return pick_run(Path("runs"), args.competition, args.dry_run, asked, args.fresh)
+    if args.fresh and (args.run_dir / STATE).exists():
+        raise UserError(f"--fresh begins a new run, and {args.run_dir} is one: name a new folder")
+    return open_run(args.run_dir, args.competition, args.dry_run)
+
+
+def _show_history(args: argparse.Namespace) -> int:
+    from competitions import find_competition
+    from kernels.history import best_first, read_history
+    from kernels.history_table import show_history
+
+    if args.sort not in ("newest", "best"):
+        raise UserError(f"--sort {args.sort}: newest or best")
+    name = find_competition(args.competition).name if args.competition else ""
+    folder = args.run_dir or Path("runs")
+    entries = read_history(folder, name)
+    if not entries:
+        raise UserError(f"no runs{f' of {name}' if name else ''} in {folder}: name their --run-dir")
+    entries = best_first(entries) if args.sort == "best" else entries
+    if args.json:
+        print(json.dumps({"runs": [dataclasses.asdict(entry) for entry in entries]}))
+    else:
+        show_history(entries)
+    return 0
+
+
+def _show_plan(args: argparse.Namespace, request: Any) -> int:
+    from kernels.client import Kaggle
+    from kernels.planning import make_plan, tell_plan
+
+    plan = make_plan(request, None if args.dry_run else Kaggle(), not args.no_submit)
+    print(tell_plan(plan), file=sys.stderr if args.json else sys.stdout, flush=True)
+    _print_json(args, plan)
+    if "error" in plan:
+        show(UserError(plan["error"]))
+    return 1 if "error" in plan else 0
+
+
 def _print_json(args: argparse.Namespace, told: dict[str, Any]) -> None:
     """The last line of stdout, whatever came of the run."""
     if args.json:
@@ -123,8 +205,12 @@ def _print_json(args: argparse.Namespace, told: dict[str, Any]) -> None:
 
 
 def _check_options(args: argparse.Namespace, competition: Any) -> None:
-    if args.message and args.no_submit:
-        raise UserError("--message stands beside a submission, --no-submit sends none: drop one")
+    silent = next((o for o in ("no_submit", "rehearse") if getattr(args, o)), "")
+    if args.message and silent:
+        option = f"--{silent.replace('_', '-')}"
+        raise UserError(f"--message stands beside a submission, {option} sends none: drop one")
+    if args.rehearse and args.dry_run:
+        raise UserError("--rehearse runs on Kaggle itself, --dry-run on a local one: drop one")
     for name in ("data", "solution", "full_size"):
         if getattr(args, name) and not args.dry_run:
             raise UserError(f"--{name.replace('_', '-')} belongs to --dry-run")
@@ -137,6 +223,21 @@ def _check_options(args: argparse.Namespace, competition: Any) -> None:
         from kernels.dry_run import check_data
 
         check_data(competition, args.data, args.solution)
+
+
+@contextmanager
+def _findings_told(
+    args: argparse.Namespace, request: Any, run: Any, say: Callable[[str], None]
+) -> Iterator[None]:
+    """After a rehearsal, however it ended: what differs from what is believed of Kaggle."""
+    try:
+        yield
+    finally:
+        if args.rehearse:
+            from kernels.plan import plan_kernels
+            from kernels.rehearsal import read_rehearsal, tell_rehearsal
+
+            say(tell_rehearsal(read_rehearsal(run, request.competition, plan_kernels(request))))
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from common.competition import Competition
 from common.errors import shown_in_one_line
 from common.inputs import kernel_output_folder
 from common.kernel import KernelRun
-from common.manifest import write_json
+from common.manifest import read_manifest, write_json
 from common.metrics import accuracy, macro_f1
 from common.parameters import Parameters
 from common.predictions import Predictions, load_predictions, save_predictions
@@ -44,8 +44,13 @@ def run_ensemble(competition: Competition, recipe: BlendRecipe, parameters: Para
 
 
 def read_members(parameters: Parameters) -> Members:
-    """Every source's predictions by member name, rows in the same order."""
+    """Every source's predictions by member name, rows in the same order.
+
+    Raises UserError for an output that is damaged, unfinished, or another run's.
+    """
     folders = {name: kernel_output_folder(source) for name, source in parameters.sources.items()}
+    for name, folder in folders.items():
+        read_manifest(folder, name, parameters.source_nonces.get(name, ""))
     return align({name: load_predictions(folder, name) for name, folder in folders.items()})
 
 

@@ -18,11 +18,23 @@ from common.shared_code import source_hash
 PACKAGES = ("tensorflow", "keras", "jax", "efficientnet", "numpy", "kagglehub", "scikit-learn")
 
 
+LONGEST_MARGIN = 300.0  # seconds kept for the checkpoint, the manifest and Kaggle's own end
+
+
+class OutOfTimeError(Exception):
+    """The work stops here, after ``epoch`` of ``of`` epochs of ``stage``: its files can go on."""
+
+    def __init__(self, stage: str, epoch: int, of: int):
+        super().__init__(f"{stage} {epoch}/{of}")
+        self.facts = {"stage": stage, "epoch": epoch, "of": of}
+
+
 class KernelRun:
     """One run of one kernel: where it works, how long each stage took, what it leaves behind.
 
     Used as ``with KernelRun(parameters, recipe) as run:``; on leaving without an exception the
-    manifest is written. The working folder is the current one (``/kaggle/working`` on Kaggle).
+    manifest is written, and after OutOfTimeError one that says ``unfinished``. The working folder
+    is the current one (``/kaggle/working`` on Kaggle).
     """
 
     def __init__(self, parameters: Parameters, recipe: Any, folder: Path | None = None):
@@ -31,26 +43,55 @@ class KernelRun:
         self.folder = folder or Path.cwd()
         self.seconds: dict[str, float] = {}
         self.facts: dict[str, Any] = {}
+        self._start = time.monotonic()
+        self._running: dict[str, float] = {}
 
     def __enter__(self) -> "KernelRun":
         report("starting", kernel=self.parameters.kernel, python=platform.python_version())
         return self
 
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
+        if isinstance(error, OutOfTimeError):
+            facts = {**self._facts(), "unfinished": error.facts}
+            write_manifest(self.folder, facts, "unfinished")
+            report("unfinished", at=error)
+            return True
         if kind is None:
             write_manifest(self.folder, self._facts())
             report("done", seconds=round(sum(self.seconds.values()), 1))
+        return False
 
     @contextmanager
     def stage(self, name: str, **facts: object) -> Iterator[None]:
         """Report a stage and add its seconds to the manifest."""
         report(name, **facts)
-        start = time.perf_counter()
+        self._running[name] = time.monotonic()
         try:
             yield
         finally:
-            spent = time.perf_counter() - start
+            self.seconds = self.spent()
+            del self._running[name]
+
+    def spent(self) -> dict[str, float]:
+        """Seconds by stage until now, the one that is running too."""
+        now, seconds = time.monotonic(), dict(self.seconds)
+        for name, start in self._running.items():
+            seconds[name] = round(seconds.get(name, 0.0) + now - start, 3)
+        return seconds
+
+    def add_earlier(self, seconds: Mapping[str, float]) -> None:
+        """Count the seconds by stage of an earlier run of the same work."""
+        for name, spent in seconds.items():
             self.seconds[name] = round(self.seconds.get(name, 0.0) + spent, 3)
+
+    def has_time(self, seconds: float) -> bool:
+        """Whether work of ``seconds`` ends before the time limit, with a margin for the rest.
+
+        The margin is a tenth of the limit, at most five minutes.
+        """
+        limit = self.parameters.time_limit
+        spent = time.monotonic() - self._start
+        return not limit or spent + seconds + min(LONGEST_MARGIN, limit / 10) <= limit
 
     def _facts(self) -> dict[str, Any]:
         shared = Path(__file__).parent.parent

@@ -17,6 +17,10 @@ FORMAT = 1
 NAME = "manifest.json"
 
 
+class Unfinished(UserError):  # noqa: N818 (a state, not a fault)
+    """The kernel stopped itself before its time was up: another version goes on from there."""
+
+
 def write_manifest(folder: Path, facts: dict[str, Any], state: str = "complete") -> Path:
     """Write ``manifest.json`` over all files below ``folder``, atomically.
 
@@ -39,8 +43,8 @@ def write_manifest(folder: Path, facts: dict[str, Any], state: str = "complete")
 def read_manifest(folder: Path, kernel: str, nonce: str) -> dict[str, Any]:
     """The manifest of ``kernel`` in ``folder``, held against the run's nonce and its own files.
 
-    Raises UserError when it is missing, unreadable, of another run, unfinished, or when a file
-    that it names is missing or altered.
+    Raises UserError when it is missing, unreadable, of another run, or when a file that it names
+    is missing or altered; Unfinished when all that is well and the work is not done.
     """
     manifest = _load(folder / NAME, kernel)
     if manifest.get("format") != FORMAT:
@@ -53,10 +57,10 @@ def read_manifest(folder: Path, kernel: str, nonce: str) -> dict[str, Any]:
             f"kernel {kernel}: its output is stale, from run {manifest.get('nonce')!r} and not "
             f"{nonce!r}: push the kernel again"
         )
-    if manifest.get("state") != "complete":
-        raise UserError(f"kernel {kernel}: stopped {manifest.get('state')!r}: run it again")
     for name, facts in manifest["files"].items():
         _check_file(folder, name, facts, kernel)
+    if manifest.get("state") != "complete":
+        raise Unfinished(f"kernel {kernel}: stopped {manifest.get('state')!r}: run it again")
     return manifest
 
 

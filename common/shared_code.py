@@ -6,11 +6,15 @@ over the years and that is not on ``sys.path`` of a script kernel.
 """
 
 import hashlib
+import json
 import os
 import sys
+import tempfile
+from importlib import metadata
 from pathlib import Path
 
 PACKAGES = ("common", "competitions")
+REHEARSED = ("tensorflow", "keras", "jax", "numpy", "efficientnet", "kagglehub")
 
 
 def input_root() -> Path:
@@ -21,6 +25,33 @@ def input_root() -> Path:
 def kaggle_root() -> Path:
     """``/kaggle``: the folder above the inputs."""
     return input_root().parent
+
+
+def print_surroundings() -> None:
+    """One line ``surroundings {json}`` in the log: what a rehearsal holds against our beliefs.
+
+    Of the environment it tells one variable that is no secret, and no other.
+    """
+    below = [path for depth in range(1, 6) for path in kaggle_root().glob("*/" * depth)]
+    told = {
+        "python": sys.version.split()[0],
+        "cwd": os.getcwd(),
+        "script": os.path.abspath(sys.argv[0]),
+        "run_type": os.environ.get("KAGGLE_KERNEL_RUN_TYPE", ""),
+        "root": str(kaggle_root()),
+        "sys_path": sys.path,
+        "folders": sorted(path.as_posix() for path in below if path.is_dir())[:300],
+        "versions": {package: version_of(package) for package in REHEARSED},
+    }
+    print(f"surroundings {json.dumps(told)}", flush=True)
+
+
+def version_of(package: str) -> str:
+    """The installed version of a package, or nothing."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def source_hash(root: Path) -> str:
@@ -56,6 +87,17 @@ def downloaded_utility(owner: str, slug: str) -> list[Path]:
     except Exception as error:  # whatever it was, what was looked for is said by attach()
         print(f"kagglehub could not bring {owner}/{slug}: {type(error).__name__}: {error}")
         return []
+
+
+def embed_shared_code(files: dict[str, str]) -> Path:
+    """Write the shared code that a kernel's own text carries, and put it on ``sys.path``."""
+    folder = Path(tempfile.mkdtemp(prefix="shared-code-"))
+    for name, text in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    sys.path.insert(0, str(folder))
+    return folder
 
 
 def attach_shared_code(owner: str, slug: str, expected_hash: str) -> Path:

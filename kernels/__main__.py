@@ -1,7 +1,8 @@
-"""The kernels by themselves: build their folders, or serve the local Kaggle.
+"""The kernels by themselves: build their folders, serve the local Kaggle, clean up at Kaggle.
 
 python -m kernels build petals --owner alice --out DIR
 python -m kernels serve --port 7777
+python -m kernels clean petals
 """
 
 import argparse
@@ -27,6 +28,15 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", type=int, default=7777, help="on 127.0.0.1 (default 7777)")
     serve.add_argument("--state", type=Path, help="its folder (default a new temporary one)")
     serve.add_argument("--layout", choices=("2026", "2025"), default="2026", help="of the mounts")
+    serve.add_argument(
+        "--faults", type=Path, help="fail as this file says: see kernels/local/faults.py"
+    )
+    clean = commands.add_parser("clean", help="this tool's kernels at Kaggle: list, delete")
+    clean.add_argument("competition", nargs="?", default="", help="only this one's, e.g. petals")
+    clean.add_argument(
+        "--delete", action="append", default=[], metavar="NAME", help="this one (repeatable)"
+    )
+    clean.add_argument("--all", action="store_true", help="delete all that are listed")
     return parser
 
 
@@ -35,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     args = build_parser().parse_args(arguments)
     with shown_in_one_line():
         try:
-            return _build(args) if args.command == "build" else _serve(args)
+            return {"build": _build, "serve": _serve, "clean": _clean}[args.command](args)
         except KeyboardInterrupt:
             return 130
 
@@ -58,7 +68,9 @@ def _serve(args: argparse.Namespace) -> int:
     from competitions import all_competitions
     from kernels.dry_run import generated_data
     from kernels.local import HostedCompetition, LocalKaggle, check_port
+    from kernels.local.faults import read_faults
 
+    faults = read_faults(args.faults, _say) if args.faults else None
     check_port(args.port)
     if args.state and args.state.exists() and not args.state.is_dir():
         raise UserError(f"--state {args.state}: it is not a folder: name a new one")
@@ -68,11 +80,31 @@ def _serve(args: argparse.Namespace) -> int:
         folder = state / "generated" / competition.name
         data, solution = generated_data(competition, folder, 0, _say)
         hosted.append(HostedCompetition(competition, data, solution))
-    with LocalKaggle(state, hosted, port=args.port, layout=args.layout) as server:
+    with LocalKaggle(state, hosted, port=args.port, layout=args.layout, faults=faults) as server:
         print(f"# local Kaggle at {server.url}, state in {state}; point the client at it with")
         print("export KAGGLE_API_ENVIRONMENT=LOCALHOST KAGGLE_USERNAME=alice KAGGLE_KEY=local")
         print(f"export HTTP_PROXY={server.url} NO_PROXY= no_proxy=", flush=True)
         threading.Event().wait()
+    return 0
+
+
+def _clean(args: argparse.Namespace) -> int:
+    from competitions import all_competitions, find_competition
+    from kernels.clean import delete_kernels, tools_kernels
+    from kernels.client import Kaggle
+
+    name = args.competition
+    chosen = [find_competition(name)] if name else list(all_competitions().values())
+    kaggle = Kaggle()
+    known = tools_kernels(kaggle, chosen)
+    doomed = list(known) if args.all else args.delete
+    delete_kernels(kaggle, known, doomed)
+    for slug, last in known.items():
+        print(f"{'deleted' if slug in doomed else 'kept   '}  {last}  {kaggle.owner}/{slug}")
+    if not known:
+        print(f"{kaggle.owner} has no kernels of this tool")
+    elif not doomed:
+        print("delete with --delete NAME, or --all; their outputs and versions go with them")
     return 0
 
 

@@ -1,5 +1,11 @@
-"""Kaggle's answers: what it says no with, and asking again when that may help."""
+"""Kaggle's answers: what it says no with, and asking again when that may help.
 
+Three kinds of call: a *read* can be asked again at will; a *change* that got no answer may have
+happened all the same, so whoever made it has to look before it is made again; a *refusal* (4xx) is
+final. A 429 says that nothing happened, for either kind.
+"""
+
+import json
 import random
 import time
 from collections.abc import Callable
@@ -11,7 +17,10 @@ from common.errors import UserError
 
 T = TypeVar("T")
 
-_TRIES = 5
+# The first pause before asking again, in seconds; it doubles up to the longest.
+PAUSE = 1.0
+_LONGEST = 60.0
+_TRIES = 8
 
 
 class SessionLimitError(UserError):
@@ -26,31 +35,51 @@ class KaggleError(UserError):
         self.code = code
 
 
-def ask(call: Callable[[], T], tries: int = _TRIES) -> T:
-    """Call Kaggle; with ``tries``, again after a 429, a 5xx or a broken connection."""
-    for attempt in range(tries):
+class NoAnswerError(KaggleError):
+    """The answer was lost or a fault of the server's: the call may have been carried out."""
+
+
+def ask(call: Callable[[], T]) -> T:
+    """Read from Kaggle: again after a 429, a 5xx or a broken connection, within a bound."""
+    for attempt in range(_TRIES - 1):
+        try:
+            return change(call)
+        except NoAnswerError:
+            pause(attempt)
+    return change(call)
+
+
+def change(call: Callable[[], T]) -> T:
+    """Make a call that changes something, once; again only after a 429, which did nothing.
+
+    Raises NoAnswerError when it may have been carried out, KaggleError when it was refused.
+    """
+    for attempt in range(_TRIES):
         try:
             return call()
         except requests.HTTPError as error:
             code = error.response.status_code if error.response is not None else 0
-            if attempt + 1 == tries or not (code == 429 or code >= 500):
-                raise KaggleError(reason(error), code) from None
-            time.sleep(_pause(attempt, error.response))
+            if code == 429 and attempt + 1 < _TRIES:
+                pause(attempt, error.response)
+                continue
+            kind = NoAnswerError if code >= 500 else KaggleError
+            raise kind(reason(error), code) from None
+        except json.JSONDecodeError as error:
+            raise NoAnswerError(f"Kaggle's answer cannot be read: {one_line(str(error))}") from None
         except requests.RequestException as error:
-            if attempt + 1 == tries:
-                raise KaggleError(f"Kaggle cannot be reached: {reason(error)}") from None
-            time.sleep(_pause(attempt, None))
+            raise NoAnswerError(f"Kaggle cannot be reached: {reason(error)}") from None
         except ValueError as error:
             raise KaggleError(one_line(str(error))) from None
     raise AssertionError("unreachable")
 
 
-def _pause(attempt: int, response: requests.Response | None) -> float:
-    """Seconds to wait: what the server asks for, else doubling with jitter."""
+def pause(attempt: int, response: requests.Response | None = None) -> None:
+    """Wait as long as the server asks for, else doubling with jitter."""
     asked = response.headers.get("Retry-After", "") if response is not None else ""
     if asked.isdigit():
-        return min(float(asked), 300.0)
-    return min(2.0**attempt, 30.0) * (0.5 + random.random() / 2)
+        time.sleep(min(float(asked), 300.0))
+    else:
+        time.sleep(min(PAUSE * 2.0**attempt, _LONGEST) * (0.5 + random.random() / 2))
 
 
 def pause_between_looks(waited: float, longest: float) -> float:

@@ -6,8 +6,11 @@ that output and checks its hash before importing from it.
 """
 
 import ast
+import hashlib
+import json
 import os
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ from common.errors import UserError
 from common.manifest import write_json
 from common.shared_code import files_hash
 from competitions import kernel_scripts, modules, parameters_line
+from kernels.imports import imports_hash
 from kernels.plan import SHARED, Kernel
 
 ROOT = Path(common.shared_code.__file__).parents[1]
@@ -40,8 +44,6 @@ import sys
 from pathlib import Path
 
 PARAMETERS: dict = {parameters!r}
-FILES = {{}}
-
 {files}
 
 if __name__ == "__main__":
@@ -67,11 +69,20 @@ class Shared:
 
 @dataclass(frozen=True)
 class Bundle:
-    """One kernel ready to push: the metadata and the text that Kaggle will run."""
+    """One kernel ready to push.
+
+    Attributes:
+        kernel: of the plan.
+        metadata: what stands in ``kernel-metadata.json``.
+        text: the script that Kaggle will run.
+        content: hash of what makes a difference to its output: the script and all that it
+            imports, its parameters and metadata; neither the run's nonce nor code it never sees.
+    """
 
     kernel: Kernel
     metadata: dict[str, Any]
     text: str
+    content: str
 
     @property
     def code_file(self) -> str:
@@ -104,8 +115,32 @@ def build_bundles(
         text = _text(competition, kernel, shared, slugs, nonce)
         metadata = _metadata(competition, kernel, slugs)
         _refuse_credentials(kernel.name, text)
-        bundles.append(Bundle(kernel, metadata, text))
+        content = _content(competition, kernel, metadata, shared)
+        bundles.append(Bundle(kernel, metadata, text, content))
     return tuple(bundles)
+
+
+def with_nonces(
+    bundle: Bundle, nonce: str, source_nonces: Mapping[str, str], resume: bool = False
+) -> Bundle:
+    """The bundle as one run pushes it: its nonce, and those that its sources must show.
+
+    With ``resume`` the kernel goes on from its own earlier version's output.
+    """
+    own = str(bundle.metadata["id"])
+    lines = bundle.text.splitlines(keepends=True)
+    number = parameters_line(bundle.text)
+    assert number is not None
+    values = ast.literal_eval(lines[number - 1].split("=", 1)[1].strip())
+    values |= {"nonce": nonce}
+    if values.get("sources"):
+        values["source_nonces"] = {name: source_nonces[name] for name in values["sources"]}
+    metadata = dict(bundle.metadata)
+    if resume:
+        values["resume"] = own
+        metadata["kernel_sources"] = [*metadata["kernel_sources"], own]
+    lines[number - 1] = f"PARAMETERS: dict = {values!r}\n"
+    return replace(bundle, text="".join(lines), metadata=metadata)
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> Path:
@@ -129,22 +164,31 @@ def _text(
     if kernel.name == SHARED:
         return utility_text(shared, kernel.slug, parameters)
     source = kernel_scripts(competition)[kernel.script].read_text("utf-8")
-    return script_text(source, slugs[SHARED], shared.hash, parameters)
+    return script_text(source, _head(kernel, shared, slugs), parameters)
+
+
+def _head(kernel: Kernel, shared: Shared, slugs: dict[str, str]) -> list[str]:
+    """The lines that bring the shared code, before anything is imported from it."""
+    finder = _without_docstring(Path(common.shared_code.__file__).read_text("utf-8"))
+    look = ["", "print_surroundings()"] if kernel.parameters.rehearse else []
+    if SHARED in kernel.sources:
+        owner, slug = slugs[SHARED].split("/")
+        bring = ["", f'attach_shared_code("{owner}", "{slug}", "{shared.hash}")']
+    else:
+        bring = ["", _files_text(shared), "", "embed_shared_code(FILES)"]
+    return ["# Bring the shared code of this run.", finder, *look, *bring]
 
 
 def utility_text(shared: Shared, title: str, parameters: dict[str, Any]) -> str:
     """The utility script: every shared file as a readable literal, and the code that writes it."""
-    files = "\n\n".join(
-        f"FILES[{name!r}] = {_literal(text)}" for name, text in sorted(shared.files.items())
-    )
-    return _UTILITY.format(title=title, parameters=parameters, files=files)
+    return _UTILITY.format(title=title, parameters=parameters, files=_files_text(shared))
 
 
-def script_text(source: str, shared_slug: str, hashed: str, parameters: dict[str, Any]) -> str:
+def script_text(source: str, head: Sequence[str], parameters: dict[str, Any]) -> str:
     """A kernel script as it is pushed.
 
-    The same text with its ``PARAMETERS`` line filled in, and the code that finds the shared
-    packages put behind its docstring.
+    The same text with its ``PARAMETERS`` line filled in, and ``head``, the code that finds or
+    unpacks the shared packages, put behind its docstring.
     """
     lines = source.splitlines()
     number = parameters_line(source)
@@ -153,12 +197,20 @@ def script_text(source: str, shared_slug: str, hashed: str, parameters: dict[str
     lines[number - 1] = f"PARAMETERS: dict = {parameters!r}"
     body = ast.parse(source).body
     docstring = body[0].end_lineno if ast.get_docstring(ast.parse(source)) else 0
-    owner, slug = shared_slug.split("/")
-    finder = _without_docstring(Path(common.shared_code.__file__).read_text("utf-8"))
-    attach = f'attach_shared_code("{owner}", "{slug}", "{hashed}")'
-    head = ["", "# Find the shared code of this run before anything is imported from it.", finder]
-    lines[docstring:docstring] = [*head, "", attach, "", "# The kernel itself."]
+    lines[docstring:docstring] = ["", *head, "", "# The kernel itself."]
     return "\n".join(lines) + "\n"
+
+
+def _content(
+    competition: Competition, kernel: Kernel, metadata: dict[str, Any], shared: Shared
+) -> str:
+    if kernel.name == SHARED:
+        imported = shared.hash
+    else:
+        source = kernel_scripts(competition)[kernel.script].read_text("utf-8")
+        imported = imports_hash(source, shared.files)
+    told = [metadata, kernel.parameters.to_dict(), imported]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def _metadata(competition: Competition, kernel: Kernel, slugs: dict[str, str]) -> dict[str, Any]:
@@ -188,6 +240,11 @@ def _refuse_credentials(name: str, text: str) -> None:
     own = [os.environ.get(key, "") for key in ("KAGGLE_KEY", "KAGGLE_API_TOKEN")]
     if _CREDENTIAL.search(text) or any(len(key) >= 8 and key in text for key in own):
         raise UserError(f"kernel {name}: its text holds a Kaggle credential: take it out and retry")
+
+
+def _files_text(shared: Shared) -> str:
+    files = (f"FILES[{name!r}] = {_literal(text)}" for name, text in sorted(shared.files.items()))
+    return "\n\n".join(["FILES = {}", *files])
 
 
 def _literal(text: str) -> str:

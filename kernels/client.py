@@ -8,18 +8,21 @@ ask for; and the import itself, which signs in, talks to the network, and prints
 
 import contextlib
 import io
+import itertools
 import json
 import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
 
 from common.errors import UserError
-from kernels.answers import KaggleError, SessionLimitError, ask, one_line, reason
+from kernels import answers
+from kernels.answers import KaggleError, SessionLimitError, ask, change, one_line, reason
 from kernels.paths import inside, unzip
 
 T = TypeVar("T")
@@ -69,12 +72,12 @@ class Kaggle:
     def push(self, folder: Path) -> int:
         """Push a kernel's folder; returns the version that now runs.
 
-        Raises SessionLimitError when it must wait, KaggleError when Kaggle refuses it or drops
-        one of its sources.
+        Raises SessionLimitError when it must wait, NoAnswerError when it may have happened all
+        the same, KaggleError when Kaggle refuses it or drops one of its sources.
         """
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed):
-            answer = ask(lambda: self._api.kernels_push(str(folder)), tries=1)
+            answer = change(lambda: self._api.kernels_push(str(folder)))
         if answer.error:
             limit = re.search(r"[Mm]aximum .*session count", answer.error)
             kind = SessionLimitError if limit else KaggleError
@@ -100,6 +103,46 @@ class Kaggle:
         )
         return Status(answer.status.name, one_line(answer.failure_message or ""))
 
+    def latest_version(self, slug: str) -> int:
+        """The number of the latest version of the owner's kernel ``slug``; 0 without any."""
+        try:
+            kernel = self._kernel(slug)
+        except KaggleError as error:
+            if error.code in (403, 404):
+                return 0
+            raise
+        return int(kernel.metadata.current_version_number or 0)
+
+    def pushed_text(self, slug: str, version: int) -> str:
+        """What was pushed as one version of the owner's kernel ``slug``."""
+        return str(self._kernel(slug, f"v{version}").blob.source or "")
+
+    def _kernel(self, slug: str, label: str = "") -> Any:
+        from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
+
+        request = ApiGetKernelRequest()
+        request.user_name, request.kernel_slug = self.owner, slug
+        if label:
+            request.version_label = label
+        return self._call(lambda c: c.kernels.kernels_api_client.get_kernel(request))
+
+    def own_kernels(self) -> dict[str, str]:
+        """The owner's kernels: slug → when each last ran (UTC)."""
+        found: dict[str, str] = {}
+        for page in itertools.count(1):
+            # A page that brings nothing new is the last.
+            listed = ask(partial(self._api.kernels_list, page, 100, mine=True))
+            new = {k.slug: str(k.last_run_time)[:19] for k in listed or [] if k.slug not in found}
+            if not new:
+                return found
+            found |= new
+        raise AssertionError("unreachable")
+
+    def delete(self, slug: str) -> None:
+        """Delete the owner's kernel ``slug`` with all of its versions."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            change(lambda: self._api.kernels_delete(f"{self.owner}/{slug}", no_confirm=True))
+
     def follow_log(self, slug: str) -> Iterator[str]:
         """The lines of the latest version's log as they come, until it ends."""
         rest = ""
@@ -109,26 +152,23 @@ class Kaggle:
         if rest:
             yield rest
 
-    def pull(self, slug: str, version: int, folder: Path) -> list[dict[str, Any]]:
-        """Download one version's output files into ``folder``; returns its log's events.
-
-        Raises UserError for an output name that points outside the folder.
-        """
+    def outputs(self, slug: str, version: int) -> tuple[dict[str, str], list[dict[str, Any]]]:
+        """One version's output files (name → address), and its log's events."""
         from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
 
         request = ApiListKernelSessionOutputRequest()
         request.user_name, request.kernel_slug = self.owner, slug
         request.version_label, request.page_size = f"v{version}", 200
+        files: dict[str, str] = {}
         log = ""
         while True:
             page = self._call(
                 lambda c: c.kernels.kernels_api_client.list_kernel_session_output(request)
             )
-            for file in page.files or []:
-                _download(file.url, inside(folder, file.file_name))
+            files.update((file.file_name, file.url) for file in page.files or [])
             log = log or page.log or ""
             if not page.next_page_token:
-                return _events(log)
+                return files, _events(log)
             request.page_token = page.next_page_token
 
     def competition(self, slug: str) -> Any:
@@ -157,11 +197,14 @@ class Kaggle:
         return path
 
     def submit_file(self, slug: str, path: Path, message: str) -> int:
-        """Send a submission file; returns its reference. Never retried: it may have counted."""
+        """Send a submission file; returns its reference. Never retried: it may have counted.
+
+        Raises NoAnswerError when it may have been taken all the same.
+        """
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            answer = ask(
-                lambda: self._api.competition_submit(str(path), message, slug, quiet=True), tries=1
+            answer = change(
+                lambda: self._api.competition_submit(str(path), message, slug, quiet=True)
             )
         if not answer.ref:
             said = one_line(f"{answer.message} {printed.getvalue()}")
@@ -170,11 +213,10 @@ class Kaggle:
 
     def submit_kernel(self, slug: str, kernel: str, version: int, file: str, message: str) -> int:
         """Submit a kernel's output to a competition that takes nothing else."""
-        answer = ask(
+        answer = change(
             lambda: self._api.competition_submit_code(
                 file, message, slug, f"{self.owner}/{kernel}", version, quiet=True
-            ),
-            tries=1,
+            )
         )
         if not answer.ref:
             raise KaggleError(f"the submission was not taken by {slug}: {answer.message}")
@@ -188,6 +230,32 @@ class Kaggle:
         request.ref = ref
         answer = self._call(lambda c: c.competitions.competition_api_client.get_submission(request))
         return _score(answer)
+
+    def submissions(self, slug: str, limit: int = 100) -> list[tuple[int, str]]:
+        """Reference and description of the user's latest submissions, newest first."""
+        from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
+
+        request = ApiListSubmissionsRequest()
+        request.competition_name, request.page_size = slug, limit
+        answer = self._call(
+            lambda c: c.competitions.competition_api_client.list_submissions(request)
+        )
+        return [(item.ref, item.description or "") for item in answer.submissions or []]
+
+    def submissions_so_far(self, slug: str) -> int:
+        """How many submissions Kaggle counts of the user (or team) in a competition."""
+        from kagglesdk.competitions.types import competition_api_service as api
+
+        request = api.ApiGetSubmissionLimitsRequest()
+        request.competition_name = slug
+        answer = self._call(
+            lambda c: c.competitions.competition_api_client.get_submission_limits(request)
+        )
+        return int(answer.num_total or 0)
+
+    def read(self, question: Callable[[Any], T]) -> T:
+        """Ask kagglesdk's own client something that changes nothing; again when that may help."""
+        return self._call(question)
 
     def _call(self, call: Callable[[Any], T]) -> T:
         def once() -> T:
@@ -204,6 +272,7 @@ def point_at(endpoint: str) -> None:
     site); it means port 80 unless kagglesdk's table is changed, which is done here.
     """
     os.environ["KAGGLE_API_ENVIRONMENT"] = "LOCALHOST"
+    answers.PAUSE = 0.1  # a server on this machine needs no long pauses
     from kagglesdk import kaggle_env
 
     kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.LOCAL] = endpoint
@@ -237,21 +306,6 @@ def _sign_in(endpoint: str | None) -> Any:
 def _has_secret(values: dict[str, str]) -> bool:
     """Whether there is anything to sign in with; the client takes empty variables for a key."""
     return bool(values.get("key") or values.get("token"))
-
-
-def _download(url: str, path: Path) -> None:
-    """Fetch one file beside its place, then move it there: a broken one never stands."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-
-    def fetch() -> None:
-        with requests.get(url, stream=True, timeout=60) as response, open(part, "wb") as file:
-            response.raise_for_status()
-            for block in response.iter_content(1 << 20):
-                file.write(block)
-
-    ask(fetch)
-    os.replace(part, path)
 
 
 def _events(log: str) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def add_request_options(parser: argparse.ArgumentParser) -> None:
     """What to train, with which settings, and on what."""
-    parser.add_argument("competition", help="its short name, e.g. petals")
+    parser.add_argument("competition", nargs="?", default="", help="its short name, e.g. petals")
     which = parser.add_argument_group("what to train")
     which.add_argument("--ensemble", action="store_true", help="the competition's default models")
     which.add_argument("--model", action="append", default=[], help="one model (repeatable)")
@@ -37,10 +37,15 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         metavar="OWNER/SLUG",
         help="a Kaggle data set or model that holds the pretrained weights",
     )
+    which.add_argument(
+        "--embed", action="store_true", help="each kernel carries the shared code in its own text"
+    )
     which.add_argument("--dry-run", action="store_true", help="small settings, on a local Kaggle")
 
 
-def read_request(args: argparse.Namespace, full_size: bool = False) -> "Request":
+def read_request(
+    args: argparse.Namespace, full_size: bool = False, rehearse: bool = False
+) -> "Request":
     """What the options ask for. Raises UserError for what is unknown or does not fit."""
     from competitions import find_competition
     from kernels.plan import Request, choose_members
@@ -52,11 +57,13 @@ def read_request(args: argparse.Namespace, full_size: bool = False) -> "Request"
         settings=_settings(args.set),
         seed=args.seed,
         blend=args.blend,
-        accelerator=args.accelerator or ("cpu" if args.dry_run else "gpu"),
+        accelerator=args.accelerator or ("cpu" if args.dry_run or rehearse else "gpu"),
         internet=not args.no_internet,
         weights_source=args.weights_source,
         dry_run=args.dry_run,
         full_size=full_size,
+        rehearse=rehearse,
+        embed=args.embed,
     )
 
 

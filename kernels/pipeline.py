@@ -1,15 +1,17 @@
 """From a request to a score: the one pipeline, for dry runs and real ones."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from kernels.bundle import build_bundles
 from kernels.client import Kaggle
+from kernels.code import code_state
 from kernels.display import LiveDisplay, PlainDisplay
 from kernels.plan import ENSEMBLE, Request, plan_kernels
+from kernels.preflight import hold_checks
 from kernels.result import Result, read_result
 from kernels.run import Run, Sent
-from kernels.submission import await_score, check_output, send_once
-from kernels.watch import Watch
+from kernels.submission import Sending, await_score, check_output, count_sent, send_once
+from kernels.watch import Watch, Watching
 
 
 @dataclass(frozen=True)
@@ -18,14 +20,16 @@ class Manner:
 
     Attributes:
         submit: whether to send the submission.
+        again: send another file although the run has sent one.
         message: what stands beside it on Kaggle.
-        poll: seconds between looks at Kaggle.
+        watching: how the kernels are watched.
         score_limit: seconds to wait for a score.
     """
 
     submit: bool = True
+    again: bool = False
     message: str = ""
-    poll: float = 15.0
+    watching: Watching = field(default_factory=Watching)
     score_limit: float = 3600.0
 
 
@@ -40,15 +44,27 @@ def run_pipeline(
 
     Raises UserError for whatever ends the run early; the run's folder says what was reached.
     """
-    bundles = build_bundles(request.competition, plan_kernels(request), kaggle.owner, run.nonce)
-    Watch(kaggle, run, bundles, display, manner.poll).run()
-    path = check_output(kaggle, request.competition, run)
+    competition = request.competition
+    run.hold_owner(kaggle.owner)
+    bundles = build_bundles(competition, plan_kernels(request), kaggle.owner, nonce="")
+    run.set_code(code_state(competition))
+    reuses = not manner.watching.fresh
+    hold_checks(kaggle, request, bundles, run, manner.submit, display.say, reuses)
+    Watch(kaggle, run, bundles, display, manner.watching).run()
+    path = check_output(kaggle, competition, run)
     display.say(f"checked {path}")
     sent: Sent | None = None
     if manner.submit:
         slug = next(b.kernel.slug for b in bundles if b.kernel.name == ENSEMBLE)
-        message = manner.message or f"{request.competition.name} run {run.nonce}"
-        sent = send_once(kaggle, request.competition, run, path, slug, message, display.say)
-        sent = await_score(kaggle, run, sent, manner.poll, display.say, manner.score_limit)
+        message = manner.message or f"{competition.name} by {', '.join(_members(request))}"
+        sending = Sending(slug, message, manner.again, display.say)
+        sent = send_once(kaggle, competition, run, path, sending)
+        limit, poll = manner.score_limit, manner.watching.poll
+        sent = await_score(kaggle, run, sent, poll, display.say, limit)
+    submissions = count_sent(kaggle, competition.slug, run)
     run.set_state("complete")
-    return read_result(run, bundles, sent)
+    return read_result(run, bundles, sent, submissions)
+
+
+def _members(request: Request) -> list[str]:
+    return [member.name for member in request.members]

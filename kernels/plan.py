@@ -18,6 +18,9 @@ from competitions import kernel_scripts
 ENSEMBLE = "ensemble"
 SHARED = "shared"
 ACCELERATORS = ("tpu", "gpu", "cpu")
+# Kaggle's caps; a kernel stops itself before them, because what is cut off goes to nobody.
+SESSION_HOURS = {"tpu": 9, "gpu": 12, "cpu": 12}
+_SPARE = 900.0  # seconds for the image to start and the output to be saved
 _SOURCE = re.compile(r"[\w-]+/[\w.-]+(/[\w.-]+/[\w.-]+(/\d+)?)?")
 
 
@@ -53,6 +56,8 @@ class Request:
         weights_source: data set or model that holds pretrained weights (and wheels).
         dry_run: small settings.
         full_size: build at full size too and hold the parameter counts.
+        rehearse: small settings on Kaggle itself, under slugs of their own, never submitting.
+        embed: every kernel carries the shared code in its own text.
     """
 
     competition: Competition
@@ -65,6 +70,18 @@ class Request:
     weights_source: str = ""
     dry_run: bool = False
     full_size: bool = False
+    rehearse: bool = False
+    embed: bool = False
+
+    @property
+    def small(self) -> bool:
+        """Whether the scripts' small settings hold."""
+        return self.dry_run or self.rehearse
+
+    @property
+    def prefix(self) -> str:
+        """What the slugs of its kernels begin with."""
+        return f"{self.competition.name}{'-rehearsal' if self.rehearse else ''}"
 
 
 @dataclass(frozen=True)
@@ -90,6 +107,13 @@ class Kernel:
     parameters: Parameters
 
 
+def request_facts(request: Request) -> dict[str, Any]:
+    """The request in plain values, as a run's state and the history keep it."""
+    facts = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
+    members = [member.name for member in request.members]
+    return {**facts, "competition": request.competition.name, "members": members}
+
+
 def choose_members(
     competition: Competition, models: list[str], ensemble: bool
 ) -> tuple[Member, ...]:
@@ -113,7 +137,8 @@ def choose_members(
 def plan_kernels(request: Request) -> tuple[Kernel, ...]:
     """The kernels of a run, sources first. Raises UserError for what cannot work.
 
-    The utility script, then the members, then the ensemble that reads them all.
+    The utility script (unless its code is embedded), then the members, then the ensemble that
+    reads them all.
     """
     if request.blend not in METHODS:
         hint = nearest(request.blend, METHODS)
@@ -125,21 +150,28 @@ def plan_kernels(request: Request) -> tuple[Kernel, ...]:
             f"--weights-source {request.weights_source}: write OWNER/SLUG for a data set, or "
             f"OWNER/MODEL/FRAMEWORK/VARIATION[/VERSION] for a model"
         )
-    slug = request.competition.name
-    shared = Kernel(SHARED, SHARED, f"{slug}common", "cpu", False, (), Parameters(SHARED))
+    slug = f"{request.prefix.replace('-', '')}common"
+    shared = Kernel(SHARED, SHARED, slug, "cpu", False, (), Parameters(SHARED))
+    first = () if request.embed else (shared,)
     _check_settings(request)
     members = tuple(_member_kernel(request, member) for member in request.members)
     settings = {"method": request.blend} if request.blend != METHODS[0] else {}
     ensemble = Kernel(
         ENSEMBLE,
         ENSEMBLE,
-        f"{slug}-{ENSEMBLE}",
+        f"{request.prefix}-{ENSEMBLE}",
         "cpu",
         False,
-        (SHARED, *(kernel.name for kernel in members)),
-        Parameters(ENSEMBLE, accelerator="cpu", settings=settings, internet=False),
+        tuple(kernel.name for kernel in (*first, *members)),
+        Parameters(
+            ENSEMBLE,
+            accelerator="cpu",
+            settings=settings,
+            internet=False,
+            rehearse=request.rehearse,
+        ),
     )
-    return (shared, *members, ensemble)
+    return (*first, *members, ensemble)
 
 
 def script_module(competition: Competition, script: str) -> ModuleType:
@@ -154,7 +186,7 @@ def effective_recipe(request: Request, member: Member) -> Any:
     """
     module = script_module(request.competition, member.script)
     recipe = module.RECIPE
-    if request.dry_run:
+    if request.small:
         recipe = override(recipe, module.DRY_RUN)
     return override(recipe, _member_settings(request, member))
 
@@ -165,20 +197,22 @@ def _member_kernel(request: Request, member: Member) -> Kernel:
     parameters = Parameters(
         kernel=member.name,
         accelerator=request.accelerator,
-        dry_run=request.dry_run,
+        dry_run=request.small,
+        rehearse=request.rehearse,
         full_size=request.full_size,
         settings=_member_settings(request, member),
         seed=request.seed,
         internet=request.internet,
         weights_source=request.weights_source,
+        time_limit=SESSION_HOURS[request.accelerator] * 3600.0 - _SPARE,
     )
     return Kernel(
         member.name,
         member.script,
-        f"{request.competition.name}-{member.name}",
+        f"{request.prefix}-{member.name}",
         request.accelerator,
         request.internet,
-        (SHARED,),
+        () if request.embed else (SHARED,),
         parameters,
     )
 

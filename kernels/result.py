@@ -9,6 +9,7 @@ from typing import Any
 from common.manifest import NAME as MANIFEST
 from kernels.bundle import Bundle
 from kernels.plan import ENSEMBLE, SHARED
+from kernels.report import write_report
 from kernels.run import Run, Sent
 
 
@@ -24,34 +25,44 @@ class MemberResult:
 
 @dataclass(frozen=True)
 class Result:
-    """A whole run. Paths are absolute; scores are None where nothing was submitted."""
+    """A whole run. Paths are absolute; scores are None where nothing was submitted.
+
+    ``submissions`` is how many this run has sent, as Kaggle counts them.
+    """
 
     competition: str
     run_dir: str
     state: str
     submission: str | None
+    submission_ref: int | None
+    submissions: int
     public_score: float | None
     private_score: float | None
     blend: dict[str, Any]
     members: tuple[MemberResult, ...]
+    figures: str
     report: str
 
 
-def read_result(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Result:
-    """The result of a run whose kernels are complete; also gathers the figures."""
+def read_result(
+    run: Run, bundles: tuple[Bundle, ...], sent: Sent | None, submissions: int
+) -> Result:
+    """The result of a run whose kernels are complete; gathers figures, writes the report."""
     names = [b.kernel.name for b in bundles if b.kernel.name not in (SHARED, ENSEMBLE)]
     metrics = _json(run.output(ENSEMBLE) / "metrics.json")
-    report = gather_figures(run, [*names, ENSEMBLE])
     return Result(
         competition=run.competition,
         run_dir=str(run.folder),
         state=run.state,
         submission=str(run.output(ENSEMBLE) / "submission.csv"),
+        submission_ref=sent.ref if sent else None,
+        submissions=submissions,
         public_score=sent.public_score if sent else None,
         private_score=sent.private_score if sent else None,
         blend={key: metrics[key] for key in ("method", "weights", "validation_score")},
         members=tuple(_member(run, name) for name in names),
-        report=str(report),
+        figures=str(gather_figures(run, [*names, ENSEMBLE])),
+        report=str(write_report(run, bundles, sent)),
     )
 
 
@@ -82,7 +93,8 @@ def tell(result: Result) -> str:
     if result.public_score is not None:
         private = "" if result.private_score is None else f"   private {result.private_score:.5f}"
         lines.append(f"  {'score':<16} public     {result.public_score:.5f}{private}")
-    lines += ["", f"  submission  {result.submission}", f"  figures     {result.report}"]
+    lines += ["", f"  submission  {result.submission}", f"  figures     {result.figures}"]
+    lines.append(f"  report      {result.report}")
     return "\n".join(lines)
 
 

@@ -17,7 +17,7 @@ from typing import IO, Any
 from common.errors import UserError
 from common.manifest import write_json
 
-FORMAT = 1
+FORMAT = 2
 STATE = "state.json"
 
 
@@ -27,25 +27,46 @@ class KernelState:
 
     Attributes:
         version: Kaggle's number of the pushed version; 0 before the first push.
-        state: Kaggle's state of that version.
+        state: Kaggle's state of that version, or one of ours: WAITING, PUSHING (it may have
+            happened), INVALID, UNFINISHED, VANISHED.
         key: hash of what was pushed and of its sources' versions; the same key need not run again.
         seconds: from push to end, as seen from here.
+        nonce: stands in the pushed text and in the manifest that it must leave.
+        pushes: how often this run has pushed it.
+        parts: how many versions in a row stopped at the time cap and are gone on from.
+        reused: the earlier run whose finished version this is.
     """
 
     version: int = 0
     state: str = "WAITING"
     key: str = ""
     seconds: float = 0.0
+    nonce: str = ""
+    pushes: int = 0
+    parts: int = 0
+    reused: str = ""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A submission that was sent: the file's SHA-256, Kaggle's reference, and its scores."""
+    """A submission: noted before it is sent, completed when Kaggle has answered.
+
+    Attributes:
+        sha256: of the file.
+        description: what stands beside it on Kaggle; it holds the run's nonce, to be found by.
+        counted: how many submissions Kaggle counted before it.
+        ref: Kaggle's reference; 0 while it is not known whether Kaggle has it.
+        public_score, private_score: once it is scored.
+        error: why Kaggle could not score it.
+    """
 
     sha256: str
-    ref: int
+    description: str = ""
+    counted: int = 0
+    ref: int = 0
     public_score: float | None = None
     private_score: float | None = None
+    error: str = ""
 
 
 @dataclass
@@ -58,6 +79,10 @@ class Run:
         dry_run: whether its Kaggle is the local one.
         data: what a dry run was made with, in words; empty for a real run.
         nonce: stands in every kernel it pushes and in every manifest they leave.
+        started: when it was first started, UTC.
+        owner: the Kaggle user whose kernels it pushes.
+        request: what was asked for, in plain values.
+        code: hash of the shared code, git commit and whether there were uncommitted changes.
         state: ``running``, ``complete``, ``failed`` or ``interrupted``.
         kernels: by name within the run.
         submissions: what was sent, oldest first.
@@ -71,6 +96,10 @@ class Run:
     kernels: dict[str, KernelState] = field(default_factory=dict)
     submissions: list[Sent] = field(default_factory=list)
     data: str = ""
+    started: str = ""
+    owner: str = ""
+    request: dict[str, Any] = field(default_factory=dict)
+    code: dict[str, Any] = field(default_factory=dict)
 
     def save(self) -> None:
         """Write ``state.json``."""
@@ -100,8 +129,29 @@ class Run:
         self.data = told
         self.save()
 
+    def set_code(self, code: dict[str, Any]) -> None:
+        """Note with which code the run goes on, and save."""
+        self.code = code
+        self.save()
+
+    def hold_owner(self, owner: str) -> None:
+        """Note whose kernels these are. Raises UserError when the run is another user's."""
+        if self.owner and self.owner != owner:
+            raise UserError(
+                f"run {self.folder} is {self.owner}'s, and you are signed in as {owner}: sign in "
+                f"as {self.owner}, or name another --run-dir"
+            )
+        self.owner = owner
+        self.save()
+
+    def set_submission(self, sent: Sent) -> Sent:
+        """Note what is known of the latest submission, and save."""
+        self.submissions[-1] = sent
+        self.save()
+        return sent
+
     @contextmanager
-    def attempt(self) -> Iterator[None]:
+    def attempt(self, request: dict[str, Any] | None = None) -> Iterator[None]:
         """Own the run's folder, and record how the work inside ends if it breaks off.
 
         Raises UserError when another process owns it.
@@ -109,6 +159,7 @@ class Run:
         with open(self.folder / "lock", "a+") as lock:
             _own(lock, self.folder)
             self.__dict__.update(vars(open_run(self.folder, self.competition, self.dry_run)))
+            self.request = request or self.request
             with self._recorded():
                 yield
 
@@ -151,15 +202,40 @@ def _own(lock: IO[str], folder: Path) -> None:
     print(os.getpid(), file=lock, flush=True)
 
 
-def new_folder(competition: str, dry_run: bool) -> Path:
-    """Make a new folder ``runs/<competition>-<time>``; two commands never get the same one."""
-    name = f"{competition}{'-dry-run' if dry_run else ''}-{time.strftime('%Y%m%d-%H%M%S')}"
-    for number in itertools.count(1):
-        folder = Path("runs") / (name if number == 1 else f"{name}-{number}")
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(parents=True)
-            return folder
-    raise AssertionError("unreachable")
+def pick_run(
+    root: Path, competition: str, dry_run: bool, request: dict[str, Any], fresh: bool
+) -> Run:
+    """The latest run below ``root`` that was asked for the same and is not complete, or a new one.
+
+    Two commands that are started at once pick the same one, and its lock lets one of them work.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    with open(root / ".lock", "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for run in [] if fresh else all_runs(root):
+            same = (run.competition, run.dry_run, run.request) == (competition, dry_run, request)
+            if same and run.state != "complete":
+                return run
+        kind = "-dry-run" if dry_run else "-rehearsal" if request.get("rehearse") else ""
+        run = open_run(_new_folder(root, f"{competition}{kind}"), competition, dry_run)
+        run.request = request
+        run.save()
+        return run
+
+
+def all_runs(root: Path) -> list[Run]:
+    """The runs whose folders lie in ``root`` and can be read, the newest first."""
+    runs = []
+    for path in root.glob(f"*/{STATE}"):
+        with contextlib.suppress(UserError, OSError):
+            runs.append(_read(path))
+    return sorted(runs, key=lambda run: (run.started, run.folder.name), reverse=True)
+
+
+def _new_folder(root: Path, kind: str) -> Path:
+    name = f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(root / free for free in names if not (root / free).exists())
 
 
 def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
@@ -178,24 +254,29 @@ def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--run-dir {folder} cannot be made: {error.strerror}") from None
-    run = Run(folder.resolve(), competition, dry_run, secrets.token_hex(6))
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    run = Run(folder.resolve(), competition, dry_run, secrets.token_hex(6), started=now)
     run.save()
     return run
 
 
 def _load(path: Path, competition: str, dry_run: bool) -> Run:
-    try:
-        values = json.loads(path.read_text("utf-8"))
-        if values.pop("format") != FORMAT:
-            raise ValueError("another format")
-        kernels = {name: KernelState(**known) for name, known in values.pop("kernels").items()}
-        sent = [Sent(**known) for known in values.pop("submissions")]
-        run = Run(path.parent.resolve(), kernels=kernels, submissions=sent, **values)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} cannot be read ({error}): name another --run-dir") from None
+    run = _read(path)
     if run.competition != competition:
         raise UserError(f"--run-dir {path.parent} is a run of {run.competition}, not {competition}")
     if run.dry_run != dry_run:
         kind, hint = ("dry", "add") if run.dry_run else ("real", "leave out")
         raise UserError(f"--run-dir {path.parent} is a {kind} run: {hint} --dry-run")
     return run
+
+
+def _read(path: Path) -> Run:
+    try:
+        values = json.loads(path.read_text("utf-8"))
+        if values.pop("format") != FORMAT:
+            raise ValueError("another format")
+        kernels = {name: KernelState(**known) for name, known in values.pop("kernels").items()}
+        sent = [Sent(**known) for known in values.pop("submissions")]
+        return Run(path.parent.resolve(), kernels=kernels, submissions=sent, **values)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} cannot be read ({error}): name another --run-dir") from None

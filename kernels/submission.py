@@ -2,16 +2,37 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from common.competition import Competition
 from common.errors import UserError
 from common.manifest import file_sha256
 from common.submission import NAME, SAMPLE, check_submission
-from kernels.answers import pause_between_looks
+from kernels.answers import NoAnswerError, pause, pause_between_looks
 from kernels.client import Kaggle, Score
 from kernels.plan import ENSEMBLE
-from kernels.run import Run, Sent
+from kernels.run import Run, Sent, all_runs
+
+_TRIES = 5
+_LOOKS = 8
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How a submission is sent.
+
+    Attributes:
+        kernel: slug of the ensemble kernel, for competitions that take only kernels.
+        message: what stands beside it on Kaggle, before the run's nonce.
+        again: send another file although the run has sent one.
+        say: tells a person what is done.
+    """
+
+    kernel: str
+    message: str
+    again: bool
+    say: Callable[[str], None]
 
 
 def check_output(kaggle: Kaggle, competition: Competition, run: Run) -> Path:
@@ -28,59 +49,138 @@ def check_output(kaggle: Kaggle, competition: Competition, run: Run) -> Path:
 
 
 def send_once(
-    kaggle: Kaggle,
-    competition: Competition,
-    run: Run,
-    path: Path,
-    slug: str,
-    message: str,
-    say: Callable[[str], None],
+    kaggle: Kaggle, competition: Competition, run: Run, path: Path, sending: Sending
 ) -> Sent:
-    """Send ``path``, or find it among what this run has sent already.
+    """Send ``path`` unless the run has sent one already; at most once, whatever happens.
 
-    A competition that takes only kernels gets the ensemble kernel ``slug``'s version instead.
+    What is about to be sent is noted first, with a description that Kaggle shows. When it is not
+    known whether Kaggle has it (a lost answer, a killed process), it is looked for there. A
+    competition that takes only kernels gets the ensemble kernel's version instead of the file.
     """
     digest = file_sha256(path)
-    for sent in run.submissions:
-        if sent.sha256 == digest:
-            say(f"this file was sent already, as submission {sent.ref}: it is not sent again")
-            return sent
-    if kaggle.competition(competition.slug).is_kernels_submissions_only:
-        version = run.kernels[ENSEMBLE].version
-        ref = kaggle.submit_kernel(competition.slug, slug, version, NAME, message)
-    else:
-        ref = kaggle.submit_file(competition.slug, path, message)
-    sent = Sent(digest, ref)
-    run.submissions.append(sent)
+    last = run.submissions[-1] if run.submissions else None
+    if last and not last.ref:
+        last = _find(kaggle, competition.slug, run, last)
+    if last and not (sending.again and last.sha256 != digest):
+        _say_sent(last, digest, sending.say)
+        return last
+    twin = None if sending.again else sent_before(run, digest)
+    if twin:
+        sending.say(f"an earlier run sent this very file as submission {twin.ref}: not sent again")
+        return twin
+    return _send(kaggle, competition.slug, run, path, digest, sending)
+
+
+def _send(kaggle: Kaggle, slug: str, run: Run, path: Path, digest: str, sending: Sending) -> Sent:
+    only_kernels = kaggle.competition(slug).is_kernels_submissions_only
+    description = f"{sending.message} [{run.nonce}-{len(run.submissions) + 1}]"
+    counted = kaggle.submissions_so_far(slug)
+    run.submissions.append(Sent(digest, description, counted))
     run.save()
-    return sent
+    for attempt in range(_TRIES):
+        try:
+            if only_kernels:
+                version = run.kernels[ENSEMBLE].version
+                ref = kaggle.submit_kernel(slug, sending.kernel, version, NAME, description)
+            else:
+                ref = kaggle.submit_file(slug, path, description)
+            return run.set_submission(replace(run.submissions[-1], ref=ref))
+        except NoAnswerError:
+            found = _find(kaggle, slug, run, run.submissions[-1], keep=True)
+            if found:
+                return found
+            if attempt + 1 == _TRIES:
+                raise
+        except UserError:
+            run.submissions.pop()  # refused: it certainly does not count
+            run.save()
+            raise
+    raise AssertionError("unreachable")
+
+
+def _find(kaggle: Kaggle, slug: str, run: Run, sent: Sent, keep: bool = False) -> Sent | None:
+    """A submission of which it is not known whether Kaggle took it: found there, or None.
+
+    Kaggle may list it late: as long as it counts one more than before, it is looked for. None
+    means that it certainly was not taken; its note is dropped then, unless it is to be kept.
+    """
+    for look in range(_LOOKS):
+        for ref, description in kaggle.submissions(slug):
+            if description == sent.description:
+                return run.set_submission(replace(sent, ref=ref))
+        pause(look)
+        if look >= 2 and kaggle.submissions_so_far(slug) <= sent.counted:
+            if not keep:
+                run.submissions.pop()
+                run.save()
+            return None
+    raise UserError(
+        f"Kaggle counts one submission more than before and does not list {sent.description!r}: "
+        f"look at https://www.kaggle.com/competitions/{slug}/submissions; the same command looks "
+        f"again and sends nothing until it is clear"
+    )
+
+
+def _say_sent(last: Sent, digest: str, say: Callable[[str], None]) -> None:
+    if last.sha256 == digest:
+        say(f"this file was sent already, as submission {last.ref}: it is not sent again")
+    else:
+        say(
+            f"this run has sent submission {last.ref}, of another file: one is enough, unless "
+            f"--submit-again says that this file is to be sent too"
+        )
+
+
+def sent_before(run: Run, digest: str) -> Sent | None:
+    """The submission of the same file by an earlier real run of the same user beside this one."""
+    if run.dry_run:
+        return None  # each dry run has a Kaggle of its own
+    for earlier in all_runs(run.folder.parent):
+        if (earlier.competition, earlier.owner, earlier.dry_run) == (
+            run.competition,
+            run.owner,
+            False,
+        ):
+            for sent in earlier.submissions:
+                if sent.sha256 == digest and sent.ref:
+                    return sent
+    return None
 
 
 def await_score(
     kaggle: Kaggle, run: Run, sent: Sent, poll: float, say: Callable[[str], None], limit: float
 ) -> Sent:
     """Wait until Kaggle has scored it. Raises UserError with Kaggle's own text on its error."""
-    if sent.public_score is not None:
-        return sent
     start = time.monotonic()
-    say(f"waiting for the score of submission {sent.ref}")
-    while True:
-        score = kaggle.score(sent.ref)
-        if score.state == "ERROR":
-            raise UserError(f"Kaggle could not score submission {sent.ref}: {score.message}")
-        if score.state == "COMPLETE":
-            return _record(run, sent, score)
+    while sent.public_score is None:
+        if sent.error:
+            raise UserError(f"Kaggle could not score submission {sent.ref}: {sent.error}")
         waited = time.monotonic() - start
+        if not waited:
+            say(f"waiting for the score of submission {sent.ref}")
         if waited > limit:
             raise UserError(
                 f"submission {sent.ref} is still being scored after {limit:.0f} s: the same "
                 f"command with --run-dir {run.folder} looks again and sends nothing"
             )
-        time.sleep(pause_between_looks(waited, poll))
+        score = kaggle.score(sent.ref)
+        if score.state == "PENDING":
+            time.sleep(pause_between_looks(waited, poll))
+        else:
+            sent = _record(run, sent, score)
+    return sent
 
 
 def _record(run: Run, sent: Sent, score: Score) -> Sent:
-    scored = Sent(sent.sha256, sent.ref, score.public, score.private)
-    run.submissions[run.submissions.index(sent)] = scored
-    run.save()
-    return scored
+    known = replace(
+        sent,
+        public_score=score.public,
+        private_score=score.private,
+        error=(score.message or "no reason given") if score.state == "ERROR" else "",
+    )
+    return run.set_submission(known) if sent in run.submissions else known
+
+
+def count_sent(kaggle: Kaggle, slug: str, run: Run) -> int:
+    """How many submissions of this run Kaggle lists, by its nonce in their descriptions."""
+    return sum(f"[{run.nonce}-" in description for _, description in kaggle.submissions(slug))

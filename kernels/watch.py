@@ -1,31 +1,48 @@
 """Push kernels in the order of their sources, watch them, and bring back what they leave."""
 
 import graphlib
-import hashlib
-import json
-import shutil
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
+from dataclasses import dataclass
 
-from common.errors import PREFIX, UserError
-from common.manifest import read_manifest
+from common.errors import UserError
+from common.manifest import Unfinished, read_manifest
 from common.progress import parse
-from kernels.answers import SessionLimitError, pause_between_looks
-from kernels.bundle import Bundle, write_bundle
-from kernels.client import Kaggle, Status
+from kernels.answers import KaggleError, NoAnswerError, SessionLimitError, pause_between_looks
+from kernels.bundle import Bundle
+from kernels.client import RUNNING, Kaggle, Status
+from kernels.collecting import collect, failure
 from kernels.display import LiveDisplay, PlainDisplay, View
-from kernels.run import Run
+from kernels.logs import follow_log
+from kernels.pushing import PUSHING, find_push, push_kernel
+from kernels.reuse import kernel_key, reuse
+from kernels.run import KernelState, Run
 
-_TAIL = 12
+# Sessions that Kaggle runs at once; a queued one counts.
+SESSIONS = {"tpu": 1, "gpu": 2, "cpu": 5}
+MAX_PARTS = 5  # versions in a row that one training may be spread over
+_MISSING_LOOKS = 4  # a version that is not found this often in a row is gone
+
+
+@dataclass(frozen=True)
+class Watching:
+    """How kernels are watched.
+
+    Attributes:
+        poll: the longest pause between looks at Kaggle, in seconds; the first are shorter.
+        follow: show every line of the logs.
+        fresh: use no finished kernel of an earlier run.
+    """
+
+    poll: float = 15.0
+    follow: bool = False
+    fresh: bool = False
 
 
 class Watch:
-    """The kernels of one run, from the first push to the last output.
-
-    ``poll`` is the longest pause between looks at Kaggle, in seconds; the first are shorter.
-    """
+    """The kernels of one run, from the first push to the last output."""
 
     def __init__(
         self,
@@ -33,13 +50,14 @@ class Watch:
         run: Run,
         bundles: Sequence[Bundle],
         display: PlainDisplay | LiveDisplay,
-        poll: float,
+        how: Watching,
     ):
-        self._kaggle, self._run, self._display, self._poll = kaggle, run, display, poll
+        self._kaggle, self._run, self._display, self._how = kaggle, run, display, how
         self._bundles = {bundle.kernel.name: bundle for bundle in bundles}
         self._views = {name: View(name) for name in self._bundles}
         self._running: set[str] = set()
         self._waiting: list[str] = []
+        self._missing: Counter[str] = Counter()
 
     def run(self) -> None:
         """Run every kernel that is not already done. Raises UserError when one fails."""
@@ -59,22 +77,49 @@ class Watch:
                 if self._has_ended(name):
                     order.done(name)
             self._display.show(self._views.values())
-            if order.is_active() and self._running:
-                time.sleep(pause_between_looks(time.monotonic() - start, self._poll))
+            if order.is_active() and (self._running or self._waiting):
+                time.sleep(pause_between_looks(time.monotonic() - start, self._how.poll))
         self._display.show(self._views.values())
 
     def _is_done(self, name: str) -> bool:
-        """Whether this run has the kernel's output already, from the same text and sources."""
-        known = self._run.kernels.get(name)
-        if known is None or known.state != "COMPLETE" or known.key != self._key(name):
+        """Whether the kernel's output is here already, from this run or an earlier one."""
+        known, key = self._run.kernels.get(name), self._key(name)
+        if known and known.key == key:
+            if known.state == "COMPLETE":
+                return self._is_whole(name, known)
+            if known.state in (*RUNNING, PUSHING, "UNFINISHED"):
+                return False  # it goes on
+            if known.state == "INVALID" and self._is_whole_now(name, known):
+                return True
+        slug = self._bundles[name].kernel.slug
+        found = None if self._how.fresh else reuse(self._kaggle, self._run, name, slug, key)
+        if found is None:
             return False
+        self._display.say(f"{name}: used again from run {found.reused}")
+        return self._is_whole(name, found)
+
+    def _is_whole(self, name: str, known: KernelState) -> bool:
         try:
-            read_manifest(self._run.output(name), name, self._run.nonce)
+            read_manifest(self._run.output(name), name, known.nonce)
         except UserError as error:
             self._display.say(f"{error}")
             return False
-        self._views[name].state, self._views[name].seconds = known.state, known.seconds
+        view = self._views[name]
+        view.state, view.seconds = known.state, known.seconds
         return True
+
+    def _is_whole_now(self, name: str, known: KernelState) -> bool:
+        """Whether an output that was not as it must be is so now: Kaggle may have shown it late."""
+        slug, status = self._bundles[name].kernel.slug, self._status(name)
+        if status is None or status.state != "COMPLETE":
+            return False
+        try:
+            collect(self._kaggle, self._run, name, slug, known)
+        except NoAnswerError:
+            raise
+        except UserError:
+            return False
+        return self._is_whole(name, self._run.set_kernel(name, state="COMPLETE"))
 
     def _adopt(self, name: str) -> bool:
         """Go on with a version that an earlier start of this run pushed, instead of a new one.
@@ -84,10 +129,17 @@ class Watch:
         known = self._run.kernels.get(name)
         if known is None or known.key != self._key(name):
             return False
-        if not (Status(known.state).running or known.state == "COMPLETE"):
+        slug = self._bundles[name].kernel.slug
+        if known.state == PUSHING:
+            version = find_push(self._kaggle, slug, known.nonce)
+            if not version:
+                return False
+            known = self._run.set_kernel(name, version=version, state="QUEUED")
+        if not (Status(known.state).running or known.state in ("COMPLETE", "INVALID")):
             return False
-        status = self._kaggle.status(self._bundles[name].kernel.slug, known.version)
-        if not status.running and status.state != "COMPLETE":
+        status = self._status(name)
+        wanted = ("COMPLETE",) if known.state != "INVALID" else ()
+        if status and not status.running and status.state not in wanted:
             return False
         self._start(name)
         return True
@@ -95,29 +147,30 @@ class Watch:
     def _push(self, name: str) -> bool:
         """Push a kernel; False when Kaggle has no session free for it."""
         bundle = self._bundles[name]
-        folder = write_bundle(bundle, self._run.bundle(name))
+        kind = bundle.kernel.accelerator
+        of_kind = [n for n in self._running if self._bundles[n].kernel.accelerator == kind]
+        if len(of_kind) >= SESSIONS[kind]:
+            return False
+        nonces = {source: known.nonce for source, known in self._run.kernels.items()}
         try:
-            version = self._kaggle.push(folder)
+            push_kernel(self._kaggle, self._run, bundle, self._key(name), nonces)
         except SessionLimitError as error:
-            if not self._running:
-                time.sleep(self._poll)
             self._views[name].progress = {"waiting": str(error)}
             return False
-        self._run.set_kernel(
-            name, version=version, state="QUEUED", key=self._key(name), seconds=0.0
-        )
         self._start(name)
         return True
 
     def _start(self, name: str) -> None:
         view = self._views[name]
-        view.state, view.started = "QUEUED", time.monotonic()
+        view.state, view.started = "QUEUED", view.started or time.monotonic()
         self._running.add(name)
         threading.Thread(target=self._follow, args=(name,), daemon=True).start()
 
     def _has_ended(self, name: str) -> bool:
-        known, view = self._run.kernels[name], self._views[name]
-        status = self._kaggle.status(self._bundles[name].kernel.slug, known.version)
+        """Look at a running kernel; True when it is done. Raises UserError when it failed."""
+        view, status = self._views[name], self._status(name)
+        if status is None:
+            return False
         if status.state != view.state:
             view.state = status.state
             self._run.set_kernel(name, state=status.state)
@@ -125,62 +178,73 @@ class Watch:
             return False
         self._running.discard(name)
         view.seconds = round(view.elapsed, 1)
-        self._collect(name, status)
+        return self._finish(name, status)
+
+    def _finish(self, name: str, status: Status) -> bool:
+        """Bring a version's output back; False when the kernel goes on in another version."""
+        slug, known = self._bundles[name].kernel.slug, self._run.kernels[name]
+        if status.state != "COMPLETE":
+            raise failure(self._kaggle, self._run, name, slug, status)
+        try:
+            collect(self._kaggle, self._run, name, slug, known)
+        except Unfinished as unfinished:
+            self._go_on(name, unfinished)
+            return False
+        except NoAnswerError:
+            raise
+        except UserError:
+            again = self._status(name)
+            if again is None or again.running:  # it was the answer of an older version
+                self._running.add(name)
+                return False
+            self._run.set_kernel(name, state="INVALID")
+            raise
+        self._run.set_kernel(name, seconds=self._views[name].seconds)
         return True
 
-    def _collect(self, name: str, status: Status) -> None:
-        """Bring the outputs and the log back and hold them against the manifest."""
-        kernel, known = self._bundles[name].kernel, self._run.kernels[name]
-        folder = self._run.output(name)
-        lines = self._pull(name, kernel.slug, known.version)
-        if status.state != "COMPLETE":
-            raise _failure(name, status, lines, self._run.log(name))
-        try:
-            read_manifest(folder, name, self._run.nonce)
-        except UserError as error:
+    def _go_on(self, name: str, unfinished: Unfinished) -> None:
+        """A version that stopped itself before the time cap: the next one goes on from it."""
+        known = self._run.kernels[name]
+        if known.parts + 1 >= MAX_PARTS:
             self._run.set_kernel(name, state="INVALID")
-            raise UserError(f"{error} (whole log: {self._run.log(name)})") from None
-        self._run.set_kernel(name, seconds=self._views[name].seconds)
+            raise UserError(
+                f"kernel {name} is not finished after {MAX_PARTS} sessions: lower its epochs or "
+                f"its size with --set, or choose a faster --accelerator"
+            )
+        self._run.set_kernel(name, state="UNFINISHED", parts=known.parts + 1)
+        self._display.say(f"{unfinished}: the next version goes on from there")
+        self._views[name].seconds = 0.0
+        self._waiting.append(name)
 
-    def _pull(self, name: str, slug: str, version: int) -> list[str]:
-        folder = self._run.output(name)
-        if folder.exists():
-            shutil.rmtree(folder)
-        events = self._kaggle.pull(slug, version, folder)
-        text = "".join(str(event.get("data", "")) for event in events)
-        log = self._run.log(name)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(text, encoding="utf-8")
-        return [line for line in text.splitlines() if line.strip()]
+    def _status(self, name: str) -> Status | None:
+        """The state of the kernel's version; None when Kaggle does not find it just now."""
+        slug, version = self._bundles[name].kernel.slug, self._run.kernels[name].version
+        try:
+            status = self._kaggle.status(slug, version)
+        except KaggleError as error:
+            if error.code not in (403, 404):
+                raise
+            self._missing[name] += 1
+            if self._missing[name] < _MISSING_LOOKS:
+                return None
+            self._run.set_kernel(name, state="VANISHED")
+            raise UserError(
+                f"kernel {name} has vanished: Kaggle no longer has version {version} of "
+                f"{self._kaggle.owner}/{slug}; if it was deleted, the same command pushes it again"
+            ) from None
+        self._missing[name] = 0
+        return status
 
     def _follow(self, name: str) -> None:
-        """Read progress from the live log; the log's end or a broken stream ends it."""
         view = self._views[name]
-        try:
-            for line in self._kaggle.follow_log(self._bundles[name].kernel.slug):
-                view.progress = parse(line) or view.progress
-        except Exception as error:  # a lost stream costs only the progress display
-            view.progress = {**view.progress, "log": f"lost ({type(error).__name__})"}
+
+        def on_line(line: str) -> None:
+            view.progress = parse(line) or view.progress
+            if self._how.follow and line.strip():
+                self._display.say(f"{name} | {line}")
+
+        slug, path = self._bundles[name].kernel.slug, self._run.log(name)
+        follow_log(self._kaggle, slug, path, on_line, self._how.poll)
 
     def _key(self, name: str) -> str:
-        bundle = self._bundles[name]
-        sources = {source: self._run.kernels[source].version for source in bundle.kernel.sources}
-        told = json.dumps([bundle.metadata, bundle.text, sources], sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()
-
-
-def _failure(name: str, status: Status, lines: list[str], log: Path) -> UserError:
-    """What ended a kernel: its own clear line, or else its traceback's end below the last line."""
-    for line in reversed(lines[-_TAIL:]):
-        if line.startswith(PREFIX):
-            said = line.removeprefix(PREFIX)
-            return UserError(f"kernel {name} stopped: {said} (whole log: {log})")
-    reason = next(filter(_names_exception, reversed(lines[-_TAIL:])), status.message)
-    reason = reason or (lines[-1] if lines else "it left no log")
-    said = f"kernel {name} ended as {status.state}: {reason} (whole log: {log})"
-    return UserError(said, tuple(lines[-_TAIL:]))
-
-
-def _names_exception(line: str) -> bool:
-    head = line.split(":", 1)[0]
-    return head.replace(".", "").isidentifier() and head.endswith(("Error", "Exception"))
+        return kernel_key(self._bundles[name], self._run.kernels)

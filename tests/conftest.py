@@ -7,10 +7,16 @@ import pytest
 import tiny
 
 SLOW = (
+    "test_checkpoint",
     "test_local_",
     "test_pipeline",
+    "test_preflight",
     "test_real_path",
+    "test_survive",
+    "test_rehearsal",
     "test_recipes",
+    "test_report",
+    "test_thumbnails",
     "test_training",
     "test_dry",
 )

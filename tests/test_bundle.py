@@ -157,7 +157,7 @@ def test_the_users_own_key_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_script_without_the_parameters_line_is_refused() -> None:
     with pytest.raises(UserError, match="needs the line PARAMETERS"):
-        script_text('"""Doc."""\nx = 1\n', "a/b", "h", {})
+        script_text('"""Doc."""\nx = 1\n', [], {})
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", "..\\x", "C:/x", ""])

@@ -147,15 +147,11 @@ def test_ctrl_c_ends_the_kernels_and_the_run_goes_on_later(dry: list, tmp_path: 
     assert versions(tmp_path)["shared"] == 1
 
 
-def test_two_runs_of_one_second_have_two_folders(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from kernels.run import new_folder
+def test_two_runs_of_one_second_have_two_folders(tmp_path: Path) -> None:
+    from kernels.run import pick_run
 
-    monkeypatch.chdir(tmp_path)
-    folders = [new_folder("tiny", True) for _ in range(20)]
-    assert len(set(folders)) == 20
-    assert all(folder.is_dir() for folder in folders)
+    runs = [pick_run(tmp_path, "tiny", True, {"seed": 0}, fresh=True) for _ in range(20)]
+    assert len({run.folder for run in runs}) == 20
 
 
 def test_a_lost_output_is_fetched_again_and_not_trained_again(dry: list, tmp_path: Path) -> None:

@@ -25,23 +25,10 @@ def server(
         yield kaggle
 
 
-def environment(server: LocalKaggle, home: Path) -> dict[str, str]:
-    home.mkdir(exist_ok=True)
-    return {
-        "HOME": str(home),
-        "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
-        "KAGGLE_USERNAME": "alice",
-        "KAGGLE_KEY": "a-secret-of-alice",
-        "HTTP_PROXY": server.url,
-        "NO_PROXY": "",
-        "no_proxy": "",
-    }
-
-
 def test_the_real_command_pushes_waits_submits_and_scores(
     server: LocalKaggle, tmp_path: Path
 ) -> None:
-    env = environment(server, tmp_path / "home")
+    env = tiny.real_environment(server.url, tmp_path / "home")
     run = tmp_path / "run"
     told = tiny.last_json(tiny.submit(*COMMAND, "--run-dir", run, "--message", "night", env=env))
     assert told["state"] == "complete"
@@ -49,10 +36,12 @@ def test_the_real_command_pushes_waits_submits_and_scores(
     metadata = json.loads((run / "kernels" / "left" / "kernel-metadata.json").read_text())
     assert metadata["id"] == "alice/tiny-left"
     records = [json.loads(p.read_text()) for p in (tmp_path / "kaggle").glob("submissions/*.json")]
-    assert [record["description"] for record in records] == ["night"]
+    nonce = json.loads((run / "state.json").read_text())["nonce"]
+    assert [record["description"] for record in records] == [f"night [{nonce}-1]"]
     for path in run.rglob("*"):
         assert not path.is_file() or b"a-secret-of-alice" not in path.read_bytes()
-    # Today's one submission is spent: another run's is refused with Kaggle's own words.
+    # Today's one submission is spent: another run does not start.
     again = tiny.submit(*COMMAND, "--run-dir", tmp_path / "second", env=env)
     assert again.returncode == 1
-    assert again.stderr.splitlines()[-1].startswith("error: Kaggle answered 400: ")
+    assert "no submission left of 1 today" in again.stderr
+    assert "left WAITING" not in again.stderr

@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import flowers
 
-from common.batches import Pictures, evaluation_batches, training_batches
+from common.batches import Pictures, evaluation_batches, steps_an_epoch, training_batches
 from common.classifier import ClassifierRecipe
 from common.errors import UserError
 from common.tfrecords import faults_located, read_records
@@ -101,7 +101,9 @@ def test_a_corrupt_jpeg_is_named_wherever_it_is_met(tmp_path: Path, cache: bool)
         faults_located(records.files),
     ):
         model.fit(
-            training_batches([Pictures(records, recipe)], recipe, 4, 0), shuffle=False, verbose=0
+            training_batches([Pictures(records, recipe)], recipe, 4, 0, range(1)),
+            shuffle=False,
+            verbose=0,
         )
 
 
@@ -155,12 +157,39 @@ def test_training_batches_differ_by_epoch_and_repeat_with_the_seed(tmp_path: Pat
     flowers.shard(tmp_path, LABELS)
     part = Pictures(read_records(tmp_path, True, 104), RECIPE)
 
-    def epochs(seed: int) -> list[list[int]]:
-        batches = training_batches([part, part], RECIPE, 4, seed)
-        return [[x for _, y in batches.as_numpy_iterator() for x in y] for _ in range(2)]
+    def epochs(seed: int, numbers: range) -> list[list[int]]:
+        batches = training_batches([part, part], RECIPE, 4, seed, numbers)
+        labels = [x for _, y in batches.as_numpy_iterator() for x in y]
+        return [labels[start : start + 20] for start in range(0, len(labels), 20)]
 
-    first, again, other = epochs(1), epochs(1), epochs(2)
-    assert sorted(first[0]) == sorted(first[1]) == sorted(LABELS * 2)
+    first, again, other = (epochs(seed, range(3)) for seed in (1, 1, 2))
+    assert len(first) == 3
+    assert all(sorted(epoch) == sorted(LABELS * 2) for epoch in first)
     assert first[0] != first[1]
     assert first == again
     assert first != other
+
+
+@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_an_epoch_is_the_same_wherever_the_training_goes_on(
+    tmp_path: Path, cache: bool, seed: int
+) -> None:
+    import tensorflow as tf
+
+    noise = np.random.default_rng(0).integers(0, 255, (10, 24, 24, 3), dtype=np.uint8)
+    jpegs = [tf.io.encode_jpeg(picture).numpy() for picture in noise]
+    examples = [flowers.example(str(n), n, jpeg) for n, jpeg in enumerate(jpegs)]
+    flowers.write_file(tmp_path / "00-24x24-10.tfrec", examples)
+    recipe = ClassifierRecipe(image_size=16, crop_margin=4, cache=cache, shuffle_buffer=5)
+    part = Pictures(read_records(tmp_path, True, 104), recipe)
+
+    def pictures(epochs: range) -> list[np.ndarray]:
+        tf.random.set_seed(seed)
+        batches = training_batches([part], recipe, 4, seed, epochs)
+        return [pictures for pictures, _ in batches.as_numpy_iterator()]
+
+    whole, last = pictures(range(3)), pictures(range(2, 3))
+    assert steps_an_epoch([part], 4) == len(last) == 2
+    np.testing.assert_array_equal(whole[4:], last)
+    assert not np.array_equal(whole[:2], whole[2:4])

@@ -1,8 +1,10 @@
 """``submit.py`` with the tiny competition beside the real ones: ``python tests/tiny.py ARGS``."""
 
 import csv
+import itertools
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,13 +47,46 @@ def command(*arguments: object) -> list[str]:
 
 
 def submit(
-    *arguments: object, env: dict[str, str] | None = None
+    *arguments: object, env: dict[str, str] | None = None, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     environment = {**os.environ, **(env or {})}
     return subprocess.run(
-        command(*arguments), capture_output=True, text=True, env=environment, cwd=ROOT, timeout=120
+        command(*arguments), capture_output=True, text=True, env=environment, cwd=cwd, timeout=300
     )
+
+
+def real_environment(url: str, home: Path) -> dict[str, str]:
+    """What makes the command without ``--dry-run`` talk to the local Kaggle at ``url``."""
+    home.mkdir(exist_ok=True)
+    return {
+        "HOME": str(home),
+        "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+        "KAGGLE_USERNAME": "alice",
+        "KAGGLE_KEY": "a-secret-of-alice",
+        "HTTP_PROXY": url,
+        "NO_PROXY": "",
+        "no_proxy": "",
+    }
+
+
+def kill_at(save: str) -> None:
+    """Kill this process at a save of the run's state: ``"4:before"`` or ``"4:after"`` it."""
+    import kernels.run
+
+    number, _, when = save.partition(":")
+    write, counted = kernels.run.write_json, itertools.count(1)
+
+    def counting(path: Path, value: object) -> Path:
+        ends = next(counted) == int(number)
+        if ends and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        written = write(path, value)
+        if ends:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return written
+
+    kernels.run.write_json = counting
 
 
 def last_json(done: subprocess.CompletedProcess[str]) -> dict:
@@ -63,6 +98,11 @@ def last_json(done: subprocess.CompletedProcess[str]) -> dict:
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     add_tiny()
+    from kernels import answers
     from submit import main
+
+    answers.PAUSE = 0.05
+    if "TINY_KILL" in os.environ:
+        kill_at(os.environ.pop("TINY_KILL"))
 
     sys.exit(main())

@@ -1,6 +1,7 @@
 """Reads the tiny competition's files."""
 
 import csv
+import json
 import os
 import time
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError, shown_in_one_line
-from common.inputs import competition_folder
-from common.kernel import KernelRun
+from common.inputs import competition_folder, kernel_output_folder
+from common.kernel import KernelRun, OutOfTimeError
 from common.manifest import write_json
 from common.parameters import Parameters
 from common.predictions import Predictions, save_predictions
@@ -24,6 +25,7 @@ class TinyRecipe:
     sharpness: float = 1.0
     epochs: int = 2
     misbehave: str = ""
+    sessions: int = 1
 
 
 def check_folder(folder: Path) -> None:
@@ -46,6 +48,31 @@ def probabilities(values: np.ndarray, sharpness: float) -> np.ndarray:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
+def behave(how: str) -> None:
+    """What goes wrong in the middle of the work."""
+    if how == "raise":
+        raise ValueError("the loss went to the moon")
+    if how == "sleep":
+        Path("started").touch()
+        time.sleep(600)
+    if how == "wait":
+        Path("started").touch()
+        while not Path("go").exists():
+            time.sleep(0.05)
+    if how == "vanish":
+        os._exit(0)
+
+
+def stop_early(run: KernelRun, sessions: int) -> None:
+    """Stop unfinished, as at a time limit, until this is the last of ``sessions``."""
+    resume = run.parameters.resume
+    path = kernel_output_folder(resume) / "part.json" if resume else None
+    part = 1 + (json.loads(path.read_text())["part"] if path else 0)
+    if part < sessions:
+        write_json(run.folder / "part.json", {"part": part})
+        raise OutOfTimeError("training", part, sessions)
+
+
 @shown_in_one_line()
 def train(recipe: TinyRecipe, values: dict) -> None:
     parameters = Parameters.from_dict(values)
@@ -56,13 +83,8 @@ def train(recipe: TinyRecipe, values: dict) -> None:
         folder = competition_folder(COMPETITION.slug, False, COMPETITION.layout)
         for epoch in range(recipe.epochs):
             report("training", epoch=f"{epoch + 1}/{recipe.epochs}")
-        if how == "raise":
-            raise ValueError("the loss went to the moon")
-        if how == "sleep":
-            Path("started").touch()
-            time.sleep(600)
-        if how == "vanish":
-            os._exit(0)
+        behave(how)
+        stop_early(run, recipe.sessions)
         ids, numbers, labels = read(folder / "val.csv")
         test_ids, test_numbers, _ = read(folder / "test.csv")
         if how == "ids":

@@ -1,0 +1,82 @@
+"""Output files of a kernel: fetched, taken up where a transfer broke off, held to the manifest."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import requests
+
+from common.errors import UserError
+from common.manifest import NAME as MANIFEST
+from common.manifest import file_sha256
+from kernels.answers import ask
+from kernels.paths import inside
+
+_TIMEOUT = 60  # seconds without a byte
+_BLOCK = 1 << 16  # bytes; what is short of a block is lost when a transfer breaks
+
+
+def fetch_outputs(urls: Mapping[str, str], folder: Path, kernel: str) -> None:
+    """Download a kernel's files ``urls`` (name → address) into ``folder``, the manifest first.
+
+    A file that is there already and is what the manifest says is not fetched again. Raises
+    UserError for a name that leads out of ``folder``, and for a file that twice arrives as
+    another than the manifest says.
+    """
+    paths = {name: inside(folder, name) for name in urls}
+    if MANIFEST in urls:
+        paths[MANIFEST].unlink(missing_ok=True)
+        download(urls[MANIFEST], paths[MANIFEST])
+    wanted = _hashes(paths.get(MANIFEST))
+    for name in urls:
+        if name != MANIFEST:
+            _fetch(urls[name], paths[name], wanted.get(name), kernel)
+
+
+def download(url: str, path: Path) -> None:
+    """Fetch one file beside its place, then move it there: a broken one never stands.
+
+    What a broken transfer left as ``<name>.part`` is gone on from, where the server can.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    ask(lambda: _transfer(url, part))
+    os.replace(part, path)
+
+
+def _fetch(url: str, path: Path, sha256: str | None, kernel: str) -> None:
+    for _ in range(2):
+        if path.is_file() and sha256 == file_sha256(path):
+            return
+        download(url, path)
+        if sha256 is None or file_sha256(path) == sha256:
+            return
+    size = path.stat().st_size
+    path.unlink()
+    raise UserError(
+        f"kernel {kernel}: {path.name} is not the file that the kernel wrote ({size} bytes arrive, "
+        f"twice): give the same command again to fetch it anew"
+    )
+
+
+def _transfer(url: str, part: Path) -> None:
+    start = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
+        if response.status_code == requests.codes.requested_range_not_satisfiable:
+            part.unlink()  # whole already, or of another file: from the beginning
+            raise requests.ConnectionError(f"{part.name} cannot be gone on with")
+        response.raise_for_status()
+        with open(part, "ab" if response.status_code == 206 else "wb") as file:
+            for block in response.iter_content(_BLOCK):
+                file.write(block)
+
+
+def _hashes(manifest: Path | None) -> dict[str, str]:
+    """SHA-256 by file name; nothing where there is no manifest or it cannot be read."""
+    try:
+        files = json.loads(manifest.read_text("utf-8"))["files"] if manifest else {}
+        return {name: facts["sha256"] for name, facts in files.items()}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return {}

@@ -1,0 +1,135 @@
+"""The history of runs: read from their folders, which are the only truth."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from common.manifest import NAME as MANIFEST
+from kernels.plan import ENSEMBLE, SHARED
+from kernels.run import STATE, Run, all_runs
+
+QUOTA = ("gpu", "tpu")  # accelerators whose hours Kaggle counts
+
+
+@dataclass(frozen=True)
+class MemberEntry:
+    """One training kernel of a run; what it did not reach is None or empty."""
+
+    name: str
+    validation_score: float | None
+    accelerator: str
+    seconds: float
+    reused: str
+    recipe: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One run; what it did not reach is None.
+
+    Attributes:
+        run_dir: its folder.
+        competition: its name on the command line.
+        dry_run: whether its Kaggle was the local one.
+        started: UTC.
+        state: ``running``, ``complete``, ``failed`` or ``interrupted``.
+        code: hash of the shared code, git commit, and whether there were changes.
+        request: what was asked for: settings, seed, blend, …
+        members: its training kernels.
+        quota_hours: accelerator → hours that this run spent of the week's quota.
+        blend: ``method`` and ``weights``.
+        validation_score: of the blend.
+        public_score, private_score: of the latest submission.
+        submission_ref: Kaggle's reference of it.
+        gap: public less validation score.
+    """
+
+    run_dir: str
+    competition: str
+    dry_run: bool
+    started: str
+    state: str
+    code: dict[str, Any]
+    request: dict[str, Any]
+    members: tuple[MemberEntry, ...]
+    quota_hours: dict[str, float]
+    blend: dict[str, Any]
+    validation_score: float | None
+    public_score: float | None
+    private_score: float | None
+    submission_ref: int | None
+    gap: float | None
+
+
+def read_history(folder: Path, competition: str = "") -> list[Entry]:
+    """The runs in ``folder`` (or the one that it is), the newest first."""
+    runs = all_runs(folder.parent) if (folder / STATE).is_file() else all_runs(folder)
+    if (folder / STATE).is_file():
+        runs = [run for run in runs if run.folder == folder.resolve()]
+    return [read_entry(run) for run in runs if competition in ("", run.competition)]
+
+
+def best_first(entries: list[Entry]) -> list[Entry]:
+    """By public score, then by validation score; runs without either come last."""
+
+    def rank(entry: Entry) -> tuple[bool, float, float]:
+        public, validation = entry.public_score, entry.validation_score
+        return (public is not None, public or 0.0, validation or 0.0)
+
+    return sorted(entries, key=rank, reverse=True)
+
+
+def read_entry(run: Run) -> Entry:
+    """What stands in a run's folder, as far as it came."""
+    blend = _json(run.output(ENSEMBLE) / "metrics.json")
+    members = tuple(_member(run, name) for name in run.kernels if name not in (SHARED, ENSEMBLE))
+    sent = next((sent for sent in reversed(run.submissions) if sent.ref), None)
+    validation = blend.get("validation_score")
+    public = sent.public_score if sent else None
+    return Entry(
+        run_dir=str(run.folder),
+        competition=run.competition,
+        dry_run=run.dry_run,
+        started=run.started,
+        state=run.state,
+        code=run.code,
+        request=run.request,
+        members=members,
+        quota_hours=_quota(members),
+        blend={key: blend[key] for key in ("method", "weights") if key in blend},
+        validation_score=validation,
+        public_score=public,
+        private_score=sent.private_score if sent else None,
+        submission_ref=sent.ref if sent else None,
+        gap=None if public is None or validation is None else round(public - validation, 5),
+    )
+
+
+def _member(run: Run, name: str) -> MemberEntry:
+    known = run.kernels[name]
+    manifest = _json(run.output(name) / MANIFEST)
+    return MemberEntry(
+        name=name,
+        validation_score=_json(run.output(name) / "metrics.json").get("validation_score"),
+        accelerator=str(manifest.get("accelerator", {}).get("seen", "")),
+        seconds=known.seconds,
+        reused=known.reused,
+        recipe=dict(manifest.get("recipe", {})),
+    )
+
+
+def _quota(members: tuple[MemberEntry, ...]) -> dict[str, float]:
+    spent = dict.fromkeys(QUOTA, 0.0)
+    for member in members:
+        if member.accelerator in spent and not member.reused:
+            spent[member.accelerator] += member.seconds / 3600
+    return {name: round(hours, 3) for name, hours in spent.items() if hours}
+
+
+def _json(path: Path) -> dict[str, Any]:
+    """A kernel's own JSON file; empty where it did not come so far."""
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}

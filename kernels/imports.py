@@ -1,0 +1,49 @@
+"""Which files of the shared code a script imports, and the files that those import.
+
+The hash over them decides whether a kernel that is finished can be used again: an edit elsewhere
+must not spend an accelerator's hours a second time.
+"""
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from common.shared_code import files_hash
+
+
+def imported_files(source: str, files: Mapping[str, str]) -> dict[str, str]:
+    """Those of ``files`` (path → text) that ``source`` imports, directly or through others.
+
+    Imports inside functions count too. Importing ``a.b`` runs ``a/__init__.py`` as well.
+    """
+    found: dict[str, str] = {}
+    waiting = [source]
+    while waiting:
+        for path in _imported(waiting.pop(), files):
+            if path not in found:
+                found[path] = files[path]
+                waiting.append(files[path])
+    return found
+
+
+def imports_hash(source: str, files: Mapping[str, str]) -> str:
+    """SHA-256 over ``source`` and every file that it imports."""
+    imported = {name: text.encode() for name, text in imported_files(source, files).items()}
+    return files_hash({"": source.encode(), **imported})
+
+
+def _imported(source: str, files: Mapping[str, str]) -> Iterator[str]:
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                yield from _module_files(alias.name, files)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from _module_files(node.module, files)
+            for alias in node.names:  # what is imported may be a module too
+                yield from _module_files(f"{node.module}.{alias.name}", files)
+
+
+def _module_files(module: str, files: Mapping[str, str]) -> Iterator[str]:
+    parts = module.split(".")
+    for end in range(1, len(parts) + 1):
+        path = "/".join(parts[:end])
+        yield from (name for name in (f"{path}.py", f"{path}/__init__.py") if name in files)

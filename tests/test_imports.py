@@ -1,0 +1,62 @@
+"""A finished kernel is used again as long as nothing that it imports has changed."""
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given
+
+from competitions import find_competition, kernel_scripts
+from kernels.bundle import collect_shared
+from kernels.imports import imported_files, imports_hash
+
+FILES = {
+    "common/__init__.py": "",
+    "common/a.py": "from common import b\n",
+    "common/b.py": "def late():\n    import common.c\n",
+    "common/c.py": "X = 1\n",
+    "common/alone.py": "from common.a import late\n",
+    "competitions/__init__.py": "",
+    "competitions/flowers/__init__.py": "from common.c import X\n",
+    "competitions/flowers/data.py": "",
+}
+
+
+@pytest.mark.parametrize(
+    ("source", "found"),
+    [
+        ("import os\n", []),
+        ("import common.c\n", ["common/__init__", "common/c"]),
+        ("from common import c as d\n", ["common/__init__", "common/c"]),
+        ("from common.a import late\n", ["common/__init__", "common/a", "common/b", "common/c"]),
+        (
+            "def main():\n    from competitions.flowers import data\n",
+            [
+                "common/__init__",
+                "common/c",
+                "competitions/__init__",
+                "competitions/flowers/__init__",
+                "competitions/flowers/data",
+            ],
+        ),
+    ],
+)
+def test_imports_are_followed(source: str, found: list[str]) -> None:
+    assert sorted(imported_files(source, FILES)) == [f"{name}.py" for name in found]
+
+
+@given(st.sampled_from(sorted(FILES)), st.text(alphabet="xyz", min_size=1))
+def test_the_hash_changes_with_what_is_imported_and_with_nothing_else(name: str, text: str) -> None:
+    source = "from common import a\n"
+    edited = {**FILES, name: f"{FILES[name]}# {text}\n"}
+    same = imports_hash(source, edited) == imports_hash(source, FILES)
+    assert same is (name not in imported_files(source, FILES))
+    assert imports_hash(source + f"# {text}\n", FILES) != imports_hash(source, FILES)
+
+
+def test_a_petals_kernel_does_not_depend_on_the_blend() -> None:
+    petals = find_competition("petals")
+    files = collect_shared(petals).files
+    scripts = {name: path.read_text("utf-8") for name, path in kernel_scripts(petals).items()}
+    trained = imported_files(scripts["densenet201"], files)
+    assert {"common/training.py", "common/augment.py", "common/metrics.py"} < set(trained)
+    assert not {"common/blend.py", "common/ensemble.py", "common/blend_figures.py"} & set(trained)
+    assert "common/training.py" not in imported_files(scripts["ensemble"], files)

@@ -65,12 +65,16 @@ def read_manifest(folder: Path, kernel: str, nonce: str) -> dict[str, Any]:
 
 
 def write_json(path: Path, value: Any) -> Path:
-    """Write ``value`` as JSON atomically: temporary file, fsync, rename."""
+    """Write ``value`` as JSON atomically."""
+    return write_text(path, json.dumps(value, indent=1) + "\n")
+
+
+def write_text(path: Path, text: str) -> Path:
+    """Write a text file atomically: temporary file, fsync, rename."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
-            json.dump(value, file, indent=1)
-            file.write("\n")
+            file.write(text)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

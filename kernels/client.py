@@ -3,14 +3,13 @@
 Handled here: pushes that fail with exit status 0 and sources that are dropped in silence; the
 body of a 4xx that hides behind "400 Client Error"; calls without a retry; outputs written
 outside their folder; status and outputs of *a version*, which the client's own methods cannot
-ask for; and the import itself, which signs in, talks to the network, and prints.
+ask for. The import itself, which signs in, talks to the network and prints, is in ``signin``.
 """
 
 import contextlib
 import io
 import itertools
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,21 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import requests
-
-from common.errors import UserError
-from kernels import answers
-from kernels.answers import KaggleError, SessionLimitError, ask, change, one_line, reason
+from kernels.answers import KaggleError, SessionLimitError, ask, change, one_line
 from kernels.paths import inside, unzip
+from kernels.signin import sign_in
 
 T = TypeVar("T")
 
 RUNNING = ("QUEUED", "RUNNING", "NEW_SCRIPT", "CANCEL_REQUESTED")
 _INVALID = ("dataset", "competition", "kernel", "model")
-_SIGN_IN = (
-    "no Kaggle credentials: put an API token from https://www.kaggle.com/settings into "
-    "~/.kaggle/access_token, or set KAGGLE_USERNAME and KAGGLE_KEY"
-)
 
 
 @dataclass(frozen=True)
@@ -66,7 +58,7 @@ class Kaggle:
     """
 
     def __init__(self, endpoint: str | None = None):
-        self._api = _sign_in(endpoint)
+        self._api = sign_in(endpoint)
         self.owner = str(self._api.config_values["username"])
 
     def push(self, folder: Path) -> int:
@@ -263,49 +255,6 @@ class Kaggle:
                 return call(client)
 
         return ask(once)
-
-
-def point_at(endpoint: str) -> None:
-    """Make this process's Kaggle client and kagglehub talk to ``endpoint`` and nothing else.
-
-    ``LOCALHOST`` is the one setting that the client honours (``TEST`` still calls the real
-    site); it means port 80 unless kagglesdk's table is changed, which is done here.
-    """
-    os.environ["KAGGLE_API_ENVIRONMENT"] = "LOCALHOST"
-    answers.PAUSE = 0.1  # a server on this machine needs no long pauses
-    from kagglesdk import kaggle_env
-
-    kaggle_env._env_to_endpoint[kaggle_env.KaggleEnv.LOCAL] = endpoint
-
-
-def _sign_in(endpoint: str | None) -> Any:
-    """The signed-in client. Importing it signs in, so credentials are looked for before."""
-    if endpoint:
-        point_at(endpoint)
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        try:
-            import kaggle
-            from kaggle.api.kaggle_api_extended import KaggleApi
-
-            api = kaggle.api
-            if endpoint and "--local" not in KaggleApi.args:
-                KaggleApi.args.append("--local")
-            if endpoint or not api._authenticated:
-                api = KaggleApi()
-                api.authenticate()
-        except SystemExit:
-            raise UserError(_SIGN_IN) from None
-        except (OSError, ValueError, requests.RequestException) as error:
-            raise UserError(f"cannot sign in to Kaggle: {reason(error)}") from None
-    if not (api.config_values.get("username") and _has_secret(api.config_values)):
-        raise UserError(_SIGN_IN)
-    return api
-
-
-def _has_secret(values: dict[str, str]) -> bool:
-    """Whether there is anything to sign in with; the client takes empty variables for a key."""
-    return bool(values.get("key") or values.get("token"))
 
 
 def _events(log: str) -> list[dict[str, Any]]:

@@ -1,8 +1,8 @@
 """The report of a run: one HTML file that opens from disk, made of what the kernels left."""
 
-import os
 from pathlib import Path
 
+from common.manifest import write_text
 from kernels.bundle import Bundle
 from kernels.report.classes import classes_section, confusions_section, hardest_section
 from kernels.report.facts import gather
@@ -39,18 +39,4 @@ def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Pa
     sections = [made for make in SECTIONS if (made := make(facts)) is not None]
     title = f"{facts.competition.title}, {run.folder.name}"
     document = page(title, headline(facts), sections, facts.notes)
-    return _write(run.folder / NAME, str(document))
-
-
-def _write(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return path
+    return write_text(run.folder / NAME, str(document))

@@ -31,6 +31,8 @@ class Pictures:
             return tf.data.Dataset.from_tensor_slices((self._decoded, self.labels))
         files = [str(path) for path in self.records.files]
         pictures = tf.data.TFRecordDataset(files).map(self._picture, tf.data.AUTOTUNE)
+        # Keras warns of data that "ran out" where it does not know how many there are.
+        pictures = pictures.apply(tf.data.experimental.assert_cardinality(len(self.records)))
         return tf.data.Dataset.zip((pictures, tf.data.Dataset.from_tensor_slices(self.labels)))
 
     def originals(self, number: int) -> tuple[list[np.ndarray], np.ndarray]:
@@ -57,25 +59,39 @@ class Pictures:
         return decoded
 
 
-def training_batches(parts: Sequence[Pictures], recipe: Any, batch: int, seed: int) -> Any:
+def steps_an_epoch(parts: Sequence[Pictures], batch: int) -> int:
+    """Whole batches in all ``parts``: the incomplete one is left out (static shapes: XLA, TPU)."""
+    return sum(len(part.records) for part in parts) // batch
+
+
+def training_batches(
+    parts: Sequence[Pictures], recipe: Any, batch: int, seed: int, epochs: range
+) -> Any:
     """Shuffled and augmented batches of all ``parts``: (float32 ``(b, s, s, 3)``, int64 ``(b,)``).
 
-    Every epoch draws another order and other augmentations; the same seed repeats them all. The
-    last, incomplete batch is left out, so that shapes are static (XLA, TPU).
+    ``epochs`` follow one another, each of ``steps_an_epoch``. An epoch's order and augmentations
+    come from ``seed`` and its own number alone: a training that goes on with epoch 7 sees what
+    one that began with epoch 0 sees there.
     """
     import tensorflow as tf
 
     pictures = parts[0].dataset()
     for part in parts[1:]:
         pictures = pictures.concatenate(part.dataset())
-    pictures = pictures.shuffle(recipe.shuffle_buffer, seed=seed, reshuffle_each_iteration=True)
-    seeds = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).batch(2)
-    return (
-        tf.data.Dataset.zip((pictures, seeds))
-        .map(
-            lambda item, s: (augment(item[0], tf.cast(s, tf.int32), recipe), item[1]),
-            tf.data.AUTOTUNE,
+    drawn = steps_an_epoch(parts, batch) * batch
+
+    def one_epoch(number: Any) -> Any:
+        tf.random.set_seed(1)  # of this function: shuffle takes no tensor beside a seed of 0
+        seeds = tf.random.stateless_uniform((drawn, 2), (seed, number), None, None, tf.int32)
+        shuffled = pictures.shuffle(
+            recipe.shuffle_buffer, tf.cast(seeds[0, 0], tf.int64), reshuffle_each_iteration=False
         )
+        return tf.data.Dataset.zip((shuffled, tf.data.Dataset.from_tensor_slices(seeds)))
+
+    return (
+        tf.data.Dataset.range(epochs.start, epochs.stop)
+        .flat_map(one_epoch)
+        .map(lambda item, s: (augment(item[0], s, recipe), item[1]), tf.data.AUTOTUNE)
         .batch(batch, drop_remainder=True)
         .map(lambda images, labels: (preprocess(images, recipe.preprocessing), labels))
         .prefetch(tf.data.AUTOTUNE)

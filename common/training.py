@@ -1,6 +1,7 @@
 """Training an image classifier: what every such kernel does with its recipe."""
 
 import csv
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from common import figures, metrics
-from common.accelerator import choose
+from common.accelerator import Accelerator, choose
 from common.augment import augment
-from common.batches import Pictures, evaluation_batches, training_batches
+from common.batches import Pictures, evaluation_batches, steps_an_epoch, training_batches
+from common.checkpoint import Course, remove_checkpoint
 from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
 from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
@@ -21,6 +23,7 @@ from common.parameters import Parameters
 from common.predictions import Predictions, save_predictions
 from common.progress import report
 from common.tfrecords import faults_located
+from common.thumbnails import leave_thumbnails
 from common.weights import resolve_weights, weights_explained
 
 HISTORY = ("stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
@@ -31,6 +34,8 @@ def train_classifier(kernel: ClassifierKernel, values: Mapping[str, Any]) -> Non
     """Train, measure on validation, refit, predict test, and leave a kernel's files behind.
 
     ``values`` is the script's ``PARAMETERS``. What only the user can mend ends it with one line.
+    With a time limit it may stop before its end: it then leaves its checkpoint, and a manifest
+    that says ``unfinished``.
     """
     parameters = Parameters.from_dict(values)
     recipe = chosen_recipe(kernel.recipe, kernel.dry_run, parameters)
@@ -44,7 +49,7 @@ def train_classifier(kernel: ClassifierKernel, values: Mapping[str, Any]) -> Non
         if parameters.full_size:
             with run.stage("full_size"):
                 run.facts["full_size"] = check_full_size(kernel)
-        Trainer(kernel, recipe, parameters, accelerator.replicas).run(run)
+        Trainer(kernel, recipe, parameters, accelerator, run).train()
 
 
 def check_full_size(kernel: ClassifierKernel) -> dict[str, int]:
@@ -72,30 +77,38 @@ def parameter_counts(model: Any) -> dict[str, int]:
 
 
 class Trainer:
-    """One training of one kernel: its pictures, its models and the history of their epochs."""
+    """One training of one kernel: its pictures, its models and the course that it takes.
+
+    Its course is written down after each epoch. It goes on from one that it finds, and then comes
+    to the same end as if it had never stopped.
+    """
 
     def __init__(
         self,
         kernel: ClassifierKernel,
         recipe: ClassifierRecipe,
         parameters: Parameters,
-        replicas: int,
+        accelerator: Accelerator,
+        run: KernelRun,
     ):
         self.kernel, self.recipe, self.parameters = kernel, recipe, parameters
-        self.replicas = replicas
-        self.batch = recipe.batch_size * replicas
-        self.history: list[dict[str, Any]] = []
+        self.accelerator, self.run = accelerator, run
+        self.batch = recipe.batch_size * accelerator.replicas
         self.weights = resolve_weights(recipe.weights, kernel.weights_files, parameters)
 
-    def run(self, run: KernelRun) -> None:
-        """All stages, in order."""
+    def train(self) -> None:
+        """All stages, in order, from where the checkpoint stands. Raises OutOfTimeError."""
+        run, model = self.run, None
         with run.stage("data"):
             train, validation, test = self._pictures()
-        with run.stage("training"):
-            model = self.new_model()
-            self.fit(model, "training", [train], self.recipe.epochs, validation=validation)
-        with run.stage("validation"):
-            measured = self.predict(model, validation)
+            parts = [train, validation, test]
+            self.course = Course(run, self._identity(parts), self.parameters)
+        if self.course.validation is None:
+            with run.stage("training"):
+                model = self.new_model()
+                self.fit(model, "training", [train], self.recipe.epochs, validation=validation)
+            with run.stage("validation"):
+                self.course.validation = self.predict(model, validation)
         if self.recipe.refit:
             with run.stage("refit"):
                 model = self.refit(model, [train, validation])
@@ -103,13 +116,15 @@ class Trainer:
             predictions = Predictions(
                 validation.records.ids,
                 validation.labels,
-                measured,
+                self.course.validation,
                 test.records.ids,
                 self.predict(model, test),
             )
             save_predictions(run.folder, predictions, self.parameters.kernel or "this kernel")
         with run.stage("figures"):
             self.leave_behind(run.folder, train, predictions)
+            leave_thumbnails(run.folder, validation)
+        remove_checkpoint(run.folder)
 
     def new_model(self) -> Any:
         """A compiled model; the same seed gives the same weights."""
@@ -137,9 +152,17 @@ class Trainer:
         validation: Pictures | None = None,
         first_epoch: int = 0,
     ) -> None:
-        """Train ``model`` for ``epochs``; raises UserError when the loss is no longer finite."""
-        batches = training_batches(parts, self.recipe, self.batch, self.parameters.seed)
+        """Train ``model`` for ``epochs``, or what is left of them after the checkpoint.
+
+        Raises UserError when the loss is no longer finite.
+        """
+        done = self.course.enter(model, stage, epochs)
+        if done >= epochs:
+            return
+        left = range(first_epoch + done, first_epoch + epochs)
+        batches = training_batches(parts, self.recipe, self.batch, self.parameters.seed, left)
         measured = validation and evaluation_batches(validation, self.recipe, self.batch)
+        steps = steps_an_epoch(parts, self.batch)
         every = [*parts, *([validation] if validation else [])]
         with self._faults_located(every):
             if measured is not None:
@@ -147,31 +170,35 @@ class Trainer:
             model.fit(
                 batches,
                 validation_data=measured,
-                initial_epoch=first_epoch,
-                epochs=first_epoch + epochs,
-                callbacks=self._callbacks(stage, first_epoch, epochs),
+                initial_epoch=left.start,
+                epochs=left.stop,
+                steps_per_epoch=steps,
+                callbacks=self._callbacks(model, first_epoch, epochs, steps),
                 shuffle=False,  # the batches are drawn anew already
                 verbose=0,
             )
 
     def refit(self, model: Any, parts: Sequence[Pictures]) -> Any:
-        """The model for the test predictions, trained on ``parts`` together."""
+        """The model for the test predictions, trained on ``parts`` together.
+
+        ``model`` is the trained one, or None when the checkpoint is of the refit itself.
+        """
         import keras
 
         epochs = (
             self.recipe.epochs if self.recipe.refit_epochs is None else self.recipe.refit_epochs
         )
-        if not self.recipe.refit_fresh:
-            self.fit(model, "refit", parts, epochs, first_epoch=self.recipe.epochs)
-            return model
-        del model
-        keras.backend.clear_session()
-        model = self.new_model()
-        self.fit(model, "refit", parts, epochs)
+        if self.recipe.refit_fresh or model is None:
+            del model
+            keras.backend.clear_session()
+            model = self.new_model()
+        first_epoch = 0 if self.recipe.refit_fresh else self.recipe.epochs
+        self.fit(model, "refit", parts, epochs, first_epoch=first_epoch)
         return model
 
     def predict(self, model: Any, part: Pictures) -> np.ndarray:
         """Probabilities, ``(pictures, classes)`` float32."""
+        self.course.keep_to_time(math.ceil(len(part.records) / self.batch))
         with self._faults_located([part]):
             batches = evaluation_batches(part, self.recipe, self.batch)
             return np.asarray(model.predict(batches, verbose=0), dtype=np.float32)
@@ -188,7 +215,7 @@ class Trainer:
             "epochs": self.recipe.epochs,
         }
         write_json(folder / "metrics.json", scored)
-        write_history(folder / "history.csv", self.history)
+        write_history(folder / "history.csv", self.course.history)
         report("scored", **scored)
         self._draw(folder, train)
         figures.confusion(labels, predicted, names, folder / "confusion_matrix.png")
@@ -203,9 +230,10 @@ class Trainer:
         titles = [names[labels[0]], "augmented", *[""] * 16]
         figures.picture_grid([picture, *variants], titles, folder / "augmented.png")
         epochs = range(self.recipe.epochs)
-        rates = [self.recipe.learning_rate(epoch, self.replicas) for epoch in epochs]
+        replicas = self.accelerator.replicas
+        rates = [self.recipe.learning_rate(epoch, replicas) for epoch in epochs]
         figures.schedule(rates, folder / "schedule.png")
-        figures.curves(self.history, folder / "curves.png")
+        figures.curves(self.course.history, folder / "curves.png")
 
     def _pictures(self) -> list[Pictures]:
         parts = self.kernel.load(self.recipe.image_size, self.parameters)
@@ -221,16 +249,30 @@ class Trainer:
     def _faults_located(self, parts: Sequence[Pictures]) -> Any:
         return faults_located([path for part in parts for path in part.records.files])
 
-    def _callbacks(self, stage: str, first: int, epochs: int) -> list[Any]:
+    def _identity(self, parts: Sequence[Pictures]) -> dict[str, Any]:
+        """What a checkpoint must have been written by to be one of this training."""
+        return {
+            "competition": self.kernel.competition.slug,
+            "kernel": self.parameters.kernel,
+            "seed": self.parameters.seed,
+            "accelerator": self.accelerator.seen,
+            "batch": self.batch,
+            **{f"{part.records.name}_pictures": len(part.records) for part in parts},
+            **dataclasses.asdict(self.recipe),
+        }
+
+    def _callbacks(self, model: Any, first: int, epochs: int, steps: int) -> list[Any]:
         import keras
 
+        stage = self.course.stage
+
         def rate(epoch: int, _: float) -> float:
-            return self.recipe.learning_rate(epoch, self.replicas)
+            return self.recipe.learning_rate(epoch, self.accelerator.replicas)
 
         def record(epoch: int, logs: Mapping[str, float]) -> None:
             row = {name: logs[name] for name in HISTORY if name in logs}
             row["learning_rate"] = rate(epoch, 0.0)
-            self.history.append({"stage": stage, "epoch": epoch + 1, **row})
+            self.course.history.append({"stage": stage, "epoch": epoch + 1, **row})
             shown = {name: row[name] for name in HISTORY[3:] if name in row}
             report(stage, epoch=f"{epoch + 1 - first}/{epochs}", **shown)
             if not math.isfinite(row["loss"]):
@@ -238,11 +280,15 @@ class Trainer:
                     f"the loss became {row['loss']} in epoch {epoch + 1} of {stage}, at learning "
                     f"rate {row['learning_rate']:g}: lower it, for example --set lr_max=1e-5"
                 )
+            self.course.end_epoch(model, epoch + 1 - first, steps)
 
         return [
             keras.callbacks.LearningRateScheduler(rate),
             keras.callbacks.TerminateOnNaN(),
-            keras.callbacks.LambdaCallback(on_epoch_end=record),
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, logs: self.course.begin_epoch(steps),
+                on_epoch_end=record,
+            ),
         ]
 
 

@@ -39,6 +39,17 @@ def test_no_manifest_is_written_when_the_work_raises(tmp_path: Path) -> None:
         read_manifest(tmp_path, "tiny", "")
 
 
+@pytest.mark.parametrize(
+    ("limit", "enough", "too_much"), [(0.0, 1e9, None), (100.0, 80, 90.5), (36000.0, 35600, 35701)]
+)
+def test_work_begins_when_it_ends_before_the_limit_and_its_margin(
+    limit: float, enough: float, too_much: float | None
+) -> None:
+    run = KernelRun(Parameters("tiny", time_limit=limit), Parameters())
+    assert run.has_time(enough)
+    assert too_much is None or not run.has_time(too_much)
+
+
 def spoil_state(folder: Path, **changes: object) -> None:
     path = folder / "manifest.json"
     write_json(path, {**json.loads(path.read_text()), **changes})

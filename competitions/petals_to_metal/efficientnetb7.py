@@ -3,7 +3,7 @@
 Full size, 331 x 331, 25 epochs: published validation accuracy 0.9504, public macro F1 0.93 alone
 (one run: how far it spreads is not published), and with densenet201 2,480 s on a TPU v3-8. The
 network is that of the ``efficientnet`` package, which has these weights and runs on TensorFlow
-only: not on Kaggle's TPUs. The dry run's miniature is another, much smaller network (about 0.98
+only: not on Kaggle's TPUs. The dry run's miniature is another, much smaller network (about 0.94
 on generated data, in half a minute on two cores): its score says only that the path works.
 
     python submit.py petals --model efficientnetb7 [--dry-run]

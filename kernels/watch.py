@@ -34,11 +34,13 @@ class Watching:
         poll: the longest pause between looks at Kaggle, in seconds; the first are shorter.
         follow: show every line of the logs.
         fresh: use no finished kernel of an earlier run.
+        patience: how long Kaggle may be out of reach while kernels run, in seconds.
     """
 
     poll: float = 15.0
     follow: bool = False
     fresh: bool = False
+    patience: float = 3600.0
 
 
 class Watch:
@@ -58,6 +60,7 @@ class Watch:
         self._running: set[str] = set()
         self._waiting: list[str] = []
         self._missing: Counter[str] = Counter()
+        self._silent_since = 0.0
 
     def run(self) -> None:
         """Run every kernel that is not already done. Raises UserError when one fails."""
@@ -155,7 +158,10 @@ class Watch:
         try:
             push_kernel(self._kaggle, self._run, bundle, self._key(name), nonces)
         except SessionLimitError as error:
-            self._views[name].progress = {"waiting": str(error)}
+            if self._views[name].state != "NO SESSION":
+                said = str(error).rstrip(".")
+                self._display.say(f"{said}: {name} waits until one is free")
+            self._views[name].state = "NO SESSION"
             return False
         self._start(name)
         return True
@@ -221,6 +227,10 @@ class Watch:
         slug, version = self._bundles[name].kernel.slug, self._run.kernels[name].version
         try:
             status = self._kaggle.status(slug, version)
+            self._silent_since = 0.0
+        except NoAnswerError as error:
+            self._bear(error)
+            return None
         except KaggleError as error:
             if error.code not in (403, 404):
                 raise
@@ -234,6 +244,14 @@ class Watch:
             ) from None
         self._missing[name] = 0
         return status
+
+    def _bear(self, error: NoAnswerError) -> None:
+        """Bear that Kaggle is out of reach: what runs there goes on. Raises it after too long."""
+        if not self._silent_since:
+            self._silent_since = time.monotonic()
+            self._display.say(f"{error}: what runs there goes on; looking again")
+        if time.monotonic() - self._silent_since > self._how.patience:
+            raise error
 
     def _follow(self, name: str) -> None:
         view = self._views[name]

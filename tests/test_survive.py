@@ -12,6 +12,7 @@ import pytest
 import tiny
 from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle, accelerators
+from kernels.local.faults import Faults, Rule
 
 COMMAND = ("tiny", "--ensemble", "--accelerator", "cpu", "--json")
 KERNELS = ("tinycommon", "tiny-left", "tiny-right", "tiny-ensemble")
@@ -220,6 +221,23 @@ def test_a_kernel_that_stops_itself_goes_on_in_its_next_version(
     long = tiny.submit(*command[:-1], tmp_path / "long", "--set", "sessions=9", env=env)
     assert long.returncode == 1
     assert "kernel left is not finished after 5 sessions" in long.stderr.splitlines()[-1]
+
+
+def test_an_hour_without_kaggle_is_borne_and_a_session_is_waited_for(
+    tmp_path: Path, tiny_data: tuple[Path, Path]
+) -> None:
+    hosted = HostedCompetition(find_competition("tiny"), *tiny_data)
+    rules = (
+        Rule("GetKernelSessionStatus", "drop", times=10, after=1),
+        Rule("SaveKernel", "session_limit", times=2, after=1),
+    )
+    with LocalKaggle(tmp_path / "kaggle", [hosted], faults=Faults(rules)) as server:
+        env = tiny.real_environment(server.url, tmp_path / "home")
+        done = tiny.submit(*COMMAND, "--run-dir", tmp_path / "run", env=env)
+    assert tiny.last_json(done)["public_score"] == 1.0
+    said = done.stderr.splitlines()
+    assert sum("what runs there goes on; looking again" in line for line in said) == 1
+    assert sum("waits until one is free" in line for line in said) in (1, 2)
 
 
 def test_a_run_of_another_user_is_refused(

@@ -16,7 +16,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common.errors import UserError, machine_faults, show
-from kernels.options import add_request_options, read_request
+from kernels.options import (
+    add_dry_run_options,
+    add_history_options,
+    add_manner_options,
+    add_request_options,
+    read_request,
+)
 
 EPILOG = """\
 examples:
@@ -41,56 +47,10 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add_request_options(parser)
-    _add_manner(parser)
-    _add_dry_run(parser)
-    _add_history(parser)
+    add_manner_options(parser)
+    add_dry_run_options(parser)
+    add_history_options(parser)
     return parser
-
-
-def _add_manner(parser: argparse.ArgumentParser) -> None:
-    where = parser.add_argument_group("where and how")
-    where.add_argument("--run-dir", type=Path, help="the run's folder (default: below runs)")
-    where.add_argument(
-        "--plan", action="store_true", help="show what would be done, check it, and push nothing"
-    )
-    where.add_argument(
-        "--rehearse",
-        action="store_true",
-        help="small settings on Kaggle itself, submitting nothing: tells what differs there",
-    )
-    where.add_argument("--no-submit", action="store_true", help="stop before the submission")
-    where.add_argument(
-        "--submit-again",
-        action="store_true",
-        help="send another file although this run has sent one",
-    )
-    where.add_argument("--fresh", action="store_true", help="a new run that uses nothing of others")
-    where.add_argument("--follow", action="store_true", help="show every line of the logs")
-    where.add_argument("--message", default="", help="what stands beside the submission")
-    where.add_argument(
-        "--json", action="store_true", help="one JSON object as the last line of stdout"
-    )
-
-
-def _add_history(parser: argparse.ArgumentParser) -> None:
-    past = parser.add_argument_group("what was done")
-    past.add_argument(
-        "--history", action="store_true", help="the runs below runs, or below --run-dir"
-    )
-    past.add_argument("--sort", default="newest", help="newest or best first (default newest)")
-
-
-def _add_dry_run(parser: argparse.ArgumentParser) -> None:
-    dry = parser.add_argument_group("dry run")
-    dry.add_argument("--data", type=Path, metavar="DIR", help="this data instead of generated data")
-    dry.add_argument(
-        "--solution", type=Path, metavar="CSV", help="its hidden labels: id,<target>,Usage"
-    )
-    dry.add_argument(
-        "--full-size",
-        action="store_true",
-        help="also build each network at full size and hold its parameter count",
-    )
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,9 +1,10 @@
-"""The options that say what to train: the same for ``submit.py`` and ``python -m kernels build``.
+"""The options of the commands; those that say what to train are shared with ``kernels build``.
 
 Imports nothing heavy, so that ``--help`` answers at once.
 """
 
 import argparse
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from common.errors import UserError
@@ -41,6 +42,55 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         "--embed", action="store_true", help="each kernel carries the shared code in its own text"
     )
     which.add_argument("--dry-run", action="store_true", help="small settings, on a local Kaggle")
+
+
+def add_manner_options(parser: argparse.ArgumentParser) -> None:
+    """Where and how a run is carried out."""
+    where = parser.add_argument_group("where and how")
+    where.add_argument("--run-dir", type=Path, help="the run's folder (default: below runs)")
+    where.add_argument(
+        "--plan", action="store_true", help="show what would be done, check it, and push nothing"
+    )
+    where.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="small settings on Kaggle itself, submitting nothing: tells what differs there",
+    )
+    where.add_argument("--no-submit", action="store_true", help="stop before the submission")
+    where.add_argument(
+        "--submit-again",
+        action="store_true",
+        help="send another file although this run has sent one",
+    )
+    where.add_argument("--fresh", action="store_true", help="a new run that uses nothing of others")
+    where.add_argument("--follow", action="store_true", help="show every line of the logs")
+    where.add_argument("--message", default="", help="what stands beside the submission")
+    where.add_argument(
+        "--json", action="store_true", help="one JSON object as the last line of stdout"
+    )
+
+
+def add_history_options(parser: argparse.ArgumentParser) -> None:
+    """What was done before."""
+    past = parser.add_argument_group("what was done")
+    past.add_argument(
+        "--history", action="store_true", help="the runs below runs, or below --run-dir"
+    )
+    past.add_argument("--sort", default="newest", help="newest or best first (default newest)")
+
+
+def add_dry_run_options(parser: argparse.ArgumentParser) -> None:
+    """What only a dry run has."""
+    dry = parser.add_argument_group("dry run")
+    dry.add_argument("--data", type=Path, metavar="DIR", help="this data instead of generated data")
+    dry.add_argument(
+        "--solution", type=Path, metavar="CSV", help="its hidden labels: id,<target>,Usage"
+    )
+    dry.add_argument(
+        "--full-size",
+        action="store_true",
+        help="also build each network at full size and hold its parameter count",
+    )
 
 
 def read_request(

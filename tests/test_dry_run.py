@@ -98,9 +98,11 @@ def test_real_flowers_run_through_the_same_command(tmp_path: Path) -> None:
     assert told["public_score"] > 1.5 / 14
 
 
-def test_an_accelerator_that_is_not_there_stops_the_kernel(tmp_path: Path) -> None:
+def test_an_accelerator_that_is_not_there_stops_the_kernel(petals: dict, tmp_path: Path) -> None:
+    made = Path(petals["run_dir"]) / "data"
     done = tiny.submit(
         *("petals", "--model", "xception", "--dry-run", "--accelerator", "tpu"),
+        *("--data", made / "tpu-getting-started", "--solution", made / "solution.csv"),
         *("--run-dir", tmp_path / "run"),
     )
     assert done.returncode == 1

@@ -7,6 +7,7 @@ ask for. The import itself, which signs in, talks to the network and prints, is 
 """
 
 import contextlib
+import hashlib
 import io
 import itertools
 import json
@@ -170,6 +171,16 @@ class Kaggle:
         request = ApiGetCompetitionRequest()
         request.competition_name = slug
         return self._call(lambda c: c.competitions.competition_api_client.get_competition(request))
+
+    def data_digest(self, slug: str) -> str:
+        """A hash over a competition's data files: names, sizes, dates of the first 200."""
+        from kagglesdk.competitions.types.competition_api_service import ApiListDataFilesRequest
+
+        request = ApiListDataFilesRequest()
+        request.competition_name, request.page_size = slug, 200
+        page = self._call(lambda c: c.competitions.competition_api_client.list_data_files(request))
+        told = [(f.name, f.total_bytes, str(f.creation_date)) for f in page.files or []]
+        return hashlib.sha256(repr(sorted(told)).encode()).hexdigest()
 
     def download_competition_file(self, slug: str, name: str, folder: Path) -> Path:
         """One file of a competition's data, e.g. its sample submission."""

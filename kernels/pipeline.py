@@ -50,6 +50,8 @@ def run_pipeline(
     run.set_code(code_state(competition))
     reuses = not manner.watching.fresh
     hold_checks(kaggle, request, bundles, run, manner.submit, display.say, reuses)
+    if not run.dry_run:
+        run.set_data(kaggle.data_digest(competition.slug))
     Watch(kaggle, run, bundles, display, manner.watching).run()
     path = check_output(kaggle, competition, run)
     display.say(f"checked {path}")

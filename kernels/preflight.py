@@ -46,7 +46,8 @@ def hold_checks(
     """
     at_work = {name for name, k in run.kernels.items() if k.state in ("COMPLETE", *RUNNING)}
     with contextlib.suppress(KaggleError):  # the checks say what is wrong with Kaggle
-        at_work |= finished_before(kaggle, run, bundles) if reuses else set()
+        slug = request.competition.slug
+        at_work |= finished_before(kaggle, run, bundles, slug) if reuses else set()
     to_come = {name: h for name, h in estimate_hours(request).items() if name not in at_work}
     begun = any(k.state != "WAITING" and not k.reused for k in run.kernels.values())
     checks = preflight(kaggle, request, bundles, submit and not begun, to_come)

@@ -14,21 +14,30 @@ from kernels.plan import SHARED
 from kernels.run import KernelState, Run, all_runs
 
 
-def kernel_key(bundle: Bundle, known: Mapping[str, KernelState]) -> str:
-    """What the kernel's output depends on: its own content, and which versions it reads."""
+def kernel_key(bundle: Bundle, known: Mapping[str, KernelState], data: str) -> str:
+    """What the kernel's output depends on: its own content, its data, which versions it reads."""
     read = {name: known[name] for name in bundle.kernel.sources if name != SHARED}
     sources = {name: (state.version, state.nonce) for name, state in read.items()}
-    told = json.dumps([bundle.content, sources], sort_keys=True)
+    own = data if bundle.kernel.name != SHARED else ""
+    told = json.dumps([bundle.content, sources, own], sort_keys=True)
     return hashlib.sha256(told.encode()).hexdigest()
 
 
-def finished_before(kaggle: Kaggle, run: Run, bundles: Sequence[Bundle]) -> set[str]:
-    """Names of the training kernels that an earlier run has finished: they spend no quota."""
-    names = set()
+def finished_before(
+    kaggle: Kaggle, run: Run, bundles: Sequence[Bundle], competition: str
+) -> set[str]:
+    """Names of the training kernels that an earlier run has finished: they spend no quota.
+
+    ``competition`` is its slug.
+    """
+    names: set[str] = set()
+    if run.dry_run or len(all_runs(run.folder.parent)) < 2:
+        return names
+    data = kaggle.data_digest(competition)
     for bundle in bundles:
         name, slug = bundle.kernel.name, bundle.kernel.slug
         if not set(bundle.kernel.sources) - {SHARED}:
-            if _find(kaggle, run, name, slug, kernel_key(bundle, {})):
+            if _find(kaggle, run, name, slug, kernel_key(bundle, {}, data)):
                 names.add(name)
     return names
 

@@ -77,7 +77,7 @@ class Run:
         folder: where the run lives.
         competition: its name on the command line.
         dry_run: whether its Kaggle is the local one.
-        data: what a dry run was made with, in words; empty for a real run.
+        data: what a dry run was made with, in words; of a real run, a hash of Kaggle's file list.
         nonce: stands in every kernel it pushes and in every manifest they leave.
         started: when it was first started, UTC.
         owner: the Kaggle user whose kernels it pushes.
@@ -126,6 +126,11 @@ class Run:
                 f"run {self.folder} was made with {self.data}, and this is {told}: give it the "
                 f"same data, or name another --run-dir"
             )
+        self.data = told
+        self.save()
+
+    def set_data(self, told: str) -> None:
+        """Note with which data the run goes on, and save: kernels of other data run again."""
         self.data = told
         self.save()
 

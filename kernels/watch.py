@@ -265,4 +265,4 @@ class Watch:
         follow_log(self._kaggle, slug, path, on_line, self._how.poll)
 
     def _key(self, name: str) -> str:
-        return kernel_key(self._bundles[name], self._run.kernels)
+        return kernel_key(self._bundles[name], self._run.kernels, self._run.data)

@@ -118,7 +118,7 @@ def start(
     command = tiny.command(*COMMAND, "--run-dir", run)
     how = chance.choice(("save", "moment", "not", "not")) if chance else "not"
     if how == "save" and chance:
-        at = f"{chance.randint(4, 22)}:{chance.choice(('before', 'after'))}"
+        at = f"{chance.randint(5, 24)}:{chance.choice(('before', 'after'))}"
         env = {**env, "TINY_KILL": at}
     limit = chance.uniform(0.8, 6.0) if how == "moment" and chance else 240.0
     process = subprocess.Popen(

@@ -1,6 +1,7 @@
 """A real run survives: kills, second copies, lost versions; one submission, nothing run twice."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -19,9 +20,9 @@ KERNELS = ("tinycommon", "tiny-left", "tiny-right", "tiny-ensemble")
 
 
 @pytest.fixture
-def server(tmp_path: Path, tiny_data: tuple[Path, Path]) -> Iterator[LocalKaggle]:
+def server(tmp_path: Path) -> Iterator[LocalKaggle]:
     """A local Kaggle that goes on when the command is killed, as the real one does."""
-    hosted = HostedCompetition(find_competition("tiny"), *tiny_data)
+    hosted = HostedCompetition(find_competition("tiny"), *tiny.write_data(tmp_path / "files"))
     with LocalKaggle(tmp_path / "kaggle", [hosted]) as kaggle:
         yield kaggle
 
@@ -66,8 +67,8 @@ def test_killed_again_and_again_it_ends_with_one_submission(
     run = tmp_path / "run"
     killed = 0
     for attempt in range(60):
-        # Three saves begin every start; the kill comes at one of the next, before or after it.
-        at = f"{4 + attempt % 3}:{('before', 'after')[attempt % 2]}"
+        # Four saves begin every start; the kill comes at one of the next, before or after it.
+        at = f"{5 + attempt % 3}:{('before', 'after')[attempt % 2]}"
         done = tiny.submit(*COMMAND, "--run-dir", run, env={**env, "TINY_KILL": at})
         if done.returncode == 0:
             break
@@ -86,8 +87,8 @@ def test_a_kill_around_the_submission_sends_it_once(
 ) -> None:
     run = tmp_path / "run"
     assert tiny.submit(*COMMAND, "--run-dir", run, "--no-submit", env=env).returncode == 0
-    # The fourth save notes that it is about to be sent, the fifth Kaggle's reference.
-    for at in ("4", "5"):
+    # The fifth save notes that it is about to be sent, the sixth Kaggle's reference.
+    for at in ("5", "6"):
         done = tiny.submit(*COMMAND, "--run-dir", run, env={**env, "TINY_KILL": f"{at}:{when}"})
         assert done.returncode == -signal.SIGKILL, done.stderr
     if when == "before":  # Kaggle has it, and the run has no reference
@@ -143,9 +144,18 @@ def test_the_same_command_goes_on_and_a_later_run_uses_what_is_finished(
     blended = tiny.submit(*COMMAND, "--no-submit", "--blend", "greedy", env=env, cwd=where)
     assert blended.returncode == 0
     assert versions(server) == {**dict.fromkeys(KERNELS, 1), "tiny-ensemble": 2}
+    # Other data are another matter.
+    os.utime(tmp_path / "files" / "data" / "sample_submission.csv", (1, 1))
+    other = tiny.submit(*COMMAND, "--no-submit", env=env, cwd=where)
+    assert "used again" not in other.stderr.replace("shared: used again", "")
+    assert versions(server) == {
+        **dict.fromkeys(KERNELS, 2),
+        "tinycommon": 1,
+        "tiny-ensemble": 3,
+    }
     fresh = tiny.submit(*COMMAND, "--no-submit", "--fresh", env=env, cwd=where)
     assert fresh.returncode == 0
-    assert versions(server) == {**dict.fromkeys(KERNELS, 2), "tiny-ensemble": 3}
+    assert versions(server) == {**dict.fromkeys(KERNELS, 3), "tinycommon": 2, "tiny-ensemble": 4}
 
 
 def test_a_run_sends_another_file_only_when_told_to(

@@ -8,6 +8,7 @@ import argparse
 import dataclasses
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -56,6 +57,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     args = build_parser().parse_args(arguments)
+    args.given = [w for w in (sys.argv[1:] if arguments is None else arguments) if w != "--fresh"]
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         with machine_faults():
@@ -92,7 +94,7 @@ def _run(args: argparse.Namespace) -> int:
     asked = {**request_facts(request), "data": args.data and str(args.data.resolve())}
     run = _pick_run(args, asked)
     args.run_dir = run.folder
-    watching = Watching(0.3 if args.dry_run else 15.0, args.follow, args.fresh)
+    watching = Watching(0.3 if args.dry_run else 15.0, args.follow, args.fresh, args.rerun)
     manner = Manner(
         not (args.no_submit or args.rehearse), args.submit_again, args.message, watching
     )
@@ -228,8 +230,14 @@ def _say_interrupted(args: argparse.Namespace, run: Any, display: Any) -> None:
     ended = "its kernels ended with it" if args.dry_run else "its kernels go on at Kaggle"
     display.say(
         f"interrupted; {ended}; reached: {reached or 'nothing yet'}; "
-        f"the same command with --run-dir {run.folder} goes on from there"
+        f"it goes on with: python submit.py {shlex.join(_again(args))}"
     )
+
+
+def _again(args: argparse.Namespace) -> list[str]:
+    """The arguments that pick the run up again."""
+    named = any(word.partition("=")[0] == "--run-dir" for word in args.given)
+    return [*args.given, *([] if named else ["--run-dir", str(args.run_dir)])]
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -97,7 +97,8 @@ def _clean(args: argparse.Namespace) -> int:
     chosen = [find_competition(name)] if name else list(all_competitions().values())
     kaggle = Kaggle()
     known = tools_kernels(kaggle, chosen)
-    doomed = list(known) if args.all else args.delete
+    owned = f"{kaggle.owner}/"  # as the list shows them
+    doomed = list(known) if args.all else [slug.removeprefix(owned) for slug in args.delete]
     delete_kernels(kaggle, known, doomed)
     for slug, last in known.items():
         print(f"{'deleted' if slug in doomed else 'kept   '}  {last}  {kaggle.owner}/{slug}")

@@ -7,6 +7,7 @@ final. A 429 says that nothing happened, for either kind.
 
 import json
 import random
+import re
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -21,6 +22,11 @@ T = TypeVar("T")
 PAUSE = 1.0
 _LONGEST = 60.0
 _TRIES = 8
+_CAUSE = re.compile(
+    r"Connection refused|Connection reset|timed out|Network is unreachable|No route to host|"
+    r"Name or service not known|Temporary failure in name resolution|"
+    r"Remote end closed connection without response|Connection broken"
+)
 
 
 class SessionLimitError(UserError):
@@ -91,7 +97,9 @@ def reason(error: Exception) -> str:
     """What the server said, which the client hides behind "400 Client Error"."""
     response = getattr(error, "response", None)
     if response is None:
-        return one_line(f"{type(error).__name__}: {error}")
+        told = one_line(str(error))
+        cause = _CAUSE.search(told)  # urllib3 wraps it in names of classes and objects
+        return cause.group() if cause else f"{type(error).__name__}: {told[:160]}"
     try:
         body = response.json()
     except ValueError:

@@ -85,6 +85,14 @@ class Bundle:
     content: str
 
     @property
+    def shared_hash(self) -> str:
+        """The hash of the shared code that it was built with."""
+        number = parameters_line(self.text)
+        assert number is not None
+        line = self.text.splitlines()[number - 1].split("=", 1)[1]
+        return str(ast.literal_eval(line.strip())["shared_hash"])
+
+    @property
     def code_file(self) -> str:
         """The name of the script in its folder."""
         return str(self.metadata["code_file"])

@@ -1,6 +1,8 @@
 """What a kernel that has ended left: fetched, held against its manifest, or why it failed."""
 
 import shutil
+import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +17,37 @@ _TAIL = 12
 _LOOKS = 4
 
 
-def collect(kaggle: Kaggle, run: Run, name: str, slug: str, known: KernelState) -> None:
-    """Bring back the output of a version that Kaggle calls COMPLETE, and check it.
+def collect(kaggle: Kaggle, run: Run, name: str, slug: str, known: KernelState) -> dict[str, Any]:
+    """Bring back the output of a version that Kaggle calls COMPLETE, and check it; its manifest.
 
     Kaggle may say so of an older version, or show the output late: it is looked at again before
-    the kernel is called failed. Raises Unfinished, or UserError when there is no such output.
+    the kernel is called failed. The output of before stands until the new one is whole. Raises
+    Unfinished, DownloadError for what arrives broken, UserError when there is no such output.
     """
+    arriving = run.output(name).with_name(f"{name}.arriving")
     for look in range(_LOOKS):
         try:
-            pull(kaggle, run, name, slug, known.version)
-            read_manifest(run.output(name), name, known.nonce)
-            return
+            files, events = kaggle.outputs(slug, known.version)
+            _write_log(run.log(name), events)
+            arriving.mkdir(parents=True, exist_ok=True)
+            fetch_outputs(files, arriving, name)
+            manifest = read_manifest(arriving, name, known.nonce)
+            break
         except Unfinished:
             raise
         except UserError as error:
             if look + 1 == _LOOKS:
-                raise UserError(f"{error} (whole log: {run.log(name)})") from None
+                raise type(error)(f"{error} (whole log: {run.log(name)})") from None
             pause(look)
-
-
-def pull(kaggle: Kaggle, run: Run, name: str, slug: str, version: int) -> list[str]:
-    """Fetch a version's files and log; the output of before stands until they are all here.
-
-    Returns the log's lines that are not blank.
-    """
-    folder = run.output(name)
-    arriving = folder.with_name(f".{name}.arriving")
-    arriving.mkdir(parents=True, exist_ok=True)
-    files, events = kaggle.outputs(slug, version)
-    lines = _write_log(run.log(name), events)
-    fetch_outputs(files, arriving, name)
-    shutil.rmtree(folder, ignore_errors=True)
-    arriving.rename(folder)
-    return lines
+    shutil.rmtree(run.output(name), ignore_errors=True)
+    arriving.rename(run.output(name))
+    return manifest
 
 
 def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: Status) -> UserError:
-    """What ended a kernel that is not COMPLETE, and what to do; its files are fetched."""
-    lines = pull(kaggle, run, name, slug, run.kernels[name].version)
+    """What ended a kernel that is not COMPLETE, and what to do; its log is fetched."""
+    _, events = kaggle.outputs(slug, run.kernels[name].version)
+    lines = _write_log(run.log(name), events)
     whole = f"(whole log: {run.log(name)})"
     if status.state == "CANCEL_ACKNOWLEDGED":
         return UserError(
@@ -68,6 +63,20 @@ def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: Status) -> U
     reason = reason or (lines[-1] if lines else "it left no log")
     said = f"kernel {name} ended as {status.state}: {reason} {whole}"
     return UserError(said, tuple(lines[-_TAIL:]))
+
+
+def spent(known: KernelState, manifest: dict[str, Any]) -> float:
+    """Seconds from the push of a version to its end, which its manifest tells.
+
+    Where this is noted already (nothing was pushed since), or clocks differ much: 0 or until now.
+    """
+    if not known.pushed:
+        return 0.0
+    try:
+        ended = datetime.fromisoformat(str(manifest["written"])).timestamp() + 1
+    except (KeyError, ValueError):
+        ended = time.time()
+    return max(0.0, min(ended, time.time()) - known.pushed)
 
 
 def _write_log(path: Path, events: list[dict[str, Any]]) -> list[str]:

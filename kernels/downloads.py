@@ -17,12 +17,16 @@ _TIMEOUT = 60  # seconds without a byte
 _BLOCK = 1 << 16  # bytes; what is short of a block is lost when a transfer breaks
 
 
+class DownloadError(UserError):
+    """A file that arrives as another than its kernel wrote."""
+
+
 def fetch_outputs(urls: Mapping[str, str], folder: Path, kernel: str) -> None:
     """Download a kernel's files ``urls`` (name → address) into ``folder``, the manifest first.
 
     A file that is there already and is what the manifest says is not fetched again. Raises
-    UserError for a name that leads out of ``folder``, and for a file that twice arrives as
-    another than the manifest says.
+    UserError for a name that leads out of ``folder``, and DownloadError for a file that twice
+    arrives as another than the manifest says.
     """
     paths = {name: inside(folder, name) for name in urls}
     if MANIFEST in urls:
@@ -54,9 +58,9 @@ def _fetch(url: str, path: Path, sha256: str | None, kernel: str) -> None:
             return
     size = path.stat().st_size
     path.unlink()
-    raise UserError(
+    raise DownloadError(
         f"kernel {kernel}: {path.name} is not the file that the kernel wrote ({size} bytes arrive, "
-        f"twice): give the same command again to fetch it anew"
+        f"twice): the same command fetches it anew; if it stays so, --rerun runs the kernel again"
     )
 
 

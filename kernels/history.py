@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from common.manifest import NAME as MANIFEST
+from common.manifest import file_sha256
+from common.submission import NAME as SUBMISSION
 from kernels.plan import ENSEMBLE, SHARED
 from kernels.run import STATE, Run, all_runs
 
@@ -42,7 +44,7 @@ class Entry:
         validation_score: of the blend.
         public_score, private_score: of the latest submission.
         submission_ref: Kaggle's reference of it.
-        gap: public less validation score.
+        gap: public less validation score, where both are of the same file.
     """
 
     run_dir: str
@@ -87,6 +89,8 @@ def read_entry(run: Run) -> Entry:
     sent = next((sent for sent in reversed(run.submissions) if sent.ref), None)
     validation = blend.get("validation_score")
     public = sent.public_score if sent else None
+    file = run.output(ENSEMBLE) / SUBMISSION
+    same = sent is not None and file.is_file() and file_sha256(file) == sent.sha256
     return Entry(
         run_dir=str(run.folder),
         competition=run.competition,
@@ -102,8 +106,12 @@ def read_entry(run: Run) -> Entry:
         public_score=public,
         private_score=sent.private_score if sent else None,
         submission_ref=sent.ref if sent else None,
-        gap=None if public is None or validation is None else round(public - validation, 5),
+        gap=_gap(public, validation) if same else None,
     )
+
+
+def _gap(public: float | None, validation: float | None) -> float | None:
+    return None if public is None or validation is None else round(public - validation, 5)
 
 
 def _member(run: Run, name: str) -> MemberEntry:

@@ -63,6 +63,11 @@ def add_manner_options(parser: argparse.ArgumentParser) -> None:
         help="send another file although this run has sent one",
     )
     where.add_argument("--fresh", action="store_true", help="a new run that uses nothing of others")
+    where.add_argument(
+        "--rerun",
+        action="store_true",
+        help="run finished kernels again that have changed, or that another run has replaced",
+    )
     where.add_argument("--follow", action="store_true", help="show every line of the logs")
     where.add_argument("--message", default="", help="what stands beside the submission")
     where.add_argument(

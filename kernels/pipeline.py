@@ -49,7 +49,7 @@ def run_pipeline(
     bundles = build_bundles(competition, plan_kernels(request), kaggle.owner, nonce="")
     run.set_code(code_state(competition))
     reuses = not manner.watching.fresh
-    hold_checks(kaggle, request, bundles, run, manner.submit, display.say, reuses)
+    hold_checks(kaggle, request, bundles, run, manner.submit, display.say, reuses, manner.again)
     if not run.dry_run:
         run.set_data(kaggle.data_digest(competition.slug))
     Watch(kaggle, run, bundles, display, manner.watching).run()
@@ -62,7 +62,7 @@ def run_pipeline(
         sending = Sending(slug, message, manner.again, display.say)
         sent = send_once(kaggle, competition, run, path, sending)
         limit, poll = manner.score_limit, manner.watching.poll
-        sent = await_score(kaggle, run, sent, poll, display.say, limit)
+        sent = sent and await_score(kaggle, run, sent, poll, display.say, limit)
     submissions = count_sent(kaggle, competition.slug, run)
     run.set_state("complete")
     return read_result(run, bundles, sent, submissions)

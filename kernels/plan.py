@@ -193,7 +193,7 @@ def effective_recipe(request: Request, member: Member) -> Any:
 
 def _member_kernel(request: Request, member: Member) -> Kernel:
     _check_accelerator(request, member.script)
-    effective_recipe(request, member)
+    _check_weights(request, member.script, effective_recipe(request, member))
     parameters = Parameters(
         kernel=member.name,
         accelerator=request.accelerator,
@@ -215,6 +215,21 @@ def _member_kernel(request: Request, member: Member) -> Kernel:
         () if request.embed else (SHARED,),
         parameters,
     )
+
+
+def _check_weights(request: Request, script: str, recipe: Any) -> None:
+    """What a kernel would stop over, known before it is pushed."""
+    files = getattr(script_module(request.competition, script), "WEIGHTS_FILES", None)
+    weights = getattr(recipe, "weights", None)
+    if files is None or weights in (None, "none"):
+        return
+    if weights not in files:
+        raise UserError(f"weights={weights}: {script} has {', '.join(files)} and none")
+    if not request.internet and not request.weights_source:
+        raise UserError(
+            f"--no-internet, and {script} begins with weights={weights}: attach a data set or "
+            f"model that holds {files[weights]} with --weights-source, or --set weights=none"
+        )
 
 
 def _member_settings(request: Request, member: Member) -> dict[str, Any]:

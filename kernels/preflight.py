@@ -37,12 +37,13 @@ def hold_checks(
     submit: bool,
     say: Callable[[str], None],
     reuses: bool = True,
+    again: bool = False,
 ) -> None:
     """Say the checklist of a run. Raises UserError when it must not start or go on.
 
     Kernels that ran or run, or that an earlier run has finished (``reuses``), are not counted
-    against the quota. Of a run that has pushed already, today's submissions are not looked at: its
-    own may be among them.
+    against the quota. Of a run that has pushed already, today's submissions are not looked at
+    unless it is to send one more (``again``): its own may be among them.
     """
     at_work = {name for name, k in run.kernels.items() if k.state in ("COMPLETE", *RUNNING)}
     with contextlib.suppress(KaggleError):  # the checks say what is wrong with Kaggle
@@ -50,7 +51,7 @@ def hold_checks(
         at_work |= finished_before(kaggle, run, bundles, slug) if reuses else set()
     to_come = {name: h for name, h in estimate_hours(request).items() if name not in at_work}
     begun = any(k.state != "WAITING" and not k.reused for k in run.kernels.values())
-    checks = preflight(kaggle, request, bundles, submit and not begun, to_come)
+    checks = preflight(kaggle, request, bundles, submit and (again or not begun), to_come)
     for check in checks:
         say(check.line)
     require(checks)

@@ -1,5 +1,6 @@
 """Push a kernel so that one push is one version, whatever becomes of Kaggle's answers."""
 
+import time
 from collections.abc import Mapping
 
 from common.errors import UserError
@@ -38,7 +39,7 @@ def push_kernel(
         except UserError:
             run.set_kernel(name, state="WAITING")  # it certainly did not happen
             raise
-    return run.set_kernel(name, version=version, state="QUEUED", seconds=0.0)
+    return run.set_kernel(name, version=version, state="QUEUED")
 
 
 def find_push(kaggle: Kaggle, slug: str, nonce: str) -> int:
@@ -76,6 +77,8 @@ def _intend(run: Run, name: str, key: str) -> tuple[str, bool]:
         nonce=nonce,
         pushes=number,
         parts=known.parts if resume else 0,
+        seconds=known.seconds if resume else 0.0,
+        pushed=time.time(),
         reused="",
     )
     return nonce, resume

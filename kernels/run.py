@@ -30,7 +30,8 @@ class KernelState:
         state: Kaggle's state of that version, or one of ours: WAITING, PUSHING (it may have
             happened), INVALID, UNFINISHED, VANISHED.
         key: hash of what was pushed and of its sources' versions; the same key need not run again.
-        seconds: from push to end, as seen from here.
+        seconds: from push to end, of all its parts.
+        pushed: when it was pushed, seconds since 1970.
         nonce: stands in the pushed text and in the manifest that it must leave.
         pushes: how often this run has pushed it.
         parts: how many versions in a row stopped at the time cap and are gone on from.
@@ -41,6 +42,7 @@ class KernelState:
     state: str = "WAITING"
     key: str = ""
     seconds: float = 0.0
+    pushed: float = 0.0
     nonce: str = ""
     pushes: int = 0
     parts: int = 0
@@ -278,6 +280,8 @@ def _load(path: Path, competition: str, dry_run: bool) -> Run:
 def _read(path: Path) -> Run:
     try:
         values = json.loads(path.read_text("utf-8"))
+        if not isinstance(values, dict):
+            raise ValueError("it is not the state of a run")
         if values.pop("format") != FORMAT:
             raise ValueError("another format")
         kernels = {name: KernelState(**known) for name, known in values.pop("kernels").items()}

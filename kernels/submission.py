@@ -50,8 +50,11 @@ def check_output(kaggle: Kaggle, competition: Competition, run: Run) -> Path:
 
 def send_once(
     kaggle: Kaggle, competition: Competition, run: Run, path: Path, sending: Sending
-) -> Sent:
+) -> Sent | None:
     """Send ``path`` unless the run has sent one already; at most once, whatever happens.
+
+    Returns the submission of this very file, or None when it is not sent because the run has sent
+    another.
 
     What is about to be sent is noted first, with a description that Kaggle shows. When it is not
     known whether Kaggle has it (a lost answer, a killed process), it is looked for there. A
@@ -60,14 +63,21 @@ def send_once(
     digest = file_sha256(path)
     last = run.submissions[-1] if run.submissions else None
     if last and not last.ref:
-        last = _find(kaggle, competition.slug, run, last)
-    if last and not (sending.again and last.sha256 != digest):
-        _say_sent(last, digest, sending.say)
-        return last
-    twin = None if sending.again else sent_before(run, digest)
+        _find(kaggle, competition.slug, run, last)
+    same = next((sent for sent in run.submissions if sent.sha256 == digest), None)
+    if same:
+        sending.say(f"this file was sent already, as submission {same.ref}: it is not sent again")
+        return same
+    twin = sent_before(run, digest)
     if twin:
         sending.say(f"an earlier run sent this very file as submission {twin.ref}: not sent again")
         return twin
+    if run.submissions and not sending.again:
+        sending.say(
+            f"this run has sent submission {run.submissions[-1].ref}, of another file: one is "
+            f"enough, unless --submit-again says that this file is to be sent too"
+        )
+        return None
     return _send(kaggle, competition.slug, run, path, digest, sending)
 
 
@@ -121,16 +131,6 @@ def _find(kaggle: Kaggle, slug: str, run: Run, sent: Sent, keep: bool = False) -
     )
 
 
-def _say_sent(last: Sent, digest: str, say: Callable[[str], None]) -> None:
-    if last.sha256 == digest:
-        say(f"this file was sent already, as submission {last.ref}: it is not sent again")
-    else:
-        say(
-            f"this run has sent submission {last.ref}, of another file: one is enough, unless "
-            f"--submit-again says that this file is to be sent too"
-        )
-
-
 def sent_before(run: Run, digest: str) -> Sent | None:
     """The submission of the same file by an earlier real run of the same user beside this one."""
     if run.dry_run:
@@ -178,7 +178,10 @@ def _record(run: Run, sent: Sent, score: Score) -> Sent:
         private_score=score.private,
         error=(score.message or "no reason given") if score.state == "ERROR" else "",
     )
-    return run.set_submission(known) if sent in run.submissions else known
+    if sent in run.submissions:
+        run.submissions[run.submissions.index(sent)] = known
+        run.save()
+    return known
 
 
 def count_sent(kaggle: Kaggle, slug: str, run: Run) -> int:

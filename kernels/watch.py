@@ -12,9 +12,11 @@ from common.manifest import Unfinished, read_manifest
 from common.progress import parse
 from kernels.answers import KaggleError, NoAnswerError, SessionLimitError, pause_between_looks
 from kernels.bundle import Bundle
+from kernels.changes import change_of, replaced
 from kernels.client import RUNNING, Kaggle, Status
-from kernels.collecting import collect, failure
+from kernels.collecting import collect, failure, spent
 from kernels.display import LiveDisplay, PlainDisplay, View
+from kernels.downloads import DownloadError
 from kernels.logs import follow_log
 from kernels.pushing import PUSHING, find_push, push_kernel
 from kernels.reuse import kernel_key, reuse
@@ -34,12 +36,15 @@ class Watching:
         poll: the longest pause between looks at Kaggle, in seconds; the first are shorter.
         follow: show every line of the logs.
         fresh: use no finished kernel of an earlier run.
+        rerun: push again what is finished or runs, where its settings, its code or, through
+            another run, its latest version at Kaggle have changed.
         patience: how long Kaggle may be out of reach while kernels run, in seconds.
     """
 
     poll: float = 15.0
     follow: bool = False
     fresh: bool = False
+    rerun: bool = False
     patience: float = 3600.0
 
 
@@ -59,6 +64,7 @@ class Watch:
         self._views = {name: View(name) for name in self._bundles}
         self._running: set[str] = set()
         self._waiting: list[str] = []
+        self._finished: set[str] = set()
         self._missing: Counter[str] = Counter()
         self._silent_since = 0.0
 
@@ -71,18 +77,23 @@ class Watch:
         while order.is_active():
             self._waiting += order.get_ready()
             for name in list(self._waiting):
-                if self._is_done(name):
+                done = self._is_done(name)
+                if done or self._adopt(name) or self._push(name):
                     self._waiting.remove(name)
-                    order.done(name)
-                elif self._adopt(name) or self._push(name):
-                    self._waiting.remove(name)
+                if done:
+                    self._note_done(name, order)
             for name in list(self._running):
                 if self._has_ended(name):
-                    order.done(name)
+                    self._note_done(name, order)
             self._display.show(self._views.values())
             if order.is_active() and (self._running or self._waiting):
                 time.sleep(pause_between_looks(time.monotonic() - start, self._how.poll))
         self._display.show(self._views.values())
+
+    def _note_done(self, name: str, order: graphlib.TopologicalSorter[str]) -> None:
+        if name not in self._finished:  # one that was run again is done already
+            self._finished.add(name)
+            order.done(name)
 
     def _is_done(self, name: str) -> bool:
         """Whether the kernel's output is here already, from this run or an earlier one."""
@@ -105,7 +116,8 @@ class Watch:
         try:
             read_manifest(self._run.output(name), name, known.nonce)
         except UserError as error:
-            self._display.say(f"{error}")
+            lost = self._run.output(name).exists()
+            self._display.say(f"{error}" if lost else f"{name}: its output is still to be fetched")
             return False
         view = self._views[name]
         view.state, view.seconds = known.state, known.seconds
@@ -113,16 +125,16 @@ class Watch:
 
     def _is_whole_now(self, name: str, known: KernelState) -> bool:
         """Whether an output that was not as it must be is so now: Kaggle may have shown it late."""
-        slug, status = self._bundles[name].kernel.slug, self._status(name)
+        status = self._status(name)
         if status is None or status.state != "COMPLETE":
             return False
         try:
-            collect(self._kaggle, self._run, name, slug, known)
+            self._collect(name)
         except NoAnswerError:
             raise
         except UserError:
             return False
-        return self._is_whole(name, self._run.set_kernel(name, state="COMPLETE"))
+        return self._is_whole(name, self._run.kernels[name])
 
     def _adopt(self, name: str) -> bool:
         """Go on with a version that an earlier start of this run pushed, instead of a new one.
@@ -140,10 +152,12 @@ class Watch:
             known = self._run.set_kernel(name, version=version, state="QUEUED")
         if not (Status(known.state).running or known.state in ("COMPLETE", "INVALID")):
             return False
+        if self._how.rerun and known.state == "COMPLETE":
+            return False  # what is at Kaggle has not arrived whole
         status = self._status(name)
-        wanted = ("COMPLETE",) if known.state != "INVALID" else ()
-        if status and not status.running and status.state not in wanted:
-            return False
+        if status and not status.running:
+            if known.state == "INVALID" or (self._run.dry_run and status.state != "COMPLETE"):
+                return False  # looked at already, or ended with the local Kaggle
         self._start(name)
         return True
 
@@ -152,8 +166,11 @@ class Watch:
         bundle = self._bundles[name]
         kind = bundle.kernel.accelerator
         of_kind = [n for n in self._running if self._bundles[n].kernel.accelerator == kind]
-        if len(of_kind) >= SESSIONS[kind]:
+        if len(of_kind) >= SESSIONS[kind] or not self._sources_stand(bundle):
             return False
+        changed = change_of(self._run, bundle, self._key(name), self._how.rerun)
+        if changed:
+            self._display.say(changed)
         nonces = {source: known.nonce for source, known in self._run.kernels.items()}
         try:
             push_kernel(self._kaggle, self._run, bundle, self._key(name), nonces)
@@ -166,9 +183,27 @@ class Watch:
         self._start(name)
         return True
 
+    def _sources_stand(self, bundle: Bundle) -> bool:
+        """Whether Kaggle gives the kernel this run's versions; else its source is run again.
+
+        Raises UserError when that would be a training that nobody asked for.
+        """
+        for name in bundle.kernel.sources:
+            if name in self._running or name in self._waiting:
+                return False
+            said = replaced(self._kaggle, self._run, self._bundles[name], self._how.rerun)
+            if said:
+                self._display.say(said)
+                self._run.set_kernel(name, state="REPLACED")
+                self._waiting.append(name)
+                return False
+        return True
+
     def _start(self, name: str) -> None:
-        view = self._views[name]
-        view.state, view.started = "QUEUED", view.started or time.monotonic()
+        view, known = self._views[name], self._run.kernels[name]
+        behind = max(0.0, time.time() - known.pushed) if known.pushed else 0.0
+        view.state, view.started = "QUEUED", time.monotonic() - behind - known.seconds
+        view.seconds = 0.0
         self._running.add(name)
         threading.Thread(target=self._follow, args=(name,), daemon=True).start()
 
@@ -183,20 +218,20 @@ class Watch:
         if status.running:
             return False
         self._running.discard(name)
-        view.seconds = round(view.elapsed, 1)
         return self._finish(name, status)
 
     def _finish(self, name: str, status: Status) -> bool:
         """Bring a version's output back; False when the kernel goes on in another version."""
-        slug, known = self._bundles[name].kernel.slug, self._run.kernels[name]
+        slug, view = self._bundles[name].kernel.slug, self._views[name]
         if status.state != "COMPLETE":
+            view.seconds = round(view.elapsed, 1)
             raise failure(self._kaggle, self._run, name, slug, status)
         try:
-            collect(self._kaggle, self._run, name, slug, known)
+            self._collect(name)
         except Unfinished as unfinished:
             self._go_on(name, unfinished)
             return False
-        except NoAnswerError:
+        except (NoAnswerError, DownloadError):
             raise
         except UserError:
             again = self._status(name)
@@ -205,8 +240,15 @@ class Watch:
                 return False
             self._run.set_kernel(name, state="INVALID")
             raise
-        self._run.set_kernel(name, seconds=self._views[name].seconds)
+        view.seconds = self._run.kernels[name].seconds
         return True
+
+    def _collect(self, name: str) -> None:
+        """Bring a version's output back; note that it is complete, and what it took."""
+        slug, known = self._bundles[name].kernel.slug, self._run.kernels[name]
+        manifest = collect(self._kaggle, self._run, name, slug, known)
+        seconds = known.seconds + spent(known, manifest)
+        self._run.set_kernel(name, state="COMPLETE", seconds=round(seconds, 1), pushed=0.0)
 
     def _go_on(self, name: str, unfinished: Unfinished) -> None:
         """A version that stopped itself before the time cap: the next one goes on from it."""
@@ -217,9 +259,9 @@ class Watch:
                 f"kernel {name} is not finished after {MAX_PARTS} sessions: lower its epochs or "
                 f"its size with --set, or choose a faster --accelerator"
             )
-        self._run.set_kernel(name, state="UNFINISHED", parts=known.parts + 1)
+        seconds = known.seconds + max(0.0, time.time() - known.pushed)
+        self._run.set_kernel(name, state="UNFINISHED", parts=known.parts + 1, seconds=seconds)
         self._display.say(f"{unfinished}: the next version goes on from there")
-        self._views[name].seconds = 0.0
         self._waiting.append(name)
 
     def _status(self, name: str) -> Status | None:

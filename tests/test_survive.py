@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -77,6 +78,7 @@ def test_killed_again_and_again_it_ends_with_one_submission(
     assert killed > 8
     told = tiny.last_json(done)
     assert (told["state"], told["public_score"], told["submissions"]) == ("complete", 1.0, 1)
+    assert all(member["seconds"] > 0 for member in told["members"])
     assert versions(server) == dict.fromkeys(KERNELS, 1)
     assert [record["ref"] for record in submissions(server)] == [told["submission_ref"]]
 
@@ -167,42 +169,79 @@ def test_a_run_sends_another_file_only_when_told_to(
     known = state(folder)
     known["submissions"][0]["sha256"] = "of another file"
     (folder / "state.json").write_text(json.dumps(known))
-    kept = tiny.submit(*command, env=env)
+    kept = tiny.submit(*command, "--json", env=env)
     assert "this run has sent submission 1, of another file" in kept.stderr
+    told = tiny.last_json(kept)  # no score stands beside a file that was not sent
+    assert (told["public_score"], told["submission_ref"], told["submissions"]) == (None, None, 1)
     assert len(submissions(server)) == 1
-    told = tiny.last_json(tiny.submit(*command, "--json", "--submit-again", env=env))
-    assert (told["submission_ref"], told["submissions"]) == (2, 2)
+    for _ in range(2):  # the same file is sent once all the same
+        told = tiny.last_json(tiny.submit(*command, "--json", "--submit-again", env=env))
+        assert (told["submission_ref"], told["submissions"]) == (2, 2)
 
 
 def test_ctrl_c_detaches_and_the_kernels_go_on(
     server: LocalKaggle, env: dict[str, str], tmp_path: Path
 ) -> None:
     command = ("tiny", "--model", "left", "--accelerator", "cpu", "--run-dir", tmp_path / "run")
-    process = start(*command, "--set", "misbehave=wait", env=env)
+    waiting = (*command, "--set", "misbehave=wait")
+    process = start(*waiting, env=env)
     wait_for(lambda: list(tmp_path.glob("kaggle/**/working/started")), process)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     last = said.splitlines()[-1]
     assert "its kernels go on at Kaggle" in last
-    assert f"--run-dir {tmp_path / 'run'}" in last
+    assert last.endswith(f"goes on with: python submit.py {shlex.join(map(str, waiting))}")
     next(tmp_path.glob("kaggle/**/working/started")).with_name("go").touch()
-    done = tiny.submit(*command, "--set", "misbehave=wait", env=env)
+    done = tiny.submit(*waiting, env=env)
     assert done.returncode == 0, done.stderr
     assert versions(server)["tiny-left"] == 1
 
 
-def test_a_kernel_that_vanishes_is_told_apart(
+def test_a_source_that_another_run_has_replaced_is_told_before_anything_is_pushed(
     server: LocalKaggle, env: dict[str, str], tmp_path: Path
 ) -> None:
-    command = ("tiny", "--model", "left", "--accelerator", "cpu", "--run-dir", tmp_path / "run")
-    process = start(*command, "--set", "misbehave=wait", env=env)
-    wait_for(lambda: list(tmp_path.glob("kaggle/**/working/started")), process)
-    server._sessions.kill("alice/tiny-left")
-    server.store.delete("alice/tiny-left")
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "kernel left has vanished: Kaggle no longer has version 1 of alice/tiny-left" in said
+    command = ("tiny", "--model", "left", "--accelerator", "cpu", "--no-submit", "--run-dir")
+    first = (*command, tmp_path / "first")
+    # Nine saves: the shared code and the training are complete, and the ensemble is not pushed.
+    killed = tiny.submit(*first, env={**env, "TINY_KILL": "13:after"})
+    assert killed.returncode == -signal.SIGKILL
+    known = state(tmp_path / "first")["kernels"]
+    assert (known["left"]["state"], "ensemble" in known) == ("COMPLETE", False)
+    other = tiny.submit(*command, tmp_path / "other", "--set", "sharpness=2", env=env)
+    assert other.returncode == 0
+    before = versions(server)
+    refused = tiny.submit(*first, env=env)
+    assert refused.returncode == 1
+    assert "another run has pushed version 2 of kernel left" in refused.stderr.splitlines()[-1]
+    assert versions(server) == before
+    assert tiny.submit(*first, "--rerun", env=env).returncode == 0
+    assert versions(server)["tiny-left"] == 3
+
+
+def test_changed_options_do_not_spend_an_accelerator_unasked(
+    server: LocalKaggle, env: dict[str, str], tmp_path: Path
+) -> None:
+    command = ("tiny", "--model", "left", "--no-submit", "--run-dir", tmp_path / "run")
+    assert tiny.submit(*command, env=env).returncode == 0
+    refused = tiny.submit(*command, "--set", "epochs=5", env=env)
+    assert refused.returncode == 1
+    assert "kernel left has changed (settings, code" in refused.stderr.splitlines()[-1]
+    assert versions(server)["tiny-left"] == 1
+    assert tiny.submit(*command, "--set", "epochs=5", "--rerun", env=env).returncode == 0
+    assert versions(server)["tiny-left"] == 2
+
+
+def test_a_kernel_that_vanishes_is_told_apart(tmp_path: Path, tiny_data: tuple[Path, Path]) -> None:
+    hosted = HostedCompetition(find_competition("tiny"), *tiny_data)
+    gone = Rule("GetKernelSessionStatus", "vanish", times=None, after=1, contains="tiny-left")
+    with LocalKaggle(tmp_path / "kaggle", [hosted], faults=Faults([gone])) as server:
+        env = tiny.real_environment(server.url, tmp_path / "home")
+        command = ("tiny", "--model", "left", "--accelerator", "cpu", "--run-dir", tmp_path / "run")
+        done = tiny.submit(*command, "--set", "misbehave=wait", env=env)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert "kernel left has vanished: Kaggle no longer has version 1 of alice/tiny-left" in last
     assert state(tmp_path / "run")["kernels"]["left"]["state"] == "VANISHED"
 
 

@@ -50,6 +50,11 @@ import tiny
         ),
         (["petals", "--ensemble", "--seed", "-1"], "--seed -1: it must be from 0 to 4294967295"),
         (["petals", "--ensemble", "--set", "optimizer=adm"], "optimizer=adm: did you mean adam"),
+        (["petals", "--ensemble", "--no-internet"], "begins with weights=imagenet: attach a data"),
+        (
+            ["petals", "--ensemble", "--set", "weights=clip"],
+            "weights=clip: densenet201 has imagenet",
+        ),
         (["petals", "--ensemble", "--set", "lr_max=nan"], "lr_max=nan: it must be a finite number"),
         (
             ["tiny", "--ensemble", "--set", "epochs=1", "--set", "epochs=2"],

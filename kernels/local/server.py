@@ -135,7 +135,7 @@ class Application:
     def _events(self, version: Version) -> Iterator[str]:
         """The log line by line as it comes, up to the end of the session."""
         sent, running = 0, True
-        while running and not self._closed():
+        while running and not self._closed() and version.folder.is_dir():  # it may be deleted
             running = version.status in ACTIVE  # before the log is read: its end is not missed
             lines = log_lines(version)
             yield from (f"data: {line}\n\n" for line in lines[sent:])

@@ -113,8 +113,18 @@ def _run(args: argparse.Namespace) -> int:
             _print_json(args, {"state": "interrupted"})
             return 130
     print(tell(result), file=sys.stderr if args.json else sys.stdout)
-    _print_json(args, dataclasses.asdict(result))
+    _print_json(args, {**dataclasses.asdict(result), **_differences(args, run)})
     return 0
+
+
+def _differences(args: argparse.Namespace, run: Any) -> dict[str, Any]:
+    """What a rehearsal found otherwise than believed."""
+    if not args.rehearse:
+        return {}
+    from kernels.rehearsal import NAME
+
+    findings = json.loads((run.folder / NAME).read_text("utf-8"))
+    return {"differs": [finding for finding in findings if not finding["holds"]]}
 
 
 def _pick_run(args: argparse.Namespace, asked: dict[str, Any]) -> Any:

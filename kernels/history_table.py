@@ -30,7 +30,7 @@ def _cells(entry: Entry) -> list[Any]:
     name = Path(entry.run_dir).name
     return [
         entry.started.replace("T", " ").removesuffix("Z"),
-        name if entry.state == "complete" else f"{name} ({entry.state})",
+        " ".join([name, *_marks(entry)]),
         _number(entry.public_score),
         _number(entry.validation_score),
         "" if entry.gap is None else f"{entry.gap:+.4f}",
@@ -39,6 +39,13 @@ def _cells(entry: Entry) -> list[Any]:
         f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s",
         str(entry.submission_ref or ""),
     ]
+
+
+def _marks(entry: Entry) -> list[str]:
+    """What sets the run apart from a complete real one."""
+    marks = ["(dry run)"] if entry.dry_run else []
+    marks += ["(rehearsal)"] if entry.request.get("rehearse") else []
+    return marks + ([f"({entry.state})"] if entry.state != "complete" else [])
 
 
 def _settings(entry: Entry) -> str:

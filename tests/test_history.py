@@ -73,7 +73,7 @@ def test_the_table_has_a_line_a_run(runs: Path) -> None:
     head, failed, single, ensemble = done.stdout.splitlines()
     for word in ("public", "valid.", "gap", "members", "settings"):
         assert word in head
-    assert "(failed)" in failed
+    assert "(dry run) (failed)" in failed
     assert "seed=7" in single
     for word in ("1.00000", "+0.0000", "left 0.50000 right 0.50000", "epochs=3"):
         assert word in ensemble

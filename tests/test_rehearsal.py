@@ -29,7 +29,7 @@ def rehearse(
 def test_it_runs_under_its_own_slugs_and_submits_nothing(
     tmp_path: Path, tiny_data: tuple[Path, Path]
 ) -> None:
-    said, found, pushed, sent = rehearse(tmp_path, tiny_data, "2026")
+    said, found, pushed, sent = rehearse(tmp_path, tiny_data, "2026", "--json")
     assert pushed == [
         "alice/tiny-rehearsal-ensemble",
         "alice/tiny-rehearsal-left",

@@ -199,24 +199,25 @@ def test_ctrl_c_detaches_and_the_kernels_go_on(
 
 
 def test_a_source_that_another_run_has_replaced_is_told_before_anything_is_pushed(
-    server: LocalKaggle, env: dict[str, str], tmp_path: Path
+    tmp_path: Path, tiny_data: tuple[Path, Path]
 ) -> None:
     command = ("tiny", "--model", "left", "--accelerator", "cpu", "--no-submit", "--run-dir")
     first = (*command, tmp_path / "first")
-    # Nine saves: the shared code and the training are complete, and the ensemble is not pushed.
-    killed = tiny.submit(*first, env={**env, "TINY_KILL": "13:after"})
-    assert killed.returncode == -signal.SIGKILL
-    known = state(tmp_path / "first")["kernels"]
-    assert (known["left"]["state"], "ensemble" in known) == ("COMPLETE", False)
-    other = tiny.submit(*command, tmp_path / "other", "--set", "sharpness=2", env=env)
-    assert other.returncode == 0
-    before = versions(server)
-    refused = tiny.submit(*first, env=env)
-    assert refused.returncode == 1
-    assert "another run has pushed version 2 of kernel left" in refused.stderr.splitlines()[-1]
-    assert versions(server) == before
-    assert tiny.submit(*first, "--rerun", env=env).returncode == 0
-    assert versions(server)["tiny-left"] == 3
+    hosted = HostedCompetition(find_competition("tiny"), *tiny_data)
+    refused_once = Rule("SaveKernel", "push_error", contains="tiny-ensemble")
+    with LocalKaggle(tmp_path / "kaggle", [hosted], faults=Faults([refused_once])) as server:
+        env = tiny.real_environment(server.url, tmp_path / "home")
+        stopped = tiny.submit(*first, env=env)
+        assert "Kaggle refused kernel ensemble" in stopped.stderr.splitlines()[-1]
+        other = tiny.submit(*command, tmp_path / "other", "--set", "sharpness=2", env=env)
+        assert other.returncode == 0
+        before = versions(server)
+        refused = tiny.submit(*first, env=env)
+        assert refused.returncode == 1
+        assert "another run has pushed version 2 of kernel left" in refused.stderr.splitlines()[-1]
+        assert versions(server) == before
+        assert tiny.submit(*first, "--rerun", env=env).returncode == 0
+        assert versions(server)["tiny-left"] == 3
 
 
 def test_changed_options_do_not_spend_an_accelerator_unasked(

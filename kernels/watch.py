@@ -3,14 +3,13 @@
 import graphlib
 import threading
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from common.errors import UserError
 from common.manifest import Unfinished, read_manifest
 from common.progress import parse
-from kernels.answers import KaggleError, NoAnswerError, SessionLimitError, pause_between_looks
+from kernels.answers import NoAnswerError, SessionLimitError, pause_between_looks
 from kernels.bundle import Bundle
 from kernels.changes import change_of, replaced
 from kernels.client import RUNNING, Kaggle, Status
@@ -18,6 +17,7 @@ from kernels.collecting import collect, failure, spent
 from kernels.display import LiveDisplay, PlainDisplay, View
 from kernels.downloads import DownloadError
 from kernels.logs import follow_log
+from kernels.looks import Looks
 from kernels.pushing import PUSHING, find_push, push_kernel
 from kernels.reuse import kernel_key, reuse
 from kernels.run import KernelState, Run
@@ -25,7 +25,6 @@ from kernels.run import KernelState, Run
 # Sessions that Kaggle runs at once; a queued one counts.
 SESSIONS = {"tpu": 1, "gpu": 2, "cpu": 5}
 MAX_PARTS = 5  # versions in a row that one training may be spread over
-_MISSING_LOOKS = 4  # a version that is not found this often in a row is gone
 
 
 @dataclass(frozen=True)
@@ -65,8 +64,7 @@ class Watch:
         self._running: set[str] = set()
         self._waiting: list[str] = []
         self._finished: set[str] = set()
-        self._missing: Counter[str] = Counter()
-        self._silent_since = 0.0
+        self._looks = Looks(kaggle, run, how.patience, display.say)
 
     def run(self) -> None:
         """Run every kernel that is not already done. Raises UserError when one fails."""
@@ -125,7 +123,7 @@ class Watch:
 
     def _is_whole_now(self, name: str, known: KernelState) -> bool:
         """Whether an output that was not as it must be is so now: Kaggle may have shown it late."""
-        status = self._status(name)
+        status = self._looks.status(name, self._bundles[name].kernel.slug)
         if status is None or status.state != "COMPLETE":
             return False
         try:
@@ -154,7 +152,7 @@ class Watch:
             return False
         if self._how.rerun and known.state == "COMPLETE":
             return False  # what is at Kaggle has not arrived whole
-        status = self._status(name)
+        status = self._looks.status(name, self._bundles[name].kernel.slug)
         if status and not status.running:
             if known.state == "INVALID" or (self._run.dry_run and status.state != "COMPLETE"):
                 return False  # looked at already, or ended with the local Kaggle
@@ -209,7 +207,7 @@ class Watch:
 
     def _has_ended(self, name: str) -> bool:
         """Look at a running kernel; True when it is done. Raises UserError when it failed."""
-        view, status = self._views[name], self._status(name)
+        view, status = self._views[name], self._looks.status(name, self._bundles[name].kernel.slug)
         if status is None:
             return False
         if status.state != view.state:
@@ -234,7 +232,7 @@ class Watch:
         except (NoAnswerError, DownloadError):
             raise
         except UserError:
-            again = self._status(name)
+            again = self._looks.status(name, self._bundles[name].kernel.slug)
             if again is None or again.running:  # it was the answer of an older version
                 self._running.add(name)
                 return False
@@ -263,37 +261,6 @@ class Watch:
         self._run.set_kernel(name, state="UNFINISHED", parts=known.parts + 1, seconds=seconds)
         self._display.say(f"{unfinished}: the next version goes on from there")
         self._waiting.append(name)
-
-    def _status(self, name: str) -> Status | None:
-        """The state of the kernel's version; None when Kaggle does not find it just now."""
-        slug, version = self._bundles[name].kernel.slug, self._run.kernels[name].version
-        try:
-            status = self._kaggle.status(slug, version)
-            self._silent_since = 0.0
-        except NoAnswerError as error:
-            self._bear(error)
-            return None
-        except KaggleError as error:
-            if error.code not in (403, 404):
-                raise
-            self._missing[name] += 1
-            if self._missing[name] < _MISSING_LOOKS:
-                return None
-            self._run.set_kernel(name, state="VANISHED")
-            raise UserError(
-                f"kernel {name} has vanished: Kaggle no longer has version {version} of "
-                f"{self._kaggle.owner}/{slug}; if it was deleted, the same command pushes it again"
-            ) from None
-        self._missing[name] = 0
-        return status
-
-    def _bear(self, error: NoAnswerError) -> None:
-        """Bear that Kaggle is out of reach: what runs there goes on. Raises it after too long."""
-        if not self._silent_since:
-            self._silent_since = time.monotonic()
-            self._display.say(f"{error}: what runs there goes on; looking again")
-        if time.monotonic() - self._silent_since > self._how.patience:
-            raise error
 
     def _follow(self, name: str) -> None:
         view = self._views[name]

@@ -185,5 +185,15 @@ def _record(run: Run, sent: Sent, score: Score) -> Sent:
 
 
 def count_sent(kaggle: Kaggle, slug: str, run: Run) -> int:
-    """How many submissions of this run Kaggle lists, by its nonce in their descriptions."""
-    return sum(f"[{run.nonce}-" in description for _, description in kaggle.submissions(slug))
+    """How many submissions of this run Kaggle lists, by its nonce in their descriptions.
+
+    Those of which it gave a reference count, however late it lists them.
+    """
+    known = sum(sent.ref > 0 for sent in run.submissions)
+    for look in range(3):
+        listed = kaggle.submissions(slug)
+        counted = sum(f"[{run.nonce}-" in description for _, description in listed)
+        if counted >= known:
+            return counted
+        pause(look)
+    return known

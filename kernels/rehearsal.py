@@ -31,11 +31,11 @@ class Finding:
 
 
 def read_rehearsal(run: Run, competition: Competition, kernels: Iterable[Kernel]) -> list[Finding]:
-    """The findings of every kernel that left a log; also written to ``rehearsal.json``."""
+    """The findings of every kernel that was pushed; also written to ``rehearsal.json``."""
     findings = [
         finding
         for kernel in kernels
-        if kernel.name != SHARED
+        if kernel.name != SHARED and kernel.name in run.kernels
         for finding in _findings(run, competition, kernel)
     ]
     write_json(run.folder / NAME, [asdict(finding) for finding in findings])
@@ -46,6 +46,8 @@ def tell_rehearsal(findings: Iterable[Finding]) -> str:
     """A table of what differs from what is believed, or one line when nothing does."""
     findings = list(findings)
     wrong = [finding for finding in findings if not finding.holds]
+    if not findings:
+        return "no kernel was pushed: nothing was found out about Kaggle"
     if not wrong:
         return f"all {len(findings)} beliefs about Kaggle hold"
     rows = [("kernel", "what", "believed", "found")]

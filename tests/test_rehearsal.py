@@ -71,6 +71,18 @@ def test_embedded_code_needs_no_utility_script(
     assert manifest["shared_hash"]["built"] == manifest["shared_hash"]["found"]
 
 
+def test_one_that_does_not_start_tells_nothing_about_kaggle(
+    tmp_path: Path, tiny_data: tuple[Path, Path]
+) -> None:
+    hosted = HostedCompetition(find_competition("tiny"), *tiny_data, entered=False)
+    with LocalKaggle(tmp_path / "kaggle", [hosted]) as server:
+        env = tiny.real_environment(server.url, tmp_path / "home")
+        done = tiny.submit(*COMMAND, "--run-dir", tmp_path / "run", env=env)
+    assert done.returncode == 1
+    assert "no kernel was pushed: nothing was found out about Kaggle" in done.stderr
+    assert "do not hold" not in done.stderr
+
+
 def test_it_is_not_a_dry_run(tmp_path: Path) -> None:
     done = tiny.submit(*COMMAND, "--dry-run", "--run-dir", tmp_path / "run")
     assert done.stderr.startswith("error: --rehearse runs on Kaggle itself")

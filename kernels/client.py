@@ -91,7 +91,7 @@ class Kaggle:
         request = ApiGetKernelSessionStatusRequest()
         request.user_name, request.kernel_slug = self.owner, slug
         request.version_label = f"v{version}"
-        answer = self._call(
+        answer = self.read(
             lambda c: c.kernels.kernels_api_client.get_kernel_session_status(request)
         )
         return Status(answer.status.name, one_line(answer.failure_message or ""))
@@ -117,7 +117,7 @@ class Kaggle:
         request.user_name, request.kernel_slug = self.owner, slug
         if label:
             request.version_label = label
-        return self._call(lambda c: c.kernels.kernels_api_client.get_kernel(request))
+        return self.read(lambda c: c.kernels.kernels_api_client.get_kernel(request))
 
     def own_kernels(self) -> dict[str, str]:
         """The owner's kernels: slug → when each last ran (UTC)."""
@@ -155,7 +155,7 @@ class Kaggle:
         files: dict[str, str] = {}
         log = ""
         while True:
-            page = self._call(
+            page = self.read(
                 lambda c: c.kernels.kernels_api_client.list_kernel_session_output(request)
             )
             files.update((file.file_name, file.url) for file in page.files or [])
@@ -170,7 +170,7 @@ class Kaggle:
 
         request = ApiGetCompetitionRequest()
         request.competition_name = slug
-        return self._call(lambda c: c.competitions.competition_api_client.get_competition(request))
+        return self.read(lambda c: c.competitions.competition_api_client.get_competition(request))
 
     def data_digest(self, slug: str) -> str:
         """A hash over a competition's data files: names, sizes, dates of the first 200."""
@@ -178,7 +178,7 @@ class Kaggle:
 
         request = ApiListDataFilesRequest()
         request.competition_name, request.page_size = slug, 200
-        page = self._call(lambda c: c.competitions.competition_api_client.list_data_files(request))
+        page = self.read(lambda c: c.competitions.competition_api_client.list_data_files(request))
         told = [(f.name, f.total_bytes, str(f.creation_date)) for f in page.files or []]
         return hashlib.sha256(repr(sorted(told)).encode()).hexdigest()
 
@@ -231,7 +231,7 @@ class Kaggle:
 
         request = ApiGetSubmissionRequest()
         request.ref = ref
-        answer = self._call(lambda c: c.competitions.competition_api_client.get_submission(request))
+        answer = self.read(lambda c: c.competitions.competition_api_client.get_submission(request))
         return _score(answer)
 
     def submissions(self, slug: str, limit: int = 100) -> list[tuple[int, str]]:
@@ -240,27 +240,14 @@ class Kaggle:
 
         request = ApiListSubmissionsRequest()
         request.competition_name, request.page_size = slug, limit
-        answer = self._call(
+        answer = self.read(
             lambda c: c.competitions.competition_api_client.list_submissions(request)
         )
         return [(item.ref, item.description or "") for item in answer.submissions or []]
 
-    def submissions_so_far(self, slug: str) -> int:
-        """How many submissions Kaggle counts of the user (or team) in a competition."""
-        from kagglesdk.competitions.types import competition_api_service as api
-
-        request = api.ApiGetSubmissionLimitsRequest()
-        request.competition_name = slug
-        answer = self._call(
-            lambda c: c.competitions.competition_api_client.get_submission_limits(request)
-        )
-        return int(answer.num_total or 0)
-
-    def read(self, question: Callable[[Any], T]) -> T:
+    def read(self, call: Callable[[Any], T]) -> T:
         """Ask kagglesdk's own client something that changes nothing; again when that may help."""
-        return self._call(question)
 
-    def _call(self, call: Callable[[Any], T]) -> T:
         def once() -> T:
             with self._api.build_kaggle_client() as client:
                 return call(client)

@@ -8,11 +8,17 @@ from kernels.bundle import build_bundles
 from kernels.check import Check
 from kernels.client import Kaggle
 from kernels.estimate import estimate_hours, need_of, tell_hours
-from kernels.plan import ENSEMBLE, SHARED, Kernel, Request, effective_recipe, plan_kernels
+from kernels.plan import (
+    ENSEMBLE,
+    SESSION_HOURS,
+    SHARED,
+    Kernel,
+    Request,
+    effective_recipe,
+    plan_kernels,
+)
 from kernels.preflight import preflight, require
 
-# What a session may take at most on Kaggle, in hours.
-_SESSION = {"cpu": 12, "gpu": 12, "tpu": 9}
 _ROLES = {SHARED: "the shared code, as a utility script", ENSEMBLE: "blends, writes submission.csv"}
 
 
@@ -108,7 +114,7 @@ def _details(kernel: Mapping[str, Any]) -> list[str]:
     lines += [line for line in (_sizes(kernel), _schedule(kernel)) if line]
     if kernel["sources"]:
         lines.append(f"from {', '.join(kernel['sources'])}")
-    longest = _SESSION[kernel["accelerator"]]
+    longest = SESSION_HOURS[kernel["accelerator"]]
     if (kernel["hours"] or 0) > longest:
         lines.append(f"longer than the {longest} h of a session")
     return lines

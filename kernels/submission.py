@@ -11,6 +11,7 @@ from common.manifest import file_sha256
 from common.submission import NAME, SAMPLE, check_submission
 from kernels.answers import NoAnswerError, pause, pause_between_looks
 from kernels.client import Kaggle, Score
+from kernels.lookup import submission_limits
 from kernels.plan import ENSEMBLE
 from kernels.run import Run, Sent, all_runs
 
@@ -84,7 +85,7 @@ def send_once(
 def _send(kaggle: Kaggle, slug: str, run: Run, path: Path, digest: str, sending: Sending) -> Sent:
     only_kernels = kaggle.competition(slug).is_kernels_submissions_only
     description = f"{sending.message} [{run.nonce}-{len(run.submissions) + 1}]"
-    counted = kaggle.submissions_so_far(slug)
+    counted = _counted(kaggle, slug)
     run.submissions.append(Sent(digest, description, counted))
     run.save()
     for attempt in range(_TRIES):
@@ -119,7 +120,7 @@ def _find(kaggle: Kaggle, slug: str, run: Run, sent: Sent, keep: bool = False) -
             if description == sent.description:
                 return run.set_submission(replace(sent, ref=ref))
         pause(look)
-        if look >= 2 and kaggle.submissions_so_far(slug) <= sent.counted:
+        if look >= 2 and _counted(kaggle, slug) <= sent.counted:
             if not keep:
                 run.submissions.pop()
                 run.save()
@@ -129,6 +130,11 @@ def _find(kaggle: Kaggle, slug: str, run: Run, sent: Sent, keep: bool = False) -
         f"look at https://www.kaggle.com/competitions/{slug}/submissions; the same command looks "
         f"again and sends nothing until it is clear"
     )
+
+
+def _counted(kaggle: Kaggle, slug: str) -> int:
+    """How many submissions Kaggle counts of the user (or team) in a competition."""
+    return int(submission_limits(kaggle, slug).num_total or 0)
 
 
 def sent_before(run: Run, digest: str) -> Sent | None:

@@ -16,6 +16,7 @@ from common.batches import Pictures, evaluation_batches, steps_an_epoch, trainin
 from common.checkpoint import Course, remove_checkpoint
 from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
 from common.errors import UserError, shown_in_one_line
+from common.full_size import check_full_size
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.packages import ensure_package
@@ -50,30 +51,6 @@ def train_classifier(kernel: ClassifierKernel, values: Mapping[str, Any]) -> Non
             with run.stage("full_size"):
                 run.facts["full_size"] = check_full_size(kernel)
         Trainer(kernel, recipe, parameters, accelerator, run).train()
-
-
-def check_full_size(kernel: ClassifierKernel) -> dict[str, int]:
-    """Build the network at full size and hold its parameter counts against the recipe's.
-
-    Returns the counts. Raises UserError when they differ.
-    """
-    import keras
-
-    model = kernel.build_model(None, kernel.recipe)
-    counted = parameter_counts(model)
-    for name, number in counted.items():
-        wanted = getattr(kernel.recipe, name)
-        if wanted and wanted != number:
-            raise UserError(f"{model.name} at full size has {number:,} {name}, not {wanted:,}")
-    report("full_size", **counted)
-    keras.backend.clear_session()
-    return counted
-
-
-def parameter_counts(model: Any) -> dict[str, int]:
-    """``total_parameters`` and ``trainable_parameters`` of a Keras model."""
-    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
-    return {"total_parameters": model.count_params(), "trainable_parameters": trainable}
 
 
 class Trainer:

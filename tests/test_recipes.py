@@ -36,7 +36,7 @@ PUBLISHED_COUNTS = {
 def test_the_full_size_network_has_the_published_parameters(name: str) -> None:
     import keras
 
-    from common.training import check_full_size, parameter_counts
+    from common.full_size import check_full_size, parameter_counts
 
     model = SCRIPTS[name].build_model(weights=None)
     assert model.input_shape == (None, 331, 331, 3)
@@ -55,7 +55,7 @@ def test_the_full_size_network_has_the_published_parameters(name: str) -> None:
 def test_a_count_that_differs_from_the_recipes_is_refused() -> None:
     import dataclasses
 
-    from common.training import check_full_size
+    from common.full_size import check_full_size
 
     recipe = override(xception.RECIPE, {"total_parameters": 21_974_161})
     kernel = dataclasses.replace(xception.KERNEL, recipe=recipe)

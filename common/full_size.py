@@ -1,0 +1,32 @@
+"""A network at full size held against the parameter counts that its recipe states."""
+
+import math
+from typing import Any
+
+from common.classifier import ClassifierKernel
+from common.errors import UserError
+from common.progress import report
+
+
+def check_full_size(kernel: ClassifierKernel) -> dict[str, int]:
+    """Build the network at full size and hold its parameter counts against the recipe's.
+
+    Returns the counts. Raises UserError when they differ.
+    """
+    import keras
+
+    model = kernel.build_model(None, kernel.recipe)
+    counted = parameter_counts(model)
+    for name, number in counted.items():
+        wanted = getattr(kernel.recipe, name)
+        if wanted and wanted != number:
+            raise UserError(f"{model.name} at full size has {number:,} {name}, not {wanted:,}")
+    report("full_size", **counted)
+    keras.backend.clear_session()
+    return counted
+
+
+def parameter_counts(model: Any) -> dict[str, int]:
+    """``total_parameters`` and ``trainable_parameters`` of a Keras model."""
+    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    return {"total_parameters": model.count_params(), "trainable_parameters": trainable}

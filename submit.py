@@ -94,9 +94,17 @@ def _run(args: argparse.Namespace) -> int:
     asked = {**request_facts(request), "data": args.data and str(args.data.resolve())}
     run = _pick_run(args, asked)
     args.run_dir = run.folder
-    watching = Watching(0.3 if args.dry_run else 15.0, args.follow, args.fresh, args.rerun)
+    watching = Watching(
+        poll=0.3 if args.dry_run else 15.0,
+        follow=args.follow,
+        fresh=args.fresh,
+        rerun=args.rerun,
+    )
     manner = Manner(
-        not (args.no_submit or args.rehearse), args.submit_again, args.message, watching
+        submit=not (args.no_submit or args.rehearse),
+        again=args.submit_again,
+        message=args.message,
+        watching=watching,
     )
     with open_display() as display:
         going_on = "going on with" if run.kernels else "run folder"

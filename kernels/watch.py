@@ -114,8 +114,8 @@ class Watch:
         try:
             read_manifest(self._run.output(name), name, known.nonce)
         except UserError as error:
-            lost = self._run.output(name).exists()
-            self._display.say(f"{error}" if lost else f"{name}: its output is still to be fetched")
+            here = self._run.output(name).exists()
+            self._display.say(f"{error}" if here else f"{name}: its output is still to be fetched")
             return False
         view = self._views[name]
         view.state, view.seconds = known.state, known.seconds

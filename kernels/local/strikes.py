@@ -4,12 +4,11 @@ A connection is closed without an answer by raising ConnectionAbortedError: werk
 it for a client that has gone, prints nothing, and closes the socket.
 """
 
-import contextlib
 import io
 import json
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -29,6 +28,7 @@ from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
 from werkzeug.wrappers import Request, Response
 
 from kernels.local.accelerators import accelerator_of, session_limit
+from kernels.local.broken import first_bytes, flipped
 from kernels.local.faults import Faults, Rule
 from kernels.local.server import Application, closing, json_answer
 from kernels.local.store import utc
@@ -131,7 +131,7 @@ def _cut(struck: Struck) -> Response:
         answer.close()
         raise ConnectionAbortedError(f"the answer of {struck.call} was lost")
     most = length // 2 if length else 1  # a live log has no length
-    answer.response = _first(answer.response, most, broken=True)
+    answer.response = first_bytes(answer.response, most, broken=True)
     return answer
 
 
@@ -143,14 +143,14 @@ def _delay(struck: Struck) -> Response:
 
 def _corrupt(struck: Struck) -> Response:
     answer = struck.answer()
-    answer.response = _flipped(answer.response)
+    answer.response = flipped(answer.response)
     return answer
 
 
 def _truncate(struck: Struck) -> Response:
     answer = struck.answer()
     most = (answer.content_length or 0) // 2
-    answer.response, answer.content_length = _first(answer.response, most), most
+    answer.response, answer.content_length = first_bytes(answer.response, most), most
     return answer
 
 
@@ -292,27 +292,3 @@ def _before(body: bytes) -> int:
     """The number of the version before the one that a request names; 0 where there is none."""
     match = re.search(rb'"versionLabel": *"v(\d+)"', body)
     return int(match.group(1)) - 1 if match else 0
-
-
-def _first(chunks: Any, most: int, broken: bool = False) -> Iterator[bytes]:
-    """The first ``most`` bytes; then the end, or a broken connection."""
-    with contextlib.closing(chunks):
-        for chunk in chunks:
-            yield chunk[:most]
-            most -= len(chunk)
-            if most <= 0:
-                break
-    if broken:
-        raise ConnectionAbortedError("the answer was cut")
-
-
-def _flipped(chunks: Any) -> Iterator[bytes]:
-    """The same number of bytes; the middle one of each chunk is another."""
-    with contextlib.closing(chunks):
-        for chunk in chunks:
-            middle = len(chunk) // 2
-            yield (
-                chunk[:middle]
-                + bytes(b ^ 0xFF for b in chunk[middle : middle + 1])
-                + (chunk[middle + 1 :])
-            )

@@ -1,7 +1,7 @@
 """What a classifier kernel is: its recipe, and what is its own. Imports neither Keras nor data."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,22 +10,29 @@ from common.competition import Competition
 from common.errors import UserError
 from common.parameters import Parameters
 from common.recipe import nearest, override
-from common.schedules import ramp_sustain_decay
+from common.schedules import learning_rate
 from common.tfrecords import Records
 
 # Lowest and highest of the fields that have them.
 _RANGES: tuple[tuple[tuple[str, ...], float, float], ...] = (
     (("image_size",), 8, 1024),
     (("crop_margin",), 0, 256),
-    (("batch_size", "epochs", "shuffle_buffer"), 1, math.inf),
-    (("lr_start", "lr_max", "lr_min", "lr_decay", "lr_constant"), 0, math.inf),
+    (("batch_size", "epochs", "lr_patience"), 1, math.inf),
+    (("lr_start", "lr_max", "lr_min", "lr_decay"), 0, math.inf),
     (("lr_ramp_epochs", "lr_sustain_epochs", "refit_epochs"), 0, math.inf),
     (("batchnorm_momentum", "flip_probability", "transpose_probability"), 0, 1),
     (("rot90_probability",), 0, 1 / 3),  # each of three turns has it
+    (("colour_jitter", "mixup", "cutmix", "logit_adjustment"), 0, 10),
+    (("label_smoothing", "ema"), 0, 0.9999),
+    (("tta",), 1, 16),
+    (("folds",), 0, 20),
+    (("fold",), 0, 19),
 )
 _CHOICES = {
     "optimizer": ("adam", "adamw", "nadam", "rmsprop", "sgd"),
-    "preprocessing": ("torch", "tf"),
+    "schedule": ("ramp", "constant", "cosine", "step", "plateau"),
+    "class_weight": ("none", "balanced"),
+    "cache": ("auto", "memory", "disk", "none"),
 }
 
 
@@ -34,54 +41,77 @@ class ClassifierRecipe:
     """How a classifier is trained; any field can be changed with ``--set FIELD=VALUE``.
 
     Attributes:
+        backbone: the network, by its name in ``common.backbones``.
         image_size: side of the square that the network sees, pixels.
         crop_margin: pictures are resized to ``image_size + crop_margin``, then cropped.
         batch_size: a replica.
         epochs: of training.
-        lr_start, lr_max, lr_min, lr_ramp_epochs, lr_sustain_epochs, lr_decay: the schedule
-            (``common.schedules``); ``lr_max`` is multiplied by the number of replicas.
-        lr_constant: a fixed learning rate in place of the schedule.
+        schedule: of the learning rate (``common.schedules``): ``ramp``, ``constant``, ``cosine``,
+            ``step`` or ``plateau``.
+        lr_start, lr_max, lr_min, lr_ramp_epochs, lr_sustain_epochs, lr_decay, lr_patience: what
+            it is drawn with; ``lr_max`` is multiplied by the number of replicas, but for
+            ``constant``.
         rot90_probability: of each of one, two and three quarters.
         flip_probability: of each of the two flips.
         transpose_probability: of exchanging rows and columns.
+        colour_jitter: strength of the changes of brightness, contrast and saturation; 0 is none.
+        mixup, cutmix: alpha of the Beta distribution that mixes pairs of pictures; 0 is none.
+            With both, each batch is mixed one way or the other.
+        label_smoothing: share of a label that is spread over all classes.
+        class_weight: ``balanced`` weighs a picture by how rare its class is.
+        logit_adjustment: tau, the share of the classes' log-frequencies that is added to the
+            logits while training.
         optimizer: its Keras name.
+        ema: momentum of the moving average of the weights that predicts; 0 is none.
         weights: pretrained weights of the backbone, or none.
         freeze_backbone: train the head alone.
-        preprocessing: what the pretrained weights expect (``common.augment.preprocess``).
         batchnorm_momentum: of every BatchNormalization layer; none keeps the network's own.
         refit: train again on train + validation for the test predictions.
         refit_fresh: with a new model; otherwise the trained one is trained on.
         refit_epochs: of the refit; none takes ``epochs``.
-        cache: decode all pictures once and keep them in memory.
-        shuffle_buffer: pictures to draw the next one from.
+        folds, fold: with folds, train + validation are split into ``folds`` stratified parts;
+            part ``fold`` (from 0) is validation, the others are trained on, without a refit.
+        tta: views of each picture that a prediction is averaged over.
+        cache: where decoded pictures are kept after the first epoch: ``memory``, ``disk``,
+            ``none``, or ``auto`` (memory when they fit).
         miniature: a small network of the same family.
         total_parameters, trainable_parameters: of the full-size network; 0 is not checked.
     """
 
+    backbone: str = "DenseNet201"
     image_size: int = 331
     crop_margin: int = 30
     batch_size: int = 16
     epochs: int = 25
+    schedule: str = "ramp"
     lr_start: float = 1e-5
     lr_max: float = 5e-5
     lr_min: float = 1e-5
     lr_ramp_epochs: int = 5
     lr_sustain_epochs: int = 0
     lr_decay: float = 0.8
-    lr_constant: float | None = None
+    lr_patience: int = 3
     rot90_probability: float = 0.2
     flip_probability: float = 0.5
     transpose_probability: float = 0.25
+    colour_jitter: float = 0.0
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    label_smoothing: float = 0.0
+    class_weight: str = "none"
+    logit_adjustment: float = 0.0
     optimizer: str = "adam"
+    ema: float = 0.0
     weights: str | None = "imagenet"
     freeze_backbone: bool = False
-    preprocessing: str = "torch"
     batchnorm_momentum: float | None = None
     refit: bool = True
     refit_fresh: bool = True
     refit_epochs: int | None = None
-    cache: bool = False
-    shuffle_buffer: int = 2048
+    folds: int = 0
+    fold: int = 0
+    tta: int = 1
+    cache: str = "auto"
     miniature: bool = False
     total_parameters: int = 0
     trainable_parameters: int = 0
@@ -102,20 +132,15 @@ class ClassifierRecipe:
             if getattr(self, name) not in known:
                 hint = nearest(str(getattr(self, name)), known)
                 raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
+        if self.folds == 1 or (self.folds and self.fold >= self.folds):
+            raise UserError(
+                f"settings folds={self.folds} fold={self.fold}: folds are 2 or more (0 for none), "
+                f"and a fold is one of 0 to folds - 1"
+            )
 
-    def learning_rate(self, epoch: int, replicas: int) -> float:
-        """The learning rate of ``epoch`` (from 0)."""
-        if self.lr_constant is not None:
-            return self.lr_constant
-        return ramp_sustain_decay(
-            epoch,
-            self.lr_start,
-            self.lr_max * replicas,
-            self.lr_min,
-            self.lr_ramp_epochs,
-            self.lr_sustain_epochs,
-            self.lr_decay,
-        )
+    def learning_rate(self, epoch: int, replicas: int, val_losses: Sequence[float] = ()) -> float:
+        """The learning rate of ``epoch`` (from 0); a plateau asks the losses before it."""
+        return learning_rate(self, epoch, replicas, val_losses)
 
 
 @dataclass(frozen=True)
@@ -125,13 +150,14 @@ class ClassifierKernel:
     Attributes:
         competition: the facts.
         load: ``(image_size, parameters) -> (train, validation, test)`` records.
-        build_model: ``(weights, recipe) -> keras.Model`` from preprocessed float32 pictures
-            ``(batch, image_size, image_size, 3)`` to probabilities ``(batch, classes)``.
-        recipe: at full size.
+        build_model: ``(weights, recipe) -> keras.Model`` from pictures as they are decoded,
+            ``(batch, image_size, image_size, 3)`` in 0..255, to probabilities
+            ``(batch, classes)`` float32.
+        recipe: at full size, as published.
+        best: the recipe's fields that differ in ours.
         dry_run: the recipe's fields that differ in a dry run.
-        weights_files: the standard file name of each kind of weights.
         accelerators: what it can run on, the best first.
-        packages: what it needs beside Kaggle's image, name → version.
+        hours: what a session with the recipe as it stands takes, by accelerator (``common.hours``).
     """
 
     competition: Competition
@@ -139,14 +165,20 @@ class ClassifierKernel:
     build_model: Callable[[str | None, ClassifierRecipe], Any]
     recipe: ClassifierRecipe
     dry_run: Mapping[str, Any]
-    weights_files: Mapping[str, str]
+    best: Mapping[str, Any] = field(default_factory=dict)
     accelerators: tuple[str, ...] = KNOWN
-    packages: Mapping[str, str] = field(default_factory=dict)
+    hours: Mapping[str, float] = field(default_factory=dict)
 
 
 def chosen_recipe(
-    recipe: ClassifierRecipe, dry_run: Mapping[str, Any], parameters: Parameters
+    recipe: ClassifierRecipe,
+    best: Mapping[str, Any],
+    dry_run: Mapping[str, Any],
+    parameters: Parameters,
 ) -> ClassifierRecipe:
-    """The recipe of this run: the dry run's settings first, then the user's."""
-    small = override(recipe, dry_run) if parameters.dry_run else recipe
-    return override(small, parameters.settings)
+    """The recipe of this run: ours or the published one, the dry run's settings, the user's."""
+    if parameters.recipe == "best":
+        recipe = override(recipe, best)
+    if parameters.dry_run:
+        recipe = override(recipe, dry_run)
+    return override(recipe, parameters.settings)

@@ -25,6 +25,7 @@ class Parameters:
         accelerator: ``tpu``, ``gpu`` or ``cpu``; empty takes what the machine has.
         dry_run: use the script's small settings.
         full_size: also build the network at full size and hold its parameter count.
+        recipe: ``published``, or ``best`` for the script's own improvements.
         settings: recipe fields to override.
         seed: of everything random.
         internet: whether the kernel may download.
@@ -42,6 +43,7 @@ class Parameters:
     accelerator: str = ""
     dry_run: bool = False
     full_size: bool = False
+    recipe: str = "published"
     settings: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     internet: bool = True

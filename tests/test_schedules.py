@@ -1,8 +1,12 @@
 """The learning rate of each epoch."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from common.classifier import ClassifierRecipe
+
+SCHEDULES = ("ramp", "constant", "cosine", "step", "plateau")
 
 
 @pytest.mark.parametrize(
@@ -35,6 +39,42 @@ def test_without_a_ramp_it_starts_at_the_maximum() -> None:
     assert ClassifierRecipe(lr_ramp_epochs=0).learning_rate(0, 2) == pytest.approx(1e-4)
 
 
-def test_a_constant_rate_replaces_the_schedule() -> None:
-    recipe = ClassifierRecipe(lr_constant=5e-4)
+def test_a_constant_rate_is_the_maximum_whatever_the_replicas() -> None:
+    recipe = ClassifierRecipe(schedule="constant", lr_max=5e-4)
     assert {recipe.learning_rate(epoch, 8) for epoch in range(25)} == {5e-4}
+
+
+def test_cosine_goes_up_and_comes_down_to_the_minimum() -> None:
+    recipe = ClassifierRecipe(schedule="cosine", epochs=9, lr_ramp_epochs=1, lr_max=1.0, lr_min=0.1)
+    rates = [recipe.learning_rate(epoch, 1) for epoch in (0, 1, 5, 9, 12)]
+    assert rates == pytest.approx([1e-5, 1.0, 0.55, 0.1, 0.1])
+
+
+def test_steps_come_after_every_patience() -> None:
+    recipe = ClassifierRecipe(schedule="step", lr_max=1.0, lr_min=0.2, lr_patience=2, lr_decay=0.5)
+    rates = [recipe.learning_rate(epoch, 1) for epoch in range(7)]
+    assert rates == pytest.approx([1, 1, 0.5, 0.5, 0.25, 0.25, 0.2])
+
+
+def test_a_plateau_lowers_the_rate_when_no_epoch_was_better() -> None:
+    recipe = ClassifierRecipe(
+        schedule="plateau", lr_max=1.0, lr_min=0.1, lr_patience=2, lr_decay=0.5
+    )
+    losses = [3.0, 2.0, 2.0, 2.5, 1.0, 1.1, 1.2, 1.3, 1.3, 1.3]
+    rates = [recipe.learning_rate(n, 1, losses[:n]) for n in range(len(losses) + 1)]
+    assert rates == pytest.approx([1, 1, 1, 1, 0.5, 0.5, 0.5, 0.25, 0.25, 0.125, 0.125])
+
+
+@given(
+    schedule=st.sampled_from(SCHEDULES),
+    epoch=st.integers(0, 60),
+    replicas=st.integers(1, 8),
+    losses=st.lists(st.floats(0, 5), max_size=60),
+    ramp=st.integers(0, 10),
+)
+def test_every_rate_lies_between_the_lowest_and_the_highest(
+    schedule: str, epoch: int, replicas: int, losses: list[float], ramp: int
+) -> None:
+    recipe = ClassifierRecipe(schedule=schedule, lr_ramp_epochs=ramp, epochs=30)
+    rate = recipe.learning_rate(epoch, replicas, losses)
+    assert 1e-5 <= rate <= 5e-5 * (1 if schedule == "constant" else replicas) * (1 + 1e-9)

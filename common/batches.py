@@ -1,109 +1,144 @@
-"""``tf.data`` pipelines from TFRecords to batches. They feed TensorFlow and JAX alike."""
+"""Pictures to batches: uint8, in any number of threads, always the same for the same seed.
 
+Grain makes them: it is made for JAX and Keras, stands on Kaggle's images, reads any picture at any
+time (so that an epoch's order is over all of it), and with OpenCV in its threads it is faster here
+than ``tf.data`` (figures in docs/log.md). A batch is a function of the seed and its own number.
+"""
+
+import logging
+import os
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from common.augment import augment, centre_crop, preprocess, resize
-from common.tfrecords import Records, decode, parse
+from common.augment import augment, cutmix, mixup, view
+from common.pictures import Pictures
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+_THREADS = 16  # at most: each makes whole batches
 
 
-class Pictures:
-    """The pictures of one part, resized to ``image_size + crop_margin``, with their labels.
+@dataclass(frozen=True)
+class Share:
+    """The rows of each batch that one of several processes makes; a lone process makes all."""
 
-    With ``recipe.cache`` they are decoded once and stay in memory (``(n, s, s, 3)`` uint8);
-    otherwise each epoch reads and decodes the files again.
+    process: int = 0
+    processes: int = 1
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """This process's rows of a batch that all processes divide."""
+        part = len(rows) // self.processes
+        return rows[self.process * part : (self.process + 1) * part]
+
+
+WHOLE = Share()
+
+
+class Training:
+    """Shuffled, augmented batches of ``parts``: ``steps`` of them are an epoch.
+
+    A batch is (pictures ``(batch, s, s, 3)`` uint8, targets ``(batch, classes)`` float32, weights
+    ``(batch,)`` float32). Each picture comes once an epoch with its class's weight; what fills up
+    an epoch's last batch has the weight 0. Order and augmentations of an epoch come from the seed
+    and its number alone: a training that goes on with epoch 7 sees what one from the start sees.
     """
 
-    def __init__(self, records: Records, recipe: Any):
-        self.records = records
-        self.size = recipe.image_size + recipe.crop_margin
-        missing = np.zeros(len(records), dtype=np.int64)
-        self.labels = missing if records.labels is None else records.labels
-        self._decoded = self._decode_all() if recipe.cache else None
+    def __init__(
+        self,
+        parts: Sequence[Pictures],
+        recipe: Any,
+        classes: int,
+        batch: int,
+        seed: int,
+        share: Share = WHOLE,
+    ):
+        self._parts, self._recipe, self._batch, self._seed = parts, recipe, batch, seed
+        self._share = share
+        self.labels = np.concatenate([part.labels for part in parts])
+        self.targets = np.eye(classes, dtype=np.float32)[self.labels]
+        self.weights = class_weights(self.labels, classes, recipe.class_weight)
+        self.steps = -(-len(self.labels) // batch)
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+        self._order = lru_cache(4)(self._order_of)
 
-    def dataset(self) -> Any:
-        """A dataset of (picture ``(s, s, 3)`` uint8, label int64) in the records' order."""
-        import tensorflow as tf
+    def batches(self, epochs: range) -> Any:
+        """The batches of ``epochs``, one after the other: a ``grain.IterDataset``."""
+        return _dataset(self._make, range(epochs.start * self.steps, epochs.stop * self.steps))
 
-        if self._decoded is not None:
-            return tf.data.Dataset.from_tensor_slices((self._decoded, self.labels))
-        files = [str(path) for path in self.records.files]
-        pictures = tf.data.TFRecordDataset(files).map(self._picture, tf.data.AUTOTUNE)
-        # Keras warns of data that "ran out" where it does not know how many there are.
-        pictures = pictures.apply(tf.data.experimental.assert_cardinality(len(self.records)))
-        return tf.data.Dataset.zip((pictures, tf.data.Dataset.from_tensor_slices(self.labels)))
+    def _order_of(self, epoch: int) -> np.ndarray:
+        order = np.random.default_rng((self._seed, epoch)).permutation(len(self.labels))
+        return np.resize(order, self.steps * self._batch)  # filled up from its own beginning
 
-    def originals(self, number: int) -> tuple[list[np.ndarray], np.ndarray]:
-        """The first ``number`` pictures in their own size, and their labels."""
-        import tensorflow as tf
+    def _make(self, number: int) -> Batch:
+        epoch, step = divmod(number, self.steps)
+        generator = np.random.default_rng((self._seed, epoch, step))
+        seeds = self._share.of(generator.integers(2**63, size=self._batch))
+        places = np.arange(step * self._batch, (step + 1) * self._batch)
+        rows = self._share.of(self._order(epoch)[places])
+        size = self._recipe.image_size
+        pictures = np.empty((len(rows), size, size, 3), np.uint8)
+        for at, (row, seed) in enumerate(zip(rows.tolist(), seeds.tolist(), strict=True)):
+            pictures[at] = augment(self._picture(row), np.random.default_rng(seed), self._recipe)
+        weights = self.weights[rows] * (self._share.of(places) < len(self.labels))
+        mixed, targets = self._mix(pictures, self.targets[rows], generator)
+        return mixed, targets, weights.astype(np.float32)
 
-        files = [str(path) for path in self.records.files]
-        records = tf.data.TFRecordDataset(files).take(number)
-        return [decode(parse(r, "image")["image"]).numpy() for r in records], self.labels[:number]
+    def _picture(self, row: int) -> np.ndarray:
+        part = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self._parts[part][row - self._starts[part]]
 
-    def _picture(self, record: Any) -> Any:
-        return resize(decode(parse(record, "image")["image"]), self.size)
-
-    def _decode_all(self) -> np.ndarray:
-        import tensorflow as tf
-
-        files = [str(path) for path in self.records.files]
-        pictures = tf.data.TFRecordDataset(files).map(self._picture, tf.data.AUTOTUNE)
-        decoded = np.empty((len(self.records), self.size, self.size, 3), np.uint8)
-        start = 0
-        for batch in pictures.batch(256).as_numpy_iterator():
-            decoded[start : start + len(batch)] = batch
-            start += len(batch)
-        return decoded
-
-
-def steps_an_epoch(parts: Sequence[Pictures], batch: int) -> int:
-    """Whole batches in all ``parts``: the incomplete one is left out (static shapes: XLA, TPU)."""
-    return sum(len(part.records) for part in parts) // batch
+    def _mix(
+        self, pictures: np.ndarray, targets: np.ndarray, generator: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        alphas = ((mixup, self._recipe.mixup), (cutmix, self._recipe.cutmix))
+        ways = [(way, alpha) for way, alpha in alphas if alpha]
+        if not ways:
+            return pictures, targets
+        way, alpha = ways[generator.integers(len(ways))]
+        return way(pictures, targets, generator, alpha)
 
 
-def training_batches(
-    parts: Sequence[Pictures], recipe: Any, batch: int, seed: int, epochs: range
+def evaluation_batches(
+    part: Pictures, image_size: int, classes: int, batch: int, share: Share = WHOLE, seen: int = 0
 ) -> Any:
-    """Shuffled and augmented batches of all ``parts``: (float32 ``(b, s, s, 3)``, int64 ``(b,)``).
+    """Batches in the records' order, one ``view`` of each picture: a ``grain.IterDataset``.
 
-    ``epochs`` follow one another, each of ``steps_an_epoch``. An epoch's order and augmentations
-    come from ``seed`` and its own number alone: a training that goes on with epoch 7 sees what
-    one that began with epoch 0 sees there.
+    As those of ``Training``. The last batch is filled up with the last picture, with weight 0.
     """
-    import tensorflow as tf
+    number = len(part)
+    targets = np.eye(classes, dtype=np.float32)[part.labels]
 
-    pictures = parts[0].dataset()
-    for part in parts[1:]:
-        pictures = pictures.concatenate(part.dataset())
-    drawn = steps_an_epoch(parts, batch) * batch
+    def make(step: int) -> Batch:
+        places = share.of(np.arange(step * batch, (step + 1) * batch))
+        rows = places.clip(max=number - 1)
+        pictures = np.stack([view(part[row], seen, image_size) for row in rows.tolist()])
+        return pictures, targets[rows], (places < number).astype(np.float32)
 
-    def one_epoch(number: Any) -> Any:
-        tf.random.set_seed(1)  # of this function: shuffle takes no tensor beside a seed of 0
-        seeds = tf.random.stateless_uniform((drawn, 2), (seed, number), None, None, tf.int32)
-        shuffled = pictures.shuffle(
-            recipe.shuffle_buffer, tf.cast(seeds[0, 0], tf.int64), reshuffle_each_iteration=False
-        )
-        return tf.data.Dataset.zip((shuffled, tf.data.Dataset.from_tensor_slices(seeds)))
-
-    return (
-        tf.data.Dataset.range(epochs.start, epochs.stop)
-        .flat_map(one_epoch)
-        .map(lambda item, s: (augment(item[0], s, recipe), item[1]), tf.data.AUTOTUNE)
-        .batch(batch, drop_remainder=True)
-        .map(lambda images, labels: (preprocess(images, recipe.preprocessing), labels))
-        .prefetch(tf.data.AUTOTUNE)
-    )
+    return _dataset(make, range(-(-number // batch)))
 
 
-def evaluation_batches(part: Pictures, recipe: Any, batch: int) -> Any:
-    """Batches in the records' order, the middle of each picture: as in training, without chance."""
-    import tensorflow as tf
+def class_weights(labels: np.ndarray, classes: int, how: str) -> np.ndarray:
+    """A weight for each picture, ``(pictures,)`` float32, with mean 1.
 
-    def finish(pictures: Any, labels: Any) -> tuple[Any, Any]:
-        middle = centre_crop(pictures, recipe.image_size)
-        return preprocess(middle, recipe.preprocessing), labels
+    ``balanced``: as scikit-learn's, inversely to the number of its class's pictures.
+    """
+    if how == "none":
+        return np.ones(len(labels), np.float32)
+    counts = np.bincount(labels, minlength=classes)
+    return (len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32)
 
-    return part.dataset().batch(batch).map(finish).prefetch(tf.data.AUTOTUNE)
+
+def _dataset(make: Any, numbers: range) -> Any:
+    import cv2
+
+    # Of profiling, with the JAX that Kaggle has: nothing that its users can do about.
+    logging.getLogger("absl").addFilter(lambda told: "worker profiling" not in told.getMessage())
+    import grain
+
+    cv2.setNumThreads(1)  # the batches are made side by side already
+    threads = min(_THREADS, os.cpu_count() or 1)
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads + 1)
+    return grain.MapDataset.range(numbers.start, numbers.stop).map(make).to_iter_dataset(options)

@@ -5,8 +5,7 @@ A record holds ``image`` (JPEG bytes), ``id`` (text) and, unless it is test data
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,15 +28,36 @@ class Records:
         files: in reading order.
         ids: ``(pictures,)`` text, in reading order.
         labels: ``(pictures,)`` int64, or None where the data has none.
+        places: ``(pictures, 3)`` int64: number of the file, first byte and length of each record.
     """
 
     name: str
     files: tuple[Path, ...]
     ids: np.ndarray
     labels: np.ndarray | None
+    places: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, rows: np.ndarray) -> "Records":
+        """Some of the pictures, in the order of ``rows``: ``(n,)`` numbers, or a mask."""
+        labels = None if self.labels is None else self.labels[rows]
+        return Records(self.name, self.files, self.ids[rows], labels, self.places[rows])
+
+
+def join(name: str, first: Records, second: Records) -> Records:
+    """The pictures of two labelled parts, one after the other."""
+    assert first.labels is not None
+    assert second.labels is not None
+    moved = second.places + np.array([len(first.files), 0, 0])
+    return Records(
+        name,
+        (*first.files, *second.files),
+        np.concatenate([first.ids, second.ids]),
+        np.concatenate([first.labels, second.labels]),
+        np.concatenate([first.places, moved]),
+    )
 
 
 def count_in_name(path: Path) -> int:
@@ -65,15 +85,31 @@ def read_records(folder: Path, labelled: bool, classes: int) -> Records:
     records than its name says, and for a label outside ``0..classes-1``; it names the record.
     """
     files = record_files(folder)
-    ids, labels = [], []
-    for path in files:
+    ids, labels, places = [], [], []
+    for number, path in enumerate(files):
         file_ids, file_labels = _read_file(path, labelled)
         _check_count(path, len(file_ids))
         _check_labels(path, file_labels, classes)
         ids.append(file_ids)
         labels.append(file_labels)
+        places.append(np.insert(record_places(path), 0, number, axis=1))
     every_label = np.concatenate(labels) if labelled else None
-    return Records(folder.name, files, np.concatenate(ids), every_label)
+    return Records(folder.name, files, np.concatenate(ids), every_label, np.concatenate(places))
+
+
+def record_places(path: Path) -> np.ndarray:
+    """First byte and length of each record of a whole file, ``(records, 2)`` int64.
+
+    A TFRecord is its length (uint64), a CRC of that (4 bytes), the record, and its CRC.
+    """
+    places, start, size = [], 0, path.stat().st_size
+    with open(path, "rb") as file:
+        while start < size:
+            file.seek(start)
+            (length,) = struct.unpack("<Q", file.read(8))
+            places.append((start + 12, length))
+            start += length + 16
+    return np.array(places, dtype=np.int64).reshape(-1, 2)
 
 
 def parse(record: Any, *names: str) -> dict[str, Any]:
@@ -86,30 +122,15 @@ def parse(record: Any, *names: str) -> dict[str, Any]:
     return (tf.io.parse_single_example if one else tf.io.parse_example)(record, features)
 
 
-def decode(jpeg: Any) -> Any:
-    """``(height, width, 3)`` uint8 of a JPEG's bytes."""
-    import tensorflow as tf
+def decode(jpeg: bytes) -> np.ndarray:
+    """``(height, width, 3)`` uint8 of a JPEG's bytes; ValueError when it is none, or cut short."""
+    import cv2
 
-    return tf.io.decode_jpeg(jpeg, channels=3)
-
-
-@contextmanager
-def faults_located(files: Sequence[Path]) -> Iterator[None]:
-    """Turn TensorFlow's error over damaged data into a UserError that names file and record.
-
-    The fast path stays free of checks: only after an error are the files read again, slowly.
-    """
-    import tensorflow as tf
-
-    try:
-        yield
-    except (tf.errors.DataLossError, tf.errors.InvalidArgumentError, ValueError) as error:
-        for path in files:
-            fault = first_fault(path)
-            if fault:
-                # Where inputs are mounted as links, the file itself is named.
-                raise UserError(f"{path.resolve()}: {fault}: fetch the file again") from error
-        raise
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION  # as TensorFlow: no turning by EXIF
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags) if jpeg else None
+    if picture is None:
+        raise ValueError(f"{len(jpeg)} bytes that are no whole JPEG")
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
 
 
 def first_fault(path: Path, features: tuple[str, ...] = ("image", "id")) -> str:
@@ -141,9 +162,9 @@ def _fault_of(record: Any, features: tuple[str, ...]) -> str:
             return f"has no readable feature {name!r} ({_short(error)})"
         if name == "image":
             try:
-                decode(values["image"])
-            except tf.errors.InvalidArgumentError as error:
-                return f"holds no readable JPEG ({_short(error)})"
+                decode(values["image"].numpy())
+            except ValueError as error:
+                return f"holds no readable JPEG ({error})"
     return ""
 
 

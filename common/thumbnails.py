@@ -18,21 +18,19 @@ _START = b"\xff\xd8"  # of every JPEG
 
 
 def leave_thumbnails(folder: Path, pictures: Any) -> Path:
-    """Write the thumbnails of one part, ``common.batches.Pictures``: all, or every k-th.
+    """Write the thumbnails of one part, ``common.pictures.Pictures``: all, or every k-th.
 
     Each is at most ``SIDE`` pixels wide and high; there are at most ``LIMIT``.
     """
-    import tensorflow as tf
+    import cv2
 
-    every = -(-len(pictures.records) // LIMIT) or 1
+    every = -(-len(pictures) // LIMIT) or 1
     side = min(SIDE, pictures.size)
-
-    def encode(picture: Any, _: Any) -> Any:
-        return tf.io.encode_jpeg(resize(picture, side), quality=QUALITY)
-
-    small = pictures.dataset().shard(every, 0).map(encode, tf.data.AUTOTUNE)
-    ids = pictures.records.ids[::every].tolist()
-    return save_thumbnails(folder, ids, list(small.as_numpy_iterator()))
+    jpegs = []
+    for row in range(0, len(pictures), every):
+        small = cv2.cvtColor(resize(pictures[row], side), cv2.COLOR_RGB2BGR)
+        jpegs.append(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
+    return save_thumbnails(folder, pictures.records.ids[::every].tolist(), jpegs)
 
 
 def save_thumbnails(folder: Path, ids: Sequence[str], jpegs: Sequence[bytes]) -> Path:

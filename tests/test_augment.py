@@ -1,25 +1,25 @@
-"""Each augmentation alone, eagerly and inside ``tf.data``."""
-
-import os
+"""Each augmentation alone, and inside the pipeline."""
 
 import numpy as np
 import pytest
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common import augment
 from common.classifier import ClassifierRecipe
-from competitions.petals_to_metal import efficientnetb7
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (12, 12, 3)).astype(np.uint8)
+BATCH = np.random.default_rng(1).integers(0, 256, (6, 12, 12, 3)).astype(np.uint8)
+TARGETS = np.eye(6, dtype=np.float32)
 RECIPE = ClassifierRecipe(image_size=8, crop_margin=4)
 OPERATIONS = {
-    "crop": lambda p, s: augment.random_crop(p, s, 8),
-    "rot90": lambda p, s: augment.random_rot90(p, s, 0.2),
+    "crop": lambda p, g: augment.random_crop(p, g, 8),
+    "rot90": lambda p, g: augment.random_rot90(p, g, 0.2),
     "left_right": augment.random_flip_left_right,
     "up_down": augment.random_flip_up_down,
-    "transpose": lambda p, s: augment.random_transpose(p, s, 0.25),
-    "all": lambda p, s: augment.augment(p, s, RECIPE),
+    "transpose": lambda p, g: augment.random_transpose(p, g, 0.25),
+    "colour": lambda p, g: augment.colour_jitter(p, g, 0.3),
+    "all": lambda p, g: augment.augment(p, g, RECIPE),
 }
 RESULTS = {  # what an operation may give, in order of its branches
     "rot90": [np.rot90(PICTURE, k) for k in range(4)],
@@ -33,70 +33,132 @@ SHARES = {
     "up_down": [0.5, 0.5],
     "transpose": [0.75, 0.25],
 }
-SEEDS = np.stack([np.arange(600), np.full(600, 7)], axis=1).astype(np.int32)
+
+
+def results(name: str, number: int) -> list[np.ndarray]:
+    return [OPERATIONS[name](PICTURE, np.random.default_rng(seed)) for seed in range(number)]
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_the_same_seed_gives_the_same_picture_eagerly_and_in_tf_data(name: str) -> None:
-    import tensorflow as tf
-
-    seeds = SEEDS[:40]
-    eager = [OPERATIONS[name](PICTURE, seed).numpy() for seed in seeds]
-    dataset = tf.data.Dataset.from_tensor_slices(seeds).map(lambda s: OPERATIONS[name](PICTURE, s))
-    piped = list(dataset.as_numpy_iterator())
-    np.testing.assert_array_equal(eager, piped)
-    assert piped[0].dtype == np.uint8
-    assert len({picture.tobytes() for picture in piped}) > 1, "the seed changes nothing"
+def test_the_same_seed_gives_the_same_picture(name: str) -> None:
+    first, again = results(name, 40), results(name, 40)
+    np.testing.assert_array_equal(first, again)
+    assert first[0].dtype == np.uint8
+    assert len({picture.tobytes() for picture in first}) > 1, "the seed changes nothing"
 
 
 @pytest.mark.parametrize("name", RESULTS)
 def test_an_operation_gives_only_its_pictures_in_its_shares(name: str) -> None:
-    import tensorflow as tf
-
-    dataset = tf.data.Dataset.from_tensor_slices(SEEDS).map(lambda s: OPERATIONS[name](PICTURE, s))
     seen = np.zeros(len(RESULTS[name]))
-    for picture in dataset.as_numpy_iterator():
+    for picture in results(name, 600):
         matches = [np.array_equal(picture, result) for result in RESULTS[name]]
         assert sum(matches) == 1
         seen += matches
-    np.testing.assert_allclose(seen / len(SEEDS), SHARES[name], atol=0.06)
+    np.testing.assert_allclose(seen / 600, SHARES[name], atol=0.06)
+
+
+def test_all_of_them_together_come_as_often_as_the_published_way_gives_them() -> None:
+    """Of the eight symmetries of a square each comes with the probability of its parts."""
+    middle = np.random.default_rng(2).integers(0, 256, (8, 8, 3)).astype(np.uint8)
+    known = [augment.view(middle, number, 8).tobytes() for number in range(8)]
+    recipe = ClassifierRecipe(image_size=8, crop_margin=0)
+    seen = np.zeros(8)
+    for seed in range(4000):
+        found = augment.augment(middle, np.random.default_rng(seed), recipe)
+        seen[known.index(found.tobytes())] += 1
+    # Two fair flips leave four equally likely; the axes are exchanged by a quarter turn (0.4) or
+    # a transposition (0.25), not by both: 0.4 * 0.75 + 0.6 * 0.25 = 0.45.
+    np.testing.assert_allclose(seen / 4000, [0.55 / 4] * 4 + [0.45 / 4] * 4, atol=0.02)
 
 
 def test_a_crop_is_a_window_of_the_picture() -> None:
     windows = {
         PICTURE[top : top + 8, left : left + 8].tobytes() for top in range(5) for left in range(5)
     }
-    crops = {augment.random_crop(PICTURE, seed, 8).numpy().tobytes() for seed in SEEDS[:200]}
-    assert crops <= windows
-    assert len(crops) > 15
+    crops = {picture.tobytes() for picture in results("crop", 400)}
+    assert crops == windows
 
 
-def test_the_centre_crop_takes_the_middle_of_every_picture_of_a_batch() -> None:
-    batch = augment.centre_crop(np.stack([PICTURE, PICTURE[::-1]]), 8).numpy()
-    np.testing.assert_array_equal(batch, [PICTURE[2:10, 2:10], PICTURE[::-1][2:10, 2:10]])
+def test_the_centre_crop_takes_the_middle() -> None:
+    np.testing.assert_array_equal(augment.centre_crop(PICTURE, 8), PICTURE[2:10, 2:10])
 
 
 @pytest.mark.parametrize("size", [5, 12, 30])
 def test_resize_keeps_type_and_mean_colour(size: int) -> None:
-    resized = augment.resize(PICTURE, size).numpy()
+    resized = augment.resize(PICTURE, size)
     assert resized.shape == (size, size, 3)
     assert resized.dtype == np.uint8
     np.testing.assert_allclose(resized.mean((0, 1)), PICTURE.mean((0, 1)), atol=6)
 
 
-@pytest.mark.parametrize(("mode", "family"), [("torch", "densenet"), ("tf", "xception")])
-def test_preprocessing_is_what_keras_applications_do(mode: str, family: str) -> None:
-    import keras
+def test_enlarging_is_what_the_published_way_does() -> None:
+    import tensorflow as tf
 
-    wanted = getattr(keras.applications, family).preprocess_input(PICTURE[None].astype("float32"))
-    ours = augment.preprocess(PICTURE[None], mode).numpy()
-    assert ours.dtype == np.float32
-    np.testing.assert_allclose(ours, wanted, atol=1e-5)
+    smooth = augment.resize(PICTURE, 40)
+    published = tf.image.resize(smooth.astype(np.float32), (44, 44)).numpy()
+    np.testing.assert_allclose(augment.resize(smooth, 44), published, atol=1.01)
 
 
-def test_preprocessing_for_noisy_student_is_what_its_package_does() -> None:
-    from efficientnet.tfkeras import preprocess_input
+@given(seed=st.integers(0, 2**32), strength=st.floats(0.01, 0.9), channels=st.sampled_from([3, 4]))
+@settings(max_examples=60, deadline=None)
+def test_colours_change_by_the_factors_that_are_drawn(
+    seed: int, strength: float, channels: int
+) -> None:
+    picture = np.dstack([PICTURE, PICTURE[..., :1]])[..., :channels].copy()
+    brightness, contrast, saturation = np.random.default_rng(seed).uniform(
+        1 - strength, 1 + strength, 3
+    )
+    changed = augment.colour_jitter(picture, np.random.default_rng(seed), strength)
+    pixels = picture[..., :3].astype(float)
+    grey = pixels @ [[0.299], [0.587], [0.114]]
+    wanted = grey + saturation * (pixels - grey)
+    wanted = brightness * (grey.mean() + contrast * (wanted - grey.mean()))
+    np.testing.assert_allclose(changed[..., :3], wanted.clip(0, 255), atol=1.01)
+    np.testing.assert_array_equal(changed[..., 3:], picture[..., 3:])
 
-    wanted = preprocess_input(PICTURE[None].astype("float32"))
-    ours = augment.preprocess(PICTURE[None], efficientnetb7.RECIPE.preprocessing).numpy()
-    np.testing.assert_allclose(ours, wanted, atol=1e-5)
+
+def test_no_strength_changes_nothing() -> None:
+    assert augment.colour_jitter(PICTURE, np.random.default_rng(0), 0.0) is PICTURE
+
+
+@given(seed=st.integers(0, 2**32), alpha=st.floats(0.1, 2))
+@settings(max_examples=60, deadline=None)
+def test_mixup_gives_means_of_two_pictures_and_the_same_means_of_targets(
+    seed: int, alpha: float
+) -> None:
+    mixed, targets = augment.mixup(BATCH, TARGETS, np.random.default_rng(seed), alpha)
+    assert mixed.dtype == np.uint8
+    assert targets.dtype == np.float32
+    np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-6)
+    assert (np.count_nonzero(targets, axis=1) <= 2).all()
+    # Targets are one-hot by row, so that they are the weights of the pictures too.
+    wanted = np.tensordot(targets, BATCH.astype(float), 1)
+    np.testing.assert_allclose(mixed, wanted, atol=0.51)
+
+
+@given(seed=st.integers(0, 2**32), alpha=st.floats(0.1, 2))
+@settings(max_examples=60, deadline=None)
+def test_cutmix_puts_a_rectangle_of_another_picture_and_mixes_by_area(
+    seed: int, alpha: float
+) -> None:
+    numbers = np.arange(6, dtype=np.uint8)[:, None, None, None] + np.zeros((6, 12, 12, 3), np.uint8)
+    mixed, targets = augment.cutmix(numbers, TARGETS, np.random.default_rng(seed), alpha)
+    for row in range(6):
+        shares = np.bincount(mixed[row, ..., 0].ravel(), minlength=6) / 144
+        np.testing.assert_allclose(targets[row], shares, atol=1e-6)
+        foreign = np.argwhere(mixed[row, ..., 0] != row)
+        if len(foreign):
+            top, left = foreign.min(axis=0)
+            bottom, right = foreign.max(axis=0) + 1
+            assert len(foreign) == (bottom - top) * (right - left), "not a rectangle"
+
+
+def test_the_views_are_the_flips_of_the_middle_and_the_corners() -> None:
+    views = [augment.view(PICTURE, number, 8) for number in range(16)]
+    assert len({picture.tobytes() for picture in views}) == 16
+    middle, turned = PICTURE[2:10, 2:10], PICTURE[2:10, 2:10].transpose(1, 0, 2)
+    np.testing.assert_array_equal(views[0], middle)
+    np.testing.assert_array_equal(views[1:4], [middle[:, ::-1], middle[::-1], middle[::-1, ::-1]])
+    np.testing.assert_array_equal(views[4:6], [turned, turned[:, ::-1]])
+    np.testing.assert_array_equal(views[11], PICTURE[4:, 4:])
+    np.testing.assert_array_equal(views[12], PICTURE[:8, :8][:, ::-1])

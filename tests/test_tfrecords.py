@@ -3,20 +3,16 @@
 import os
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import flowers
 
-from common.batches import Pictures, evaluation_batches, steps_an_epoch, training_batches
-from common.classifier import ClassifierRecipe
 from common.errors import UserError
-from common.tfrecords import faults_located, read_records
+from common.tfrecords import read_records
 from competitions.petals_to_metal import data
 
-RECIPE = ClassifierRecipe(image_size=16, crop_margin=4, batch_size=4)
 LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
 
 
@@ -84,36 +80,6 @@ def test_a_record_without_its_class_is_named(tmp_path: Path) -> None:
         read(tmp_path)
 
 
-@pytest.mark.parametrize("cache", [True, False])
-def test_a_corrupt_jpeg_is_named_wherever_it_is_met(tmp_path: Path, cache: bool) -> None:
-    import keras
-
-    good = [flowers.example(str(i), i) for i in range(9)]
-    flowers.write_file(tmp_path / "00-24x24-9.tfrec", good)
-    bad = [flowers.example("x", 1), flowers.example("y", 2, b"\xff\xd8\xff no picture")]
-    path = flowers.write_file(tmp_path / "01-24x24-2.tfrec", bad)
-    records = read_records(tmp_path, True, 104)
-    recipe = ClassifierRecipe(image_size=16, crop_margin=4, cache=cache)
-    model = keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(104)])
-    model.compile(loss="mse", jit_compile=False)
-    with (
-        pytest.raises(UserError, match=rf"{path.name}: record 2 holds no readable JPEG"),
-        faults_located(records.files),
-    ):
-        model.fit(
-            training_batches([Pictures(records, recipe)], recipe, 4, 0, range(1)),
-            shuffle=False,
-            verbose=0,
-        )
-
-
-def test_an_error_that_is_not_the_datas_is_left_alone(tmp_path: Path) -> None:
-    flowers.shard(tmp_path, LABELS)
-    records = read_records(tmp_path, True, 104)
-    with pytest.raises(ValueError, match="mine"), faults_located(records.files):
-        raise ValueError("mine")
-
-
 def test_no_files_says_what_is_there(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "notes.txt").touch()
@@ -138,58 +104,3 @@ def test_a_missing_part_is_named(tmp_path: Path) -> None:
     flowers.shard(tmp_path / "tfrecords-jpeg-24x24" / "train", [1, 2])
     with pytest.raises(UserError, match="no folder val, test"):
         data.load_from(tmp_path, 24)
-
-
-@pytest.mark.parametrize("cache", [True, False])
-def test_evaluation_keeps_every_picture_in_order(tmp_path: Path, cache: bool) -> None:
-    flowers.shard(tmp_path, LABELS)
-    recipe = ClassifierRecipe(image_size=16, crop_margin=4, cache=cache)
-    part = Pictures(read_records(tmp_path, True, 104), recipe)
-    batches = list(evaluation_batches(part, recipe, 4).as_numpy_iterator())
-    assert [images.shape for images, _ in batches] == [(4, 16, 16, 3)] * 2 + [(2, 16, 16, 3)]
-    assert np.concatenate([labels for _, labels in batches]).tolist() == LABELS
-    red = np.concatenate([images[:, 0, 0, 0] for images, _ in batches])
-    wanted = (np.array(LABELS) * 50 % 256 / 255 - 0.485) / 0.229
-    np.testing.assert_allclose(red, wanted, atol=0.05)
-
-
-def test_training_batches_differ_by_epoch_and_repeat_with_the_seed(tmp_path: Path) -> None:
-    flowers.shard(tmp_path, LABELS)
-    part = Pictures(read_records(tmp_path, True, 104), RECIPE)
-
-    def epochs(seed: int, numbers: range) -> list[list[int]]:
-        batches = training_batches([part, part], RECIPE, 4, seed, numbers)
-        labels = [x for _, y in batches.as_numpy_iterator() for x in y]
-        return [labels[start : start + 20] for start in range(0, len(labels), 20)]
-
-    first, again, other = (epochs(seed, range(3)) for seed in (1, 1, 2))
-    assert len(first) == 3
-    assert all(sorted(epoch) == sorted(LABELS * 2) for epoch in first)
-    assert first[0] != first[1]
-    assert first == again
-    assert first != other
-
-
-@pytest.mark.parametrize("cache", [True, False])
-@pytest.mark.parametrize("seed", [0, 2**32 - 1])
-def test_an_epoch_is_the_same_wherever_the_training_goes_on(
-    tmp_path: Path, cache: bool, seed: int
-) -> None:
-    import tensorflow as tf
-
-    noise = np.random.default_rng(0).integers(0, 255, (10, 24, 24, 3), dtype=np.uint8)
-    jpegs = [tf.io.encode_jpeg(picture).numpy() for picture in noise]
-    examples = [flowers.example(str(n), n, jpeg) for n, jpeg in enumerate(jpegs)]
-    flowers.write_file(tmp_path / "00-24x24-10.tfrec", examples)
-    recipe = ClassifierRecipe(image_size=16, crop_margin=4, cache=cache, shuffle_buffer=5)
-    part = Pictures(read_records(tmp_path, True, 104), recipe)
-
-    def pictures(epochs: range) -> list[np.ndarray]:
-        tf.random.set_seed(seed)
-        batches = training_batches([part], recipe, 4, seed, epochs)
-        return [pictures for pictures, _ in batches.as_numpy_iterator()]
-
-    whole, last = pictures(range(3)), pictures(range(2, 3))
-    assert steps_an_epoch([part], 4) == len(last) == 2
-    np.testing.assert_array_equal(whole[4:], last)
-    assert not np.array_equal(whole[:2], whole[2:4])

@@ -7,20 +7,17 @@ import numpy as np
 import pytest
 
 from common import thumbnails
-from common.batches import Pictures
-from common.classifier import ClassifierRecipe
 from common.errors import UserError
-from common.tfrecords import Records
+from common.pictures import Pictures
+from common.tfrecords import read_records
 from common.thumbnails import NAME, leave_thumbnails, load_thumbnails, save_thumbnails
 
 START = b"\xff\xd8"
 
 
-def pictures(folder: Path, labels: list[int], side: int, cache: bool) -> Pictures:
-    path = flowers.shard(folder, labels)
-    ids = np.array([f"0-{number}" for number in range(len(labels))])
-    records = Records("val", (path,), ids, np.array(labels))
-    return Pictures(records, ClassifierRecipe(image_size=side, crop_margin=6, cache=cache))
+def pictures(folder: Path, labels: list[int], side: int, cache: str) -> Pictures:
+    flowers.shard(folder, labels)
+    return Pictures(read_records(folder, True, 104), side + 6, cache)
 
 
 def opened(jpeg: bytes) -> np.ndarray:
@@ -30,9 +27,9 @@ def opened(jpeg: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("side", "left"), [(24, 30), (96, 64)])
-@pytest.mark.parametrize("cache", [True, False])
+@pytest.mark.parametrize("cache", ["memory", "none"])
 def test_each_picture_is_left_small_and_under_its_own_id(
-    tmp_path: Path, side: int, left: int, cache: bool
+    tmp_path: Path, side: int, left: int, cache: str
 ) -> None:
     labels = [0, 1, 2, 3]
     leave_thumbnails(tmp_path, pictures(tmp_path / "data", labels, side, cache))
@@ -47,7 +44,7 @@ def test_of_too_many_pictures_every_kth_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnails, "LIMIT", 3)
-    leave_thumbnails(tmp_path, pictures(tmp_path / "data", [0, 1, 2, 3, 4, 0, 1], 24, True))
+    leave_thumbnails(tmp_path, pictures(tmp_path / "data", [0, 1, 2, 3, 4, 0, 1], 24, "memory"))
     found = load_thumbnails(tmp_path)
     assert list(found) == ["0-0", "0-3", "0-6"]
     assert np.abs(opened(found["0-3"])[..., 0] - 150).max() < 12

@@ -1,0 +1,102 @@
+"""The pictures of one part of the data, any of them at any time, decoded once if they fit."""
+
+import mmap
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from common.augment import resize
+from common.errors import UserError
+from common.progress import report
+from common.tfrecords import Records, decode, record_places
+
+_SHARE = 0.4  # of the memory that is free: what the pictures of one part may take
+
+
+class Pictures:
+    """Pictures as ``(size, size, 3)`` uint8, by number; threads may read at the same time.
+
+    Files are mapped into memory, so that a picture is read where it lies, in any order. With a
+    cache (``memory``, ``disk``, or ``auto``: memory when they fit) each is decoded once.
+
+    Attributes:
+        records: what they are read from.
+        labels: ``(pictures,)`` int64, zeros where the data has none.
+        size: pixels.
+        fault: what could not be decoded; a framework between may have hidden the error itself.
+    """
+
+    def __init__(self, records: Records, size: int, cache: str = "none"):
+        self.records, self.size = records, size
+        self.fault: UserError | None = None
+        missing = np.zeros(len(records), dtype=np.int64)
+        self.labels = missing if records.labels is None else records.labels
+        self._files = [_mapped(path) for path in records.files]
+        self._kept = self._room(cache)
+        self._known = np.zeros(len(records), dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        """One picture, resized. Raises UserError when it cannot be decoded."""
+        if self._kept is None:
+            return resize(self.original(row), self.size)
+        if not self._known[row]:
+            self._kept[row] = resize(self.original(row), self.size)
+            self._known[row] = True
+        picture: np.ndarray = self._kept[row]
+        return picture
+
+    def original(self, row: int) -> np.ndarray:
+        """One picture in its own size. Raises UserError when it cannot be decoded."""
+        from tensorflow.train import Example
+
+        file, start, length = self.records.places[row].tolist()
+        features = Example.FromString(self._files[file][start : start + length]).features
+        try:
+            return decode(features.feature["image"].bytes_list.value[0])
+        except (ValueError, IndexError) as error:
+            self.fault = self._fault(row, error)
+            raise self.fault from None
+
+    def _fault(self, row: int, error: Exception) -> UserError:
+        file, start, _ = self.records.places[row]
+        path = self.records.files[file].resolve()  # the file itself, where inputs are links
+        number = 1 + np.searchsorted(record_places(path)[:, 0], start)
+        what = "no feature 'image'" if isinstance(error, IndexError) else str(error)
+        return UserError(
+            f"{path}: record {number} ({self.records.ids[row]}) holds no readable JPEG ({what}): "
+            f"fetch the file again"
+        )
+
+    def _room(self, cache: str) -> np.ndarray | None:
+        """Where decoded pictures are kept, ``(pictures, size, size, 3)`` uint8, or None."""
+        shape = (len(self.records), self.size, self.size, 3)
+        needed = int(np.prod(shape, dtype=np.int64))
+        if cache == "memory" or (cache == "auto" and needed < _SHARE * free_memory()):
+            return np.empty(shape, np.uint8)
+        if cache == "disk" and needed:
+            report("cache", on="disk", gb=round(needed / 1e9, 2))
+            with tempfile.TemporaryFile() as file:  # gone with the process, and never an output
+                os.posix_fallocate(file.fileno(), 0, needed)  # a full disk is told now
+                return np.memmap(file, np.uint8, "r+", shape=shape)
+        return None
+
+
+def free_memory() -> int:
+    """Bytes of memory that are free, for the machine and for the container it is cut into."""
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = int((group / "memory.max").read_text())
+        return min(free, limit - int((group / "memory.current").read_text()))
+    except (OSError, ValueError):  # no limit, or no control groups
+        return free
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    with open(path, "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

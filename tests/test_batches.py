@@ -1,0 +1,212 @@
+"""From TFRecords to batches: every picture with its label and weight, the same for a seed."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import flowers
+
+from common import batches
+from common.batches import Share, Training, class_weights, evaluation_batches
+from common.classifier import ClassifierRecipe
+from common.errors import UserError
+from common.pictures import Pictures, free_memory
+from common.tfrecords import join, read_records
+
+CACHES = ("none", "memory", "disk")
+CLASSES = 104
+LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
+RECIPE = ClassifierRecipe(image_size=16, crop_margin=4, batch_size=4, cache="none")
+Batches = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Three files of 4, 1 and 5 pictures of noise, told apart by every pixel."""
+    import tensorflow as tf
+
+    folder = tmp_path_factory.mktemp("noise") / "train"
+    generator, start = np.random.default_rng(0), 0
+    for number, count in enumerate((4, 1, 5)):
+        examples = []
+        for row in range(start, start + count):
+            picture = generator.integers(0, 255, (24, 24, 3), dtype=np.uint8)
+            jpeg = tf.io.encode_jpeg(picture).numpy()
+            examples.append(flowers.example(str(row), LABELS[row], jpeg))
+        flowers.write_file(folder / f"{number:02d}-24x24-{count}.tfrec", examples)
+        start += count
+    return folder
+
+
+def pictures(folder: Path, cache: str = "none") -> Pictures:
+    return Pictures(read_records(folder, True, CLASSES), 20, cache)
+
+
+def training(part: Pictures, epochs: range, seed: int = 0, **options: object) -> Batches:
+    recipe = options.pop("recipe", RECIPE)
+    return list(Training([part], recipe, CLASSES, 4, seed, **options).batches(epochs))
+
+
+def same(first: Batches, second: Batches) -> bool:
+    pairs = zip(first, second, strict=True)
+    return all(np.array_equal(a, b) for x, y in pairs for a, b in zip(x, y, strict=True))
+
+
+@pytest.mark.parametrize("cache", CACHES)
+def test_evaluation_keeps_every_picture_in_order_and_fills_up_the_last_batch(
+    tmp_path: Path, cache: str
+) -> None:
+    flowers.shard(tmp_path, LABELS)
+    part = pictures(tmp_path, cache)
+    for _ in range(2):  # the second time from the cache
+        found = list(evaluation_batches(part, 16, CLASSES, 4))
+        assert [len(batch) for batch, _, _ in found] == [4, 4, 4]
+        assert found[0][0].dtype == np.uint8
+        weights = np.concatenate([weight for _, _, weight in found])
+        assert weights.tolist() == [1.0] * 10 + [0.0] * 2
+        targets = np.concatenate([target for _, target, _ in found])
+        assert targets[:10].argmax(axis=1).tolist() == LABELS
+        red = np.concatenate([batch[:, 0, 0, 0] for batch, _, _ in found])[:10]
+        np.testing.assert_allclose(red, np.array(LABELS) * 50 % 256, atol=3)
+
+
+def test_every_picture_comes_once_an_epoch_whatever_divides_it(noise: Path) -> None:
+    found = training(pictures(noise), range(3))
+    assert len(found) == 9  # 10 pictures in batches of 4
+    for epoch in range(3):
+        epoch_batches = found[3 * epoch : 3 * epoch + 3]
+        labels = np.concatenate([target.argmax(axis=1) for _, target, _ in epoch_batches])
+        weights = np.concatenate([weight for _, _, weight in epoch_batches])
+        assert sorted(labels[weights > 0].tolist()) == sorted(LABELS)
+        assert weights.sum() == 10
+        assert weights[:10].all(), "what fills up stands at the end"
+
+
+def test_the_order_is_over_the_whole_epoch_and_not_over_one_file(noise: Path) -> None:
+    part = pictures(noise)
+    places = np.array([Training([part], RECIPE, CLASSES, 4, s)._order(0)[:10] for s in range(300)])
+    means = [(places == row).nonzero()[1].mean() for row in range(10)]
+    np.testing.assert_allclose(means, 4.5, atol=0.7)  # every picture comes early as often as late
+
+
+@pytest.mark.parametrize("cache", CACHES)
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_an_epoch_is_the_same_wherever_the_training_goes_on(
+    noise: Path, cache: str, seed: int
+) -> None:
+    part = pictures(noise, cache)
+    whole = training(part, range(3), seed)
+    assert same(whole[6:], training(part, range(2, 3), seed))
+    assert same(whole, training(part, range(3), seed))
+    assert not same(whole[:3], whole[3:6])
+    assert not same(whole, training(part, range(3), seed - 1 if seed else 1))
+
+
+def test_the_number_of_threads_changes_nothing(
+    noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = ClassifierRecipe(image_size=16, crop_margin=4, mixup=0.4, cutmix=1.0)
+    found = []
+    for threads in (1, 5):
+        monkeypatch.setattr(batches, "_THREADS", threads)
+        monkeypatch.setattr("os.cpu_count", lambda: 8)
+        found.append(training(pictures(noise, "memory"), range(4), recipe=recipe))
+    assert same(*found)
+
+
+@pytest.mark.parametrize("processes", [2, 4])
+def test_the_shares_of_several_processes_are_the_batches_of_one(
+    noise: Path, processes: int
+) -> None:
+    part = pictures(noise)
+    shares = [training(part, range(2), share=Share(p, processes)) for p in range(processes)]
+    joined = [
+        tuple(np.concatenate(parts) for parts in zip(*step, strict=True))
+        for step in zip(*shares, strict=True)
+    ]
+    assert same(training(part, range(2)), joined)
+    shares = [
+        list(evaluation_batches(part, 16, CLASSES, 4, Share(p, processes)))
+        for p in range(processes)
+    ]
+    weights = [weight for share in shares for _, _, weight in share]
+    assert np.concatenate(weights).sum() == 10
+
+
+def test_several_parts_are_one_epoch(noise: Path) -> None:
+    part = pictures(noise)
+    both = Training([part, part], RECIPE, CLASSES, 4, 0)
+    assert both.steps == 5
+    labels = np.concatenate([target.argmax(axis=1) for _, target, _ in both.batches(range(1))])
+    assert sorted(labels.tolist()) == sorted(LABELS * 2)
+
+
+def test_joined_and_taken_records_give_the_pictures_they_name(noise: Path) -> None:
+    records = read_records(noise, True, CLASSES)
+    both = join("both", records.take(np.arange(5)), records)
+    rows = np.array([14, 0, 7])
+    part = Pictures(both.take(rows), 24)
+    whole = Pictures(records, 24)
+    assert part.records.ids.tolist() == ["9", "0", "2"]
+    for at, row in enumerate((9, 0, 2)):
+        np.testing.assert_array_equal(part[at], whole[row])
+        assert part.labels[at] == LABELS[row]
+
+
+def test_a_mixed_batch_has_mixed_targets(noise: Path) -> None:
+    recipe = ClassifierRecipe(image_size=16, crop_margin=4, mixup=1.0)
+    mixed = training(pictures(noise), range(1), recipe=recipe)
+    assert any(((target > 0) & (target < 1)).any() for _, target, _ in mixed)
+    for _, target, _ in mixed:
+        np.testing.assert_allclose(target.sum(axis=1), 1, atol=1e-6)
+
+
+def test_balanced_weights_give_each_class_the_same_say() -> None:
+    labels = np.array([0, 0, 0, 2, 2, 5])
+    weights = class_weights(labels, 6, "balanced")
+    totals = np.bincount(labels, weights, minlength=6)
+    np.testing.assert_allclose(totals[[0, 2, 5]], 2.0, rtol=1e-6)
+    assert weights.mean() == pytest.approx(1.0)
+    assert class_weights(labels, 6, "none").tolist() == [1.0] * 6
+
+
+@pytest.mark.parametrize("cache", CACHES)
+def test_a_corrupt_jpeg_is_named_wherever_it_is_met(tmp_path: Path, cache: str) -> None:
+    good = [flowers.example(str(i), i) for i in range(9)]
+    flowers.write_file(tmp_path / "00-24x24-9.tfrec", good)
+    bad = [flowers.example("x", 1), flowers.example("y", 2, b"\xff\xd8\xff no picture")]
+    path = flowers.write_file(tmp_path / "01-24x24-2.tfrec", bad)
+    part = pictures(tmp_path, cache)
+    told = rf"{path.name}: record 2 \(y\) holds no readable JPEG"
+    with pytest.raises(UserError, match=told):
+        training(part, range(1))
+    with pytest.raises(UserError, match=told):
+        list(evaluation_batches(part, 16, CLASSES, 4))
+    assert "record 2 (y)" in str(part.fault)
+
+
+@pytest.mark.parametrize("cut", [2, 200])
+def test_a_jpeg_that_is_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
+    import tensorflow as tf
+
+    whole = tf.io.encode_jpeg(np.zeros((24, 24, 3), np.uint8)).numpy()
+    flowers.write_file(tmp_path / "00-24x24-1.tfrec", [flowers.example("a", 1, whole[:-cut])])
+    with pytest.raises(UserError, match=r"record 1 \(a\) holds no readable JPEG"):
+        pictures(tmp_path)[0]
+
+
+def test_pictures_are_kept_in_memory_only_when_they_fit(
+    noise: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert free_memory() > 0
+    part = pictures(noise, "auto")
+    first = part[3]
+    assert np.shares_memory(first, part[3])
+    monkeypatch.setattr("common.pictures.free_memory", lambda: 20 * 20 * 3 * 10)
+    part = pictures(noise, "auto")
+    assert not np.shares_memory(part[3], part[3])
+    np.testing.assert_array_equal(part[3], first)

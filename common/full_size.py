@@ -1,28 +1,30 @@
 """A network at full size held against the parameter counts that its recipe states."""
 
+import dataclasses
 import math
 from typing import Any
 
+from common.accelerator import clear_session
 from common.classifier import ClassifierKernel
 from common.errors import UserError
 from common.progress import report
 
 
-def check_full_size(kernel: ClassifierKernel) -> dict[str, int]:
+def check_full_size(kernel: ClassifierKernel, backbone: str = "") -> dict[str, int]:
     """Build the network at full size and hold its parameter counts against the recipe's.
 
-    Returns the counts. Raises UserError when they differ.
+    ``backbone`` builds with another one than the recipe's own, whose counts nobody has stated:
+    they are only told. Returns the counts. Raises UserError when they differ.
     """
-    import keras
-
-    model = kernel.build_model(None, kernel.recipe)
+    recipe = dataclasses.replace(kernel.recipe, backbone=backbone or kernel.recipe.backbone)
+    model = kernel.build_model(None, recipe)
     counted = parameter_counts(model)
     for name, number in counted.items():
-        wanted = getattr(kernel.recipe, name)
+        wanted = getattr(recipe, name) if recipe.backbone == kernel.recipe.backbone else 0
         if wanted and wanted != number:
             raise UserError(f"{model.name} at full size has {number:,} {name}, not {wanted:,}")
     report("full_size", **counted)
-    keras.backend.clear_session()
+    clear_session()
     return counted
 
 

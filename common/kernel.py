@@ -15,7 +15,17 @@ from common.parameters import Parameters
 from common.progress import report
 from common.shared_code import source_hash
 
-PACKAGES = ("tensorflow", "keras", "jax", "efficientnet", "numpy", "kagglehub", "scikit-learn")
+PACKAGES = (
+    "tensorflow",
+    "keras",
+    "jax",
+    "grain",
+    "opencv-python",
+    "opencv-python-headless",
+    "numpy",
+    "kagglehub",
+    "scikit-learn",
+)
 
 
 LONGEST_MARGIN = 300.0  # seconds kept for the checkpoint, the manifest and Kaggle's own end
@@ -34,13 +44,15 @@ class KernelRun:
 
     Used as ``with KernelRun(parameters, recipe) as run:``; on leaving without an exception the
     manifest is written, and after OutOfTimeError one that says ``unfinished``. The working folder
-    is the current one (``/kaggle/working`` on Kaggle).
+    is the current one (``/kaggle/working`` on Kaggle). Of several processes that train together
+    only the one with ``primary`` writes.
     """
 
     def __init__(self, parameters: Parameters, recipe: Any, folder: Path | None = None):
         self.parameters = parameters
         self.recipe = recipe
         self.folder = folder or Path.cwd()
+        self.primary = True
         self.seconds: dict[str, float] = {}
         self.facts: dict[str, Any] = {}
         self._start = time.monotonic()
@@ -52,12 +64,14 @@ class KernelRun:
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
         if isinstance(error, OutOfTimeError):
-            facts = {**self._facts(), "unfinished": error.facts}
-            write_manifest(self.folder, facts, "unfinished")
+            if self.primary:
+                facts = {**self._facts(), "unfinished": error.facts}
+                write_manifest(self.folder, facts, "unfinished")
             report("unfinished", at=error)
             return True
         if kind is None:
-            write_manifest(self.folder, self._facts())
+            if self.primary:
+                write_manifest(self.folder, self._facts())
             report("done", seconds=round(sum(self.seconds.values()), 1))
         return False
 

@@ -14,7 +14,7 @@ from importlib import metadata
 from pathlib import Path
 
 PACKAGES = ("common", "competitions")
-REHEARSED = ("tensorflow", "keras", "jax", "numpy", "efficientnet", "kagglehub")
+REHEARSED = ("tensorflow", "keras", "jax", "grain", "numpy", "kagglehub")
 
 
 def input_root() -> Path:

@@ -1,7 +1,6 @@
-"""Pretrained weights and packages that Kaggle's image lacks."""
+"""Where pretrained weights come from, and what is said when they do not."""
 
 import os
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +8,15 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from common.backbones import weights_files
 from common.errors import UserError
-from common.packages import ensure_package
 from common.parameters import Parameters
 from common.recipe import override
 from common.weights import resolve_weights, weights_explained
 from competitions.petals_to_metal import xception
 
 FILES = {"imagenet": "net_notop.h5"}
+FILE = weights_files("Xception")["imagenet"]
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ def test_an_attached_file_is_what_the_network_starts_from(root: Path) -> None:
     folder = root / "datasets" / "alice" / "nets" / "keras"
     folder.mkdir(parents=True)
     saved = keras.applications.Xception(include_top=False, weights=None, input_shape=(96, 96, 3))
-    saved.save(folder / xception.WEIGHTS_FILES["imagenet"])  # whole-model HDF5, as Keras's own
+    saved.save(folder / FILE)  # whole-model HDF5, as Keras's own
     parameters = Parameters(internet=False, weights_source="alice/nets")
-    weights = resolve_weights("imagenet", xception.WEIGHTS_FILES, parameters)
+    weights = resolve_weights("imagenet", weights_files("Xception"), parameters)
     model = xception.build_model(weights, override(xception.RECIPE, {"image_size": 96}))
     for name in ("block1_conv1", "block14_sepconv2"):
         kept, loaded = saved.get_layer(name).weights, model.get_layer(name).weights
@@ -76,8 +76,21 @@ def test_a_failed_download_of_weights_says_the_way_out(tmp_path: Path) -> None:
         keras.utils.get_file("nothing.h5", "http://127.0.0.1:9/nothing.h5", cache_dir=tmp_path)
 
 
+def test_a_download_with_another_hash_says_the_way_out(tmp_path: Path) -> None:
+    import keras
+
+    source = tmp_path / "net.h5"
+    source.write_bytes(b"half of it")
+    address = source.as_uri()
+    with (
+        pytest.raises(UserError, match=r"imagenet could not be downloaded \(Incomplete .*attach"),
+        weights_explained("imagenet"),
+    ):
+        keras.utils.get_file("x.h5", address, file_hash="0" * 32, cache_dir=tmp_path / "cache")
+
+
 def test_a_broken_weights_file_is_named(tmp_path: Path) -> None:
-    path = tmp_path / xception.WEIGHTS_FILES["imagenet"]
+    path = tmp_path / FILE
     path.write_bytes(b"not hdf5")
     recipe = override(xception.RECIPE, {"image_size": 96})
     with (
@@ -85,49 +98,3 @@ def test_a_broken_weights_file_is_named(tmp_path: Path) -> None:
         weights_explained(str(path)),
     ):
         xception.build_model(str(path), recipe)
-
-
-def wheel(folder: Path, name: str, version: str) -> Path:
-    """A wheel of one empty module."""
-    folder.mkdir(parents=True)
-    path = folder / f"{name}-{version}-py3-none-any.whl"
-    info = f"{name}-{version}.dist-info"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr(f"{name}.py", "FLOWERS = 104\n")
-        archive.writestr(
-            f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
-        )
-        archive.writestr(
-            f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr(f"{info}/RECORD", "")
-    return path
-
-
-def test_a_package_that_is_there_is_left_alone(root: Path) -> None:
-    ensure_package("numpy", "0.0.1", internet=False)
-
-
-def test_offline_a_package_comes_from_a_wheel_among_the_sources(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    wheel(root / "datasets" / "alice" / "wheels", "petalwheel", "1.2")
-    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "site"))
-    monkeypatch.syspath_prepend(str(tmp_path / "site"))
-    ensure_package("petalwheel", "1.2", internet=False)
-    import petalwheel  # type: ignore[import-not-found]
-
-    assert petalwheel.FLOWERS == 104
-
-
-def test_offline_without_a_wheel_is_refused(root: Path) -> None:
-    with pytest.raises(UserError, match=r"petalnone 1.0 .* no petalnone-1.0-\*.whl"):
-        ensure_package("petalnone", "1.0", internet=False)
-
-
-def test_a_broken_wheel_shows_pips_last_line(root: Path) -> None:
-    folder = root / "wheels"
-    folder.mkdir()
-    (folder / "petalbroken-1.0-py3-none-any.whl").write_bytes(b"no archive")
-    with pytest.raises(UserError, match="pip install .*petalbroken==1.0 failed: "):
-        ensure_package("petalbroken", "1.0", internet=False)

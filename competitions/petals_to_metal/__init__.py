@@ -120,7 +120,5 @@ COMPETITION = Competition(
     target_column="label",
     ensemble=("densenet201", "efficientnetb7"),
     layout="tfrecords-jpeg-<size>x<size>/{train,val,test}/*.tfrec and sample_submission.csv",
+    pictures={"train": 12_753, "val": 3_712, "test": 7_382},
 )
-
-# The number of pictures in Kaggle's own data.
-COUNTS = {"train": 12753, "val": 3712, "test": 7382}

@@ -11,6 +11,7 @@ minute on two cores): its score says only that the path works.
 
 from typing import Any
 
+from common.backbones import build_backbone
 from common.classifier import ClassifierKernel, ClassifierRecipe
 from common.training import train_classifier
 from competitions.petals_to_metal import COMPETITION, data, miniatures
@@ -18,9 +19,9 @@ from competitions.petals_to_metal import COMPETITION, data, miniatures
 PARAMETERS: dict = {}
 ACCELERATORS = ("tpu", "gpu", "cpu")
 RECIPE = ClassifierRecipe(
+    backbone="DenseNet201",
     optimizer="adam",
     weights="imagenet",
-    preprocessing="torch",  # as keras.applications trained it: ImageNet's mean and deviation
     total_parameters=18_521_768,
     trainable_parameters=18_292_712,
 )
@@ -29,23 +30,20 @@ RECIPE = ClassifierRecipe(
 # forward each, at an assumed 50 a second on one T4 in mixed precision.
 HOURS = {"tpu": 0.35, "gpu": 4.0}
 DRY_RUN = miniatures.SETTINGS
-WEIGHTS_FILES = {"imagenet": "densenet201_weights_tf_dim_ordering_tf_kernels_notop.h5"}
+BEST: dict = {}
 
 
 def build_model(weights: str | None = "imagenet", recipe: ClassifierRecipe = RECIPE) -> Any:
-    """DenseNet201, average pooling, softmax over the classes: a ``keras.Model``.
+    """The recipe's backbone, average pooling, softmax over the classes: a ``keras.Model``.
 
-    ``weights`` is None, ``imagenet``, or the path of a weights file.
+    From pictures in 0..255. ``weights`` is None, ``imagenet``, or the path of a weights file.
     """
     import keras
 
-    shape = (recipe.image_size, recipe.image_size, 3)
     if recipe.miniature:
         backbone = miniatures.densenet(recipe.image_size)
     else:
-        backbone = keras.applications.DenseNet201(
-            include_top=False, weights=weights, input_shape=shape
-        )
+        backbone = build_backbone(recipe.backbone, weights, recipe.image_size)
     backbone.trainable = not recipe.freeze_backbone
     x = keras.layers.GlobalAveragePooling2D()(backbone.output)
     classes = len(COMPETITION.classes)
@@ -59,8 +57,9 @@ KERNEL = ClassifierKernel(
     build_model,
     RECIPE,
     DRY_RUN,
-    WEIGHTS_FILES,
+    BEST,
     ACCELERATORS,
+    HOURS,
 )
 
 

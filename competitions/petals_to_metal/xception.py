@@ -2,8 +2,8 @@
 
 Full size, 331 x 331, 25 epochs: published validation accuracy 0.8357 (one run: how far it spreads
 is not published). The cheapest of the three, and not in the default ensemble. RMSprop keeps its
-published 5e-4: the schedule's rates are for networks that are trained whole, and it is one setting
-away (--set lr_constant=none). In the dry run a miniature is trained whole, on the schedule.
+published 5e-4: the ramp's rates are for networks that are trained whole, and it is one setting
+away (--set schedule=ramp). In the dry run a miniature is trained whole, on the ramp.
 
     python submit.py petals --model xception [--dry-run]
     python -m competitions.petals_to_metal.xception    # here, as it stands
@@ -11,6 +11,7 @@ away (--set lr_constant=none). In the dry run a miniature is trained whole, on t
 
 from typing import Any
 
+from common.backbones import build_backbone
 from common.classifier import ClassifierKernel, ClassifierRecipe
 from common.training import train_classifier
 from competitions.petals_to_metal import COMPETITION, data, miniatures
@@ -18,11 +19,12 @@ from competitions.petals_to_metal import COMPETITION, data, miniatures
 PARAMETERS: dict = {}
 ACCELERATORS = ("tpu", "gpu", "cpu")
 RECIPE = ClassifierRecipe(
+    backbone="Xception",
     optimizer="rmsprop",
-    lr_constant=5e-4,
+    schedule="constant",
+    lr_max=5e-4,
     freeze_backbone=True,
     weights="imagenet",
-    preprocessing="tf",  # as keras.applications trained it: -1..1
     total_parameters=21_974_160,
     trainable_parameters=1_107_560,
 )
@@ -32,15 +34,15 @@ HOURS = {"tpu": 0.15, "gpu": 1.5}
 DRY_RUN = {
     **miniatures.SETTINGS,
     "freeze_backbone": False,  # there are no pretrained weights to keep
-    "lr_constant": None,
+    "schedule": "ramp",
 }
-WEIGHTS_FILES = {"imagenet": "xception_weights_tf_dim_ordering_tf_kernels_notop.h5"}
+BEST: dict = {}
 
 
 def build_model(weights: str | None = "imagenet", recipe: ClassifierRecipe = RECIPE) -> Any:
-    """Xception, average pooling, a hidden layer, softmax over the classes: a ``keras.Model``.
+    """The recipe's backbone, pooling, a hidden layer, softmax over the classes: a ``keras.Model``.
 
-    ``weights`` is None, ``imagenet``, or the path of a weights file.
+    From pictures in 0..255. ``weights`` is None, ``imagenet``, or the path of a weights file.
     """
     import keras
     from keras import layers
@@ -48,10 +50,7 @@ def build_model(weights: str | None = "imagenet", recipe: ClassifierRecipe = REC
     if recipe.miniature:
         backbone = miniatures.xception(recipe.image_size)
     else:
-        shape = (recipe.image_size, recipe.image_size, 3)
-        backbone = keras.applications.Xception(
-            include_top=False, weights=weights, input_shape=shape
-        )
+        backbone = build_backbone(recipe.backbone, weights, recipe.image_size)
     backbone.trainable = not recipe.freeze_backbone
     # Frozen statistics too: trainable = False puts BatchNormalization in inference mode.
     x = layers.GlobalAveragePooling2D()(backbone.output)
@@ -70,8 +69,9 @@ KERNEL = ClassifierKernel(
     build_model,
     RECIPE,
     DRY_RUN,
-    WEIGHTS_FILES,
+    BEST,
     ACCELERATORS,
+    HOURS,
 )
 
 

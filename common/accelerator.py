@@ -1,29 +1,55 @@
 """The accelerator is chosen before Keras is imported, because it decides Keras's backend.
 
-TPU: JAX, data-parallel over its devices (Kaggle's TPU image has no TensorFlow that sees a TPU).
-GPU: TensorFlow, the first GPU. CPU: TensorFlow.
+TPU and GPU: JAX, data-parallel over all devices (Kaggle's TPU image has no TensorFlow that sees a
+TPU). CPU: TensorFlow without XLA, the faster one there; JAX with ``KERAS_BACKEND=jax``, or when
+several processes train together.
 """
 
+import contextlib
 import importlib.util
 import os
 import sys
+import threading
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from common.batches import Share
 from common.errors import UserError
 
 KNOWN = ("tpu", "gpu", "cpu")
-_BACKENDS = {"tpu": "jax", "gpu": "tensorflow", "cpu": "tensorflow"}
-_POLICIES = {"tpu": "mixed_bfloat16", "gpu": "mixed_float16", "cpu": "float32"}
+PATIENCE = 50.0  # seconds for an accelerator to be found
+# How many processes there are, as Keras and the launchers that JAX knows say it.
+_CLUSTER = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")
 
 
 @dataclass(frozen=True)
 class Accelerator:
-    """What a kernel asked for, what it runs on, and over how many devices it splits a batch."""
+    """What a kernel asked for and what it runs on.
+
+    Attributes:
+        asked: ``tpu``, ``gpu``, ``cpu``, or empty for the best that is there.
+        seen: which of them it is.
+        replicas: devices that a batch is split over, of all processes together.
+        device: what the devices call themselves.
+        backend: of Keras.
+        policy: Keras's dtype policy.
+        process, processes: number of this process (from 0), and how many there are.
+    """
 
     asked: str
     seen: str
     replicas: int
+    device: str
+    backend: str
+    policy: str
+    process: int = 0
+    processes: int = 1
+
+    @property
+    def share(self) -> Share:
+        """The rows of a batch that this process makes."""
+        return Share(self.process, self.processes)
 
     def to_dict(self) -> dict[str, Any]:
         """For the manifest."""
@@ -33,7 +59,8 @@ class Accelerator:
 def choose(asked: str, supported: tuple[str, ...] = KNOWN) -> Accelerator:
     """Set Keras's backend, devices and precision for ``asked`` (empty: the best that is there).
 
-    Raises UserError when it is unknown, not supported by this kernel, or not seen.
+    Raises UserError when it is unknown, not supported by this kernel, or not seen. A search that
+    hangs ends the process after PATIENCE seconds with one line.
     """
     if asked and asked not in KNOWN:
         raise UserError(f"unknown accelerator {asked!r}: known are {', '.join(KNOWN)}")
@@ -41,68 +68,149 @@ def choose(asked: str, supported: tuple[str, ...] = KNOWN) -> Accelerator:
         raise UserError(f"this kernel cannot run on {asked}: it runs on {', '.join(supported)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors of TensorFlow alone
     candidates = [asked] if asked else supported
-    seen, devices = next(((name, n) for name in candidates if (n := _count(name))), ("", 0))
-    if not seen:
-        raise UserError(
-            f"accelerator {asked or ' or '.join(supported)} was asked for and is not there: "
-            f"this machine shows {_machine()}; ask for another with --accelerator"
-        )
-    set_up(seen)
-    return Accelerator(asked, seen, devices if seen == "tpu" else 1)
+    with _within(PATIENCE, f"no answer from {' or '.join(candidates)} in {PATIENCE:g} s"):
+        if cluster_size() > 1:
+            _join_cluster()
+        seen = next((name for name in candidates if _is_there(name)), "")
+        if not seen:
+            raise UserError(
+                f"accelerator {' or '.join(candidates)} was asked for and is not there: this "
+                f"machine shows {_machine()}; ask for another with --accelerator"
+            )
+        return set_up(seen, asked)
 
 
-def _count(name: str) -> int:
-    if name == "tpu":
-        return _tpu_devices()
-    if name == "gpu":
-        import tensorflow as tf
+def set_up(seen: str, asked: str = "") -> Accelerator:
+    """Set Keras's backend, precision and distribution for an accelerator that is there.
 
-        return len(tf.config.list_physical_devices("GPU"))
-    return 1
+    Raises RuntimeError when Keras is already imported with another backend.
+    """
+    on_jax = seen != "cpu" or cluster_size() > 1 or os.environ.get("KERAS_BACKEND") == "jax"
+    _use_backend("jax" if on_jax else "tensorflow")
+    if seen == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    _hide_gpus_from_tensorflow()
+    return _set_up_jax(seen, asked) if on_jax else _set_up_tensorflow(seen, asked)
 
 
-def _tpu_devices() -> int:
-    if importlib.util.find_spec("libtpu") is None or importlib.util.find_spec("jax") is None:
-        return 0
+def clear_session() -> None:
+    """Free what Keras holds of earlier models.
+
+    Its own ``clear_session`` forgets the distribution and the precision too: a model that is built
+    after it would train on one device.
+    """
+    import keras
+
+    distribution, policy = keras.distribution.distribution(), keras.config.dtype_policy()
+    keras.backend.clear_session()
+    keras.distribution.set_distribution(distribution)
+    keras.config.set_dtype_policy(policy)
+
+
+def cluster_size() -> int:
+    """The number of processes that train together, as the launcher's environment says; 1 alone."""
+    hosts = os.environ.get("TPU_WORKER_HOSTNAMES", "").count(",") + 1
+    sizes = (os.environ.get(name, "") for name in _CLUSTER)
+    return max(hosts, *(int(size) for size in sizes if size.isdigit()), 1)
+
+
+def _set_up_tensorflow(seen: str, asked: str) -> Accelerator:
+    import keras
+
+    keras.config.set_dtype_policy("float32")
+    return Accelerator(asked, seen, 1, "CPU", "tensorflow", "float32")
+
+
+def _set_up_jax(seen: str, asked: str) -> Accelerator:
+    import jax
+    import keras
+
+    devices = _jax_devices(seen)
+    policy = _policy(seen, devices[0])
+    keras.config.set_dtype_policy(policy)
+    names = [f"{device.platform}:{device.id}" for device in devices]
+    # Each process makes its own rows of a batch, so Keras is not to share them out.
+    parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+    keras.distribution.set_distribution(parallel)
+    kind, process, processes = devices[0].device_kind, jax.process_index(), jax.process_count()
+    return Accelerator(asked, seen, len(devices), kind, "jax", policy, process, processes)
+
+
+def _policy(seen: str, device: Any) -> str:
+    """bfloat16 where the hardware has it: TPUs, and NVIDIA's cards since Ampere (8.0)."""
+    if seen == "cpu":
+        return "float32"
+    capability = getattr(device, "compute_capability", None)
+    old = seen == "gpu" and capability is not None and float(capability) < 8
+    return "mixed_float16" if old else "mixed_bfloat16"
+
+
+def _join_cluster() -> None:
+    """Connect to the other processes, before JAX looks at any device."""
+    _use_backend("jax")
+    import keras
+
+    keras.utils.set_random_seed(0)  # else Keras draws one over all processes
+    keras.distribution.initialize()
+
+
+def _use_backend(backend: str) -> None:
+    loaded = sys.modules.get("keras")
+    os.environ["KERAS_BACKEND"] = backend
+    if loaded is not None and loaded.backend.backend() != backend:
+        raise RuntimeError(f"Keras is already imported with {loaded.backend.backend()}")
+
+
+def _is_there(name: str) -> bool:
+    if name == "cpu":
+        return True
+    if name == "tpu" and importlib.util.find_spec("libtpu") is None:
+        return False  # JAX would look for one over the network, for minutes
+    return bool(_jax_devices(name))
+
+
+def _jax_devices(name: str) -> list[Any]:
+    """Without TensorFlow, which would import Keras before its backend is set."""
+    if importlib.util.find_spec("jax") is None:
+        return []
     import jax
 
     try:
-        return len(jax.devices("tpu"))
-    except RuntimeError:
-        return 0
+        return list(jax.devices(name))
+    except RuntimeError:  # no such platform
+        return []
 
 
 def _machine() -> str:
     import tensorflow as tf
 
-    names = [
-        device.name.split("physical_device:")[-1] for device in tf.config.list_physical_devices()
-    ]
-    return ", ".join([*names, f"{_tpu_devices()} TPU devices"])
+    seen = [d.name.split("physical_device:")[-1] for d in tf.config.list_physical_devices()]
+    devices = [f"{name} x {len(found)}" for name in KNOWN if (found := _jax_devices(name))]
+    return f"TensorFlow {', '.join(seen)} and JAX {', '.join(devices) or 'nothing'}"
 
 
-def set_up(seen: str) -> None:
-    """Set Keras's backend, precision and distribution for an accelerator that is there.
-
-    Raises RuntimeError when Keras is already imported with another backend.
-    """
-    backend = _BACKENDS[seen]
-    loaded = sys.modules.get("keras")
-    os.environ["KERAS_BACKEND"] = backend
-    if loaded is not None and loaded.backend.backend() != backend:
-        raise RuntimeError(f"Keras is already imported with {loaded.backend.backend()}")
-    if seen == "cpu":
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    _restrict_tensorflow(seen)
-    import keras
-
-    keras.config.set_dtype_policy(_POLICIES[seen])
-    if seen == "tpu":
-        keras.distribution.set_distribution(keras.distribution.DataParallel())
-
-
-def _restrict_tensorflow(seen: str) -> None:
+def _hide_gpus_from_tensorflow() -> None:
+    """TensorFlow would take all of a card's memory."""
     import tensorflow as tf
 
-    gpus = tf.config.list_physical_devices("GPU")
-    tf.config.set_visible_devices(gpus[:1] if seen == "gpu" else [], "GPU")
+    tf.config.set_visible_devices([], "GPU")
+
+
+@contextlib.contextmanager
+def _within(seconds: float, otherwise: str) -> Iterator[None]:
+    """End the process with one line when what happens here does not end in time.
+
+    A driver that hangs answers no exception: only the process as a whole can be stopped.
+    """
+
+    def stop() -> None:
+        print(f"error: {otherwise}: start the kernel again", file=sys.stderr, flush=True)
+        os._exit(1)
+
+    timer = threading.Timer(seconds, stop)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()

@@ -74,6 +74,10 @@ class Course:
             run.add_earlier(found.seconds)
             run.facts["resumed"] = {"stage": found.stage, "epoch": found.epoch}
 
+    def rows(self, stage: str) -> list[dict[str, Any]]:
+        """The rows of ``history.csv`` of one stage."""
+        return [row for row in self.history if row["stage"] == stage]
+
     def enter(self, model: Any, stage: str, epochs: int) -> int:
         """Begin a stage of ``epochs``: how many of them are done, and ``model`` as they left it."""
         self.stage, self._epoch, self._of = stage, 0, epochs
@@ -100,7 +104,8 @@ class Course:
             variables_of(model),
             self.validation,
         )
-        save_checkpoint(self._run.folder, checkpoint)
+        if self._run.primary:
+            save_checkpoint(self._run.folder, checkpoint)
         self._epoch, self._advanced = epoch, True
 
     def keep_to_time(self, steps: int) -> None:

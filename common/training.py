@@ -3,27 +3,35 @@
 import csv
 import dataclasses
 import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from common import figures, metrics
-from common.accelerator import Accelerator, choose
+from common.accelerator import Accelerator, choose, clear_session
 from common.augment import augment
-from common.batches import Pictures, evaluation_batches, steps_an_epoch, training_batches
+from common.backbones import weights_files
+from common.batches import Training, evaluation_batches
 from common.checkpoint import Course, remove_checkpoint
 from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
+from common.describe import describe
 from common.errors import UserError, shown_in_one_line
+from common.feed import Feed
+from common.folds import stratified_folds
 from common.full_size import check_full_size
 from common.kernel import KernelRun
+from common.losses import adjusted_crossentropy, crossentropy
 from common.manifest import write_json
-from common.packages import ensure_package
 from common.parameters import Parameters
+from common.pictures import Pictures
+from common.prediction import probabilities
 from common.predictions import Predictions, save_predictions
 from common.progress import report
-from common.tfrecords import faults_located
+from common.tfrecords import Records, join
 from common.thumbnails import leave_thumbnails
 from common.weights import resolve_weights, weights_explained
 
@@ -36,17 +44,18 @@ def train_classifier(kernel: ClassifierKernel, values: Mapping[str, Any]) -> Non
 
     ``values`` is the script's ``PARAMETERS``. What only the user can mend ends it with one line.
     With a time limit it may stop before its end: it then leaves its checkpoint, and a manifest
-    that says ``unfinished``.
+    that says ``unfinished``. With ``--describe`` on the command line it says what it would do.
     """
+    if "--describe" in sys.argv[1:]:
+        describe(kernel, values, sys.argv[1:])
+        return
     parameters = Parameters.from_dict(values)
-    recipe = chosen_recipe(kernel.recipe, kernel.dry_run, parameters)
+    recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
     with KernelRun(parameters, recipe) as run:
         with run.stage("accelerator", asked=parameters.accelerator or "any"):
             accelerator = choose(parameters.accelerator, kernel.accelerators)
             run.facts["accelerator"] = accelerator.to_dict()
-        for package, version in kernel.packages.items():
-            with run.stage("packages", package=package):
-                ensure_package(package, version, parameters.internet)
+            run.primary = accelerator.process == 0
         if parameters.full_size:
             with run.stage("full_size"):
                 run.facts["full_size"] = check_full_size(kernel)
@@ -57,7 +66,7 @@ class Trainer:
     """One training of one kernel: its pictures, its models and the course that it takes.
 
     Its course is written down after each epoch. It goes on from one that it finds, and then comes
-    to the same end as if it had never stopped.
+    to the same end as if it had never stopped. Of several processes the first one writes.
     """
 
     def __init__(
@@ -70,8 +79,10 @@ class Trainer:
     ):
         self.kernel, self.recipe, self.parameters = kernel, recipe, parameters
         self.accelerator, self.run = accelerator, run
+        self.classes = len(kernel.competition.classes)
         self.batch = recipe.batch_size * accelerator.replicas
-        self.weights = resolve_weights(recipe.weights, kernel.weights_files, parameters)
+        self.weights = resolve_weights(recipe.weights, weights_files(recipe.backbone), parameters)
+        self.input_wait: float | None = None
 
     def train(self) -> None:
         """All stages, in order, from where the checkpoint stands. Raises OutOfTimeError."""
@@ -82,11 +93,11 @@ class Trainer:
             self.course = Course(run, self._identity(parts), self.parameters)
         if self.course.validation is None:
             with run.stage("training"):
-                model = self.new_model()
+                model = self.new_model([train])
                 self.fit(model, "training", [train], self.recipe.epochs, validation=validation)
             with run.stage("validation"):
                 self.course.validation = self.predict(model, validation)
-        if self.recipe.refit:
+        if self.recipe.refit and not self.recipe.folds:
             with run.stage("refit"):
                 model = self.refit(model, [train, validation])
         with run.stage("prediction"):
@@ -97,14 +108,11 @@ class Trainer:
                 test.records.ids,
                 self.predict(model, test),
             )
-            save_predictions(run.folder, predictions, self.parameters.kernel or "this kernel")
-        with run.stage("figures"):
-            self.leave_behind(run.folder, train, predictions)
-            leave_thumbnails(run.folder, validation)
-        remove_checkpoint(run.folder)
+        if run.primary:
+            self.leave_behind(run.folder, train, validation, predictions)
 
-    def new_model(self) -> Any:
-        """A compiled model; the same seed gives the same weights."""
+    def new_model(self, parts: Sequence[Pictures]) -> Any:
+        """A compiled model to train on ``parts``; the same seed gives the same weights."""
         import keras
 
         keras.utils.set_random_seed(self.parameters.seed)
@@ -112,9 +120,9 @@ class Trainer:
             model = self.kernel.build_model(self.weights, self.recipe)
         _set_batchnorm_momentum(model, self.recipe.batchnorm_momentum)
         model.compile(
-            optimizer=self.recipe.optimizer,
-            loss="sparse_categorical_crossentropy",
-            metrics=["accuracy"],
+            optimizer=_optimizer(self.recipe),
+            loss=self._loss(parts),
+            weighted_metrics=["accuracy"],
             # On a CPU, TensorFlow without XLA compiles in seconds and trains faster.
             jit_compile=keras.config.backend() == "jax",
         )
@@ -134,54 +142,74 @@ class Trainer:
         Raises UserError when the loss is no longer finite.
         """
         done = self.course.enter(model, stage, epochs)
-        if done >= epochs:
-            return
         left = range(first_epoch + done, first_epoch + epochs)
-        batches = training_batches(parts, self.recipe, self.batch, self.parameters.seed, left)
-        measured = validation and evaluation_batches(validation, self.recipe, self.batch)
-        steps = steps_an_epoch(parts, self.batch)
-        every = [*parts, *([validation] if validation else [])]
-        with self._faults_located(every):
+        if not left:
+            # The end of ``fit`` would have done this: the moving average, if any, predicts.
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+            return
+        share = self.accelerator.share
+        training = Training(
+            parts, self.recipe, self.classes, self.batch, self.parameters.seed, share
+        )
+        feed = Feed(training.batches(left), self.accelerator.backend == "jax")
+        measured = self._evaluation(validation) if validation else None
+        with self._faults_told([*parts, *([validation] if validation else [])]):
             if measured is not None:
                 _prepare(model, measured)
             model.fit(
-                batches,
+                iter(feed),
                 validation_data=measured,
+                validation_steps=validation and self._steps(validation),
                 initial_epoch=left.start,
                 epochs=left.stop,
-                steps_per_epoch=steps,
-                callbacks=self._callbacks(model, first_epoch, epochs, steps),
-                shuffle=False,  # the batches are drawn anew already
+                steps_per_epoch=training.steps,
+                callbacks=self._callbacks(model, first_epoch, epochs, training, validation),
                 verbose=0,
             )
+        if self.input_wait is None:
+            self.input_wait = feed.waiting
 
     def refit(self, model: Any, parts: Sequence[Pictures]) -> Any:
         """The model for the test predictions, trained on ``parts`` together.
 
         ``model`` is the trained one, or None when the checkpoint is of the refit itself.
         """
-        import keras
-
         epochs = (
             self.recipe.epochs if self.recipe.refit_epochs is None else self.recipe.refit_epochs
         )
         if self.recipe.refit_fresh or model is None:
             del model
-            keras.backend.clear_session()
-            model = self.new_model()
+            clear_session()
+            model = self.new_model(parts)
         first_epoch = 0 if self.recipe.refit_fresh else self.recipe.epochs
         self.fit(model, "refit", parts, epochs, first_epoch=first_epoch)
         return model
 
     def predict(self, model: Any, part: Pictures) -> np.ndarray:
-        """Probabilities, ``(pictures, classes)`` float32."""
-        self.course.keep_to_time(math.ceil(len(part.records) / self.batch))
-        with self._faults_located([part]):
-            batches = evaluation_batches(part, self.recipe, self.batch)
-            return np.asarray(model.predict(batches, verbose=0), dtype=np.float32)
+        """Probabilities, ``(pictures, classes)`` float32, the mean over ``recipe.tta`` views."""
+        views = self.recipe.tta
+        steps = self._steps(part)
+        self.course.keep_to_time(views * steps)
+        total = np.zeros((len(part), self.classes), np.float32)
+        with self._faults_told([part]):
+            for seen in range(views):
+                batches = self._evaluation(part, seen)
+                found = probabilities(model, batches, steps, self.accelerator.processes)
+                total += found[: len(part)]
+        return total / np.float32(views)
 
-    def leave_behind(self, folder: Path, train: Pictures, predictions: Predictions) -> None:
-        """``metrics.json``, ``history.csv`` and the figures."""
+    def leave_behind(
+        self, folder: Path, train: Pictures, validation: Pictures, predictions: Predictions
+    ) -> None:
+        """Every file of a finished kernel but the manifest."""
+        with self.run.stage("figures"):
+            save_predictions(folder, predictions, self.parameters.kernel or "this kernel")
+            self._score(folder, predictions)
+            self._draw(folder, train)
+            leave_thumbnails(folder, validation)
+        remove_checkpoint(folder)
+
+    def _score(self, folder: Path, predictions: Predictions) -> None:
         labels, names = predictions.validation_labels, self.kernel.competition.classes
         predicted = predictions.validation.argmax(axis=1)
         metric = getattr(metrics, self.kernel.competition.metric)
@@ -191,40 +219,66 @@ class Trainer:
             "validation_accuracy": metrics.accuracy(labels, predicted),
             "epochs": self.recipe.epochs,
         }
+        if self.input_wait is not None:
+            scored["input_wait"] = round(self.input_wait, 4)  # share of a step
         write_json(folder / "metrics.json", scored)
         write_history(folder / "history.csv", self.course.history)
         report("scored", **scored)
-        self._draw(folder, train)
         figures.confusion(labels, predicted, names, folder / "confusion_matrix.png")
 
     def _draw(self, folder: Path, train: Pictures) -> None:
-        pictures, labels = train.originals(18)
-        names = self.kernel.competition.classes
-        picture, _ = next(train.dataset().as_numpy_iterator())
-        titles = [names[label] for label in labels]
-        figures.picture_grid(pictures, titles, folder / "training_pictures.png")
-        variants = [augment(picture, (seed, 0), self.recipe).numpy() for seed in range(17)]
-        titles = [names[labels[0]], "augmented", *[""] * 16]
-        figures.picture_grid([picture, *variants], titles, folder / "augmented.png")
-        epochs = range(self.recipe.epochs)
-        replicas = self.accelerator.replicas
-        rates = [self.recipe.learning_rate(epoch, replicas) for epoch in epochs]
+        pictures = [train.original(row) for row in range(min(18, len(train)))]
+        names = [self.kernel.competition.classes[label] for label in train.labels[:18]]
+        figures.picture_grid(pictures, names, folder / "training_pictures.png")
+        generators = [np.random.default_rng(seed) for seed in range(17)]
+        variants = [augment(train[0], generator, self.recipe) for generator in generators]
+        titles = [names[0], "augmented", *[""] * 16]
+        figures.picture_grid([train[0], *variants], titles, folder / "augmented.png")
+        rates = [row["learning_rate"] for row in self.course.rows("training")]
         figures.schedule(rates, folder / "schedule.png")
         figures.curves(self.course.history, folder / "curves.png")
 
     def _pictures(self) -> list[Pictures]:
-        parts = self.kernel.load(self.recipe.image_size, self.parameters)
-        with faults_located([path for records in parts for path in records.files]):
-            pictures = [Pictures(records, self.recipe) for records in parts]
-        if len(pictures[0].records) < self.batch:
+        recipe = self.recipe
+        parts = self.kernel.load(recipe.image_size, self.parameters)
+        if recipe.folds:
+            parts = (*_split(parts[0], parts[1], recipe, self.parameters.seed), parts[2])
+        size = recipe.image_size + recipe.crop_margin
+        # Test is seen once a view, so that it is kept for more than one alone.
+        caches = (recipe.cache, recipe.cache, recipe.cache if recipe.tta > 1 else "none")
+        pictures = [Pictures(part, size, kept) for part, kept in zip(parts, caches, strict=True)]
+        if len(pictures[0]) < self.batch:
             raise UserError(
-                f"a batch of {self.batch} is more than the {len(pictures[0].records)} training "
-                f"pictures: lower it with --set batch_size={len(pictures[0].records)}"
+                f"a batch of {self.batch} is more than the {len(pictures[0])} training "
+                f"pictures: lower it with --set batch_size="
+                f"{max(1, len(pictures[0]) // self.accelerator.replicas)}"
             )
         return pictures
 
-    def _faults_located(self, parts: Sequence[Pictures]) -> Any:
-        return faults_located([path for part in parts for path in part.records.files])
+    def _evaluation(self, part: Pictures, seen: int = 0) -> Any:
+        size, share = self.recipe.image_size, self.accelerator.share
+        return evaluation_batches(part, size, self.classes, self.batch, share, seen)
+
+    def _steps(self, part: Pictures) -> int:
+        return math.ceil(len(part) / self.batch)
+
+    def _loss(self, parts: Sequence[Pictures]) -> Any:
+        tau, smoothing = self.recipe.logit_adjustment, self.recipe.label_smoothing
+        if not tau:
+            return crossentropy(smoothing)
+        labels = np.concatenate([part.labels for part in parts])
+        return adjusted_crossentropy(labels, self.classes, tau, smoothing)
+
+    @contextmanager
+    def _faults_told(self, parts: Sequence[Pictures]) -> Iterator[None]:
+        """Name the broken picture, whatever the framework between has made of the error."""
+        try:
+            yield
+        except Exception:
+            for part in parts:
+                if part.fault is not None:
+                    raise part.fault from None
+            raise
 
     def _identity(self, parts: Sequence[Pictures]) -> dict[str, Any]:
         """What a checkpoint must have been written by to be one of this training."""
@@ -234,21 +288,32 @@ class Trainer:
             "seed": self.parameters.seed,
             "accelerator": self.accelerator.seen,
             "batch": self.batch,
-            **{f"{part.records.name}_pictures": len(part.records) for part in parts},
+            **{f"{part.records.name}_pictures": len(part) for part in parts},
             **dataclasses.asdict(self.recipe),
         }
 
-    def _callbacks(self, model: Any, first: int, epochs: int, steps: int) -> list[Any]:
+    def _rate(self, stage: str, epoch: int) -> float:
+        """The learning rate; a refit repeats what training found on a plateau."""
+        rows = self.course.rows("training")
+        if stage == "refit" and self.recipe.schedule == "plateau":
+            return float(rows[min(epoch, len(rows) - 1)]["learning_rate"])
+        losses = [row["val_loss"] for row in rows[:epoch]]
+        return self.recipe.learning_rate(epoch, self.accelerator.replicas, losses)
+
+    def _callbacks(
+        self, model: Any, first: int, epochs: int, training: Training, validation: Pictures | None
+    ) -> list[Any]:
         import keras
 
-        stage = self.course.stage
-
-        def rate(epoch: int, _: float) -> float:
-            return self.recipe.learning_rate(epoch, self.accelerator.replicas)
+        stage, steps = self.course.stage, training.steps
+        # Keras divides a batch's loss by its rows, those without weight too.
+        scale = {"loss": steps * self.batch / float(training.weights.sum())}
+        if validation:
+            scale["val_loss"] = self.batch * self._steps(validation) / len(validation)
 
         def record(epoch: int, logs: Mapping[str, float]) -> None:
-            row = {name: logs[name] for name in HISTORY if name in logs}
-            row["learning_rate"] = rate(epoch, 0.0)
+            row = {name: logs[name] * scale.get(name, 1) for name in HISTORY if name in logs}
+            row["learning_rate"] = self._rate(stage, epoch)
             self.course.history.append({"stage": stage, "epoch": epoch + 1, **row})
             shown = {name: row[name] for name in HISTORY[3:] if name in row}
             report(stage, epoch=f"{epoch + 1 - first}/{epochs}", **shown)
@@ -259,14 +324,33 @@ class Trainer:
                 )
             self.course.end_epoch(model, epoch + 1 - first, steps)
 
-        return [
-            keras.callbacks.LearningRateScheduler(rate),
-            keras.callbacks.TerminateOnNaN(),
+        # No callback looks at single batches: a device need not wait for the next one to be sent.
+        callbacks = [
+            keras.callbacks.LearningRateScheduler(lambda epoch, _: self._rate(stage, epoch)),
             keras.callbacks.LambdaCallback(
                 on_epoch_begin=lambda epoch, logs: self.course.begin_epoch(steps),
                 on_epoch_end=record,
             ),
         ]
+        return [keras.callbacks.SwapEMAWeights(), *callbacks] if self.recipe.ema else callbacks
+
+
+def _split(
+    train: Records, validation: Records, recipe: ClassifierRecipe, seed: int
+) -> tuple[Records, Records]:
+    """Train and validation of one fold of both together."""
+    both = join(train.name, train, validation)
+    assert both.labels is not None
+    held_out = stratified_folds(both.labels, recipe.folds, seed) == recipe.fold
+    kept = dataclasses.replace(both.take(held_out), name=validation.name)
+    return both.take(~held_out), kept
+
+
+def _optimizer(recipe: ClassifierRecipe) -> Any:
+    import keras
+
+    chosen = type(keras.optimizers.get(recipe.optimizer))
+    return chosen(use_ema=True, ema_momentum=recipe.ema) if recipe.ema else chosen()
 
 
 def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -283,7 +367,7 @@ def _prepare(model: Any, measured: Any) -> None:
     TensorFlow traces a step twice if variables appear in it: seconds for a large network.
     """
     model.optimizer.build(model.trainable_variables)
-    model.evaluate(measured.take(1), verbose=0)
+    model.evaluate(measured, steps=1, verbose=0)
 
 
 def _set_batchnorm_momentum(model: Any, momentum: float | None) -> None:

@@ -56,7 +56,7 @@ def run(folder: Path, data: Path, name: str, **parameters: Any) -> subprocess.Co
 
 @pytest.mark.parametrize(
     ("name", "settings"),
-    [("efficientnetb7", {"refit_fresh": True}), ("xception", {"cache": False, "refit": False})],
+    [("efficientnetb7", {"refit_fresh": True}), ("xception", {"cache": "none", "refit": False})],
 )
 def test_the_other_kernels_run(
     petals: tuple[Path, dict[str, int]], tmp_path: Path, name: str, settings: dict[str, Any]
@@ -75,7 +75,7 @@ def test_the_other_kernels_run(
 def test_a_diverging_training_stops_and_leaves_no_manifest(
     petals: tuple[Path, dict[str, int]], tmp_path: Path
 ) -> None:
-    settings = {"lr_constant": 1e30, "optimizer": "sgd"}
+    settings = {"schedule": "constant", "lr_max": 1e30, "optimizer": "sgd"}
     done = run(tmp_path, petals[0], "densenet201", settings=settings)
     assert done.returncode != 0
     last = done.stderr.splitlines()[-1]

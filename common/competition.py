@@ -1,6 +1,7 @@
 """What a competition is, as plain facts."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Competition:
         id_column, target_column: the submission's header.
         ensemble: the kernels that ``--ensemble`` trains and blends.
         layout: a line on the files that a data folder must have, for error messages.
+        pictures: how many Kaggle's own data hold, by part (``train``, ``val``, ``test``).
     """
 
     name: str
@@ -29,6 +31,7 @@ class Competition:
     target_column: str
     ensemble: tuple[str, ...]
     layout: str
+    pictures: Mapping[str, int] = field(default_factory=dict, hash=False)
 
     @property
     def url(self) -> str:

@@ -31,12 +31,13 @@ def schedule(rates: Sequence[float], path: Path) -> None:
     figure, axis = plt.subplots(figsize=(6, 3.5))
     epochs = np.arange(1, len(rates) + 1)
     axis.plot(epochs, rates, color=BLUE, marker="o", markersize=4)
-    axis.set(title="Learning rate", xlabel="epoch", ylim=(0, max(rates) * 1.08))
+    axis.set(title="Learning rate", xlabel="epoch", ylim=(0, max(rates) * 1.12))
     axis.annotate(
         f"{max(rates):.2g}",
         (epochs[np.argmax(rates)], max(rates)),
-        xytext=(6, 0),
+        xytext=(0, 5),
         textcoords="offset points",
+        ha="center",
     )
     axis.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     tidy(axis, epochs=True)

@@ -1,0 +1,238 @@
+"""``--describe`` shows what a kernel would train, and trains nothing."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from describe_small import COMPETITION, KERNEL
+from hypothesis import given
+
+from common.classifier import ClassifierRecipe, chosen_recipe
+from common.describe import choose_accelerator, count_pictures, read_arguments, training_pictures
+from common.errors import UserError
+from common.folds import stratified_folds
+from common.hours import scaled_hours
+from common.parameters import Parameters
+from common.terminal_plot import EIGHTHS, PLAIN, bars
+
+ROOT = Path(__file__).parents[1]
+
+
+def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KAGGLE_CACHE_MOUNT_FOLDER": str(folder)}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        cwd=folder,
+        env={**environment, **env},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=300,
+    )
+
+
+def small(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return run(folder, str(ROOT / "tests/describe_small.py"), "--describe", *arguments, **env)
+
+
+def told(done: subprocess.CompletedProcess[str]) -> dict[str, str]:
+    """What stands behind each label, its lines joined."""
+    assert done.returncode == 0, done.stderr
+    found: dict[str, str] = {}
+    label = ""
+    for line in done.stdout.split("\nlearning rate\n")[0].splitlines()[2:]:
+        label = line[:14].strip() or label
+        found[label] = f"{found.get(label, '')} {line[14:]}".strip()
+    return found
+
+
+def test_a_kernel_is_described(tmp_path: Path) -> None:
+    done = small(tmp_path)
+    assert told(done) == {
+        "recipe": "published",
+        "weights": "imagenet",
+        "parameters": "122 in all, 122 trainable",
+        "input": "24 x 24 x 3, float32, 0 to 255; preprocessed inside the network",
+        "augmentation": "each quarter turn 0.2, each flip 0.5, transposition 0.25",
+        "loss": "cross-entropy",
+        "optimizer": "adam",
+        "pictures": "100 train, 61 val (Kaggle's own data)",
+        "batch": "64 = 8 x 8 replicas",
+        "epochs": "10 on train, 2 steps each",
+        "refit": "2 epochs of a new network on train + val, 3 steps each",
+        "hours": "about 3.0 h on tpu",
+        "schedule": "ramp, lr_max 5e-05 x 8 (schedule.png)",
+    }
+    assert done.stdout.startswith("small: Small, on tpu\n")
+    assert "\nlearning rate\n0.0004 ┤" in done.stdout
+    assert done.stderr.splitlines() == ["building the network at 24 x 24 ..."]
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    assert [path.name for path in tmp_path.iterdir()] == ["schedule.png"]
+    assert (tmp_path / "schedule.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_arguments_change_what_is_described(tmp_path: Path) -> None:
+    settings = ("--set", "folds=3", "--set", "freeze_backbone=yes", "--set", "image_size=12")
+    done = small(tmp_path, "--recipe", "best", "--dry-run", *settings, PYTHONIOENCODING="ascii")
+    rows = told(done)
+    assert rows["recipe"] == "best, with a dry run's small settings"
+    assert "image_size 24 -> 12, batch_size 8 -> 32, epochs 10 -> 2" in rows["changed"]
+    assert rows["weights"] == "imagenet, backbone frozen"
+    assert rows["parameters"] == "122 in all, 10 trainable"
+    assert rows["input"].startswith("12 x 12 x 3")
+    assert rows["augmentation"].endswith("MixUp 0.2")
+    assert rows["optimizer"] == "adam; moving average of the weights 0.99"
+    assert rows["prediction"] == "mean of 4 views of a picture"
+    assert rows["batch"] == "32 = 32 x 1 replica"
+    assert rows["epochs"] == "2 on train + val but fold 0 of 3, 4 steps each"
+    assert rows["refit"] == "none"
+    assert rows["hours"] == "unknown on cpu"
+    assert rows["schedule"] == "cosine, lr_max 5e-05 x 1 (schedule.png)"
+    assert re.search(r"rate\n[\d.e-]+ \| {6}######\n", done.stdout)  # this terminal shows no blocks
+
+
+def test_a_plateau_is_not_drawn(tmp_path: Path) -> None:
+    done = small(tmp_path, "--set", "schedule=plateau")
+    assert "not drawn, for it depends on the losses" in told(done)["schedule"]
+    assert "learning rate\n" not in done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--epochs", "3"], "--describe: unrecognized arguments: --epochs 3; --describe --help"),
+        (["--acc", "cpu"], "unrecognized arguments: --acc cpu"),
+        (["--set", "epohcs=3"], "unknown setting 'epohcs': did you mean epochs"),
+        (["--set", "epochs"], "write KEY=VALUE"),
+        (["--accelerator", "gpu"], "this kernel cannot run on gpu: it runs on tpu, cpu"),
+        (["--accelerator", "tup"], "argument --accelerator: invalid choice: 'tup'"),
+        (["--recipe", "mine"], "argument --recipe: invalid choice: 'mine'"),
+        (["--set", "image_size=8"], "cannot be built with this recipe: too small a picture"),
+    ],
+)
+def test_a_wrong_argument_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
+    done = small(tmp_path, *arguments)
+    assert done.returncode == 1
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("building")]
+    assert len(lines) == 1
+    assert lines[0].startswith("error: ")
+    assert said in lines[0]
+    assert not done.stdout
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_petals_kernel_describes_itself(tmp_path: Path) -> None:
+    script = "competitions.petals_to_metal.densenet201"
+    done = run(tmp_path, "-m", script, "--dry-run", "--describe")
+    rows = told(done)
+    assert done.stdout.startswith("densenet201: Petals to the Metal, on cpu\n")
+    assert re.fullmatch(r"[\d,]+ in all, [\d,]+ trainable", rows["parameters"])
+    assert rows["pictures"] == "12,753 train, 3,712 val, 7,382 test (Kaggle's own data)"
+    assert rows["hours"] == "unknown on cpu"
+    assert [path.name for path in tmp_path.iterdir()] == ["schedule.png"]
+    wrong = run(tmp_path, "-m", script, "--describe", "--accelerator", "tup")
+    assert wrong.returncode == 1
+    assert wrong.stderr.count("\n") == 1
+
+
+def test_arguments_come_before_the_scripts_own_parameters() -> None:
+    values = {"accelerator": "tpu", "settings": {"epochs": 3, "batch_size": 2}, "seed": 5}
+    found = read_arguments(values, ["--describe", "--set", "epochs=4", "--accelerator", "cpu"])
+    assert found.accelerator == "cpu"
+    assert found.settings == {"epochs": "4", "batch_size": 2}
+    assert found.seed == 5
+    assert read_arguments(values, ["--describe"]).accelerator == "tpu"
+
+
+def test_the_accelerator_is_the_one_a_run_would_take() -> None:
+    assert choose_accelerator(KERNEL, Parameters()) == "tpu"
+    assert choose_accelerator(KERNEL, Parameters(dry_run=True)) == "cpu"
+    assert choose_accelerator(KERNEL, Parameters(dry_run=True, accelerator="tpu")) == "tpu"
+    with pytest.raises(UserError, match="cannot run on gpu"):
+        choose_accelerator(KERNEL, Parameters(accelerator="gpu"))
+
+
+def test_pictures_are_counted_by_file_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path))
+    assert count_pictures(COMPETITION) == (COMPETITION.pictures, "Kaggle's own data")
+    folder = tmp_path / "competitions" / "small" / "tfrecords-jpeg-24x24"
+    for name in ("train/00-24x24-30", "train/01-24x24-7", "val/00-24x24-5"):
+        path = folder / f"{name}.tfrec"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    assert count_pictures(COMPETITION) == ({"train": 37, "val": 5}, str(folder))
+    path.unlink()
+    assert count_pictures(COMPETITION) == (COMPETITION.pictures, "Kaggle's own data")
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(2, 20), st.integers(0, 19))
+def test_folds_are_counted_as_they_are_dealt(train: int, val: int, folds: int, fold: int) -> None:
+    if fold < folds <= train + val:
+        recipe = ClassifierRecipe(folds=folds, fold=fold)
+        dealt = stratified_folds(np.arange(train + val) % 7, folds, 0)
+        counted = training_pictures(recipe, {"train": train, "val": val})
+        assert counted == np.count_nonzero(dealt != fold)
+
+
+def test_hours_are_those_of_the_network_that_was_stated() -> None:
+    published = ClassifierRecipe()
+
+    def hours(**settings: object) -> float | None:
+        recipe = chosen_recipe(published, {}, {}, Parameters(settings=settings))
+        return scaled_hours(4.0, recipe, published)
+
+    assert hours() == 4.0
+    assert hours(epochs=50) == 8.0
+    assert hours(refit_epochs=0) == hours(refit=False) == hours(folds=5) == 2.0
+    assert hours(image_size=662, crop_margin=0) == 16.0
+    assert (
+        hours(backbone="Xception") is hours(freeze_backbone=True) is hours(miniature=True) is None
+    )
+    assert scaled_hours(None, published, published) is None
+
+
+@given(
+    st.lists(st.floats(0, 1), min_size=1, max_size=300),
+    st.sampled_from([EIGHTHS, PLAIN]),
+    st.integers(40, 120),
+)
+def test_every_epoch_has_a_bar(rates: list[float], blocks: str, width: int) -> None:
+    lines = bars(rates, width, blocks=blocks)
+    drawn = lines[1:11]
+    assert len(lines) == 13
+    assert max(map(len, lines)) <= width
+    margin = drawn[0].index("|" if blocks == PLAIN else "┤") + 1
+    columns = len(drawn[-1]) - margin
+    assert set(drawn[-1][margin:]) <= set(blocks[1:])  # each column is filled at its foot
+    grouped = int(found[1]) if (found := re.search(r", (\d+) in a column", lines[12])) else 1
+    assert columns % -(-len(rates) // grouped) == 0
+    marks = [int(number) for number in lines[11].split()]
+    assert marks == sorted(set(marks))
+    assert marks[0] == 1
+    assert grouped > 1 or marks[-1] == len(rates)
+
+
+@given(st.lists(st.floats(0.001, 1), min_size=1, max_size=70))
+def test_the_highest_rate_is_full_and_higher_rates_are_never_lower_bars(rates: list[float]) -> None:
+    drawn = bars(rates)[1:11]
+    margin = drawn[0].index("┤") + 1
+    wide = (len(drawn[-1]) - margin) // len(rates)
+
+    def height(epoch: int) -> int:
+        column = (line.ljust(80)[margin + epoch * wide] for line in drawn)
+        return sum(EIGHTHS.index(character) for character in column)
+
+    heights = [height(epoch) for epoch in range(len(rates))]
+    assert heights[int(np.argmax(rates))] == 80
+    assert float(drawn[0].split("┤")[0]) == pytest.approx(max(rates), rel=5e-3)
+    in_order = [heights[epoch] for epoch in np.argsort(rates)]
+    assert in_order == sorted(in_order)

@@ -30,6 +30,7 @@ examples:
   python submit.py petals --ensemble --dry-run           everything, on this machine's CPU
   python submit.py petals --ensemble --plan              what would be done, and the checks
   python submit.py petals --ensemble                     the real thing
+  python submit.py petals --audit                        leaks, copies and broken pictures
   python submit.py petals --model densenet201 --set epochs=3 --no-submit
   python submit.py --history petals --sort best          what was run, and what it scored
   python submit.py petals --ensemble --run-dir runs/X --blend weighted
@@ -101,7 +102,7 @@ def _run(args: argparse.Namespace) -> int:
         rerun=args.rerun,
     )
     manner = Manner(
-        submit=not (args.no_submit or args.rehearse),
+        submit=bool(request.members) and not (args.no_submit or args.rehearse),
         again=args.submit_again,
         message=args.message,
         watching=watching,
@@ -169,7 +170,9 @@ def _show_plan(args: argparse.Namespace, request: Any) -> int:
     from kernels.client import Kaggle
     from kernels.planning import make_plan, tell_plan
 
-    plan = make_plan(request, None if args.dry_run else Kaggle(), not args.no_submit)
+    submit = bool(request.members) and not args.no_submit
+    runs = args.run_dir.parent if args.run_dir else Path("runs")
+    plan = make_plan(request, None if args.dry_run else Kaggle(), submit, runs)
     print(tell_plan(plan), file=sys.stderr if args.json else sys.stdout, flush=True)
     _print_json(args, plan)
     if "error" in plan:

@@ -12,7 +12,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.metrics import macro_f1
-from common.predictions import Predictions
+from common.predictions import Predictions, row_order
 
 METHODS = ("mean", "weighted", "greedy")
 
@@ -202,8 +202,10 @@ def align(members: dict[str, Predictions]) -> dict[str, Predictions]:
     first_name, first = next(iter(members.items()))
     aligned = {first_name: first}
     for name, member in list(members.items())[1:]:
-        rows = _order(first.validation_ids, member.validation_ids, "validation", first_name, name)
-        test = _order(first.test_ids, member.test_ids, "test", first_name, name)
+        rows = row_order(
+            first.validation_ids, member.validation_ids, "validation", first_name, name
+        )
+        test = row_order(first.test_ids, member.test_ids, "test", first_name, name)
         labels = member.validation_labels[rows]
         if not np.array_equal(labels, first.validation_labels):
             raise UserError(f"validation labels of {first_name} and {name} differ")
@@ -213,15 +215,3 @@ def align(members: dict[str, Predictions]) -> dict[str, Predictions]:
             first.validation_ids, labels, member.validation[rows], first.test_ids, member.test[test]
         )
     return aligned
-
-
-def _order(ids: np.ndarray, other: np.ndarray, part: str, first: str, name: str) -> np.ndarray:
-    sorter = np.argsort(other)
-    places = np.searchsorted(other, ids, sorter=sorter).clip(max=max(len(other) - 1, 0))
-    if len(ids) == len(other) and np.array_equal(other[sorter[places]], ids):
-        return sorter[places]
-    only = sorted(set(ids.tolist()) ^ set(other.tolist()))
-    raise UserError(
-        f"{part} ids of {first} ({len(ids)}) and {name} ({len(other)}) differ in {len(only)} ids, "
-        f"for example {', '.join(only[:3])}: they were trained on different data"
-    )

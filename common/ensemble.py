@@ -1,12 +1,16 @@
 """The work of an ensemble kernel: read the members, blend, leave a submission."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from common.blend import Blend, align, find_blend, mix
 from common.blend_figures import draw_blend
+from common.calibration import at_temperature, fit_temperature, negative_log_likelihood
 from common.competition import Competition
 from common.errors import shown_in_one_line
+from common.folds import fold_groups, join_folds
 from common.inputs import kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import read_manifest, write_json
@@ -21,9 +25,30 @@ Members = dict[str, Predictions]
 
 @dataclass(frozen=True)
 class BlendRecipe:
-    """How the members are blended: ``mean``, ``weighted`` or ``greedy`` (``common.blend``)."""
+    """How the members are blended.
+
+    Attributes:
+        method: ``mean``, ``weighted`` or ``greedy`` (``common.blend``).
+        calibrate: each member's probabilities are tempered first (``common.calibration``).
+    """
 
     method: str = "mean"
+    calibrate: bool = False
+
+
+@dataclass(frozen=True)
+class Joined:
+    """What the sources come to: members to blend, and how each came about.
+
+    Attributes:
+        members: by model; the folds of one model are one member.
+        fold_scores: model → fold kernel → its macro F1 on its own part; of those with folds.
+        calibration: model → ``temperature``, ``nll_before`` and ``nll_after`` on validation.
+    """
+
+    members: Members
+    fold_scores: Mapping[str, Mapping[str, float]]
+    calibration: Mapping[str, Mapping[str, float]]
 
 
 @shown_in_one_line()
@@ -32,26 +57,62 @@ def run_ensemble(competition: Competition, recipe: BlendRecipe, parameters: Para
     with KernelRun(parameters, recipe) as run:
         run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
         with run.stage("reading", members=len(parameters.sources)):
-            members = read_members(parameters)
+            joined = read_members(parameters)
         with run.stage("blending", method=recipe.method):
+            joined = calibrated(joined) if recipe.calibrate else joined
+            members = joined.members
             blend, mixed = blend_members(recipe.method, members)
             save_predictions(run.folder, mixed, "blend")
             labels = mixed.test.argmax(axis=1)
             write_submission(run.folder / SUBMISSION, competition, mixed.test_ids.tolist(), labels)
-            write_metrics(run.folder, blend, members, mixed)
+            write_metrics(run.folder, blend, joined, mixed)
         with run.stage("figures"):
             draw_blend(run.folder, competition, members, blend, mixed)
 
 
-def read_members(parameters: Parameters) -> Members:
-    """Every source's predictions by member name, rows in the same order.
+def read_members(parameters: Parameters) -> Joined:
+    """Every source's predictions, folds joined, rows in the same order.
 
-    Raises UserError for an output that is damaged, unfinished, or another run's.
+    Raises UserError for an output that is damaged, unfinished, or another run's, and for folds
+    that do not fit together.
     """
     folders = {name: kernel_output_folder(source) for name, source in parameters.sources.items()}
+    recipes: dict[str, Mapping[str, Any]] = {}
     for name, folder in folders.items():
-        read_manifest(folder, name, parameters.source_nonces.get(name, ""))
-    return align({name: load_predictions(folder, name) for name, folder in folders.items()})
+        manifest = read_manifest(folder, name, parameters.source_nonces.get(name, ""))
+        recipes[name] = manifest.get("recipe") or {}
+    sources = {name: load_predictions(folder, name) for name, folder in folders.items()}
+    groups = fold_groups(recipes)
+    joined = {
+        model: join_folds({name: sources[name] for name in kernels})
+        for model, kernels in groups.items()
+    }
+    scores = {
+        model: {name: validation_score(sources[name]) for name in kernels}
+        for model, kernels in groups.items()
+        if kernels != (model,)
+    }
+    return Joined(align(joined), scores, {})
+
+
+def calibrated(joined: Joined) -> Joined:
+    """Each member at its own temperature, found on its validation."""
+    members, facts = {}, {}
+    for name, member in joined.members.items():
+        labels = member.validation_labels
+        temperature = fit_temperature(labels, member.validation)
+        members[name] = at_temperature(member, temperature)
+        facts[name] = {
+            "temperature": temperature,
+            "nll_before": negative_log_likelihood(labels, member.validation),
+            "nll_after": negative_log_likelihood(labels, members[name].validation),
+        }
+    return replace(joined, members=members, calibration=facts)
+
+
+def validation_score(member: Predictions) -> float:
+    """Macro F1 of a member alone."""
+    return macro_f1(member.validation_labels, member.validation.argmax(axis=1))
 
 
 def blend_members(method: str, members: Members) -> tuple[Blend, Predictions]:
@@ -69,9 +130,13 @@ def blend_members(method: str, members: Members) -> tuple[Blend, Predictions]:
     return blend, mixed
 
 
-def write_metrics(folder: Path, blend: Blend, members: Members, mixed: Predictions) -> None:
-    """``metrics.json``: the blend, its score on validation, and each member's alone."""
-    labels = mixed.validation_labels
+def write_metrics(folder: Path, blend: Blend, joined: Joined, mixed: Predictions) -> None:
+    """``metrics.json``: the blend and its score on validation, each member's alone.
+
+    Of members with folds each fold's score, of tempered ones their temperature and what it did.
+    """
+    members, labels = joined.members, mixed.validation_labels
+    more = {"folds": joined.fold_scores, "calibration": joined.calibration}
     write_json(
         folder / "metrics.json",
         {
@@ -79,9 +144,7 @@ def write_metrics(folder: Path, blend: Blend, members: Members, mixed: Predictio
             "weights": dict(zip(members, blend.weights, strict=True)),
             "validation_score": blend.validation_score,
             "validation_accuracy": accuracy(labels, mixed.validation.argmax(axis=1)),
-            "members": {
-                name: macro_f1(labels, member.validation.argmax(axis=1))
-                for name, member in members.items()
-            },
+            "members": {name: validation_score(member) for name, member in members.items()},
+            **{name: facts for name, facts in more.items() if facts},
         },
     )

@@ -79,3 +79,19 @@ def check_predictions(predictions: Predictions, source: str) -> None:
             raise UserError(f"{source}: {part} ids are not unique")
     if len(predictions.validation_labels) != len(predictions.validation_ids):
         raise UserError(f"{source}: validation labels and ids differ in number")
+
+
+def row_order(ids: np.ndarray, other: np.ndarray, part: str, first: str, name: str) -> np.ndarray:
+    """The rows of ``other`` in the order of ``ids``, ``(rows,)`` each: ``other[rows] == ids``.
+
+    Raises UserError when they are not the same ids; ``first`` and ``name`` are whose they are.
+    """
+    sorter = np.argsort(other)
+    places = np.searchsorted(other, ids, sorter=sorter).clip(max=max(len(other) - 1, 0))
+    if len(ids) == len(other) and np.array_equal(other[sorter[places]], ids):
+        return sorter[places]
+    only = sorted(set(ids.tolist()) ^ set(other.tolist()))
+    raise UserError(
+        f"{part} ids of {first} ({len(ids)}) and {name} ({len(other)}) differ in {len(only)} ids, "
+        f"for example {', '.join(only[:3])}: they were trained on different data"
+    )

@@ -56,7 +56,7 @@ def _build(args: argparse.Namespace) -> int:
 
     if not re.fullmatch(r"[A-Za-z0-9_-]+", args.owner):
         raise UserError(f"--owner {args.owner!r}: a Kaggle user name, as in kaggle.com/alice")
-    args.ensemble = args.ensemble or not args.model
+    args.ensemble = args.ensemble or not (args.model or args.audit)
     request = read_request(args)
     kernels = plan_kernels(request)
     for bundle in build_bundles(request.competition, kernels, args.owner, nonce=""):

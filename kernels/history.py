@@ -8,9 +8,10 @@ from typing import Any
 from common.manifest import NAME as MANIFEST
 from common.manifest import file_sha256
 from common.submission import NAME as SUBMISSION
-from kernels.plan import ENSEMBLE, SHARED
+from kernels.plan import AUDIT, ENSEMBLE, SHARED
 from kernels.run import STATE, Run, all_runs
 
+_BLEND = ("method", "weights", "members", "folds", "calibration")
 QUOTA = ("gpu", "tpu")  # accelerators whose hours Kaggle counts
 
 
@@ -40,7 +41,8 @@ class Entry:
         request: what was asked for: settings, seed, blend, …
         members: its training kernels.
         quota_hours: accelerator → hours that this run spent of the week's quota.
-        blend: ``method`` and ``weights``.
+        blend: ``method`` and ``weights``, the score of each of its ``members``, of those with
+            folds each fold's (``folds``), and each member's temperature (``calibration``).
         validation_score: of the blend.
         public_score, private_score: of the latest submission.
         submission_ref: Kaggle's reference of it.
@@ -85,7 +87,8 @@ def best_first(entries: list[Entry]) -> list[Entry]:
 def read_entry(run: Run) -> Entry:
     """What stands in a run's folder, as far as it came."""
     blend = _json(run.output(ENSEMBLE) / "metrics.json")
-    members = tuple(_member(run, name) for name in run.kernels if name not in (SHARED, ENSEMBLE))
+    others = (SHARED, AUDIT, ENSEMBLE)
+    members = tuple(_member(run, name) for name in run.kernels if name not in others)
     sent = next((sent for sent in reversed(run.submissions) if sent.ref), None)
     validation = blend.get("validation_score")
     public = sent.public_score if sent else None
@@ -101,7 +104,7 @@ def read_entry(run: Run) -> Entry:
         request=run.request,
         members=members,
         quota_hours=_quota(members),
-        blend={key: blend[key] for key in ("method", "weights") if key in blend},
+        blend={key: blend[key] for key in _BLEND if key in blend},
         validation_score=validation,
         public_score=public,
         private_score=sent.private_score if sent else None,

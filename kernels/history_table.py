@@ -34,7 +34,7 @@ def _cells(entry: Entry) -> list[Any]:
         _number(entry.public_score),
         _number(entry.validation_score),
         "" if entry.gap is None else f"{entry.gap:+.4f}",
-        " ".join(f"{m.name} {_number(m.validation_score)}".strip() for m in entry.members),
+        " ".join(_members(entry)),
         _settings(entry),
         f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s",
         str(entry.submission_ref or ""),
@@ -48,12 +48,28 @@ def _marks(entry: Entry) -> list[str]:
     return marks + ([f"({entry.state})"] if entry.state != "complete" else [])
 
 
+def _members(entry: Entry) -> list[str]:
+    """Each model with its score; that of one with folds is out of fold."""
+    folds = entry.blend.get("folds", {})
+    joined = {name for kernels in folds.values() for name in kernels}
+    alone = [m for m in entry.members if m.name not in joined]
+    return [
+        *(f"{m.name} {_number(m.validation_score)}".strip() for m in alone),
+        *(
+            f"{name} {_number(entry.blend['members'][name])} ({len(kernels)} folds)"
+            for name, kernels in folds.items()
+        ),
+    ]
+
+
 def _settings(entry: Entry) -> str:
     """What was asked for beside the defaults, the accelerators seen, and the code."""
     asked = entry.request
     words = [f"{key}={value}" for key, value in asked.get("settings", {}).items()]
     words += [f"seed={asked['seed']}"] if asked.get("seed") else []
+    words += ["recipe=best"] if asked.get("recipe") == "best" else []
     words += [entry.blend["method"]] if entry.blend.get("method", "mean") != "mean" else []
+    words += ["calibrated"] if "calibration" in entry.blend else []
     words += sorted({member.accelerator for member in entry.members if member.accelerator})
     commit = entry.code.get("commit")
     words += [f"{commit[:7]}{'+' if entry.code.get('changes') else ''}"] if commit else []

@@ -28,7 +28,22 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
     )
     which.add_argument("--seed", type=int, default=0, help="of everything random (default 0)")
     which.add_argument("--blend", default="mean", help="mean, weighted or greedy (default mean)")
-    which.add_argument("--accelerator", help="tpu, gpu or cpu (default gpu; cpu for a dry run)")
+    which.add_argument(
+        "--calibrate", action="store_true", help="temper each member before it is blended"
+    )
+    which.add_argument(
+        "--folds",
+        type=int,
+        metavar="K",
+        help="train each model K times, each leaving out another part for validation",
+    )
+    which.add_argument(
+        "--recipe", default="published", help="published, or best for ours (default published)"
+    )
+    which.add_argument(
+        "--accelerator",
+        help="tpu, gpu or cpu (default: each model's first, most often tpu; cpu for a dry run)",
+    )
     which.add_argument(
         "--no-internet", action="store_true", help="switch the kernels' internet off"
     )
@@ -40,6 +55,11 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
     )
     which.add_argument(
         "--embed", action="store_true", help="each kernel carries the shared code in its own text"
+    )
+    which.add_argument(
+        "--audit",
+        action="store_true",
+        help="look for leaks, copies and broken pictures; alone, trains and submits nothing",
     )
     which.add_argument("--dry-run", action="store_true", help="small settings, on a local Kaggle")
 
@@ -108,17 +128,20 @@ def read_request(
     competition = find_competition(args.competition)
     return Request(
         competition,
-        choose_members(competition, args.model, args.ensemble),
+        choose_members(competition, args.model, args.ensemble, args.folds, args.audit),
         settings=_settings(args.set),
         seed=args.seed,
         blend=args.blend,
-        accelerator=args.accelerator or ("cpu" if args.dry_run or rehearse else "gpu"),
+        calibrate=args.calibrate,
+        recipe=args.recipe,
+        accelerator=args.accelerator or ("cpu" if args.dry_run or rehearse else ""),
         internet=not args.no_internet,
         weights_source=args.weights_source,
         dry_run=args.dry_run,
         full_size=full_size,
         rehearse=rehearse,
         embed=args.embed,
+        audit=args.audit,
     )
 
 

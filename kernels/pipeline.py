@@ -6,7 +6,7 @@ from kernels.bundle import build_bundles
 from kernels.client import Kaggle
 from kernels.code import code_state
 from kernels.display import LiveDisplay, PlainDisplay
-from kernels.plan import ENSEMBLE, Request, plan_kernels
+from kernels.plan import ENSEMBLE, Request, in_short, plan_kernels
 from kernels.preflight import hold_checks
 from kernels.result import Result, read_result
 from kernels.run import Run, Sent
@@ -53,12 +53,13 @@ def run_pipeline(
     if not run.dry_run:
         run.set_data(kaggle.data_digest(competition.slug))
     Watch(kaggle, run, bundles, display, manner.watching).run()
-    path = check_output(kaggle, competition, run)
-    display.say(f"checked {path}")
     sent: Sent | None = None
-    if manner.submit:
+    if request.members:
+        path = check_output(kaggle, competition, run)
+        display.say(f"checked {path}")
+    if manner.submit and request.members:
         slug = next(b.kernel.slug for b in bundles if b.kernel.name == ENSEMBLE)
-        message = manner.message or f"{competition.name} by {', '.join(_members(request))}"
+        message = manner.message or f"{competition.name} by {in_short(_members(request))}"
         sending = Sending(slug, message, manner.again, display.say)
         sent = send_once(kaggle, competition, run, path, sending)
         limit, poll = manner.score_limit, manner.watching.poll

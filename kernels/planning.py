@@ -1,32 +1,45 @@
 """``--plan``: what a run would do, told without doing it."""
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.hours import refit_epochs, tell_hours
+from kernels.audit import audit_facts, tell_audit
 from kernels.bundle import build_bundles
 from kernels.check import Check
 from kernels.client import Kaggle
-from kernels.estimate import estimate_hours, need_of, tell_hours
+from kernels.estimate import estimate_hours, need_of
 from kernels.plan import (
+    AUDIT,
     ENSEMBLE,
     SESSION_HOURS,
     SHARED,
     Kernel,
     Request,
     effective_recipe,
+    in_short,
     plan_kernels,
 )
 from kernels.preflight import preflight, require
 
-_ROLES = {SHARED: "the shared code, as a utility script", ENSEMBLE: "blends, writes submission.csv"}
+_ROLES = {
+    SHARED: "the shared code, as a utility script",
+    AUDIT: "looks for leaks, copies and broken pictures; no kernel waits for it",
+    ENSEMBLE: "blends, writes submission.csv",
+}
 
 
-def make_plan(request: Request, kaggle: Kaggle | None, submit: bool) -> dict[str, Any]:
+def make_plan(
+    request: Request, kaggle: Kaggle | None, submit: bool, runs: Path = Path("runs")
+) -> dict[str, Any]:
     """The plan in plain values: ``checks`` (without ``kaggle`` None), ``kernels`` and ``hours``.
 
     Each kernel: name, slug, accelerator, sources, hours (None: unknown), and of its recipe what
-    it has of sizes, epochs and learning rates.
+    it has of sizes, epochs and learning rates. ``audit``: what the latest one in the folder
+    ``runs`` found.
     """
     kernels, hours = plan_kernels(request), estimate_hours(request)
     checks: tuple[Check, ...] = ()
@@ -35,9 +48,11 @@ def make_plan(request: Request, kaggle: Kaggle | None, submit: bool) -> dict[str
         checks = preflight(kaggle, request, bundles, submit, hours)
     return {
         "state": "planned",
+        "recipe": request.recipe,
         "checks": [vars(check) for check in checks] if kaggle else None,
         "kernels": [_kernel(request, kernels, kernel, hours[kernel.name]) for kernel in kernels],
         "hours": _totals(kernels, hours),
+        "audit": audit_facts(runs, request.competition, request.dry_run),
         **_failure(checks),
     }
 
@@ -45,15 +60,44 @@ def make_plan(request: Request, kaggle: Kaggle | None, submit: bool) -> dict[str
 def tell_plan(plan: Mapping[str, Any]) -> str:
     """The plan for people."""
     if plan["checks"] is None:
-        lines = ["no checks: a dry run asks nothing of Kaggle", ""]
+        lines = ["no checks: a dry run asks nothing of Kaggle"]
     else:
-        lines = [*(Check(**check).line for check in plan["checks"]), ""]
-    for number, kernel in enumerate(plan["kernels"], 1):
-        hours = _hours(kernel["hours"])
-        lines.append(f"{number}  {kernel['slug']:<26} {kernel['accelerator']:<4} {hours}")
-        lines += [f"   {line}" for line in _details(kernel)]
+        lines = [Check(**check).line for check in plan["checks"]]
+    asked = any(kernel["name"] == AUDIT for kernel in plan["kernels"])
+    lines += [*tell_audit(plan["audit"], asked), ""]
+    if plan["recipe"] != "published":
+        lines += [f"the {plan['recipe']} recipes", ""]
+    lines += _entries(plan["kernels"])
     totals = (_total(name, total) for name, total in plan["hours"].items())
     return "\n".join([*lines, "", f"estimated: {'; '.join(totals)}", "nothing was pushed"])
+
+
+def _alike(kernels: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
+    """The kernels in their order, those that differ in their fold alone together."""
+
+    def but_the_fold(kernel: Mapping[str, Any]) -> dict[str, Any]:
+        end = f"-fold{kernel.get('fold')}"
+        name = {key: str(kernel[key]).removesuffix(end) for key in ("name", "slug")}
+        return {key: value for key, value in {**kernel, **name}.items() if key != "fold"}
+
+    return [list(group) for _, group in itertools.groupby(kernels, but_the_fold)]
+
+
+def _entries(kernels: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The lines of the kernels, numbered; the folds of one model are told together."""
+    alike, heads = _alike(kernels), []
+    ends = itertools.accumulate(len(group) for group in alike)
+    for group, end in zip(alike, ends, strict=True):
+        number = f"{end - len(group) + 1}-{end}" if len(group) > 1 else f"{end}"
+        heads.append((number, in_short(kernel["slug"] for kernel in group)))
+    room = max(len(number) for number, _ in heads)
+    width = max(26, *(len(slugs) for _, slugs in heads))
+    lines = []
+    for (number, slugs), group in zip(heads, alike, strict=True):
+        hours = f"{_hours(group[0]['hours'])}{' each' if len(group) > 1 else ''}"
+        lines.append(f"{number:<{room}}  {slugs:<{width}} {group[0]['accelerator']:<4} {hours}")
+        lines += [f"{' ' * room}  {line}" for line in _details(group[0])]
+    return lines
 
 
 def _failure(checks: tuple[Check, ...]) -> dict[str, str]:
@@ -83,9 +127,10 @@ def _recipe(recipe: Any) -> dict[str, Any]:
     """Sizes and schedule of a recipe: those that it has, for one replica."""
     names = ("image_size", "batch_size", "epochs")
     told = {name: getattr(recipe, name) for name in names if hasattr(recipe, name)}
-    if getattr(recipe, "refit", False):
-        again = recipe.refit_epochs
-        told["refit_epochs"] = recipe.epochs if again is None else again
+    if again := refit_epochs(recipe):
+        told["refit_epochs"] = again
+    if getattr(recipe, "folds", 0):
+        told |= {"folds": recipe.folds, "fold": recipe.fold}
     if getattr(recipe, "miniature", False):
         told["miniature"] = True  # the parameters that a recipe states are of the whole network
     else:
@@ -113,7 +158,7 @@ def _details(kernel: Mapping[str, Any]) -> list[str]:
     lines = [_ROLES[kernel["name"]]] if kernel["name"] in _ROLES else []
     lines += [line for line in (_sizes(kernel), _schedule(kernel)) if line]
     if kernel["sources"]:
-        lines.append(f"from {', '.join(kernel['sources'])}")
+        lines.append(f"from {in_short(kernel['sources'])}")
     longest = SESSION_HOURS[kernel["accelerator"]]
     if (kernel["hours"] or 0) > longest:
         lines.append(f"longer than the {longest} h of a session")
@@ -140,6 +185,7 @@ def _schedule(kernel: Mapping[str, Any]) -> str:
         return ""
     told = f"{kernel['epochs']} epochs"
     told += f" and {kernel['refit_epochs']} of refit" if "refit_epochs" in kernel else ""
+    told += f", one of {kernel['folds']} parts left out for validation" if "fold" in kernel else ""
     rates = kernel.get("learning_rates")
     return f"{told}; {_rates(rates)}" if rates else told
 
@@ -161,5 +207,5 @@ def _hours(hours: float | None) -> str:
 
 def _total(accelerator: str, total: Mapping[str, Any]) -> str:
     parts = [tell_hours(total["known"])] if total["known"] else []
-    parts += [f"unknown for {', '.join(total['unknown'])}"] if total["unknown"] else []
+    parts += [f"unknown for {in_short(total['unknown'])}"] if total["unknown"] else []
     return f"{accelerator.upper()} {' and '.join(parts)}"

@@ -7,12 +7,13 @@ from typing import Any
 
 from common.competition import Competition
 from common.errors import UserError
+from common.hours import tell_hours
 from kernels.answers import KaggleError, NoAnswerError
 from kernels.bundle import Bundle
 from kernels.bundle_checks import check_bundles
 from kernels.check import Check, failed, passed
 from kernels.client import RUNNING, Kaggle
-from kernels.estimate import estimate_hours, need_of, tell_hours
+from kernels.estimate import estimate_hours, need_of
 from kernels.lookup import (
     SOURCES,
     Answer,
@@ -22,7 +23,7 @@ from kernels.lookup import (
     in_hours,
     submission_limits,
 )
-from kernels.plan import Request
+from kernels.plan import Request, in_short
 from kernels.reuse import finished_before
 from kernels.run import Run
 
@@ -191,7 +192,7 @@ def _check_quota(answer: Any, accelerator: str, need: float, unknown: tuple[str,
     name, what = "quota", f"{accelerator.upper()} quota"
     quota = getattr(answer, f"{accelerator}_quota")
     asked = f"the plan needs {tell_hours(need)}"
-    asked += f" (unknown: {', '.join(unknown)})" if unknown else ""
+    asked += f" (unknown: {in_short(unknown)})" if unknown else ""
     if quota is None or quota.total_time_allowed is None:
         return passed(name, f"{what}: {_NOT_TOLD}; {asked}")
     total = in_hours(quota.total_time_allowed)

@@ -2,15 +2,20 @@
 
 import json
 import shutil
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.manifest import NAME as MANIFEST
+from kernels.audit import Audited, read_audit
 from kernels.bundle import Bundle
-from kernels.plan import ENSEMBLE, SHARED
+from kernels.plan import AUDIT, ENSEMBLE, SHARED
 from kernels.report import write_report
 from kernels.run import Run, Sent
+
+# What of the ensemble's metrics is told.
+BLEND = ("method", "weights", "validation_score", "members", "folds", "calibration")
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,10 @@ class MemberResult:
 class Result:
     """A whole run. Paths are absolute; scores are None where nothing was submitted.
 
-    ``submissions`` is how many this run has sent, as Kaggle counts them.
+    ``submissions`` is how many this run has sent, as Kaggle counts them. ``blend`` has method,
+    weights, validation score, and the score of each of its ``members``; with folds the scores of
+    each member's ``folds`` by kernel, and with ``calibration`` each member's temperature. A run
+    that audits alone has no submission and an empty blend; ``audit`` is what its audit found.
     """
 
     competition: str
@@ -40,6 +48,7 @@ class Result:
     private_score: float | None
     blend: dict[str, Any]
     members: tuple[MemberResult, ...]
+    audit: Audited | None
     figures: str
     report: str
 
@@ -48,20 +57,22 @@ def read_result(
     run: Run, bundles: tuple[Bundle, ...], sent: Sent | None, submissions: int
 ) -> Result:
     """The result of a run whose kernels are complete; gathers figures, writes the report."""
-    names = [b.kernel.name for b in bundles if b.kernel.name not in (SHARED, ENSEMBLE)]
-    metrics = _json(run.output(ENSEMBLE) / "metrics.json")
+    others = (SHARED, AUDIT, ENSEMBLE)
+    names = [b.kernel.name for b in bundles if b.kernel.name not in others]
+    metrics = _json(run.output(ENSEMBLE) / "metrics.json") if names else {}
     return Result(
         competition=run.competition,
         run_dir=str(run.folder),
         state=run.state,
-        submission=str(run.output(ENSEMBLE) / "submission.csv"),
+        submission=str(run.output(ENSEMBLE) / "submission.csv") if names else None,
         submission_ref=sent.ref if sent else None,
         submissions=submissions,
         public_score=sent.public_score if sent else None,
         private_score=sent.private_score if sent else None,
-        blend={key: metrics[key] for key in ("method", "weights", "validation_score")},
+        blend={key: metrics[key] for key in BLEND if key in metrics},
         members=tuple(_member(run, name) for name in names),
-        figures=str(gather_figures(run, [*names, ENSEMBLE])),
+        audit=read_audit(run),
+        figures=str(gather_figures(run, [*names, AUDIT, ENSEMBLE])),
         report=str(write_report(run, bundles, sent)),
     )
 
@@ -78,24 +89,52 @@ def gather_figures(run: Run, names: list[str]) -> Path:
 
 def tell(result: Result) -> str:
     """The result for people."""
-    lines = [""]
-    for member in result.members:
-        score = f"{member.validation_score:.5f}"
-        lines.append(
-            f"  {member.name:<16} validation {score}   {member.seconds:6.0f} s on "
-            f"{member.accelerator}"
-        )
-    blend = result.blend
-    weights = ", ".join(f"{name} {weight:.3f}" for name, weight in blend["weights"].items())
-    lines.append(
-        f"  {'blend':<16} validation {blend['validation_score']:.5f}   {blend['method']}: {weights}"
-    )
+    blend, folds = result.blend, result.blend.get("folds", {})
+    joined = {name for scores in folds.values() for name in scores}
+    lines = ["", *(_line(m, m.validation_score) for m in result.members if m.name not in joined)]
+    for name, scores in folds.items():
+        lines += _of_folds(name, scores, blend["members"][name], result.members)
+    if blend:
+        weights = ", ".join(f"{name} {weight:.3f}" for name, weight in blend["weights"].items())
+        score = f"validation {blend['validation_score']:.5f}"
+        lines.append(f"  {'blend':<16} {score}   {blend['method']}: {weights}")
+    if blend.get("calibration"):
+        told = (f"{name} {at['temperature']:.3f}" for name, at in blend["calibration"].items())
+        lines.append(f"  {'temperatures':<16} {', '.join(told)}")
     if result.public_score is not None:
         private = "" if result.private_score is None else f"   private {result.private_score:.5f}"
         lines.append(f"  {'score':<16} public     {result.public_score:.5f}{private}")
-    lines += ["", f"  submission  {result.submission}", f"  figures     {result.figures}"]
-    lines.append(f"  report      {result.report}")
-    return "\n".join(lines)
+    lines += _warnings(result.audit)
+    lines += ["", *([f"  submission  {result.submission}"] if result.submission else [])]
+    lines += [f"  figures     {result.figures}", f"  report      {result.report}"]
+    return "\n" + "\n".join(lines).lstrip("\n")
+
+
+def _warnings(audit: Audited | None) -> list[str]:
+    if audit is None:
+        return []
+    found = [f"  warning: {warning}" for warning in audit.warnings]
+    return ["", *(found or ["  audit       nothing found"]), f"  audit       {audit.folder}"]
+
+
+def _line(member: MemberResult, score: float) -> str:
+    told = f"{member.seconds:6.0f} s on {member.accelerator}"
+    return f"  {member.name:<16} validation {score:.5f}   {told}"
+
+
+def _of_folds(
+    name: str, scores: dict[str, float], score: float, members: tuple[MemberResult, ...]
+) -> list[str]:
+    """A model's out-of-fold score with the seconds of all its folds, and each fold's own."""
+    parts = [member for member in members if member.name in scores]
+    seen = ", ".join(dict.fromkeys(member.accelerator for member in parts))
+    whole = MemberResult(name, score, seen, sum(member.seconds for member in parts))
+    own = " ".join(f"{score:.5f}" for score in scores.values())
+    indent = " " * 19
+    lines = textwrap.wrap(
+        f"{len(scores)} folds: {own}", 79, initial_indent=indent, subsequent_indent=indent
+    )
+    return [_line(whole, score), *lines]
 
 
 def _member(run: Run, name: str) -> MemberResult:

@@ -19,6 +19,8 @@ from common.manifest import write_json
 
 FORMAT = 2
 STATE = "state.json"
+# What a request asked for before there was an option for it.
+_BEFORE = {"recipe": "published", "calibrate": False, "audit": False}
 
 
 @dataclass(frozen=True)
@@ -220,7 +222,8 @@ def pick_run(
     with open(root / ".lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for run in [] if fresh else all_runs(root):
-            same = (run.competition, run.dry_run, run.request) == (competition, dry_run, request)
+            asked = {**_BEFORE, **run.request}
+            same = (run.competition, run.dry_run, asked) == (competition, dry_run, request)
             if same and run.state != "complete":
                 return run
         kind = "-dry-run" if dry_run else "-rehearsal" if request.get("rehearse") else ""

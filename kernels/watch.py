@@ -18,6 +18,7 @@ from kernels.display import LiveDisplay, PlainDisplay, View
 from kernels.downloads import DownloadError
 from kernels.logs import follow_log
 from kernels.looks import Looks
+from kernels.plan import AUDIT, ENSEMBLE
 from kernels.pushing import PUSHING, find_push, push_kernel
 from kernels.reuse import kernel_key, reuse
 from kernels.run import KernelState, Run
@@ -81,7 +82,7 @@ class Watch:
                 if done:
                     self._note_done(name, order)
             for name in list(self._running):
-                if self._has_ended(name):
+                if self._has_ended_or_is_spared(name):
                     self._note_done(name, order)
             self._display.show(self._views.values())
             if order.is_active() and (self._running or self._waiting):
@@ -217,6 +218,18 @@ class Watch:
             return False
         self._running.discard(name)
         return self._finish(name, status)
+
+    def _has_ended_or_is_spared(self, name: str) -> bool:
+        """As ``_has_ended``, but an audit beside a training may fail: nothing waits for it."""
+        try:
+            return self._has_ended(name)
+        except NoAnswerError:
+            raise
+        except UserError as error:
+            if name != AUDIT or ENSEMBLE not in self._bundles:
+                raise
+            self._display.say(f"{error}: the run goes on without its audit")
+            return True
 
     def _finish(self, name: str, status: Status) -> bool:
         """Bring a version's output back; False when the kernel goes on in another version."""

@@ -30,11 +30,13 @@ def test_the_metadata_says_always_what_kaggle_would_guess() -> None:
         assert bundle.metadata["enable_internet"] is (name in ("left", "right"))
         assert "docker_image" not in bundle.metadata
     left = bundles()["left"].metadata
-    assert left["machine_shape"] == "NvidiaTeslaT4"
-    assert (left["enable_gpu"], left["enable_tpu"]) == (True, False)
+    assert left["machine_shape"] == "TpuV5E8"  # the first that a script names, or the first known
+    assert (left["enable_gpu"], left["enable_tpu"]) == (False, True)
     assert left["kernel_sources"] == ["alice/tinycommon"]
     assert left["competition_sources"] == ["tiny-digits"]
-    assert bundles(accelerator="tpu")["left"].metadata["machine_shape"] == "TpuV5E8"
+    gpu = bundles(accelerator="gpu")["left"].metadata
+    assert gpu["machine_shape"] == "NvidiaTeslaT4"
+    assert (gpu["enable_gpu"], gpu["enable_tpu"]) == (True, False)
     assert "machine_shape" not in bundles(accelerator="cpu")["left"].metadata
     assert bundles()["shared"].metadata["keywords"] == ["utility script"]
     assert bundles()["ensemble"].metadata["kernel_sources"] == [

@@ -30,6 +30,10 @@ import tiny
         ),
         (["tiny", "--ensemble", "--set", "epochs"], "--set epochs: write KEY=VALUE"),
         (["tiny", "--ensemble", "--blend", "meen"], "unknown blend 'meen': did you mean mean?"),
+        (["tiny", "--ensemble", "--recipe", "bst"], "unknown recipe 'bst': did you mean best?"),
+        (["tiny", "--ensemble", "--recipe", "best"], "right has no best recipe"),
+        (["tiny", "--ensemble", "--folds", "1"], "--folds 1: give 2 or more"),
+        (["tiny", "--ensemble", "--folds", "2", "--set", "fold=1"], "--set fold: --folds says it"),
         (["tiny", "--ensemble", "--accelerator", "npu"], "unknown accelerator 'npu': did you mean"),
         (["tiny", "--ensemble", "--data", "."], "--data belongs to --dry-run"),
         (["tiny", "--ensemble", "--dry-run", "--data", "."], "--data and --solution go together"),
@@ -41,7 +45,6 @@ import tiny
             ["tiny", "--ensemble", "--dry-run", "--data", "tests", "--solution", "setup.cfg"],
             "the solution setup.cfg starts with [metadata], expected id,label,Usage",
         ),
-        (["petals", "--model", "efficientnetb7", "--accelerator", "tpu"], "cannot run on tpu"),
         (["petals", "--ensemble", "--set", "epochs=0"], "setting epochs=0: it must be at least 1"),
         (["petals", "--ensemble", "--set", "lr_max=-1"], "lr_max=-1.0: it must be at least 0"),
         (
@@ -50,10 +53,11 @@ import tiny
         ),
         (["petals", "--ensemble", "--seed", "-1"], "--seed -1: it must be from 0 to 4294967295"),
         (["petals", "--ensemble", "--set", "optimizer=adm"], "optimizer=adm: did you mean adam"),
+        (["petals", "--ensemble", "--set", "backbone=ConvNextTiny"], "did you mean ConvNeXtTiny"),
         (["petals", "--ensemble", "--no-internet"], "begins with weights=imagenet: attach a data"),
         (
             ["petals", "--ensemble", "--set", "weights=clip"],
-            "weights=clip: densenet201 has imagenet",
+            "weights=clip: DenseNet201 has imagenet",
         ),
         (["petals", "--ensemble", "--set", "lr_max=nan"], "lr_max=nan: it must be a finite number"),
         (

@@ -3,7 +3,7 @@
 import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,15 +12,18 @@ import numpy as np
 
 from common import metrics
 from common.blend import align
+from common.calibration import at_temperature
 from common.competition import Competition
 from common.errors import UserError
+from common.folds import fold_groups, join_folds
 from common.manifest import NAME as MANIFEST
 from common.predictions import NAME as PREDICTIONS
 from common.predictions import Predictions, load_predictions
 from common.thumbnails import load_thumbnails
 from competitions import find_competition
+from kernels.audit import read_audit
 from kernels.bundle import Bundle
-from kernels.plan import ENSEMBLE, SHARED
+from kernels.plan import AUDIT, ENSEMBLE, SHARED
 from kernels.run import KernelState, Run, Sent
 
 Row = dict[str, Any]
@@ -56,9 +59,11 @@ class Facts:
         sent: the submission, if there is one.
         kernels: every kernel, sources first.
         blend: the ensemble's predictions; none where classes cannot be told from them.
-        members: the members' predictions on the blend's pictures, in the same order.
+        folds: the kernels of each model, by model; one, or its folds in their order.
+        members: the models' predictions on the blend's pictures, in the same order; folds are
+            joined and probabilities tempered as the blend found them.
         thumbnails: JPEG files by picture.
-        notes: what could not be read, each a sentence.
+        notes: what could not be read, and what the audit warns of, each a sentence.
     """
 
     run: Run
@@ -66,6 +71,7 @@ class Facts:
     sent: Sent | None
     kernels: tuple[Left, ...]
     blend: Predictions | None
+    folds: Mapping[str, tuple[str, ...]]
     members: Mapping[str, Predictions]
     thumbnails: Mapping[str, bytes]
     notes: tuple[str, ...]
@@ -73,7 +79,15 @@ class Facts:
     @property
     def trained(self) -> tuple[Left, ...]:
         """The kernels that trained."""
-        return tuple(left for left in self.kernels if left.name not in (SHARED, ENSEMBLE))
+        return _trained(self.kernels)
+
+    @property
+    def models(self) -> dict[str, tuple[Left, ...]]:
+        """The kernels that trained, by model: one, or its folds."""
+        trained = {left.name: left for left in self.trained}
+        return {
+            model: tuple(trained[name] for name in names) for model, names in self.folds.items()
+        }
 
     @property
     def ensemble(self) -> Left | None:
@@ -100,7 +114,8 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Facts:
     """Read everything. What is missing stays empty; what is broken becomes a note."""
     competition = find_competition(run.competition)
     kernels = tuple(_left(run, bundle) for bundle in bundles)
-    notes: list[str] = []
+    audit = read_audit(run)
+    notes = [f"Audit: {warning}." for warning in (audit.warnings if audit else ())]
     predictions: dict[str, Predictions] = {}
     thumbnails: dict[str, bytes] = {}
     for left in kernels:
@@ -115,8 +130,54 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Facts:
     if blend is not None and not _tells_classes(blend, competition):
         notes.append("The predictions are not of one class each, so pictures are not shown.")
         blend = None
-    members = _comparable(blend, predictions, notes)
-    return Facts(run, competition, sent, kernels, blend, members, thumbnails, tuple(notes))
+    folds = _folds(_trained(kernels), notes)
+    members = _comparable(blend, _joined(folds, predictions, notes), notes)
+    members = _tempered(members, next((k for k in kernels if k.name == ENSEMBLE), None))
+    return Facts(run, competition, sent, kernels, blend, folds, members, thumbnails, tuple(notes))
+
+
+def _trained(kernels: Sequence[Left]) -> tuple[Left, ...]:
+    return tuple(left for left in kernels if left.name not in (SHARED, AUDIT, ENSEMBLE))
+
+
+def _folds(trained: Sequence[Left], notes: list[str]) -> dict[str, tuple[str, ...]]:
+    """The kernels of each model; where their manifests do not say so, each is its own."""
+    recipes = {left.name: left.manifest.get("recipe") or {} for left in trained}
+    try:
+        return fold_groups(recipes)
+    except (UserError, AttributeError, KeyError, TypeError) as error:
+        notes.append(f"Folds are not joined: {error}.")
+        return {name: (name,) for name in recipes}
+
+
+def _joined(
+    folds: Mapping[str, tuple[str, ...]], predictions: Mapping[str, Predictions], notes: list[str]
+) -> dict[str, Predictions]:
+    """The predictions of each model that has all of its own."""
+    found = {}
+    for model, names in folds.items():
+        if not all(name in predictions for name in names):
+            continue
+        try:
+            found[model] = join_folds({name: predictions[name] for name in names})
+        except UserError as error:
+            notes.append(f"{error}.")
+    return found
+
+
+def _tempered(members: Mapping[str, Predictions], ensemble: Left | None) -> dict[str, Predictions]:
+    """The members as they were blended: at the temperatures that the ensemble tells, if any."""
+    told = temperatures(ensemble)
+    return {
+        name: at_temperature(member, told[name]["temperature"]) if name in told else member
+        for name, member in members.items()
+    }
+
+
+def temperatures(ensemble: Left | None) -> dict[str, dict[str, float]]:
+    """Model → ``temperature``, ``nll_before`` and ``nll_after``; empty where none was tempered."""
+    told = ensemble.metrics.get("calibration") if ensemble else None
+    return dict(told) if isinstance(told, dict) else {}
 
 
 def _left(run: Run, bundle: Bundle) -> Left:

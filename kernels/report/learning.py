@@ -27,8 +27,18 @@ def learning_section(facts: Facts) -> Markup:
     scales = {name: _scale(taught, columns) for name, _, columns in PANELS}
     epochs = [row["epoch"] for left in taught for row in left.history if "epoch" in row]
     ends = (min(epochs, default=1.0) - 0.5, max(epochs, default=1.0) + 0.5)
-    charts = [_member(left, scales, ends) for left in taught]
+    charts = [_model(kernels, scales, ends) for kernels in facts.models.values()]
     return section("learning", "Learning curves", legend(words), *charts)
+
+
+def _model(
+    kernels: Sequence[Left], scales: dict[str, tuple[float, float]], ends: tuple[float, float]
+) -> Markup:
+    """The charts of a model; of one with folds those of the first, the others to be opened."""
+    charts = [_member(left, scales, ends) for left in kernels if left.history]
+    if len(charts) < 2:
+        return join(charts)
+    return join((charts[0], details(f"The other {len(charts) - 1} folds", *charts[1:])))
 
 
 def _scale(taught: Sequence[Left], columns: Sequence[str]) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """The members against each other, and how far their probabilities can be believed."""
 
 import itertools
+import math
 
 import numpy as np
 from markupsafe import Markup
@@ -8,7 +9,7 @@ from markupsafe import Markup
 from common.predictions import Predictions
 from kernels.report.analysis import Reliability, agreement, reliability
 from kernels.report.charts import Axes, bar, dot, drawing, grid
-from kernels.report.facts import Facts
+from kernels.report.facts import Facts, temperatures
 from kernels.report.markup import (
     Cell,
     count,
@@ -114,11 +115,37 @@ def calibration_section(facts: Facts) -> Markup | None:
         "lies on the diagonal. Its size is the number of pictures, the bar its distance. ECE is "
         "the mean distance over the pictures."
     )
+    tempered = _temperatures(facts)
     heads = ["of", "bin from", "pictures", "mean confidence", "accuracy"]
     numbers = details("The bins in numbers", table("Bins of confidence", heads, rows))
     return section(
-        "calibration", "Calibration", tag("p", words), tag("div", *charts, class_="panels"), numbers
+        "calibration",
+        "Calibration",
+        tag("p", words),
+        tempered,
+        tag("div", *charts, class_="panels"),
+        numbers,
     )
+
+
+def _temperatures(facts: Facts) -> Markup | str:
+    """What each member was tempered with before the blend, and what it did."""
+    told = temperatures(facts.ensemble)
+    if not told:
+        return ""
+    names = ("temperature", "nll_before", "nll_after")
+    rows = [
+        [Cell(model), *(number(float(at.get(name, math.nan))) for name in names)]
+        for model, at in told.items()
+    ]
+    words = (
+        "Each member was tempered before it was blended, and is shown so, at the temperature with "
+        "the lowest negative log-likelihood (NLL) on validation. Above 1 it was too sure of "
+        "itself, below 1 not sure enough."
+    )
+    heads = ["member", "temperature", "NLL before", "NLL after"]
+    caption = "Temperatures, and negative log-likelihood on validation"
+    return join((table(caption, heads, rows), tag("p", words)))
 
 
 def _diagram(name: str, found: Reliability) -> Markup:

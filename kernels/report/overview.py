@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -64,7 +65,7 @@ def _tiles(facts: Facts) -> list[Markup]:
         sent = f"submission {facts.sent.ref}" if facts.sent.ref else "sent"
     tiles = [
         _tile("Public score", _five(public), sent, "main"),
-        _tile("Validation", _five(ours), f"{facts.metric} of the blend"),
+        _tile("Validation", _five(ours), f"{facts.metric} of the blend{_out_of_fold(facts)}"),
         _tile("Gap", UNKNOWN if gap is None else signed(gap, 5), "public score less validation"),
     ]
     if facts.sent and facts.sent.private_score is not None:
@@ -74,6 +75,10 @@ def _tiles(facts: Facts) -> list[Markup]:
         right = (facts.blend.validation.argmax(axis=1) == facts.blend.validation_labels).mean()
         tiles.append(_tile("Validation pictures", pictures, f"{right:.2%} of them right"))
     return tiles
+
+
+def _out_of_fold(facts: Facts) -> str:
+    return ", out of fold" if any(len(names) > 1 for names in facts.folds.values()) else ""
 
 
 def _tile(name: str, value: str, below: str, class_: str | None = None) -> Markup:
@@ -97,15 +102,17 @@ def weights(facts: Facts) -> dict[str, float]:
     return {str(name): float(weight) for name, weight in told.items()}
 
 
-def blend_section(facts: Facts) -> Markup:
+def blend_section(facts: Facts) -> Markup | None:
     """Members and blend in one table, the weights, and what the blend gained."""
+    if not facts.models:  # an audit alone
+        return None
     chosen = weights(facts)
     heads = ["member", "weight", f"validation {facts.metric}", "accuracy", "seconds", "accelerator"]
-    rows = [_member(facts, left, chosen) for left in facts.trained]
+    rows = [_member(facts, model, kernels, chosen) for model, kernels in facts.models.items()]
     method = str(facts.ensemble.metrics.get("method", "")) if facts.ensemble else ""
     if facts.ensemble:
         rows.append(_blend(facts, facts.ensemble))
-    pieces = [table("Members and blend on validation", heads, rows)]
+    pieces = [table("Members and blend on validation", heads, rows), *_fold_scores(facts)]
     if len(chosen) < 2:
         pieces.append(tag("p", "One member: the blend is that member itself."))
     elif facts.blend is not None:
@@ -115,19 +122,52 @@ def blend_section(facts: Facts) -> Markup:
     return section("blend", f"The blend{f': {method}' if method else ''}", *pieces)
 
 
-def _member(facts: Facts, left: Left, chosen: dict[str, float]) -> list[Cell]:
-    member = facts.members.get(left.name)
+def _member(
+    facts: Facts, model: str, kernels: Sequence[Left], chosen: dict[str, float]
+) -> list[Cell]:
+    member = facts.members.get(model)
     accuracy = math.nan
     if member is not None:
         accuracy = float((member.validation.argmax(axis=1) == member.validation_labels).mean())
+    seconds = sum(left.known.seconds for left in kernels)
     return [
-        Cell(left.name),
-        number(chosen.get(left.name, math.nan), 3, bar=True),
-        number(_known(left.metrics.get("validation_score")), 5),
+        Cell(model),
+        number(chosen.get(model, math.nan), 3, bar=True),
+        number(_score(facts, model, kernels), 5),
         number(accuracy),
-        Cell(duration(left.known.seconds), left.known.seconds),
-        Cell(str(_accelerator(left))),
+        Cell(duration(seconds), seconds),
+        Cell(", ".join(dict.fromkeys(_accelerator(left) for left in kernels))),
     ]
+
+
+def _score(facts: Facts, model: str, kernels: Sequence[Left]) -> float:
+    """A kernel's own score; of folds the one out of fold, as the ensemble measured it."""
+    if len(kernels) == 1:
+        return _known(kernels[0].metrics.get("validation_score"))
+    told = facts.ensemble.metrics.get("members", {}) if facts.ensemble else {}
+    return _known(told.get(model))
+
+
+def _fold_scores(facts: Facts) -> list[Markup]:
+    """Each fold's score on its own part beside the one out of fold, a row a model."""
+    told = facts.ensemble.metrics.get("folds", {}) if facts.ensemble else {}
+    split = {model: names for model, names in facts.folds.items() if model in told}
+    if not split:
+        return []
+    most = max(len(names) for names in split.values())
+    rows = []
+    for model, names in split.items():
+        scores = [_known(told[model].get(name)) for name in names]
+        own = [number(score, 5) for score in scores] + [number(math.nan)] * (most - len(names))
+        whole = number(_score(facts, model, facts.models[model]), 5)
+        rows.append([Cell(model), whole, number(max(scores) - min(scores), 5), *own])
+    heads = ["model", "out of fold", "spread", *(f"fold {fold}" for fold in range(most))]
+    words = (
+        "A fold is validated on a part of train and validation that it was not trained on. Out of "
+        "fold is the score over all parts together; spread is the best fold less the worst."
+    )
+    caption = f"{facts.metric} of each fold on its own part"
+    return [tag("h3", "The folds"), table(caption, heads, rows), tag("p", words)]
 
 
 def _blend(facts: Facts, ensemble: Left) -> list[Cell]:

@@ -13,11 +13,11 @@ from kernels.report.markup import UNKNOWN, Cell, section, table, tag
 def settings_section(facts: Facts) -> Markup:
     """Three tables, a column a kernel; a row whose kernels differ is marked."""
     known = [left for left in facts.kernels if left.manifest]
-    trained = [left for left in facts.trained if left.manifest]
+    names = [left.name for left in known]
     pieces = [
-        _table("Where they ran", known, [_facts(left) for left in known]),
-        _table("Settings", trained, [_mapping(left, "recipe") for left in trained]),
-        _table("Versions", known, [_mapping(left, "versions") for left in known]),
+        _table("Where they ran", names, [_facts(left) for left in known]),
+        _settings(facts),
+        _table("Versions", names, [_mapping(left, "versions") for left in known]),
     ]
     return section("settings", "Settings and versions", *pieces)
 
@@ -40,10 +40,23 @@ def _mapping(left: Left, name: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _table(title: str, kernels: Sequence[Left], columns: Sequence[Mapping[str, Any]]) -> Markup:
+def _settings(facts: Facts) -> Markup:
+    """The recipes, those of a model's folds in one column: they differ in their fold alone."""
+    names, columns = [], []
+    for model, kernels in facts.models.items():
+        recipes = [dict(_mapping(left, "recipe")) for left in kernels if left.manifest]
+        if len(recipes) > 1:
+            recipes[0]["fold"] = f"0 to {len(recipes) - 1}"
+        names += [model] * bool(recipes)
+        columns += recipes[:1]
+    chosen = str(facts.run.request.get("recipe", "published"))
+    return _table(f"Settings ({chosen} recipe)", names, columns)
+
+
+def _table(title: str, names: Sequence[str], columns: Sequence[Mapping[str, Any]]) -> Markup:
     keys = list(dict.fromkeys(key for column in columns for key in column))
     rows = [_row(key, columns) for key in keys]
-    heads = ["name", *(left.name for left in kernels)]
+    heads = ["name", *names]
     return tag("div", tag("h3", title), table(title, heads, rows))
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError, shown_in_one_line
+from common.folds import stratified_folds
 from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun, OutOfTimeError
 from common.manifest import write_json
@@ -26,6 +27,8 @@ class TinyRecipe:
     epochs: int = 2
     misbehave: str = ""
     sessions: int = 1
+    folds: int = 0
+    fold: int = 0
 
 
 def check_folder(folder: Path) -> None:
@@ -74,8 +77,9 @@ def stop_early(run: KernelRun, sessions: int) -> None:
 
 
 @shown_in_one_line()
-def train(recipe: TinyRecipe, values: dict) -> None:
+def train(recipe: TinyRecipe, values: dict, best: dict) -> None:
     parameters = Parameters.from_dict(values)
+    recipe = override(recipe, best if parameters.recipe == "best" else {})
     recipe = override(recipe, parameters.settings)
     how = recipe.misbehave
     with KernelRun(parameters, recipe) as run:
@@ -86,6 +90,11 @@ def train(recipe: TinyRecipe, values: dict) -> None:
         behave(how)
         stop_early(run, recipe.sessions)
         ids, numbers, labels = read(folder / "val.csv")
+        if recipe.folds:
+            mine = stratified_folds(labels, recipe.folds, parameters.seed) == recipe.fold
+            ids, numbers, labels = ids[mine], numbers[mine], labels[mine]
+        if how == "overlap":
+            ids = np.array(["r0", *ids[1:]])
         test_ids, test_numbers, _ = read(folder / "test.csv")
         if how == "ids":
             test_ids = np.array([f"x{name}" for name in test_ids])

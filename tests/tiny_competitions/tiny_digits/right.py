@@ -8,7 +8,7 @@ DRY_RUN = {"epochs": 1}
 
 
 def main() -> None:
-    train(RECIPE, PARAMETERS)
+    train(RECIPE, PARAMETERS, {})
 
 
 if __name__ == "__main__":

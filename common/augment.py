@@ -1,14 +1,14 @@
 """Augmentations of pictures, one function each.
 
-An augmentation takes a picture ``(height, width, channels)`` uint8 and a NumPy generator, and
-returns a uint8 picture: the same generator gives the same result, by itself and in the pipeline.
-Square pictures keep their size. Those that mix pictures take a whole batch and its targets.
+An augmentation takes a picture ``(size, size, 3)`` uint8 and a NumPy generator, and returns a uint8
+picture: the same generator gives the same result, by itself and in the pipeline. Turns and flips
+are drawn as symmetries of a square first, one after the other, so that pixels move once. Those
+that mix pictures take a whole batch and its targets.
 
-OpenCV does the work: it lets go of Python's lock, so that threads run side by side. Pictures go
-through it with a fourth, unused channel: it turns those over four times faster.
+OpenCV does the work: it lets go of Python's lock, so that threads run side by side.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,20 +16,21 @@ Generator = np.random.Generator
 _LUMA = np.array([0.299, 0.587, 0.114])  # of ITU-R BT.601, as every grey picture of an RGB one
 
 
-def resize(picture: np.ndarray, size: int) -> np.ndarray:
-    """``(size, size, 3)`` uint8: bilinear, by area where it shrinks so that colours are kept."""
+def resize(picture: np.ndarray, size: int, out: np.ndarray | None = None) -> np.ndarray:
+    """``(size, size, 3)`` uint8: bilinear, by area where it shrinks so that colours are kept.
+
+    It may be in ``out``, if that is given.
+    """
     import cv2
 
     if picture.shape[:2] == (size, size):
         return picture
-    shrinks = min(picture.shape[:2]) > size
-    return cv2.resize(
-        picture, (size, size), None, 0, 0, (cv2.INTER_LINEAR, cv2.INTER_AREA)[shrinks]
-    )
+    how = cv2.INTER_AREA if min(picture.shape[:2]) > size else cv2.INTER_LINEAR
+    return cv2.resize(picture, (size, size), out, interpolation=how)
 
 
 def random_crop(picture: np.ndarray, generator: Generator, size: int) -> np.ndarray:
-    """A random window, ``(size, size, channels)``."""
+    """A random window, ``(size, size, 3)``."""
     top = generator.integers(picture.shape[0] - size + 1)
     left = generator.integers(picture.shape[1] - size + 1)
     return picture[top : top + size, left : left + size]
@@ -41,45 +42,70 @@ def centre_crop(picture: np.ndarray, size: int) -> np.ndarray:
     return picture[top : top + size, left : left + size]
 
 
-def random_rot90(picture: np.ndarray, generator: Generator, probability: float) -> np.ndarray:
+class Symmetry(NamedTuple):
+    """One of the eight symmetries of a square: rows and columns exchanged, and then the flips."""
+
+    transposed: bool = False
+    up_down: bool = False
+    left_right: bool = False
+
+
+def transpose(turn: Symmetry) -> Symmetry:
+    """Rows and columns exchanged after ``turn``."""
+    return Symmetry(not turn.transposed, turn.left_right, turn.up_down)
+
+
+def rot90(turn: Symmetry) -> Symmetry:
+    """A quarter turn to the left after ``turn``, as ``numpy.rot90``."""
+    turned = transpose(turn)
+    return turned._replace(up_down=not turned.up_down)
+
+
+def random_rot90(turn: Symmetry, generator: Generator, probability: float) -> Symmetry:
     """Turned by one, two or three quarters, each with ``probability``; else as it is."""
-    import cv2
+    quarters = 1 + int(generator.random() / max(probability, 1e-9))
+    for _ in range(quarters if quarters < 4 else 0):
+        turn = rot90(turn)
+    return turn
 
-    turns = (cv2.ROTATE_90_COUNTERCLOCKWISE, cv2.ROTATE_180, cv2.ROTATE_90_CLOCKWISE)
-    quarters = int(generator.random() / max(probability, 1e-9))
-    return cv2.rotate(picture, turns[quarters]) if quarters < 3 else picture
 
-
-def random_flip_left_right(
-    picture: np.ndarray, generator: Generator, probability: float = 0.5
-) -> np.ndarray:
+def random_flip_left_right(turn: Symmetry, generator: Generator, probability: float) -> Symmetry:
     """Mirrored left to right with ``probability``."""
-    import cv2
-
-    return cv2.flip(picture, 1) if generator.random() < probability else picture
+    return turn._replace(left_right=turn.left_right ^ (generator.random() < probability))
 
 
-def random_flip_up_down(
-    picture: np.ndarray, generator: Generator, probability: float = 0.5
-) -> np.ndarray:
+def random_flip_up_down(turn: Symmetry, generator: Generator, probability: float) -> Symmetry:
     """Mirrored top to bottom with ``probability``."""
-    import cv2
-
-    return cv2.flip(picture, 0) if generator.random() < probability else picture
+    return turn._replace(up_down=turn.up_down ^ (generator.random() < probability))
 
 
-def random_transpose(picture: np.ndarray, generator: Generator, probability: float) -> np.ndarray:
+def random_transpose(turn: Symmetry, generator: Generator, probability: float) -> Symmetry:
     """Rows and columns exchanged with ``probability``."""
+    return transpose(turn) if generator.random() < probability else turn
+
+
+def turned(picture: np.ndarray, turn: Symmetry, out: np.ndarray | None = None) -> np.ndarray:
+    """The picture under a symmetry, ``(size, size, 3)``, in ``out`` if that is given."""
     import cv2
 
-    return cv2.transpose(picture) if generator.random() < probability else picture
+    flip = {(False, True): 1, (True, False): 0, (True, True): -1}.get(turn[1:])
+    out = np.empty(picture.shape, np.uint8) if out is None else out
+    if turn.transposed:
+        # Four channels are exchanged four times faster than three.
+        turned = cv2.transpose(cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA))
+        turned = turned if flip is None else cv2.flip(turned, flip)
+        return cv2.cvtColor(turned, cv2.COLOR_RGBA2RGB, out)
+    if flip is not None:
+        return cv2.flip(picture, flip, out)
+    np.copyto(out, picture)
+    return out
 
 
 def colour_jitter(picture: np.ndarray, generator: Generator, strength: float) -> np.ndarray:
     """Brightness, contrast and saturation, each times a factor from ``1 ± strength``.
 
     One linear map of the channels: towards grey (saturation), towards the mean grey (contrast),
-    towards black (brightness). A fourth channel is left as it is.
+    towards black (brightness).
     """
     import cv2
 
@@ -87,26 +113,26 @@ def colour_jitter(picture: np.ndarray, generator: Generator, strength: float) ->
         return picture
     brightness, contrast, saturation = generator.uniform(1 - strength, 1 + strength, 3)
     colours = saturation * np.eye(3) + (1 - saturation) * _LUMA
-    channels = picture.shape[2]
-    change = np.eye(channels, channels + 1)
-    change[:3, :3] = brightness * contrast * colours
-    mean = cv2.mean(picture)[:3] @ _LUMA
-    change[:3, channels] = brightness * (1 - contrast) * mean
+    grey = brightness * (1 - contrast) * (cv2.mean(picture)[:3] @ _LUMA)
+    change = np.column_stack([brightness * contrast * colours, np.full(3, grey)])
     return cv2.transform(picture, change)
 
 
-def augment(picture: np.ndarray, generator: Generator, recipe: Any) -> np.ndarray:
-    """All of them in the published order, ``(image_size, image_size, 3)`` uint8."""
-    import cv2
+def random_symmetry(generator: Generator, recipe: Any) -> Symmetry:
+    """Turn, flips and transposition in the published order, drawn one after the other."""
+    turn = random_rot90(Symmetry(), generator, recipe.rot90_probability)
+    turn = random_flip_left_right(turn, generator, recipe.flip_probability)
+    turn = random_flip_up_down(turn, generator, recipe.flip_probability)
+    return random_transpose(turn, generator, recipe.transpose_probability)
 
-    picture = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA)
+
+def augment(
+    picture: np.ndarray, generator: Generator, recipe: Any, out: np.ndarray | None = None
+) -> np.ndarray:
+    """All of them, ``(image_size, image_size, 3)`` uint8, in ``out`` if that is given."""
     picture = random_crop(picture, generator, recipe.image_size)
-    picture = random_rot90(picture, generator, recipe.rot90_probability)
-    picture = random_flip_left_right(picture, generator, recipe.flip_probability)
-    picture = random_flip_up_down(picture, generator, recipe.flip_probability)
-    picture = random_transpose(picture, generator, recipe.transpose_probability)
-    picture = colour_jitter(picture, generator, recipe.colour_jitter)
-    return cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB)
+    turn = random_symmetry(generator, recipe)
+    return turned(colour_jitter(picture, generator, recipe.colour_jitter), turn, out)
 
 
 def mixup(
@@ -153,18 +179,13 @@ def view(picture: np.ndarray, number: int, size: int) -> np.ndarray:
     0 is the middle as it is, 1 to 3 are its flips, 4 to 7 the same of the transposed middle;
     8 to 11 are the four corners, 12 to 15 the corners mirrored left to right.
     """
-    import cv2
-
     if number < 8:
-        picture = centre_crop(picture, size)
-        picture = cv2.transpose(picture) if number >= 4 else np.ascontiguousarray(picture)
-        flips = (None, 1, 0, -1)[number % 4]
-    else:
-        top = (picture.shape[0] - size) * (number % 4 // 2)
-        left = (picture.shape[1] - size) * (number % 2)
-        picture = np.ascontiguousarray(picture[top : top + size, left : left + size])
-        flips = 1 if number >= 12 else None
-    return picture if flips is None else cv2.flip(picture, flips)
+        turn = Symmetry(number >= 4, number % 4 >= 2, number % 2 == 1)
+        return turned(centre_crop(picture, size), turn)
+    top = (picture.shape[0] - size) * (number % 4 // 2)
+    left = (picture.shape[1] - size) * (number % 2)
+    corner = picture[top : top + size, left : left + size]
+    return turned(corner, Symmetry(left_right=number >= 12))
 
 
 def _partners(number: int, generator: Generator, alpha: float) -> tuple[np.ndarray, np.ndarray]:

@@ -80,15 +80,17 @@ class Training:
         rows = self._share.of(self._order(epoch)[places])
         size = self._recipe.image_size
         pictures = np.empty((len(rows), size, size, 3), np.uint8)
+        room = np.empty((self._parts[0].size, self._parts[0].size, 3), np.uint8)
         for at, (row, seed) in enumerate(zip(rows.tolist(), seeds.tolist(), strict=True)):
-            pictures[at] = augment(self._picture(row), np.random.default_rng(seed), self._recipe)
+            generator_of_row = np.random.default_rng(seed)
+            augment(self._picture(row, room), generator_of_row, self._recipe, pictures[at])
         weights = self.weights[rows] * (self._share.of(places) < len(self.labels))
         mixed, targets = self._mix(pictures, self.targets[rows], generator)
         return mixed, targets, weights.astype(np.float32)
 
-    def _picture(self, row: int) -> np.ndarray:
+    def _picture(self, row: int, room: np.ndarray) -> np.ndarray:
         part = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return self._parts[part][row - self._starts[part]]
+        return self._parts[part].read(row - self._starts[part], room)
 
     def _mix(
         self, pictures: np.ndarray, targets: np.ndarray, generator: np.random.Generator

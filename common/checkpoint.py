@@ -202,18 +202,24 @@ def unfinished_output(parameters: Parameters) -> Path:
     raise UserError(f"{parameters.resume} is finished: there is nothing to resume")
 
 
+def build_optimizer(model: Any) -> None:
+    """Create the optimizer's variables, once: that of mixed precision would add them again."""
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
 def variables_of(model: Any) -> list[np.ndarray]:
     """The values of all that training changes, in a fixed order."""
     import keras
 
-    model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     variables = [*model.variables, *model.optimizer.variables]
     return [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
 def restore(model: Any, values: list[np.ndarray]) -> None:
     """Set what ``variables_of`` gave. Raises UserError when the network has other variables."""
-    model.optimizer.build(model.trainable_variables)
+    build_optimizer(model)
     variables = [*model.variables, *model.optimizer.variables]
     if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
         raise UserError(

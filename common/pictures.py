@@ -42,8 +42,12 @@ class Pictures:
 
     def __getitem__(self, row: int) -> np.ndarray:
         """One picture, resized. Raises UserError when it cannot be decoded."""
+        return self.read(row)
+
+    def read(self, row: int, room: np.ndarray | None = None) -> np.ndarray:
+        """As ``pictures[row]``; it may be in ``room`` ``(size, size, 3)``, if that is given."""
         if self._kept is None:
-            return resize(self.original(row), self.size)
+            return resize(self.original(row), self.size, room)
         if not self._known[row]:
             self._kept[row] = resize(self.original(row), self.size)
             self._known[row] = True

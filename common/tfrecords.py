@@ -126,11 +126,13 @@ def decode(jpeg: bytes) -> np.ndarray:
     """``(height, width, 3)`` uint8 of a JPEG's bytes; ValueError when it is none, or cut short."""
     import cv2
 
-    flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION  # as TensorFlow: no turning by EXIF
+    flags = (
+        cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    )  # as TensorFlow: EXIF turns nothing
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags) if jpeg else None
     if picture is None:
         raise ValueError(f"{len(jpeg)} bytes that are no whole JPEG")
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    return picture
 
 
 def first_fault(path: Path, features: tuple[str, ...] = ("image", "id")) -> str:

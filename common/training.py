@@ -16,7 +16,7 @@ from common.accelerator import Accelerator, choose, clear_session
 from common.augment import augment
 from common.backbones import weights_files
 from common.batches import Training, evaluation_batches
-from common.checkpoint import Course, remove_checkpoint
+from common.checkpoint import Course, build_optimizer, remove_checkpoint
 from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
 from common.describe import describe
 from common.errors import UserError, shown_in_one_line
@@ -88,9 +88,7 @@ class Trainer:
         """All stages, in order, from where the checkpoint stands. Raises OutOfTimeError."""
         run, model = self.run, None
         with run.stage("data"):
-            train, validation, test = self._pictures()
-            parts = [train, validation, test]
-            self.course = Course(run, self._identity(parts), self.parameters)
+            train, validation, test = self.begin()
         if self.course.validation is None:
             with run.stage("training"):
                 model = self.new_model([train])
@@ -154,8 +152,10 @@ class Trainer:
         feed = Feed(training.batches(left), self.accelerator.backend == "jax")
         measured = self._evaluation(validation) if validation else None
         with self._faults_told([*parts, *([validation] if validation else [])]):
+            # Before ``fit`` traces its step: TensorFlow traces twice if variables appear in it.
+            build_optimizer(model)
             if measured is not None:
-                _prepare(model, measured)
+                model.evaluate(measured, steps=1, verbose=0)
             model.fit(
                 iter(feed),
                 validation_data=measured,
@@ -238,7 +238,8 @@ class Trainer:
         figures.schedule(rates, folder / "schedule.png")
         figures.curves(self.course.history, folder / "curves.png")
 
-    def _pictures(self) -> list[Pictures]:
+    def begin(self) -> list[Pictures]:
+        """The pictures of train, validation and test; the course begins, or goes on."""
         recipe = self.recipe
         parts = self.kernel.load(recipe.image_size, self.parameters)
         if recipe.folds:
@@ -253,6 +254,7 @@ class Trainer:
                 f"pictures: lower it with --set batch_size="
                 f"{max(1, len(pictures[0]) // self.accelerator.replicas)}"
             )
+        self.course = Course(self.run, self._identity(pictures), self.parameters)
         return pictures
 
     def _evaluation(self, part: Pictures, seen: int = 0) -> Any:
@@ -359,15 +361,6 @@ def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer = csv.DictWriter(file, HISTORY, restval="")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def _prepare(model: Any, measured: Any) -> None:
-    """Create the optimizer's and the metrics' variables before ``fit`` traces its step.
-
-    TensorFlow traces a step twice if variables appear in it: seconds for a large network.
-    """
-    model.optimizer.build(model.trainable_variables)
-    model.evaluate(measured, steps=1, verbose=0)
 
 
 def _set_batchnorm_momentum(model: Any, momentum: float | None) -> None:

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -86,6 +87,15 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+def start_kernel(
+    root: Path, name: str, replicas: int, parameters: dict[str, Any], **variables: str
+) -> subprocess.Popen[str]:
+    settings = {"batch_size": 8 // replicas, "ema": 0.5, "cutmix": 0.2}
+    values = {"kernel": "small", "seed": 3, "settings": settings, **parameters}
+    mounted = {"KAGGLE_CACHE_MOUNT_FOLDER": str(root / "input"), "KERAS_BACKEND": "jax"}
+    return start(root / name, [str(SMALL), json.dumps(values)], **mounted, **variables)
+
+
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
     """The small kernel, whole: on one device, on eight, and in two processes; what each printed.
@@ -96,10 +106,7 @@ def ways(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
     small_classifier.write_data(root / "input" / "competitions" / "small")
 
     def kernel(name: str, replicas: int, **variables: str) -> subprocess.Popen[str]:
-        settings = {"batch_size": 8 // replicas, "ema": 0.5, "cutmix": 0.2}
-        values = json.dumps({"kernel": "small", "seed": 3, "settings": settings})
-        mounted = {"KAGGLE_CACHE_MOUNT_FOLDER": str(root / "input"), "KERAS_BACKEND": "jax"}
-        return start(root / name, [str(SMALL), values], **mounted, **variables)
+        return start_kernel(root, name, replicas, {}, **variables)
 
     cluster = {
         "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{free_port()}",
@@ -145,6 +152,17 @@ def test_two_processes_have_the_same_weights_and_one_of_them_writes(ways) -> Non
     assert len(load_predictions(root / "two", "small").test) == small_classifier.PICTURES["test"]
     assert "stage=scored" in printed["process 0"]
     assert "stage=scored" not in printed["process 1"]
+
+
+def test_a_training_that_was_stopped_ends_bit_for_bit_as_one_that_was_not(ways) -> None:
+    root, _ = ways
+    for parameters in ({"time_limit": 0.001}, {}):
+        end({"stopped": start_kernel(root, "stopped", 1, parameters)})
+    whole, stopped = (read_manifest(root / name, "small", "") for name in ("one", "stopped"))
+    assert stopped["resumed"] == {"stage": "training", "epoch": 1}
+    for files in (whole["files"], stopped["files"]):
+        del files["metrics.json"]  # it tells the wait for input
+    assert stopped["files"] == whole["files"]
 
 
 def test_the_wait_for_input_is_measured_where_there_are_devices(ways) -> None:

@@ -18,7 +18,7 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # kernels run in this process, on the
 
 import small_classifier
 
-from common.checkpoint import NAME, load_checkpoint
+from common.checkpoint import NAME, load_checkpoint, restore, variables_of
 from common.errors import UserError
 from common.manifest import Unfinished, read_manifest
 from common.training import train_classifier
@@ -223,3 +223,18 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_checkpoint(
 def test_no_checkpoint_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"no {NAME} in .*: there is nothing to go on from"):
         load_checkpoint(tmp_path / NAME)
+
+
+def test_asking_for_the_variables_twice_adds_none_in_mixed_precision() -> None:
+    import keras
+
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = small_classifier.build_model(None, small_classifier.RECIPE)
+        model.compile(optimizer="adam", loss="categorical_crossentropy", jit_compile=False)
+        assert type(model.optimizer).__name__ == "LossScaleOptimizer"
+        first = variables_of(model)
+        restore(model, first)
+        assert len(variables_of(model)) == len(first)
+    finally:
+        keras.config.set_dtype_policy("float32")

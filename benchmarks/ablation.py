@@ -1,0 +1,215 @@
+"""Which settings help: a small network on flowers from random weights, one change at a time.
+
+Each row is the base recipe with one change, trained with every seed; validation pictures that
+also stand in train (as the audit finds them) are left out, and test is not touched. Rows with the
+same seed share order and first weights, so a row's change against the base is paired by seed.
+
+    python -m benchmarks.ablation FOLDER [--seeds 3] [--rows base,ema,...] [--out ablation.json]
+
+FOLDER is data in the layout of tpu-getting-started. About 25 s a training on two cores.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from common.accelerator import choose, clear_session
+from common.audit import AuditRecipe, compare
+from common.audit_records import Split, read_pictures
+from common.calibration import apply_temperature, fit_temperature, negative_log_likelihood
+from common.classifier import ClassifierKernel, ClassifierRecipe
+from common.kernel import KernelRun
+from common.metrics import accuracy, macro_f1
+from common.parameters import Parameters
+from common.recipe import override
+from common.training import Trainer
+from competitions.petals_to_metal import CLASSES, COMPETITION, data
+
+BASE = ClassifierRecipe(
+    image_size=96,
+    crop_margin=9,  # as 331 to 361
+    batch_size=16,
+    epochs=30,
+    lr_start=1e-3,
+    lr_max=4e-3,
+    lr_min=1e-5,
+    lr_ramp_epochs=5,
+    lr_decay=0.85,
+    weights=None,
+    batchnorm_momentum=0.9,
+    cache="memory",
+)
+PLAIN = {"rot90_probability": 0.0, "flip_probability": 0.0, "transpose_probability": 0.0}
+ROWS: dict[str, dict[str, Any]] = {
+    "base": {},
+    "constant": {"schedule": "constant"},
+    "constant, a quarter": {"schedule": "constant", "lr_max": 1e-3},
+    "cosine": {"schedule": "cosine"},
+    "step": {"schedule": "step", "lr_patience": 10, "lr_decay": 0.3},
+    "plateau": {"schedule": "plateau", "lr_patience": 4, "lr_decay": 0.4},
+    "no crop, turn or flip": {**PLAIN, "crop_margin": 0},
+    "colour_jitter 0.2": {"colour_jitter": 0.2},
+    "mixup 0.2": {"mixup": 0.2},
+    "cutmix 1": {"cutmix": 1.0},
+    "mixup 0.2 and cutmix 1": {"mixup": 0.2, "cutmix": 1.0},
+    "label_smoothing 0.1": {"label_smoothing": 0.1},
+    "class_weight balanced": {"class_weight": "balanced"},
+    "logit_adjustment 1": {"logit_adjustment": 1.0},
+    "ema 0.99": {"ema": 0.99},
+    "adamw": {"optimizer": "adamw"},
+}
+VIEWS = (2, 4, 8, 16)
+
+
+def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
+    """A stem and six 3 x 3 convolutions from 32 to 128 channels; 0.3 million weights."""
+    import keras
+    from keras import layers
+
+    def convolved(x: Any, filters: int, kernel: int, strides: int) -> Any:
+        x = layers.Conv2D(filters, kernel, strides, padding="same", use_bias=False)(x)
+        return layers.Activation("relu")(layers.BatchNormalization()(x))
+
+    inputs = keras.Input((recipe.image_size, recipe.image_size, 3))
+    x = convolved(layers.Rescaling(1 / 127.5, -1.0)(inputs), 16, 5, 2)
+    x = layers.MaxPooling2D(3, 2, padding="same")(x)
+    for filters, strides in ((32, 1), (64, 2), (128, 2)):
+        x = convolved(convolved(x, filters, 3, strides), filters, 3, 1)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(len(CLASSES), activation="softmax")(x), name="ablation")
+
+
+def clean_validation(folder: Path) -> set[str]:
+    """The ids of validation that are not in train."""
+    parts = [data.check_folder(folder, BASE.image_size) / name for name in ("train", "val")]
+    splits = [Split(part.name, tuple(sorted(part.glob("*.tfrec"))), True) for part in parts]
+    pictures, broken = read_pictures(splits, len(CLASSES))
+    found = compare(splits, pictures, broken, AuditRecipe(), len(CLASSES))
+    leaked = {
+        number
+        for group in found.groups
+        if any(pictures[n].split == "train" for n in group)
+        for number in group
+    }
+    return {p.id for n, p in enumerate(pictures) if p.split == "val" and n not in leaked}
+
+
+def train(folder: Path, recipe: ClassifierRecipe, seed: int, clean: set[str]) -> dict[str, Any]:
+    """Scores on clean validation, by views of test-time augmentation, and the seconds it took."""
+    kernel = ClassifierKernel(
+        COMPETITION, lambda size, _: data.load_from(folder, size), build_model, recipe, {}
+    )
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as name:
+        run = KernelRun(Parameters(seed=seed), recipe, Path(name))
+        trainer = Trainer(kernel, recipe, run.parameters, choose("cpu"), run)
+        train_part, validation, _ = trainer.begin()
+        model = trainer.new_model([train_part])
+        trainer.fit(model, "training", [train_part], recipe.epochs, validation)
+        kept = np.isin(validation.records.ids, sorted(clean))
+        labels = validation.labels[kept]
+        scores = {}
+        for views in (1, *VIEWS):
+            trainer.recipe = override(recipe, {"tta": views})
+            scores[views] = score(labels, trainer.predict(model, validation)[kept])
+    clear_session()
+    return {"scores": scores, "seconds": time.perf_counter() - began}
+
+
+def score(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """Macro F1, accuracy, NLL, and the NLL with a temperature found on the other half."""
+    halves = np.arange(len(labels)) % 2 == 0
+    tempered = np.empty_like(predicted)
+    for half in (halves, ~halves):
+        tempered[half] = apply_temperature(
+            predicted[half], fit_temperature(labels[~half], predicted[~half])
+        )
+    classes = predicted.argmax(axis=1)
+    return {
+        "macro_f1": macro_f1(labels, classes),
+        "accuracy": accuracy(labels, classes),
+        "nll": negative_log_likelihood(labels, predicted),
+        "nll_tempered": negative_log_likelihood(labels, tempered),
+    }
+
+
+def run_rows(
+    folder: Path, rows: Mapping[str, Mapping[str, Any]], seeds: int
+) -> Iterator[dict[str, Any]]:
+    """Every row with every seed, seed by seed, so that what is cut short is still paired."""
+    clean = clean_validation(folder)
+    print(f"{len(clean)} clean validation pictures", flush=True)
+    for seed in range(seeds):
+        for name, changes in rows.items():
+            found = train(folder, override(BASE, changes), seed, clean)
+            one = found["scores"][1]
+            print(
+                f"seed {seed}  {name:<26} F1 {one['macro_f1']:.4f}  NLL {one['nll']:.4f}  "
+                f"{found['seconds']:.0f} s",
+                flush=True,
+            )
+            yield {"row": name, "seed": seed, "changes": dict(changes), **found}
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Mean and range over seeds, and the mean change against the base with the same seed."""
+    base = {r["seed"]: r["scores"][1] for r in results if r["row"] == "base"}
+    lines = [
+        "| | macro F1 | range | against base | NLL | against base | seconds |",
+        "|---" * 7 + "|",
+    ]
+    rows = dict.fromkeys(dict.fromkeys(r["row"] for r in results), 1)
+    cases = [(name, name, views) for name, views in rows.items()]
+    cases += [(f"base, tta {views}", "base", views) for views in VIEWS if base]
+    for title, name, views in cases:
+        found = {r["seed"]: r["scores"][views] for r in results if r["row"] == name}
+        f1 = [scores["macro_f1"] for scores in found.values()]
+        nll = [scores["nll"] for scores in found.values()]
+        gains = [found[seed]["macro_f1"] - base[seed]["macro_f1"] for seed in found if seed in base]
+        drops = [found[seed]["nll"] - base[seed]["nll"] for seed in found if seed in base]
+        seconds = statistics.median(r["seconds"] for r in results if r["row"] == name)
+        lines.append(
+            f"| {title} | {statistics.mean(f1):.3f} | {min(f1):.3f} to {max(f1):.3f} | "
+            f"{statistics.mean(gains):+.3f} | {statistics.mean(nll):.3f} | "
+            f"{statistics.mean(drops):+.3f} | {seconds:.0f} |"
+        )
+    tempered = [r["scores"][1] for r in results if r["row"] == "base"]
+    if tempered:
+        before, after = (statistics.mean(s[n] for s in tempered) for n in ("nll", "nll_tempered"))
+        lines.append(f"\nTemperature scaling of base: NLL {before:.3f}, then {after:.3f}.")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--rows", default="", help="some of the rows, with commas between")
+    parser.add_argument("--epochs", type=int, default=BASE.epochs)
+    parser.add_argument("--out", type=Path, help="all scores, as JSON")
+    arguments = parser.parse_args()
+    names = arguments.rows.split(",") if arguments.rows else list(ROWS)
+    rows = {name: {"epochs": arguments.epochs, **ROWS[name]} for name in names}
+    results = []
+    for result in run_rows(arguments.folder, rows, arguments.seeds):
+        results.append(result)
+        if arguments.out:
+            arguments.out.write_text(json.dumps(results, indent=1))
+    print(dataclasses.asdict(BASE))
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

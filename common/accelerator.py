@@ -66,7 +66,7 @@ def choose(asked: str, supported: tuple[str, ...] = KNOWN) -> Accelerator:
         raise UserError(f"unknown accelerator {asked!r}: known are {', '.join(KNOWN)}")
     if asked and asked not in supported:
         raise UserError(f"this kernel cannot run on {asked}: it runs on {', '.join(supported)}")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors of TensorFlow alone
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # that there is no GPU is no news
     candidates = [asked] if asked else supported
     with _within(PATIENCE, f"no answer from {' or '.join(candidates)} in {PATIENCE:g} s"):
         if cluster_size() > 1:

@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def run(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KAGGLE_CACHE_MOUNT_FOLDER": str(folder)}
+    # Of the machine's environment without what other tests have set in this process.
+    kept = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    environment = {**kept, "PYTHONPATH": str(ROOT), "KAGGLE_CACHE_MOUNT_FOLDER": str(folder)}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=folder,

@@ -56,7 +56,8 @@ def test_the_score_is_the_submissions(petals: dict) -> None:
 def test_a_member_leaves_history_figures_and_what_it_saw(petals: dict, name: str) -> None:
     folder = Path(petals["run_dir"])
     manifest = json.loads((folder / "outputs" / name / "manifest.json").read_text())
-    assert manifest["accelerator"] == {"asked": "cpu", "seen": "cpu", "replicas": 1}
+    accelerator = {"asked": "cpu", "seen": "cpu", "replicas": 1, "backend": "tensorflow"}
+    assert accelerator.items() <= manifest["accelerator"].items()
     assert manifest["shared_hash"]["built"] == manifest["shared_hash"]["found"]
     assert {f"{figure}.png" for figure in FIGURES} < set(manifest["files"])
     assert {f"{name}-{figure}.png" for figure in FIGURES} <= {

@@ -132,7 +132,7 @@ def kernel_environment(folder: Path) -> dict[str, str]:
         "KAGGLE_CACHE_MOUNT_FOLDER": str(folder / "kaggle" / "input"),
         "KAGGLEHUB_CACHE": str(folder / "home" / "kagglehub"),
         "MPLBACKEND": "Agg",
-        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
         "PIP_NO_INDEX": "1",
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
     }

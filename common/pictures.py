@@ -12,14 +12,14 @@ from common.errors import UserError
 from common.progress import report
 from common.tfrecords import Records, decode, record_places
 
-_SHARE = 0.4  # of the memory that is free: what the pictures of one part may take
+_SHARE = 0.5  # of the memory that is free: what decoded pictures may take
 
 
 class Pictures:
     """Pictures as ``(size, size, 3)`` uint8, by number; threads may read at the same time.
 
     Files are mapped into memory, so that a picture is read where it lies, in any order. With a
-    cache (``memory``, ``disk``, or ``auto``: memory when they fit) each is decoded once.
+    ``cache`` (``memory`` or ``disk``; else ``none``) each is decoded once.
 
     Attributes:
         records: what they are read from.
@@ -79,15 +79,31 @@ class Pictures:
     def _room(self, cache: str) -> np.ndarray | None:
         """Where decoded pictures are kept, ``(pictures, size, size, 3)`` uint8, or None."""
         shape = (len(self.records), self.size, self.size, 3)
-        needed = int(np.prod(shape, dtype=np.int64))
-        if cache == "memory" or (cache == "auto" and needed < _SHARE * free_memory()):
+        if cache == "memory":
             return np.empty(shape, np.uint8)
-        if cache == "disk" and needed:
-            report("cache", on="disk", gb=round(needed / 1e9, 2))
+        if cache == "disk" and len(self.records):
+            report("cache", on="disk", gb=round(np.prod(shape, dtype=float) / 1e9, 2))
             with tempfile.TemporaryFile() as file:  # gone with the process, and never an output
-                os.posix_fallocate(file.fileno(), 0, needed)  # a full disk is told now
+                # A full disk is told now.
+                os.posix_fallocate(file.fileno(), 0, int(np.prod(shape, dtype=np.int64)))
                 return np.memmap(file, np.uint8, "r+", shape=shape)
         return None
+
+
+def choose_cache(cache: str, pictures: int, size: int) -> str:
+    """``memory``, ``disk`` or ``none``: for ``auto``, memory when ``pictures`` fit into half of it.
+
+    Raises UserError for ``memory`` where they do not fit at all.
+    """
+    needed, free = pictures * size * size * 3, free_memory()
+    if cache == "memory" and needed > free:
+        raise UserError(
+            f"setting cache=memory: {pictures} pictures of {size} x {size} take "
+            f"{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: take disk or none"
+        )
+    if cache == "auto":
+        return "memory" if needed < _SHARE * free else "none"
+    return cache
 
 
 def free_memory() -> int:

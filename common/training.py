@@ -27,7 +27,7 @@ from common.kernel import KernelRun
 from common.losses import adjusted_crossentropy, crossentropy
 from common.manifest import write_json
 from common.parameters import Parameters
-from common.pictures import Pictures
+from common.pictures import Pictures, choose_cache
 from common.prediction import probabilities
 from common.predictions import Predictions, save_predictions
 from common.progress import report
@@ -245,9 +245,10 @@ class Trainer:
         if recipe.folds:
             parts = (*_split(parts[0], parts[1], recipe, self.parameters.seed), parts[2])
         size = recipe.image_size + recipe.crop_margin
-        # Test is seen once a view, so that it is kept for more than one alone.
-        caches = (recipe.cache, recipe.cache, recipe.cache if recipe.tta > 1 else "none")
-        pictures = [Pictures(part, size, kept) for part, kept in zip(parts, caches, strict=True)]
+        again = recipe.tta > 1  # test is seen once a view, so that one view keeps nothing of it
+        kept = choose_cache(recipe.cache, sum(map(len, parts if again else parts[:2])), size)
+        caches = (kept, kept, kept if again else "none")
+        pictures = [Pictures(part, size, cache) for part, cache in zip(parts, caches, strict=True)]
         if len(pictures[0]) < self.batch:
             raise UserError(
                 f"a batch of {self.batch} is more than the {len(pictures[0])} training "

@@ -14,7 +14,7 @@ from common import batches
 from common.batches import Share, Training, class_weights, evaluation_batches
 from common.classifier import ClassifierRecipe
 from common.errors import UserError
-from common.pictures import Pictures, free_memory
+from common.pictures import Pictures, choose_cache, free_memory
 from common.tfrecords import join, read_records
 
 CACHES = ("none", "memory", "disk")
@@ -199,14 +199,26 @@ def test_a_jpeg_that_is_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
         pictures(tmp_path)[0]
 
 
-def test_pictures_are_kept_in_memory_only_when_they_fit(
-    noise: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pictures_are_kept_in_memory_only_when_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     assert free_memory() > 0
-    part = pictures(noise, "auto")
-    first = part[3]
-    assert np.shares_memory(first, part[3])
-    monkeypatch.setattr("common.pictures.free_memory", lambda: 20 * 20 * 3 * 10)
-    part = pictures(noise, "auto")
-    assert not np.shares_memory(part[3], part[3])
-    np.testing.assert_array_equal(part[3], first)
+    needed = 20 * 20 * 3 * 10
+    for free, chosen in ((2 * needed + 2, "memory"), (2 * needed, "none")):
+        monkeypatch.setattr("common.pictures.free_memory", lambda free=free: free)
+        assert choose_cache("auto", 10, 20) == chosen
+        assert choose_cache("memory", 10, 20) == "memory"
+        assert choose_cache("disk", 10, 20) == "disk"
+    monkeypatch.setattr("common.pictures.free_memory", lambda: needed - 1)
+    with pytest.raises(UserError, match="10 pictures of 20 x 20 take .* take disk or none"):
+        choose_cache("memory", 10, 20)
+
+
+@pytest.mark.parametrize("cache", CACHES)
+def test_a_cache_decodes_each_picture_once(noise: Path, cache: str) -> None:
+    part = pictures(noise, cache)
+    first = part[3].copy()
+    part._files = []  # what is read from now on is not in the files
+    if cache == "none":
+        with pytest.raises(IndexError):
+            part[3]
+    else:
+        np.testing.assert_array_equal(part[3], first)

@@ -1,6 +1,5 @@
 """Training an image classifier: what every such kernel does with its recipe."""
 
-import csv
 import dataclasses
 import math
 import sys
@@ -11,21 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from common import figures, metrics
 from common.accelerator import Accelerator, choose, clear_session
-from common.augment import augment
 from common.backbones import weights_files
 from common.batches import Training, evaluation_batches
 from common.checkpoint import Course, build_optimizer, remove_checkpoint
 from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
+from common.compiled import compiled
 from common.describe import describe
 from common.errors import UserError, shown_in_one_line
 from common.feed import Feed
 from common.folds import stratified_folds
 from common.full_size import check_full_size
 from common.kernel import KernelRun
-from common.losses import adjusted_crossentropy, crossentropy
-from common.manifest import write_json
+from common.outputs import HISTORY, draw_training, write_history, write_scores
 from common.parameters import Parameters
 from common.pictures import Pictures, choose_cache
 from common.prediction import probabilities
@@ -34,8 +31,6 @@ from common.progress import report
 from common.tfrecords import Records, join
 from common.thumbnails import leave_thumbnails
 from common.weights import resolve_weights, weights_explained
-
-HISTORY = ("stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
 
 
 @shown_in_one_line()
@@ -116,15 +111,8 @@ class Trainer:
         keras.utils.set_random_seed(self.parameters.seed)
         with weights_explained(self.weights):
             model = self.kernel.build_model(self.weights, self.recipe)
-        _set_batchnorm_momentum(model, self.recipe.batchnorm_momentum)
-        model.compile(
-            optimizer=_optimizer(self.recipe),
-            loss=self._loss(parts),
-            weighted_metrics=["accuracy"],
-            # On a CPU, TensorFlow without XLA compiles in seconds and trains faster.
-            jit_compile=keras.config.backend() == "jax",
-        )
-        return model
+        labels = np.concatenate([part.labels for part in parts])
+        return compiled(model, self.recipe, labels, self.classes)
 
     def fit(
         self,
@@ -202,41 +190,17 @@ class Trainer:
         self, folder: Path, train: Pictures, validation: Pictures, predictions: Predictions
     ) -> None:
         """Every file of a finished kernel but the manifest."""
+        competition, history = self.kernel.competition, self.course.history
         with self.run.stage("figures"):
             save_predictions(folder, predictions, self.parameters.kernel or "this kernel")
-            self._score(folder, predictions)
-            self._draw(folder, train)
+            facts: dict[str, Any] = {"epochs": self.recipe.epochs}
+            if self.input_wait is not None:
+                facts["input_wait"] = round(self.input_wait, 4)
+            write_scores(folder, competition, predictions, facts)
+            write_history(folder, history)
+            draw_training(folder, competition, self.recipe, train, history)
             leave_thumbnails(folder, validation)
         remove_checkpoint(folder)
-
-    def _score(self, folder: Path, predictions: Predictions) -> None:
-        labels, names = predictions.validation_labels, self.kernel.competition.classes
-        predicted = predictions.validation.argmax(axis=1)
-        metric = getattr(metrics, self.kernel.competition.metric)
-        scored = {
-            "metric": self.kernel.competition.metric,
-            "validation_score": metric(labels, predicted),
-            "validation_accuracy": metrics.accuracy(labels, predicted),
-            "epochs": self.recipe.epochs,
-        }
-        if self.input_wait is not None:
-            scored["input_wait"] = round(self.input_wait, 4)  # share of a step
-        write_json(folder / "metrics.json", scored)
-        write_history(folder / "history.csv", self.course.history)
-        report("scored", **scored)
-        figures.confusion(labels, predicted, names, folder / "confusion_matrix.png")
-
-    def _draw(self, folder: Path, train: Pictures) -> None:
-        pictures = [train.original(row) for row in range(min(18, len(train)))]
-        names = [self.kernel.competition.classes[label] for label in train.labels[:18]]
-        figures.picture_grid(pictures, names, folder / "training_pictures.png")
-        generators = [np.random.default_rng(seed) for seed in range(17)]
-        variants = [augment(train[0], generator, self.recipe) for generator in generators]
-        titles = [names[0], "augmented", *[""] * 16]
-        figures.picture_grid([train[0], *variants], titles, folder / "augmented.png")
-        rates = [row["learning_rate"] for row in self.course.rows("training")]
-        figures.schedule(rates, folder / "schedule.png")
-        figures.curves(self.course.history, folder / "curves.png")
 
     def begin(self) -> list[Pictures]:
         """The pictures of train, validation and test; the course begins, or goes on."""
@@ -264,13 +228,6 @@ class Trainer:
 
     def _steps(self, part: Pictures) -> int:
         return math.ceil(len(part) / self.batch)
-
-    def _loss(self, parts: Sequence[Pictures]) -> Any:
-        tau, smoothing = self.recipe.logit_adjustment, self.recipe.label_smoothing
-        if not tau:
-            return crossentropy(smoothing)
-        labels = np.concatenate([part.labels for part in parts])
-        return adjusted_crossentropy(labels, self.classes, tau, smoothing)
 
     @contextmanager
     def _faults_told(self, parts: Sequence[Pictures]) -> Iterator[None]:
@@ -300,7 +257,7 @@ class Trainer:
         rows = self.course.rows("training")
         if stage == "refit" and self.recipe.schedule == "plateau":
             return float(rows[min(epoch, len(rows) - 1)]["learning_rate"])
-        losses = [row["val_loss"] for row in rows[:epoch]]
+        losses = [row["val_loss"] for row in rows[:epoch] if "val_loss" in row]
         return self.recipe.learning_rate(epoch, self.accelerator.replicas, losses)
 
     def _callbacks(
@@ -347,27 +304,3 @@ def _split(
     held_out = stratified_folds(both.labels, recipe.folds, seed) == recipe.fold
     kept = dataclasses.replace(both.take(held_out), name=validation.name)
     return both.take(~held_out), kept
-
-
-def _optimizer(recipe: ClassifierRecipe) -> Any:
-    import keras
-
-    chosen = type(keras.optimizers.get(recipe.optimizer))
-    return chosen(use_ema=True, ema_momentum=recipe.ema) if recipe.ema else chosen()
-
-
-def write_history(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """``history.csv``: a line an epoch; a refit has no validation columns."""
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HISTORY, restval="")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
-def _set_batchnorm_momentum(model: Any, momentum: float | None) -> None:
-    import keras
-
-    if momentum is not None:
-        for layer in model._flatten_layers(include_self=False):
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = momentum

@@ -18,9 +18,9 @@ from common.accelerator import clear_session, set_up
 from common.batches import class_weights
 from common.checkpoint import variables_of
 from common.classifier import ClassifierKernel
+from common.compiled import optimizer_of
 from common.losses import adjusted_crossentropy, crossentropy
 from common.recipe import override
-from common.training import _optimizer
 from competitions.petals_to_metal import densenet201, efficientnetb7, xception
 
 NETWORKS = {
@@ -61,7 +61,7 @@ def step(kernel: ClassifierKernel, optimizer: str, loss: str) -> dict[str, np.nd
     classes = model.output_shape[-1]
     recipe = override(kernel.recipe, {"optimizer": optimizer, "ema": 0.9})
     model.compile(
-        optimizer=_optimizer(recipe),
+        optimizer=optimizer_of(recipe),
         loss=LOSSES[loss](classes),
         weighted_metrics=["accuracy"],
         jit_compile=keras.config.backend() == "jax",

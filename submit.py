@@ -80,7 +80,8 @@ def _run(args: argparse.Namespace) -> int:
     from kernels.client import Kaggle
     from kernels.display import open_display
     from kernels.pipeline import Manner, run_pipeline
-    from kernels.plan import plan_kernels, request_facts
+    from kernels.plan import plan_kernels
+    from kernels.request import request_facts
     from kernels.result import tell
     from kernels.watch import Watching
 

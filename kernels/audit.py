@@ -9,7 +9,7 @@ from typing import Any
 from common.audit_findings import NAME
 from common.competition import Competition
 from competitions import kernel_scripts
-from kernels.plan import AUDIT
+from kernels.request import AUDIT
 from kernels.run import Run, all_runs
 
 

@@ -9,7 +9,7 @@ from slugify import slugify
 from common.recipe import nearest
 from kernels.bundle import Bundle
 from kernels.check import Check, failed, passed
-from kernels.plan import ENSEMBLE
+from kernels.request import ENSEMBLE
 
 # What Kaggle's own command documents; some are for the participants of some competitions alone.
 MACHINE_SHAPES = (

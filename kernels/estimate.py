@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 
 from common.hours import scaled_hours
-from kernels.plan import (
+from kernels.plan import SHARED
+from kernels.request import (
     AUDIT,
     ENSEMBLE,
-    SHARED,
     Member,
     Request,
     accelerator_of,

@@ -8,7 +8,8 @@ from typing import Any
 from common.manifest import NAME as MANIFEST
 from common.manifest import file_sha256
 from common.submission import NAME as SUBMISSION
-from kernels.plan import AUDIT, ENSEMBLE, SHARED
+from kernels.plan import SHARED
+from kernels.request import AUDIT, ENSEMBLE
 from kernels.run import STATE, Run, all_runs
 
 _BLEND = ("method", "weights", "members", "folds", "calibration")

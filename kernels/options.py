@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from common.errors import UserError
 
 if TYPE_CHECKING:
-    from kernels.plan import Request
+    from kernels.request import Request
 
 
 def add_request_options(parser: argparse.ArgumentParser) -> None:
@@ -123,7 +123,7 @@ def read_request(
 ) -> "Request":
     """What the options ask for. Raises UserError for what is unknown or does not fit."""
     from competitions import find_competition
-    from kernels.plan import Request, choose_members
+    from kernels.request import Request, choose_members
 
     competition = find_competition(args.competition)
     return Request(

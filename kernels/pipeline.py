@@ -6,8 +6,9 @@ from kernels.bundle import build_bundles
 from kernels.client import Kaggle
 from kernels.code import code_state
 from kernels.display import LiveDisplay, PlainDisplay
-from kernels.plan import ENSEMBLE, Request, in_short, plan_kernels
+from kernels.plan import plan_kernels
 from kernels.preflight import hold_checks
+from kernels.request import ENSEMBLE, Request, in_short
 from kernels.result import Result, read_result
 from kernels.run import Run, Sent
 from kernels.submission import Sending, await_score, check_output, count_sent, send_once

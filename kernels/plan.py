@@ -1,97 +1,33 @@
 """The kernels of a run and how they depend on each other, before anything is pushed."""
 
 import dataclasses
-import importlib
-import itertools
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from types import ModuleType
+from dataclasses import dataclass
 from typing import Any
 
 from common.backbones import weights_files
 from common.blend import METHODS
-from common.competition import Competition
 from common.errors import UserError
 from common.parameters import Parameters
-from common.recipe import nearest, override
+from common.recipe import nearest
 from competitions import kernel_scripts
+from kernels.request import (
+    AUDIT,
+    ENSEMBLE,
+    RECIPES,
+    Member,
+    Request,
+    accelerator_of,
+    effective_recipe,
+    member_settings,
+    script_module,
+)
 
-ENSEMBLE = "ensemble"
-AUDIT = "audit"
 SHARED = "shared"
-ACCELERATORS = ("tpu", "gpu", "cpu")
-RECIPES = ("published", "best")
 # Kaggle's caps; a kernel stops itself before them, because what is cut off goes to nobody.
 SESSION_HOURS = {"tpu": 9, "gpu": 12, "cpu": 12}
 _SPARE = 900.0  # seconds for the image to start and the output to be saved
 _SOURCE = re.compile(r"[\w-]+/[\w.-]+(/[\w.-]+/[\w.-]+(/\d+)?)?")
-
-
-@dataclass(frozen=True)
-class Member:
-    """One training kernel: a script, and what makes this one differ from the script as it is.
-
-    The same script with another ``variant`` (a fold, a part of the data) is another kernel.
-    """
-
-    script: str
-    variant: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def name(self) -> str:
-        """Its name within the run and at the end of its slug."""
-        return f"{self.script}-{self.variant}" if self.variant else self.script
-
-
-@dataclass(frozen=True)
-class Request:
-    """What a person asked for.
-
-    Attributes:
-        competition: which.
-        members: the training kernels.
-        settings: recipe fields to override in every member that has them.
-        seed: of everything random.
-        blend: ``mean``, ``weighted`` or ``greedy``.
-        calibrate: whether each member's probabilities are tempered before they are blended.
-        recipe: ``published``, or ``best`` for the scripts' own improvements.
-        accelerator: of the training kernels; empty takes the first that each script names.
-        internet: whether training kernels may download.
-        weights_source: data set or model that holds pretrained weights.
-        dry_run: small settings.
-        full_size: build at full size too and hold the parameter counts.
-        rehearse: small settings on Kaggle itself, under slugs of their own, never submitting.
-        embed: every kernel carries the shared code in its own text.
-        audit: look for leaks and broken pictures, beside the training or without any.
-    """
-
-    competition: Competition
-    members: tuple[Member, ...]
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    blend: str = "mean"
-    calibrate: bool = False
-    recipe: str = RECIPES[0]
-    accelerator: str = ""
-    internet: bool = True
-    weights_source: str = ""
-    dry_run: bool = False
-    full_size: bool = False
-    rehearse: bool = False
-    embed: bool = False
-    audit: bool = False
-
-    @property
-    def small(self) -> bool:
-        """Whether the scripts' small settings hold."""
-        return self.dry_run or self.rehearse
-
-    @property
-    def prefix(self) -> str:
-        """What the slugs of its kernels begin with."""
-        return f"{self.competition.name}{'-rehearsal' if self.rehearse else ''}"
 
 
 @dataclass(frozen=True)
@@ -115,64 +51,6 @@ class Kernel:
     internet: bool
     sources: tuple[str, ...]
     parameters: Parameters
-
-
-def request_facts(request: Request) -> dict[str, Any]:
-    """The request in plain values, as a run's state and the history keep it."""
-    facts = {f.name: getattr(request, f.name) for f in dataclasses.fields(request)}
-    members = [member.name for member in request.members]
-    return {**facts, "competition": request.competition.name, "members": members}
-
-
-def in_short(names: Iterable[str]) -> str:
-    """Names in a row for people, the folds of one model as ``NAME-fold0 to fold4``."""
-    told = []
-    for model, folds in itertools.groupby(names, lambda name: re.sub(r"-fold\d+$", "", name)):
-        first, *others = folds
-        ends = [name.removeprefix(f"{model}-fold") for name in (first, *others)]
-        if others and ends == [f"{n}" for n in range(len(ends))]:
-            told.append(f"{first} to fold{ends[-1]}")
-        else:
-            told += [first, *others]
-    return ", ".join(told)
-
-
-def choose_members(
-    competition: Competition,
-    models: list[str],
-    ensemble: bool,
-    folds: int | None = None,
-    audit: bool = False,
-) -> tuple[Member, ...]:
-    """The members that ``--model`` and ``--ensemble`` name, each once; or each fold of them.
-
-    Raises UserError when there are none and no ``audit`` is asked for, or one is unknown,
-    repeated, or cannot be split.
-    """
-    twice = next((name for name in models if models.count(name) > 1), None)
-    if twice:
-        raise UserError(f"--model {twice} is given twice: give it once")
-    names = list(dict.fromkeys([*models, *(competition.ensemble if ensemble else ())]))
-    known = [name for name in kernel_scripts(competition) if name not in (ENSEMBLE, AUDIT)]
-    if not names and not audit:
-        raise UserError(f"which model? give --ensemble, or --model with {', '.join(known)}")
-    for name in names:
-        if name not in known:
-            raise UserError(f"unknown model {name!r}: {nearest(name, known)}")
-    if not folds:
-        return tuple(Member(name) for name in names)
-    return tuple(member for name in names for member in _folds(competition, name, folds))
-
-
-def _folds(competition: Competition, script: str, folds: int) -> tuple[Member, ...]:
-    if folds < 2:
-        raise UserError(f"--folds {folds}: give 2 or more, each is a kernel of each model")
-    recipe = script_module(competition, script).RECIPE
-    if not {"folds", "fold"} <= {f.name for f in dataclasses.fields(recipe)}:
-        raise UserError(f"--folds {folds}: {script} cannot be split into folds; leave it out")
-    return tuple(
-        Member(script, f"fold{fold}", {"folds": folds, "fold": fold}) for fold in range(folds)
-    )
 
 
 def plan_kernels(request: Request) -> tuple[Kernel, ...]:
@@ -219,44 +97,6 @@ def plan_kernels(request: Request) -> tuple[Kernel, ...]:
     return (*first, *members, *audit, *([ensemble] if members else []))
 
 
-def script_module(competition: Competition, script: str) -> ModuleType:
-    """The kernel script as a module; importing it imports no training framework."""
-    return importlib.import_module(f"competitions.{competition.folder}.{script}")
-
-
-def effective_recipe(request: Request, member: Member) -> Any:
-    """The member's recipe: ours or the published one, the dry run's settings, the user's.
-
-    Of the user's settings those that its recipe has; see ``_check_settings`` for the others.
-    Raises UserError when the best recipe is asked for and the script has none.
-    """
-    module = script_module(request.competition, member.script)
-    recipe = module.RECIPE
-    if request.recipe == "best":
-        best = getattr(module, "BEST", None)
-        if not best:
-            raise UserError(f"{member.script} has no best recipe: leave out --recipe best")
-        recipe = override(recipe, best)
-    if request.small:
-        recipe = override(recipe, module.DRY_RUN)
-    return override(recipe, _member_settings(request, member))
-
-
-def accelerator_of(request: Request, script: str) -> str:
-    """What a script's kernels run on: what is asked for, else the first that it names.
-
-    Raises UserError for an accelerator that is unknown or that the script cannot use.
-    """
-    module = script_module(request.competition, script)
-    able = getattr(module, "ACCELERATORS", ACCELERATORS)
-    asked = request.accelerator or ("cpu" if request.small else able[0])
-    if asked not in ACCELERATORS:
-        raise UserError(f"unknown accelerator {asked!r}: {nearest(asked, ACCELERATORS)}")
-    if asked not in able:
-        raise UserError(f"{script} cannot run on {asked}: it takes {', '.join(able)}")
-    return str(asked)
-
-
 def _member_kernel(request: Request, member: Member) -> Kernel:
     accelerator = accelerator_of(request, member.script)
     _check_weights(request, member.script, effective_recipe(request, member))
@@ -267,7 +107,7 @@ def _member_kernel(request: Request, member: Member) -> Kernel:
         rehearse=request.rehearse,
         full_size=request.full_size,
         recipe=request.recipe,
-        settings=_member_settings(request, member),
+        settings=member_settings(request, member),
         seed=request.seed,
         internet=request.internet,
         weights_source=request.weights_source,
@@ -292,7 +132,7 @@ def _audit_kernel(request: Request) -> Kernel:
     parameters = Parameters(
         AUDIT,
         accelerator="cpu",
-        settings=_member_settings(request, Member(AUDIT)),
+        settings=member_settings(request, Member(AUDIT)),
         internet=False,
         rehearse=request.rehearse,
     )
@@ -314,16 +154,6 @@ def _check_weights(request: Request, script: str, recipe: Any) -> None:
             f"--no-internet, and {script} begins with weights={weights}: attach a data set or "
             f"model that holds {files[weights]} with --weights-source, or --set weights=none"
         )
-
-
-def _member_settings(request: Request, member: Member) -> dict[str, Any]:
-    """The settings of one member, each of its field's type."""
-    recipe = script_module(request.competition, member.script).RECIPE
-    fields = {f.name for f in dataclasses.fields(recipe)}
-    asked = {key: value for key, value in request.settings.items() if key in fields}
-    merged = {**asked, **member.settings}
-    typed = override(recipe, merged)
-    return {key: getattr(typed, key) for key in merged}
 
 
 def _check_settings(request: Request) -> None:

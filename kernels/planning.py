@@ -12,18 +12,9 @@ from kernels.bundle import build_bundles
 from kernels.check import Check
 from kernels.client import Kaggle
 from kernels.estimate import estimate_hours, need_of
-from kernels.plan import (
-    AUDIT,
-    ENSEMBLE,
-    SESSION_HOURS,
-    SHARED,
-    Kernel,
-    Request,
-    effective_recipe,
-    in_short,
-    plan_kernels,
-)
+from kernels.plan import SESSION_HOURS, SHARED, Kernel, plan_kernels
 from kernels.preflight import preflight, require
+from kernels.request import AUDIT, ENSEMBLE, Request, effective_recipe, in_short
 
 _ROLES = {
     SHARED: "the shared code, as a utility script",

@@ -23,7 +23,7 @@ from kernels.lookup import (
     in_hours,
     submission_limits,
 )
-from kernels.plan import Request, in_short
+from kernels.request import Request, in_short
 from kernels.reuse import finished_before
 from kernels.run import Run
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from common.competition import Competition
 from common.manifest import write_json
-from kernels.plan import ENSEMBLE, SHARED, Kernel
+from kernels.plan import SHARED, Kernel
+from kernels.request import ENSEMBLE
 from kernels.run import Run
 
 VERSIONS = {"python": "3.12", "tensorflow": "2.20", "keras": "3.13", "jax": "0.7.2"}

@@ -10,8 +10,9 @@ from typing import Any
 from common.manifest import NAME as MANIFEST
 from kernels.audit import Audited, read_audit
 from kernels.bundle import Bundle
-from kernels.plan import AUDIT, ENSEMBLE, SHARED
+from kernels.plan import SHARED
 from kernels.report import write_report
+from kernels.request import AUDIT, ENSEMBLE
 from kernels.run import Run, Sent
 
 # What of the ensemble's metrics is told.

@@ -12,7 +12,7 @@ from common.submission import NAME, SAMPLE, check_submission
 from kernels.answers import NoAnswerError, pause, pause_between_looks
 from kernels.client import Kaggle, Score
 from kernels.lookup import submission_limits
-from kernels.plan import ENSEMBLE
+from kernels.request import ENSEMBLE
 from kernels.run import Run, Sent, all_runs
 
 _TRIES = 5

@@ -18,8 +18,8 @@ from kernels.display import LiveDisplay, PlainDisplay, View
 from kernels.downloads import DownloadError
 from kernels.logs import follow_log
 from kernels.looks import Looks
-from kernels.plan import AUDIT, ENSEMBLE
 from kernels.pushing import PUSHING, find_push, push_kernel
+from kernels.request import AUDIT, ENSEMBLE
 from kernels.reuse import kernel_key, reuse
 from kernels.run import KernelState, Run
 

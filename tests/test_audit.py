@@ -28,7 +28,8 @@ from common.recipe import override
 from common.tfrecords import record_files
 from competitions.petals_to_metal import COMPETITION
 from kernels import plan
-from kernels.plan import Request, plan_kernels
+from kernels.plan import plan_kernels
+from kernels.request import Request
 
 REAL = tiny.ROOT.parent / "shared" / "data" / "tpu-getting-started" / "tfrecords-jpeg-192x192"
 SIDE = 96
@@ -388,7 +389,7 @@ def test_a_competition_without_an_audit_says_so(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_audit_kernel_is_on_cpu_reads_no_training_and_nothing_reads_it() -> None:
-    from kernels.plan import Member
+    from kernels.request import Member
 
     members = (Member("densenet201"), Member("xception"))
     kernels = {k.name: k for k in plan_kernels(Request(COMPETITION, members, audit=True))}

@@ -14,7 +14,8 @@ from competitions import find_competition
 from kernels.__main__ import main
 from kernels.bundle import build_bundles, collect_shared, script_text, utility_text, write_bundle
 from kernels.paths import inside, unzip
-from kernels.plan import Member, Request, plan_kernels
+from kernels.plan import plan_kernels
+from kernels.request import Member, Request
 
 
 def bundles(owner: str = "alice", nonce: str = "n1", **changes: object) -> dict:

@@ -16,7 +16,7 @@ from common.errors import UserError
 from common.folds import fold_groups, join_folds, stratified_folds
 from common.predictions import Predictions, load_predictions
 from competitions import find_competition
-from kernels.plan import choose_members, in_short, script_module
+from kernels.request import choose_members, in_short, script_module
 
 
 @settings(max_examples=200, deadline=None)

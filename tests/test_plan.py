@@ -9,14 +9,8 @@ import tiny
 from common.errors import UserError
 from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
-from kernels.plan import (
-    Member,
-    Request,
-    effective_recipe,
-    plan_kernels,
-    request_facts,
-    script_module,
-)
+from kernels.plan import plan_kernels
+from kernels.request import Member, Request, effective_recipe, request_facts, script_module
 from kernels.run import open_run, pick_run
 
 tiny.add_tiny()

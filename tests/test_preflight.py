@@ -30,7 +30,7 @@ from kernels.bundle_checks import (
 from kernels.client import Kaggle
 from kernels.estimate import estimate_hours
 from kernels.local import HostedCompetition, LocalKaggle
-from kernels.plan import Member, Request, plan_kernels
+from kernels.plan import plan_kernels
 from kernels.preflight import (
     check_allowance,
     check_competition,
@@ -39,6 +39,7 @@ from kernels.preflight import (
     check_source,
     preflight,
 )
+from kernels.request import Member, Request
 
 NOW = datetime(2026, 11, 22, 17, 30)
 tiny.add_tiny()

@@ -16,7 +16,7 @@ from common.errors import UserError
 from common.parameters import Parameters
 from common.recipe import field_types, override
 from competitions.petals_to_metal import COMPETITION, densenet201, xception
-from kernels.plan import script_module
+from kernels.request import script_module
 
 ROOT = Path(__file__).parent.parent
 SCRIPTS = {

@@ -20,8 +20,9 @@ from common.predictions import Predictions, save_predictions
 from common.thumbnails import save_thumbnails
 from competitions import find_competition
 from kernels.bundle import Bundle, build_bundles
-from kernels.plan import Member, Request, plan_kernels
+from kernels.plan import plan_kernels
 from kernels.report import write_report
+from kernels.request import Member, Request
 from kernels.run import KernelState, Run, Sent
 
 needs_browser = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())

@@ -23,7 +23,8 @@ from common.thumbnails import load_thumbnails
 from competitions import find_competition
 from kernels.audit import read_audit
 from kernels.bundle import Bundle
-from kernels.plan import AUDIT, ENSEMBLE, SHARED
+from kernels.plan import SHARED
+from kernels.request import AUDIT, ENSEMBLE
 from kernels.run import KernelState, Run, Sent
 
 Row = dict[str, Any]

@@ -107,14 +107,21 @@ def choose_cache(cache: str, pictures: int, size: int) -> str:
 
 
 def free_memory() -> int:
-    """Bytes of memory that are free, for the machine and for the container it is cut into."""
-    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    """Bytes that may be taken, of the machine and of the container; files kept in memory count."""
+    free = _listed(Path("/proc/meminfo"), "MemAvailable:") * 1024
+    free = free or os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     group = Path("/sys/fs/cgroup")
     try:
-        limit = int((group / "memory.max").read_text())
-        return min(free, limit - int((group / "memory.current").read_text()))
+        limit, taken = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
     except (OSError, ValueError):  # no limit, or no control groups
         return free
+    return min(free, limit - taken + _listed(group / "memory.stat", "inactive_file"))
+
+
+def _listed(path: Path, name: str) -> int:
+    """The number beside ``name`` in one of Linux's tables; 0 without it."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((int(line.split()[1]) for line in lines if line.split()[:1] == [name]), 0)
 
 
 def _mapped(path: Path) -> mmap.mmap:

@@ -4,7 +4,7 @@ Each row is the base recipe with one change, trained with every seed; validation
 also stand in train (as the audit finds them) are left out, and test is not touched. Rows with the
 same seed share order and first weights, so a row's change against the base is paired by seed.
 
-    python -m benchmarks.ablation FOLDER [--seeds 3] [--rows base,ema,...] [--out ablation.json]
+    python benchmarks/ablation.py FOLDER [--seeds 3] [--rows base,ema,...] [--out ablation.json]
 
 FOLDER is data in the layout of tpu-getting-started. About 20 s a training on two idle cores.
 """
@@ -14,6 +14,7 @@ import dataclasses
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -24,15 +25,18 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+sys.path[:0] = [str(Path(__file__).parents[1])]
+
 from common.accelerator import choose, clear_session
 from common.audit import AuditRecipe, compare
 from common.audit_records import Split, read_pictures
 from common.calibration import apply_temperature, fit_temperature, negative_log_likelihood
 from common.classifier import ClassifierKernel, ClassifierRecipe
+from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
 from common.metrics import accuracy, macro_f1
 from common.parameters import Parameters
-from common.recipe import override
+from common.recipe import nearest, override
 from common.training import Trainer
 from competitions.petals_to_metal import CLASSES, COMPETITION, data
 
@@ -191,6 +195,7 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+@shown_in_one_line()
 def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
@@ -201,6 +206,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="all scores, as JSON")
     arguments = parser.parse_args()
     names = arguments.rows.split(",") if arguments.rows else list(ROWS)
+    unknown = [name for name in names if name not in ROWS]
+    if unknown:
+        raise UserError(f"--rows {unknown[0]}: {nearest(unknown[0], ROWS)}")
     rows = {name: {"epochs": arguments.epochs, **ROWS[name]} for name in names}
     results = []
     for result in run_rows(arguments.folder, rows, arguments.seeds):

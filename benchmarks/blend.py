@@ -4,16 +4,20 @@ Two members over as many validation pictures and classes as Petals to the Metal 
 score every weight at which some picture's class changes; scikit-learn's is measured on a part of
 them and scaled. Medians and ranges of several runs, in milliseconds.
 
-    python -m benchmarks.blend [--runs 5]
+    python benchmarks/blend.py [--runs 5]
 """
 
 import argparse
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import f1_score
+
+sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from common.blend import _breakpoints, find_blend
 

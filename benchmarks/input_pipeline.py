@@ -6,7 +6,7 @@ to 361, cropped to 331, turned, flipped and transposed by ``tf.image``. Ours is
 is the limit: the same JPEGs in as many threads as there are cores. All take turns within one run;
 medians, ranges and ratios of medians.
 
-    python -m benchmarks.input_pipeline [FOLDER] [--runs 7] [--pictures 2048] [--size 331] [--json]
+    python benchmarks/input_pipeline.py [FOLDER] [--runs 7] [--pictures 2048] [--size 331] [--json]
 
 FOLDER holds ``*.tfrec`` or ``*.jpg``, at any depth; without it photographs of 331 x 331 and about
 37 KB are made. With ``--json`` the last line is ``{"published":…, "ours":…, "decode":…}``.
@@ -29,13 +29,16 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
+sys.path[:0] = [str(Path(__file__).parents[1])]
+
 from common.batches import Training
 from common.classifier import ClassifierRecipe
 from common.errors import UserError, shown_in_one_line
 from common.pictures import Pictures
-from common.tfrecords import Records, decode, record_places
+from common.tfrecords import Records, decode, first_fault, record_places
 
 BATCH, SIDE, MADE = 16, 331, 256
+JPEGS = (".jpg", ".jpeg")
 
 
 def photograph(generator: np.random.Generator, side: int = SIDE) -> bytes:
@@ -54,15 +57,30 @@ def find_records(folder: Path | None, scratch: Path) -> tuple[Path, ...]:
     """TFRecord files of ``folder``, or written from its JPEGs or from made photographs."""
     if folder is not None:
         files = tuple(sorted(folder.rglob("*.tfrec")))
+        for path in files:
+            fault = first_fault(path, ("image",))
+            if fault:
+                raise UserError(f"{path}: {fault}: leave it out")
         if files:
             return files
-        jpegs = [path.read_bytes() for path in sorted(folder.rglob("*.jpg"))]
-        if not jpegs:
+        paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in JPEGS)
+        if not paths:
             raise UserError(f"{folder} holds neither *.tfrec nor *.jpg: name another folder")
+        jpegs = [path.read_bytes() for path in paths]
+        for path, jpeg in zip(paths, jpegs, strict=True):
+            check(path, jpeg)
     else:
         generator = np.random.default_rng(0)
         jpegs = [photograph(generator) for _ in range(MADE)]
     return (write_records(scratch / "made.tfrec", jpegs),)
+
+
+def check(place: object, jpeg: bytes) -> None:
+    """Raises UserError for what is no picture, before anything is measured."""
+    try:
+        decode(jpeg)
+    except ValueError as error:
+        raise UserError(f"{place}: {error}: leave it out") from None
 
 
 def write_records(path: Path, jpegs: Iterable[bytes]) -> Path:
@@ -178,6 +196,8 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.folder and not arguments.folder.is_dir():
         raise UserError(f"{arguments.folder}: no such folder")
+    if arguments.runs < 1 or not 8 <= arguments.size <= 1024:
+        raise UserError("give --runs of 1 or more, and a --size from 8 to 1024")
     number = max(BATCH, arguments.pictures // BATCH * BATCH)
     with tempfile.TemporaryDirectory() as scratch:
         files = find_records(arguments.folder, Path(scratch))

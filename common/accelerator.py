@@ -68,9 +68,10 @@ def choose(asked: str, supported: tuple[str, ...] = KNOWN) -> Accelerator:
         raise UserError(f"this kernel cannot run on {asked}: it runs on {', '.join(supported)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # that there is no GPU is no news
     candidates = [asked] if asked else supported
-    with _within(PATIENCE, f"no answer from {' or '.join(candidates)} in {PATIENCE:g} s"):
-        if cluster_size() > 1:
-            _join_cluster()
+    if cluster_size() > 1:
+        _join_cluster()
+    waited = f"JAX's search for {' or '.join(candidates)} devices has not ended in {PATIENCE:g} s"
+    with _within(PATIENCE, waited):
         seen = next((name for name in candidates if _is_there(name)), "")
         if not seen:
             raise UserError(
@@ -146,12 +147,21 @@ def _policy(seen: str, device: Any) -> str:
 
 
 def _join_cluster() -> None:
-    """Connect to the other processes, before JAX looks at any device."""
+    """Connect to the other processes, before JAX looks at any device.
+
+    JAX waits five minutes for them. Raises UserError when they do not come.
+    """
     _use_backend("jax")
     import keras
 
     keras.utils.set_random_seed(0)  # else Keras draws one over all processes
-    keras.distribution.initialize()
+    try:
+        keras.distribution.initialize()
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"{cluster_size()} processes are to train together and did not meet "
+            f"({str(error).splitlines()[0]}): start them all, or unset {', '.join(_CLUSTER)}"
+        ) from None
 
 
 def _use_backend(backend: str) -> None:

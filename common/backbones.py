@@ -124,6 +124,16 @@ def weights_files(name: str) -> Mapping[str, str]:
     return find_backbone(name).files
 
 
+def check_size(name: str, image_size: int) -> Backbone:
+    """The network, if it takes such pictures. Raises UserError for an unknown one, and if not."""
+    backbone = find_backbone(name)
+    if image_size < backbone.smallest:
+        raise UserError(
+            f"setting image_size={image_size}: {name} takes pictures of {backbone.smallest} or more"
+        )
+    return backbone
+
+
 def build_backbone(name: str, weights: str | None, image_size: int) -> Any:
     """A network without its top, on the chosen Keras backend: a ``keras.Model``.
 
@@ -134,11 +144,7 @@ def build_backbone(name: str, weights: str | None, image_size: int) -> Any:
     """
     import keras
 
-    backbone = find_backbone(name)
-    if image_size < backbone.smallest:
-        raise UserError(
-            f"setting image_size={image_size}: {name} takes pictures of {backbone.smallest} or more"
-        )
+    backbone = check_size(name, image_size)
     if weights is not None and weights in backbone.origins:
         weights = downloaded(backbone.files[weights], backbone.origins[weights])
     pictures = keras.Input((image_size, image_size, 3), name="pictures")

@@ -44,6 +44,7 @@ class Training:
     ``(batch,)`` float32). Each picture comes once an epoch with its class's weight; what fills up
     an epoch's last batch has the weight 0. Order and augmentations of an epoch come from the seed
     and its number alone: a training that goes on with epoch 7 sees what one from the start sees.
+    Of several processes each mixes its own pictures (MixUp, CutMix) with one another.
     """
 
     def __init__(
@@ -69,12 +70,12 @@ class Training:
         return _dataset(self._make, range(epochs.start * self.steps, epochs.stop * self.steps))
 
     def _order_of(self, epoch: int) -> np.ndarray:
-        order = np.random.default_rng((self._seed, epoch)).permutation(len(self.labels))
+        order = np.random.default_rng((0, self._seed, epoch)).permutation(len(self.labels))
         return np.resize(order, self.steps * self._batch)  # filled up from its own beginning
 
     def _make(self, number: int) -> Batch:
         epoch, step = divmod(number, self.steps)
-        generator = np.random.default_rng((self._seed, epoch, step))
+        generator = np.random.default_rng((1, self._seed, epoch, step))
         seeds = self._share.of(generator.integers(2**63, size=self._batch))
         places = np.arange(step * self._batch, (step + 1) * self._batch)
         rows = self._share.of(self._order(epoch)[places])
@@ -85,22 +86,31 @@ class Training:
             generator_of_row = np.random.default_rng(seed)
             augment(self._picture(row, room), generator_of_row, self._recipe, pictures[at])
         weights = self.weights[rows] * (self._share.of(places) < len(self.labels))
-        mixed, targets = self._mix(pictures, self.targets[rows], generator)
-        return mixed, targets, weights.astype(np.float32)
+        return self._mix(pictures, self.targets[rows], weights.astype(np.float32), generator)
 
     def _picture(self, row: int, room: np.ndarray) -> np.ndarray:
         part = int(np.searchsorted(self._starts, row, side="right")) - 1
         return self._parts[part].read(row - self._starts[part], room)
 
     def _mix(
-        self, pictures: np.ndarray, targets: np.ndarray, generator: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
+        self,
+        pictures: np.ndarray,
+        targets: np.ndarray,
+        weights: np.ndarray,
+        generator: np.random.Generator,
+    ) -> Batch:
+        """MixUp or CutMix of the rows that this process makes, with their weights."""
         alphas = ((mixup, self._recipe.mixup), (cutmix, self._recipe.cutmix))
         ways = [(way, alpha) for way, alpha in alphas if alpha]
         if not ways:
-            return pictures, targets
+            return pictures, targets, weights
         way, alpha = ways[generator.integers(len(ways))]
-        return way(pictures, targets, generator, alpha)
+        # Each picture brings its own weight into a mixed target, whose sum is the row's weight.
+        pictures, mixed = way(pictures, targets * weights[:, None], generator, alpha)
+        total = mixed.sum(axis=1)
+        counts = total > 0
+        targets[counts] = mixed[counts] / total[counts, None]
+        return pictures, targets, total
 
 
 def evaluation_batches(

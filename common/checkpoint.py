@@ -38,7 +38,7 @@ class Checkpoint:
         epoch: number of the stage's epochs that are done.
         history: the rows of ``history.csv`` so far.
         seconds: by stage, so far.
-        pace: seconds a step, of the slowest epoch so far.
+        pace: seconds a step, of the slowest epoch so far but those that compile.
         variables: of the model (seeds of dropout too), then of its optimizer.
         validation: ``(pictures, classes)`` float32 probabilities, once the refit has begun.
     """
@@ -70,6 +70,8 @@ class Course:
         self.history: list[dict[str, Any]] = found.history if found else []
         self.validation = found.validation if found else None
         self._pace = found.pace if found else 0.0
+        self._guessed = found is None or (found.stage == "training" and found.epoch == 1)
+        self._compiling = True
         if found:
             run.add_earlier(found.seconds)
             run.facts["resumed"] = {"stage": found.stage, "epoch": found.epoch}
@@ -80,7 +82,7 @@ class Course:
 
     def enter(self, model: Any, stage: str, epochs: int) -> int:
         """Begin a stage of ``epochs``: how many of them are done, and ``model`` as they left it."""
-        self.stage, self._epoch, self._of = stage, 0, epochs
+        self.stage, self._epoch, self._of, self._compiling = stage, 0, epochs, True
         if self._found is not None and self._found.stage == stage:
             restore(model, self._found.variables)
             self._epoch, self._found = self._found.epoch, None  # frees the memory
@@ -93,7 +95,12 @@ class Course:
 
     def end_epoch(self, model: Any, epoch: int, steps: int) -> None:
         """Write the checkpoint: ``epoch`` epochs of the stage are done."""
-        self._pace = max(self._pace, (time.monotonic() - self._epoch_began) / steps)
+        pace = (time.monotonic() - self._epoch_began) / steps
+        # The first epoch of a fit holds its compilation: it counts until another one has ended.
+        if not self._compiling or not self._pace:
+            self._pace = pace if self._guessed else max(self._pace, pace)
+            self._guessed = self._compiling
+        self._compiling = False
         checkpoint = Checkpoint(
             self._training,
             self.stage,
@@ -108,7 +115,7 @@ class Course:
             save_checkpoint(self._run.folder, checkpoint)
         self._epoch, self._advanced = epoch, True
 
-    def keep_to_time(self, steps: int) -> None:
+    def keep_to_time(self, steps: float) -> None:
         """Raise OutOfTimeError rather than begin ``steps`` that would not end before the limit.
 
         They may be as slow as those of the slowest epoch, and a fifth more. Raises UserError

@@ -18,11 +18,13 @@ _RANGES: tuple[tuple[tuple[str, ...], float, float], ...] = (
     (("image_size",), 8, 1024),
     (("crop_margin",), 0, 256),
     (("batch_size", "epochs", "lr_patience"), 1, math.inf),
-    (("lr_start", "lr_max", "lr_min", "lr_decay"), 0, math.inf),
+    (("lr_start", "lr_min", "total_parameters", "trainable_parameters"), 0, math.inf),
+    (("lr_max",), 1e-12, math.inf),
+    (("lr_decay", "colour_jitter"), 0, 1),
     (("lr_ramp_epochs", "lr_sustain_epochs", "refit_epochs"), 0, math.inf),
     (("batchnorm_momentum", "flip_probability", "transpose_probability"), 0, 1),
     (("rot90_probability",), 0, 1 / 3),  # each of three turns has it
-    (("colour_jitter", "mixup", "cutmix", "logit_adjustment"), 0, 10),
+    (("mixup", "cutmix", "logit_adjustment"), 0, 10),
     (("label_smoothing", "ema"), 0, 0.9999),
     (("tta",), 1, 16),
     (("folds",), 0, 20),
@@ -132,11 +134,15 @@ class ClassifierRecipe:
             if getattr(self, name) not in known:
                 hint = nearest(str(getattr(self, name)), known)
                 raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
-        if self.folds == 1 or (self.folds and self.fold >= self.folds):
+        if self.folds == 1 or self.fold >= max(1, self.folds):
             raise UserError(
                 f"settings folds={self.folds} fold={self.fold}: folds are 2 or more (0 for none), "
                 f"and a fold is one of 0 to folds - 1"
             )
+        if self.lr_min > self.lr_max and self.schedule != "constant":
+            raise UserError(f"settings lr_min={self.lr_min:g} lr_max={self.lr_max:g}: lower lr_min")
+        if self.tta > 8 and not self.crop_margin:
+            raise UserError(f"setting tta={self.tta}: without a crop_margin there are 8 views")
 
     def learning_rate(self, epoch: int, replicas: int, val_losses: Sequence[float] = ()) -> float:
         """The learning rate of ``epoch`` (from 0); a plateau asks the losses before it."""

@@ -16,8 +16,8 @@ class Feed:
     until the next batch is there: the share of a step that is spent waiting for input.
     """
 
-    def __init__(self, batches: Iterable[Batch], on_jax: bool):
-        self._batches, self._on_jax = batches, on_jax
+    def __init__(self, batches: Iterable[Batch], steps: int, on_jax: bool):
+        self._batches, self._steps, self._on_jax = batches, steps, on_jax
         self._waited = self._spent = 0.0
 
     @property
@@ -29,7 +29,8 @@ class Feed:
         """The batches; a generator, as Keras knows it by its type."""
         last = 0.0
         for number, batch, asked, waited in self._timed():
-            if last and number < _LAST:
+            between = number % self._steps  # not where an epoch begins: validation lies before
+            if last and between and number < _LAST:
                 self._waited += waited
                 self._spent += asked + waited - last
             last = asked + waited if self._on_jax and number >= _FIRST else 0.0

@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,13 @@ import numpy as np
 from common.accelerator import Accelerator, choose, clear_session
 from common.backbones import weights_files
 from common.batches import Training, evaluation_batches
-from common.checkpoint import Course, build_optimizer, remove_checkpoint
+from common.checkpoint import (
+    Course,
+    build_optimizer,
+    remove_checkpoint,
+    restore,
+    variables_of,
+)
 from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
 from common.compiled import compiled
 from common.describe import describe
@@ -21,6 +26,7 @@ from common.errors import UserError, shown_in_one_line
 from common.feed import Feed
 from common.folds import stratified_folds
 from common.full_size import check_full_size
+from common.hours import refit_epochs
 from common.kernel import KernelRun
 from common.outputs import HISTORY, draw_training, write_history, write_scores
 from common.parameters import Parameters
@@ -34,16 +40,24 @@ from common.weights import resolve_weights, weights_explained
 
 
 @shown_in_one_line()
-def train_classifier(kernel: ClassifierKernel, values: Mapping[str, Any]) -> None:
+def train_classifier(
+    kernel: ClassifierKernel, values: Mapping[str, Any], arguments: Sequence[str] = ()
+) -> None:
     """Train, measure on validation, refit, predict test, and leave a kernel's files behind.
 
     ``values`` is the script's ``PARAMETERS``. What only the user can mend ends it with one line.
     With a time limit it may stop before its end: it then leaves its checkpoint, and a manifest
-    that says ``unfinished``. With ``--describe`` on the command line it says what it would do.
+    that says ``unfinished``. With ``--describe`` among the command line's ``arguments`` it says
+    what it would do; there are no others.
     """
-    if "--describe" in sys.argv[1:]:
-        describe(kernel, values, sys.argv[1:])
+    if "--describe" in arguments:
+        describe(kernel, values, arguments)
         return
+    if arguments:
+        raise UserError(
+            f"{' '.join(arguments)}: a kernel takes no arguments but --describe: write settings "
+            f'into its PARAMETERS line, for example {{"settings": {{"epochs": 3}}}}'
+        )
     parameters = Parameters.from_dict(values)
     recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
     with KernelRun(parameters, recipe) as run:
@@ -92,7 +106,9 @@ class Trainer:
                 self.course.validation = self.predict(model, validation)
         if self.recipe.refit and not self.recipe.folds:
             with run.stage("refit"):
-                model = self.refit(model, [train, validation])
+                if self.recipe.refit_fresh:
+                    model = None  # its memory is needed
+                model = self.refit(model, train, validation)
         with run.stage("prediction"):
             predictions = Predictions(
                 validation.records.ids,
@@ -137,7 +153,8 @@ class Trainer:
         training = Training(
             parts, self.recipe, self.classes, self.batch, self.parameters.seed, share
         )
-        feed = Feed(training.batches(left), self.accelerator.backend == "jax")
+        on_jax = self.accelerator.backend == "jax"
+        feed = Feed(training.batches(left), training.steps, on_jax)
         measured = self._evaluation(validation) if validation else None
         with self._faults_told([*parts, *([validation] if validation else [])]):
             # Before ``fit`` traces its step: TensorFlow traces twice if variables appear in it.
@@ -157,27 +174,29 @@ class Trainer:
         if self.input_wait is None:
             self.input_wait = feed.waiting
 
-    def refit(self, model: Any, parts: Sequence[Pictures]) -> Any:
-        """The model for the test predictions, trained on ``parts`` together.
+    def refit(self, model: Any, train: Pictures, validation: Pictures) -> Any:
+        """The model for the test predictions, trained on both parts together.
 
-        ``model`` is the trained one, or None when the checkpoint is of the refit itself.
+        ``model`` is the trained one; None for a fresh one, and when the checkpoint is of the refit.
         """
-        epochs = (
-            self.recipe.epochs if self.recipe.refit_epochs is None else self.recipe.refit_epochs
-        )
-        if self.recipe.refit_fresh or model is None:
-            del model
+        fresh = self.recipe.refit_fresh
+        if model is None:
             clear_session()
-            model = self.new_model(parts)
-        first_epoch = 0 if self.recipe.refit_fresh else self.recipe.epochs
-        self.fit(model, "refit", parts, epochs, first_epoch=first_epoch)
+            model = self.new_model([train, validation] if fresh else [train])
+        else:
+            # After ``fit`` the weights and their moving average share memory, which JAX gives
+            # away with each of them.
+            restore(model, variables_of(model))
+        first_epoch = 0 if fresh else self.recipe.epochs
+        epochs = refit_epochs(self.recipe)
+        self.fit(model, "refit", [train, validation], epochs, first_epoch=first_epoch)
         return model
 
     def predict(self, model: Any, part: Pictures) -> np.ndarray:
         """Probabilities, ``(pictures, classes)`` float32, the mean over ``recipe.tta`` views."""
         views = self.recipe.tta
         steps = self._steps(part)
-        self.course.keep_to_time(views * steps)
+        self.course.keep_to_time(views * steps / 3)  # a step is forward, and twice back
         total = np.zeros((len(part), self.classes), np.float32)
         with self._faults_told([part]):
             for seen in range(views):
@@ -249,16 +268,25 @@ class Trainer:
             "accelerator": self.accelerator.seen,
             "batch": self.batch,
             **{f"{part.records.name}_pictures": len(part) for part in parts},
-            **dataclasses.asdict(self.recipe),
+            **{
+                name: value
+                for name, value in dataclasses.asdict(self.recipe).items()
+                if name not in ("cache", "tta")  # they change nothing of what is trained
+            },
         }
 
     def _rate(self, stage: str, epoch: int) -> float:
-        """The learning rate; a refit repeats what training found on a plateau."""
-        rows = self.course.rows("training")
-        if stage == "refit" and self.recipe.schedule == "plateau":
+        """The learning rate; a refit repeats what training found on a plateau.
+
+        A fresh refit has the schedule of its own number of epochs.
+        """
+        rows, recipe = self.course.rows("training"), self.recipe
+        if stage == "refit" and recipe.schedule == "plateau":
             return float(rows[min(epoch, len(rows) - 1)]["learning_rate"])
+        if stage == "refit" and recipe.refit_fresh:
+            recipe = dataclasses.replace(recipe, epochs=max(1, refit_epochs(recipe)))
         losses = [row["val_loss"] for row in rows[:epoch] if "val_loss" in row]
-        return self.recipe.learning_rate(epoch, self.accelerator.replicas, losses)
+        return recipe.learning_rate(epoch, self.accelerator.replicas, losses)
 
     def _callbacks(
         self, model: Any, first: int, epochs: int, training: Training, validation: Pictures | None

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from common.backbones import weights_files
+from common.backbones import check_size, weights_files
 from common.blend import METHODS
 from common.errors import UserError
 from common.parameters import Parameters
@@ -99,7 +99,7 @@ def plan_kernels(request: Request) -> tuple[Kernel, ...]:
 
 def _member_kernel(request: Request, member: Member) -> Kernel:
     accelerator = accelerator_of(request, member.script)
-    _check_weights(request, member.script, effective_recipe(request, member))
+    _check_network(request, member.script, effective_recipe(request, member))
     parameters = Parameters(
         kernel=member.name,
         accelerator=accelerator,
@@ -140,10 +140,12 @@ def _audit_kernel(request: Request) -> Kernel:
     return Kernel(AUDIT, AUDIT, f"{request.prefix}-{AUDIT}", "cpu", False, sources, parameters)
 
 
-def _check_weights(request: Request, script: str, recipe: Any) -> None:
+def _check_network(request: Request, script: str, recipe: Any) -> None:
     """What a kernel would stop over, known before it is pushed."""
     if getattr(recipe, "backbone", None) is None:
         return
+    if not recipe.miniature:
+        check_size(recipe.backbone, recipe.image_size)
     files, weights = weights_files(recipe.backbone), recipe.weights
     if weights in (None, "none"):
         return

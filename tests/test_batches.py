@@ -165,6 +165,22 @@ def test_a_mixed_batch_has_mixed_targets(noise: Path) -> None:
         np.testing.assert_allclose(target.sum(axis=1), 1, atol=1e-6)
 
 
+@pytest.mark.parametrize("way", ["mixup", "cutmix"])
+def test_mixed_pictures_bring_their_own_weights(noise: Path, way: str) -> None:
+    recipe = ClassifierRecipe(
+        image_size=16, crop_margin=4, class_weight="balanced", cache="memory", **{way: 1.0}
+    )
+    part = pictures(noise, "memory")
+    made = Training([part], recipe, CLASSES, 10, 0)
+    mass = np.zeros(CLASSES)
+    for _, targets, weights in made.batches(range(300)):
+        np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-5)
+        mass += (targets * weights[:, None]).sum(axis=0)
+    shown = sorted(set(LABELS))
+    np.testing.assert_allclose(mass[shown] / mass.sum(), 1 / len(shown), atol=0.01)
+    assert mass.sum() == pytest.approx(300 * 10, rel=0.02)
+
+
 def test_balanced_weights_give_each_class_the_same_say() -> None:
     labels = np.array([0, 0, 0, 2, 2, 5])
     weights = class_weights(labels, 6, "balanced")

@@ -18,9 +18,11 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # kernels run in this process, on the
 
 import small_classifier
 
-from common.checkpoint import NAME, load_checkpoint, restore, variables_of
+from common.checkpoint import NAME, Course, load_checkpoint, restore, variables_of
 from common.errors import UserError
+from common.kernel import KernelRun, OutOfTimeError
 from common.manifest import Unfinished, read_manifest
+from common.parameters import Parameters
 from common.training import train_classifier
 
 # Of Keras with NumPy 2: kernels run in this process to spare TensorFlow's start.
@@ -238,3 +240,23 @@ def test_asking_for_the_variables_twice_adds_none_in_mixed_precision() -> None:
         assert len(variables_of(model)) == len(first)
     finally:
         keras.config.set_dtype_policy("float32")
+
+
+def test_a_compilation_is_not_taken_for_the_pace_of_what_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    model = small_classifier.build_model(None, small_classifier.RECIPE)
+    model.compile(optimizer="sgd", loss="categorical_crossentropy", jit_compile=False)
+    parameters = Parameters(time_limit=1000)
+    course = Course(KernelRun(parameters, small_classifier.RECIPE, tmp_path), {}, parameters)
+    course.enter(model, "training", 9)
+    for epoch, seconds in ((1, 300.0), (2, 20.0)):
+        course.begin_epoch(10)
+        now[0] += seconds
+        course.end_epoch(model, epoch, 10)
+    assert load_checkpoint(tmp_path / NAME).pace == 2.0
+    course.keep_to_time(200)  # 480 s with a fifth more: they fit
+    with pytest.raises(OutOfTimeError):
+        course.keep_to_time(400)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.classifier import ClassifierRecipe
+from common.errors import UserError
 
 SCHEDULES = ("ramp", "constant", "cosine", "step", "plateau")
 
@@ -78,3 +79,22 @@ def test_every_rate_lies_between_the_lowest_and_the_highest(
     recipe = ClassifierRecipe(schedule=schedule, lr_ramp_epochs=ramp, epochs=30)
     rate = recipe.learning_rate(epoch, replicas, losses)
     assert 1e-5 <= rate <= 5e-5 * (1 if schedule == "constant" else replicas) * (1 + 1e-9)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"lr_min": 1e-3}, "settings lr_min=0.001 lr_max=5e-05: lower lr_min"),
+        ({"lr_decay": 8.0}, "lr_decay=8.0: it must be from 0 to 1"),
+        ({"lr_max": 0.0}, "lr_max=0.0: it must be at least"),
+        ({"colour_jitter": 2.0}, "colour_jitter=2.0: it must be from 0 to 1"),
+        ({"fold": 3}, "settings folds=0 fold=3"),
+        ({"folds": 3, "fold": 3}, "settings folds=3 fold=3"),
+        ({"folds": 1}, "settings folds=1 fold=0: folds are 2 or more"),
+        ({"tta": 16, "crop_margin": 0}, "tta=16: without a crop_margin there are 8 views"),
+        ({"schedule": "cosin"}, "schedule=cosin: did you mean cosine"),
+    ],
+)
+def test_a_recipe_that_cannot_work_is_refused(fields: dict, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        ClassifierRecipe(**fields)

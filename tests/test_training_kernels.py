@@ -89,6 +89,21 @@ def test_an_unknown_setting_stops_at_once(tmp_path: Path) -> None:
     assert "unknown setting 'epoch': did you mean epochs" in done.stderr.splitlines()[-1]
 
 
+def test_arguments_that_a_kernel_does_not_take_are_refused(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "competitions.petals_to_metal.densenet201",
+        "--set",
+        "epochs=1",
+    ]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: --set epochs=1: a kernel takes no arguments but --descr")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_batch_larger_than_the_data_is_refused(
     petals: tuple[Path, dict[str, int]], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ minute on two cores): its score says only that the path works.
     python -m competitions.petals_to_metal.efficientnetb7    # here, as it stands
 """
 
+import sys
 from typing import Any
 
 from common.backbones import build_backbone
@@ -68,7 +69,7 @@ KERNEL = ClassifierKernel(
 
 def main() -> None:
     """Train, predict, and leave everything in the working folder."""
-    train_classifier(KERNEL, PARAMETERS)
+    train_classifier(KERNEL, PARAMETERS, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ away (--set schedule=ramp). In the dry run a miniature is trained whole, on the 
     python -m competitions.petals_to_metal.xception    # here, as it stands
 """
 
+import sys
 from typing import Any
 
 from common.backbones import build_backbone
@@ -77,7 +78,7 @@ KERNEL = ClassifierKernel(
 
 def main() -> None:
     """Train, predict, and leave everything in the working folder."""
-    train_classifier(KERNEL, PARAMETERS)
+    train_classifier(KERNEL, PARAMETERS, sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "logit_adjustment 1": {"logit_adjustment": 1.0},
     "ema 0.99": {"ema": 0.99},
     "adamw": {"optimizer": "adamw"},
+    "cosine and ema 0.99": {"schedule": "cosine", "ema": 0.99},
 }
 VIEWS = (2, 4, 8, 16)
 

@@ -146,8 +146,7 @@ class Trainer:
         done = self.course.enter(model, stage, epochs)
         left = range(first_epoch + done, first_epoch + epochs)
         if not left:
-            # The end of ``fit`` would have done this: the moving average, if any, predicts.
-            model.optimizer.finalize_variable_values(model.trainable_variables)
+            self._let_average_predict(model)
             return
         share = self.accelerator.share
         training = Training(
@@ -171,6 +170,7 @@ class Trainer:
                 callbacks=self._callbacks(model, first_epoch, epochs, training, validation),
                 verbose=0,
             )
+        self._let_average_predict(model)
         if self.input_wait is None:
             self.input_wait = feed.waiting
 
@@ -183,10 +183,6 @@ class Trainer:
         if model is None:
             clear_session()
             model = self.new_model([train, validation] if fresh else [train])
-        else:
-            # After ``fit`` the weights and their moving average share memory, which JAX gives
-            # away with each of them.
-            restore(model, variables_of(model))
         first_epoch = 0 if fresh else self.recipe.epochs
         epochs = refit_epochs(self.recipe)
         self.fit(model, "refit", [train, validation], epochs, first_epoch=first_epoch)
@@ -247,6 +243,16 @@ class Trainer:
 
     def _steps(self, part: Pictures) -> int:
         return math.ceil(len(part) / self.batch)
+
+    def _let_average_predict(self, model: Any) -> None:
+        """The moving average, if there is one, takes the place of the weights.
+
+        At the end of ``fit`` Keras does this itself, and leaves both in the same memory, which JAX
+        gives away with each of them: they get their own again.
+        """
+        if self.recipe.ema:
+            model.optimizer.finalize_variable_values(model.trainable_variables)
+            restore(model, variables_of(model))
 
     @contextmanager
     def _faults_told(self, parts: Sequence[Pictures]) -> Iterator[None]:

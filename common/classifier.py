@@ -18,8 +18,8 @@ _RANGES: tuple[tuple[tuple[str, ...], float, float], ...] = (
     (("image_size",), 8, 1024),
     (("crop_margin",), 0, 256),
     (("batch_size", "epochs", "lr_patience"), 1, math.inf),
-    (("lr_start", "lr_min", "total_parameters", "trainable_parameters"), 0, math.inf),
-    (("lr_max",), 1e-12, math.inf),
+    (("lr_start", "lr_max", "lr_min"), 0, math.inf),
+    (("total_parameters", "trainable_parameters"), 0, math.inf),
     (("lr_decay", "colour_jitter"), 0, 1),
     (("lr_ramp_epochs", "lr_sustain_epochs", "refit_epochs"), 0, math.inf),
     (("batchnorm_momentum", "flip_probability", "transpose_probability"), 0, 1),
@@ -134,11 +134,17 @@ class ClassifierRecipe:
             if getattr(self, name) not in known:
                 hint = nearest(str(getattr(self, name)), known)
                 raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
+        self._hold_together()
+
+    def _hold_together(self) -> None:
+        """Fields that do not fit each other. Raises UserError for the first."""
         if self.folds == 1 or self.fold >= max(1, self.folds):
             raise UserError(
                 f"settings folds={self.folds} fold={self.fold}: folds are 2 or more (0 for none), "
                 f"and a fold is one of 0 to folds - 1"
             )
+        if not self.lr_max:
+            raise UserError("setting lr_max=0: nothing would be learned")
         if self.lr_min > self.lr_max and self.schedule != "constant":
             raise UserError(f"settings lr_min={self.lr_min:g} lr_max={self.lr_max:g}: lower lr_min")
         if self.tta > 8 and not self.crop_margin:

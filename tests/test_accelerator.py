@@ -104,7 +104,7 @@ def test_a_driver_that_hangs_ends_the_run_with_one_line() -> None:
     done = process(SLOW_DRIVER)
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
-        "error: no answer from tpu in 0.5 s: start the kernel again"
+        "error: JAX's search for tpu devices has not ended in 0.5 s: start the kernel again"
     )
 
 

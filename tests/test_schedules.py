@@ -86,7 +86,7 @@ def test_every_rate_lies_between_the_lowest_and_the_highest(
     [
         ({"lr_min": 1e-3}, "settings lr_min=0.001 lr_max=5e-05: lower lr_min"),
         ({"lr_decay": 8.0}, "lr_decay=8.0: it must be from 0 to 1"),
-        ({"lr_max": 0.0}, "lr_max=0.0: it must be at least"),
+        ({"lr_max": 0.0}, "setting lr_max=0: nothing would be learned"),
         ({"colour_jitter": 2.0}, "colour_jitter=2.0: it must be from 0 to 1"),
         ({"fold": 3}, "settings folds=0 fold=3"),
         ({"folds": 3, "fold": 3}, "settings folds=3 fold=3"),

@@ -37,7 +37,7 @@ from common.kernel import KernelRun
 from common.metrics import accuracy, macro_f1
 from common.parameters import Parameters
 from common.recipe import nearest, override
-from common.training import Trainer
+from common.trainer import Trainer
 from competitions.petals_to_metal import CLASSES, COMPETITION, data
 
 BASE = ClassifierRecipe(

@@ -1,42 +1,22 @@
 """Training an image classifier: what every such kernel does with its recipe."""
 
-import dataclasses
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from common.accelerator import Accelerator, choose, clear_session
-from common.backbones import weights_files
-from common.batches import Training, evaluation_batches
-from common.checkpoint import (
-    Course,
-    build_optimizer,
-    remove_checkpoint,
-    restore,
-    variables_of,
-)
-from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
-from common.compiled import compiled
+from common.accelerator import choose, clear_session
+from common.checkpoint import remove_checkpoint
+from common.classifier import ClassifierKernel, chosen_recipe
 from common.describe import describe
 from common.errors import UserError, shown_in_one_line
-from common.feed import Feed
-from common.folds import stratified_folds
 from common.full_size import check_full_size
 from common.hours import refit_epochs
 from common.kernel import KernelRun
-from common.outputs import HISTORY, draw_training, write_history, write_scores
+from common.outputs import draw_training, write_history, write_scores
 from common.parameters import Parameters
-from common.pictures import Pictures, choose_cache
-from common.prediction import probabilities
+from common.pictures import Pictures
 from common.predictions import Predictions, save_predictions
-from common.progress import report
-from common.tfrecords import Records, join
 from common.thumbnails import leave_thumbnails
-from common.weights import resolve_weights, weights_explained
+from common.trainer import Trainer
 
 
 @shown_in_one_line()
@@ -68,273 +48,66 @@ def train_classifier(
         if parameters.full_size:
             with run.stage("full_size"):
                 run.facts["full_size"] = check_full_size(kernel)
-        Trainer(kernel, recipe, parameters, accelerator, run).train()
+        train_in_stages(Trainer(kernel, recipe, parameters, accelerator, run))
 
 
-class Trainer:
-    """One training of one kernel: its pictures, its models and the course that it takes.
-
-    Its course is written down after each epoch. It goes on from one that it finds, and then comes
-    to the same end as if it had never stopped. Of several processes the first one writes.
-    """
-
-    def __init__(
-        self,
-        kernel: ClassifierKernel,
-        recipe: ClassifierRecipe,
-        parameters: Parameters,
-        accelerator: Accelerator,
-        run: KernelRun,
-    ):
-        self.kernel, self.recipe, self.parameters = kernel, recipe, parameters
-        self.accelerator, self.run = accelerator, run
-        self.classes = len(kernel.competition.classes)
-        self.batch = recipe.batch_size * accelerator.replicas
-        self.weights = resolve_weights(recipe.weights, weights_files(recipe.backbone), parameters)
-        self.input_wait: float | None = None
-
-    def train(self) -> None:
-        """All stages, in order, from where the checkpoint stands. Raises OutOfTimeError."""
-        run, model = self.run, None
-        with run.stage("data"):
-            train, validation, test = self.begin()
-        if self.course.validation is None:
-            with run.stage("training"):
-                model = self.new_model([train])
-                self.fit(model, "training", [train], self.recipe.epochs, validation=validation)
-            with run.stage("validation"):
-                self.course.validation = self.predict(model, validation)
-        if self.recipe.refit and not self.recipe.folds:
-            with run.stage("refit"):
-                if self.recipe.refit_fresh:
-                    model = None  # its memory is needed
-                model = self.refit(model, train, validation)
-        with run.stage("prediction"):
-            predictions = Predictions(
-                validation.records.ids,
-                validation.labels,
-                self.course.validation,
-                test.records.ids,
-                self.predict(model, test),
-            )
-        if run.primary:
-            self.leave_behind(run.folder, train, validation, predictions)
-
-    def new_model(self, parts: Sequence[Pictures]) -> Any:
-        """A compiled model to train on ``parts``; the same seed gives the same weights."""
-        import keras
-
-        keras.utils.set_random_seed(self.parameters.seed)
-        with weights_explained(self.weights):
-            model = self.kernel.build_model(self.weights, self.recipe)
-        labels = np.concatenate([part.labels for part in parts])
-        return compiled(model, self.recipe, labels, self.classes)
-
-    def fit(
-        self,
-        model: Any,
-        stage: str,
-        parts: Sequence[Pictures],
-        epochs: int,
-        validation: Pictures | None = None,
-        first_epoch: int = 0,
-    ) -> None:
-        """Train ``model`` for ``epochs``, or what is left of them after the checkpoint.
-
-        Raises UserError when the loss is no longer finite.
-        """
-        done = self.course.enter(model, stage, epochs)
-        left = range(first_epoch + done, first_epoch + epochs)
-        if not left:
-            self._let_average_predict(model)
-            return
-        share = self.accelerator.share
-        training = Training(
-            parts, self.recipe, self.classes, self.batch, self.parameters.seed, share
+def train_in_stages(trainer: Trainer) -> None:
+    """All stages, in order, from where the checkpoint stands. Raises OutOfTimeError."""
+    run, recipe, model = trainer.run, trainer.recipe, None
+    with run.stage("data"):
+        train, validation, test = trainer.begin()
+    if trainer.course.validation is None:
+        with run.stage("training"):
+            model = trainer.new_model([train])
+            trainer.fit(model, "training", [train], recipe.epochs, validation=validation)
+        with run.stage("validation"):
+            trainer.course.validation = trainer.predict(model, validation)
+    if recipe.refit and not recipe.folds:
+        with run.stage("refit"):
+            if recipe.refit_fresh:
+                model = None  # its memory is needed
+            model = refit(trainer, model, train, validation)
+    with run.stage("prediction"):
+        predictions = Predictions(
+            validation.records.ids,
+            validation.labels,
+            trainer.course.validation,
+            test.records.ids,
+            trainer.predict(model, test),
         )
-        on_jax = self.accelerator.backend == "jax"
-        feed = Feed(training.batches(left), training.steps, on_jax)
-        measured = self._evaluation(validation) if validation else None
-        with self._faults_told([*parts, *([validation] if validation else [])]):
-            # Before ``fit`` traces its step: TensorFlow traces twice if variables appear in it.
-            build_optimizer(model)
-            if measured is not None:
-                model.evaluate(measured, steps=1, verbose=0)
-            model.fit(
-                iter(feed),
-                validation_data=measured,
-                validation_steps=validation and self._steps(validation),
-                initial_epoch=left.start,
-                epochs=left.stop,
-                steps_per_epoch=training.steps,
-                callbacks=self._callbacks(model, first_epoch, epochs, training, validation),
-                verbose=0,
-            )
-        self._let_average_predict(model)
-        if self.input_wait is None:
-            self.input_wait = feed.waiting
-
-    def refit(self, model: Any, train: Pictures, validation: Pictures) -> Any:
-        """The model for the test predictions, trained on both parts together.
-
-        ``model`` is the trained one; None for a fresh one, and when the checkpoint is of the refit.
-        """
-        fresh = self.recipe.refit_fresh
-        if model is None:
-            clear_session()
-            model = self.new_model([train, validation] if fresh else [train])
-        first_epoch = 0 if fresh else self.recipe.epochs
-        epochs = refit_epochs(self.recipe)
-        self.fit(model, "refit", [train, validation], epochs, first_epoch=first_epoch)
-        return model
-
-    def predict(self, model: Any, part: Pictures) -> np.ndarray:
-        """Probabilities, ``(pictures, classes)`` float32, the mean over ``recipe.tta`` views."""
-        views = self.recipe.tta
-        steps = self._steps(part)
-        self.course.keep_to_time(views * steps / 3)  # a step is forward, and twice back
-        total = np.zeros((len(part), self.classes), np.float32)
-        with self._faults_told([part]):
-            for seen in range(views):
-                batches = self._evaluation(part, seen)
-                found = probabilities(model, batches, steps, self.accelerator.processes)
-                total += found[: len(part)]
-        return total / np.float32(views)
-
-    def leave_behind(
-        self, folder: Path, train: Pictures, validation: Pictures, predictions: Predictions
-    ) -> None:
-        """Every file of a finished kernel but the manifest."""
-        competition, history = self.kernel.competition, self.course.history
-        with self.run.stage("figures"):
-            save_predictions(folder, predictions, self.parameters.kernel or "this kernel")
-            facts: dict[str, Any] = {"epochs": self.recipe.epochs}
-            if self.input_wait is not None:
-                facts["input_wait"] = round(self.input_wait, 4)
-            write_scores(folder, competition, predictions, facts)
-            write_history(folder, history)
-            draw_training(folder, competition, self.recipe, train, history)
-            leave_thumbnails(folder, validation)
-        remove_checkpoint(folder)
-
-    def begin(self) -> list[Pictures]:
-        """The pictures of train, validation and test; the course begins, or goes on."""
-        recipe = self.recipe
-        parts = self.kernel.load(recipe.image_size, self.parameters)
-        if recipe.folds:
-            parts = (*_split(parts[0], parts[1], recipe, self.parameters.seed), parts[2])
-        size = recipe.image_size + recipe.crop_margin
-        again = recipe.tta > 1  # test is seen once a view, so that one view keeps nothing of it
-        kept = choose_cache(recipe.cache, sum(map(len, parts if again else parts[:2])), size)
-        caches = (kept, kept, kept if again else "none")
-        pictures = [Pictures(part, size, cache) for part, cache in zip(parts, caches, strict=True)]
-        if len(pictures[0]) < self.batch:
-            raise UserError(
-                f"a batch of {self.batch} is more than the {len(pictures[0])} training "
-                f"pictures: lower it with --set batch_size="
-                f"{max(1, len(pictures[0]) // self.accelerator.replicas)}"
-            )
-        self.course = Course(self.run, self._identity(pictures), self.parameters)
-        return pictures
-
-    def _evaluation(self, part: Pictures, seen: int = 0) -> Any:
-        size, share = self.recipe.image_size, self.accelerator.share
-        return evaluation_batches(part, size, self.classes, self.batch, share, seen)
-
-    def _steps(self, part: Pictures) -> int:
-        return math.ceil(len(part) / self.batch)
-
-    def _let_average_predict(self, model: Any) -> None:
-        """The moving average, if there is one, takes the place of the weights.
-
-        At the end of ``fit`` Keras does this itself, and leaves both in the same memory, which JAX
-        gives away with each of them: they get their own again.
-        """
-        if self.recipe.ema:
-            model.optimizer.finalize_variable_values(model.trainable_variables)
-            restore(model, variables_of(model))
-
-    @contextmanager
-    def _faults_told(self, parts: Sequence[Pictures]) -> Iterator[None]:
-        """Name the broken picture, whatever the framework between has made of the error."""
-        try:
-            yield
-        except Exception:
-            for part in parts:
-                if part.fault is not None:
-                    raise part.fault from None
-            raise
-
-    def _identity(self, parts: Sequence[Pictures]) -> dict[str, Any]:
-        """What a checkpoint must have been written by to be one of this training."""
-        return {
-            "competition": self.kernel.competition.slug,
-            "kernel": self.parameters.kernel,
-            "seed": self.parameters.seed,
-            "accelerator": self.accelerator.seen,
-            "batch": self.batch,
-            **{f"{part.records.name}_pictures": len(part) for part in parts},
-            **{
-                name: value
-                for name, value in dataclasses.asdict(self.recipe).items()
-                if name not in ("cache", "tta")  # they change nothing of what is trained
-            },
-        }
-
-    def _rate(self, stage: str, epoch: int) -> float:
-        """The learning rate; a refit repeats what training found on a plateau.
-
-        A fresh refit has the schedule of its own number of epochs.
-        """
-        rows, recipe = self.course.rows("training"), self.recipe
-        if stage == "refit" and recipe.schedule == "plateau":
-            return float(rows[min(epoch, len(rows) - 1)]["learning_rate"])
-        if stage == "refit" and recipe.refit_fresh:
-            recipe = dataclasses.replace(recipe, epochs=max(1, refit_epochs(recipe)))
-        losses = [row["val_loss"] for row in rows[:epoch] if "val_loss" in row]
-        return recipe.learning_rate(epoch, self.accelerator.replicas, losses)
-
-    def _callbacks(
-        self, model: Any, first: int, epochs: int, training: Training, validation: Pictures | None
-    ) -> list[Any]:
-        import keras
-
-        stage, steps = self.course.stage, training.steps
-        # Keras divides a batch's loss by its rows, those without weight too.
-        scale = {"loss": steps * self.batch / float(training.weights.sum())}
-        if validation:
-            scale["val_loss"] = self.batch * self._steps(validation) / len(validation)
-
-        def record(epoch: int, logs: Mapping[str, float]) -> None:
-            row = {name: logs[name] * scale.get(name, 1) for name in HISTORY if name in logs}
-            row["learning_rate"] = self._rate(stage, epoch)
-            self.course.history.append({"stage": stage, "epoch": epoch + 1, **row})
-            shown = {name: row[name] for name in HISTORY[3:] if name in row}
-            report(stage, epoch=f"{epoch + 1 - first}/{epochs}", **shown)
-            if not math.isfinite(row["loss"]):
-                raise UserError(
-                    f"the loss became {row['loss']} in epoch {epoch + 1} of {stage}, at learning "
-                    f"rate {row['learning_rate']:g}: lower it, for example --set lr_max=1e-5"
-                )
-            self.course.end_epoch(model, epoch + 1 - first, steps)
-
-        # No callback looks at single batches: a device need not wait for the next one to be sent.
-        callbacks = [
-            keras.callbacks.LearningRateScheduler(lambda epoch, _: self._rate(stage, epoch)),
-            keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: self.course.begin_epoch(steps),
-                on_epoch_end=record,
-            ),
-        ]
-        return [keras.callbacks.SwapEMAWeights(), *callbacks] if self.recipe.ema else callbacks
+    if run.primary:
+        leave_behind(trainer, train, validation, predictions)
 
 
-def _split(
-    train: Records, validation: Records, recipe: ClassifierRecipe, seed: int
-) -> tuple[Records, Records]:
-    """Train and validation of one fold of both together."""
-    both = join(train.name, train, validation)
-    assert both.labels is not None
-    held_out = stratified_folds(both.labels, recipe.folds, seed) == recipe.fold
-    kept = dataclasses.replace(both.take(held_out), name=validation.name)
-    return both.take(~held_out), kept
+def refit(trainer: Trainer, model: Any, train: Pictures, validation: Pictures) -> Any:
+    """The model for the test predictions, trained on both parts together.
+
+    ``model`` is the trained one; None for a fresh one, and when the checkpoint is of the refit.
+    """
+    recipe = trainer.recipe
+    fresh = recipe.refit_fresh
+    if model is None:
+        clear_session()
+        model = trainer.new_model([train, validation] if fresh else [train])
+    first_epoch = 0 if fresh else recipe.epochs
+    epochs = refit_epochs(recipe)
+    trainer.fit(model, "refit", [train, validation], epochs, first_epoch=first_epoch)
+    return model
+
+
+def leave_behind(
+    trainer: Trainer, train: Pictures, validation: Pictures, predictions: Predictions
+) -> None:
+    """Every file of a finished kernel but the manifest."""
+    competition, history = trainer.kernel.competition, trainer.course.history
+    folder = trainer.run.folder
+    with trainer.run.stage("figures"):
+        save_predictions(folder, predictions, trainer.parameters.kernel or "this kernel")
+        facts: dict[str, Any] = {"epochs": trainer.recipe.epochs}
+        if trainer.input_wait is not None:
+            facts["input_wait"] = round(trainer.input_wait, 4)
+        write_scores(folder, competition, predictions, facts)
+        write_history(folder, history)
+        draw_training(folder, competition, trainer.recipe, train, history)
+        leave_thumbnails(folder, validation)
+    remove_checkpoint(folder)

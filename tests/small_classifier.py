@@ -16,7 +16,7 @@ from common.competition import Competition
 from common.inputs import competition_folder
 from common.parameters import Parameters
 from common.tfrecords import Records, read_records
-from common.training import Trainer
+from common.trainer import Trainer
 
 CLASSES = ("red", "green", "blue")
 COMPETITION = Competition(

@@ -144,9 +144,14 @@ def _check_network(request: Request, script: str, recipe: Any) -> None:
     """What a kernel would stop over, known before it is pushed."""
     if getattr(recipe, "backbone", None) is None:
         return
+    files, weights = weights_files(recipe.backbone), recipe.weights
+    if recipe.miniature and "backbone" in request.settings:
+        raise UserError(
+            f"--set backbone={recipe.backbone} changes nothing here: with small settings a network "
+            f"of {script}'s own is trained; leave it out, or add --set miniature=no to train this"
+        )
     if not recipe.miniature:
         check_size(recipe.backbone, recipe.image_size)
-    files, weights = weights_files(recipe.backbone), recipe.weights
     if weights in (None, "none"):
         return
     if weights not in files:

@@ -54,6 +54,10 @@ import tiny
         (["petals", "--ensemble", "--seed", "-1"], "--seed -1: it must be from 0 to 4294967295"),
         (["petals", "--ensemble", "--set", "optimizer=adm"], "optimizer=adm: did you mean adam"),
         (["petals", "--ensemble", "--set", "backbone=ConvNextTiny"], "did you mean ConvNeXtTiny"),
+        (
+            ["petals", "--ensemble", "--dry-run", "--set", "backbone=ResNet50"],
+            "--set backbone=ResNet50 changes nothing here",
+        ),
         (["petals", "--ensemble", "--no-internet"], "begins with weights=imagenet: attach a data"),
         (
             ["petals", "--ensemble", "--set", "weights=clip"],

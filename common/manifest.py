@@ -4,10 +4,12 @@ It is written last. A kernel whose manifest is missing, stale or does not match 
 failed kernel, whatever its status says.
 """
 
+import fnmatch
 import hashlib
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +42,12 @@ def write_manifest(folder: Path, facts: dict[str, Any], state: str = "complete")
     return write_json(folder / NAME, manifest)
 
 
-def read_manifest(folder: Path, kernel: str, nonce: str) -> dict[str, Any]:
+def read_manifest(folder: Path, kernel: str, nonce: str, fetched: bool = False) -> dict[str, Any]:
     """The manifest of ``kernel`` in ``folder``, held against the run's nonce and its own files.
 
-    Raises UserError when it is missing, unreadable, of another run, or when a file that it names
-    is missing or altered; Unfinished when all that is well and the work is not done.
+    Of what was ``fetched`` from a kernel, files that stay at Kaggle may be missing. Raises
+    UserError when it is missing, unreadable, of another run, or when a file that it names is
+    missing or altered; Unfinished when all that is well and the work is not done.
     """
     manifest = _load(folder / NAME, kernel)
     if manifest.get("format") != FORMAT:
@@ -58,10 +61,19 @@ def read_manifest(folder: Path, kernel: str, nonce: str) -> dict[str, Any]:
             f"{nonce!r}: push the kernel again"
         )
     for name, facts in manifest["files"].items():
-        _check_file(folder, name, facts, kernel)
+        if not (fetched and stays(manifest, name)):
+            _check_file(folder, name, facts, kernel)
     if manifest.get("state") != "complete":
         raise Unfinished(f"kernel {kernel}: stopped {manifest.get('state')!r}: run it again")
     return manifest
+
+
+def stays(manifest: Mapping[str, Any], name: str) -> bool:
+    """Whether a file is for other kernels alone: large, and not fetched from Kaggle.
+
+    The manifest's ``stays`` are patterns of their names, as in a shell.
+    """
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in manifest.get("stays", ()))
 
 
 def write_json(path: Path, value: Any) -> Path:

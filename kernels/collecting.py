@@ -31,7 +31,7 @@ def collect(kaggle: Kaggle, run: Run, name: str, slug: str, known: KernelState) 
             _write_log(run.log(name), events)
             arriving.mkdir(parents=True, exist_ok=True)
             fetch_outputs(files, arriving, name)
-            manifest = read_manifest(arriving, name, known.nonce)
+            manifest = read_manifest(arriving, name, known.nonce, fetched=True)
             break
         except Unfinished:
             raise

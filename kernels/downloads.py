@@ -4,12 +4,13 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import requests
 
 from common.errors import UserError
 from common.manifest import NAME as MANIFEST
-from common.manifest import file_sha256
+from common.manifest import file_sha256, stays
 from kernels.answers import ask
 from kernels.paths import inside
 
@@ -24,7 +25,8 @@ class DownloadError(UserError):
 def fetch_outputs(urls: Mapping[str, str], folder: Path, kernel: str) -> None:
     """Download a kernel's files ``urls`` (name → address) into ``folder``, the manifest first.
 
-    A file that is there already and is what the manifest says is not fetched again. Raises
+    A file that is there already and is what the manifest says is not fetched again; one that
+    ``stays`` at Kaggle is not fetched at all. Raises
     UserError for a name that leads out of ``folder``, and DownloadError for a file that twice
     arrives as another than the manifest says.
     """
@@ -32,9 +34,10 @@ def fetch_outputs(urls: Mapping[str, str], folder: Path, kernel: str) -> None:
     if MANIFEST in urls:
         paths[MANIFEST].unlink(missing_ok=True)
         download(urls[MANIFEST], paths[MANIFEST])
-    wanted = _hashes(paths.get(MANIFEST))
+    manifest = _read(paths.get(MANIFEST))
+    wanted = {name: facts["sha256"] for name, facts in manifest.get("files", {}).items()}
     for name in urls:
-        if name != MANIFEST:
+        if name != MANIFEST and not stays(manifest, name):
             _fetch(urls[name], paths[name], wanted.get(name), kernel)
 
 
@@ -77,10 +80,10 @@ def _transfer(url: str, part: Path) -> None:
                 file.write(block)
 
 
-def _hashes(manifest: Path | None) -> dict[str, str]:
-    """SHA-256 by file name; nothing where there is no manifest or it cannot be read."""
+def _read(path: Path | None) -> dict[str, Any]:
+    """The manifest; empty where there is none or it is not one, which is told later."""
     try:
-        files = json.loads(manifest.read_text("utf-8"))["files"] if manifest else {}
-        return {name: facts["sha256"] for name, facts in files.items()}
+        manifest = json.loads(path.read_text("utf-8")) if path else {}
+        return manifest if all("sha256" in f for f in manifest["files"].values()) else {}
     except (ValueError, KeyError, TypeError, AttributeError):
         return {}

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from common.hours import scaled_hours
+from kernels.graph import trained_members
 from kernels.plan import SHARED
 from kernels.request import (
     AUDIT,
@@ -19,7 +20,7 @@ SHORT = 1 / 60  # hours: what the utility script and the ensemble take
 
 def estimate_hours(request: Request) -> dict[str, float | None]:
     """Hours that each kernel of a run is expected to take, by name; None where nobody knows."""
-    members = {member.name: _member_hours(request, member) for member in request.members}
+    members = {member.name: _member_hours(request, member) for member in trained_members(request)}
     audit = {AUDIT: _audit_hours(request)} if request.audit else {}
     return {SHARED: SHORT, **members, **audit, ENSEMBLE: SHORT}
 
@@ -37,5 +38,5 @@ def _audit_hours(request: Request) -> float | None:
 
 def _member_hours(request: Request, member: Member) -> float | None:
     module = script_module(request.competition, member.script)
-    stated = getattr(module, "HOURS", {}).get(accelerator_of(request, member.script))
+    stated = getattr(module, "HOURS", {}).get(accelerator_of(request, member))
     return scaled_hours(stated, effective_recipe(request, member), module.RECIPE)

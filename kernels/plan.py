@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from common.errors import UserError
 from common.parameters import Parameters
 from common.recipe import nearest
 from competitions import kernel_scripts
+from kernels.graph import ensemble_members, sources_of, trained_members
 from kernels.request import (
     AUDIT,
     ENSEMBLE,
@@ -73,32 +75,31 @@ def plan_kernels(request: Request) -> tuple[Kernel, ...]:
         )
     slug = f"{request.prefix.replace('-', '')}common"
     shared = Kernel(SHARED, SHARED, slug, "cpu", False, (), Parameters(SHARED))
-    first = () if request.embed else (shared,)
     _check_settings(request)
-    members = tuple(_member_kernel(request, member) for member in request.members)
+    members = tuple(_member_kernel(request, member) for member in trained_members(request))
+    audit = (_audit_kernel(request),) if request.audit else ()
+    ensemble = (_ensemble_kernel(request),) if members else ()
+    return (*(() if request.embed else (shared,)), *members, *audit, *ensemble)
+
+
+def _ensemble_kernel(request: Request) -> Kernel:
     settings: dict[str, Any] = {"method": request.blend} if request.blend != METHODS[0] else {}
     settings |= {"calibrate": True} if request.calibrate else {}
-    ensemble = Kernel(
-        ENSEMBLE,
-        ENSEMBLE,
-        f"{request.prefix}-{ENSEMBLE}",
-        "cpu",
-        False,
-        tuple(kernel.name for kernel in (*first, *members)),
-        Parameters(
-            ENSEMBLE,
-            accelerator="cpu",
-            settings=settings,
-            internet=False,
-            rehearse=request.rehearse,
-        ),
+    parameters = Parameters(
+        ENSEMBLE, accelerator="cpu", settings=settings, internet=False, rehearse=request.rehearse
     )
-    audit = (_audit_kernel(request),) if request.audit else ()
-    return (*first, *members, *audit, *([ensemble] if members else []))
+    read = (*sources_of(request, ENSEMBLE), *ensemble_members(request))
+    slug = f"{request.prefix}-{ENSEMBLE}"
+    return Kernel(ENSEMBLE, ENSEMBLE, slug, "cpu", False, _sources(request, read), parameters)
+
+
+def _sources(request: Request, read: Sequence[Member]) -> tuple[str, ...]:
+    """The names of the shared code and of the kernels that one reads."""
+    return (*(() if request.embed else (SHARED,)), *(member.name for member in read))
 
 
 def _member_kernel(request: Request, member: Member) -> Kernel:
-    accelerator = accelerator_of(request, member.script)
+    accelerator = accelerator_of(request, member)
     _check_network(request, member.script, effective_recipe(request, member))
     parameters = Parameters(
         kernel=member.name,
@@ -119,7 +120,7 @@ def _member_kernel(request: Request, member: Member) -> Kernel:
         f"{request.prefix}-{member.name}",
         accelerator,
         request.internet,
-        () if request.embed else (SHARED,),
+        _sources(request, sources_of(request, member.script)),
         parameters,
     )
 
@@ -136,7 +137,7 @@ def _audit_kernel(request: Request) -> Kernel:
         internet=False,
         rehearse=request.rehearse,
     )
-    sources = () if request.embed else (SHARED,)
+    sources = _sources(request, sources_of(request, AUDIT))
     return Kernel(AUDIT, AUDIT, f"{request.prefix}-{AUDIT}", "cpu", False, sources, parameters)
 
 
@@ -167,11 +168,12 @@ def _check_settings(request: Request) -> None:
     """Every setting must be a field of some member's recipe, or of the audit's."""
     fields: dict[str, None] = {}
     audited = request.audit and AUDIT in kernel_scripts(request.competition)
-    for member in (*request.members, *([Member(AUDIT)] if audited else [])):
+    members = trained_members(request)
+    for member in (*members, *([Member(AUDIT)] if audited else [])):
         recipe = script_module(request.competition, member.script).RECIPE
         fields.update(dict.fromkeys(f.name for f in dataclasses.fields(recipe)))
     for key in request.settings:
         if key not in fields:
             raise UserError(f"unknown setting {key!r}: {nearest(key, fields)}")
-        if any(key in member.settings for member in request.members):
-            raise UserError(f"--set {key}: --folds says it already; drop one")
+        if any(key in member.settings for member in members):
+            raise UserError(f"--set {key}: each kernel has its own; leave it out")

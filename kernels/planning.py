@@ -12,6 +12,7 @@ from kernels.bundle import build_bundles
 from kernels.check import Check
 from kernels.client import Kaggle
 from kernels.estimate import estimate_hours, need_of
+from kernels.graph import trained_members
 from kernels.plan import SESSION_HOURS, SHARED, Kernel, plan_kernels
 from kernels.preflight import preflight, require
 from kernels.request import AUDIT, ENSEMBLE, Request, effective_recipe, in_short
@@ -109,7 +110,7 @@ def _kernel(
     if kernel.parameters.weights_source:
         sources.append(kernel.parameters.weights_source)
     facts = {"name": kernel.name, "slug": kernel.slug, "accelerator": kernel.accelerator}
-    member = next((m for m in request.members if m.name == kernel.name), None)
+    member = next((m for m in trained_members(request) if m.name == kernel.name), None)
     recipe = _recipe(effective_recipe(request, member)) if member else {}
     return {**facts, "sources": sources, "hours": hours and round(hours, 2), **recipe}
 

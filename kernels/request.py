@@ -18,18 +18,21 @@ ENSEMBLE = "ensemble"
 AUDIT = "audit"
 ACCELERATORS = ("tpu", "gpu", "cpu")
 RECIPES = ("published", "best")
+VARIANT = re.compile(r"-(fold|part)\d+$")  # what ends a name of one of several alike
 
 
 @dataclass(frozen=True)
 class Member:
-    """One training kernel: a script, and what makes this one differ from the script as it is.
+    """One kernel: a script, and what makes this one differ from the script as it is.
 
-    The same script with another ``variant`` (a fold, a part of the data) is another kernel.
+    The same script with another ``variant`` (a fold, a part of the data) is another kernel. The
+    ensemble reads a member's predictions, unless it is a ``source`` that members alone read.
     """
 
     script: str
     variant: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+    source: bool = False
 
     @property
     def name(self) -> str:
@@ -43,7 +46,7 @@ class Request:
 
     Attributes:
         competition: which.
-        members: the training kernels.
+        members: the models that are blended.
         settings: recipe fields to override in every member that has them.
         seed: of everything random.
         blend: ``mean``, ``weighted`` or ``greedy``.
@@ -94,13 +97,14 @@ def request_facts(request: Request) -> dict[str, Any]:
 
 
 def in_short(names: Iterable[str]) -> str:
-    """Names in a row for people, the folds of one model as ``NAME-fold0 to fold4``."""
+    """Names in a row for people, the folds or parts of one model as ``NAME-fold0 to fold4``."""
     told = []
-    for model, folds in itertools.groupby(names, lambda name: re.sub(r"-fold\d+$", "", name)):
-        first, *others = folds
-        ends = [name.removeprefix(f"{model}-fold") for name in (first, *others)]
+    for model, alike in itertools.groupby(names, lambda name: VARIANT.sub("", name)):
+        first, *others = alike
+        kind = first.removeprefix(model).rstrip("0123456789")
+        ends = [name.removeprefix(f"{model}{kind}") for name in (first, *others)]
         if others and ends == [f"{n}" for n in range(len(ends))]:
-            told.append(f"{first} to fold{ends[-1]}")
+            told.append(f"{first} to {kind[1:]}{ends[-1]}")
         else:
             told += [first, *others]
     return ", ".join(told)
@@ -122,7 +126,7 @@ def choose_members(
     if twice:
         raise UserError(f"--model {twice} is given twice: give it once")
     names = list(dict.fromkeys([*models, *(competition.ensemble if ensemble else ())]))
-    known = [name for name in kernel_scripts(competition) if name not in (ENSEMBLE, AUDIT)]
+    known = model_scripts(competition)
     if not names and not audit:
         raise UserError(f"which model? give --ensemble, or --model with {', '.join(known)}")
     for name in names:
@@ -131,6 +135,12 @@ def choose_members(
     if not folds:
         return tuple(Member(name) for name in names)
     return tuple(member for name in names for member in _folds(competition, name, folds))
+
+
+def model_scripts(competition: Competition) -> list[str]:
+    """The scripts that can be blended; one with ``PREDICTS = False`` is there for others."""
+    names = [name for name in kernel_scripts(competition) if name not in (ENSEMBLE, AUDIT)]
+    return [name for name in names if getattr(script_module(competition, name), "PREDICTS", True)]
 
 
 def _folds(competition: Competition, script: str, folds: int) -> tuple[Member, ...]:
@@ -158,8 +168,8 @@ def effective_recipe(request: Request, member: Member) -> Any:
     module = script_module(request.competition, member.script)
     recipe = module.RECIPE
     if request.recipe == "best":
-        best = getattr(module, "BEST", None)
-        if not best:
+        best = getattr(module, "BEST", {} if member.source else None)
+        if best is None:
             raise UserError(f"{member.script} has no best recipe: leave out --recipe best")
         recipe = override(recipe, best)
     if request.small:
@@ -167,19 +177,22 @@ def effective_recipe(request: Request, member: Member) -> Any:
     return override(recipe, member_settings(request, member))
 
 
-def accelerator_of(request: Request, script: str) -> str:
-    """What a script's kernels run on: what is asked for, else the first that it names.
+def accelerator_of(request: Request, member: Member) -> str:
+    """What a member runs on: what is asked for, else the first that its script names.
 
-    Raises UserError for an accelerator that is unknown or that the script cannot use.
+    A source that cannot use what is asked for runs on the first that its script names. Raises
+    UserError for an accelerator that is unknown or that a model's script cannot use.
     """
-    module = script_module(request.competition, script)
+    module = script_module(request.competition, member.script)
     able = getattr(module, "ACCELERATORS", ACCELERATORS)
     asked = request.accelerator or ("cpu" if request.small else able[0])
     if asked not in ACCELERATORS:
         raise UserError(f"unknown accelerator {asked!r}: {nearest(asked, ACCELERATORS)}")
-    if asked not in able:
-        raise UserError(f"{script} cannot run on {asked}: it takes {', '.join(able)}")
-    return str(asked)
+    if asked in able:
+        return str(asked)
+    if member.source:
+        return str(able[0])
+    raise UserError(f"{member.script} cannot run on {asked}: it takes {', '.join(able)}")
 
 
 def member_settings(request: Request, member: Member) -> dict[str, Any]:

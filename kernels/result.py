@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from common.manifest import NAME as MANIFEST
+from common.predictions import NAME as PREDICTIONS
 from kernels.audit import Audited, read_audit
 from kernels.bundle import Bundle
 from kernels.plan import SHARED
@@ -58,8 +59,9 @@ def read_result(
     run: Run, bundles: tuple[Bundle, ...], sent: Sent | None, submissions: int
 ) -> Result:
     """The result of a run whose kernels are complete; gathers figures, writes the report."""
-    others = (SHARED, AUDIT, ENSEMBLE)
-    names = [b.kernel.name for b in bundles if b.kernel.name not in others]
+    read = {name for b in bundles if b.kernel.name == ENSEMBLE for name in b.kernel.sources}
+    trained = [b.kernel.name for b in bundles if b.kernel.name not in (SHARED, AUDIT, ENSEMBLE)]
+    names = [name for name in trained if name in read and (run.output(name) / PREDICTIONS).exists()]
     metrics = _json(run.output(ENSEMBLE) / "metrics.json") if names else {}
     return Result(
         competition=run.competition,
@@ -73,7 +75,7 @@ def read_result(
         blend={key: metrics[key] for key in BLEND if key in metrics},
         members=tuple(_member(run, name) for name in names),
         audit=read_audit(run),
-        figures=str(gather_figures(run, [*names, AUDIT, ENSEMBLE])),
+        figures=str(gather_figures(run, [*trained, AUDIT, ENSEMBLE])),
         report=str(write_report(run, bundles, sent)),
     )
 

@@ -26,20 +26,21 @@ def kernel_key(bundle: Bundle, known: Mapping[str, KernelState], data: str) -> s
 def finished_before(
     kaggle: Kaggle, run: Run, bundles: Sequence[Bundle], competition: str
 ) -> set[str]:
-    """Names of the training kernels that an earlier run has finished: they spend no quota.
+    """Names of the kernels that an earlier run has finished: they spend no quota.
 
     ``competition`` is its slug.
     """
-    names: set[str] = set()
+    known: dict[str, KernelState] = {}
     if run.dry_run or len(all_runs(run.folder.parent)) < 2:
-        return names
+        return set()
     data = kaggle.data_digest(competition)
     for bundle in bundles:
         name, slug = bundle.kernel.name, bundle.kernel.slug
-        if not set(bundle.kernel.sources) - {SHARED}:
-            if _find(kaggle, run, name, slug, kernel_key(bundle, {}, data)):
-                names.add(name)
-    return names
+        if set(bundle.kernel.sources) - {SHARED} <= set(known):
+            earlier = _find(kaggle, run, name, slug, kernel_key(bundle, known, data))
+            if earlier:
+                known[name] = earlier.kernels[name]
+    return set(known)
 
 
 def reuse(kaggle: Kaggle, run: Run, name: str, slug: str, key: str) -> KernelState | None:
@@ -66,7 +67,7 @@ def _find(kaggle: Kaggle, run: Run, name: str, slug: str, key: str) -> Run | Non
 
 def _is_whole(earlier: Run, name: str, known: KernelState) -> bool:
     try:
-        read_manifest(earlier.output(name), name, known.nonce)
+        read_manifest(earlier.output(name), name, known.nonce, fetched=True)
     except (UserError, OSError):
         return False
     return True

@@ -113,7 +113,7 @@ class Watch:
 
     def _is_whole(self, name: str, known: KernelState) -> bool:
         try:
-            read_manifest(self._run.output(name), name, known.nonce)
+            read_manifest(self._run.output(name), name, known.nonce, fetched=True)
         except UserError as error:
             here = self._run.output(name).exists()
             self._display.say(f"{error}" if here else f"{name}: its output is still to be fetched")

@@ -1,0 +1,69 @@
+"""What its kernels do."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError, shown_in_one_line
+from common.inputs import competition_folder, kernel_output_folder
+from common.kernel import KernelRun
+from common.manifest import read_manifest, write_json
+from common.parameters import Parameters
+from common.predictions import Predictions, load_predictions, save_predictions
+from common.recipe import override
+from competitions.tiny_steps import COMPETITION
+
+
+@dataclass(frozen=True)
+class StepRecipe:
+    bias: float = 0.0
+
+
+@dataclass(frozen=True)
+class HalfRecipe(StepRecipe):
+    parts: int = 2
+    part: int = 0
+
+
+def check_folder(folder: Path) -> None:
+    if not (folder / "val.csv").is_file():
+        raise UserError(f"{folder}: looked for val.csv")
+
+
+@shown_in_one_line()
+def train(recipe: StepRecipe, values: dict, work) -> None:
+    """``work(run, data folder, source folders)`` is what one script does."""
+    parameters = Parameters.from_dict(values)
+    recipe = override(recipe, parameters.settings)
+    with KernelRun(parameters, recipe) as run:
+        run.facts["accelerator"] = {"asked": parameters.accelerator, "seen": "cpu", "replicas": 1}
+        sources = {}
+        for name, source in parameters.sources.items():
+            sources[name] = kernel_output_folder(source)
+            read_manifest(sources[name], name, parameters.source_nonces[name])
+        data = competition_folder(COMPETITION.slug, False, COMPETITION.layout)
+        work(run, data, sources)
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    with open(path, newline="") as file:
+        rows = list(csv.DictReader(file))
+    values = np.array([float(row["value"]) for row in rows])
+    labels = np.array([int(row.get("label", 0)) for row in rows])
+    return np.array([row["id"] for row in rows]), values, labels
+
+
+def probabilities(values: np.ndarray) -> np.ndarray:
+    weights = np.exp(-((values[:, None] - np.arange(3)) ** 2))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def leave(run: KernelRun, predictions: Predictions, score: float) -> None:
+    save_predictions(run.folder, predictions, run.parameters.kernel)
+    write_json(run.folder / "metrics.json", {"validation_score": score})
+
+
+def load(sources: dict, *names: str) -> list[Predictions]:
+    return [load_predictions(sources[name], name) for name in names]

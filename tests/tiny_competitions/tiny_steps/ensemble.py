@@ -1,0 +1,18 @@
+"""The competition of steps's ensemble."""
+
+from common.ensemble import BlendRecipe, run_ensemble
+from common.parameters import Parameters
+from common.recipe import override
+from competitions.tiny_steps import COMPETITION
+
+PARAMETERS: dict = {}
+RECIPE = BlendRecipe()
+
+
+def main() -> None:
+    parameters = Parameters.from_dict(PARAMETERS)
+    run_ensemble(COMPETITION, override(RECIPE, parameters.settings), parameters)
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,8 @@ from common.batches import Share
 from common.errors import UserError
 
 KNOWN = ("tpu", "gpu", "cpu")
+# Devices that a session on Kaggle shares a batch between: TpuV5E8, NvidiaTeslaT4 x 2.
+REPLICAS = {"tpu": 8, "gpu": 2, "cpu": 1}
 PATIENCE = 50.0  # seconds for an accelerator to be found
 # How many processes there are, as Keras and the launchers that JAX knows say it.
 _CLUSTER = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")
@@ -109,10 +111,16 @@ def clear_session() -> None:
 
 
 def cluster_size() -> int:
-    """The number of processes that train together, as the launcher's environment says; 1 alone."""
+    """The number of processes that train together, as the launcher's environment says; 1 alone.
+
+    Raises UserError when it says something that is no number.
+    """
     hosts = os.environ.get("TPU_WORKER_HOSTNAMES", "").count(",") + 1
-    sizes = (os.environ.get(name, "") for name in _CLUSTER)
-    return max(hosts, *(int(size) for size in sizes if size.isdigit()), 1)
+    sizes = {name: os.environ[name] for name in _CLUSTER if os.environ.get(name)}
+    for name, size in sizes.items():
+        if not size.isdigit():
+            raise UserError(f"{name}={size}: it must be the number of processes; mend or unset it")
+    return max(hosts, *map(int, sizes.values()), 1)
 
 
 def _set_up_tensorflow(seen: str, asked: str) -> Accelerator:
@@ -157,10 +165,11 @@ def _join_cluster() -> None:
     keras.utils.set_random_seed(0)  # else Keras draws one over all processes
     try:
         keras.distribution.initialize()
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, KeyError) as error:
+        told = f"{error} is not set" if isinstance(error, KeyError) else str(error).splitlines()[0]
         raise UserError(
             f"{cluster_size()} processes are to train together and did not meet "
-            f"({str(error).splitlines()[0]}): start them all, or unset {', '.join(_CLUSTER)}"
+            f"({told}): start them all, or unset {', '.join(_CLUSTER)}"
         ) from None
 
 

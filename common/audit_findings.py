@@ -144,7 +144,7 @@ def _conflicts(audit: Audit, classes: Sequence[str]) -> Iterator[str]:
     for group in audit.groups:
         known = [audit.pictures[n] for n in group if audit.pictures[n].label is not None]
         if len({picture.label for picture in known}) > 1:
-            told.append(", ".join(f"{p.id} {_class(p, classes)}" for p in known))
+            told.append(_some([f"{p.id} {_class(p, classes)}" for p in known]))
     if told:
         yield f"{_count(told, 'picture')} with more than one label ({_some(told, '; ')}): {TABLE}"
 

@@ -118,6 +118,36 @@ def colour_jitter(picture: np.ndarray, generator: Generator, strength: float) ->
     return cv2.transform(picture, change)
 
 
+def random_affine(
+    picture: np.ndarray,
+    generator: Generator,
+    rotation: float = 0.0,
+    zoom: float = 0.0,
+    shift: float = 0.0,
+    shear: float = 0.0,
+) -> np.ndarray:
+    """Turned, sheared, zoomed and shifted about its middle, all at once; borders are mirrored.
+
+    Each is drawn evenly: ``rotation`` from 0 to that many degrees to either side, ``shear`` radians
+    likewise; each axis is magnified by ``1 ± zoom`` and moved by up to ``shift`` of its length.
+    """
+    import cv2
+
+    if not (rotation or zoom or shift or shear):
+        return picture
+    size = picture.shape[0]
+    angle, slant, *rest = generator.uniform(-1, 1, 6)
+    turn, slant = np.deg2rad(rotation) * angle, shear * slant
+    scale, move = 1 + zoom * np.array(rest[:2]), shift * size * np.array(rest[2:])
+    change = (
+        np.array([[np.cos(turn), -np.sin(turn + slant)], [np.sin(turn), np.cos(turn + slant)]])
+        * scale
+    )
+    middle = np.full(2, (size - 1) / 2)
+    matrix = np.column_stack([change, middle - change @ middle + move])
+    return cv2.warpAffine(picture, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
+
+
 def random_symmetry(generator: Generator, recipe: Any) -> Symmetry:
     """Turn, flips and transposition in the published order, drawn one after the other."""
     turn = random_rot90(Symmetry(), generator, recipe.rot90_probability)
@@ -131,6 +161,8 @@ def augment(
 ) -> np.ndarray:
     """All of them, ``(image_size, image_size, 3)`` uint8, in ``out`` if that is given."""
     picture = random_crop(picture, generator, recipe.image_size)
+    warp = (recipe.rotation, recipe.zoom, recipe.shift, recipe.shear)
+    picture = random_affine(picture, generator, *warp)
     turn = random_symmetry(generator, recipe)
     return turned(colour_jitter(picture, generator, recipe.colour_jitter), turn, out)
 

@@ -124,6 +124,13 @@ def weights_files(name: str) -> Mapping[str, str]:
     return find_backbone(name).files
 
 
+def check_weights(name: str, weights: str | None) -> None:
+    """Raises UserError for a kind of pretrained weights that the network has not."""
+    files = weights_files(name)
+    if weights not in (None, "none", *files):
+        raise UserError(f"weights={weights}: {name} has {', '.join(files)} and none")
+
+
 def check_size(name: str, image_size: int) -> Backbone:
     """The network, if it takes such pictures. Raises UserError for an unknown one, and if not."""
     backbone = find_backbone(name)

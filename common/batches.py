@@ -16,6 +16,7 @@ import numpy as np
 
 from common.augment import augment, cutmix, mixup, view
 from common.pictures import Pictures
+from common.samplers import ClassBatches
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 _THREADS = 16  # at most: each makes whole batches
@@ -44,7 +45,8 @@ class Training:
     ``(batch,)`` float32). Each picture comes once an epoch with its class's weight; what fills up
     an epoch's last batch has the weight 0. Order and augmentations of an epoch come from the seed
     and its number alone: a training that goes on with epoch 7 sees what one from the start sees.
-    Of several processes each mixes its own pictures (MixUp, CutMix) with one another.
+    Of several processes each mixes its own pictures (MixUp, CutMix) with one another. A ``sampler``
+    draws an epoch's rows in its own way, ``(steps, batch)``, and all of them count.
     """
 
     def __init__(
@@ -55,13 +57,15 @@ class Training:
         batch: int,
         seed: int,
         share: Share = WHOLE,
+        sampler: ClassBatches | None = None,
     ):
         self._parts, self._recipe, self._batch, self._seed = parts, recipe, batch, seed
-        self._share = share
+        self._share, self._sampler = share, sampler
         self.labels = np.concatenate([part.labels for part in parts])
-        self.targets = np.eye(classes, dtype=np.float32)[self.labels]
-        self.weights = class_weights(self.labels, classes, recipe.class_weight)
-        self.steps = -(-len(self.labels) // batch)
+        self._classes = classes
+        self.weights = class_weights(self.labels, classes, getattr(recipe, "class_weight", "none"))
+        self.steps = sampler.steps if sampler else -(-len(self.labels) // batch)
+        self._known = self.steps * batch if sampler else len(self.labels)
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
         self._order = lru_cache(4)(self._order_of)
 
@@ -69,8 +73,16 @@ class Training:
         """The batches of ``epochs``, one after the other: a ``grain.IterDataset``."""
         return _dataset(self._make, range(epochs.start * self.steps, epochs.stop * self.steps))
 
+    @property
+    def counted(self) -> float:
+        """The pictures of an epoch, each with its weight."""
+        return float(self._known if self._sampler else self.weights.sum())
+
     def _order_of(self, epoch: int) -> np.ndarray:
-        order = np.random.default_rng((0, self._seed, epoch)).permutation(len(self.labels))
+        generator = np.random.default_rng((0, self._seed, epoch))
+        if self._sampler:
+            return self._sampler.epoch(generator).reshape(-1)
+        order = generator.permutation(len(self.labels))
         return np.resize(order, self.steps * self._batch)  # filled up from its own beginning
 
     def _make(self, number: int) -> Batch:
@@ -85,8 +97,9 @@ class Training:
         for at, (row, seed) in enumerate(zip(rows.tolist(), seeds.tolist(), strict=True)):
             generator_of_row = np.random.default_rng(seed)
             augment(self._picture(row, room), generator_of_row, self._recipe, pictures[at])
-        weights = self.weights[rows] * (self._share.of(places) < len(self.labels))
-        return self._mix(pictures, self.targets[rows], weights.astype(np.float32), generator)
+        weights = self.weights[rows] * (self._share.of(places) < self._known)
+        targets = one_hot(self.labels[rows], self._classes)
+        return self._mix(pictures, targets, weights.astype(np.float32), generator)
 
     def _picture(self, row: int, room: np.ndarray) -> np.ndarray:
         part = int(np.searchsorted(self._starts, row, side="right")) - 1
@@ -100,8 +113,11 @@ class Training:
         generator: np.random.Generator,
     ) -> Batch:
         """MixUp or CutMix of the rows that this process makes, with their weights."""
-        alphas = ((mixup, self._recipe.mixup), (cutmix, self._recipe.cutmix))
-        ways = [(way, alpha) for way, alpha in alphas if alpha]
+        ways = [
+            (way, alpha)
+            for way, name in ((mixup, "mixup"), (cutmix, "cutmix"))
+            if (alpha := getattr(self._recipe, name, 0))
+        ]
         if not ways:
             return pictures, targets, weights
         way, alpha = ways[generator.integers(len(ways))]
@@ -121,15 +137,20 @@ def evaluation_batches(
     As those of ``Training``. The last batch is filled up with the last picture, with weight 0.
     """
     number = len(part)
-    targets = np.eye(classes, dtype=np.float32)[part.labels]
 
     def make(step: int) -> Batch:
         places = share.of(np.arange(step * batch, (step + 1) * batch))
         rows = places.clip(max=number - 1)
         pictures = np.stack([view(part[row], seen, image_size) for row in rows.tolist()])
-        return pictures, targets[rows], (places < number).astype(np.float32)
+        targets = one_hot(part.labels[rows], classes)
+        return pictures, targets, (places < number).astype(np.float32)
 
     return _dataset(make, range(-(-number // batch)))
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """``(rows, classes)`` float32; a label that is none of the classes is a row of zeros."""
+    return (labels[:, None] == np.arange(classes)).astype(np.float32)
 
 
 def class_weights(labels: np.ndarray, classes: int, how: str) -> np.ndarray:

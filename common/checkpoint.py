@@ -25,7 +25,8 @@ from common.progress import report
 
 NAME = "checkpoint.npz"
 _TEMPORARY = f".{NAME}.new"  # one name: what a killed process left is overwritten
-_ARRAYS = ("variables", "validation")
+_ARRAYS = ("variables", "validation", "kept")
+_KEPT = "kept_"
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Checkpoint:
         pace: seconds a step, of the slowest epoch so far but those that compile.
         variables: of the model (seeds of dropout too), then of its optimizer.
         validation: ``(pictures, classes)`` float32 probabilities, once the refit has begun.
+        kept: further arrays by name that the training wants to find again.
     """
 
     training: Mapping[str, Any]
@@ -51,6 +53,7 @@ class Checkpoint:
     pace: float
     variables: list[np.ndarray]
     validation: np.ndarray | None = None
+    kept: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
 
 class Course:
@@ -60,6 +63,7 @@ class Course:
         stage: ``training`` or ``refit``.
         history: the rows of ``history.csv`` so far.
         validation: probabilities of the validation pictures, once they are made.
+        kept: further arrays by name, written down with the rest.
     """
 
     def __init__(self, run: KernelRun, training: Mapping[str, Any], parameters: Parameters):
@@ -69,6 +73,7 @@ class Course:
         self._advanced, self._epoch_began = False, 0.0
         self.history: list[dict[str, Any]] = found.history if found else []
         self.validation = found.validation if found else None
+        self.kept: dict[str, np.ndarray] = dict(found.kept) if found else {}
         self._pace = found.pace if found else 0.0
         self._guessed = found is None or (found.stage == "training" and found.epoch == 1)
         self._compiling = True
@@ -110,6 +115,7 @@ class Course:
             self._pace,
             variables_of(model),
             self.validation,
+            self.kept,
         )
         if self._run.primary:
             save_checkpoint(self._run.folder, checkpoint)
@@ -139,6 +145,7 @@ def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
     arrays = {f"variable_{n}": value for n, value in enumerate(checkpoint.variables)}
     if checkpoint.validation is not None:
         arrays["validation"] = checkpoint.validation
+    arrays |= {f"{_KEPT}{name}": value for name, value in checkpoint.kept.items()}
     temporary = folder / _TEMPORARY
     try:
         with open(temporary, "wb") as file:
@@ -159,7 +166,9 @@ def load_checkpoint(path: Path) -> Checkpoint:
             count = sum(name.startswith("variable_") for name in arrays.files)
             variables = [arrays[f"variable_{n}"] for n in range(count)]
             validation = arrays["validation"] if "validation" in arrays.files else None
-            return Checkpoint(**facts, variables=variables, validation=validation)
+            names = [name for name in arrays.files if name.startswith(_KEPT)]
+            kept = {name.removeprefix(_KEPT): arrays[name] for name in names}
+            return Checkpoint(**facts, variables=variables, validation=validation, kept=kept)
     except FileNotFoundError:
         raise UserError(f"no {NAME} in {path.parent}: there is nothing to go on from") from None
     except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:

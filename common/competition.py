@@ -14,11 +14,12 @@ class Competition:
         title: for people.
         folder: the package below ``competitions``.
         metric: a function of ``common.metrics`` of (labels, predictions), higher is better.
-        classes: the class names, by index.
+        classes: the class names, by index; none where a submission's values are scores.
         id_column, target_column: the submission's header.
         ensemble: the kernels that ``--ensemble`` trains and blends.
         layout: a line on the files that a data folder must have, for error messages.
         pictures: how many Kaggle's own data hold, by part (``train``, ``val``, ``test``).
+        sample: Kaggle's file that holds the ids of a submission in its first column.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Competition:
     ensemble: tuple[str, ...]
     layout: str
     pictures: Mapping[str, int] = field(default_factory=dict, hash=False)
+    sample: str = "sample_submission.csv"
 
     @property
     def url(self) -> str:

@@ -11,20 +11,20 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common import figures
-from common.accelerator import KNOWN
+from common.accelerator import KNOWN, REPLICAS
+from common.backbones import check_weights
 from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
 from common.competition import Competition
 from common.errors import UserError, shown_in_one_line
 from common.full_size import parameter_counts
 from common.hours import refit_epochs, scaled_hours, tell_hours
+from common.image_recipe import check_batch
 from common.inputs import competition_folder
 from common.parameters import Parameters
 from common.recipe import split_setting
 from common.terminal_plot import EIGHTHS, PLAIN, bars
 from common.tfrecords import count_in_name, record_files
 
-# Devices that a session on Kaggle shares a batch between: TpuV5E8, NvidiaTeslaT4 x 2.
-REPLICAS = {"tpu": 8, "gpu": 2, "cpu": 1}
 PICTURE = "schedule.png"
 _MARGIN = 14  # columns of the labels
 _LOSS_FIELDS = ("label_smoothing", "class_weight", "logit_adjustment")
@@ -133,6 +133,8 @@ def _build(kernel: ClassifierKernel, recipe: ClassifierRecipe) -> Any:
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # that there is no GPU is no news here
     size = recipe.image_size
+    if recipe.backbone and not recipe.miniature:
+        check_weights(recipe.backbone, recipe.weights)
     print(f"building the network at {size} x {size} ...", file=sys.stderr, flush=True)
     try:
         return kernel.build_model(None, recipe)
@@ -206,6 +208,8 @@ def _course_rows(
     batch, again = recipe.batch_size * replicas, refit_epochs(recipe)
     labelled = pictures["train"] + pictures["val"] if pictures else None
     trained = training_pictures(recipe, pictures) if pictures else None
+    if trained is not None:
+        check_batch(recipe.batch_size, replicas, trained)
     counts = ", ".join(f"{count:,} {part}" for part, count in pictures.items())
     part = f"train + val but fold {recipe.fold} of {recipe.folds}" if recipe.folds else "train"
     network = "a new network" if recipe.refit_fresh else "the trained network"

@@ -1,7 +1,7 @@
 """The work of an ensemble kernel: read the members, blend, leave a submission."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,9 +57,8 @@ def run_ensemble(competition: Competition, recipe: BlendRecipe, parameters: Para
     with KernelRun(parameters, recipe) as run:
         run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
         with run.stage("reading", members=len(parameters.sources)):
-            joined = read_members(parameters)
+            joined = read_members(parameters, recipe.calibrate)
         with run.stage("blending", method=recipe.method):
-            joined = calibrated(joined) if recipe.calibrate else joined
             members = joined.members
             blend, mixed = blend_members(recipe.method, members)
             save_predictions(run.folder, mixed, "blend")
@@ -70,8 +69,8 @@ def run_ensemble(competition: Competition, recipe: BlendRecipe, parameters: Para
             draw_blend(run.folder, competition, members, blend, mixed)
 
 
-def read_members(parameters: Parameters) -> Joined:
-    """Every source's predictions, folds joined, rows in the same order.
+def read_members(parameters: Parameters, calibrate: bool = False) -> Joined:
+    """Every source's predictions, folds joined, rows in the same order; tempered, if asked.
 
     Raises UserError for an output that is damaged, unfinished, or another run's, and for folds
     that do not fit together.
@@ -83,31 +82,37 @@ def read_members(parameters: Parameters) -> Joined:
         recipes[name] = manifest.get("recipe") or {}
     sources = {name: load_predictions(folder, name) for name, folder in folders.items()}
     groups = fold_groups(recipes)
-    joined = {
-        model: join_folds({name: sources[name] for name in kernels})
-        for model, kernels in groups.items()
-    }
+    parts = {model: {n: sources[n] for n in kernels} for model, kernels in groups.items()}
+    joined = {model: join_folds(folds) for model, folds in parts.items()}
+    calibration = {}
+    if calibrate:
+        for model, member in joined.items():
+            joined[model], calibration[model] = calibrated(member, parts[model])
     scores = {
         model: {name: validation_score(sources[name]) for name in kernels}
         for model, kernels in groups.items()
         if kernels != (model,)
     }
-    return Joined(align(joined), scores, {})
+    return Joined(align(joined), scores, calibration)
 
 
-def calibrated(joined: Joined) -> Joined:
-    """Each member at its own temperature, found on its validation."""
-    members, facts = {}, {}
-    for name, member in joined.members.items():
-        labels = member.validation_labels
-        temperature = fit_temperature(labels, member.validation)
-        members[name] = at_temperature(member, temperature)
-        facts[name] = {
-            "temperature": temperature,
-            "nll_before": negative_log_likelihood(labels, member.validation),
-            "nll_after": negative_log_likelihood(labels, members[name].validation),
-        }
-    return replace(joined, members=members, calibration=facts)
+def calibrated(
+    member: Predictions, folds: Mapping[str, Predictions]
+) -> tuple[Predictions, dict[str, float]]:
+    """A member at its own temperature, found on its validation, and what that did.
+
+    Of ``folds`` each is tempered before they are averaged: validation and test alike are then of
+    networks at that temperature.
+    """
+    labels = member.validation_labels
+    temperature = fit_temperature(labels, member.validation)
+    tempered = join_folds({name: at_temperature(part, temperature) for name, part in folds.items()})
+    facts = {
+        "temperature": temperature,
+        "nll_before": negative_log_likelihood(labels, member.validation),
+        "nll_after": negative_log_likelihood(labels, tempered.validation),
+    }
+    return tempered, facts
 
 
 def validation_score(member: Predictions) -> float:

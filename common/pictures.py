@@ -3,6 +3,7 @@
 import mmap
 import os
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from common.errors import UserError
 from common.progress import report
 from common.tfrecords import Records, decode, record_places
 
+_THREADS = 16  # at most
 _SHARE = 0.5  # of the memory that is free: what decoded pictures may take
 
 
@@ -65,6 +67,12 @@ class Pictures:
         except (ValueError, IndexError) as error:
             self.fault = self._fault(row, error)
             raise self.fault from None
+
+    def hold(self) -> None:
+        """Decode all of them, in threads, and keep none. Raises UserError for the first fault."""
+        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+            for _ in pool.map(lambda row: self.original(row) is None, range(len(self))):
+                pass
 
     def _fault(self, row: int, error: Exception) -> UserError:
         file, start, _ = self.records.places[row]

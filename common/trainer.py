@@ -18,6 +18,7 @@ from common.errors import UserError
 from common.feed import Feed
 from common.folds import stratified_folds
 from common.hours import refit_epochs
+from common.image_recipe import check_batch
 from common.kernel import KernelRun
 from common.outputs import HISTORY
 from common.parameters import Parameters
@@ -46,6 +47,7 @@ class Trainer:
         self.kernel, self.recipe, self.parameters = kernel, recipe, parameters
         self.accelerator, self.run = accelerator, run
         self.classes = len(kernel.competition.classes)
+        self.validation: Pictures | None = None
         self.batch = recipe.batch_size * accelerator.replicas
         self.weights = resolve_weights(recipe.weights, weights_files(recipe.backbone), parameters)
         self.input_wait: float | None = None
@@ -124,12 +126,8 @@ class Trainer:
         kept = choose_cache(recipe.cache, sum(map(len, parts if again else parts[:2])), size)
         caches = (kept, kept, kept if again else "none")
         pictures = [Pictures(part, size, cache) for part, cache in zip(parts, caches, strict=True)]
-        if len(pictures[0]) < self.batch:
-            raise UserError(
-                f"a batch of {self.batch} is more than the {len(pictures[0])} training "
-                f"pictures: lower it with --set batch_size="
-                f"{max(1, len(pictures[0]) // self.accelerator.replicas)}"
-            )
+        check_batch(recipe.batch_size, self.accelerator.replicas, len(pictures[0]))
+        pictures[2].hold()  # what would otherwise be found after hours of training
         self.course = Course(self.run, self._identity(pictures), self.parameters)
         return pictures
 
@@ -177,7 +175,7 @@ class Trainer:
             **{
                 name: value
                 for name, value in dataclasses.asdict(self.recipe).items()
-                if name not in ("cache", "tta")  # they change nothing of what is trained
+                if name != "cache"  # it changes nothing of what is trained or predicted
             },
         }
 
@@ -201,7 +199,7 @@ class Trainer:
 
         stage, steps = self.course.stage, training.steps
         # Keras divides a batch's loss by its rows, those without weight too.
-        scale = {"loss": steps * self.batch / float(training.weights.sum())}
+        scale = {"loss": steps * self.batch / training.counted}
         if validation:
             scale["val_loss"] = self.batch * self._steps(validation) / len(validation)
 

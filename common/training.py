@@ -62,7 +62,7 @@ def train_in_stages(trainer: Trainer) -> None:
             trainer.fit(model, "training", [train], recipe.epochs, validation=validation)
         with run.stage("validation"):
             trainer.course.validation = trainer.predict(model, validation)
-    if recipe.refit and not recipe.folds:
+    if refit_epochs(recipe):
         with run.stage("refit"):
             if recipe.refit_fresh:
                 model = None  # its memory is needed

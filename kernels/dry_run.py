@@ -13,7 +13,6 @@ from pathlib import Path
 
 from common.competition import Competition
 from common.errors import UserError
-from common.submission import SAMPLE
 from kernels.bundle import ROOT
 from kernels.isolation import isolate
 
@@ -41,13 +40,14 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
 
     labels = read_solution(competition, solution)
     importlib.import_module(f"competitions.{competition.folder}.data").check_folder(data)
-    with open(data / SAMPLE, newline="", encoding="utf-8-sig") as file:
+    sample = data / competition.sample
+    with open(sample, newline="", encoding="utf-8-sig") as file:
         ids = {row[0] for row in list(csv.reader(file))[1:] if row}
     strange = sorted(ids ^ set(labels))
     if strange:
         raise UserError(
-            f"the solution {solution} and {data / SAMPLE} differ in {len(strange)} ids, for "
-            f"example {', '.join(strange[:3])}: they must name the same pictures"
+            f"the solution {solution} and {sample} differ in {len(strange)} ids, for example "
+            f"{', '.join(strange[:3])}: they must name the same ones"
         )
 
 

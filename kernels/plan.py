@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.backbones import check_size, weights_files
+from common.accelerator import REPLICAS
+from common.backbones import check_size, check_weights, weights_files
 from common.blend import METHODS
 from common.errors import UserError
+from common.image_recipe import check_batch
 from common.parameters import Parameters
 from common.recipe import nearest
 from competitions import kernel_scripts
@@ -100,7 +102,11 @@ def _sources(request: Request, read: Sequence[Member]) -> tuple[str, ...]:
 
 def _member_kernel(request: Request, member: Member) -> Kernel:
     accelerator = accelerator_of(request, member)
-    _check_network(request, member.script, effective_recipe(request, member))
+    recipe = effective_recipe(request, member)
+    _check_network(request, member.script, recipe)
+    counted = request.competition.pictures
+    if counted and not request.small and hasattr(recipe, "batch_size"):
+        check_batch(recipe.batch_size, REPLICAS[accelerator], counted["train"])
     parameters = Parameters(
         kernel=member.name,
         accelerator=accelerator,
@@ -143,7 +149,7 @@ def _audit_kernel(request: Request) -> Kernel:
 
 def _check_network(request: Request, script: str, recipe: Any) -> None:
     """What a kernel would stop over, known before it is pushed."""
-    if getattr(recipe, "backbone", None) is None:
+    if not getattr(recipe, "backbone", ""):
         return
     files, weights = weights_files(recipe.backbone), recipe.weights
     if recipe.miniature and "backbone" in request.settings:
@@ -153,10 +159,9 @@ def _check_network(request: Request, script: str, recipe: Any) -> None:
         )
     if not recipe.miniature:
         check_size(recipe.backbone, recipe.image_size)
+    check_weights(recipe.backbone, weights)
     if weights in (None, "none"):
         return
-    if weights not in files:
-        raise UserError(f"weights={weights}: {recipe.backbone} has {', '.join(files)} and none")
     if not request.internet and not request.weights_source:
         raise UserError(
             f"--no-internet, and {script} begins with weights={weights}: attach a data set or "

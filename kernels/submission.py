@@ -8,7 +8,7 @@ from pathlib import Path
 from common.competition import Competition
 from common.errors import UserError
 from common.manifest import file_sha256
-from common.submission import NAME, SAMPLE, check_submission
+from common.submission import NAME, check_submission
 from kernels.answers import NoAnswerError, pause, pause_between_looks
 from kernels.client import Kaggle, Score
 from kernels.lookup import submission_limits
@@ -37,13 +37,13 @@ class Sending:
 
 
 def check_output(kaggle: Kaggle, competition: Competition, run: Run) -> Path:
-    """Hold the ensemble's ``submission.csv`` against the competition's own sample.
+    """Hold the ensemble's ``submission.csv`` against the competition's own ids.
 
     Returns its path. Raises UserError with the first offending rows.
     """
-    sample = run.folder / SAMPLE
+    sample = run.folder / competition.sample
     if not sample.exists():
-        kaggle.download_competition_file(competition.slug, SAMPLE, run.folder)
+        kaggle.download_competition_file(competition.slug, competition.sample, run.folder)
     path = run.output(ENSEMBLE) / NAME
     check_submission(path, sample, competition)
     return path

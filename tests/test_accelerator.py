@@ -159,3 +159,19 @@ def test_the_launchers_environment_says_how_many_processes_there_are(
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert accelerator.cluster_size() == size
+
+
+def test_a_number_of_processes_that_is_none_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    from common import accelerator
+    from common.errors import UserError
+
+    monkeypatch.setenv("KERAS_DISTRIBUTION_NUM_PROCESSES", "two")
+    with pytest.raises(UserError, match="NUM_PROCESSES=two: it must be the number of processes"):
+        accelerator.cluster_size()
+
+
+def test_an_allocation_without_its_launcher_is_told_in_one_line() -> None:
+    slurm = {"SLURM_NTASKS": "2", "SLURM_JOB_ID": "7", "SLURM_JOB_NUM_NODES": "1"}
+    answer = choose("cpu", **slurm)
+    assert "2 processes are to train together and did not meet" in str(answer["error"])
+    assert "is not set" in str(answer["error"])

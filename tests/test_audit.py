@@ -20,7 +20,8 @@ from hypothesis import strategies as st
 
 import tiny
 from common.audit import AuditRecipe, run_audit
-from common.audit_records import Split, read_pictures
+from common.audit_findings import Audit, warnings_of
+from common.audit_records import Picture, Split, read_pictures
 from common.errors import UserError
 from common.lookalikes import ODD, Fingerprint, Pair, find_pairs, fingerprint, groups
 from common.parameters import Parameters
@@ -406,3 +407,14 @@ def test_a_fingerprint_is_small() -> None:
     known: Fingerprint = fingerprint(picture(0))
     assert known.hash < 2**63
     assert known.grey.nbytes < 4000
+
+
+def test_a_large_group_of_copies_is_told_in_short() -> None:
+    alike = [Picture("train", f"p{n}", n % 2, Path("f"), n, None) for n in range(60)]
+    group = tuple(range(60))
+    told = warnings_of(
+        Audit(("train",), tuple(alike), (), (), (group,), 16, 16, {}), COMPETITION.classes
+    )
+    conflict = next(line for line in told if "more than one label" in line)
+    assert conflict.endswith("and 56 more): audit.csv")
+    assert len(conflict) < 200

@@ -203,6 +203,8 @@ def test_a_corrupt_jpeg_is_named_wherever_it_is_met(tmp_path: Path, cache: str) 
     with pytest.raises(UserError, match=told):
         list(evaluation_batches(part, 16, CLASSES, 4))
     assert "record 2 (y)" in str(part.fault)
+    with pytest.raises(UserError, match=told):
+        pictures(tmp_path, cache).hold()
 
 
 @pytest.mark.parametrize("cut", [2, 200])

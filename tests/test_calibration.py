@@ -10,7 +10,10 @@ from hypothesis import strategies as st
 
 import tiny
 from common.calibration import apply_temperature, fit_temperature, negative_log_likelihood
+from common.ensemble import calibrated
 from common.errors import UserError
+from common.folds import join_folds
+from common.predictions import Predictions
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -93,3 +96,21 @@ def test_a_calibrated_run_tells_each_members_temperature(dry: list, tmp_path: Pa
     plain = tiny.last_json(tiny.submit(*dry, "--ensemble", "--json", "--no-submit"))
     assert "calibration" not in plain["blend"]
     assert "NLL before" not in Path(plain["report"]).read_text()
+
+
+def test_folds_are_tempered_before_they_are_averaged() -> None:
+    generator = np.random.default_rng(0)
+
+    def fold(number: int) -> Predictions:
+        sure = generator.dirichlet(np.full(3, 0.2), 12)
+        ids = np.array([f"{number}-{row}" for row in range(12)])
+        tests = generator.dirichlet(np.full(3, 0.2), 5)
+        return Predictions(ids, generator.integers(3, size=12), sure, np.arange(5), tests)
+
+    folds = {f"a-fold{number}": fold(number) for number in range(2)}
+    tempered, facts = calibrated(join_folds(folds), folds)
+    temperature = facts["temperature"]
+    assert temperature > 1.1
+    each = [apply_temperature(part.test, temperature) for part in folds.values()]
+    np.testing.assert_allclose(tempered.test, np.mean(each, axis=0))
+    assert facts["nll_after"] < facts["nll_before"]

@@ -260,3 +260,26 @@ def test_a_compilation_is_not_taken_for_the_pace_of_what_comes(
     course.keep_to_time(200)  # 480 s with a fifth more: they fit
     with pytest.raises(OutOfTimeError):
         course.keep_to_time(400)
+
+
+def test_a_refit_of_no_epochs_is_none(train: Train, tmp_path: Path) -> None:
+    train(tmp_path / "none", settings={**FRESH, "refit_epochs": 0})
+    train(tmp_path / "without", settings={"refit": False})
+    first, second = (np.load(tmp_path / n / "predictions.npz") for n in ("none", "without"))
+    np.testing.assert_array_equal(first["test"], second["test"])
+
+
+def test_other_views_predict_validation_anew(train: Train, inputs: Path, tmp_path: Path) -> None:
+    kernel = subprocess.Popen(
+        command(settings=FRESH),
+        cwd=tmp_path,
+        env=environment(inputs),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with kernel:
+        assert kernel.stdout
+        assert any("stage=refit epoch=1/2" in line for line in kernel.stdout)
+        kernel.kill()
+    printed = train(tmp_path, settings={**FRESH, "tta": 8})
+    assert "is of another training: tta was 1 and is 8" in printed

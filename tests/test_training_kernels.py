@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import flowers
 import numpy as np
 import pytest
+import small_classifier
 
 from common.manifest import read_manifest
 from common.predictions import load_predictions
@@ -112,3 +114,17 @@ def test_a_batch_larger_than_the_data_is_refused(
         "a batch of 2000 is more than the 1040 training pictures: lower it with --set "
         "batch_size=1040" in done.stderr.splitlines()[-1]
     )
+
+
+def test_a_broken_test_picture_is_told_before_anything_is_trained(tmp_path: Path) -> None:
+    root = tmp_path / "input"
+    small_classifier.write_data(root / "competitions" / "small")
+    (path,) = (root / "competitions" / "small" / "test").glob("*.tfrec")
+    bad = [flowers.example(f"test{n}", None) for n in range(6)]
+    flowers.write_file(path, [*bad, flowers.example("test6", None, b"no picture")])
+    command = [sys.executable, str(ROOT / "tests" / "small_classifier.py"), "{}"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KAGGLE_CACHE_MOUNT_FOLDER": str(root)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "record 7 (test6) holds no readable JPEG" in done.stderr.splitlines()[-1]
+    assert "stage=training" not in done.stdout

@@ -33,7 +33,7 @@ import tiny
         (["tiny", "--ensemble", "--recipe", "bst"], "unknown recipe 'bst': did you mean best?"),
         (["tiny", "--ensemble", "--recipe", "best"], "right has no best recipe"),
         (["tiny", "--ensemble", "--folds", "1"], "--folds 1: give 2 or more"),
-        (["tiny", "--ensemble", "--folds", "2", "--set", "fold=1"], "--set fold: --folds says it"),
+        (["tiny", "--ensemble", "--folds", "2", "--set", "fold=1"], "--set fold: each kernel has its own"),
         (["tiny", "--ensemble", "--accelerator", "npu"], "unknown accelerator 'npu': did you mean"),
         (["tiny", "--ensemble", "--data", "."], "--data belongs to --dry-run"),
         (["tiny", "--ensemble", "--dry-run", "--data", "."], "--data and --solution go together"),
@@ -54,6 +54,11 @@ import tiny
         (["petals", "--ensemble", "--seed", "-1"], "--seed -1: it must be from 0 to 4294967295"),
         (["petals", "--ensemble", "--set", "optimizer=adm"], "optimizer=adm: did you mean adam"),
         (["petals", "--ensemble", "--set", "backbone=ConvNextTiny"], "did you mean ConvNeXtTiny"),
+        (
+            ["petals", "--ensemble", "--set", "batch_size=9999"],
+            "a batch of 79992 is more than the 12753 training pictures: lower it with --set "
+            "batch_size=1594",
+        ),
         (
             ["petals", "--ensemble", "--dry-run", "--set", "backbone=ResNet50"],
             "--set backbone=ResNet50 changes nothing here",

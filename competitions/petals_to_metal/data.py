@@ -7,7 +7,6 @@ from common.errors import UserError
 from common.inputs import competition_folder, listing
 from common.parameters import Parameters
 from common.progress import report
-from common.submission import SAMPLE
 from common.tfrecords import Records, read_records, record_files
 from competitions.petals_to_metal import CLASSES, COMPETITION
 
@@ -42,8 +41,8 @@ def check_folder(root: Path, image_size: int = 0) -> Path:
         raise UserError(f"{folder}: no folder {', '.join(missing)}; {listing(folder)}")
     for part in PARTS:
         record_files(folder / part)
-    if not (root / SAMPLE).is_file():
-        raise UserError(f"{root}: no {SAMPLE}; {listing(root)}")
+    if not (root / COMPETITION.sample).is_file():
+        raise UserError(f"{root}: no {COMPETITION.sample}; {listing(root)}")
     return folder
 
 

@@ -4,6 +4,7 @@ A solution is a csv ``id,<target>,Usage`` whose ``Usage`` is ``Public`` or ``Pri
 """
 
 import csv
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def score(competition: Competition, solution: dict[str, tuple[int, str]], path: 
     fault = _fault(competition, solution, rows)
     if fault:
         return Score(error=fault)
-    predicted = {row[0]: int(row[1]) for row in rows[1:]}
+    predicted = {row[0]: float(row[1]) for row in rows[1:]}
     public, private = (_metric(competition, solution, predicted, part) for part in PARTS)
     return Score(public, private)
 
@@ -62,12 +63,13 @@ def score(competition: Competition, solution: dict[str, tuple[int, str]], path: 
 def _metric(
     competition: Competition,
     solution: dict[str, tuple[int, str]],
-    predicted: dict[str, int],
+    predicted: dict[str, float],
     part: str,
 ) -> float:
     ids = [name for name, (_, usage) in solution.items() if usage == part]
     labels = np.array([solution[name][0] for name in ids], dtype=np.int64)
-    guesses = np.array([predicted[name] for name in ids], dtype=np.int64)
+    kind = np.int64 if competition.classes else np.float64
+    guesses = np.array([predicted[name] for name in ids], dtype=kind)
     return float(getattr(common.metrics, competition.metric)(labels, guesses)) if ids else 0.0
 
 
@@ -109,9 +111,18 @@ def _row_fault(
     if name in seen:
         return f"The value {name!r} in the key column {header[0]!r} has already been defined"
     number = _integer(value)
-    if number is None or not 0 <= number < classes:
+    if classes and (number is None or not 0 <= number < classes):
         return f"The value {value!r} in the column {header[1]!r} is not one of 0 to {classes - 1}"
+    if not classes and not _is_finite(value):
+        return f"The value {value!r} in the column {header[1]!r} is not a number"
     return ""
+
+
+def _is_finite(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
 
 
 def _integer(text: str) -> int | None:

@@ -1,0 +1,109 @@
+"""Batches of P classes x K pictures, for losses that compare the pictures of a batch.
+
+Hermans et al., 2017 (In Defense of the Triplet Loss).
+"""
+
+import numpy as np
+
+from common.errors import UserError
+
+_FEWEST = 2  # classes of a batch, pictures of a class: an anchor needs a positive and a negative
+
+
+class ClassBatches:
+    """Batches of P classes with K pictures each, drawn anew each epoch.
+
+    A class with one picture has no positive: it is left out. Every other class comes equally often
+    in an epoch, or once less, and in a batch once. A class with fewer than K pictures repeats its
+    own, as rarely as it can; the others have distinct pictures in a batch, and each of their
+    pictures comes equally often in an epoch, or once less.
+
+    Args:
+        labels: ``(rows,)`` integers, the class of each row.
+        classes: P, the classes of a batch.
+        pictures: K, the pictures of each.
+        steps: batches of an epoch; 0 takes as many as it needs to show as many pictures as the
+            usable classes have.
+
+    Attributes:
+        steps: batches of an epoch.
+        left_out: the number of rows that no batch holds, each alone of its class.
+
+    Raises UserError when fewer than two classes are usable, when a batch asks for more classes than
+    there are, and when P or K is less than 2.
+    """
+
+    def __init__(self, labels: np.ndarray, classes: int, pictures: int, steps: int = 0):
+        rows = _rows_by_class(np.asarray(labels))
+        self._rows = {label: part for label, part in rows.items() if len(part) >= _FEWEST}
+        self._classes, self._pictures = classes, pictures
+        _hold(classes, pictures, len(self._rows), len(rows))
+        usable = sum(map(len, self._rows.values()))
+        self.left_out = len(labels) - usable
+        self.steps = steps or -(-usable // (classes * pictures))
+
+    @property
+    def told(self) -> str:
+        """One line on what the batches hold, for a log."""
+        short = sum(len(part) < self._pictures for part in self._rows.values())
+        repeat = "has fewer and repeats its own" if short == 1 else "have fewer and repeat theirs"
+        alone = "class of one picture is" if self.left_out == 1 else "classes of one picture are"
+        return (
+            f"{self.steps} batches of {self._classes} classes x {self._pictures} pictures from "
+            f"{len(self._rows)} classes; {short} of them {repeat}; {self.left_out} {alone} left out"
+        )
+
+    def epoch(self, generator: np.random.Generator) -> np.ndarray:
+        """The rows of one epoch, ``(steps, P · K)`` int64, the pictures of a class side by side.
+
+        It depends on the generator's state alone.
+        """
+        usable = np.array(sorted(self._rows))
+        chosen = deal(usable, self.steps, self._classes, generator)
+        rows = np.empty((self.steps, self._classes, self._pictures), np.int64)
+        for label in usable:
+            here = chosen == label
+            rows[here] = deal(self._rows[label], int(here.sum()), self._pictures, generator)
+        return rows.reshape(self.steps, -1)
+
+
+def deal(items: np.ndarray, hands: int, size: int, generator: np.random.Generator) -> np.ndarray:
+    """``hands`` random hands of ``size`` items, ``(hands, size)``.
+
+    Every item is dealt equally often, or once less. A hand holds none twice, unless there are fewer
+    items than it has places: then all of them, as evenly as they go.
+    """
+    if len(items) < size:
+        drawn = [np.resize(generator.permutation(items), size) for _ in range(hands)]
+        return np.concatenate([items[:0], *drawn]).reshape(hands, size)
+    dealt = items[:0]
+    while len(dealt) < hands * size:
+        fresh = generator.permutation(items)
+        begun = dealt[len(dealt) // size * size :]
+        # What the hand that is not full yet has already comes later.
+        first = np.flatnonzero(~np.isin(fresh, begun))[: size - len(begun)]
+        dealt = np.concatenate([dealt, fresh[first], np.delete(fresh, first)])
+    return dealt[: hands * size].reshape(hands, size)
+
+
+def _rows_by_class(labels: np.ndarray) -> dict[int, np.ndarray]:
+    order = np.argsort(labels, kind="stable")
+    found, starts = np.unique(labels[order], return_index=True)
+    parts = np.split(order, starts[1:])
+    return dict(zip(found.tolist(), parts, strict=False))  # no label: one part, empty
+
+
+def _hold(classes: int, pictures: int, usable: int, known: int) -> None:
+    if min(classes, pictures) < _FEWEST:
+        raise UserError(
+            f"batches of {classes} classes x {pictures} pictures have no triplets: set both to "
+            f"{_FEWEST} or more"
+        )
+    having = f"{usable} of {known} classes have {_FEWEST} pictures or more"
+    if usable < _FEWEST:
+        raise UserError(f"{having}: triplets need {_FEWEST} such classes, train on more pictures")
+    if classes > usable:
+        raise UserError(
+            f"batches of {classes} classes, and {having}: set the classes of a batch to {usable} "
+            f"or fewer"
+        )

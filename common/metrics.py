@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from common.verification import roc_auc as roc_auc
+
 
 def accuracy(labels: np.ndarray, predicted: np.ndarray) -> float:
     """The share of rows whose class is right; ``labels`` and ``predicted`` are ``(rows,)``."""

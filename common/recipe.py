@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from common.errors import UserError
 
 R = TypeVar("R")
+V = TypeVar("V")
 
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -52,6 +53,13 @@ def nearest(word: str, known: typing.Iterable[str]) -> str:
     names = list(known)
     close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
     return f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(names)}"
+
+
+def by_name(kind: str, name: str, known: Mapping[str, V]) -> V:
+    """What ``known`` has under ``name``. Raises UserError with the nearest of its names."""
+    if name not in known:
+        raise UserError(f"unknown {kind} {name!r}: {nearest(name, known)}")
+    return known[name]
 
 
 def _coerce(key: str, value: Any, hint: Any) -> Any:

@@ -33,7 +33,10 @@ import tiny
         (["tiny", "--ensemble", "--recipe", "bst"], "unknown recipe 'bst': did you mean best?"),
         (["tiny", "--ensemble", "--recipe", "best"], "right has no best recipe"),
         (["tiny", "--ensemble", "--folds", "1"], "--folds 1: give 2 or more"),
-        (["tiny", "--ensemble", "--folds", "2", "--set", "fold=1"], "--set fold: each kernel has its own"),
+        (
+            ["tiny", "--ensemble", "--folds", "2", "--set", "fold=1"],
+            "--set fold: each kernel has its own",
+        ),
         (["tiny", "--ensemble", "--accelerator", "npu"], "unknown accelerator 'npu': did you mean"),
         (["tiny", "--ensemble", "--data", "."], "--data belongs to --dry-run"),
         (["tiny", "--ensemble", "--dry-run", "--data", "."], "--data and --solution go together"),

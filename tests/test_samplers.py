@@ -1,0 +1,114 @@
+"""Batches of P classes x K pictures."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from common.errors import UserError
+from common.samplers import ClassBatches, deal
+
+
+def epoch(batches: ClassBatches, seed: int = 0) -> np.ndarray:
+    return batches.epoch(np.random.default_rng(seed))
+
+
+def spread(counts: Counter[int], known: list[int]) -> int:
+    """Between the commonest and the rarest."""
+    seen = [counts[item] for item in known]
+    return max(seen) - min(seen)
+
+
+@given(
+    st.lists(st.integers(0, 6), min_size=4, max_size=60),
+    st.integers(2, 5),
+    st.integers(2, 5),
+    st.integers(0, 12),
+    st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=150, deadline=None)
+def test_every_batch_is_p_classes_of_k_pictures(
+    drawn: list[int], classes: int, pictures: int, steps: int, seed: int
+) -> None:
+    labels = np.array(drawn)
+    sizes = {label: count for label, count in Counter(drawn).items() if count > 1}
+    assume(len(sizes) >= classes)
+    batches = ClassBatches(labels, classes, pictures, steps)
+    rows = epoch(batches, seed)
+    assert rows.shape == (batches.steps, classes * pictures)
+    assert batches.steps == (steps or -(-sum(sizes.values()) // (classes * pictures)))
+    for batch in rows.reshape(-1, classes, pictures):
+        held = labels[batch]
+        assert (held == held[:, :1]).all()
+        assert len(set(held[:, 0].tolist())) == classes
+        for label, chosen in zip(held[:, 0].tolist(), batch.tolist(), strict=True):
+            counts = Counter(chosen)
+            assert len(counts) == min(pictures, sizes[label])
+            assert max(counts.values()) - min(counts.values()) <= 1
+    assert set(labels[rows].ravel().tolist()) <= set(sizes)
+    assert batches.left_out == sum(label not in sizes for label in drawn)
+    assert spread(Counter(labels[rows[:, ::pictures]].ravel().tolist()), list(sizes)) <= 1
+    for label, size in sizes.items():
+        if size >= pictures:
+            of_class = np.flatnonzero(labels == label).tolist()
+            assert spread(Counter(rows.ravel().tolist()), of_class) <= 1
+
+
+def test_an_epoch_depends_on_its_generator_alone() -> None:
+    labels = np.repeat(np.arange(20), 7)
+    batches = ClassBatches(labels, 5, 4)
+    assert np.array_equal(epoch(batches, 1), epoch(ClassBatches(labels, 5, 4), 1))
+    generator = np.random.default_rng(1)
+    first, second = batches.epoch(generator), batches.epoch(generator)
+    assert np.array_equal(first, epoch(batches, 1))
+    assert not np.array_equal(first, second)
+
+
+def test_classes_meet_others_all_the_time() -> None:
+    labels = np.repeat(np.arange(10), 2)
+    rows = epoch(ClassBatches(labels, 2, 2, steps=4000))
+    met = Counter(tuple(sorted(set(labels[batch].tolist()))) for batch in rows)
+    assert len(met) == 45
+    assert 50 < min(met.values()) <= max(met.values()) < 150
+
+
+@given(st.integers(1, 9), st.integers(0, 20), st.integers(1, 12), st.integers(0, 99))
+def test_hands_hold_all_items_alike(items: int, hands: int, size: int, seed: int) -> None:
+    dealt = deal(np.arange(items) + 3, hands, size, np.random.default_rng(seed))
+    assert dealt.shape == (hands, size)
+    assert dealt.dtype == np.int64
+    for hand in dealt.tolist():
+        assert spread(Counter(hand), list(range(3, items + 3))) <= 1
+
+
+def test_what_is_left_out_and_repeated_is_told() -> None:
+    labels = np.array([0] * 5 + [1] * 4 + [2] * 2 + [3] + [4])
+    told = ClassBatches(labels, 2, 4, steps=7).told
+    assert told == (
+        "7 batches of 2 classes x 4 pictures from 3 classes; 1 of them has fewer and repeats its "
+        "own; 2 classes of one picture are left out"
+    )
+
+
+def test_1500_classes_and_80000_pictures_are_dealt() -> None:
+    labels = np.random.default_rng(0).zipf(1.5, 80_000) % 1500
+    rows = epoch(ClassBatches(labels, 24, 4))
+    assert rows.shape == (len(rows), 96)
+    assert len(rows) * 96 >= 79_000
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "pictures", "told"),
+    [
+        ([], 2, 2, "0 of 0 classes have 2 pictures or more: triplets need 2"),
+        ([0, 0, 1, 2], 2, 2, "1 of 3 classes have 2 pictures or more: triplets need 2"),
+        ([0, 0, 1, 1, 2], 3, 2, "set the classes of a batch to 2 or fewer"),
+        ([0, 0, 1, 1], 1, 2, "set both to 2 or more"),
+        ([0, 0, 1, 1], 2, 1, "set both to 2 or more"),
+    ],
+)
+def test_what_makes_no_triplets_is_refused(labels, classes: int, pictures: int, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        ClassBatches(np.array(labels, int), classes, pictures)

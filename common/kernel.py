@@ -23,6 +23,7 @@ PACKAGES = (
     "opencv-python",
     "opencv-python-headless",
     "numpy",
+    "pillow",
     "kagglehub",
     "scikit-learn",
 )

@@ -1,0 +1,202 @@
+"""The competition's data: where they are, what they hold, and what ``prepare`` made of them."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from common.archives import Place, Reader, find_table, natural, places, read_columns
+from common.errors import UserError
+from common.inputs import kernel_output_folder, listing
+from common.manifest import read_manifest
+from common.parameters import Parameters
+from common.progress import report
+from common.shards import Broken
+from common.tfrecords import Records, read_records
+
+PARTS = ("train", "val", "test")
+PREPARE = "prepare"
+TRAIN_TABLE = "train_info.csv"  # filename,artist,title,style,genre,date
+PAIRS_TABLE = "submission_info.csv"  # index,image1,image2
+REPLACEMENTS = "replacements_for_corrupted_files"
+ARTISTS, BROKEN = "artists.csv", "broken.csv"
+MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where the competition's files are.
+
+    Attributes:
+        train, test: a folder of pictures, or a zip.
+        replacements: a folder or zip whose pictures take the place of those of the same name.
+        train_table, pairs_table: ``.csv`` or ``.csv.zip``.
+    """
+
+    train: Path
+    test: Path
+    replacements: Path | None
+    train_table: Path
+    pairs_table: Path
+
+
+@dataclass(frozen=True)
+class Painting:
+    """A picture of train: its file's name, and its artist as the competition writes them."""
+
+    name: str
+    artist: str
+
+
+@dataclass(frozen=True)
+class Artist:
+    """An artist of train: their number, how many paintings there are, whether train has them."""
+
+    number: int
+    artist: str
+    paintings: int
+    seen: bool
+
+
+class Pictures:
+    """The pictures of train or test, read by name, in any number of threads."""
+
+    def __init__(self, files: Files, part: str):
+        self._reader = Reader()
+        self._places = places(files.train if part == "train" else files.test)
+        self._replacements = places(files.replacements) if files.replacements else {}
+
+    def names(self) -> list[str]:
+        """The names of the pictures that are there, ``2.jpg`` before ``10.jpg``."""
+        return sorted(self._places, key=natural)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places or name in self._replacements
+
+    def place(self, name: str) -> Place:
+        """Where a picture is; of a corrupted one, where its replacement is."""
+        return self._replacements.get(name) or self._places[name]
+
+    def read(self, name: str) -> bytes:
+        """A picture's bytes. Raises ValueError with the reason when they cannot be read."""
+        return self._reader.read(self.place(name))
+
+
+def check_folder(root: Path) -> Files:
+    """The competition's files below ``root``. Raises UserError with all that is lacking."""
+    train, test = (_pictures_of(root, part) for part in ("train", "test"))
+    train_table, pairs = find_table(root, TRAIN_TABLE), find_table(root, PAIRS_TABLE)
+    needed = {
+        "pictures in train/, train/train/ or train.zip": train,
+        "pictures in test/, test/test/ or test.zip": test,
+        f"{TRAIN_TABLE} or {TRAIN_TABLE}.zip": train_table,
+        f"{PAIRS_TABLE} or {PAIRS_TABLE}.zip": pairs,
+    }
+    lacking = [what for what, found in needed.items() if found is None]
+    if train is None or test is None or train_table is None or pairs is None:
+        raise UserError(f"{root} lacks {'; '.join(lacking)}; {listing(root)}")
+    return Files(train, test, _pictures_of(root, REPLACEMENTS), train_table, pairs)
+
+
+def pairs_table(root: Path) -> Path:
+    """``submission_info.csv`` or ``.csv.zip`` (``common.archives.open_table`` reads both)."""
+    return check_folder(root).pairs_table
+
+
+def paintings(files: Files) -> tuple[Painting, ...]:
+    """The rows of ``train_info.csv``, in its order.
+
+    Raises UserError for other columns, a picture that stands there twice, and one without artist.
+    """
+    found: dict[str, Painting] = {}
+    for name, artist in read_columns(files.train_table, ("filename", "artist")):
+        if not name or not artist:
+            raise UserError(f"{files.train_table}: row {len(found) + 1} has no filename or artist")
+        if name in found:
+            raise UserError(f"{files.train_table}: {name} stands there twice: fetch the file again")
+        found[name] = Painting(name, artist)
+    if not found:
+        raise UserError(f"{files.train_table} has no rows: fetch it again")
+    return tuple(found.values())
+
+
+def names_in_pairs(files: Files) -> set[str]:
+    """The names of all pictures that a pair asks for."""
+    names: set[str] = set()
+    for pair in read_columns(files.pairs_table, ("image1", "image2")):
+        names.update(pair)
+    return names
+
+
+def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    """Train, validation and test of the output of the run's ``prepare`` kernel.
+
+    Train's labels are below the number of artists seen; validation has those held out too.
+    Pictures have the one size that was prepared, whatever ``image_size``. Raises UserError when
+    ``prepare`` is no source, or its output is damaged, unfinished or another run's.
+    """
+    folder = prepared_folder(parameters)
+    return load_from(folder)
+
+
+def load_from(folder: Path) -> tuple[Records, Records, Records]:
+    """As ``load``, from a folder that ``prepare`` left."""
+    artists = read_artists(folder)
+    seen = sum(artist.seen for artist in artists)
+    train, validation, test = (
+        read_records(folder / part, labelled=part != "test", classes=classes)
+        for part, classes in zip(PARTS, (seen, len(artists), 0), strict=True)
+    )
+    report("data", folder=folder, train=len(train), validation=len(validation), test=len(test))
+    return train, validation, test
+
+
+def prepared_folder(parameters: Parameters) -> Path:
+    """The output of the run's ``prepare`` kernel, held against its manifest. Raises UserError."""
+    if PREPARE not in parameters.sources:
+        raise UserError(
+            f"this kernel has no source {PREPARE!r}: write PARAMETERS['sources'] = "
+            f"{{'{PREPARE}': 'OWNER/SLUG'}} with the kernel that prepared the pictures"
+        )
+    folder = kernel_output_folder(parameters.sources[PREPARE], parameters.internet)
+    read_manifest(folder, PREPARE, parameters.source_nonces.get(PREPARE, ""))
+    return folder
+
+
+def read_artists(folder: Path) -> tuple[Artist, ...]:
+    """``artists.csv`` in the order of the numbers: first those that train has."""
+    rows = read_columns(folder / ARTISTS, ("number", "artist", "paintings", "seen"))
+    return tuple(Artist(int(n), artist, int(p), seen == "1") for n, artist, p, seen in rows)
+
+
+def read_broken(folder: Path) -> tuple[Broken, ...]:
+    """``broken.csv``: the pictures that could not be read."""
+    return tuple(Broken(*row) for row in read_columns(folder / BROKEN, ("file", "part", "reason")))
+
+
+def write_artists(folder: Path, artists: Iterable[Artist]) -> None:
+    """Write ``artists.csv``."""
+    rows = [(a.number, a.artist, a.paintings, int(a.seen)) for a in artists]
+    _write_table(folder / ARTISTS, ("number", "artist", "paintings", "seen"), rows)
+
+
+def write_broken(folder: Path, broken: Iterable[Broken]) -> None:
+    """Write ``broken.csv``."""
+    rows = [(b.file, b.part, b.reason) for b in broken]
+    _write_table(folder / BROKEN, ("file", "part", "reason"), rows)
+
+
+def _pictures_of(root: Path, part: str) -> Path | None:
+    """A part's folder or zip: the innermost of ``part/part``, ``part``, else ``part.zip``."""
+    for folder in (root / part / part, root / part):
+        if folder.is_dir() and any(path.is_file() for path in folder.iterdir()):
+            return folder
+    packed = root / f"{part}.zip"
+    return packed if packed.is_file() else None
+
+
+def _write_table(path: Path, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)

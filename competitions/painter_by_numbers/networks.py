@@ -1,0 +1,99 @@
+"""The networks of the painter kernels: from pictures in 0..255 to vectors or classes."""
+
+from typing import Any
+
+from common.embedding import MARGIN_LOSSES, EmbeddingRecipe
+
+# Channels of the 3 x 3 convolutions, a list between two poolings.
+PUBLISHED = ((32,), (64,), (128,), (128,))
+WINNER = ((16, 16), (32, 32), (64, 64, 64), (128, 128, 128), (256, 256, 256, 256))
+
+
+def embedding_network(recipe: EmbeddingRecipe, name: str) -> Any:
+    """Four convolutions with ReLU, each followed by max-pooling and dropout, two dense layers.
+
+    Gives unit vectors ``(batch, recipe.embedding)``. A miniature has half of the channels.
+    """
+    import keras
+    from keras import layers
+
+    from common.embedding_layers import UnitLength
+
+    part = 2 if recipe.miniature else 1
+    inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="pictures")
+    x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(inputs)
+    for channels in sum(PUBLISHED, ()):
+        x = layers.Conv2D(channels // part, 3, padding="same", activation="relu")(x)
+        x = layers.Dropout(0.1)(layers.MaxPooling2D()(x))
+    x = layers.Dense(256 // part, activation="relu")(layers.Flatten()(x))
+    x = layers.Dense(recipe.embedding)(layers.Dropout(0.2)(x))
+    return keras.Model(inputs, UnitLength(name="embedding")(x), name=name)
+
+
+def class_network(recipe: EmbeddingRecipe, classes: int, l2: float, name: str) -> Any:
+    """The winner's: 14 convolutions, PReLU, BatchNorm, dropout, dense 2048, softmax.
+
+    Gives probabilities ``(batch, classes)``. He initialisation, an L2 penalty of ``l2``. A
+    miniature ends with the third pooling and has a dense layer of 256.
+    """
+    import keras
+    from keras import layers
+
+    blocks = WINNER[:3] if recipe.miniature else WINNER
+    inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="pictures")
+    x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(inputs)
+
+    def weighted(layer: Any, size: int, *arguments: Any, **options: Any) -> Any:
+        return layer(
+            size,
+            *arguments,
+            kernel_initializer="he_normal",
+            kernel_regularizer=keras.regularizers.L2(l2),
+            **options,
+        )
+
+    for channels in blocks:
+        for size in channels:
+            x = weighted(layers.Conv2D, size, 3, padding="same")(x)
+            x = layers.BatchNormalization()(layers.PReLU(shared_axes=[1, 2])(x))
+        x = layers.MaxPooling2D()(x)
+    x = layers.Dropout(0.5)(layers.Flatten()(x))
+    x = weighted(layers.Dense, 256 if recipe.miniature else 2048)(x)
+    x = layers.Dropout(0.5)(layers.BatchNormalization()(layers.PReLU()(x)))
+    told = layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x)
+    return keras.Model(inputs, told, name=name)
+
+
+def margin_network(weights: str | None, recipe: EmbeddingRecipe, classes: int, name: str) -> Any:
+    """A backbone, generalised-mean pooling, a unit vector, and its cosines with the classes.
+
+    Gives cosines ``(batch, classes)`` for a margin loss. A miniature has three convolutions for a
+    backbone.
+    """
+    import keras
+    from keras import layers
+
+    from common.backbones import build_backbone
+    from common.embedding_layers import CosineClasses, GeM, UnitLength
+
+    assert recipe.loss in MARGIN_LOSSES
+    if recipe.miniature:
+        backbone = _miniature(recipe.image_size)
+    else:
+        backbone = build_backbone(recipe.backbone, weights, recipe.image_size)
+        backbone.trainable = not recipe.freeze_backbone
+    x = layers.Dense(recipe.embedding, use_bias=False)(GeM()(backbone.output))
+    x = UnitLength(name="embedding")(layers.BatchNormalization(dtype="float32")(x))
+    return keras.Model(backbone.input, CosineClasses(classes, name="cosines")(x), name=name)
+
+
+def _miniature(image_size: int) -> Any:
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((image_size, image_size, 3), name="pictures")
+    x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(inputs)
+    for channels in (24, 48, 96):
+        x = layers.Conv2D(channels, 3, strides=2, padding="same", use_bias=False)(x)
+        x = layers.Activation("relu")(layers.BatchNormalization()(x))
+    return keras.Model(inputs, x)

@@ -1,0 +1,198 @@
+"""Every picture decoded once: squares of RGB as TFRecords, and who is in train and validation.
+
+Reads ``train.zip`` and ``test.zip`` as they are (or folders), whatever size, mode and format the
+pictures have, in bounded memory. Leaves ``train``, ``val`` and ``test`` with shards,
+``artists.csv``, ``broken.csv`` (pictures that could not be read, and why), ``metrics.json`` and
+``prepared.png``. Killed and run again in the same folder, it goes on where it was.
+CPU, no internet. The source of all of the competition's training kernels, once for all of them.
+
+    python submit.py painter --ensemble
+"""
+
+import os
+import shutil
+from collections import Counter
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from common.archives import natural
+from common.errors import UserError, shown_in_one_line
+from common.images import square_jpeg
+from common.inputs import competition_folder, kernel_output_folder
+from common.kernel import KernelRun
+from common.manifest import write_json
+from common.parameters import Parameters
+from common.progress import report
+from common.recipe import override
+from common.shards import Broken, Item, Layout, write_shards
+from competitions.painter_by_numbers import COMPETITION
+from competitions.painter_by_numbers.data import (
+    MISSING,
+    PARTS,
+    Files,
+    Pictures,
+    check_folder,
+    names_in_pairs,
+    paintings,
+    write_artists,
+    write_broken,
+)
+from competitions.painter_by_numbers.prepared_figure import draw_prepared
+from competitions.painter_by_numbers.split import Split, split_by_artist
+
+PARAMETERS: dict = {}
+PREDICTS = False
+
+
+@dataclass(frozen=True)
+class PrepareRecipe:
+    """How pictures are prepared and split.
+
+    Attributes:
+        size: pixels of a prepared picture; 256 and a margin to crop from.
+        quality: of the JPEGs; strokes and colours tell artists apart.
+        artists_held_out: the share of the artists that validation alone has.
+        paintings_held_out: the share of each other artist's paintings that validation has.
+        seed: of the split. It is no kernel's own seed: all members of an ensemble share a split.
+        shard_size: pictures in a shard.
+        threads: pictures that are decoded at the same time; None for one a core.
+    """
+
+    size: int = 288
+    quality: int = 95
+    artists_held_out: float = 0.1
+    paintings_held_out: float = 0.1
+    seed: int = 0
+    shard_size: int = 1024
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        ranges = {"size": (8, 4096), "quality": (1, 100), "shard_size": (1, 100_000)}
+        ranges |= {"seed": (0, 2**32 - 1), "threads": (1, 256)}
+        for name, (least, most) in ranges.items():
+            value = getattr(self, name)
+            if value is not None and not least <= value <= most:
+                raise UserError(f"{name}={value}: it must be from {least} to {most}")
+        for name in ("artists_held_out", "paintings_held_out"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UserError(f"{name}={getattr(self, name)}: it must be from 0 to below 1")
+
+
+RECIPE = PrepareRecipe()
+DRY_RUN: dict[str, Any] = {"size": 72, "shard_size": 256}
+ACCELERATORS = ("cpu",)
+HOURS = {"cpu": 1.0}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is to be written: the items of each part, and what is known to be missing."""
+
+    split: Split
+    items: dict[str, list[Item]]
+    pictures: dict[str, Pictures]
+    missing: tuple[Broken, ...]
+
+
+@shown_in_one_line()
+def main() -> None:
+    """Prepare the data that are mounted, or downloaded."""
+    parameters = Parameters.from_dict(PARAMETERS)
+    recipe = override(RECIPE, DRY_RUN if parameters.dry_run else {})
+    recipe = override(recipe, parameters.settings)
+    root = competition_folder(COMPETITION.slug, parameters.internet, COMPETITION.layout)
+    prepare(root, recipe, parameters)
+
+
+def prepare(root: Path, recipe: PrepareRecipe, parameters: Parameters) -> None:
+    """Prepare the pictures below ``root`` into the current folder. Raises UserError."""
+    with KernelRun(parameters, recipe) as run:
+        run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
+        run.facts["stays"] = [f"{part}/*" for part in PARTS]
+        _bring_earlier(run)
+        with run.stage("listing"):
+            work = list_work(check_folder(root), recipe)
+        broken = write_parts(work, recipe, run)
+        write_artists(run.folder, work.split.artists)
+        write_broken(run.folder, broken)
+        with run.stage("figures"):
+            draw_prepared(run.folder, work.split.artists)
+        write_json(run.folder / "metrics.json", facts_of(work, broken, run))
+
+
+def list_work(files: Files, recipe: PrepareRecipe) -> Work:
+    """Every picture's part and label, without reading any; those that are not there are missing."""
+    train, test = Pictures(files, "train"), Pictures(files, "test")
+    rows = paintings(files)
+    asked = names_in_pairs(files)
+    there = [painting for painting in rows if painting.name in train]
+    split = split_by_artist(there, recipe.artists_held_out, recipe.paintings_held_out, recipe.seed)
+    tested = sorted({*test.names(), *(name for name in asked if name in test)}, key=natural)
+    twice = next((name for name in tested if name in split.labels), None)
+    if twice:
+        raise UserError(f"{twice} is in {files.train} and in {files.test}: one name, one picture")
+    labels = split.labels.get
+    items = {
+        "train": [Item(name, labels(name), train.place(name).bytes) for name in split.train],
+        "val": [Item(name, labels(name), train.place(name).bytes) for name in split.validation],
+        "test": [Item(name, None, test.place(name).bytes) for name in tested],
+    }
+    gone = [Broken(row.name, "train", MISSING) for row in rows if row.name not in train]
+    gone += [Broken(name, "test", MISSING) for name in sorted(asked - set(tested), key=natural)]
+    counts = {part: len(listed) for part, listed in items.items()}
+    report(
+        "listed",
+        **counts,
+        missing=len(gone),
+        unlisted=len(set(train.names()) - split.labels.keys()),
+    )
+    return Work(split, items, {"train": train, "val": train, "test": test}, tuple(gone))
+
+
+def write_parts(work: Work, recipe: PrepareRecipe, run: KernelRun) -> tuple[Broken, ...]:
+    """Write the shards of every part; what is broken or missing, by part and name."""
+    import PIL
+
+    made_by = {"quality": recipe.quality, "pillow": PIL.__version__}
+    threads = recipe.threads or os.cpu_count() or 1
+    layout = Layout(recipe.size, recipe.shard_size, threads, made_by)
+    broken = list(work.missing)
+    for part in PARTS:
+        make = partial(_jpeg, work.pictures[part], recipe)
+        with run.stage(part, pictures=len(work.items[part])):
+            broken += write_shards(run.folder / part, work.items[part], make, layout, run.has_time)
+    return tuple(sorted(broken, key=lambda b: (PARTS.index(b.part), natural(b.file))))
+
+
+def facts_of(work: Work, broken: tuple[Broken, ...], run: KernelRun) -> dict[str, Any]:
+    """Counts of pictures, artists and what is broken, by part and by reason; seconds a stage."""
+    unread = Counter(b.part for b in broken if b.reason != MISSING)
+    seen = {artist.number for artist in work.split.artists if artist.seen}
+    held = [work.split.labels[name] in seen for name in work.split.validation]
+    return {
+        "pictures": {part: len(work.items[part]) - unread[part] for part in PARTS},
+        "validation": {"seen": sum(held), "unseen": len(held) - sum(held)},
+        "artists": {"seen": len(seen), "unseen": len(work.split.artists) - len(seen)},
+        "broken": dict(Counter(b.part for b in broken)),
+        "reasons": dict(Counter(b.reason.partition(":")[0] for b in broken)),
+        "seconds": run.spent(),
+    }
+
+
+def _jpeg(pictures: Pictures, recipe: PrepareRecipe, name: str) -> bytes:
+    return square_jpeg(pictures.read(name), recipe.size, recipe.quality)
+
+
+def _bring_earlier(run: KernelRun) -> None:
+    """Take over the shards of the kernel's own unfinished version; each is checked before use."""
+    if run.parameters.resume:
+        earlier = kernel_output_folder(run.parameters.resume, run.parameters.internet)
+        for part in PARTS:
+            if (earlier / part).is_dir():
+                shutil.copytree(earlier / part, run.folder / part, dirs_exist_ok=True)
+
+
+if __name__ == "__main__":
+    main()

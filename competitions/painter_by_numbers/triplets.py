@@ -1,0 +1,75 @@
+"""Triplets with hard batches: a small network from pictures to vectors, near for one artist.
+
+As published with the super-model of ``supermodel.py`` (about 0.67 accuracy on test pairs for all
+of it; alone nothing is stated): four convolutions, two dense layers, the farthest positive and the
+nearest negative of each batch, batches drawn anew every epoch, Adam, a learning rate that falls
+when accuracy no longer rises, patience. Sizes, rates and the unit length of the vectors are ours.
+
+    python submit.py painter --model triplets [--dry-run]
+    python submit.py painter --model triplets --set loss=contrastive --set margin=1
+"""
+
+import sys
+from typing import Any
+
+from common.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.embedding_training import train_embedding
+from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
+from competitions.painter_by_numbers.networks import embedding_network
+
+PARAMETERS: dict = {}
+SOURCES = ("prepare",)
+ACCELERATORS = ("gpu", "tpu", "cpu")
+RECIPE = EmbeddingRecipe(
+    image_size=128,
+    crop_margin=16,
+    batch_size=80,  # 20 artists
+    pictures_per_class=4,
+    epochs=100,
+    schedule="plateau",
+    lr_max=1e-3,
+    lr_min=1e-5,
+    lr_decay=0.5,
+    lr_patience=4,
+    patience=12,
+    flip_probability=0.5,
+    loss="triplet",
+    miner="batch-hard",
+    margin=None,
+    embedding=128,
+)
+DRY_RUN: dict = {
+    "miniature": True,
+    "image_size": 64,
+    "crop_margin": 8,
+    "batch_size": 48,
+    "epochs": 10,
+    "embedding": 32,
+}
+
+
+def build_model(
+    weights: str | None = None, recipe: EmbeddingRecipe = RECIPE, classes: int = ARTISTS
+) -> Any:
+    """The small network: a ``keras.Model`` from pictures in 0..255 to unit vectors."""
+    return embedding_network(recipe, "triplets")
+
+
+KERNEL = EmbeddingKernel(
+    COMPETITION,
+    data.load,
+    build_model,
+    RECIPE,
+    DRY_RUN,
+    accelerators=ACCELERATORS,
+    classes=ARTISTS,
+)
+
+
+def main() -> None:
+    """Train, embed every picture, and leave everything in the working folder."""
+    train_embedding(KERNEL, PARAMETERS, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

@@ -102,6 +102,10 @@ class ClassifierKernel:
     accelerators: tuple[str, ...] = KNOWN
     hours: Mapping[str, float] = field(default_factory=dict)
 
+    def network(self, recipe: ClassifierRecipe) -> Any:
+        """The network with random weights, for its parameters to be counted."""
+        return self.build_model(None, recipe)
+
 
 def chosen_recipe(
     recipe: R, best: Mapping[str, Any], dry_run: Mapping[str, Any], parameters: Parameters

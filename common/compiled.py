@@ -5,7 +5,11 @@ from typing import Any
 import numpy as np
 
 from common.classifier import ClassifierRecipe
+from common.embedding import MARGIN_LOSSES, METRIC_LOSSES, EmbeddingRecipe
+from common.embedding_losses import SOFT, contrastive_loss, triplet_loss, triplets_right
+from common.image_recipe import ImageRecipe
 from common.losses import adjusted_crossentropy, crossentropy
+from common.margins import margin_loss
 
 
 def compiled(model: Any, recipe: ClassifierRecipe, labels: np.ndarray, classes: int) -> Any:
@@ -25,7 +29,32 @@ def compiled(model: Any, recipe: ClassifierRecipe, labels: np.ndarray, classes: 
     return model
 
 
-def optimizer_of(recipe: ClassifierRecipe) -> Any:
+def compiled_embedding(model: Any, recipe: EmbeddingRecipe) -> Any:
+    """``model`` with its optimizer and its loss; ``accuracy`` is of triplets or of classes."""
+    import keras
+
+    set_batchnorm_momentum(model, recipe.batchnorm_momentum)
+    if recipe.loss == "triplet":
+        margin = SOFT if recipe.margin is None else recipe.margin
+        loss = triplet_loss(recipe.distance, recipe.miner, margin)
+    elif recipe.loss == "contrastive":
+        loss = contrastive_loss(recipe.distance, recipe.margin or 0.0)
+    elif recipe.loss in MARGIN_LOSSES:
+        loss = margin_loss(recipe.loss, recipe.scale, recipe.margin or 0.0)
+    else:
+        loss = crossentropy(0.0)
+    right = triplets_right(recipe.distance)
+    triplets = keras.metrics.MeanMetricWrapper(right, name="accuracy")
+    model.compile(
+        optimizer=optimizer_of(recipe),
+        loss=loss,
+        weighted_metrics=[triplets if recipe.loss in METRIC_LOSSES else "accuracy"],
+        jit_compile=keras.config.backend() == "jax",
+    )
+    return model
+
+
+def optimizer_of(recipe: ImageRecipe) -> Any:
     """Keras's optimizer of the recipe's name, with a moving average of the weights if it asks."""
     import keras
 

@@ -137,7 +137,7 @@ def _build(kernel: ClassifierKernel, recipe: ClassifierRecipe) -> Any:
         check_weights(recipe.backbone, recipe.weights)
     print(f"building the network at {size} x {size} ...", file=sys.stderr, flush=True)
     try:
-        return kernel.build_model(None, recipe)
+        return kernel.network(recipe)
     except ValueError as error:  # Keras's word for a picture that is too small, for example
         reason = str(error).strip().splitlines() or ["no message"]
         raise UserError(f"the network cannot be built with this recipe: {reason[0]}") from error

@@ -5,19 +5,18 @@ import math
 from typing import Any
 
 from common.accelerator import clear_session
-from common.classifier import ClassifierKernel
 from common.errors import UserError
 from common.progress import report
 
 
-def check_full_size(kernel: ClassifierKernel, backbone: str = "") -> dict[str, int]:
+def check_full_size(kernel: Any, backbone: str = "") -> dict[str, int]:
     """Build the network at full size and hold its parameter counts against the recipe's.
 
     ``backbone`` builds with another one than the recipe's own, whose counts nobody has stated:
     they are only told. Returns the counts. Raises UserError when they differ.
     """
     recipe = dataclasses.replace(kernel.recipe, backbone=backbone or kernel.recipe.backbone)
-    model = kernel.build_model(None, recipe)
+    model = kernel.network(recipe)
     counted = parameter_counts(model)
     for name, number in counted.items():
         wanted = getattr(recipe, name) if recipe.backbone == kernel.recipe.backbone else 0

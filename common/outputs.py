@@ -9,14 +9,17 @@ import numpy as np
 
 from common import figures, metrics
 from common.augment import augment
-from common.classifier import ClassifierRecipe
 from common.competition import Competition
+from common.image_recipe import ImageRecipe
 from common.manifest import write_json
 from common.pictures import Pictures
 from common.predictions import Predictions
 from common.progress import report
 
-HISTORY = ("stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy")
+HISTORY = (
+    *("stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"),
+    *("val_auc", "val_auc_seen", "val_auc_unseen"),
+)
 
 
 def write_scores(
@@ -36,23 +39,24 @@ def write_scores(
 
 
 def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """``history.csv``: a line an epoch; a refit has no validation columns."""
+    """``history.csv``: a line an epoch, with what it has of HISTORY; a refit has no validation."""
+    columns = [name for name in HISTORY if any(name in row for row in rows)]
     with open(folder / "history.csv", "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, HISTORY, restval="")
+        writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
 
 
 def draw_training(
     folder: Path,
-    competition: Competition,
-    recipe: ClassifierRecipe,
+    classes: Sequence[str],
+    recipe: ImageRecipe,
     train: Pictures,
     history: Sequence[Mapping[str, Any]],
 ) -> None:
     """Pictures as they are and augmented, the learning rate and the curves."""
     pictures = [train.original(row) for row in range(min(18, len(train)))]
-    names = [competition.classes[label] for label in train.labels[:18]]
+    names = [classes[label] for label in train.labels[:18]]
     figures.picture_grid(pictures, names, folder / "training_pictures.png")
     variants = [augment(train[0], np.random.default_rng(seed), recipe) for seed in range(17)]
     titles = [names[0], "augmented", *[""] * 16]

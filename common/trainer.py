@@ -12,7 +12,7 @@ from common.accelerator import Accelerator
 from common.backbones import weights_files
 from common.batches import Training, evaluation_batches
 from common.checkpoint import Course, build_optimizer, restore, variables_of
-from common.classifier import ClassifierKernel, ClassifierRecipe
+from common.classifier import ClassifierRecipe
 from common.compiled import compiled
 from common.errors import UserError
 from common.feed import Feed
@@ -38,8 +38,8 @@ class Trainer:
 
     def __init__(
         self,
-        kernel: ClassifierKernel,
-        recipe: ClassifierRecipe,
+        kernel: Any,
+        recipe: Any,
         parameters: Parameters,
         accelerator: Accelerator,
         run: KernelRun,
@@ -47,9 +47,9 @@ class Trainer:
         self.kernel, self.recipe, self.parameters = kernel, recipe, parameters
         self.accelerator, self.run = accelerator, run
         self.classes = len(kernel.competition.classes)
-        self.validation: Pictures | None = None
         self.batch = recipe.batch_size * accelerator.replicas
-        self.weights = resolve_weights(recipe.weights, weights_files(recipe.backbone), parameters)
+        files = weights_files(recipe.backbone) if recipe.backbone else {}
+        self.weights = resolve_weights(recipe.weights, files, parameters)
         self.input_wait: float | None = None
 
     def new_model(self, parts: Sequence[Pictures]) -> Any:
@@ -58,9 +58,35 @@ class Trainer:
 
         keras.utils.set_random_seed(self.parameters.seed)
         with weights_explained(self.weights):
-            model = self.kernel.build_model(self.weights, self.recipe)
-        labels = np.concatenate([part.labels for part in parts])
+            model = self.build()
+        return self.compile(model, np.concatenate([part.labels for part in parts]))
+
+    def build(self) -> Any:
+        """The network as it begins."""
+        return self.kernel.build_model(self.weights, self.recipe)
+
+    def compile(self, model: Any, labels: np.ndarray) -> Any:
+        """``model`` with optimizer and loss; ``labels`` ``(pictures,)`` are its training's."""
         return compiled(model, self.recipe, labels, self.classes)
+
+    def load_parts(self) -> tuple[Records, Records, Records]:
+        """Train, validation and test as this training takes them."""
+        train, validation, test = self.kernel.load(self.recipe.image_size, self.parameters)
+        if not self.recipe.folds:
+            return train, validation, test
+        return (*_split(train, validation, self.recipe, self.parameters.seed), test)
+
+    def measured(self, model: Any, epoch: int) -> dict[str, float]:
+        """What else is known of ``model`` after an epoch (from 1), for ``history.csv``."""
+        return {}
+
+    def judged(self, row: Mapping[str, Any]) -> float | None:
+        """Of a row of the history what a plateau looks at: lower is better."""
+        return row.get("val_loss")
+
+    def is_over(self) -> bool:
+        """Whether training ends before its last epoch."""
+        return False
 
     def fit(
         self,
@@ -77,7 +103,7 @@ class Trainer:
         """
         done = self.course.enter(model, stage, epochs)
         left = range(first_epoch + done, first_epoch + epochs)
-        if not left:
+        if not left or self.is_over():
             self._let_average_predict(model)
             return
         training = self._training(parts)
@@ -103,24 +129,25 @@ class Trainer:
             self.input_wait = feed.waiting
 
     def predict(self, model: Any, part: Pictures) -> np.ndarray:
-        """Probabilities, ``(pictures, classes)`` float32, the mean over ``recipe.tta`` views."""
-        views = self.recipe.tta
+        """What ``model`` gives, ``(pictures, …)`` float32, the mean over ``recipe.tta`` views."""
+        return self.predict_views(model, part, self.recipe.tta)
+
+    def predict_views(self, model: Any, part: Pictures, views: int) -> np.ndarray:
+        """As ``predict``, the mean over so many views."""
         steps = self._steps(part)
         self.course.keep_to_time(views * steps / 3)  # a step is forward, and twice back
-        total = np.zeros((len(part), self.classes), np.float32)
+        total: Any = 0
         with self._faults_told([part]):
             for seen in range(views):
                 batches = self._evaluation(part, seen)
                 found = probabilities(model, batches, steps, self.accelerator.processes)
-                total += found[: len(part)]
-        return total / np.float32(views)
+                total = total + found[: len(part)]
+        return np.asarray(total / np.float32(views))
 
     def begin(self) -> list[Pictures]:
         """The pictures of train, validation and test; the course begins, or goes on."""
         recipe = self.recipe
-        parts = self.kernel.load(recipe.image_size, self.parameters)
-        if recipe.folds:
-            parts = (*_split(parts[0], parts[1], recipe, self.parameters.seed), parts[2])
+        parts = self.load_parts()
         size = recipe.image_size + recipe.crop_margin
         again = recipe.tta > 1  # test is seen once a view, so that one view keeps nothing of it
         kept = choose_cache(recipe.cache, sum(map(len, parts if again else parts[:2])), size)
@@ -189,7 +216,8 @@ class Trainer:
             return float(rows[min(epoch, len(rows) - 1)]["learning_rate"])
         if stage == "refit" and recipe.refit_fresh:
             recipe = dataclasses.replace(recipe, epochs=max(1, refit_epochs(recipe)))
-        losses = [row["val_loss"] for row in rows[:epoch] if "val_loss" in row]
+        judged = map(self.judged, rows[:epoch])
+        losses = [loss for loss in judged if loss is not None]
         return recipe.learning_rate(epoch, self.accelerator.replicas, losses)
 
     def _callbacks(
@@ -206,6 +234,7 @@ class Trainer:
         def record(epoch: int, logs: Mapping[str, float]) -> None:
             row = {name: logs[name] * scale.get(name, 1) for name in HISTORY if name in logs}
             row["learning_rate"] = self._rate(stage, epoch)
+            row |= self.measured(model, epoch + 1) if math.isfinite(row["loss"]) else {}
             self.course.history.append({"stage": stage, "epoch": epoch + 1, **row})
             shown = {name: row[name] for name in HISTORY[3:] if name in row}
             report(stage, epoch=f"{epoch + 1 - first}/{epochs}", **shown)
@@ -215,6 +244,7 @@ class Trainer:
                     f"rate {row['learning_rate']:g}: lower it, for example --set lr_max=1e-5"
                 )
             self.course.end_epoch(model, epoch + 1 - first, steps)
+            model.stop_training = self.is_over()
 
         # No callback looks at single batches: a device need not wait for the next one to be sent.
         callbacks = [

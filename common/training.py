@@ -1,6 +1,6 @@
 """Training an image classifier: what every such kernel does with its recipe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from common.accelerator import choose, clear_session
@@ -25,6 +25,20 @@ def train_classifier(
 ) -> None:
     """Train, measure on validation, refit, predict test, and leave a kernel's files behind.
 
+    As ``run_training`` says.
+    """
+    run_training(kernel, values, arguments, Trainer, train_in_stages)
+
+
+def run_training(
+    kernel: Any,
+    values: Mapping[str, Any],
+    arguments: Sequence[str],
+    trainer: type[Trainer],
+    stages: Callable[[Any], None],
+) -> None:
+    """What every training kernel does around its ``stages``.
+
     ``values`` is the script's ``PARAMETERS``. What only the user can mend ends it with one line.
     With a time limit it may stop before its end: it then leaves its checkpoint, and a manifest
     that says ``unfinished``. With ``--describe`` among the command line's ``arguments`` it says
@@ -48,7 +62,7 @@ def train_classifier(
         if parameters.full_size:
             with run.stage("full_size"):
                 run.facts["full_size"] = check_full_size(kernel)
-        train_in_stages(Trainer(kernel, recipe, parameters, accelerator, run))
+        stages(trainer(kernel, recipe, parameters, accelerator, run))
 
 
 def train_in_stages(trainer: Trainer) -> None:
@@ -108,6 +122,6 @@ def leave_behind(
             facts["input_wait"] = round(trainer.input_wait, 4)
         write_scores(folder, competition, predictions, facts)
         write_history(folder, history)
-        draw_training(folder, competition, trainer.recipe, train, history)
+        draw_training(folder, competition.classes, trainer.recipe, train, history)
         leave_thumbnails(folder, validation)
     remove_checkpoint(folder)

@@ -85,7 +85,11 @@ def plan_kernels(request: Request) -> tuple[Kernel, ...]:
 
 
 def _ensemble_kernel(request: Request) -> Kernel:
-    settings: dict[str, Any] = {"method": request.blend} if request.blend != METHODS[0] else {}
+    settings = member_settings(request, Member(ENSEMBLE))
+    settings |= {"method": request.blend} if request.blend != METHODS[0] else {}
+    recipe = script_module(request.competition, ENSEMBLE).RECIPE
+    if request.calibrate and not hasattr(recipe, "calibrate"):
+        raise UserError("--calibrate: this ensemble tells probabilities already; leave it out")
     settings |= {"calibrate": True} if request.calibrate else {}
     parameters = Parameters(
         ENSEMBLE, accelerator="cpu", settings=settings, internet=False, rehearse=request.rehearse
@@ -174,7 +178,8 @@ def _check_settings(request: Request) -> None:
     fields: dict[str, None] = {}
     audited = request.audit and AUDIT in kernel_scripts(request.competition)
     members = trained_members(request)
-    for member in (*members, *([Member(AUDIT)] if audited else [])):
+    others = [*([Member(ENSEMBLE)] if members else []), *([Member(AUDIT)] if audited else [])]
+    for member in (*members, *others):
         recipe = script_module(request.competition, member.script).RECIPE
         fields.update(dict.fromkeys(f.name for f in dataclasses.fields(recipe)))
     for key in request.settings:

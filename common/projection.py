@@ -1,0 +1,76 @@
+"""``projection.npz``: validation's vectors in three dimensions, as they were in several epochs."""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from common.errors import UserError
+
+NAME = "projection.npz"
+
+
+@dataclass(frozen=True)
+class Projection:
+    """Some pictures' vectors in the three directions in which they differ most in the end.
+
+    Attributes:
+        ids: ``(n,)`` text.
+        labels: ``(n,)`` int64.
+        seen: ``(n,)`` bool, whether train has the picture's class.
+        epochs: ``(epochs,)`` int64, from 1.
+        points: ``(epochs, n, 3)`` float32.
+    """
+
+    ids: np.ndarray
+    labels: np.ndarray
+    seen: np.ndarray
+    epochs: np.ndarray
+    points: np.ndarray
+
+
+def project(vectors: np.ndarray) -> np.ndarray:
+    """``(epochs, n, d)`` → ``(epochs, n, 3)`` float32 by the principal components of the last.
+
+    Each direction's sign is such that its largest weight is positive, so that it is always the
+    same; with fewer than three dimensions the rest are zeros.
+    """
+    last = vectors[-1].astype(np.float64)
+    middle = last.mean(axis=0)
+    _, _, directions = np.linalg.svd(last - middle, full_matrices=False)
+    directions = directions[:3]
+    largest = np.abs(directions).argmax(axis=1)
+    directions *= np.sign(directions[np.arange(len(directions)), largest])[:, None]
+    points = (vectors - middle) @ directions.T
+    missing = 3 - points.shape[-1]
+    return np.pad(points, ((0, 0), (0, 0), (0, missing))).astype(np.float32)
+
+
+def save_projection(folder: Path, projection: Projection) -> Path:
+    """Write ``projection.npz`` (no pickled objects)."""
+    path = folder / NAME
+    np.savez(
+        path,
+        ids=np.asarray(projection.ids, np.str_),
+        labels=np.asarray(projection.labels, np.int64),
+        seen=np.asarray(projection.seen, bool),
+        epochs=np.asarray(projection.epochs, np.int64),
+        points=np.asarray(projection.points, np.float32),
+    )
+    return path
+
+
+def load_projection(folder: Path) -> Projection | None:
+    """What a kernel left, or None when it left none. Raises UserError when it cannot be read."""
+    path = folder / NAME
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            found = Projection(**{name: arrays[name] for name in arrays.files})
+    except FileNotFoundError:
+        return None
+    except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path} cannot be read: {error}: run its kernel again") from None
+    if found.points.shape != (len(found.epochs), len(found.ids), 3):
+        raise UserError(f"{path}: its ids, epochs and points differ: run its kernel again")
+    return found

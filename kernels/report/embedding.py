@@ -1,0 +1,108 @@
+"""The embedding in three dimensions, to be turned; without the script, its first two from above."""
+
+import base64
+import json
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+
+from kernels.report.charts import Axes, drawing
+from kernels.report.gallery import Gallery, hue
+from kernels.report.markup import figure, section, tag
+
+NAMED = 60  # artists in the legend at most, those with the most pictures
+EDGE = 32767  # what stands for a distance of 1 in the page
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """Where pictures lie, at one or several epochs.
+
+    Attributes:
+        gallery: the ``n`` pictures.
+        epochs: ``(epochs,)`` int, rising.
+        points: ``(epochs, n, 3)`` float32, in the same axes at all epochs.
+    """
+
+    gallery: Gallery
+    epochs: np.ndarray
+    points: np.ndarray
+
+
+def embedding_section(embedding: Embedding) -> Markup | None:
+    """The picture of the last epoch, and of the others by a slider; none without a picture."""
+    gallery = embedding.gallery
+    if not embedding.points.size:
+        return None
+    points = scaled(embedding.points)
+    unseen = len(np.unique(gallery.artists[~gallery.seen]))
+    drawn = tag(
+        "div",
+        _flat(gallery, points[-1]),
+        class_="embedding",
+        data_points=base64.b64encode(np.round(points * EDGE).astype("<i2").tobytes()).decode(),
+        data_facts=json.dumps(_facts(embedding)),
+    )
+    words = (
+        f"{len(gallery.ids):,} validation pictures of {len(np.unique(gallery.artists))} artists, "
+        f"{unseen} of them unseen in training, in the three directions in which their vectors "
+        "differ most. Each epoch is drawn to its own scale."
+    )
+    return section("embedding", "Embedding", _legend(gallery), figure(drawn, words))
+
+
+def scaled(points: np.ndarray) -> np.ndarray:
+    """Each epoch about its middle, its farthest hundredth at distance 1 and none beyond.
+
+    ``(epochs, n, 3)`` float32 in and out; what is not finite lies in the middle.
+    """
+    known = np.nan_to_num(points.astype(np.float64), nan=0.0, posinf=0.0, neginf=0.0)
+    moved = known - known.mean(axis=1, keepdims=True)
+    far = np.linalg.norm(moved, axis=2, keepdims=True)
+    reach = np.maximum(np.quantile(far, 0.99, axis=1, keepdims=True), 1e-12)
+    return np.asarray(moved / np.maximum(reach, far), np.float32)
+
+
+def _facts(embedding: Embedding) -> dict[str, object]:
+    """What the script reads, by picture."""
+    gallery = embedding.gallery
+    jpegs = (gallery.thumbnails.get(str(name)) for name in gallery.ids)
+    return {
+        "epochs": [int(epoch) for epoch in embedding.epochs],
+        "ids": [str(name) for name in gallery.ids],
+        "artists": [int(artist) for artist in gallery.artists],
+        "names": [str(name) for name in gallery.names],
+        "seen": [int(seen) for seen in gallery.seen],
+        "jpegs": [base64.b64encode(jpeg).decode() if jpeg else "" for jpeg in jpegs],
+    }
+
+
+def _flat(gallery: Gallery, points: np.ndarray) -> Markup:
+    """The first two dimensions as a drawing, for a page without scripts and for print."""
+    axes = Axes((-1.05, 1.05), (-1.05, 1.05), 640, 640, 6, 6, 6, 6)
+    marks = []
+    for row in np.argsort(points[:, 2], kind="stable").tolist():
+        x, y = axes.across(float(points[row, 0])), axes.up(float(points[row, 1]))
+        shape = {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": 5}
+        name, style = "circle", hue(int(gallery.artists[row]))
+        if not gallery.seen[row]:
+            name, shape = "path", {"d": f"M{x - 6:.1f} {y:.1f}l6 -6l6 6l-6 6z"}
+        marks.append(tag(name, class_="dot artist", style=style, **shape))
+    return drawing("The embedding's first two dimensions, by artist", 640, 640, *marks)
+
+
+def _legend(gallery: Gallery) -> Markup:
+    """The artists, those with the most pictures first; the unseen have a diamond."""
+    artists, rows, counts = np.unique(gallery.artists, return_index=True, return_counts=True)
+    order = np.argsort(-counts, kind="stable")
+    items = []
+    for place in order[:NAMED].tolist():
+        artist, row = int(artists[place]), int(rows[place])
+        mark = "swatch artist" if gallery.seen[row] else "swatch artist unseen"
+        square = tag("span", class_=mark, style=hue(artist), aria_hidden="true")
+        told = str(gallery.names[row]) + ("" if gallery.seen[row] else " (unseen)")
+        items.append(tag("li", square, told, data_artist=artist))
+    if len(artists) > NAMED:
+        items.append(tag("li", f"and {len(artists) - NAMED:,} more", class_="soft"))
+    return tag("ul", *items, class_="legend artists")

@@ -66,6 +66,14 @@ class ClassifierRecipe(ImageRecipe):
         "class_weight": ("none", "balanced"),
     }
 
+    @property
+    def told_loss(self) -> str:
+        """The loss in words."""
+        fields = ("label_smoothing", "class_weight", "logit_adjustment")
+        told = {name: getattr(self, name) for name in fields}
+        changed = [f"{name} {value}" for name, value in told.items() if value not in (0, "none")]
+        return ", ".join(["cross-entropy", *changed])
+
     def hold_together(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""
         if self.folds == 1 or self.fold >= max(1, self.folds):
@@ -102,7 +110,7 @@ class ClassifierKernel:
     accelerators: tuple[str, ...] = KNOWN
     hours: Mapping[str, float] = field(default_factory=dict)
 
-    def network(self, recipe: ClassifierRecipe) -> Any:
+    def network(self, recipe: Any) -> Any:
         """The network with random weights, for its parameters to be counted."""
         return self.build_model(None, recipe)
 

@@ -13,12 +13,13 @@ from typing import Any, NoReturn
 from common import figures
 from common.accelerator import KNOWN, REPLICAS
 from common.backbones import check_weights
-from common.classifier import ClassifierKernel, ClassifierRecipe, chosen_recipe
+from common.classifier import ClassifierKernel, chosen_recipe
 from common.competition import Competition
+from common.embedding import EmbeddingKernel
 from common.errors import UserError, shown_in_one_line
 from common.full_size import parameter_counts
 from common.hours import refit_epochs, scaled_hours, tell_hours
-from common.image_recipe import check_batch
+from common.image_recipe import ImageRecipe, check_batch
 from common.inputs import competition_folder
 from common.parameters import Parameters
 from common.recipe import split_setting
@@ -26,12 +27,12 @@ from common.terminal_plot import EIGHTHS, PLAIN, bars
 from common.tfrecords import count_in_name, record_files
 
 PICTURE = "schedule.png"
+Kernel = ClassifierKernel | EmbeddingKernel
 _MARGIN = 14  # columns of the labels
-_LOSS_FIELDS = ("label_smoothing", "class_weight", "logit_adjustment")
 
 
 @shown_in_one_line()
-def describe(kernel: ClassifierKernel, values: Mapping[str, Any], arguments: Sequence[str]) -> None:
+def describe(kernel: Kernel, values: Mapping[str, Any], arguments: Sequence[str]) -> None:
     """Print what ``kernel`` would do, and draw its learning rate (``schedule.png``, here).
 
     The network is built with random weights; nothing is trained, read or downloaded.
@@ -79,7 +80,7 @@ def read_arguments(values: Mapping[str, Any], arguments: Sequence[str]) -> Param
     )
 
 
-def choose_accelerator(kernel: ClassifierKernel, parameters: Parameters) -> str:
+def choose_accelerator(kernel: Kernel, parameters: Parameters) -> str:
     """The one asked for, else CPU for a dry run, else the kernel's first.
 
     Raises UserError when the kernel cannot run on it.
@@ -110,9 +111,9 @@ def count_pictures(competition: Competition) -> tuple[Mapping[str, int], str]:
         return competition.pictures, "Kaggle's own data"
 
 
-def training_pictures(recipe: ClassifierRecipe, pictures: Mapping[str, int]) -> int:
+def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
     """How many pictures an epoch trains on; with folds, all of train + validation but one fold."""
-    if not recipe.folds:
+    if not getattr(recipe, "folds", 0):
         return pictures["train"]
     labelled = pictures["train"] + pictures["val"]
     held_out = (labelled - recipe.fold + recipe.folds - 1) // recipe.folds
@@ -126,7 +127,7 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"--describe: {message}; --describe --help lists the options")
 
 
-def _build(kernel: ClassifierKernel, recipe: ClassifierRecipe) -> Any:
+def _build(kernel: Kernel, recipe: ImageRecipe) -> Any:
     """The network with random weights, on this machine's CPU."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
@@ -144,7 +145,7 @@ def _build(kernel: ClassifierKernel, recipe: ClassifierRecipe) -> Any:
 
 
 def _recipe_rows(
-    kernel: ClassifierKernel, recipe: ClassifierRecipe, parameters: Parameters
+    kernel: Kernel, recipe: ImageRecipe, parameters: Parameters
 ) -> list[tuple[str, str]]:
     small = ", with a dry run's small settings" if parameters.dry_run else ""
     published = dataclasses.asdict(kernel.recipe)
@@ -157,7 +158,7 @@ def _recipe_rows(
     return [*told, ("changed", ", ".join(changes))] if changes else told
 
 
-def _model_rows(model: Any, recipe: ClassifierRecipe) -> list[tuple[str, str]]:
+def _model_rows(model: Any, recipe: ImageRecipe) -> list[tuple[str, str]]:
     counts = parameter_counts(model)
     taken = model.inputs[0]
     shape = " x ".join(str(size) for size in taken.shape[1:])
@@ -172,20 +173,21 @@ def _model_rows(model: Any, recipe: ClassifierRecipe) -> list[tuple[str, str]]:
     ]
 
 
-def _training_rows(recipe: ClassifierRecipe) -> list[tuple[str, str]]:
-    changed = [name for name in _LOSS_FIELDS if getattr(recipe, name) not in (0, "none")]
-    loss = ", ".join(["cross-entropy", *(f"{n} {_tell(getattr(recipe, n))}" for n in changed)])
+def _training_rows(recipe: ImageRecipe) -> list[tuple[str, str]]:
     average = f"; moving average of the weights {_tell(recipe.ema)}" if recipe.ema else ""
+    waits = getattr(recipe, "patience", 0)
+    patience = [("patience", f"{waits} epochs without a better AUC")] if waits else []
     views = [("prediction", f"mean of {recipe.tta} views of a picture")] if recipe.tta > 1 else []
     return [
         ("augmentation", _augmentations(recipe)),
-        ("loss", loss),
+        ("loss", recipe.told_loss),
         ("optimizer", recipe.optimizer + average),
+        *patience,
         *views,
     ]
 
 
-def _augmentations(recipe: ClassifierRecipe) -> str:
+def _augmentations(recipe: ImageRecipe) -> str:
     """Those that are on, with their strengths."""
     size = recipe.image_size
     crop = f"crop {size} of {size + recipe.crop_margin}" if recipe.crop_margin else ""
@@ -194,15 +196,19 @@ def _augmentations(recipe: ClassifierRecipe) -> str:
         "each flip": recipe.flip_probability,
         "transposition": recipe.transpose_probability,
         "colour jitter": recipe.colour_jitter,
-        "MixUp": recipe.mixup,
-        "CutMix": recipe.cutmix,
+        "rotation in degrees": recipe.rotation,
+        "zoom": recipe.zoom,
+        "shift": recipe.shift,
+        "shear": recipe.shear,
+        "MixUp": getattr(recipe, "mixup", 0),
+        "CutMix": getattr(recipe, "cutmix", 0),
     }
     on = [crop] * bool(crop) + [f"{name} {_tell(value)}" for name, value in named.items() if value]
     return ", ".join(on) or "none"
 
 
 def _course_rows(
-    recipe: ClassifierRecipe, replicas: int, pictures: Mapping[str, int], source: str
+    recipe: ImageRecipe, replicas: int, pictures: Mapping[str, int], source: str
 ) -> list[tuple[str, str]]:
     """Pictures, batch, epochs and refit with their steps."""
     batch, again = recipe.batch_size * replicas, refit_epochs(recipe)
@@ -211,8 +217,9 @@ def _course_rows(
     if trained is not None:
         check_batch(recipe.batch_size, replicas, trained)
     counts = ", ".join(f"{count:,} {part}" for part, count in pictures.items())
-    part = f"train + val but fold {recipe.fold} of {recipe.folds}" if recipe.folds else "train"
-    network = "a new network" if recipe.refit_fresh else "the trained network"
+    folds = getattr(recipe, "folds", 0)
+    part = f"train + val but fold {getattr(recipe, 'fold', 0)} of {folds}" if folds else "train"
+    network = "a new network" if getattr(recipe, "refit_fresh", True) else "the trained network"
     return [
         ("pictures", f"{counts} ({source})" if pictures else "unknown"),
         ("batch", f"{batch} = {recipe.batch_size} x {_several(replicas, 'replica')}"),
@@ -243,12 +250,12 @@ def _show(*rows: tuple[str, str]) -> None:
             print(f"{'' if number else label:<{_MARGIN}}{line}")
 
 
-def _hours(kernel: ClassifierKernel, recipe: ClassifierRecipe, accelerator: str) -> str:
+def _hours(kernel: Kernel, recipe: ImageRecipe, accelerator: str) -> str:
     hours = scaled_hours(kernel.hours.get(accelerator), recipe, kernel.recipe)
     return ("unknown" if hours is None else tell_hours(hours)) + f" on {accelerator}"
 
 
-def _show_schedule(recipe: ClassifierRecipe, replicas: int) -> None:
+def _show_schedule(recipe: ImageRecipe, replicas: int) -> None:
     """The schedule in words, in the terminal and as a PNG; a plateau cannot be drawn before."""
     times = "" if recipe.schedule == "constant" else f" x {replicas}"
     words = f"{recipe.schedule}, lr_max {_tell(recipe.lr_max)}{times}"
@@ -261,7 +268,7 @@ def _show_schedule(recipe: ClassifierRecipe, replicas: int) -> None:
     print("", *bars(rates, blocks=_blocks()), sep="\n")
 
 
-def _plateau(recipe: ClassifierRecipe) -> str:
+def _plateau(recipe: ImageRecipe) -> str:
     return (
         f"times {_tell(recipe.lr_decay)} whenever {recipe.lr_patience} epochs brought no lower "
         f"validation loss, never below {_tell(recipe.lr_min)}: not drawn, for it depends on the "

@@ -134,6 +134,11 @@ class ImageRecipe:
                 raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
         self.hold_together()
 
+    @property
+    def told_loss(self) -> str:
+        """The loss in words."""
+        return "the script's own"
+
     def hold_together(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""
         if not self.lr_max:

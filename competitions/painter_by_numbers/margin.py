@@ -1,0 +1,88 @@
+"""Ours: an ImageNet backbone, generalised-mean pooling, and a margin softmax over the artists.
+
+ArcFace (Deng et al., 2019) pulls the unit vectors of one artist together, also for artists that
+train has not; a pair is scored twice, by the cosine of its vectors and by how far its classes
+agree, and the ensemble finds their weights on validation, held-out artists among it. At full size,
+with pretrained weights, nothing is measured yet; what it does from random weights on a small real
+set stands in docs/log.md.
+
+    python submit.py painter --model margin --blend weighted [--dry-run]
+    python submit.py painter --model margin --set loss=cosface --set backbone=ConvNeXtTiny
+"""
+
+import sys
+from typing import Any
+
+from common.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.embedding_training import train_embedding
+from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
+from competitions.painter_by_numbers.networks import margin_network
+
+PARAMETERS: dict = {}
+SOURCES = ("prepare",)
+ACCELERATORS = ("tpu", "gpu", "cpu")
+RECIPE = EmbeddingRecipe(
+    backbone="EfficientNetV2S",
+    weights="imagenet",
+    image_size=256,
+    crop_margin=32,
+    batch_size=32,
+    pictures_per_class=0,
+    epochs=25,
+    schedule="cosine",
+    lr_start=1e-5,
+    lr_max=1e-4,
+    lr_min=1e-6,
+    lr_ramp_epochs=2,
+    optimizer="adamw",
+    flip_probability=0.5,
+    rotation=15.0,
+    zoom=0.1,
+    shift=0.1,
+    loss="arcface",
+    margin=0.3,
+    scale=30.0,
+    embedding=512,
+    tta=2,
+)
+DRY_RUN: dict = {
+    "miniature": True,
+    "weights": None,
+    "image_size": 64,
+    "crop_margin": 8,
+    "epochs": 10,
+    "lr_start": 1e-3,
+    "lr_max": 4e-3,
+    "lr_min": 1e-5,
+    "embedding": 64,
+    "scale": 16.0,
+    "margin": 0.15,
+    "batchnorm_momentum": 0.9,
+}
+
+
+def build_model(
+    weights: str | None = "imagenet", recipe: EmbeddingRecipe = RECIPE, classes: int = ARTISTS
+) -> Any:
+    """Backbone, GeM, a unit vector and its cosines with the classes: a ``keras.Model``."""
+    return margin_network(weights, recipe, classes, "margin")
+
+
+KERNEL = EmbeddingKernel(
+    COMPETITION,
+    data.load,
+    build_model,
+    RECIPE,
+    DRY_RUN,
+    accelerators=ACCELERATORS,
+    classes=ARTISTS,
+)
+
+
+def main() -> None:
+    """Train, embed every picture, and leave everything in the working folder."""
+    train_embedding(KERNEL, PARAMETERS, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

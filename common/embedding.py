@@ -58,13 +58,29 @@ class EmbeddingRecipe(ImageRecipe):
         "miner": ("batch-hard", "batch-all", "semi-hard"),
     }
 
+    @property
+    def told_loss(self) -> str:
+        """The loss in words."""
+        margin = "soft margin" if self.margin is None else f"margin {self.margin:g}"
+        if self.loss == "softmax":
+            return "cross-entropy"
+        if self.loss in MARGIN_LOSSES:
+            return f"{self.loss}, {margin}, scale {self.scale:g}"
+        mined = f", {self.miner}" if self.loss == "triplet" else ""
+        groups = self.batch_size // self.pictures_per_class
+        of = f"batches of {groups} classes x {self.pictures_per_class}"
+        return f"{self.loss}, {self.distance} distance{mined}, {margin}, {of}"
+
     def hold_together(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""
         kept = self.pictures_per_class
-        if self.loss in METRIC_LOSSES and (kept < 2 or self.batch_size % kept):
+        compared = self.loss in METRIC_LOSSES
+        if (compared or kept) and (kept < 2 or self.batch_size % kept):
+            otherwise = "" if compared else ", or 0 for pictures as they come"
             raise UserError(
                 f"settings loss={self.loss} batch_size={self.batch_size} "
-                f"pictures_per_class={kept}: a batch is of whole classes, 2 pictures or more each"
+                f"pictures_per_class={kept}: a batch is of whole classes, 2 pictures or more "
+                f"each{otherwise}"
             )
         if self.margin is None and self.loss not in ("triplet", "softmax"):
             raise UserError(f"setting margin=none: loss={self.loss} needs a number")
@@ -104,6 +120,6 @@ class EmbeddingKernel:
     choose: Callable[[Records, Any], Records] = lambda train, recipe: train
     leaves_train: bool = False
 
-    def network(self, recipe: EmbeddingRecipe) -> Any:
+    def network(self, recipe: Any) -> Any:
         """The network with random weights, for its parameters to be counted."""
         return self.build_model(None, recipe, self.classes)

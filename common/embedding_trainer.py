@@ -1,6 +1,7 @@
 """One training of one network that embeds pictures, measured each epoch by its pairs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,14 @@ class EmbeddingTrainer(Trainer):
             variable.assign(value)
 
     def measured(self, model: Any, epoch: int) -> dict[str, float]:
-        """AUC of validation's pairs; keeps the best weights, and a view of the vectors."""
+        """AUC of validation's pairs; keeps the best weights, and a view of the vectors.
+
+        With a moving average of the weights it is the average that is measured and kept.
+        """
+        with self._average_in_place(model):
+            return self._measured(model, epoch)
+
+    def _measured(self, model: Any, epoch: int) -> dict[str, float]:
         rows = self.split(self.predict_once(model, self.validation))
         channel = next(iter(rows.values()))
         found = self.pairs.auc(self.pairs.scores(channel))
@@ -81,9 +89,7 @@ class EmbeddingTrainer(Trainer):
     def is_over(self) -> bool:
         """Whether ``patience`` epochs have brought nothing better."""
         scores = [row["val_auc"] for row in self.course.rows("training")]
-        if not scores or not self.recipe.patience:
-            return False
-        return len(scores) - 1 - int(np.argmax(scores)) >= self.recipe.patience
+        return out_of_patience(scores, self.recipe.patience)
 
     def vectors(self, model: Any, validation: Pictures, test: Pictures) -> Vectors:
         """What is left of validation and test."""
@@ -114,13 +120,7 @@ class EmbeddingTrainer(Trainer):
 
     def split(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """The channels of ``predict``; an embedding is of unit length again."""
-        names = channels_of(self.recipe)
-        width = self.recipe.embedding if "embedding" in names else 0
-        found = dict(zip(names, np.split(rows, [width][: len(names) - 1], axis=1), strict=True))
-        if "embedding" in found:
-            lengths = np.linalg.norm(found["embedding"], axis=1, keepdims=True)
-            found["embedding"] = found["embedding"] / np.maximum(lengths, 1e-12)
-        return found
+        return split_channels(rows, self.recipe)
 
     def snapshots(self, last: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Epochs, rows of validation, and their vectors ``(epochs, rows, d)``, ``last`` with them.
@@ -131,16 +131,14 @@ class EmbeddingTrainer(Trainer):
         self._keep_snapshot(ended, last)
         kept = {n: v for n, v in sorted(self.course.kept.items()) if n.startswith(_SNAPSHOT)}
         epochs = np.array([int(name.removeprefix(_SNAPSHOT)) for name in kept])
-        return epochs, self._shown(len(last)), np.stack(list(kept.values()))
+        return epochs, self._shown(), np.stack(list(kept.values()))
 
     def _keep_snapshot(self, epoch: int, rows: np.ndarray) -> None:
-        kept = rows[self._shown(len(rows))].astype(np.float32)
+        kept = rows[self._shown()].astype(np.float32)
         self.course.kept[f"{_SNAPSHOT}{epoch:06d}"] = kept
 
-    def _shown(self, number: int) -> np.ndarray:
-        """Rows of validation, at most SHOWN, of all classes alike."""
-        order = np.argsort(self.validation.labels, kind="stable")
-        return np.sort(order[:: -(-number // SHOWN)])
+    def _shown(self) -> np.ndarray:
+        return rows_to_show(self.validation.labels)
 
     def _training(self, parts: Sequence[Pictures]) -> Training:
         recipe, seed, share = self.recipe, self.parameters.seed, self.accelerator.share
@@ -151,11 +149,48 @@ class EmbeddingTrainer(Trainer):
             sampler = ClassBatches(labels, groups, recipe.pictures_per_class)
         return Training(parts, recipe, self.classes, self.batch, seed, share, sampler)
 
+    @contextmanager
+    def _average_in_place(self, model: Any) -> Iterator[None]:
+        """The moving average, if there is one, in the place of the weights for a while."""
+        if not self.recipe.ema:
+            yield
+            return
+        variables = model.trainable_variables
+        own = [np.array(variable.value, copy=True) for variable in variables]
+        model.optimizer.finalize_variable_values(variables)
+        for variable in variables:  # as in _let_average_predict
+            variable.assign(np.array(variable.value, copy=True))
+        yield
+        for variable, value in zip(variables, own, strict=True):
+            variable.assign(value)
+
     def _told_by(self, model: Any) -> Any:
         """The model from pictures to all channels side by side, made once."""
         if getattr(self, "_told", (None,))[0] is not model:
             self._told = (model, telling_model(model, self.recipe))
         return self._told[1]
+
+
+def out_of_patience(scores: Sequence[float], patience: int) -> bool:
+    """Whether none of the last ``patience`` scores is above all before; 0 never is."""
+    return bool(scores and patience) and len(scores) - 1 - int(np.argmax(scores)) >= patience
+
+
+def rows_to_show(labels: np.ndarray) -> np.ndarray:
+    """Rows of ``labels`` ``(pictures,)``, at most SHOWN, of all classes alike."""
+    order = np.argsort(labels, kind="stable")
+    return np.sort(order[:: -(-len(labels) // SHOWN)])
+
+
+def split_channels(rows: np.ndarray, recipe: Any) -> dict[str, np.ndarray]:
+    """What ``telling_model`` gives, by channel; an embedding is of unit length again."""
+    names = channels_of(recipe)
+    width = recipe.embedding if "embedding" in names else 0
+    found = dict(zip(names, np.split(rows, [width][: len(names) - 1], axis=1), strict=True))
+    if "embedding" in found:
+        lengths = np.linalg.norm(found["embedding"], axis=1, keepdims=True)
+        found["embedding"] = found["embedding"] / np.maximum(lengths, 1e-12)
+    return found
 
 
 def channels_of(recipe: Any) -> tuple[str, ...]:

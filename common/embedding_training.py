@@ -72,7 +72,7 @@ def leave_behind(
             )
         )
         save_projection(folder, Projection(ids, labels, seen, epochs, project(shown)))
-        leave_thumbnails(folder, validation)
+        leave_thumbnails(folder, validation, rows.tolist())
     remove_checkpoint(folder)
 
 

@@ -28,7 +28,7 @@ def load_features(folder: Path, source: str) -> tuple[np.ndarray, np.ndarray, np
     try:
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             found = arrays["ids"], arrays["labels"], arrays["rows"]
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{source}: {path} cannot be read: {error}") from None
     if len({len(array) for array in found}) > 1 or not np.isfinite(found[2]).all():
         raise UserError(f"{source}: {path} does not hold a finite vector for each of its pictures")

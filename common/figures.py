@@ -45,42 +45,45 @@ def schedule(rates: Sequence[float], path: Path) -> None:
 
 
 def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Loss and accuracy by epoch, training and validation; a refit is grey.
+    """Loss and accuracy by epoch, training and validation, and AUC where it is; a refit is grey.
 
     ``history`` holds the rows of ``history.csv``. A refit that trains the model on goes on after
     the last epoch of training.
     """
     plt = pyplot()
-    figure, axes = plt.subplots(1, 2, figsize=(10, 3.8))
-    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
-        for column, colour, label in (
-            (name, BLUE, "training"),
-            (f"val_{name}", ORANGE, "validation"),
-        ):
-            rows = [row for row in history if row["stage"] == "training" and column in row]
-            axis.plot(
-                [row["epoch"] for row in rows],
-                [row[column] for row in rows],
-                color=colour,
-                marker="o",
-                markersize=3,
-                label=label,
-            )
-        again = [row for row in history if row["stage"] == "refit"]
-        axis.plot(
-            [row["epoch"] for row in again],
-            [row[name] for row in again],
-            color=GREY,
-            linestyle="--",
-            marker="D",
-            markersize=4,
-            label="refit on train + validation",
-        )
-        axis.set(title=name.capitalize(), xlabel="epoch")
+    panels = {
+        name: {name: (BLUE, "training"), f"val_{name}": (ORANGE, "validation")}
+        for name in ("loss", "accuracy")
+    }
+    if any("val_auc" in row for row in history):
+        panels["validation AUC"] = {
+            "val_auc": (BLUE, "all pairs"),
+            "val_auc_seen": (ORANGE, "seen classes"),
+            "val_auc_unseen": (GREY, "unseen classes"),
+        }
+    width = 5 * len(panels)
+    figure, axes = plt.subplots(1, len(panels), figsize=(width, 3.8))
+    for axis, (name, lines) in zip(axes, panels.items(), strict=True):
+        for column, (colour, label) in lines.items():
+            _line(axis, history, "training", column, color=colour, marker="o", label=label)
+        again = "refit on train + validation"
+        _line(axis, history, "refit", name, color=GREY, linestyle="--", marker="D", label=again)
+        axis.set(title=name[0].upper() + name[1:], xlabel="epoch")
         tidy(axis, epochs=True)
-    axes[1].set_ylim(0, 1)
-    axes[1].legend(frameon=False, fontsize=9)
+    for axis in axes[1:]:
+        axis.set_ylim(0, 1)
+        axis.legend(frameon=False, fontsize=9)
     save(figure, path)
+
+
+def _line(
+    axis: Any, history: Sequence[Mapping[str, Any]], stage: str, column: str, **look: Any
+) -> None:
+    """A column of one stage's rows, if they have it."""
+    rows = [row for row in history if row["stage"] == stage and column in row]
+    if rows:
+        epochs, values = [row["epoch"] for row in rows], [row[column] for row in rows]
+        axis.plot(epochs, values, markersize=3, **look)
 
 
 def confusion(

@@ -61,6 +61,11 @@ def draw_training(
     variants = [augment(train[0], np.random.default_rng(seed), recipe) for seed in range(17)]
     titles = [names[0], "augmented", *[""] * 16]
     figures.picture_grid([train[0], *variants], titles, folder / "augmented.png")
+    draw_course(folder, history)
+
+
+def draw_course(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """The learning rate and the curves."""
     rates = [row["learning_rate"] for row in history if row["stage"] == "training"]
     figures.schedule(rates, folder / "schedule.png")
     figures.curves(history, folder / "curves.png")

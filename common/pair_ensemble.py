@@ -25,11 +25,11 @@ from common.pair_figures import draw_pairs
 from common.pair_scores import pair_scores
 from common.pairs import Pairs, read_pairs, write_pair_scores
 from common.parameters import Parameters
-from common.predictions import row_order
 from common.progress import report
+from common.scored_pairs import save_scored_pairs
 from common.submission import NAME as SUBMISSION
 from common.validation_pairs import ValidationPairs, pairs_of
-from common.vectors import Vectors, load_vectors
+from common.vectors import Vectors, align, load_vectors
 from common.verification import best_threshold, roc
 
 Members = Mapping[str, Vectors]
@@ -97,7 +97,9 @@ def run_pair_ensemble(
         header = (competition.id_column, competition.target_column)
         write_pair_scores(run.folder / SUBMISSION, header, pairs.index, chances)
     with run.stage("figures"):
-        draw_pairs(run.folder, validated.pairs, blend.platt.probability(total))
+        told = blend.platt.probability(total)
+        draw_pairs(run.folder, validated.pairs, told)
+        save_scored_pairs(run.folder, validated.pairs, told)
 
 
 def read_members(parameters: Parameters, others: Collection[str]) -> dict[str, Vectors]:
@@ -115,15 +117,6 @@ def read_members(parameters: Parameters, others: Collection[str]) -> dict[str, V
     if not found:
         raise UserError("the ensemble has no members among its sources: run a model first")
     return align(found)
-
-
-def align(members: Members) -> dict[str, Vectors]:
-    """The members with their rows in the first one's order.
-
-    Raises UserError when their pictures or labels differ.
-    """
-    (first_name, first), *_ = members.items()
-    return {name: _ordered(first_name, first, name, member) for name, member in members.items()}
 
 
 def validate(members: Members) -> Validated:
@@ -147,15 +140,16 @@ def channel_name(member: str, channel: str) -> str:
 def score(members: Members, pairs: Pairs, blend: PairBlend, validated: Validated) -> np.ndarray:
     """The probability of each pair, ``(pairs,)`` float32, one channel in memory at a time."""
     total = np.zeros(len(pairs), np.float32)
+    known = (pairs.first >= 0) & (pairs.second >= 0)
     for name, member in members.items():
         for channel, rows in member.test.items():
             key = channel_name(name, channel)
             if blend.weights[key]:
                 found = pair_scores(np.ascontiguousarray(rows), pairs)
-                scale = scale_of(blend.scale, key, found, validated.platts[key])
+                scale = scale_of(blend.scale, key, found[known], validated.platts[key])
                 total += np.float32(blend.weights[key]) * apply_in_parts(scale, found)
     chances = apply_in_parts(blend.platt.probability, total)
-    chances[(pairs.first < 0) | (pairs.second < 0)] = validated.pairs.labelled.share
+    chances[~known] = validated.pairs.labelled.share
     return chances
 
 
@@ -187,19 +181,3 @@ def write_metrics(
     }
     write_json(folder / "metrics.json", told)
     report("blended", **{k: v for k, v in told.items() if isinstance(v, (str, float))})
-
-
-def _ordered(first_name: str, first: Vectors, name: str, member: Vectors) -> Vectors:
-    rows = row_order(first.validation_ids, member.validation_ids, "validation", first_name, name)
-    test = row_order(first.test_ids, member.test_ids, "test", first_name, name)
-    labels = member.validation_labels[rows]
-    if not np.array_equal(labels, first.validation_labels):
-        raise UserError(f"validation labels of {first_name} and {name} differ")
-    return Vectors(
-        first.validation_ids,
-        labels,
-        first.validation_seen,
-        {channel: values[rows] for channel, values in member.validation.items()},
-        first.test_ids,
-        {channel: values[test] for channel, values in member.test.items()},
-    )

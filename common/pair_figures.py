@@ -26,7 +26,7 @@ def draw_roc(path: Path, pairs: ValidationPairs, chances: np.ndarray) -> None:
     same = pairs.labelled.same
     whole = np.ones(len(same), bool)
     for (name, mask), colour in zip(
-        {"all": whole, **pairs.parts}.items(), (GREY, BLUE, ORANGE), strict=True
+        {"all": whole, **pairs.parts}.items(), (BLUE, ORANGE, GREY), strict=True
     ):
         if 0 < np.count_nonzero(same[mask]) < np.count_nonzero(mask):
             curve = roc(same[mask], chances[mask])

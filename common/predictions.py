@@ -53,7 +53,7 @@ def load_predictions(folder: Path, source: str) -> Predictions:
             predictions = Predictions(**{name: arrays[name] for name in arrays.files})
     except FileNotFoundError:
         raise UserError(f"{source}: no {NAME} in {folder}") from None
-    except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{source}: {path} cannot be read: {error}") from None
     check_predictions(predictions, source)
     return predictions

@@ -69,8 +69,10 @@ def load_projection(folder: Path) -> Projection | None:
             found = Projection(**{name: arrays[name] for name in arrays.files})
     except FileNotFoundError:
         return None
-    except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{path} cannot be read: {error}: run its kernel again") from None
-    if found.points.shape != (len(found.epochs), len(found.ids), 3):
-        raise UserError(f"{path}: its ids, epochs and points differ: run its kernel again")
+    number = len(found.ids)
+    shapes = found.labels.shape, found.seen.shape, found.points.shape
+    if shapes != ((number,), (number,), (len(found.epochs), number, 3)):
+        raise UserError(f"{path}: its pictures, epochs and points differ: run its kernel again")
     return found

@@ -17,20 +17,22 @@ QUALITY = 80
 _START = b"\xff\xd8"  # of every JPEG
 
 
-def leave_thumbnails(folder: Path, pictures: Any) -> Path:
+def leave_thumbnails(folder: Path, pictures: Any, always: Sequence[int] = ()) -> Path:
     """Write the thumbnails of one part, ``common.pictures.Pictures``: all, or every k-th.
 
-    Each is at most ``SIDE`` pixels wide and high; there are at most ``LIMIT``.
+    Each is at most ``SIDE`` pixels wide and high; there are at most ``LIMIT``, and beside them
+    the rows of ``always``.
     """
     import cv2
 
     every = -(-len(pictures) // LIMIT) or 1
     side = min(SIDE, pictures.size)
+    rows = sorted({*range(0, len(pictures), every), *map(int, always)})
     jpegs = []
-    for row in range(0, len(pictures), every):
+    for row in rows:
         small = cv2.cvtColor(resize(pictures[row], side), cv2.COLOR_RGB2BGR)
         jpegs.append(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
-    return save_thumbnails(folder, pictures.records.ids[::every].tolist(), jpegs)
+    return save_thumbnails(folder, pictures.records.ids[rows].tolist(), jpegs)
 
 
 def save_thumbnails(folder: Path, ids: Sequence[str], jpegs: Sequence[bytes]) -> Path:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
-from common.predictions import NAME
+from common.predictions import NAME, row_order
 
 PARTS = ("validation", "test")
 
@@ -68,7 +68,7 @@ def load_vectors(folder: Path, source: str) -> Vectors:
         vectors = Vectors(**found, **channels)
     except FileNotFoundError:
         raise UserError(f"{source}: no {NAME} in {folder}") from None
-    except (ValueError, TypeError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
         raise UserError(f"{source}: {path} cannot be read: {error}") from None
     check_vectors(vectors, source)
     return vectors
@@ -89,6 +89,15 @@ def check_vectors(vectors: Vectors, source: str) -> None:
         raise UserError(f"{source}: validation ids, labels and seen differ in number")
 
 
+def align(members: Mapping[str, Vectors]) -> dict[str, Vectors]:
+    """The members with their rows in the first one's order.
+
+    Raises UserError when their pictures or labels differ.
+    """
+    (first_name, first), *_ = members.items()
+    return {name: _ordered(first_name, first, name, member) for name, member in members.items()}
+
+
 def _check_values(what: str, ids: np.ndarray, values: np.ndarray) -> None:
     if values.ndim != 2 or len(ids) != len(values):
         raise UserError(f"{what} has {len(ids)} ids and vectors of shape {values.shape}")
@@ -106,3 +115,19 @@ def _channels(found: dict[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
     start, end = f"{part}_", "_vectors"
     names = [name for name in found if name.startswith(start) and name.endswith(end)]
     return {name.removeprefix(start).removesuffix(end): found.pop(name) for name in names}
+
+
+def _ordered(first_name: str, first: Vectors, name: str, member: Vectors) -> Vectors:
+    rows = row_order(first.validation_ids, member.validation_ids, "validation", first_name, name)
+    test = row_order(first.test_ids, member.test_ids, "test", first_name, name)
+    labels = member.validation_labels[rows]
+    if not np.array_equal(labels, first.validation_labels):
+        raise UserError(f"validation labels of {first_name} and {name} differ")
+    return Vectors(
+        first.validation_ids,
+        labels,
+        first.validation_seen,
+        {channel: values[rows] for channel, values in member.validation.items()},
+        first.test_ids,
+        {channel: values[test] for channel, values in member.test.items()},
+    )

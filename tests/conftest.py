@@ -12,6 +12,7 @@ SLOW = (
     "test_pipeline",
     "test_preflight",
     "test_real_path",
+    "test_supermodel",
     "test_survive",
     "test_rehearsal",
     "test_recipes",

@@ -13,7 +13,7 @@ COMPETITION = Competition(
     classes=(),
     id_column="index",
     target_column="sameArtist",
-    ensemble=("triplets", "classes"),
+    ensemble=("triplets", "supermodel", "classes", "margin"),
     layout="train.zip and test.zip (or folders), train_info.csv, submission_info.csv",
     sample="submission_info.csv",
 )

@@ -1,0 +1,175 @@
+"""Which way of telling pairs is worth what: small networks on paintings, from random weights.
+
+Prepares FOLDER (data in the layout of painter-by-numbers) once, a fifth of its artists held out
+whole, then trains each row's network with each seed and measures ROC AUC over validation's pairs:
+all, of artists that train has (seen), and of others (unseen). Blends are of the rows named, of the
+same seed, by the ensemble's own code. Test is not touched.
+
+    python benchmarks/embeddings.py FOLDER [--seeds 2] [--rows 'batch-all;arcface'] [--out all.json]
+
+About half a minute to two minutes a training on two idle cores.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT)]
+
+from common.errors import UserError, shown_in_one_line
+from common.pair_blend import apply_in_parts, find_pair_blend, scale_of
+from common.pair_ensemble import align, validate
+from common.recipe import nearest
+from common.validation_pairs import channel_auc
+from common.vectors import Vectors, load_vectors
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """A kernel script of the competition, and what of its small settings differs."""
+
+    script: str
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+TRIPLETS = {"epochs": 20, "patience": 0}
+MARGIN = {"epochs": 20}
+ROWS = {
+    "contrastive": Row("triplets", {**TRIPLETS, "loss": "contrastive", "margin": 1.0}),
+    "batch-hard": Row("triplets", {**TRIPLETS, "miner": "batch-hard"}),
+    "batch-hard, soft": Row("triplets", {**TRIPLETS, "miner": "batch-hard", "margin": None}),
+    "semi-hard": Row("triplets", {**TRIPLETS, "miner": "semi-hard"}),
+    "batch-all": Row("triplets", TRIPLETS),
+    "winner's classes": Row("classes", {"epochs": 20, "patience": 0}),
+    "no margin": Row("margin", {**MARGIN, "margin": 0.0}),
+    "arcface": Row("margin", MARGIN),
+    "cosface": Row("margin", {**MARGIN, "loss": "cosface"}),
+    "arcface, one view": Row("margin", {**MARGIN, "tta": 1}),
+}
+BLENDS = {
+    "arcface: cosine and classes": ("arcface",),
+    "batch-all, winner's classes, arcface": ("batch-all", "winner's classes", "arcface"),
+}
+
+
+def run(script: str, root: Path, folder: Path, parameters: Mapping[str, Any]) -> None:
+    """A kernel script in a process of its own, in ``folder``. Raises UserError when it fails."""
+    folder.mkdir(parents=True, exist_ok=True)
+    module = f"competitions.painter_by_numbers.{script}"
+    code = f"import json, {module} as s\ns.PARAMETERS = json.loads({json.dumps(parameters)!r})\n"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KAGGLE_CACHE_MOUNT_FOLDER": str(root)}
+    command = [sys.executable, "-c", f"{code}s.main()"]
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"{script}: {done.stderr.strip().splitlines()[-1]}")
+
+
+def prepare(data: Path, scratch: Path) -> None:
+    """Mount ``data`` below ``scratch``, and the prepared pictures beside it."""
+    mounted = scratch / "competitions" / "painter-by-numbers"
+    mounted.parent.mkdir()
+    mounted.symlink_to(data.resolve(), target_is_directory=True)
+    settings = {"size": 72, "artists_held_out": 0.2, "paintings_held_out": 0.15}
+    told = {"kernel": "prepare", "internet": False, "settings": settings}
+    run("prepare", scratch, scratch / "notebooks" / "me" / "prepare", told)
+
+
+def train(name: str, row: Row, seed: int, scratch: Path) -> tuple[Vectors, float]:
+    """What one row's kernel says of every picture, and the seconds it took."""
+    folder = scratch / "runs" / f"{list(ROWS).index(name)}-{seed}"
+    told = {
+        "kernel": row.script,
+        "seed": seed,
+        "dry_run": True,
+        "internet": False,
+        "sources": {"prepare": "me/prepare"},
+        "settings": dict(row.settings),
+    }
+    began = time.perf_counter()
+    run(row.script, scratch, folder, told)
+    return load_vectors(folder, name), time.perf_counter() - began
+
+
+def blended(members: Mapping[str, Vectors]) -> dict[str, float | None]:
+    """AUC of the weighted blend, whose weights are found on the same pairs."""
+    found = validate(align(members))
+    columns = {
+        name: apply_in_parts(scale_of("logit", name, scores, found.platts[name]), scores)
+        for name, scores in found.scores.items()
+    }
+    _, total = find_pair_blend("weighted", "logit", found.pairs.labelled.same, columns)
+    return found.pairs.auc(total)
+
+
+def measure(names: list[str], seeds: int, scratch: Path) -> list[dict[str, Any]]:
+    """AUC of each row's channels, and of the blends whose rows are all there, seed by seed."""
+    results = []
+    for seed in range(seeds):
+        trained = {}
+        for name in names:
+            trained[name], seconds = train(name, ROWS[name], seed, scratch)
+            for channel, auc in channel_auc(trained[name]).items():
+                told = {"row": f"{name}: {channel}", "seed": seed, "auc": auc}
+                results.append({**told, "seconds": round(seconds, 1)})
+                print(json.dumps(results[-1]), flush=True)
+        for name, rows in BLENDS.items():
+            if set(rows) <= set(trained):
+                auc = blended({row: trained[row] for row in rows})
+                results.append({"row": f"blend of {name}", "seed": seed, "auc": auc, "seconds": 0})
+    return results
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Mean and range of each row's AUC over the seeds."""
+    lines = ["| | all | range | seen | unseen | seconds |", "|---" * 6 + "|"]
+    for name in dict.fromkeys(result["row"] for result in results):
+        rows = [result for result in results if result["row"] == name]
+        every = [row["auc"]["all"] for row in rows]
+        means = [statistics.mean(row["auc"][part] for row in rows) for part in ("seen", "unseen")]
+        seconds = statistics.median(row["seconds"] for row in rows)
+        lines.append(
+            f"| {name} | {statistics.mean(every):.3f} | {min(every):.3f} to {max(every):.3f} | "
+            f"{means[0]:.3f} | {means[1]:.3f} | {seconds:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+@shown_in_one_line()
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--rows", default="", help="some of the rows, with semicolons between")
+    parser.add_argument("--out", type=Path, help="all of it, as JSON")
+    arguments = parser.parse_args()
+    if not arguments.folder.is_dir():
+        raise UserError(f"{arguments.folder}: no such folder")
+    names = arguments.rows.split(";") if arguments.rows else list(ROWS)
+    unknown = [name for name in names if name not in ROWS]
+    if unknown:
+        raise UserError(f"--rows {unknown[0]}: {nearest(unknown[0], ROWS)}")
+    if arguments.seeds < 1:
+        raise UserError(f"--seeds {arguments.seeds}: give 1 or more")
+    with tempfile.TemporaryDirectory() as scratch:
+        prepare(arguments.folder, Path(scratch))
+        results = measure(names, arguments.seeds, Path(scratch))
+    print(table(results))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(results, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,151 @@
+"""One network of the super-model: triplets on about 20 of the 200 artists with most paintings.
+
+As published: ten such networks, each a kernel of its own, side by side; ``supermodel.py`` puts a
+head on their vectors (about 0.67 accuracy on test pairs for all of it; alone nothing is stated).
+Artists are dealt in turn, so that each network has large ones and small ones. The network and its
+training are those of ``triplets.py``, with batches that fit 20 artists on two devices.
+
+    python submit.py painter --model submodel [--dry-run]
+    python submit.py painter --model submodel --set parts=5 --set artists=100
+"""
+
+import sys
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from common.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.embedding_training import train_embedding
+from common.errors import UserError
+from common.image_recipe import Range
+from common.tfrecords import Records
+from competitions.painter_by_numbers import COMPETITION, data
+from competitions.painter_by_numbers.networks import embedding_network
+
+PARAMETERS: dict = {}
+SOURCES = ("prepare",)
+ACCELERATORS = ("gpu", "cpu")  # a TPU's eight shares of a batch ask for more artists than 20
+
+
+@dataclass(frozen=True)
+class SubmodelRecipe(EmbeddingRecipe):
+    """An EmbeddingRecipe for some of the artists.
+
+    Attributes:
+        parts: networks, each a kernel.
+        part: which of them this is, from 0.
+        artists: with the most paintings, that are dealt to the parts.
+    """
+
+    parts: int = 10
+    part: int = 0
+    artists: int = 200
+
+    RANGES: ClassVar[dict[str, Range]] = {
+        **EmbeddingRecipe.RANGES,
+        "parts": (1, 100),
+        "part": (0, 99),
+        "artists": (2, float("inf")),
+    }
+
+    def hold_together(self) -> None:
+        """Fields that do not fit each other. Raises UserError for the first."""
+        if self.part >= self.parts:
+            raise UserError(f"settings parts={self.parts} part={self.part}: they count from 0")
+        fewest = self.artists // self.parts
+        if fewest < 2:
+            raise UserError(
+                f"settings parts={self.parts} artists={self.artists}: a part needs 2 artists or "
+                f"more: lower parts"
+            )
+        if self.pictures_per_class and self.batch_size // self.pictures_per_class > fewest:
+            raise UserError(
+                f"settings batch_size={self.batch_size} parts={self.parts} artists={self.artists}: "
+                f"a batch of {self.batch_size // self.pictures_per_class} artists, and a part has "
+                f"{fewest}: lower batch_size to {fewest * self.pictures_per_class} or less"
+            )
+        super().hold_together()
+
+
+RECIPE = SubmodelRecipe(
+    image_size=128,
+    crop_margin=16,
+    batch_size=40,  # 10 artists on each of two devices
+    pictures_per_class=4,
+    epochs=100,
+    schedule="plateau",
+    lr_max=1e-3,
+    lr_min=1e-5,
+    lr_decay=0.5,
+    lr_patience=4,
+    patience=12,
+    flip_probability=0.5,
+    loss="triplet",
+    miner="batch-hard",
+    margin=0.2,
+    embedding=128,
+)
+DRY_RUN: dict = {
+    "miniature": True,
+    "image_size": 64,
+    "crop_margin": 8,
+    "batch_size": 24,
+    "epochs": 24,
+    "schedule": "cosine",
+    "lr_max": 2e-3,
+    "lr_ramp_epochs": 2,
+    "patience": 0,  # two artists held out say too little
+    "miner": "semi-hard",  # in so few steps hard batches draw all pictures together
+    "embedding": 32,
+    "parts": 3,
+}
+
+
+def build_model(
+    weights: str | None = None, recipe: SubmodelRecipe = RECIPE, classes: int = 20
+) -> Any:
+    """The small network: a ``keras.Model`` from pictures in 0..255 to unit vectors."""
+    return embedding_network(recipe, "submodel")
+
+
+def choose(train: Records, recipe: SubmodelRecipe) -> Records:
+    """The pictures of the part's artists, labelled from 0: part, part + parts, part + 2 parts, …
+
+    Numbers count from the artist with the most paintings; of fewer artists than ``recipe.artists``
+    all are taken. Raises UserError when fewer than two of the part have two pictures.
+    """
+    numbers = np.asarray(train.labels)
+    mine = (numbers < recipe.artists) & (numbers % recipe.parts == recipe.part)
+    found, labels, counts = np.unique(numbers[mine], return_inverse=True, return_counts=True)
+    usable = int(np.count_nonzero(counts > 1))
+    if usable < 2:
+        known = min(recipe.artists, len(np.unique(numbers)))
+        raise UserError(
+            f"part {recipe.part} of {recipe.parts} has {len(found)} of {known} artists, {usable} "
+            f"with two pictures or more, and needs 2: lower parts, for example --set "
+            f"parts={max(1, known // 4)}"
+        )
+    return replace(train.take(mine), labels=labels.astype(np.int64))
+
+
+KERNEL = EmbeddingKernel(
+    COMPETITION,
+    data.load,
+    build_model,
+    RECIPE,
+    DRY_RUN,
+    accelerators=ACCELERATORS,
+    classes=20,
+    choose=choose,
+    leaves_train=True,
+)
+
+
+def main() -> None:
+    """Train, embed every picture, and leave everything in the working folder."""
+    train_embedding(KERNEL, PARAMETERS, sys.argv[1:])
+
+
+if __name__ == "__main__":
+    main()

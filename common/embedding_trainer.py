@@ -10,6 +10,7 @@ from common.batches import Training
 from common.compiled import compiled_embedding
 from common.embedding import MARGIN_LOSSES, METRIC_LOSSES
 from common.pictures import Pictures
+from common.progress import report
 from common.samplers import ClassBatches
 from common.tfrecords import Records
 from common.trainer import Trainer
@@ -147,6 +148,7 @@ class EmbeddingTrainer(Trainer):
             labels = np.concatenate([part.labels for part in parts])
             groups = self.batch // recipe.pictures_per_class
             sampler = ClassBatches(labels, groups, recipe.pictures_per_class)
+            report("batches", of=sampler.told)
         return Training(parts, recipe, self.classes, self.batch, seed, share, sampler)
 
     @contextmanager

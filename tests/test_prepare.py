@@ -41,7 +41,7 @@ from competitions.painter_by_numbers.data import (
     read_broken,
 )
 from competitions.painter_by_numbers.prepare import RECIPE, prepare
-from competitions.painter_by_numbers.split import split_by_artist
+from competitions.painter_by_numbers.split import of_large_artists, split_by_artist
 
 REAL = tiny.ROOT.parent / "shared" / "data" / "painter-by-numbers"
 SMALL = {"size": 24, "shard_size": 16, "artists_held_out": 0.3, "paintings_held_out": 0.25}
@@ -424,3 +424,15 @@ def test_the_real_paintings_are_prepared(tmp_path: Path) -> None:
     facts = json.loads((out / "metrics.json").read_text())
     assert facts["artists"] == {"seen": 24, "unseen": 6}
     assert facts["validation"] == {"seen": 24 * 11, "unseen": 6 * 45}
+
+
+@given(st.lists(st.integers(1, 9), min_size=4, max_size=12), st.integers(1, 60))
+def test_a_rehearsal_takes_whole_artists_the_largest_first(counts: list[int], most: int) -> None:
+    rows = [Painting(f"{n}-{k}.jpg", f"a{n:02d}") for n, c in enumerate(counts) for k in range(c)]
+    kept = of_large_artists(rows, most)
+    taken = {row.artist for row in kept}
+    sizes = Counter(row.artist for row in rows)
+    assert Counter(row.artist for row in kept) == {name: sizes[name] for name in taken}
+    assert len(taken) == 3 or len(kept) <= most
+    others = [sizes[name] for name in sizes if name not in taken]
+    assert min(sizes[name] for name in taken) >= max(others, default=0)

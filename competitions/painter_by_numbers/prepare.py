@@ -40,10 +40,11 @@ from competitions.painter_by_numbers.data import (
     write_broken,
 )
 from competitions.painter_by_numbers.prepared_figure import draw_prepared
-from competitions.painter_by_numbers.split import Split, split_by_artist
+from competitions.painter_by_numbers.split import Split, of_large_artists, split_by_artist
 
 PARAMETERS: dict = {}
 PREDICTS = False
+LEFT_OUT = "left out"
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,8 @@ class PrepareRecipe:
         seed: of the split. It is no kernel's own seed: all members of an ensemble share a split.
         shard_size: pictures in a shard.
         threads: pictures that are decoded at the same time; None for one a core.
+        most: paintings of train (those of the artists with most), and of test; 0 for all. What is
+            left out of test is scored as a broken picture is: for rehearsals.
     """
 
     size: int = 288
@@ -67,10 +70,11 @@ class PrepareRecipe:
     seed: int = 0
     shard_size: int = 1024
     threads: int | None = None
+    most: int = 0
 
     def __post_init__(self) -> None:
         ranges = {"size": (8, 4096), "quality": (1, 100), "shard_size": (1, 100_000)}
-        ranges |= {"seed": (0, 2**32 - 1), "threads": (1, 256)}
+        ranges |= {"seed": (0, 2**32 - 1), "threads": (1, 256), "most": (0, 10**6)}
         for name, (least, most) in ranges.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
@@ -81,7 +85,7 @@ class PrepareRecipe:
 
 
 RECIPE = PrepareRecipe()
-DRY_RUN: dict[str, Any] = {"size": 72, "shard_size": 256}
+DRY_RUN: dict[str, Any] = {"size": 72, "shard_size": 256, "most": 2000}
 ACCELERATORS = ("cpu",)
 HOURS = {"cpu": 1.0}
 
@@ -128,8 +132,10 @@ def list_work(files: Files, recipe: PrepareRecipe) -> Work:
     rows = paintings(files)
     asked = names_in_pairs(files)
     there = [painting for painting in rows if painting.name in train]
+    there = of_large_artists(there, recipe.most) if recipe.most else there
     split = split_by_artist(there, recipe.artists_held_out, recipe.paintings_held_out, recipe.seed)
-    tested = sorted({*test.names(), *(name for name in asked if name in test)}, key=natural)
+    found = sorted({*test.names(), *(name for name in asked if name in test)}, key=natural)
+    tested = found[: recipe.most or None]
     twice = next((name for name in tested if name in split.labels), None)
     if twice:
         raise UserError(f"{twice} is in {files.train} and in {files.test}: one name, one picture")
@@ -140,7 +146,8 @@ def list_work(files: Files, recipe: PrepareRecipe) -> Work:
         "test": [Item(name, None, test.place(name).bytes) for name in tested],
     }
     gone = [Broken(row.name, "train", MISSING) for row in rows if row.name not in train]
-    gone += [Broken(name, "test", MISSING) for name in sorted(asked - set(tested), key=natural)]
+    gone += [Broken(name, "test", MISSING) for name in sorted(asked - set(found), key=natural)]
+    gone += [Broken(name, "test", LEFT_OUT) for name in found[len(tested) :]]
     counts = {part: len(listed) for part, listed in items.items()}
     report(
         "listed",
@@ -168,7 +175,7 @@ def write_parts(work: Work, recipe: PrepareRecipe, run: KernelRun) -> tuple[Brok
 
 def facts_of(work: Work, broken: tuple[Broken, ...], run: KernelRun) -> dict[str, Any]:
     """Counts of pictures, artists and what is broken, by part and by reason; seconds a stage."""
-    unread = Counter(b.part for b in broken if b.reason != MISSING)
+    unread = Counter(b.part for b in broken if b.reason not in (MISSING, LEFT_OUT))
     seen = {artist.number for artist in work.split.artists if artist.seen}
     held = [work.split.labels[name] in seen for name in work.split.validation]
     return {

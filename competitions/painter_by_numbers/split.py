@@ -3,6 +3,7 @@
 Test has artists that train has not, so validation has such artists too.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -65,6 +66,15 @@ def split_by_artist(
     return Split(
         artists, tuple(sorted(train, key=natural)), tuple(sorted(validation, key=natural)), labels
     )
+
+
+def of_large_artists(paintings: Sequence[Painting], most: int) -> list[Painting]:
+    """All paintings of the artists with most of them, about ``most``, and of three at least."""
+    counts = Counter(painting.artist for painting in paintings)
+    order = sorted(counts, key=lambda artist: (-counts[artist], artist))
+    totals = np.cumsum([counts[artist] for artist in order])
+    kept = set(order[: max(3, int(np.searchsorted(totals, most, side="right")))])
+    return [painting for painting in paintings if painting.artist in kept]
 
 
 def _taken(paintings: int, share: float) -> int:

@@ -12,7 +12,7 @@ from common.pairs import Pairs
 from common.vectors import Vectors
 from common.verification import auc_by_part
 
-MOST = 2_000_000  # pairs; of more, different ones are drawn
+MOST = 1_000_000  # pairs; of more, different ones are drawn
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from common import augment
 from common.augment import Symmetry, turned
@@ -13,6 +14,9 @@ PICTURE = np.random.default_rng(0).integers(0, 256, (12, 12, 3)).astype(np.uint8
 BATCH = np.random.default_rng(1).integers(0, 256, (6, 12, 12, 3)).astype(np.uint8)
 TARGETS = np.eye(6, dtype=np.float32)
 RECIPE = ClassifierRecipe(image_size=8, crop_margin=4)
+WARPED = ClassifierRecipe(
+    image_size=8, crop_margin=4, rotation=180.0, zoom=0.2, shift=0.2, shear=0.3
+)
 SAME = Symmetry()
 OPERATIONS = {
     "crop": lambda p, g: augment.random_crop(p, g, 8),
@@ -21,7 +25,9 @@ OPERATIONS = {
     "up_down": lambda p, g: turned(p, augment.random_flip_up_down(SAME, g, 0.5)),
     "transpose": lambda p, g: turned(p, augment.random_transpose(SAME, g, 0.25)),
     "colour": lambda p, g: augment.colour_jitter(p, g, 0.3),
+    "affine": lambda p, g: augment.random_affine(p, g, 20.0, 0.2, 0.2, 0.3),
     "all": lambda p, g: augment.augment(p, g, RECIPE),
+    "all warped": lambda p, g: augment.augment(p, g, WARPED),
 }
 RESULTS = {  # what an operation may give, in order of its branches
     "rot90": [np.rot90(PICTURE, k) for k in range(4)],
@@ -133,6 +139,112 @@ def test_colours_change_by_the_factors_that_are_drawn(seed: int, strength: float
 
 def test_no_strength_changes_nothing() -> None:
     assert augment.colour_jitter(PICTURE, np.random.default_rng(0), 0.0) is PICTURE
+
+
+# Where each pixel of a picture came from, in its colours: four levels a pixel.
+PLACES = np.stack(
+    [4 * axis for axis in np.meshgrid(np.arange(64), np.arange(64))] + [np.zeros((64, 64))], -1
+).astype(np.uint8)
+
+
+def warp(picture: np.ndarray, seed: int, **options: float) -> np.ndarray:
+    return augment.random_affine(picture, np.random.default_rng(seed), **options)
+
+
+def affine(seed: int, **options: float) -> tuple[np.ndarray, np.ndarray]:
+    """What was done, read off the colours of the middle: ``place = change @ source + offset``.
+
+    Places are (x, y) from the picture's middle.
+    """
+    y, x = np.mgrid[22:42, 22:42]
+    places = np.stack([x.ravel(), y.ravel()], 1) - 31.5
+    sources = warp(PLACES, seed, **options)[22:42, 22:42, :2].reshape(-1, 2) / 4 - 31.5
+    columns = np.column_stack([places, np.ones(len(places))])
+    found = np.linalg.lstsq(columns, sources, rcond=None)[0]
+    change = np.linalg.inv(found[:2].T)
+    return change, -change @ found[2]
+
+
+def spread_evenly(values: np.ndarray, most: float) -> None:
+    """Whether they are drawn evenly from ``-most`` to ``most``."""
+    values = np.sort(values) / most
+    assert -1.03 <= values[0] < -0.95
+    assert 0.95 < values[-1] <= 1.03
+    np.testing.assert_allclose(values, np.linspace(-1, 1, len(values)), atol=0.18)
+
+
+@pytest.mark.parametrize("most", [15.0, 60.0])
+def test_a_rotation_is_drawn_evenly_to_either_side(most: float) -> None:
+    found = [affine(seed, rotation=most) for seed in range(1000, 1300)]
+    angles = [np.rad2deg(np.arctan2(change[1, 0], change[0, 0])) for change, _ in found]
+    spread_evenly(np.array(angles), most)
+    for change, offset in found:
+        np.testing.assert_allclose(change @ change.T, np.eye(2), atol=0.02)
+        np.testing.assert_allclose(offset, 0, atol=0.2)
+
+
+def test_each_axis_is_zoomed_by_itself() -> None:
+    found = [affine(seed, zoom=0.3) for seed in range(1000, 1300)]
+    zooms = np.array([np.diag(change) - 1 for change, _ in found])
+    for axis in range(2):
+        spread_evenly(zooms[:, axis], 0.3)
+    assert abs(np.corrcoef(zooms.T)[0, 1]) < 0.15
+    for change, offset in found:
+        np.testing.assert_allclose(change - np.diag(np.diag(change)), 0, atol=0.02)
+        np.testing.assert_allclose(offset, 0, atol=0.2)
+
+
+def test_each_axis_is_shifted_by_itself_by_a_share_of_the_picture() -> None:
+    found = [affine(seed, shift=0.25) for seed in range(1000, 1300)]
+    shifts = np.array([offset for _, offset in found])
+    for axis in range(2):
+        spread_evenly(shifts[:, axis], 0.25 * 64)
+    assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.15
+
+
+def test_a_shear_slants_one_axis_by_its_angle() -> None:
+    changes = [affine(seed, shear=0.3)[0] for seed in range(1000, 1300)]
+    slants = [np.arctan2(-change[0, 1], change[1, 1]) for change in changes]
+    spread_evenly(np.array(slants), 0.3)
+    for change in changes:
+        np.testing.assert_allclose(change[:, 0], [1, 0], atol=0.02)
+        np.testing.assert_allclose(np.linalg.norm(change[:, 1]), 1, atol=0.02)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_comes_from_beyond_the_border_is_mirrored(seed: int) -> None:
+    options = {"rotation": 40.0, "zoom": 0.3, "shift": 0.2, "shear": 0.2}
+    waves = np.sin(np.arange(64) / 5)
+    smooth = 128 + 60 * (waves[:, None] + 0.9 * np.cos(np.arange(64) / 7)[None])
+    picture = np.repeat(smooth[..., None], 3, axis=2).astype(np.uint8)
+    change, offset = affine(seed, **options)
+    # SciPy's matrices take (row, column), and go from a place to its source.
+    back = np.linalg.inv(change)[::-1, ::-1]
+    start = 31.5 - back @ (31.5 + offset[::-1])
+    wanted = ndimage.affine_transform(
+        picture[..., 0].astype(float), back, start, order=1, mode="mirror"
+    )
+    found = warp(picture, seed, **options)[..., 0]
+    assert np.abs(found - wanted).mean() < 2
+    assert np.abs(found - wanted).max() < 12
+    bright = np.full((64, 64, 3), 200, np.uint8)
+    np.testing.assert_array_equal(warp(bright, seed, **options), bright)
+
+
+def test_no_warp_changes_nothing() -> None:
+    assert augment.random_affine(PICTURE, np.random.default_rng(0)) is PICTURE
+    for name in ("rotation", "zoom", "shift", "shear"):
+        np.testing.assert_array_equal(warp(PICTURE, 0, **{name: 1e-9}), PICTURE)
+
+
+def test_a_recipe_without_warps_draws_what_it_drew_before() -> None:
+    """A crop alone: nothing else asks the generator for the warp."""
+    plain = ClassifierRecipe(
+        image_size=8, crop_margin=4, flip_probability=0.0, rot90_probability=0.0,
+        transpose_probability=0.0,
+    )  # fmt: skip
+    found = augment.augment(PICTURE, np.random.default_rng(5), plain)
+    np.testing.assert_array_equal(found, augment.random_crop(PICTURE, np.random.default_rng(5), 8))
 
 
 @given(seed=st.integers(0, 2**32), alpha=st.floats(0.1, 2))

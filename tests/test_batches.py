@@ -11,10 +11,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import flowers
 
 from common import batches
-from common.batches import Share, Training, class_weights, evaluation_batches
+from common.batches import Share, Training, class_weights, evaluation_batches, one_hot
 from common.classifier import ClassifierRecipe
 from common.errors import UserError
 from common.pictures import Pictures, choose_cache, free_memory
+from common.samplers import ClassBatches
 from common.tfrecords import join, read_records
 
 CACHES = ("none", "memory", "disk")
@@ -240,3 +241,59 @@ def test_a_cache_decodes_each_picture_once(noise: Path, cache: str) -> None:
             part[3]
     else:
         np.testing.assert_array_equal(part[3], first)
+
+
+def of_classes(part: Pictures, seed: int = 0, **options: object) -> Training:
+    """Batches of 2 classes x 2 pictures: of the three classes that have two."""
+    return Training([part], RECIPE, CLASSES, 4, seed, sampler=ClassBatches(LABELS, 2, 2), **options)
+
+
+def test_a_sampler_draws_whole_classes_that_all_count(noise: Path) -> None:
+    made = of_classes(pictures(noise))
+    assert (made.steps, made.counted) == (2, 8.0)  # six pictures of three classes
+    found = list(made.batches(range(40)))
+    assert len(found) == 80
+    for batch, targets, weights in found:
+        assert batch.shape == (4, 16, 16, 3)
+        labels = targets.argmax(axis=1)
+        assert labels[0] == labels[1] != labels[2] == labels[3]
+        assert set(labels.tolist()) <= {1, 3, 5}  # the others are alone of their class
+        assert weights.tolist() == [1.0] * 4
+    assert made._order(0).reshape(-1, 2).tolist() != made._order(1).reshape(-1, 2).tolist()
+
+
+def test_a_samplers_pictures_are_those_of_its_rows(noise: Path) -> None:
+    recipe = ClassifierRecipe(
+        image_size=16, crop_margin=0, flip_probability=0.0, rot90_probability=0.0,
+        transpose_probability=0.0,
+    )  # fmt: skip
+    part = Pictures(read_records(noise, True, CLASSES), 16, "none")
+    made = Training([part], recipe, CLASSES, 4, 0, sampler=ClassBatches(LABELS, 2, 2))
+    rows = made._order(0).reshape(2, 4)
+    for (batch, targets, _), of_batch in zip(made.batches(range(1)), rows, strict=True):
+        np.testing.assert_array_equal(batch, [part[row] for row in of_batch])
+        assert targets.argmax(axis=1).tolist() == [LABELS[row] for row in of_batch]
+
+
+def test_a_samplers_epoch_depends_on_the_seed_and_its_number_alone(noise: Path) -> None:
+    part = pictures(noise)
+    whole = list(of_classes(part).batches(range(4)))
+    assert same(whole[4:], list(of_classes(part).batches(range(2, 4))))
+    assert not same(whole[:2], whole[2:4])
+    assert not same(whole, list(of_classes(part, seed=1).batches(range(4))))
+
+
+def test_the_shares_of_a_samplers_batches_are_those_of_one_process(noise: Path) -> None:
+    part = pictures(noise)
+    shares = [list(of_classes(part, share=Share(p, 2)).batches(range(2))) for p in range(2)]
+    joined = [
+        tuple(np.concatenate(parts) for parts in zip(*step, strict=True))
+        for step in zip(*shares, strict=True)
+    ]
+    assert same(list(of_classes(part).batches(range(2))), joined)
+
+
+def test_a_label_that_train_has_not_is_a_row_of_zeros() -> None:
+    targets = one_hot(np.array([1, 3, 0]), 3)
+    assert targets.dtype == np.float32
+    assert targets.tolist() == [[0, 1, 0], [0, 0, 0], [1, 0, 0]]

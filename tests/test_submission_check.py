@@ -1,12 +1,20 @@
 """The submission against the competition's sample: what is refused, and how it is named."""
 
 import dataclasses
+import json
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import tiny
+from common import submission
 from common.errors import UserError
+from common.pairs import write_pair_scores
 from common.submission import check_submission, write_submission
+from competitions.painter_by_numbers import COMPETITION as PAINTER
 from competitions.petals_to_metal import COMPETITION
 
 SAMPLE = "id,label\na1,0\nb2,0\nc3,0\n"
@@ -79,3 +87,123 @@ def test_the_header_is_the_competitions(tmp_path: Path) -> None:
 def test_a_missing_file_is_said(tmp_path: Path, sample: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         check_submission(tmp_path / "none.csv", sample, COMPETITION)
+
+
+PAIRS = "index,image1,image2\n7,a.jpg,b.jpg\n9,a.jpg,c.jpg\n8,b.jpg,c.jpg\n"
+
+
+@pytest.fixture
+def pairs(tmp_path: Path) -> Path:
+    """A sample that is another table, whose first column holds the ids."""
+    path = tmp_path / "submission_info.csv"
+    path.write_text(PAIRS)
+    return path
+
+
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when something is wrong somewhere: every row is looked at."""
+    monkeypatch.setattr(submission, "_plainly_right", lambda *_: 0)
+
+
+RIGHT_SCORES = [
+    "index,sameArtist\n7,0.5\n9,1\n8,0\n",
+    "index,sameArtist\n7,-1.5\n9,1e-7\n8,2.5E+3\n",
+    "index,sameArtist\r\n7,0.5\r\n9,1\r\n8,0\r\n",
+    "\ufeffindex,sameArtist\n7,0.5\n9,1\n8,0\n",
+    'index,sameArtist\n"7","0.5"\n9,1\n8,0\n',
+    "index,sameArtist\n8,0\n7,0.5\n9,1",
+]
+
+
+def check_scores(folder: Path, pairs: Path, text: str) -> int:
+    path = folder / "submission.csv"
+    path.write_bytes(text.encode())
+    return check_submission(path, pairs, PAINTER)
+
+
+@pytest.mark.parametrize("text", RIGHT_SCORES)
+def test_right_scores_pass(tmp_path: Path, pairs: Path, text: str) -> None:
+    assert check_scores(tmp_path, pairs, text) == 3
+
+
+@pytest.mark.parametrize("text", RIGHT_SCORES)
+def test_right_scores_pass_when_each_row_is_looked_at(
+    tmp_path: Path, pairs: Path, slowly: None, text: str
+) -> None:
+    assert check_scores(tmp_path, pairs, text) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("index,image1,image2\n7,a.jpg,b.jpg\n", "header is index,image1,image2, not index,sameA"),
+        ("index,score\n7,1\n9,1\n8,0\n", "its header is index,score, not index,sameArtist"),
+        ("index,sameArtist\n7,0.5\n9,nan\n8,0\n", "that is no finite number: line 3: 9,nan"),
+        ("index,sameArtist\n7,0.5\n9,inf\n8,-inf\n", "2 rows have a score .* line 4: 8,-inf"),
+        ("index,sameArtist\n7,0.5\n9,1e999\n8,0\n", "line 3: 9,1e999"),
+        ("index,sameArtist\n7,0.5\n9,same\n8,0\n", "line 3: 9,same"),
+        ("index,sameArtist\n7,0.5\n9,\n8,0\n", "no finite number: line 3: 9,"),
+        ("index,sameArtist\n7,0.5\n9\n8,0\n", "are not two values: line 3: 9"),
+        ("index,sameArtist\n7,0.5\n9,0,5\n8,0\n", "are not two values: line 3: 9,0,5"),
+        ("index,sameArtist\n7,0.5\n9,1\n8,0\n10,1\n", "the sample has not: line 5: 10,1"),
+        ("index,sameArtist\n7,0.5\n9,1\n9,1\n", "repeat an id: line 4: 9,1"),
+        ("index,sameArtist\n7,0.5\n8,1\n", "1 of the sample's 3 ids are missing, .* are 9"),
+        ("index,sameArtist\n", "3 of the sample's 3 ids are missing"),
+        ("", "the file is empty"),
+    ],
+)
+def test_wrong_scores_are_named_by_their_first_rows(
+    tmp_path: Path, pairs: Path, text: str, said: str
+) -> None:
+    with pytest.raises(UserError, match=said) as caught:
+        check_scores(tmp_path, pairs, text)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_sample_that_is_not_there_or_no_table_is_said(tmp_path: Path, pairs: Path) -> None:
+    text = RIGHT_SCORES[0]
+    pairs.write_bytes(b"")
+    with pytest.raises(UserError, match=r"submission_info.csv: the file is empty"):
+        check_scores(tmp_path, pairs, text)
+    pairs.unlink()
+    with pytest.raises(UserError, match=r"submission_info.csv: no such file"):
+        check_scores(tmp_path, pairs, text)
+
+
+MEASURED = """
+import json, resource, sys
+from pathlib import Path
+from common.submission import check_submission
+from competitions.painter_by_numbers import COMPETITION
+import polars
+most = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+before = most()
+rows = check_submission(*map(Path, sys.argv[1:]), COMPETITION)
+print(json.dumps({"rows": rows, "bytes": most() - before}))
+"""
+
+
+def test_millions_of_rows_are_held_in_bounded_memory(tmp_path: Path) -> None:
+    number = 2_000_000
+    sample = tmp_path / "submission_info.csv"
+    with open(sample, "w") as file:
+        file.write("index,image1,image2\n")
+        file.writelines(f"{n},{n % 977}.jpg,{n % 967}.jpg\n" for n in range(number))
+    scores = np.random.default_rng(0).random(number, np.float32)
+    columns = (PAINTER.id_column, PAINTER.target_column)
+    path = write_pair_scores(tmp_path / "submission.csv", columns, np.arange(number), scores)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, path, sample],
+        capture_output=True, text=True, cwd=tiny.ROOT,
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert told["rows"] == number
+    assert told["bytes"] / number < 130  # of 21.9 million: less than 3 GB
+    lines = path.read_text().splitlines()
+    lines[number // 2] = f"{number // 2 - 1},nan"
+    path.write_text("\n".join(lines))
+    with pytest.raises(
+        UserError, match=f"1 rows have a score .* line {number // 2 + 1}: 999999,nan"
+    ):
+        check_submission(path, sample, PAINTER)

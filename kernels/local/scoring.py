@@ -38,11 +38,13 @@ def read_solution(competition: Competition, path: Path) -> dict[str, tuple[int, 
         raise UserError(f"the solution {path} starts with {found}, expected {','.join(header)}")
     labels = {}
     for line, row in enumerate(rows[1:], start=2):
-        if len(row) != 3 or _integer(row[1]) is None or row[2] not in PARTS:
+        if len(row) != 3 or not _is_answer(competition, row[1]) or row[2] not in PARTS:
             raise UserError(f"the solution {path} has in line {line}: {','.join(row)}")
         labels[row[0]] = (int(row[1]), row[2])
     if not labels:
         raise UserError(f"the solution {path} has no rows")
+    if not competition.classes:
+        _hold_both_answers(path, labels)
     return labels
 
 
@@ -58,6 +60,21 @@ def score(competition: Competition, solution: dict[str, tuple[int, str]], path: 
     predicted = {row[0]: float(row[1]) for row in rows[1:]}
     public, private = (_metric(competition, solution, predicted, part) for part in PARTS)
     return Score(public, private)
+
+
+def _is_answer(competition: Competition, text: str) -> bool:
+    return _integer(text) is not None if competition.classes else text in ("0", "1")
+
+
+def _hold_both_answers(path: Path, labels: dict[str, tuple[int, str]]) -> None:
+    """Of scores nothing can be measured where all answers are alike. Raises UserError."""
+    for part in PARTS:
+        found = [label for label, usage in labels.values() if usage == part]
+        lacking = {0, 1} - set(found)
+        if found and lacking:
+            raise UserError(
+                f"the solution {path}: none of its {len(found)} {part} rows is {min(lacking)}"
+            )
 
 
 def _metric(

@@ -1,0 +1,98 @@
+"""The recipe of an embedding: what its fields may be, and which fit each other."""
+
+from typing import Any
+
+import pytest
+
+from common.distances import DISTANCES
+from common.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES, EmbeddingRecipe
+from common.embedding_trainer import channels_of, out_of_patience
+from common.errors import UserError
+from common.miners import MINERS
+from common.recipe import override
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"loss": "triplets"}, "loss=triplets: did you mean triplet"),
+        ({"distance": "euclid"}, "distance=euclid: did you mean euclidean"),
+        ({"miner": "batch_hard"}, "miner=batch_hard: did you mean batch-hard"),
+        ({"margin": -0.1}, "margin=-0.1: it must be from 0 to 100"),
+        ({"scale": 0}, "scale=0.0: it must be from 0.001 to 1000"),
+        ({"embedding": 1}, "embedding=1: it must be from 2 to 4096"),
+        ({"embedding": 5000}, "embedding=5000: it must be from 2 to 4096"),
+        ({"pictures_per_class": -1}, "pictures_per_class=-1: it must be from 0 to 64"),
+        ({"patience": -1}, "patience=-1: it must be at least 0"),
+        ({"rotation": 181}, "rotation=181.0: it must be from 0 to 180"),
+        ({"zoom": 1}, "zoom=1.0: it must be from 0 to 0.9"),
+        ({"shift": 1}, "shift=1.0: it must be from 0 to 0.9"),
+        ({"shear": 1.1}, "shear=1.1: it must be from 0 to 1"),
+        ({"batch_size": 0}, "batch_size=0: it must be at least 1"),
+    ],
+)
+def test_a_field_out_of_its_range_is_one_line(settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        override(EmbeddingRecipe(), settings)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("batch_size", "pictures_per_class"), [(16, 3), (6, 4), (16, 1), (16, 0), (16, 4), (16, 16)]
+)
+def test_a_batch_is_of_whole_classes_or_of_pictures_as_they_come(
+    loss: str, batch_size: int, pictures_per_class: int
+) -> None:
+    settings = {"batch_size": batch_size, "pictures_per_class": pictures_per_class}
+    whole = pictures_per_class > 1 and batch_size % pictures_per_class == 0
+    if whole or (loss not in METRIC_LOSSES and not pictures_per_class):
+        assert EmbeddingRecipe(loss=loss, **settings).batch_size == batch_size
+        return
+    with pytest.raises(UserError, match="a batch is of whole classes") as caught:
+        EmbeddingRecipe(loss=loss, **settings)
+    assert ("or 0 for pictures as they come" in str(caught.value)) == (loss not in METRIC_LOSSES)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_soft_margin_is_of_triplets(loss: str) -> None:
+    if loss in ("triplet", "softmax"):
+        assert EmbeddingRecipe(loss=loss, margin=None).margin is None
+    else:
+        with pytest.raises(UserError, match=f"margin=none: loss={loss} needs a number"):
+            EmbeddingRecipe(loss=loss, margin=None)
+
+
+def test_the_rest_of_a_recipe_is_held_too() -> None:
+    with pytest.raises(UserError, match="lower lr_min"):
+        EmbeddingRecipe(lr_max=1e-6)
+
+
+def test_the_choices_are_those_that_there_are() -> None:
+    assert set(EmbeddingRecipe.CHOICES["distance"]) == set(DISTANCES)
+    assert set(EmbeddingRecipe.CHOICES["miner"]) == set(MINERS)
+
+
+def test_what_a_loss_tells_of_a_picture() -> None:
+    told = {loss: channels_of(EmbeddingRecipe(loss=loss)) for loss in LOSSES}
+    assert {told[loss] for loss in METRIC_LOSSES} == {("embedding",)}
+    assert {told[loss] for loss in MARGIN_LOSSES} == {("embedding", "classes")}
+    assert told["softmax"] == ("classes",)
+
+
+@pytest.mark.parametrize(
+    ("scores", "patience", "over"),
+    [
+        ([], 2, False),
+        ([0.5], 1, False),
+        ([0.5, 0.4], 1, True),
+        ([0.5, 0.5], 1, True),  # as good is not better
+        ([0.5, 0.4, 0.6], 2, False),
+        ([0.5, 0.6, 0.4], 2, False),
+        ([0.5, 0.6, 0.4, 0.5], 2, True),
+        ([0.6, 0.5, 0.4, 0.3], 0, False),
+    ],
+)
+def test_patience_counts_epochs_since_the_best(
+    scores: list[float], patience: int, over: bool
+) -> None:
+    assert out_of_patience(scores, patience) == over

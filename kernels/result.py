@@ -17,17 +17,27 @@ from kernels.request import AUDIT, ENSEMBLE
 from kernels.run import Run, Sent
 
 # What of the ensemble's metrics is told.
-BLEND = ("method", "weights", "validation_score", "members", "folds", "calibration")
+BLEND = (
+    *("method", "weights", "validation_score", "validation_seen", "validation_unseen"),
+    *("members", "folds", "calibration"),
+)
+_WIDTH = 99  # columns
 
 
 @dataclass(frozen=True)
 class MemberResult:
-    """One training kernel's score on validation, the accelerator it saw, and its seconds."""
+    """One training kernel's score on validation, the accelerator it saw, and its seconds.
+
+    Where pairs are scored, also the scores on those of seen and of unseen classes, as far as there
+    are such.
+    """
 
     name: str
     validation_score: float
     accelerator: str
     seconds: float
+    validation_seen: float | None = None
+    validation_unseen: float | None = None
 
 
 @dataclass(frozen=True)
@@ -98,9 +108,7 @@ def tell(result: Result) -> str:
     for name, scores in folds.items():
         lines += _of_folds(name, scores, blend["members"][name], result.members)
     if blend:
-        weights = ", ".join(f"{name} {weight:.3f}" for name, weight in blend["weights"].items())
-        score = f"validation {blend['validation_score']:.5f}"
-        lines.append(f"  {'blend':<16} {score}   {blend['method']}: {weights}")
+        lines += _blend(blend)
     if blend.get("calibration"):
         told = (f"{name} {at['temperature']:.3f}" for name, at in blend["calibration"].items())
         lines.append(f"  {'temperatures':<16} {', '.join(told)}")
@@ -120,9 +128,38 @@ def _warnings(audit: Audited | None) -> list[str]:
     return ["", *(found or ["  audit       nothing found"]), f"  audit       {audit.folder}"]
 
 
+def _blend(blend: dict[str, Any]) -> list[str]:
+    """The blend's scores and its weights, these on lines of their own where they need them."""
+    scores = _scores(blend["validation_score"], blend)
+    told = [f"{name} {weight:.3f}" for name, weight in blend["weights"].items()]
+    weights = ", ".join(told)
+    head = f"  {'blend':<16} {scores}   {blend['method']}"
+    if len(head) + len(weights) + 2 <= _WIDTH:
+        return [f"{head}: {weights}"]
+    return [head, *_listed(told)]
+
+
+def _scores(score: float, told: dict[str, Any]) -> str:
+    """``validation 0.75017``, and ``seen`` and ``unseen`` where they are told."""
+    parts = {part: told.get(f"validation_{part}") for part in ("seen", "unseen")}
+    known = [f"{part} {value:.5f}" for part, value in parts.items() if value is not None]
+    return "   ".join([f"validation {score:.5f}", *known])
+
+
+def _listed(entries: list[str]) -> list[str]:
+    """Entries in lines below the scores, none of them torn."""
+    lines = [[entries[0]]]
+    for entry in entries[1:]:
+        if sum(len(kept) + 2 for kept in [*lines[-1], entry]) + 19 > _WIDTH + 1:
+            lines.append([])
+        lines[-1].append(entry)
+    joined = ",\n".join(", ".join(line) for line in lines)
+    return textwrap.indent(joined, " " * 19).split("\n")
+
+
 def _line(member: MemberResult, score: float) -> str:
     told = f"{member.seconds:6.0f} s on {member.accelerator}"
-    return f"  {member.name:<16} validation {score:.5f}   {told}"
+    return f"  {member.name:<16} {_scores(score, vars(member))}   {told}"
 
 
 def _of_folds(
@@ -148,6 +185,8 @@ def _member(run: Run, name: str) -> MemberResult:
         float(metrics["validation_score"]),
         str(manifest.get("accelerator", {}).get("seen", "unknown")),
         run.kernels[name].seconds,
+        metrics.get("validation_seen"),
+        metrics.get("validation_unseen"),
     )
 
 

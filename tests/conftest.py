@@ -8,7 +8,10 @@ import tiny
 
 SLOW = (
     "test_checkpoint",
+    "test_embedding_trainer",
+    "test_every",
     "test_local_",
+    "test_painter",
     "test_pipeline",
     "test_preflight",
     "test_real_path",

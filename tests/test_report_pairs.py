@@ -302,7 +302,8 @@ def test_points_at_one_place_are_drawn(gallery: Gallery, points: np.ndarray) -> 
     made = embedding_section(Embedding(gallery, np.array([1]), np.ones_like(points[:1])))
     facts = re.search(r'data-facts="([^"]*)"', str(made))
     assert facts is not None
-    assert json.loads(facts[1].replace("&#34;", '"'))["epochs"] == [1]
+    told = json.loads(facts[1].replace("&#34;", '"'))
+    assert told["views"] == [{"name": "", "epochs": [1]}]
 
 
 def test_the_curves_say_what_the_scores_are_worth() -> None:
@@ -317,6 +318,13 @@ def test_the_curves_say_what_the_scores_are_worth() -> None:
     assert told.count("50.00% of same pairs score") == 2  # of seen
     with pytest.raises(UserError):
         pairs_section(np.ones(6, bool), scores, {})
+
+
+def test_accuracies_are_about_all_pairs_where_some_were_not_drawn() -> None:
+    same, scores = np.array([True, True, False, False]), np.full(4, 0.5)
+    assert "0.5000" in str(pairs_section(same, scores, {})).split("best accuracy")[1]
+    told = str(pairs_section(same, scores, {"seen": same}, share=0.1))
+    assert "0.9000" in told.split("best accuracy")[1]
 
 
 def test_nearest_leaves_out_the_picture_itself() -> None:

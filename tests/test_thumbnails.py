@@ -50,6 +50,17 @@ def test_of_too_many_pictures_every_kth_is_left(
     assert np.abs(opened(found["0-3"])[..., 0] - 150).max() < 12
 
 
+def test_some_are_left_however_many_there_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(thumbnails, "LIMIT", 3)
+    given = pictures(tmp_path / "data", [0, 1, 2, 3, 4, 0, 1], 24, "memory")
+    leave_thumbnails(tmp_path, given, [4, 3])
+    found = load_thumbnails(tmp_path)
+    assert list(found) == ["0-0", "0-3", "0-4", "0-6"]
+    assert np.abs(opened(found["0-4"])[..., 0] - 200).max() < 12
+
+
 def test_there_are_none_where_the_kernel_left_none(tmp_path: Path) -> None:
     assert load_thumbnails(tmp_path) == {}
     save_thumbnails(tmp_path, [], [])

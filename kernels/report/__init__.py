@@ -11,6 +11,13 @@ from kernels.report.learning import learning_section
 from kernels.report.members import calibration_section, members_section
 from kernels.report.overview import blend_section, headline
 from kernels.report.page import page
+from kernels.report.pair_channels import channels_section
+from kernels.report.pair_sections import (
+    confident_section,
+    curves_section,
+    nearest_section,
+    space_section,
+)
 from kernels.report.settings import settings_section
 from kernels.run import Run, Sent
 
@@ -28,6 +35,17 @@ SECTIONS = (
     settings_section,
 )
 
+PAIR_SECTIONS = (
+    kernels_section,
+    channels_section,
+    learning_section,
+    curves_section,
+    space_section,
+    nearest_section,
+    confident_section,
+    settings_section,
+)
+
 
 def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Path:
     """Write ``report.html`` into the run's folder, whole or not at all; returns its path.
@@ -36,7 +54,8 @@ def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Pa
     leave is left out, or its section says so.
     """
     facts = gather(run, bundles, sent)
-    sections = [made for make in SECTIONS if (made := make(facts)) is not None]
+    chosen = SECTIONS if facts.competition.classes else PAIR_SECTIONS
+    sections = [made for make in chosen if (made := make(facts)) is not None]
     title = f"{facts.competition.title}, {run.folder.name}"
     document = page(title, headline(facts), sections, facts.notes)
     return write_text(run.folder / NAME, str(document))

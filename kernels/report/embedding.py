@@ -2,6 +2,7 @@
 
 import base64
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +10,7 @@ from markupsafe import Markup
 
 from kernels.report.charts import Axes, drawing
 from kernels.report.gallery import Gallery, hue
-from kernels.report.markup import figure, section, tag
+from kernels.report.markup import figure, join, section, tag
 
 NAMED = 60  # artists in the legend at most, those with the most pictures
 EDGE = 32767  # what stands for a distance of 1 in the page
@@ -23,26 +24,33 @@ class Embedding:
         gallery: the ``n`` pictures.
         epochs: ``(epochs,)`` int, rising.
         points: ``(epochs, n, 3)`` float32, in the same axes at all epochs.
+        name: whose embedding it is.
     """
 
     gallery: Gallery
     epochs: np.ndarray
     points: np.ndarray
+    name: str = ""
 
 
-def embedding_section(embedding: Embedding) -> Markup | None:
-    """The picture of the last epoch, and of the others by a slider; none without a picture."""
-    gallery = embedding.gallery
-    if not embedding.points.size:
+def embedding_section(*embeddings: Embedding) -> Markup | None:
+    """The picture of the last epoch, and of the others by a slider; none without a picture.
+
+    Several are of one gallery; one of them is shown at a time.
+    """
+    shown = [embedding for embedding in embeddings if embedding.points.size]
+    if not shown:
         return None
-    points = scaled(embedding.points)
+    gallery = shown[0].gallery
+    points = [scaled(embedding.points) for embedding in shown]
     unseen = len(np.unique(gallery.artists[~gallery.seen]))
+    laid = np.concatenate([np.round(values * EDGE).astype("<i2").ravel() for values in points])
     drawn = tag(
         "div",
-        _flat(gallery, points[-1]),
+        *(_flat(embedding, values[-1]) for embedding, values in zip(shown, points, strict=True)),
         class_="embedding",
-        data_points=base64.b64encode(np.round(points * EDGE).astype("<i2").tobytes()).decode(),
-        data_facts=json.dumps(_facts(embedding)),
+        data_points=base64.b64encode(laid.tobytes()).decode(),
+        data_facts=json.dumps(_facts(shown)),
     )
     words = (
         f"{len(gallery.ids):,} validation pictures of {len(np.unique(gallery.artists))} artists, "
@@ -64,12 +72,12 @@ def scaled(points: np.ndarray) -> np.ndarray:
     return np.asarray(moved / np.maximum(reach, far), np.float32)
 
 
-def _facts(embedding: Embedding) -> dict[str, object]:
-    """What the script reads, by picture."""
-    gallery = embedding.gallery
+def _facts(embeddings: Sequence[Embedding]) -> dict[str, object]:
+    """What the script reads: of each embedding its epochs, and all of the pictures."""
+    gallery = embeddings[0].gallery
     jpegs = (gallery.thumbnails.get(str(name)) for name in gallery.ids)
     return {
-        "epochs": [int(epoch) for epoch in embedding.epochs],
+        "views": [{"name": e.name, "epochs": [int(n) for n in e.epochs]} for e in embeddings],
         "ids": [str(name) for name in gallery.ids],
         "artists": [int(artist) for artist in gallery.artists],
         "names": [str(name) for name in gallery.names],
@@ -78,8 +86,9 @@ def _facts(embedding: Embedding) -> dict[str, object]:
     }
 
 
-def _flat(gallery: Gallery, points: np.ndarray) -> Markup:
+def _flat(embedding: Embedding, points: np.ndarray) -> Markup:
     """The first two dimensions as a drawing, for a page without scripts and for print."""
+    gallery = embedding.gallery
     axes = Axes((-1.05, 1.05), (-1.05, 1.05), 640, 640, 6, 6, 6, 6)
     marks = []
     for row in np.argsort(points[:, 2], kind="stable").tolist():
@@ -89,7 +98,9 @@ def _flat(gallery: Gallery, points: np.ndarray) -> Markup:
         if not gallery.seen[row]:
             name, shape = "path", {"d": f"M{x - 6:.1f} {y:.1f}l6 -6l6 6l-6 6z"}
         marks.append(tag(name, class_="dot artist", style=style, **shape))
-    return drawing("The embedding's first two dimensions, by artist", 640, 640, *marks)
+    label = "The embedding's first two dimensions, by artist"
+    drawn = drawing(f"{label}: {embedding.name}".removesuffix(": "), 640, 640, *marks)
+    return join((tag("h3", embedding.name), drawn)) if embedding.name else drawn
 
 
 def _legend(gallery: Gallery) -> Markup:

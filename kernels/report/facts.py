@@ -1,11 +1,7 @@
 """Reads what a run's kernels left behind for the report. Copes with whatever is missing."""
 
-import csv
-import json
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,10 +20,10 @@ from competitions import find_competition
 from kernels.audit import read_audit
 from kernels.bundle import Bundle
 from kernels.plan import SHARED
-from kernels.request import AUDIT, ENSEMBLE
+from kernels.report.files import Row, read_history, read_json
+from kernels.report.pair_facts import PairFacts, gather_pairs
+from kernels.request import AUDIT, ENSEMBLE, VARIANT, script_module
 from kernels.run import KernelState, Run, Sent
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -40,6 +36,7 @@ class Left:
         known: its state, version and seconds.
         manifest, metrics: the JSON files; empty when missing.
         history: a row an epoch; numbers are float, empty fields are left out.
+        blended: whether it is there for the blend, and not for other kernels alone.
     """
 
     name: str
@@ -48,6 +45,7 @@ class Left:
     manifest: Mapping[str, Any]
     metrics: Mapping[str, Any]
     history: tuple[Row, ...]
+    blended: bool = True
 
 
 @dataclass(frozen=True)
@@ -65,6 +63,7 @@ class Facts:
             joined and probabilities tempered as the blend found them.
         thumbnails: JPEG files by picture.
         notes: what could not be read, and what the audit warns of, each a sentence.
+        pairs: what there is to show where pairs are scored; none where classes are.
     """
 
     run: Run
@@ -76,6 +75,7 @@ class Facts:
     members: Mapping[str, Predictions]
     thumbnails: Mapping[str, bytes]
     notes: tuple[str, ...]
+    pairs: PairFacts | None = None
 
     @property
     def trained(self) -> tuple[Left, ...]:
@@ -91,6 +91,16 @@ class Facts:
         }
 
     @property
+    def others(self) -> dict[str, tuple[Left, ...]]:
+        """The kernels that are there for others alone, by script: one, or its parts."""
+        found: dict[str, tuple[Left, ...]] = {}
+        for left in self.trained:
+            if not left.blended:
+                script = VARIANT.sub("", left.name)
+                found[script] = (*found.get(script, ()), left)
+        return found
+
+    @property
     def ensemble(self) -> Left | None:
         """The kernel that blended."""
         return next((left for left in self.kernels if left.name == ENSEMBLE), None)
@@ -98,9 +108,8 @@ class Facts:
     @property
     def metric(self) -> str:
         """The competition's metric, in words."""
-        return {"macro_f1": "macro F1"}.get(
-            self.competition.metric, self.competition.metric.replace("_", " ")
-        )
+        names = {"macro_f1": "macro F1", "roc_auc": "ROC AUC"}
+        return names.get(self.competition.metric, self.competition.metric.replace("_", " "))
 
     def score(self, labels: np.ndarray, predicted: np.ndarray) -> float:
         """The competition's metric of predicted classes."""
@@ -114,9 +123,11 @@ class Facts:
 def gather(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Facts:
     """Read everything. What is missing stays empty; what is broken becomes a note."""
     competition = find_competition(run.competition)
-    kernels = tuple(_left(run, bundle) for bundle in bundles)
+    kernels = tuple(_left(run, bundle, bundles) for bundle in bundles)
     audit = read_audit(run)
     notes = [f"Audit: {warning}." for warning in (audit.warnings if audit else ())]
+    if not competition.classes:
+        return _of_pairs(Facts(run, competition, sent, kernels, None, {}, {}, {}, ()), notes)
     predictions: dict[str, Predictions] = {}
     thumbnails: dict[str, bytes] = {}
     for left in kernels:
@@ -131,10 +142,32 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Facts:
     if blend is not None and not _tells_classes(blend, competition):
         notes.append("The predictions are not of one class each, so pictures are not shown.")
         blend = None
-    folds = _folds(_trained(kernels), notes)
+    folds = _folds(_blended(kernels), notes)
     members = _comparable(blend, _joined(folds, predictions, notes), notes)
     members = _tempered(members, next((k for k in kernels if k.name == ENSEMBLE), None))
     return Facts(run, competition, sent, kernels, blend, folds, members, thumbnails, tuple(notes))
+
+
+def _of_pairs(facts: Facts, notes: list[str]) -> Facts:
+    """The facts of a competition whose kernels score pairs."""
+    folds = _folds(_blended(facts.kernels), notes)
+    folders = {left.name: facts.run.output(left.name) for left in facts.kernels}
+    models = {left.name: (folders[left.name], left.metrics) for left in _blended(facts.kernels)}
+    thumbnails: dict[str, bytes] = {}
+    for folder in folders.values():
+        try:
+            thumbnails = {**load_thumbnails(folder), **thumbnails}
+        except UserError as error:
+            notes.append(f"{error}.")
+    ensemble = facts.run.output(ENSEMBLE)
+    pairs = gather_pairs(models, ensemble, tuple(folders.values()), notes) if models else None
+    if models and not thumbnails:
+        notes.append("The kernels left no thumbnails: pictures are told by their ids.")
+    return replace(facts, folds=folds, thumbnails=thumbnails, notes=tuple(notes), pairs=pairs)
+
+
+def _blended(kernels: Sequence[Left]) -> tuple[Left, ...]:
+    return tuple(left for left in _trained(kernels) if left.blended)
 
 
 def _trained(kernels: Sequence[Left]) -> tuple[Left, ...]:
@@ -181,16 +214,27 @@ def temperatures(ensemble: Left | None) -> dict[str, dict[str, float]]:
     return dict(told) if isinstance(told, dict) else {}
 
 
-def _left(run: Run, bundle: Bundle) -> Left:
+def _left(run: Run, bundle: Bundle, bundles: tuple[Bundle, ...]) -> Left:
     folder, name = run.output(bundle.kernel.name), bundle.kernel.name
     return Left(
         name,
         tuple(bundle.kernel.sources),
         run.kernels.get(name, KernelState()),
-        _json(folder / MANIFEST),
-        _json(folder / "metrics.json"),
-        _history(folder / "history.csv"),
+        read_json(folder / MANIFEST),
+        read_json(folder / "metrics.json"),
+        read_history(folder / "history.csv"),
+        _is_blended(run, bundle, bundles),
     )
+
+
+def _is_blended(run: Run, bundle: Bundle, bundles: tuple[Bundle, ...]) -> bool:
+    """Whether the ensemble blends a kernel: one that others alone read it does not."""
+    name, script = bundle.kernel.name, bundle.kernel.script
+    if script == SHARED:
+        return False
+    module = script_module(find_competition(run.competition), script)
+    readers = {other.kernel.name for other in bundles if name in other.kernel.sources}
+    return getattr(module, "PREDICTS", True) and (not readers or ENSEMBLE in readers)
 
 
 def _tells_classes(blend: Predictions, competition: Competition) -> bool:
@@ -213,24 +257,3 @@ def _comparable(
         except UserError:
             notes.append(f"{name} was validated on other pictures than the blend.")
     return found
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text("utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def _history(path: Path) -> tuple[Row, ...]:
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return tuple(_row(row) for row in csv.DictReader(file))
-    except (OSError, ValueError, TypeError):
-        return ()
-
-
-def _row(row: Mapping[str, str]) -> Row:
-    numbers = {key: float(value) for key, value in row.items() if key != "stage" and value}
-    kept = {key: value for key, value in numbers.items() if math.isfinite(value)}
-    return {"stage": row.get("stage", ""), **kept}

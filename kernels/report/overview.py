@@ -74,7 +74,18 @@ def _tiles(facts: Facts) -> list[Markup]:
         pictures = f"{len(facts.blend.validation_ids):,}"
         right = (facts.blend.validation.argmax(axis=1) == facts.blend.validation_labels).mean()
         tiles.append(_tile("Validation pictures", pictures, f"{right:.2%} of them right"))
-    return tiles
+    return [*tiles, *_parts(facts)]
+
+
+def _parts(facts: Facts) -> list[Markup]:
+    """What the blend scores on pairs of seen and of unseen artists."""
+    told = facts.ensemble.metrics if facts.ensemble and facts.pairs else {}
+    parts = {part: told.get(f"validation_{part}") for part in ("seen", "unseen")}
+    return [
+        _tile(f"{part.capitalize()} artists", _five(value), f"{facts.metric} of their pairs")
+        for part, value in parts.items()
+        if isinstance(value, int | float)
+    ]
 
 
 def _out_of_fold(facts: Facts) -> str:
@@ -136,16 +147,16 @@ def _member(
         number(_score(facts, model, kernels), 5),
         number(accuracy),
         Cell(duration(seconds), seconds),
-        Cell(", ".join(dict.fromkeys(_accelerator(left) for left in kernels))),
+        Cell(", ".join(dict.fromkeys(accelerator(left) for left in kernels))),
     ]
 
 
 def _score(facts: Facts, model: str, kernels: Sequence[Left]) -> float:
     """A kernel's own score; of folds the one out of fold, as the ensemble measured it."""
     if len(kernels) == 1:
-        return _known(kernels[0].metrics.get("validation_score"))
+        return known(kernels[0].metrics.get("validation_score"))
     told = facts.ensemble.metrics.get("members", {}) if facts.ensemble else {}
-    return _known(told.get(model))
+    return known(told.get(model))
 
 
 def _fold_scores(facts: Facts) -> list[Markup]:
@@ -157,7 +168,7 @@ def _fold_scores(facts: Facts) -> list[Markup]:
     most = max(len(names) for names in split.values())
     rows = []
     for model, names in split.items():
-        scores = [_known(told[model].get(name)) for name in names]
+        scores = [known(told[model].get(name)) for name in names]
         own = [number(score, 5) for score in scores] + [number(math.nan)] * (most - len(names))
         whole = number(_score(facts, model, facts.models[model]), 5)
         rows.append([Cell(model), whole, number(max(scores) - min(scores), 5), *own])
@@ -171,18 +182,20 @@ def _fold_scores(facts: Facts) -> list[Markup]:
 
 
 def _blend(facts: Facts, ensemble: Left) -> list[Cell]:
-    accuracy = _known(ensemble.metrics.get("validation_accuracy"))
-    score = number(_known(ensemble.metrics.get("validation_score")), 5)
+    accuracy = known(ensemble.metrics.get("validation_accuracy"))
+    score = number(known(ensemble.metrics.get("validation_score")), 5)
     seconds = Cell(duration(ensemble.known.seconds), ensemble.known.seconds)
-    cells = [number(1.0, 3), score, number(accuracy), seconds, Cell(str(_accelerator(ensemble)))]
+    cells = [number(1.0, 3), score, number(accuracy), seconds, Cell(str(accelerator(ensemble)))]
     return [Cell(tag("strong", "blend")), *cells]
 
 
-def _known(value: object) -> float:
+def known(value: object) -> float:
+    """A number that a kernel tells; NaN where it tells none."""
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def _accelerator(left: Left) -> str:
+def accelerator(left: Left) -> str:
+    """What a kernel saw, as its manifest tells it."""
     seen = left.manifest.get("accelerator") or {}
     return str(seen.get("seen", "unknown")) if isinstance(seen, dict) else "unknown"
 

@@ -89,10 +89,9 @@ function mark(pen, x, y, radius, seen) {
 
 function embedding(box, legend) {
   const facts = JSON.parse(box.dataset.facts);
-  const points = decode(box.dataset.points);
   const number = facts.ids.length;
-  const last = facts.epochs.length - 1;
-  const view = { ...START, time: last, picked: -1, artist: null };
+  const models = parted(decode(box.dataset.points), facts.views, 3 * number);
+  const view = { ...START, model: models[0], time: models[0].last, picked: -1, artist: null };
   const placed = new Float32Array(3 * number);
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const canvas = make("canvas", { tabIndex: 0 });
@@ -109,6 +108,7 @@ function embedding(box, legend) {
   function place() {
     const before = Math.floor(view.time);
     const share = view.time - before;
+    const { points, last } = view.model;
     const [a, b] = [before, Math.min(before + 1, last)].map((epoch) => 3 * number * epoch);
     const half = Math.min(canvas.clientWidth, canvas.clientHeight) / 2;
     for (let n = 0; n < 3 * number; n += 3) {
@@ -285,7 +285,14 @@ function embedding(box, legend) {
 
   const hint = make("p", { className: "soft hint", textContent: HINT });
   const stage = make("div", { className: "stage" }, canvas, card);
-  box.replaceChildren(stage, ...(last ? [epochs(facts.epochs, view, redraw, still)] : []), hint);
+  const times = make("div", {});
+  const choose = (model) => {
+    Object.assign(view, { model, time: model.last });
+    times.replaceChildren(...(model.last ? [epochs(model.epochs, view, redraw, still)] : []));
+    redraw();
+  };
+  box.replaceChildren(...(models[1] ? [choice(models, choose)] : []), stage, times, hint);
+  choose(models[0]);
   for (const item of legend.querySelectorAll("[data-artist]")) {
     const button = make("button", { type: "button" }, ...item.childNodes);
     button.setAttribute("aria-pressed", "false");
@@ -303,6 +310,32 @@ function embedding(box, legend) {
   redraw();
 }
 
+// Each model's own points, of all that are laid one after the other.
+function parted(points, views, each) {
+  let start = 0;
+  return views.map(({ name, epochs }) => {
+    const own = points.subarray(start, start += each * epochs.length);
+    return { name, epochs, points: own, last: epochs.length - 1 };
+  });
+}
+
+// A button for each model, of which one is down.
+function choice(models, choose) {
+  const buttons = models.map((model, n) => {
+    const button = make("button", { type: "button", textContent: model.name });
+    button.setAttribute("aria-pressed", String(n === 0));
+    button.addEventListener("click", () => {
+      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+      choose(model);
+    });
+    return button;
+  });
+  const row = make("div", { className: "choice" }, ...buttons);
+  row.setAttribute("role", "group");
+  row.setAttribute("aria-label", "Model");
+  return row;
+}
+
 // The slider over the epochs, and the button that goes through them.
 function epochs(numbers, view, redraw, still) {
   const last = numbers.length - 1;
@@ -313,6 +346,7 @@ function epochs(numbers, view, redraw, still) {
   let moving = 0;
 
   function move() {
+    if (!slider.isConnected) return; // another model's has taken its place
     const away = Number(slider.value) - view.time;
     const there = still.matches || Math.abs(away) < 0.02;
     view.time = there ? Number(slider.value) : view.time + away * 0.16;
@@ -342,6 +376,7 @@ function epochs(numbers, view, redraw, still) {
     slider.value = Number(slider.value) === last ? 0 : slider.value;
     go();
     timer = setInterval(() => {
+      if (!slider.isConnected) stop();
       slider.value = Number(slider.value) + 1;
       go();
       if (Number(slider.value) === last) stop();

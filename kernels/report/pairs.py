@@ -25,12 +25,16 @@ MISTAKES, NEAREST = 8, 6  # how many are shown
 Masks = Mapping[str, np.ndarray]
 
 
-def pairs_section(same: np.ndarray, scores: np.ndarray, parts: Masks) -> Markup:
+def pairs_section(
+    same: np.ndarray, scores: np.ndarray, parts: Masks, share: float | None = None, words: str = ""
+) -> Markup:
     """ROC curves, figures and histograms of all pairs and of each part.
 
     ``same`` ``(pairs,)`` bool and ``scores`` ``(pairs,)`` finite, higher for more alike; ``parts``
     are masks ``(pairs,)`` such as ``seen`` and ``unseen``. A part without a same or without a
-    different pair is left out. Raises UserError where all of them are such.
+    different pair is left out. ``share`` is that of same pairs among all, where only some of the
+    different ones are here; accuracies are about all. Raises UserError where all pairs are of one
+    kind.
     """
     chosen = {"all": np.ones(len(same), bool), **parts}
     kept = {
@@ -40,13 +44,15 @@ def pairs_section(same: np.ndarray, scores: np.ndarray, parts: Masks) -> Markup:
     }
     curves = {name: roc(same[mask], scores[mask]) for name, mask in kept.items()}
     colours = dict(zip(curves, COLOURS, strict=False))
+    weight = 1.0 if share is None else _weight(curves["all"], share)
     entries = [(colours[name], f"{name}: AUC {area(curves[name]):.4f}") for name in colours]
     return section(
         "pairs",
         "Pairs: of one artist or not",
+        *([tag("p", words)] if words else []),
         legend(entries),
         tag("div", _roc(curves, colours), class_="panels"),
-        _figures(curves),
+        _figures(curves, weight),
         tag("h3", "Scores of same and of different pairs"),
         legend((("one", "same"), ("two", "different"))),
         tag("div", *_histograms(same, scores, kept), class_="panels"),
@@ -80,13 +86,19 @@ def _line(axes: Axes, points: Points, colour: str) -> Markup:
     return tag("path", d=f"M{drawn}", class_=f"line {colour}")
 
 
-def _figures(curves: Mapping[str, Curve]) -> Markup:
+def _weight(curve: Curve, share: float) -> float:
+    """How many different pairs of all each of those here stands for, beside a same one."""
+    return float(curve.hits[-1] / curve.false_alarms[-1] * (1 - share) / share)
+
+
+def _figures(curves: Mapping[str, Curve], weight: float) -> Markup:
     heads = ["pairs of", "same", "different", "ROC AUC", "best accuracy", "at score"]
     heads += [f"true accepts at {FAR:.0%} false", "equal error rate"]
     rows = []
     for name, curve in curves.items():
-        threshold, right = best_threshold(curve)
-        counts = (count(int(curve.hits[-1])), count(int(curve.false_alarms[-1])))
+        same, different = int(curve.hits[-1]), int(curve.false_alarms[-1])
+        threshold, right = best_threshold(curve, same / (same + weight * different))
+        counts = (count(same), count(different))
         ends = (tar_at_far(curve, FAR), equal_error_rate(curve))
         values = (area(curve), right, threshold, *ends)
         rows.append([Cell(name), *counts, *(number(value) for value in values)])
@@ -122,7 +134,9 @@ def _histogram(name: str, same: np.ndarray, scores: np.ndarray, edges: np.ndarra
     return tag("figure", tag("figcaption", tag("strong", name), label.split(": ")[1]), chart)
 
 
-def neighbours_section(gallery: Gallery, vectors: np.ndarray, rows: np.ndarray) -> Markup:
+def neighbours_section(
+    gallery: Gallery, vectors: np.ndarray, rows: np.ndarray, words: str = ""
+) -> Markup:
     """Of each picture in ``rows`` those nearest to it, by the dot product of ``vectors``.
 
     ``vectors`` ``(n, d)`` float, of the gallery's ``n`` pictures. Rows of the page read from left
@@ -135,8 +149,8 @@ def neighbours_section(gallery: Gallery, vectors: np.ndarray, rows: np.ndarray) 
         pairs = zip(near.tolist(), scores.tolist(), strict=True)
         cells += [_neighbour(gallery, row, other, score) for other, score in pairs]
         items.append(tag("ol", *cells, class_="near", aria_label=f"Nearest to {gallery.ids[row]}"))
-    words = "First the picture, then those whose vectors are nearest to its own, with the score."
-    return section("neighbours", "Nearest neighbours", tag("p", words), *items)
+    told = "First the picture, then those whose vectors are nearest to its own, with the score."
+    return section("neighbours", "Nearest neighbours", tag("p", f"{told} {words}"), *items)
 
 
 def nearest(vectors: np.ndarray, row: int, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -156,7 +170,7 @@ def _neighbour(gallery: Gallery, row: int, other: int, score: float) -> Markup:
 
 
 def mistakes_section(
-    gallery: Gallery, first: np.ndarray, second: np.ndarray, scores: np.ndarray
+    gallery: Gallery, first: np.ndarray, second: np.ndarray, scores: np.ndarray, words: str = ""
 ) -> Markup:
     """The pairs most surely wrong: different ones of the highest scores, same ones of the lowest.
 
@@ -175,7 +189,8 @@ def mistakes_section(
         none = tag("p", "There is no such pair.")
         inner = tag("ul", *cards, class_="doubles") if cards else none
         kinds.append(join((tag("h3", title), inner)))
-    return section("mistakes", "Most confident mistakes", *kinds)
+    told = [tag("p", words)] if words else []
+    return section("mistakes", "Most confident mistakes", *told, *kinds)
 
 
 def _pair(gallery: Gallery, one: int, two: int, score: float) -> Markup:
@@ -183,5 +198,6 @@ def _pair(gallery: Gallery, one: int, two: int, score: float) -> Markup:
     names = list(dict.fromkeys((str(gallery.names[one]), str(gallery.names[two]))))
     words = tag("span", " and ".join(names), class_="truth")
     ids = tag("span", f"{gallery.ids[one]}, {gallery.ids[two]}", class_="soft line-of")
-    told = tag("span", f"score {score:.3f}", class_="line-of wrong")
+    shown = f"{score:.1e}" if 0 < score < 0.0005 else f"{score:.3f}"
+    told = tag("span", f"score {shown}", class_="line-of wrong")
     return tag("li", pictures, tag("div", words, told, ids, class_="words"))

@@ -41,12 +41,13 @@ def _mapping(left: Left, name: str) -> Mapping[str, Any]:
 
 
 def _settings(facts: Facts) -> Markup:
-    """The recipes, those of a model's folds in one column: they differ in their fold alone."""
+    """The recipes, those of folds or of parts in one column: they differ in that alone."""
     names, columns = [], []
-    for model, kernels in facts.models.items():
+    for model, kernels in {**facts.models, **facts.others}.items():
         recipes = [dict(_mapping(left, "recipe")) for left in kernels if left.manifest]
         if len(recipes) > 1:
-            recipes[0]["fold"] = f"0 to {len(recipes) - 1}"
+            number = "part" if model in facts.others else "fold"
+            recipes[0][number] = f"0 to {len(recipes) - 1}"
         names += [model] * bool(recipes)
         columns += recipes[:1]
     chosen = str(facts.run.request.get("recipe", "published"))

@@ -1,0 +1,101 @@
+"""The blend of a competition of pairs: each member's channels and their weights in one table."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from kernels.report.facts import Facts, Left
+from kernels.report.markup import Cell, duration, number, section, signed, table, tag
+from kernels.report.overview import accelerator, blend_score, known, weights
+from kernels.report.pair_facts import channel_scores
+
+PARTS = ("all", "seen", "unseen")
+SCALES = {"rank": "their ranks", "logit": "log-odds, by a logistic regression on validation"}
+
+
+def channels_section(facts: Facts) -> Markup | None:
+    """Members, channels and blend in one table, and what the blend gained; none without any."""
+    if not facts.models:  # an audit alone
+        return None
+    told = facts.ensemble.metrics if facts.ensemble else {}
+    heads = ["member", "channel", *(f"AUC {part}" for part in PARTS)]
+    heads += ["weight", "seconds", "accelerator"]
+    rows = [
+        _row(model, kernels[0], channel, scores, weights(facts))
+        for model, kernels in facts.models.items()
+        for channel, scores in _scores(facts, model, kernels[0])
+    ]
+    if facts.ensemble:
+        rows.append(_blend(facts.ensemble))
+    method = str(told.get("method", ""))
+    return section(
+        "blend",
+        f"The blend{f': {method}' if method else ''}",
+        table("Members and blend on validation", heads, rows),
+        *(tag("p", words) for words in _words(facts, told)),
+    )
+
+
+def _scores(facts: Facts, model: str, left: Left) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each channel of a model with its AUC, as the ensemble measured it or the model itself."""
+    told = channel_scores(facts.ensemble.metrics) if facts.ensemble else {}
+    own = {
+        name.removeprefix(f"{model}/"): found
+        for name, found in told.items()
+        if name.startswith(f"{model}/")
+    }
+    own = own or channel_scores(left.metrics)
+    yield from own.items() or [("", {"all": left.metrics.get("validation_score")})]
+
+
+def _row(
+    model: str, left: Left, channel: str, scores: Mapping[str, Any], chosen: Mapping[str, float]
+) -> list[Cell]:
+    return [
+        Cell(model),
+        Cell(channel),
+        *(number(known(scores.get(part)), 5) for part in PARTS),
+        number(known(chosen.get(f"{model}/{channel}")), 3, bar=True),
+        Cell(duration(left.known.seconds), left.known.seconds),
+        Cell(accelerator(left)),
+    ]
+
+
+def _blend(ensemble: Left) -> list[Cell]:
+    told = [ensemble.metrics.get(f"validation_{part}") for part in ("score", "seen", "unseen")]
+    return [
+        Cell(tag("strong", "blend")),
+        Cell("all"),
+        *(number(known(value), 5) for value in told),
+        number(1.0, 3),
+        Cell(duration(ensemble.known.seconds), ensemble.known.seconds),
+        Cell(accelerator(ensemble)),
+    ]
+
+
+def _words(facts: Facts, told: Mapping[str, Any]) -> Iterator[str]:
+    yield (
+        "A channel's score of a pair is the dot product of the two pictures' vectors: the cosine "
+        "of embeddings, or how far two tell the same classes. Seen: both artists have pictures "
+        "in train; unseen: neither has; all: every pair."
+    )
+    scale = SCALES.get(str(told.get("scale")))
+    if scale and len(weights(facts)) > 1:
+        yield f"Before the scores are added up they are brought to one scale: {scale}."
+    alone = {name: known(found.get("all")) for name, found in channel_scores(told).items()}
+    ours = blend_score(facts)
+    if len(alone) > 1 and ours is not None:
+        best = max(alone, key=lambda name: alone[name])
+        gained = signed(ours - alone[best], 5)
+        yield f"The best channel alone is {best}: the blend less that channel is {gained}."
+    accuracy, threshold, share = (
+        known(told.get(name)) for name in ("validation_accuracy", "threshold", "same_share")
+    )
+    if math.isfinite(accuracy + threshold + share):
+        always = "one artist" if share > 0.5 else "two artists"
+        yield (
+            f"Called one artist's from a chance of {threshold:.3f} on, {accuracy:.2%} of the pairs "
+            f"are right; always saying {always}, {max(share, 1 - share):.2%} would be."
+        )

@@ -1,0 +1,518 @@
+"""The report of a competition of pairs, whole: from what its kernels leave, in a real browser."""
+
+import csv
+import dataclasses
+import functools
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import browser
+import numpy as np
+import pytest
+from test_report import a_run, bundles, console, texts
+from test_report_pairs import coloured, drawn, made_gallery, made_vectors
+
+from common.errors import UserError
+from common.kernel import KernelRun
+from common.manifest import write_json
+from common.pair_ensemble import PairBlendRecipe, run_pair_ensemble
+from common.parameters import Parameters
+from common.projection import Projection, load_projection, project, save_projection
+from common.scored_pairs import load_scored_pairs, save_scored_pairs
+from common.thumbnails import save_thumbnails
+from common.validation_pairs import ValidationPairs
+from common.vectors import Vectors, save_vectors
+from common.verification import roc_auc
+from competitions.painter_by_numbers import COMPETITION
+from kernels.bundle import Bundle
+from kernels.report import write_report
+from kernels.report.gallery import Gallery
+from kernels.report.pair_facts import channel_scores, gather_pairs
+from kernels.result import read_result, tell
+from kernels.run import KernelState, Run, Sent
+
+needs_browser = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
+MEMBERS = {"triplets": 0.5, "classes": 1.3}  # and how sure they are
+PARTS = tuple(f"submodel-part{part}" for part in range(4))
+SECTIONS = ["kernels", "blend", "learning", "pairs", "embedding", "neighbours", "mistakes"]
+TEST = np.array(["hidden1.jpg", "hidden2.jpg"])
+EPOCHS = np.array([1, 3, 9])
+HISTORY = """stage,epoch,learning_rate,loss,accuracy,val_auc,val_auc_seen,val_auc_unseen
+training,1,0.001,0.9,0.3,0.55,0.6,0.5
+training,2,0.001,0.7,0.5,0.65,0.7,0.6
+training,3,0.0005,0.6,0.6,0.7,0.8,
+"""
+
+
+@functools.cache
+def painter_bundles(parts: tuple[str, ...] = ()) -> tuple[Bundle, ...]:
+    """The kernels of a run, and ``parts`` that ``classes`` alone reads."""
+    found = {bundle.kernel.name: bundle for bundle in bundles("painter", *MEMBERS)}
+    like = found["triplets"]
+    for name in parts:
+        found[name] = dataclasses.replace(
+            like, kernel=dataclasses.replace(like.kernel, name=name, sources=("shared",))
+        )
+    reader = found["classes"]
+    read = dataclasses.replace(reader.kernel, sources=(*reader.kernel.sources, *parts))
+    found["classes"] = dataclasses.replace(reader, kernel=read)
+    order = ("shared", "prepare", *parts, *MEMBERS, "ensemble")
+    return tuple(found[name] for name in order)
+
+
+def vectors_of(gallery: Gallery, sure: float, channel: str) -> Vectors:
+    rows = made_vectors(gallery, sure)
+    labels = gallery.artists.astype(np.int64)
+    shown = {channel: rows}
+    return Vectors(gallery.ids, labels, gallery.seen, shown, TEST, {channel: rows[:2]})
+
+
+def leave_member(
+    folder: Path, gallery: Gallery, name: str, sure: float, backwards: bool
+) -> Vectors:
+    """What the kernel of a member leaves in ``folder``; its projection's rows may be backwards."""
+    folder.mkdir(parents=True)
+    found = vectors_of(gallery, sure, "embedding" if name == "triplets" else "classes")
+    [(channel, last)] = found.validation.items()
+    steps = np.stack([made_vectors(gallery, sure * share) for share in (0.1, 0.4)] + [last])
+    order = slice(None, None, -1 if backwards else 1)
+    facts = (gallery.ids[order], gallery.artists[order], gallery.seen[order])
+    save_projection(folder, Projection(*facts, EPOCHS, project(steps)[:, order]))
+    save_vectors(folder, found, name)
+    save_thumbnails(folder, list(gallery.thumbnails), list(gallery.thumbnails.values()))
+    (folder / "history.csv").write_text(HISTORY)
+    pairs = ValidationPairs(found.validation_ids, found.validation_labels, found.validation_seen)
+    auc = pairs.auc(pairs.scores(last))
+    parts = {f"validation_{part}": auc[part] for part in ("seen", "unseen")}
+    told = {
+        "metric": "roc_auc",
+        "validation_score": auc["all"],
+        **parts,
+        "channels": {channel: auc},
+    }
+    write_json(folder / "metrics.json", told)
+    write_json(folder / "manifest.json", {"recipe": {"epochs": 3}, "seconds": {"training": 30.0}})
+    return found
+
+
+def leave_prepare(folder: Path, gallery: Gallery) -> None:
+    """``artists.csv``: digests, and one artist whose name is told."""
+    folder.mkdir(parents=True)
+    artists, rows = np.unique(gallery.artists, return_index=True)
+    with open(folder / "artists.csv", "w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["number", "artist", "paintings", "seen"])
+        for artist, row in zip(artists.tolist(), rows.tolist(), strict=True):
+            name = "Ada & Co" if artist == 2 else f"{artist:040x}"
+            writer.writerow([artist, name, 10, int(gallery.seen[row])])
+    write_json(folder / "manifest.json", {"recipe": {"size": 64}, "seconds": {"train": 5.0}})
+
+
+def leave(root: Path, gallery: Gallery) -> Path:
+    """The outputs of a whole run, the ensemble's made by its own code."""
+    outputs = root / "outputs"
+    members = {
+        name: leave_member(outputs / name, gallery, name, sure, name == "triplets")
+        for name, sure in MEMBERS.items()
+    }
+    leave_prepare(outputs / "prepare", gallery)
+    for name in PARTS:
+        (outputs / name).mkdir()
+        (outputs / name / "history.csv").write_text(HISTORY)
+    pairs = root / "pairs.csv"
+    pairs.write_text("index,image1,image2\n0,hidden1.jpg,hidden2.jpg\n")
+    (outputs / "ensemble").mkdir()
+    with KernelRun(Parameters("ensemble"), PairBlendRecipe(), outputs / "ensemble") as run:
+        run_pair_ensemble(COMPETITION, PairBlendRecipe(), run, members, pairs, ())
+    return root
+
+
+def a_painter_run(folder: Path) -> Run:
+    run = a_run(folder, "painter", "prepare", *MEMBERS)
+    run.kernels.update({name: KernelState(1, "COMPLETE", seconds=90.0) for name in PARTS})
+    return run
+
+
+def written(folder: Path, parts: tuple[str, ...] = PARTS) -> Path:
+    sent = Sent("0" * 64, ref=3, public_score=0.75)
+    return write_report(a_painter_run(folder), painter_bundles(parts), sent)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that has everything, and its report."""
+    folder = leave(tmp_path_factory.mktemp("painter") / "run", made_gallery())
+    written(folder)
+    return folder
+
+
+@pytest.fixture
+def spoilt(whole: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be spoilt."""
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with browser.chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def page(driver: Any, whole: Path) -> Any:
+    browser.resize(driver, 1280)
+    browser.prefer(driver, "light")
+    driver.get((whole / "report.html").as_uri())
+    return driver
+
+
+def anchors(path: Path) -> list[str]:
+    return re.findall(r'<section id="(\w+)"', path.read_text("utf-8"))
+
+
+def notes(path: Path) -> list[str]:
+    return re.findall(r'<p class="note">(.*?)</p>', path.read_text("utf-8"))
+
+
+def plain(text: str) -> str:
+    return re.sub(r"<[^>]*>", " ", text)
+
+
+@needs_browser
+def test_it_shows_every_section_and_asks_for_nothing(page: Any, whole: Path) -> None:
+    assert console(page) == []
+    assert texts(page, "h1") == ["Painter by Numbers"]
+    assert anchors(whole / "report.html") == [*SECTIONS, "settings"]
+    assert notes(whole / "report.html") == []
+    assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
+    images = page.execute_script(
+        "return [...document.images].filter((i) => i.src).map((i) => [i.naturalWidth, i.alt])"
+    )
+    assert len(images) > 40
+    assert all(width == 64 and alt for width, alt in images)
+
+
+@needs_browser
+def test_the_head_tells_seen_and_unseen_artists(page: Any, whole: Path) -> None:
+    tiles = dict(zip(texts(page, ".tiles dt"), texts(page, ".tiles .value"), strict=True))
+    told = json.loads((whole / "outputs" / "ensemble" / "metrics.json").read_text())
+    assert tiles["Public score"] == "0.75000"
+    assert tiles["Validation"] == f"{told['validation_score']:.5f}"
+    assert tiles["Seen artists"] == f"{told['validation_seen']:.5f}"
+    assert tiles["Unseen artists"] == f"{told['validation_unseen']:.5f}"
+
+
+@needs_browser
+def test_the_blend_tells_each_channel(page: Any, whole: Path) -> None:
+    rows = page.execute_script(
+        "return [...document.querySelectorAll('#blend tbody tr')]"
+        ".map((r) => [...r.cells].map((c) => c.innerText))"
+    )
+    told = json.loads((whole / "outputs" / "ensemble" / "metrics.json").read_text())
+    for row, (name, auc) in zip(rows, channel_scores(told).items(), strict=False):
+        assert row[:2] == name.split("/")
+        assert row[2:5] == [f"{auc[part]:.5f}" for part in ("all", "seen", "unseen")]
+        assert row[5].strip() == f"{told['weights'][name]:.3f}"
+    assert [row[0] for row in rows] == ["triplets", "classes", "blend"]
+    assert rows[-1][2] == f"{told['validation_score']:.5f}"
+    assert f"{told['validation_accuracy']:.2%} of the pairs are right" in " ".join(
+        texts(page, "#blend p")
+    )
+
+
+@needs_browser
+def test_every_kernel_that_trained_shows_its_curves(page: Any) -> None:
+    assert texts(page, "#learning > h3") == ["triplets", "classes", "submodel"]
+    assert texts(page, "#learning > details h3") == list(PARTS)
+    assert "The 4 kernels of submodel, which others read" in texts(page, "#learning summary")
+    labels = page.execute_script(
+        "return [...document.querySelectorAll('#learning svg')].map((s) => s.ariaLabel)"
+    )
+    assert len(labels) == 4 * 6
+    told = next(label for label in labels if "AUC of triplets" in label)
+    for part in (
+        " AUC: from 0.55 to 0.7.",
+        "AUC seen: from 0.6 to",
+        "AUC unseen: from 0.5 to 0.6.",
+    ):
+        assert part in told
+
+
+@needs_browser
+def test_another_member_can_be_chosen(page: Any, whole: Path) -> None:
+    buttons = page.find_elements("css selector", ".choice button")
+    assert [button.text for button in buttons] == ["classes", "triplets"]  # the best first
+    best = drawn(page)
+    buttons[1].click()
+    other = drawn(page)
+    assert other != best
+    assert [button.get_attribute("aria-pressed") for button in buttons] == ["false", "true"]
+    assert texts(page, ".epochs output") == ["epoch 9"]
+    assert coloured(page) > 1000
+    buttons[0].click()
+    assert drawn(page) == best
+
+
+@needs_browser
+def test_playing_ends_when_another_member_is_chosen(page: Any) -> None:
+    page.find_element("css selector", ".epochs button").click()
+    assert texts(page, ".epochs output") == ["epoch 1"]
+    page.find_elements("css selector", ".choice button")[1].click()
+    assert texts(page, ".epochs button") == ["Play"]
+    before = drawn(page)
+    page.execute_async_script("setTimeout(arguments[0], 1100)")
+    assert drawn(page) == before
+    assert console(page) == []
+
+
+@needs_browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 375])
+def test_it_fits_the_screen(page: Any, whole: Path, scheme: str, width: int) -> None:
+    browser.resize(page, width)
+    browser.prefer(page, scheme)
+    drawn(page)
+    height = page.execute_script("return document.documentElement.scrollHeight")
+    browser.resize(page, width, height)
+    page.save_screenshot(str(whole / f"{scheme}-{width}.png"))
+    browser.resize(page, width)
+    page.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    outside = page.execute_script(
+        """return [...document.querySelectorAll("main *, header *")].filter((element) => {
+          if (element.closest(".scroll") && !element.matches(".scroll")) return false;
+          const box = element.getBoundingClientRect();
+          return box.width > 1 && (box.left < 0 || box.right > innerWidth + 0.5);
+        }).map((element) => element.outerHTML.slice(0, 90))"""
+    )
+    assert outside == []
+    wrapped = page.execute_script(
+        "return [...document.querySelectorAll('.value')].filter((v) => v.clientHeight > 60 "
+        "|| v.scrollWidth > v.clientWidth).map((v) => v.textContent)"
+    )
+    assert wrapped == []
+
+
+def test_artists_are_told_by_number_unless_they_have_a_name(whole: Path) -> None:
+    told = (whole / "report.html").read_text("utf-8")
+    assert "artist 1" in told
+    assert "Ada &amp; Co" in told
+    assert not re.search(r"\b0{20,}", plain(told))
+    assert "artist 2 " not in plain(told)
+
+
+def test_the_surest_mistakes_are_told_apart(whole: Path) -> None:
+    told = (whole / "report.html").read_text("utf-8").split("One artist, taken for two")[1]
+    scores = [float(score) for score in re.findall(r"score ([\d.e+-]+)", told)]
+    found = load_scored_pairs(whole / "outputs" / "ensemble")
+    assert found is not None
+    shown = ~np.isin(found.ids, "1.jpg")  # has no thumbnail
+    both = shown[found.first] & shown[found.second]
+    assert scores == pytest.approx(np.sort(found.chances[found.same & both])[:8], rel=0.05)
+    assert len(set(scores)) > 4
+
+
+def test_nothing_of_test_is_in_it(whole: Path) -> None:
+    assert "hidden1" not in (whole / "report.html").read_text("utf-8")
+
+
+def test_neighbours_are_of_seen_and_unseen_artists_and_always_the_same(whole: Path) -> None:
+    told = (whole / "report.html").read_text("utf-8")
+    assert written(whole).read_text("utf-8") == told
+    asked = re.findall(r'<li class="asked">(.*?)</li>', told)
+    assert sum("(unseen)" in item for item in asked) == 3  # of all that there are
+    assert len(asked) == 7
+    assert "those of classes (classes), the best member" in told
+
+
+def test_what_prepares_is_no_model(whole: Path) -> None:
+    told = (whole / "report.html").read_text("utf-8")
+    blend = told.split('id="blend"')[1].split("</section>")[0]
+    assert "prepare" not in blend
+    assert "submodel" not in blend
+    settings = told.split('id="settings"')[1]
+    assert '<th scope="col">prepare</th>' in settings
+
+
+LOST = {
+    "triplets/predictions.npz": ("triplets left no predictions.npz.", set()),
+    "ensemble/validation_pairs.npz": ("The ensemble left no scored pairs", {"pairs", "mistakes"}),
+    "*/projection.npz": ("left no projection", {"embedding"}),
+    "classes/projection.npz": ("classes left no projection", set()),
+    "*/predictions.npz": ("classes left no predictions.npz.", {"neighbours"}),
+    "*/thumbnails.npz": ("The kernels left no thumbnails", set()),
+    "prepare/artists.csv": ("", set()),
+    "*/metrics.json": ("", set()),
+    "*/history.csv": ("", set()),
+    "*/*": ("The ensemble left no scored pairs", {*SECTIONS[3:]}),
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_what_is_missing_is_told_and_the_rest_is_there(spoilt: Path, lost: str) -> None:
+    for path in (spoilt / "outputs").glob(lost):
+        path.unlink()
+    words, gone = LOST[lost]
+    path = written(spoilt)
+    assert [name for name in SECTIONS if name not in gone] == anchors(path)[:-1]
+    assert words in " ".join(notes(path))
+    assert bool(words) == bool(notes(path))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "classes/predictions.npz",
+        "classes/projection.npz",
+        "classes/thumbnails.npz",
+        "ensemble/validation_pairs.npz",
+    ],
+)
+def test_what_is_broken_is_told_and_the_rest_is_there(spoilt: Path, name: str) -> None:
+    path = spoilt / "outputs" / name
+    path.write_bytes(path.read_bytes()[:200])
+    told = written(spoilt)
+    assert f"{path.name} cannot be read" in " ".join(notes(told))
+    gone = {"pairs", "mistakes"} if "ensemble" in name else set()
+    assert [part for part in SECTIONS if part not in gone] == anchors(told)[:-1]
+
+
+def test_broken_lists_and_numbers_are_no_crash(spoilt: Path) -> None:
+    (spoilt / "outputs" / "prepare" / "artists.csv").write_text("number,who\nx\n")
+    (spoilt / "outputs" / "classes" / "history.csv").write_text("stage,epoch\ntraining,one\n")
+    odd = {"channels": {"triplets/embedding": 3}, "weights": {}, "validation_score": "much"}
+    write_json(spoilt / "outputs" / "ensemble" / "metrics.json", odd)
+    write_json(spoilt / "outputs" / "classes" / "metrics.json", {"channels": [1]})
+    assert anchors(written(spoilt))[:-1] == SECTIONS
+
+
+def test_projections_of_other_pictures_are_left_out(spoilt: Path) -> None:
+    folder = spoilt / "outputs" / "triplets"
+    gallery = made_gallery()
+    few = (gallery.ids[:5], gallery.artists[:5], gallery.seen[:5])
+    save_projection(folder, Projection(*few, EPOCHS, np.zeros((3, 5, 3))))
+    told = notes(written(spoilt))
+    assert told == ["triplets left a projection of other pictures, which is not shown."]
+
+
+def test_projections_are_brought_to_one_order(whole: Path) -> None:
+    folders = {name: whole / "outputs" / name for name in MEMBERS}
+    models = {name: (folder, {}) for name, folder in folders.items()}
+    found = gather_pairs(models, whole / "outputs" / "ensemble", (), []).projections
+    kept = {name: load_projection(folder) for name, folder in folders.items()}
+    assert kept["classes"] is not None
+    assert kept["triplets"] is not None
+    first = next(iter(found.values()))
+    for name, shown in found.items():
+        assert shown.ids.tolist() == first.ids.tolist()
+        rows = kept[name].ids.tolist().index("7.jpg"), shown.ids.tolist().index("7.jpg")
+        assert np.array_equal(kept[name].points[:, rows[0]], shown.points[:, rows[1]])
+
+
+def test_the_best_member_comes_first_and_tells_the_neighbours(spoilt: Path) -> None:
+    write_json(spoilt / "outputs" / "triplets" / "metrics.json", {"validation_score": 0.999})
+    told = written(spoilt).read_text("utf-8")
+    assert "those of triplets (embedding), the best member" in told
+    names = re.findall(r"&#34;name&#34;: &#34;(\w+)&#34;", told)
+    assert names == ["triplets", "classes"]
+
+
+def test_ten_thousand_pictures_stay_below_five_megabytes(tmp_path: Path) -> None:
+    few = made_gallery()
+    number, jpegs = 10_000, list(few.thumbnails.values())
+    ids = np.array([f"{row}.jpg" for row in range(number)])
+    artists = np.arange(number) % 1500
+    thumbnails = {str(name): jpegs[row % len(jpegs)] for row, name in enumerate(ids[::3])}
+    large = Gallery(ids, artists, artists.astype(str), artists < 1300, thumbnails)
+    vectors = np.random.default_rng(0).normal(size=(number, 8)).astype(np.float32)
+    rows, labels = slice(None, None, 25), artists.astype(np.int64)
+    pairs = ValidationPairs(ids, labels, large.seen)
+    for name in (*MEMBERS, "ensemble"):
+        folder = tmp_path / "outputs" / name
+        folder.mkdir(parents=True)
+        shown = Projection(
+            ids[rows], labels[rows], large.seen[rows], EPOCHS, vectors[None, rows, :3]
+        )
+        save_projection(folder, dataclasses.replace(shown, points=np.tile(shown.points, (3, 1, 1))))
+        part = {"embedding": vectors}
+        save_vectors(
+            folder, Vectors(ids, labels, large.seen, part, TEST, {"embedding": vectors[:2]}), name
+        )
+        save_thumbnails(folder, list(thumbnails), list(thumbnails.values()))
+    chances = np.random.default_rng(0).random(len(pairs.labelled.first))
+    save_scored_pairs(tmp_path / "outputs" / "ensemble", pairs, chances)
+    path = written(tmp_path, ())
+    assert path.stat().st_size < 5_000_000
+    assert anchors(path)[:-1] == SECTIONS
+    told = path.read_text("utf-8")
+    assert "no picture" not in told.split('id="neighbours"')[1].split('id="settings"')[0]
+    assert "500,000 pairs of 10,000 validation pictures" in told
+
+
+def test_pairs_come_back_as_they_were_saved(tmp_path: Path) -> None:
+    gallery = made_gallery()
+    pairs = ValidationPairs(gallery.ids, gallery.artists, gallery.seen)
+    chances = np.random.default_rng(0).random(len(pairs.labelled.first)).astype(np.float32)
+    save_scored_pairs(tmp_path, pairs, chances)
+    found = load_scored_pairs(tmp_path)
+    assert found is not None
+    assert found.chances.tolist() == chances.tolist()
+    assert found.same.tolist() == pairs.labelled.same.tolist()
+    assert found.share == pairs.labelled.share
+    assert {name: mask.sum() for name, mask in found.parts.items()} == {
+        name: mask.sum() for name, mask in pairs.parts.items()
+    }
+    assert load_scored_pairs(tmp_path / "nowhere") is None
+
+
+@pytest.mark.parametrize("most", [2000, 300])
+def test_of_too_many_pairs_each_kind_is_drawn_evenly(tmp_path: Path, most: int) -> None:
+    gallery = made_gallery()
+    pairs = ValidationPairs(gallery.ids, gallery.artists, gallery.seen)
+    same = pairs.labelled.same
+    chances = pairs.scores(made_vectors(gallery, 1.0))
+    save_scored_pairs(tmp_path, pairs, chances, most)
+    found = load_scored_pairs(tmp_path)
+    assert found is not None
+    assert len(found.first) == most
+    assert found.same.sum() == min(same.sum(), most // 2)
+    assert len(set(zip(found.first.tolist(), found.second.tolist(), strict=True))) == most
+    assert roc_auc(found.same, found.chances) == pytest.approx(roc_auc(same, chances), abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"first": np.array([999])}, {"seen": np.ones(2, bool)}, {"chances": np.array([np.nan])}],
+)
+def test_pairs_that_do_not_fit_are_refused(tmp_path: Path, change: dict) -> None:
+    gallery = made_gallery()
+    pairs = ValidationPairs(gallery.ids[:2], gallery.artists[:2], gallery.seen[:2])
+    path = save_scored_pairs(tmp_path, pairs, np.array([0.5]))
+    with np.load(path) as arrays:
+        found = {**{name: arrays[name] for name in arrays.files}}
+    changed = {**found, **change, **({"seen": np.ones(3, bool)} if "seen" in change else {})}
+    np.savez(path, **changed)
+    with pytest.raises(UserError, match=r"validation_pairs\.npz"):
+        load_scored_pairs(tmp_path)
+
+
+def test_the_terminal_tells_seen_and_unseen_in_short_lines(whole: Path) -> None:
+    result = read_result(a_painter_run(whole), painter_bundles(PARTS), None, 0)
+    lines = tell(result).splitlines()
+    for name in (*MEMBERS, "blend"):
+        folder = "ensemble" if name == "blend" else name
+        told = json.loads((whole / "outputs" / folder / "metrics.json").read_text())
+        [line] = [line for line in lines if line.startswith(f"  {name} ")]
+        for part in ("seen", "unseen"):
+            assert f"   {part} {told[f'validation_{part}']:.5f}   " in line
+        assert f"validation {told['validation_score']:.5f}   seen" in line
+    short = [line for line in lines if str(whole) not in line]
+    assert max(map(len, short)) < 100
+    many = {f"a-model-{n}/embedding": 1 / 9 for n in range(9)}
+    longer = tell(dataclasses.replace(result, blend={**result.blend, "weights": many}))
+    assert all(f"a-model-{n}/embedding 0.111" in longer for n in range(9))
+    assert max(len(line) for line in longer.splitlines() if str(whole) not in line) < 100

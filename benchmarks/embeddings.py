@@ -128,6 +128,7 @@ def measure(names: list[str], seeds: int, scratch: Path) -> list[dict[str, Any]]
             if set(rows) <= set(trained):
                 auc = blended({row: trained[row] for row in rows})
                 results.append({"row": f"blend of {name}", "seed": seed, "auc": auc, "seconds": 0})
+                print(json.dumps(results[-1]), flush=True)
     return results
 
 

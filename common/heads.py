@@ -34,11 +34,13 @@ class HeadRecipe(EmbeddingRecipe):
         dropout: before each dense layer.
     """
 
+    image_size: int = 0
     hidden: int = 256
     dropout: float = 0.5
 
     RANGES: ClassVar[dict[str, Range]] = {
         **EmbeddingRecipe.RANGES,
+        "image_size": (0, 0),
         "hidden": (0, 65536),
         "dropout": (0, 0.99),
     }

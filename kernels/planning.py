@@ -15,7 +15,7 @@ from kernels.estimate import estimate_hours, need_of
 from kernels.graph import trained_members
 from kernels.plan import SESSION_HOURS, SHARED, Kernel, plan_kernels
 from kernels.preflight import preflight, require
-from kernels.request import AUDIT, ENSEMBLE, Request, effective_recipe, in_short
+from kernels.request import AUDIT, ENSEMBLE, VARIANT, Request, effective_recipe, in_short
 
 _ROLES = {
     SHARED: "the shared code, as a utility script",
@@ -65,18 +65,18 @@ def tell_plan(plan: Mapping[str, Any]) -> str:
 
 
 def _alike(kernels: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """The kernels in their order, those that differ in their fold alone together."""
+    """The kernels in their order, those that differ in their fold or part alone together."""
 
-    def but_the_fold(kernel: Mapping[str, Any]) -> dict[str, Any]:
-        end = f"-fold{kernel.get('fold')}"
-        name = {key: str(kernel[key]).removesuffix(end) for key in ("name", "slug")}
-        return {key: value for key, value in {**kernel, **name}.items() if key != "fold"}
+    def but_which(kernel: Mapping[str, Any]) -> dict[str, Any]:
+        name = {key: VARIANT.sub("", str(kernel[key])) for key in ("name", "slug")}
+        known = {**kernel, **name}
+        return {key: value for key, value in known.items() if key not in ("fold", "part")}
 
-    return [list(group) for _, group in itertools.groupby(kernels, but_the_fold)]
+    return [list(group) for _, group in itertools.groupby(kernels, but_which)]
 
 
 def _entries(kernels: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The lines of the kernels, numbered; the folds of one model are told together."""
+    """The lines of the kernels, numbered; folds or parts of one model are told together."""
     alike, heads = _alike(kernels), []
     ends = itertools.accumulate(len(group) for group in alike)
     for group, end in zip(alike, ends, strict=True):
@@ -112,17 +112,19 @@ def _kernel(
     facts = {"name": kernel.name, "slug": kernel.slug, "accelerator": kernel.accelerator}
     member = next((m for m in trained_members(request) if m.name == kernel.name), None)
     recipe = _recipe(effective_recipe(request, member)) if member else {}
-    return {**facts, "sources": sources, "hours": hours and round(hours, 2), **recipe}
+    return {**facts, "sources": sources, "hours": hours, **recipe}
 
 
 def _recipe(recipe: Any) -> dict[str, Any]:
     """Sizes and schedule of a recipe: those that it has, for one replica."""
     names = ("image_size", "batch_size", "epochs")
-    told = {name: getattr(recipe, name) for name in names if hasattr(recipe, name)}
+    told = {name: getattr(recipe, name) for name in names if getattr(recipe, name, 0)}
     if again := refit_epochs(recipe):
         told["refit_epochs"] = again
     if getattr(recipe, "folds", 0):
         told |= {"folds": recipe.folds, "fold": recipe.fold}
+    if getattr(recipe, "parts", 0):
+        told |= {"parts": recipe.parts, "part": recipe.part}
     if getattr(recipe, "miniature", False):
         told["miniature"] = True  # the parameters that a recipe states are of the whole network
     else:

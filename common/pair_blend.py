@@ -60,12 +60,17 @@ class PairBlend:
 
 
 def find_pair_blend(
-    method: str, scale: str, same: np.ndarray, channels: Mapping[str, np.ndarray]
+    method: str,
+    scale: str,
+    same: np.ndarray,
+    channels: Mapping[str, np.ndarray],
+    share: float | None = None,
 ) -> tuple[PairBlend, np.ndarray]:
     """The blend of ``channels`` (name → ``(pairs,)`` on one scale) by ``method``, and its sums.
 
-    ``same`` is ``(pairs,)`` bool. Raises UserError for an unknown method, and where no pair is
-    same or none different.
+    ``same`` is ``(pairs,)`` bool; ``share`` is of same pairs where these are a sample that has
+    more of them, and None where they are all. Raises UserError for an unknown method, and where
+    no pair is same or none different.
     """
     if method not in METHODS:
         raise UserError(f"unknown blend {method!r}: {nearest(method, METHODS)}")
@@ -74,7 +79,8 @@ def find_pair_blend(
     weights = search(same, columns)
     total = mix(weights, columns)
     named = {name: float(w) for name, w in zip(channels, weights, strict=True)}
-    return PairBlend(method, scale, named, roc_auc(same, total), fit_platt(same, total)), total
+    score = roc_auc(same, total)
+    return PairBlend(method, scale, named, score, fit_platt(same, total, share)), total
 
 
 def scale_of(scale: str, channel: str, scores: np.ndarray, platt: Platt) -> Scale:
@@ -155,10 +161,12 @@ def greedy_weights(same: np.ndarray, columns: Sequence[np.ndarray]) -> np.ndarra
     return best_counts / best_counts.sum()
 
 
-def fit_platt(same: np.ndarray, scores: np.ndarray) -> Platt:
+def fit_platt(same: np.ndarray, scores: np.ndarray, share: float | None = None) -> Platt:
     """Slope and offset of the highest likelihood, by Newton's method, slightly held to zero.
 
-    Without that hold, scores that tell all pairs right have no finite slope.
+    Without that hold, scores that tell all pairs right have no finite slope. Of a sample that was
+    drawn with more same pairs than the ``share`` of all, the offset is put right (King and Zeng,
+    2001).
     """
     scores, truth = np.asarray(scores, np.float64), np.asarray(same, np.float64)
     middle, spread = float(scores.mean()), float(scores.std()) or 1.0
@@ -173,12 +181,18 @@ def fit_platt(same: np.ndarray, scores: np.ndarray) -> Platt:
         if np.abs(step).max() < 1e-9:
             break
     slope_found = max(0.0, float(found[0])) / spread
-    return Platt(slope_found, float(found[1]) - slope_found * middle)
+    offset = float(found[1]) - slope_found * middle
+    drawn = 0.0 if share is None else _odds(truth.mean()) - _odds(share)
+    return Platt(slope_found, offset - drawn)
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:
     """``1 / (1 + exp(-values))``, without overflow."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * np.asarray(values, np.float64))))
+
+
+def _odds(share: float) -> float:
+    return float(np.log(share) - np.log1p(-share))
 
 
 def _best_move(

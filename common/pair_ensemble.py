@@ -85,8 +85,9 @@ def run_pair_ensemble(
             )
             for name, scores in validated.scores.items()
         }
-        same = validated.pairs.labelled.same
-        blend, total = find_pair_blend(recipe.method, recipe.scale, same, columns)
+        known = validated.pairs.labelled
+        how = (recipe.method, recipe.scale)
+        blend, total = find_pair_blend(*how, known.same, columns, known.share)
         write_metrics(run.folder, members, validated, blend, total)
     with run.stage("pairs"):
         first = next(iter(members.values()))

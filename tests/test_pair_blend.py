@@ -216,3 +216,15 @@ def test_a_mix_is_the_weighted_sum() -> None:
 def test_a_sigmoid_overflows_nowhere() -> None:
     values = np.array([-1e4, -30, 0, 2, 1e4])
     np.testing.assert_allclose(sigmoid(values), 1 / (1 + np.exp(-values.clip(-700))), atol=1e-12)
+
+
+def test_a_sample_with_more_same_pairs_gives_the_chances_of_all_pairs() -> None:
+    generator = np.random.default_rng(0)
+    same = generator.random(200_000) < 0.05
+    scores = generator.normal(same * 1.5, 1.0)
+    whole = fit_platt(same, scores)
+    drawn = same | (generator.random(len(same)) < 0.1)
+    sample = fit_platt(same[drawn], scores[drawn], float(same.mean()))
+    assert sample.slope == pytest.approx(whole.slope, rel=0.03)
+    assert sample.offset == pytest.approx(whole.offset, abs=0.05)
+    assert fit_platt(same[drawn], scores[drawn]).offset > whole.offset + 1

@@ -40,7 +40,7 @@ class HeadRecipe(EmbeddingRecipe):
 
     RANGES: ClassVar[dict[str, Range]] = {
         **EmbeddingRecipe.RANGES,
-        "image_size": (0, 0),
+        "image_size": (0, 1024),  # a setting for all may reach it
         "hidden": (0, 65536),
         "dropout": (0, 0.99),
     }

@@ -128,6 +128,7 @@ class HeadTrainer:
             epochs=self.recipe.epochs,
             steps_per_epoch=self.steps,
             callbacks=self._callbacks(),
+            shuffle=False,  # the batches are drawn already
             verbose=0,
         )
         for variable, value in zip(self.model.variables, self._best, strict=bool(self._best)):

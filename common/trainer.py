@@ -122,6 +122,7 @@ class Trainer:
                 epochs=left.stop,
                 steps_per_epoch=training.steps,
                 callbacks=self._callbacks(model, first_epoch, epochs, training, validation),
+                shuffle=False,  # the batches are drawn already
                 verbose=0,
             )
         self._let_average_predict(model)

@@ -14,7 +14,7 @@ from common.progress import report
 from common.samplers import ClassBatches
 from common.tfrecords import Records
 from common.trainer import Trainer
-from common.validation_pairs import ValidationPairs
+from common.validation_pairs import ValidationPairs, in_history
 from common.vectors import Vectors
 
 SHOWN = 400  # validation pictures at most whose vectors are kept while they are learnt
@@ -80,8 +80,7 @@ class EmbeddingTrainer(Trainer):
             for number, variable in enumerate(model.variables):
                 value = np.array(variable.value, copy=True)  # JAX gives its memory away
                 self.course.kept[f"{_BEST}{number:04d}"] = value
-        names = {"all": "val_auc", "seen": "val_auc_seen", "unseen": "val_auc_unseen"}
-        return {names[part]: value for part, value in found.items() if value is not None}
+        return in_history(found)
 
     def judged(self, row: Mapping[str, Any]) -> float | None:
         """What is missing to an AUC of 1."""

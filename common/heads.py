@@ -19,7 +19,7 @@ from common.progress import report
 from common.projection import Projection, project
 from common.samplers import ClassBatches, deal
 from common.stacking import Stacked
-from common.validation_pairs import ValidationPairs
+from common.validation_pairs import ValidationPairs, in_history
 from common.vectors import Vectors
 
 _EPOCH_PAIRS = 500_000
@@ -227,5 +227,4 @@ class HeadTrainer:
         earlier = max((row["val_auc"] for row in self.history), default=-1.0)
         if self.recipe.patience and found["all"] > earlier:  # type: ignore[operator]
             self._best = [np.array(v.value, copy=True) for v in self.model.variables]
-        names = {"all": "val_auc", "seen": "val_auc_seen", "unseen": "val_auc_unseen"}
-        return {names[part]: value for part, value in found.items() if value is not None}
+        return in_history(found)

@@ -71,12 +71,6 @@ def find_file(name: str, folders: Iterable[Path]) -> Path | None:
     return next(found, None)
 
 
-def mounted_sources() -> list[Path]:
-    """The folders below the input root."""
-    root = input_root()
-    return sorted(path for path in root.iterdir() if path.is_dir()) if root.is_dir() else []
-
-
 def listing(folder: Path, limit: int = 12) -> str:
     """What is in ``folder``, two levels deep, in one line for an error message."""
     if not folder.is_dir():

@@ -7,12 +7,6 @@ import numpy as np
 from common.errors import UserError
 
 
-def average_ranks(values: np.ndarray) -> np.ndarray:
-    """Rank of each value from 1, ``(n,)`` float64; equal values share the mean of their ranks."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return (np.cumsum(counts) - (counts - 1) / 2)[places]
-
-
 @dataclass(frozen=True)
 class Quantiles:
     """The distribution of a sample, as straight lines between ``values``.

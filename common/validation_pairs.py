@@ -61,6 +61,12 @@ class ValidationPairs:
         return auc_by_part(self.labelled.same, scores, self.parts)
 
 
+def in_history(auc: Mapping[str, float | None]) -> dict[str, float]:
+    """An AUC by part under the names that ``history.csv`` has for it; none where it is none."""
+    names = {"all": "val_auc", "seen": "val_auc_seen", "unseen": "val_auc_unseen"}
+    return {names[part]: value for part, value in auc.items() if value is not None}
+
+
 def pairs_of(vectors: Vectors, most: int = MOST) -> ValidationPairs:
     """Those of one model's validation."""
     return ValidationPairs(

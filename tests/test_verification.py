@@ -16,7 +16,7 @@ from sklearn import metrics as sklearn_metrics
 
 from common.errors import UserError
 from common.labelled_pairs import all_pairs
-from common.quantiles import average_ranks, quantiles_of
+from common.quantiles import quantiles_of
 from common.verification import (
     accuracy_at,
     auc_by_part,
@@ -249,11 +249,6 @@ def test_pairs_of_a_hundred_thousand_pictures_are_bounded() -> None:
 def test_one_picture_makes_no_pair() -> None:
     with pytest.raises(UserError, match="1 labelled pictures make no pair"):
         all_pairs(np.array([3]))
-
-
-@given(st.lists(st.integers(-3, 3), max_size=30))
-def test_ranks_are_scipys(values: list[int]) -> None:
-    assert average_ranks(np.array(values)).tolist() == rankdata(values).tolist()
 
 
 @given(st.lists(st.integers(-9, 9), min_size=1, max_size=60), st.integers(2, 30))

@@ -28,16 +28,16 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from common.accelerator import choose, clear_session
-from common.audit import AuditRecipe, compare
-from common.audit_records import Split, read_pictures
-from common.calibration import apply_temperature, fit_temperature, negative_log_likelihood
-from common.classifier import ClassifierKernel, ClassifierRecipe
+from common.audit.records import Split, read_pictures
+from common.audit.run import AuditRecipe, compare
+from common.blending.calibration import apply_temperature, fit_temperature, negative_log_likelihood
 from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
-from common.metrics import accuracy, macro_f1
+from common.metrics.classification import accuracy, macro_f1
 from common.parameters import Parameters
 from common.recipe import nearest, override
-from common.trainer import Trainer
+from common.recipes.classifier import ClassifierKernel, ClassifierRecipe
+from common.training.trainer import Trainer
 from competitions.petals_to_metal import CLASSES, COMPETITION, data
 
 BASE = ClassifierRecipe(

@@ -19,7 +19,7 @@ from sklearn.metrics import f1_score
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-from common.blend import _breakpoints, find_blend
+from common.blending.blend import _breakpoints, find_blend
 
 ROWS, CLASSES, PART = 3712, 104, 20
 

@@ -29,11 +29,11 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from common.errors import UserError, shown_in_one_line
-from common.pair_blend import apply_in_parts, find_pair_blend, scale_of
-from common.pair_ensemble import align, validate
+from common.files.vectors import Vectors, load_vectors
+from common.pairs.blend import apply_in_parts, find_pair_blend, scale_of
+from common.pairs.ensemble import align, validate
+from common.pairs.validation import channel_auc
 from common.recipe import nearest
-from common.validation_pairs import channel_auc
-from common.vectors import Vectors, load_vectors
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,9 +2,9 @@
 
 The published way is that of the competition's notebooks: ``tf.data``, each picture float32, resized
 to 361, cropped to 331, turned, flipped and transposed by ``tf.image``. Ours is
-``common.batches.Training`` without its cache (with it: "cached", the second epoch). Decoding alone
-is the limit: the same JPEGs in as many threads as there are cores. All take turns within one run;
-medians, ranges and the medians of each turn's ratios.
+``common.data.batches.Training`` without its cache (with it: "cached", the second epoch). Decoding
+alone is the limit: the same JPEGs in as many threads as there are cores. All take turns within one
+run; medians, ranges and the medians of each turn's ratios.
 
     python benchmarks/input_pipeline.py [FOLDER] [--runs 7] [--pictures 2048] [--size 331] [--json]
 
@@ -31,11 +31,11 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-from common.batches import Training
-from common.classifier import ClassifierRecipe
+from common.data.batches import Training
+from common.data.pictures import Pictures
+from common.data.tfrecords import Records, decode, first_fault, record_places
 from common.errors import UserError, shown_in_one_line
-from common.pictures import Pictures
-from common.tfrecords import Records, decode, first_fault, record_places
+from common.recipes.classifier import ClassifierRecipe
 
 BATCH, SIDE, MADE = 16, 331, 256
 JPEGS = (".jpg", ".jpeg")

@@ -5,7 +5,7 @@ As many pairs and pictures as the competition has are made: all pairs within 13 
 vectors, reads the csv, scores it and writes the submission:
 
     limit   the bytes of the csv read and those of the submission written, nothing between
-    ours    common.pairs and common.pair_scores
+    ours    common.pairs.table and common.pairs.scores
     pandas  read_csv, map, dot products of gathered rows by chunks, to_csv
     loop    a line at a time, as the winner's script did: on a part, scaled
 
@@ -37,8 +37,8 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from common.errors import UserError, shown_in_one_line
-from common.pair_scores import pair_scores
-from common.pairs import COLUMNS, read_pairs, write_pair_scores
+from common.pairs.scores import pair_scores
+from common.pairs.table import COLUMNS, read_pairs, write_pair_scores
 
 # Sizes of 13 groups with the competition's 23,817 pictures and 21,916,047 pairs: its own are others
 GROUPS = (1831, 1719, 1877, 1683, 2203, 1822, 1765, 1935, 1673, 1859, 1792, 1873, 1785)

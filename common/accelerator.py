@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from common.batches import Share
 from common.errors import UserError
+from common.share import Share
 
 KNOWN = ("tpu", "gpu", "cpu")
 # Devices that a session on Kaggle shares a batch between: TpuV5E8, NvidiaTeslaT4 x 2.

@@ -13,7 +13,8 @@ class Competition:
         slug: Kaggle's name of it, e.g. ``tpu-getting-started``.
         title: for people.
         folder: the package below ``competitions``.
-        metric: a function of ``common.metrics`` of (labels, predictions), higher is better.
+        metric: a function of ``common.metrics.classification`` of (labels, predictions), higher is
+            better.
         classes: the class names, by index; none where a submission's values are scores.
         id_column, target_column: the submission's header.
         ensemble: the kernels that ``--ensemble`` trains and blends.

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from common.audit_findings import NAME
+from common.audit.findings import NAME
 from common.competition import Competition
 from competitions import kernel_scripts
 from kernels.request import AUDIT

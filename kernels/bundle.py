@@ -101,7 +101,7 @@ class Bundle:
 def collect_shared(competition: Competition) -> Shared:
     """``common`` and the competition's own modules, kernel scripts left out."""
     own = f"competitions/{competition.folder}"
-    paths = {f"common/{path.name}": path for path in (ROOT / "common").glob("*.py")}
+    paths = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "common").rglob("*.py")}
     paths["competitions/__init__.py"] = ROOT / "competitions" / "__init__.py"
     scripts = kernel_scripts(competition)
     for name, path in modules(competition).items():

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from common.hours import scaled_hours
+from common.recipes.hours import scaled_hours
 from kernels.graph import trained_members
 from kernels.plan import SHARED
 from kernels.request import (

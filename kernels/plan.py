@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.accelerator import REPLICAS
-from common.backbones import check_size, check_weights, weights_files
-from common.blend import METHODS
+from common.blending.blend import METHODS
 from common.errors import UserError
-from common.image_recipe import check_batch
+from common.networks.backbones import check_size, check_weights, weights_files
 from common.parameters import Parameters
 from common.recipe import nearest
+from common.recipes.image import check_batch
 from competitions import kernel_scripts
 from kernels.graph import ensemble_members, sources_of, trained_members
 from kernels.request import (

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.hours import refit_epochs, tell_hours
+from common.recipes.hours import refit_epochs, tell_hours
 from kernels.audit import audit_facts, tell_audit
 from kernels.bundle import build_bundles
 from kernels.check import Check

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.competition import Competition
 from common.errors import UserError
-from common.hours import tell_hours
+from common.recipes.hours import tell_hours
 from kernels.answers import KaggleError, NoAnswerError
 from kernels.bundle import Bundle
 from kernels.bundle_checks import check_bundles

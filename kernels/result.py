@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.files.predictions import NAME as PREDICTIONS
 from common.manifest import NAME as MANIFEST
-from common.predictions import NAME as PREDICTIONS
 from kernels.audit import Audited, read_audit
 from kernels.bundle import Bundle
 from kernels.plan import SHARED

@@ -6,9 +6,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from common.classifier import ClassifierKernel, ClassifierRecipe
 from common.competition import Competition
-from common.describe import describe
+from common.recipes.classifier import ClassifierKernel, ClassifierRecipe
+from common.training.describe import describe
 
 COMPETITION = Competition(
     "small", "small", "Small", "small", "macro_f1", ("red", "green"), "id", "label", (), "parts",

@@ -13,13 +13,13 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from common.embedding_losses import (
+from common.networks.embedding_losses import (
     anchors_right,
     contrastive_loss,
     triplet_loss,
     triplets_right,
 )
-from common.margins import margin_loss
+from common.networks.margins import margin_loss
 
 MINERS = ("batch-hard", "batch-all", "semi-hard")
 TRIPLETS = [("euclidean", miner, 0.3) for miner in MINERS]
@@ -113,7 +113,7 @@ def with_gradient(function: Callable[[Any, Any], Any]) -> Callable[..., dict[str
 
 def layers() -> dict[str, tuple[Callable[[Any, Any], Any], np.ndarray, np.ndarray]]:
     """Layers times constants (so that gradients differ), by name, with their inputs."""
-    from common.embedding_layers import CosineClasses, GeM, UnitLength
+    from common.networks.embedding_layers import CosineClasses, GeM, UnitLength
 
     rows = embeddings()["twins"][1]
     classes = CosineClasses(3)
@@ -133,7 +133,7 @@ def trained(policy: str) -> dict[str, np.ndarray]:
     """Steps of a network under a precision, as ``fit`` makes it: its losses and metrics."""
     import keras
 
-    from common.embedding_layers import CosineClasses, UnitLength
+    from common.networks.embedding_layers import CosineClasses, UnitLength
 
     keras.config.set_dtype_policy(policy)
     (targets, rows), ones = embeddings()["drawn"], np.ones(12, np.float32)

@@ -15,12 +15,12 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import small_classifier
 
 from common.accelerator import clear_session, set_up
-from common.batches import class_weights
-from common.checkpoint import variables_of
-from common.classifier import ClassifierKernel
-from common.compiled import optimizer_of
-from common.losses import adjusted_crossentropy, crossentropy
+from common.data.batches import class_weights
+from common.networks.losses import adjusted_crossentropy, crossentropy
 from common.recipe import override
+from common.recipes.classifier import ClassifierKernel
+from common.training.checkpoint import variables_of
+from common.training.compiled import optimizer_of
 from competitions.petals_to_metal import densenet201, efficientnetb7, xception
 
 NETWORKS = {

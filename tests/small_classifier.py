@@ -9,14 +9,14 @@ from typing import Any
 import flowers
 import numpy as np
 
-from common import training
-from common.checkpoint import variables_of
-from common.classifier import ClassifierKernel, ClassifierRecipe
 from common.competition import Competition
+from common.data.tfrecords import Records, read_records
 from common.inputs import competition_folder
 from common.parameters import Parameters
-from common.tfrecords import Records, read_records
-from common.trainer import Trainer
+from common.recipes.classifier import ClassifierKernel, ClassifierRecipe
+from common.training import classifier_training as training
+from common.training.checkpoint import variables_of
+from common.training.trainer import Trainer
 
 CLASSES = ("red", "green", "blue")
 COMPETITION = Competition(

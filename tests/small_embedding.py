@@ -10,14 +10,14 @@ from typing import Any
 import flowers
 import numpy as np
 
-from common import embedding_training
-from common.checkpoint import variables_of
 from common.competition import Competition
-from common.embedding import EmbeddingKernel, EmbeddingRecipe
-from common.embedding_trainer import EmbeddingTrainer, channels_of
+from common.data.tfrecords import Records, read_records
 from common.inputs import competition_folder
 from common.parameters import Parameters
-from common.tfrecords import Records, read_records
+from common.recipes.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.training import embedding_training
+from common.training.checkpoint import variables_of
+from common.training.embedding_trainer import EmbeddingTrainer, channels_of
 
 COMPETITION = Competition(
     "embedded", "embedded", "Embedded", "embedded", "roc_auc", (), "index", "same", (), "train, val"
@@ -71,7 +71,7 @@ def build_model(weights: str | None, recipe: EmbeddingRecipe, classes: int) -> A
     import keras
     from keras import layers
 
-    from common.embedding_layers import CosineClasses, UnitLength
+    from common.networks.embedding_layers import CosineClasses, UnitLength
 
     if "SMALL_POLICY" in os.environ:
         keras.config.set_dtype_policy(os.environ["SMALL_POLICY"])

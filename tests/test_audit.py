@@ -19,14 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import tiny
-from common.audit import AuditRecipe, run_audit
-from common.audit_findings import Audit, warnings_of
-from common.audit_records import Picture, Split, read_pictures
+from common.audit.findings import Audit, warnings_of
+from common.audit.lookalikes import ODD, Fingerprint, Pair, find_pairs, fingerprint, groups
+from common.audit.records import Picture, Split, read_pictures
+from common.audit.run import AuditRecipe, run_audit
+from common.data.tfrecords import record_files
 from common.errors import UserError
-from common.lookalikes import ODD, Fingerprint, Pair, find_pairs, fingerprint, groups
 from common.parameters import Parameters
 from common.recipe import override
-from common.tfrecords import record_files
 from competitions.petals_to_metal import COMPETITION
 from kernels import plan
 from kernels.plan import plan_kernels

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from common import augment
-from common.augment import Symmetry, turned
-from common.classifier import ClassifierRecipe
+from common.data import augment
+from common.data.augment import Symmetry, turned
+from common.recipes.classifier import ClassifierRecipe
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (12, 12, 3)).astype(np.uint8)
 BATCH = np.random.default_rng(1).integers(0, 256, (6, 12, 12, 3)).astype(np.uint8)

@@ -16,7 +16,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import legacy_weights
 
-from common.backbones import (
+from common.errors import UserError
+from common.networks.backbones import (
     BACKBONES,
     CAFFE,
     HALF,
@@ -27,8 +28,7 @@ from common.backbones import (
     preprocessed,
     weights_files,
 )
-from common.errors import UserError
-from common.weights import fill_by_name, weights_explained
+from common.networks.weights import fill_by_name, weights_explained
 
 ROOT = Path(__file__).parent.parent
 # As the functions of the ``efficientnet`` package put its files' names together.
@@ -143,7 +143,7 @@ def test_noisy_student_weights_give_the_same_features_on_jax(tmp_path: Path) -> 
     code = """
 import sys
 import numpy as np
-from common.backbones import build_backbone
+from common.networks.backbones import build_backbone
 import keras
 assert keras.config.backend() == "jax"
 model = build_backbone("EfficientNetB0", "net.h5", 33)
@@ -204,9 +204,9 @@ def test_a_broken_file_is_named(tmp_path: Path) -> None:
 
 def test_a_failed_download_says_the_way_out(tmp_path: Path) -> None:
     code = """
-from common.backbones import build_backbone
+from common.networks.backbones import build_backbone
 from common.errors import UserError
-from common.weights import weights_explained
+from common.networks.weights import weights_explained
 for name in ("EfficientNetB7", "MobileNet"):
     try:
         with weights_explained("imagenet"):
@@ -264,7 +264,8 @@ def test_mixed_precision_does_not_round_pixels(pixels: Pixels) -> None:
 
 
 def test_the_table_is_read_without_keras() -> None:
-    code = "import sys, common.backbones; print({'keras', 'tensorflow', 'h5py'} & set(sys.modules))"
+    code = "import sys, common.networks.backbones; "
+    code += "print({'keras', 'tensorflow', 'h5py'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )

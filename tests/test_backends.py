@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 import small_classifier
 
+from common.files.predictions import load_predictions
 from common.manifest import read_manifest
-from common.predictions import load_predictions
 
 ROOT = Path(__file__).parent.parent
 SMALL = ROOT / "tests" / "small_classifier.py"

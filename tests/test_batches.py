@@ -10,13 +10,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import flowers
 
-from common import batches
-from common.batches import Share, Training, class_weights, evaluation_batches, one_hot
-from common.classifier import ClassifierRecipe
+from common.data import batches
+from common.data.batches import Training, class_weights, evaluation_batches, one_hot
+from common.data.pictures import Pictures, choose_cache, free_memory
+from common.data.samplers import ClassBatches
+from common.data.tfrecords import join, read_records
 from common.errors import UserError
-from common.pictures import Pictures, choose_cache, free_memory
-from common.samplers import ClassBatches
-from common.tfrecords import join, read_records
+from common.recipes.classifier import ClassifierRecipe
+from common.share import Share
 
 CACHES = ("none", "memory", "disk")
 CLASSES = 104
@@ -222,11 +223,11 @@ def test_pictures_are_kept_in_memory_only_when_they_fit(monkeypatch: pytest.Monk
     assert free_memory() > 0
     needed = 20 * 20 * 3 * 10
     for free, chosen in ((2 * needed + 2, "memory"), (2 * needed, "none")):
-        monkeypatch.setattr("common.pictures.free_memory", lambda free=free: free)
+        monkeypatch.setattr("common.data.pictures.free_memory", lambda free=free: free)
         assert choose_cache("auto", 10, 20) == chosen
         assert choose_cache("memory", 10, 20) == "memory"
         assert choose_cache("disk", 10, 20) == "disk"
-    monkeypatch.setattr("common.pictures.free_memory", lambda: needed - 1)
+    monkeypatch.setattr("common.data.pictures.free_memory", lambda: needed - 1)
     with pytest.raises(UserError, match="10 pictures of 20 x 20 take .* take disk or none"):
         choose_cache("memory", 10, 20)
 

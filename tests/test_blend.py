@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
-from common.blend import METHODS, align, find_blend, mix
+from common.blending.blend import METHODS, align, find_blend, mix
 from common.errors import UserError
-from common.predictions import Predictions
+from common.files.predictions import Predictions
 
 
 def members(seed: int, rows: int, classes: int, number: int = 2) -> tuple[np.ndarray, list]:

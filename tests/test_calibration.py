@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny
-from common.calibration import apply_temperature, fit_temperature, negative_log_likelihood
-from common.ensemble import calibrated
+from common.blending.calibration import apply_temperature, fit_temperature, negative_log_likelihood
+from common.blending.ensemble import calibrated
+from common.blending.folds import join_folds
 from common.errors import UserError
-from common.folds import join_folds
-from common.predictions import Predictions
+from common.files.predictions import Predictions
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

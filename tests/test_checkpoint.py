@@ -18,12 +18,12 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # kernels run in this process, on the
 
 import small_classifier
 
-from common.checkpoint import NAME, Course, load_checkpoint, restore, variables_of
 from common.errors import UserError
 from common.kernel import KernelRun, OutOfTimeError
 from common.manifest import Unfinished, read_manifest
 from common.parameters import Parameters
-from common.training import train_classifier
+from common.training.checkpoint import NAME, Course, load_checkpoint, restore, variables_of
+from common.training.classifier_training import train_classifier
 
 # Of Keras with NumPy 2: kernels run in this process to spare TensorFlow's start.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -194,7 +194,7 @@ WRITER = """
 import sys
 from pathlib import Path
 import numpy as np
-from common.checkpoint import Checkpoint, save_checkpoint
+from common.training.checkpoint import Checkpoint, save_checkpoint
 for n in range(10**6):
     arrays = [np.full(2**20, n, np.float32) for _ in range(4)]
     save_checkpoint(Path.cwd(), Checkpoint({}, "training", n, [], {}, 0.0, arrays, arrays[0]))

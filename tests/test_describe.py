@@ -12,13 +12,18 @@ import pytest
 from describe_small import COMPETITION, KERNEL
 from hypothesis import given
 
-from common.classifier import ClassifierRecipe, chosen_recipe
-from common.describe import choose_accelerator, count_pictures, read_arguments, training_pictures
+from common.blending.folds import stratified_folds
 from common.errors import UserError
-from common.folds import stratified_folds
-from common.hours import scaled_hours
 from common.parameters import Parameters
-from common.terminal_plot import EIGHTHS, PLAIN, bars
+from common.recipes.classifier import ClassifierRecipe, chosen_recipe
+from common.recipes.hours import scaled_hours
+from common.training.describe import (
+    choose_accelerator,
+    count_pictures,
+    read_arguments,
+    training_pictures,
+)
+from common.training.terminal_plot import EIGHTHS, PLAIN, bars
 
 ROOT = Path(__file__).parents[1]
 

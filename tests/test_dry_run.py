@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import tiny
-from common.metrics import macro_f1
-from common.predictions import load_predictions
+from common.files.predictions import load_predictions
+from common.metrics.classification import macro_f1
 from common.progress import parse
 
 SHARED = tiny.ROOT.parent / "shared" / "data"

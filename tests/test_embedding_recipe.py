@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from common.distances import DISTANCES
-from common.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES, EmbeddingRecipe
-from common.embedding_trainer import channels_of, out_of_patience
 from common.errors import UserError
-from common.miners import MINERS
+from common.networks.distances import DISTANCES
+from common.networks.miners import MINERS
 from common.recipe import override
+from common.recipes.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES, EmbeddingRecipe
+from common.training.embedding_trainer import channels_of, out_of_patience
 
 
 @pytest.mark.parametrize(

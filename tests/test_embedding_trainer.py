@@ -20,14 +20,14 @@ os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # kernels run in this process, on the
 import small_embedding
 from test_backends import end, start
 
-from common.checkpoint import NAME, Course, load_checkpoint
-from common.embedding_training import train_embedding
+from common.files.projection import load_projection
+from common.files.vectors import Vectors, load_vectors
 from common.kernel import KernelRun
 from common.manifest import read_manifest
+from common.pairs.validation import channel_auc
 from common.parameters import Parameters
-from common.projection import load_projection
-from common.validation_pairs import channel_auc
-from common.vectors import Vectors, load_vectors
+from common.training.checkpoint import NAME, Course, load_checkpoint
+from common.training.embedding_training import train_embedding
 
 # Of Keras with NumPy 2: kernels run in this process to spare TensorFlow's start.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")

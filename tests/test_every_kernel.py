@@ -13,9 +13,9 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import competitions
-from common.classifier import chosen_recipe
 from common.parameters import Parameters
 from common.recipe import field_types, override
+from common.recipes.classifier import chosen_recipe
 from kernels.request import script_module
 
 ROOT = Path(__file__).parent.parent
@@ -66,7 +66,7 @@ def test_its_best_and_dry_run_settings_fit_its_recipe(name: str) -> None:
 def test_the_full_size_network_takes_pictures_and_is_counted(name: str) -> None:
     import keras
 
-    from common.full_size import check_full_size
+    from common.networks.full_size import check_full_size
 
     kernel = SCRIPTS[name].KERNEL
     counted = check_full_size(kernel)

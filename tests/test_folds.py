@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny
-from common.ensemble import BlendRecipe
+from common.blending.ensemble import BlendRecipe
+from common.blending.folds import fold_groups, join_folds, stratified_folds
 from common.errors import UserError
-from common.folds import fold_groups, join_folds, stratified_folds
-from common.predictions import Predictions, load_predictions
+from common.files.predictions import Predictions, load_predictions
 from competitions import find_competition
 from kernels.request import choose_members, in_short, script_module
 

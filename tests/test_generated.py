@@ -45,7 +45,7 @@ def test_the_solution_answers_the_sample(written: tuple[Path, list[dict[str, str
 def test_pictures_are_jpegs_of_the_named_size(written: tuple[Path, list[dict[str, str]]]) -> None:
     import tensorflow as tf
 
-    from common.tfrecords import parse
+    from common.data.tfrecords import parse
 
     path = next((written[0] / "tfrecords-jpeg-192x192" / "train").glob("*.tfrec"))
     for record in tf.data.TFRecordDataset(str(path)).take(3):

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tiny
-from common import images
-from common.images import PictureError, decode, square, square_jpeg
+from common.data import images
+from common.data.images import PictureError, decode, square, square_jpeg
 
 WIDTH, HEIGHT = 64, 40
 
@@ -195,7 +195,7 @@ def bomb(kind: str) -> bytes:
 MEASURED = """
 import resource, sys
 import numpy, PIL.Image
-from common.images import PictureError, square_jpeg
+from common.data.images import PictureError, square_jpeg
 content = open(sys.argv[1], "rb").read()
 def peak():
     lines = open("/proc/self/status").read().splitlines()
@@ -240,7 +240,7 @@ SIDE_BY_SIDE = """
 import io, sys
 from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
-from common.images import square_jpeg
+from common.data.images import square_jpeg
 def peak():
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3

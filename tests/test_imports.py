@@ -1,5 +1,8 @@
 """A finished kernel is used again as long as nothing that it imports has changed."""
 
+import graphlib
+import re
+
 import hypothesis.strategies as st
 import pytest
 from hypothesis import given
@@ -8,6 +11,7 @@ from competitions import find_competition, kernel_scripts
 from kernels.bundle import collect_shared
 from kernels.imports import imported_files, imports_hash
 
+ROOM = "common/training"
 FILES = {
     "common/__init__.py": "",
     "common/a.py": "from common import b\n",
@@ -57,6 +61,33 @@ def test_a_petals_kernel_does_not_depend_on_the_blend() -> None:
     files = collect_shared(petals).files
     scripts = {name: path.read_text("utf-8") for name, path in kernel_scripts(petals).items()}
     trained = imported_files(scripts["densenet201"], files)
-    assert {"common/training.py", "common/augment.py", "common/metrics.py"} < set(trained)
-    assert not {"common/blend.py", "common/ensemble.py", "common/blend_figures.py"} & set(trained)
-    assert "common/training.py" not in imported_files(scripts["ensemble"], files)
+    assert {f"{ROOM}/{name}.py" for name in ("classifier_training", "trainer")} < set(trained)
+    assert not [name for name in trained if name.startswith("common/pairs/")]
+    assert not {f"common/blending/{name}.py" for name in ("blend", "ensemble")} & set(trained)
+    assert not [name for name in imported_files(scripts["ensemble"], files) if ROOM in name]
+
+
+def test_rooms_of_the_shared_code_import_each_other_one_way() -> None:
+    files = collect_shared(find_competition("petals")).files
+    arrows: dict[str, set[str]] = {}
+    for path, text in files.items():
+        if path.startswith("common/"):
+            found = {other for other in files if _imports(text, other)}
+            assert all(other.startswith("common/") for other in found), path
+            arrows.setdefault(_room(path), set()).update(map(_room, found - {path}))
+    rooms = {room: others - {room} for room, others in arrows.items()}
+    assert next(iter(graphlib.TopologicalSorter(rooms).static_order())) == "common"
+
+
+def _room(path: str) -> str:
+    return path.rpartition("/")[0]
+
+
+def _imports(text: str, path: str) -> bool:
+    """Whether a file's text names another, by ``import a.b`` or ``from a.b import c``."""
+    package, _, module = path.removesuffix(".py").replace("/", ".").rpartition(".")
+    name = f"{package}.{module}"
+    return bool(
+        re.search(rf"^\s*(from|import) {re.escape(name)}\b(?!\.)", text, re.M)
+        or re.search(rf"^\s*from {re.escape(package)} import .*\b{module}\b", text, re.M)
+    )

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from common.files.predictions import Predictions, load_predictions, save_predictions
 from common.kernel import KernelRun
 from common.manifest import read_manifest, write_json
 from common.parameters import Parameters
-from common.predictions import Predictions, load_predictions, save_predictions
 from common.progress import parse, report
 
 

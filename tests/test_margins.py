@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import UserError
-from common.margins import margin_loss
+from common.networks.margins import margin_loss
 
 
 def loop(
@@ -103,7 +103,7 @@ def test_a_wrong_name_or_number_is_one_line(arguments, told: str) -> None:
 
 
 def test_gem_is_the_root_of_the_mean_power() -> None:
-    from common.embedding_layers import GeM
+    from common.networks.embedding_layers import GeM
 
     pixels = embedding_steps.pixels()
     floored = np.maximum(pixels.astype(np.float64), 1e-6)
@@ -117,7 +117,7 @@ def test_gem_is_the_root_of_the_mean_power() -> None:
 def test_gems_exponent_is_learnt_and_stays_a_mean() -> None:
     import keras
 
-    from common.embedding_layers import GeM
+    from common.networks.embedding_layers import GeM
 
     pixels = embedding_steps.pixels()[:1]
     model = keras.Sequential([keras.Input((3, 4, 5)), GeM(1.5)])
@@ -131,7 +131,7 @@ def test_gems_exponent_is_learnt_and_stays_a_mean() -> None:
 
 
 def test_cosines_and_lengths_are_those_of_numpy() -> None:
-    from common.embedding_layers import CosineClasses, UnitLength
+    from common.networks.embedding_layers import CosineClasses, UnitLength
 
     rows = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32) * 100
     layer = CosineClasses(3)
@@ -149,7 +149,7 @@ def test_cosines_and_lengths_are_those_of_numpy() -> None:
 def test_a_network_of_them_is_saved_and_computes_in_float32(policy: str, tmp_path: Path) -> None:
     import keras
 
-    from common.embedding_layers import CosineClasses, GeM, UnitLength
+    from common.networks.embedding_layers import CosineClasses, GeM, UnitLength
 
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)

@@ -12,16 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.distances import DISTANCES
-from common.embedding_losses import (
+from common.errors import UserError
+from common.networks.distances import DISTANCES
+from common.networks.embedding_losses import (
     anchors_right,
     contrastive_loss,
     labels_of,
     triplet_loss,
     triplets_right,
 )
-from common.errors import UserError
-from common.miners import MINERS
+from common.networks.miners import MINERS
 
 ROOT = Path(__file__).parent.parent
 Found = dict[str, dict[str, np.ndarray]]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
-from common.metrics import accuracy, confusion_matrix, macro_f1
+from common.metrics.classification import accuracy, confusion_matrix, macro_f1
 
 pairs = st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)), min_size=1, max_size=60)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import tiny
-from common.scored_pairs import load_scored_pairs
-from common.vectors import load_vectors
-from common.verification import roc_auc
+from common.files.vectors import load_vectors
+from common.metrics.verification import roc_auc
+from common.pairs.scored import load_scored_pairs
 
 SMALL = ("image_size=32", "crop_margin=4", "epochs=2", "batch_size=24")
 MEMBERS = ("triplets", "classes")

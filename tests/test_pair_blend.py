@@ -9,9 +9,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
-from common import pair_blend
 from common.errors import UserError
-from common.pair_blend import (
+from common.pairs import blend as pair_blend
+from common.pairs.blend import (
     METHODS,
     SCALES,
     Platt,

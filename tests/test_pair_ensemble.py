@@ -14,13 +14,13 @@ from PIL import Image
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
+from common.data.shards import Broken
+from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
-from common.pair_blend import fit_platt, linked
+from common.metrics.verification import accuracy_at
+from common.pairs.blend import fit_platt, linked
+from common.pairs.scored import load_scored_pairs
 from common.parameters import Parameters
-from common.scored_pairs import load_scored_pairs
-from common.shards import Broken
-from common.vectors import Vectors, save_vectors
-from common.verification import accuracy_at
 from competitions.painter_by_numbers import ensemble
 from competitions.painter_by_numbers.data import Artist, write_artists, write_broken
 

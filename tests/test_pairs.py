@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import tiny
-from common import pair_layout, pair_scores, pairs
 from common.errors import UserError
+from common.pairs import layout, table
+from common.pairs.scores import pair_scores
 
 REAL = tiny.ROOT.parent / "shared" / "data" / "painter-by-numbers" / "submission_info.csv"
 NAMES = tuple(f"{number}.jpg" for number in range(20))
@@ -25,13 +26,13 @@ def unit_vectors(pictures: int, width: int = 24, seed: int = 0) -> np.ndarray:
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def pairs_of(first: np.ndarray, second: np.ndarray, pictures: int) -> pairs.Pairs:
+def pairs_of(first: np.ndarray, second: np.ndarray, pictures: int) -> table.Pairs:
     names = tuple(f"{number}.jpg" for number in range(pictures))
     rows = (np.asarray(side, np.int32) for side in (first, second))
-    return pairs.Pairs(names, np.arange(len(first)), *rows)
+    return table.Pairs(names, np.arange(len(first)), *rows)
 
 
-def in_groups(sizes: list[int], kept: float, seed: int) -> pairs.Pairs:
+def in_groups(sizes: list[int], kept: float, seed: int) -> table.Pairs:
     """A share of all pairs within groups of scattered pictures, in any order, either way round."""
     random = np.random.default_rng(seed)
     members = np.split(random.permutation(sum(sizes)), np.cumsum(sizes)[:-1])
@@ -41,7 +42,7 @@ def in_groups(sizes: list[int], kept: float, seed: int) -> pairs.Pairs:
     return pairs_of(*both, sum(sizes))
 
 
-def exact(vectors: np.ndarray, of: pairs.Pairs) -> np.ndarray:
+def exact(vectors: np.ndarray, of: table.Pairs) -> np.ndarray:
     wide = vectors.astype(np.float64)
     return np.einsum("ij,ij->i", wide[of.first], wide[of.second])
 
@@ -65,11 +66,11 @@ def test_scores_are_the_dot_products_whatever_the_structure(
     of = in_groups(sizes, kept, seed)
     vectors = unit_vectors(sum(sizes), seed=seed)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pair_layout, "BLOCK", block)
-        patch.setattr(pair_layout, "_CHUNK", 50)
-        patch.setattr(pair_scores, "_SPARSE", 40)
-        patch.setattr(pair_scores, "_GATHERED", 9)
-        scores = pair_scores.pair_scores(vectors, of)
+        patch.setattr(layout, "BLOCK", block)
+        patch.setattr(layout, "_CHUNK", 50)
+        patch.setattr("common.pairs.scores._SPARSE", 40)
+        patch.setattr("common.pairs.scores._GATHERED", 9)
+        scores = pair_scores(vectors, of)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, exact(vectors, of), rtol=0, atol=1e-6)
 
@@ -81,14 +82,14 @@ def test_pairs_without_groups_and_few_of_them_are_scored_too() -> None:
         of = pairs_of(first, (first + random.integers(1, 3000, number)) % 3000, 3000)
         assert {tile.full for tile in of.layout.tiles} == {number == 200_000}
         vectors = unit_vectors(3000)
-        scores = pair_scores.pair_scores(vectors, of)
+        scores = pair_scores(vectors, of)
         np.testing.assert_allclose(scores, exact(vectors, of), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("kept", [1.0, 0.5])
 def test_groups_are_found_in_any_order(kept: float) -> None:
     of = in_groups([40, 25, 60, 33], kept, seed=1)
-    labels = pair_layout.find_groups(158, of.first, of.second)
+    labels = layout.find_groups(158, of.first, of.second)
     assert sorted(np.unique(labels, return_counts=True)[1].tolist()) == [25, 33, 40, 60]
     assert np.array_equal(labels[of.first], labels[of.second])
 
@@ -97,7 +98,7 @@ def test_full_groups_cost_products_of_their_own_pictures_alone() -> None:
     of = in_groups([1500, 700, 900], 1.0, seed=2)
     tiles = of.layout.tiles
     assert all(tile.full for tile in tiles)
-    assert all(tile.rows.stop - tile.rows.start <= pair_layout.BLOCK for tile in tiles)
+    assert all(tile.rows.stop - tile.rows.start <= layout.BLOCK for tile in tiles)
     products = sum(
         (tile.rows.stop - tile.rows.start) * (tile.columns.stop - tile.columns.start)
         for tile in tiles
@@ -107,9 +108,9 @@ def test_full_groups_cost_products_of_their_own_pictures_alone() -> None:
 
 def test_a_picture_without_a_vector_gets_the_prior(tmp_path: Path) -> None:
     path = write_csv(tmp_path, "5,a.jpg,b.jpg", "6,a.jpg,x.jpg", "7,x.jpg,y.jpg", "8,b.jpg,c.jpg")
-    of = pairs.read_pairs(path, ["c.jpg", "b.jpg", "a.jpg"], {"x.jpg", "y.jpg"})
+    of = table.read_pairs(path, ["c.jpg", "b.jpg", "a.jpg"], {"x.jpg", "y.jpg"})
     vectors = unit_vectors(3)
-    scores = pair_scores.pair_scores(vectors, of, prior=0.25)
+    scores = pair_scores(vectors, of, prior=0.25)
     assert of.index.tolist() == [5, 6, 7, 8]
     expected = [vectors[2] @ vectors[1], 0.25, 0.25, vectors[1] @ vectors[0]]
     np.testing.assert_allclose(scores, expected, atol=1e-6)
@@ -122,9 +123,9 @@ def test_a_csv_is_read_in_any_order_and_by_pieces(
 ) -> None:
     rows = [(i, NAMES[i % 20], NAMES[(i % 20 + 1 + i // 20) % 20]) for i in index]
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(pairs, "_PIECE", piece)
+        patch.setattr(table, "_PIECE", piece)
         path = write_csv(Path(folder), *(f"{i},{a},{b}" for i, a, b in rows))
-        of = pairs.read_pairs(path, names)
+        of = table.read_pairs(path, names)
     assert of.index.tolist() == index
     found = [(names[a], names[b]) for a, b in zip(of.first, of.second, strict=True)]
     assert found == [(a, b) for _, a, b in rows]
@@ -133,17 +134,17 @@ def test_a_csv_is_read_in_any_order_and_by_pieces(
 def test_a_csv_from_windows_with_quotes_is_read(tmp_path: Path) -> None:
     path = tmp_path / "pairs.csv"
     path.write_bytes(b'\xef\xbb\xbf"index","image1","image2"\r\n0,"a,1.jpg",b.jpg\r\n1,b.jpg,c.jpg')
-    of = pairs.read_pairs(path, ["b.jpg", "a,1.jpg", "c.jpg"])
+    of = table.read_pairs(path, ["b.jpg", "a,1.jpg", "c.jpg"])
     assert (of.first.tolist(), of.second.tolist()) == ([1, 0], [0, 2])
 
 
 def test_the_zip_beside_is_read_where_there_is_no_csv(tmp_path: Path) -> None:
     path = write_csv(tmp_path, *(f"{n},{NAMES[n % 20]},{NAMES[(n + 1) % 20]}" for n in range(5000)))
-    plain = pairs.read_pairs(path, NAMES)
+    plain = table.read_pairs(path, NAMES)
     with zipfile.ZipFile(tmp_path / "pairs.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(path, "pairs.csv")
     path.unlink()
-    zipped = pairs.read_pairs(path, NAMES)
+    zipped = table.read_pairs(path, NAMES)
     assert np.array_equal(plain.first, zipped.first)
     assert np.array_equal(plain.index, zipped.index)
 
@@ -151,11 +152,11 @@ def test_the_zip_beside_is_read_where_there_is_no_csv(tmp_path: Path) -> None:
     whole[200:300] = bytes(100)
     (tmp_path / "pairs.csv.zip").write_bytes(whole)
     with pytest.raises(UserError, match=r"pairs\.csv\.zip: a damaged archive .*: download"):
-        pairs.read_pairs(path, NAMES)
+        table.read_pairs(path, NAMES)
     with zipfile.ZipFile(tmp_path / "pairs.csv.zip", "w") as archive:
         archive.writestr("other.csv", "")
     with pytest.raises(UserError, match=r"pairs\.csv\.zip: it holds no pairs\.csv"):
-        pairs.read_pairs(path, NAMES)
+        table.read_pairs(path, NAMES)
 
 
 WRONG = {
@@ -181,10 +182,10 @@ def test_a_wrong_line_is_named(
     wrong: str, piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines, message = WRONG[wrong]
-    monkeypatch.setattr(pairs, "_PIECE", piece)
+    monkeypatch.setattr(table, "_PIECE", piece)
     path = write_csv(tmp_path, *lines)
     with pytest.raises(UserError) as raised:
-        pairs.read_pairs(path, NAMES)
+        table.read_pairs(path, NAMES)
     assert f"{path} {message}" in str(raised.value)
     assert "\n" not in str(raised.value)
 
@@ -192,20 +193,20 @@ def test_a_wrong_line_is_named(
 @pytest.mark.parametrize("header", ["index,image1", "id,image1,image2", "0,0.jpg,1.jpg", ""])
 def test_other_columns_are_refused(header: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"pairs\.csv.* header .*index,image1,image2"):
-        pairs.read_pairs(write_csv(tmp_path, "0,0.jpg,1.jpg", header=header), NAMES)
+        table.read_pairs(write_csv(tmp_path, "0,0.jpg,1.jpg", header=header), NAMES)
 
 
 def test_a_missing_csv_and_a_repeated_picture_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"pairs\.csv: no such file, nor pairs\.csv\.zip beside it"):
-        pairs.read_pairs(tmp_path / "pairs.csv", NAMES)
+        table.read_pairs(tmp_path / "pairs.csv", NAMES)
     with pytest.raises(UserError, match="repeats a name"):
-        pairs.read_pairs(write_csv(tmp_path), ["a.jpg", "b.jpg", "a.jpg"])
+        table.read_pairs(write_csv(tmp_path), ["a.jpg", "b.jpg", "a.jpg"])
 
 
 def test_no_pairs_are_no_scores(tmp_path: Path) -> None:
-    of = pairs.read_pairs(write_csv(tmp_path), NAMES)
-    scores = pair_scores.pair_scores(unit_vectors(20), of)
-    path = pairs.write_pair_scores(tmp_path / "s.csv", ("index", "sameArtist"), of.index, scores)
+    of = table.read_pairs(write_csv(tmp_path), NAMES)
+    scores = pair_scores(unit_vectors(20), of)
+    path = table.write_pair_scores(tmp_path / "s.csv", ("index", "sameArtist"), of.index, scores)
     assert path.read_text() == "index,sameArtist\n"
 
 
@@ -218,21 +219,21 @@ def test_a_useless_vector_is_named(value: float, message: str) -> None:
     vectors = unit_vectors(11)
     vectors[7] = value
     with pytest.raises(UserError, match=f"vector of picture 7.jpg {message}"):
-        pair_scores.pair_scores(vectors, of)
+        pair_scores(vectors, of)
 
 
 @pytest.mark.parametrize("vectors", [unit_vectors(10), unit_vectors(11).astype(float)])
 def test_vectors_of_other_pictures_or_numbers_are_a_mistake(vectors: np.ndarray) -> None:
     with pytest.raises(ValueError, match="11 pictures' vectors"):
-        pair_scores.pair_scores(vectors, in_groups([5, 6], 1.0, seed=0))
+        pair_scores(vectors, in_groups([5, 6], 1.0, seed=0))
 
 
 def test_a_submission_tells_every_score_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(pairs, "_ROWS", 7)
+    monkeypatch.setattr(table, "_ROWS", 7)
     scores = np.random.default_rng(0).normal(size=50).astype(np.float32)
     scores[:4] = 0, -0.5, 1e-12, np.nextafter(np.float32(1e-12), 1, dtype=np.float32)
     index = np.random.default_rng(0).permutation(50)
-    path = pairs.write_pair_scores(tmp_path / "s.csv", ("index", "sameArtist"), index, scores)
+    path = table.write_pair_scores(tmp_path / "s.csv", ("index", "sameArtist"), index, scores)
     header, *rows = path.read_text().splitlines()
     assert header == "index,sameArtist"
     assert [int(row.split(",")[0]) for row in rows] == index.tolist()
@@ -243,7 +244,7 @@ def test_a_score_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
     scores = np.array([0.5, np.nan, np.inf], np.float32)
     path = tmp_path / "s.csv"
     with pytest.raises(UserError, match="2 scores are not finite, the first is that of pair 8"):
-        pairs.write_pair_scores(path, ("index", "sameArtist"), np.array([7, 8, 9]), scores)
+        table.write_pair_scores(path, ("index", "sameArtist"), np.array([7, 8, 9]), scores)
     assert not path.exists()
 
 
@@ -251,11 +252,11 @@ def test_a_score_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
 def test_the_real_pairs_are_full_groups_and_scored() -> None:
     lines = REAL.read_text().splitlines()[1:]
     names = sorted({name for line in lines for name in line.split(",")[1:]})
-    of = pairs.read_pairs(REAL, names)
+    of = table.read_pairs(REAL, names)
     assert len(of) == len(lines) == 44_700
     assert all(tile.full for tile in of.layout.tiles)
     vectors = unit_vectors(len(names))
-    scores = pair_scores.pair_scores(vectors, of)
+    scores = pair_scores(vectors, of)
     np.testing.assert_allclose(scores, exact(vectors, of), rtol=0, atol=1e-6)
 
 
@@ -271,7 +272,7 @@ def test_the_benchmark_measures_all_ways(options: tuple[str, ...]) -> None:
 
 
 def test_the_kernels_start_without_polars() -> None:
-    code = "import sys, common.pairs, common.pair_scores; print('polars' in sys.modules)"
+    code = "import sys, common.pairs.table, common.pairs.scores; print('polars' in sys.modules)"
     ended = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tiny.ROOT
     )

@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tiny
-from common.archives import natural, open_table
+from common.data.archives import natural, open_table
+from common.data.images import decode, square_jpeg
+from common.data.pictures import Pictures
 from common.errors import UserError
-from common.images import decode, square_jpeg
 from common.parameters import Parameters
-from common.pictures import Pictures
 from common.recipe import override
 from competitions.painter_by_numbers import prepare as script
 from competitions.painter_by_numbers.data import (

@@ -7,10 +7,10 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import competitions
-from common.classifier import ClassifierKernel, chosen_recipe
 from common.errors import UserError
 from common.parameters import Parameters
 from common.recipe import override
+from common.recipes.classifier import ClassifierKernel, chosen_recipe
 from competitions.petals_to_metal import COMPETITION, densenet201, xception
 from kernels.request import script_module
 
@@ -31,7 +31,7 @@ PUBLISHED_COUNTS = {
 def test_the_full_size_network_has_the_published_parameters(name: str) -> None:
     import keras
 
-    from common.full_size import check_full_size, parameter_counts
+    from common.networks.full_size import check_full_size, parameter_counts
 
     model = SCRIPTS[name].build_model(weights=None)
     assert model.input_shape == (None, 331, 331, 3)
@@ -49,7 +49,7 @@ def test_the_full_size_network_has_the_published_parameters(name: str) -> None:
 
 
 def test_another_backbone_is_one_setting_and_its_counts_are_only_told() -> None:
-    from common.full_size import check_full_size, parameter_counts
+    from common.networks.full_size import check_full_size, parameter_counts
 
     settings = {"backbone": "MobileNet", "image_size": "64"}
     recipe = override(densenet201.RECIPE, settings)
@@ -73,7 +73,7 @@ def test_a_frozen_backbone_leaves_the_head_to_be_trained() -> None:
 def test_a_count_that_differs_from_the_recipes_is_refused() -> None:
     import dataclasses
 
-    from common.full_size import check_full_size
+    from common.networks.full_size import check_full_size
 
     recipe = override(xception.RECIPE, {"total_parameters": 21_974_161})
     kernel = dataclasses.replace(xception.KERNEL, recipe=recipe)

@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 
 import tiny
+from common.files.predictions import Predictions, save_predictions
+from common.files.thumbnails import save_thumbnails
 from common.manifest import write_json
-from common.predictions import Predictions, save_predictions
-from common.thumbnails import save_thumbnails
 from competitions import find_competition
 from kernels.bundle import Bundle, build_bundles
 from kernels.plan import plan_kernels

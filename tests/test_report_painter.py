@@ -17,16 +17,16 @@ from test_report import a_run, bundles, console, texts
 from test_report_pairs import coloured, drawn, made_gallery, made_vectors
 
 from common.errors import UserError
+from common.files.projection import Projection, load_projection, project, save_projection
+from common.files.thumbnails import save_thumbnails
+from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.manifest import write_json
-from common.pair_ensemble import PairBlendRecipe, run_pair_ensemble
+from common.metrics.verification import roc_auc
+from common.pairs.ensemble import PairBlendRecipe, run_pair_ensemble
+from common.pairs.scored import load_scored_pairs, save_scored_pairs
+from common.pairs.validation import ValidationPairs
 from common.parameters import Parameters
-from common.projection import Projection, load_projection, project, save_projection
-from common.scored_pairs import load_scored_pairs, save_scored_pairs
-from common.thumbnails import save_thumbnails
-from common.validation_pairs import ValidationPairs
-from common.vectors import Vectors, save_vectors
-from common.verification import roc_auc
 from competitions.painter_by_numbers import COMPETITION
 from kernels.bundle import Bundle
 from kernels.report import write_report

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from common.data.samplers import ClassBatches, deal
 from common.errors import UserError
-from common.samplers import ClassBatches, deal
 
 
 def epoch(batches: ClassBatches, seed: int = 0) -> np.ndarray:

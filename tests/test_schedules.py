@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.classifier import ClassifierRecipe
 from common.errors import UserError
+from common.recipes.classifier import ClassifierRecipe
 
 SCHEDULES = ("ramp", "constant", "cosine", "step", "plateau")
 

@@ -11,12 +11,12 @@ import flowers
 import numpy as np
 import pytest
 
+from common.data.images import PictureError, square_jpeg
+from common.data.pictures import Pictures
+from common.data.shards import Broken, Item, Layout, serialized, write_shards
+from common.data.tfrecords import first_fault, read_records
 from common.errors import UserError
-from common.images import PictureError, square_jpeg
 from common.kernel import OutOfTimeError
-from common.pictures import Pictures
-from common.shards import Broken, Item, Layout, serialized, write_shards
-from common.tfrecords import first_fault, read_records
 
 SIDE = 16
 LAYOUT = Layout(SIDE, shard_size=4, threads=3, settings={"quality": 90})

@@ -12,7 +12,7 @@ import pytest
 import tiny
 from common import submission
 from common.errors import UserError
-from common.pairs import write_pair_scores
+from common.pairs.table import write_pair_scores
 from common.submission import check_submission, write_submission
 from competitions.painter_by_numbers import COMPETITION as PAINTER
 from competitions.petals_to_metal import COMPETITION

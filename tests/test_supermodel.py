@@ -15,16 +15,16 @@ import pytest
 from hypothesis import given
 
 import tiny
+from common.data.tfrecords import Records
 from common.errors import UserError
-from common.features import load_features
-from common.head_training import without_head
-from common.heads import HeadRecipe, HeadTrainer
-from common.projection import load_projection
+from common.files.features import load_features
+from common.files.projection import load_projection
+from common.files.vectors import Vectors, load_vectors
+from common.pairs.validation import channel_auc
 from common.recipe import override
-from common.stacking import Features, Stacked, stack
-from common.tfrecords import Records
-from common.validation_pairs import channel_auc
-from common.vectors import Vectors, load_vectors
+from common.training.head_training import without_head
+from common.training.heads import HeadRecipe, HeadTrainer
+from common.training.stacking import Features, Stacked, stack
 from competitions import find_competition
 from competitions.painter_by_numbers import submodel, supermodel
 from kernels.plan import plan_kernels

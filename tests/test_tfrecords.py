@@ -9,8 +9,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import flowers
 
+from common.data.tfrecords import read_records
 from common.errors import UserError
-from common.tfrecords import read_records
 from competitions.petals_to_metal import data
 
 LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]

@@ -6,11 +6,11 @@ import flowers
 import numpy as np
 import pytest
 
-from common import thumbnails
+from common.data.pictures import Pictures
+from common.data.tfrecords import read_records
 from common.errors import UserError
-from common.pictures import Pictures
-from common.tfrecords import read_records
-from common.thumbnails import NAME, leave_thumbnails, load_thumbnails, save_thumbnails
+from common.files import thumbnails
+from common.files.thumbnails import NAME, leave_thumbnails, load_thumbnails, save_thumbnails
 
 START = b"\xff\xd8"
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import small_classifier
 
+from common.files.predictions import load_predictions
 from common.manifest import read_manifest
-from common.predictions import load_predictions
 from competitions.petals_to_metal import generated
 
 ROOT = Path(__file__).parent.parent

@@ -12,11 +12,11 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score
 
 from common.errors import UserError
-from common.features import load_features, save_features
-from common.predictions import NAME
-from common.projection import Projection, load_projection, project, save_projection
-from common.validation_pairs import ValidationPairs, channel_auc, pairs_of
-from common.vectors import Vectors, load_vectors, save_vectors
+from common.files.features import load_features, save_features
+from common.files.predictions import NAME
+from common.files.projection import Projection, load_projection, project, save_projection
+from common.files.vectors import Vectors, load_vectors, save_vectors
+from common.pairs.validation import ValidationPairs, channel_auc, pairs_of
 
 LABELS = np.array([0, 0, 1, 1, 1, 2, 3, 3, 4, 4])  # train has 0, 1 and 2
 IDS = np.array([f"{number}.jpg" for number in range(10)])

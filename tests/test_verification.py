@@ -15,9 +15,8 @@ from scipy.stats import rankdata
 from sklearn import metrics as sklearn_metrics
 
 from common.errors import UserError
-from common.labelled_pairs import all_pairs
-from common.quantiles import quantiles_of
-from common.verification import (
+from common.metrics.quantiles import quantiles_of
+from common.metrics.verification import (
     accuracy_at,
     auc_by_part,
     best_threshold,
@@ -27,6 +26,7 @@ from common.verification import (
     tar_at_far,
     thinned,
 )
+from common.pairs.labelled import all_pairs
 
 # Few different scores, so that most are equal to others.
 scored = st.lists(
@@ -282,8 +282,11 @@ def test_a_sample_without_quantiles_is_one_line(sample) -> None:
 
 
 def test_none_of_it_needs_keras() -> None:
-    names = "common.verification, common.labelled_pairs, common.quantiles, common.samplers"
-    names += ", common.distances, common.miners, common.embedding_losses, common.margins"
+    modules = (
+        "metrics.verification metrics.quantiles pairs.labelled data.samplers "
+        "networks.distances networks.miners networks.embedding_losses networks.margins"
+    )
+    names = ", ".join(f"common.{name}" for name in modules.split())
     told = (
         f"import sys, {names}; "
         "print([name for name in ('keras', 'tensorflow', 'jax') if name in sys.modules])"

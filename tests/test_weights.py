@@ -8,11 +8,11 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from common.backbones import weights_files
 from common.errors import UserError
+from common.networks.backbones import weights_files
+from common.networks.weights import resolve_weights, weights_explained
 from common.parameters import Parameters
 from common.recipe import override
-from common.weights import resolve_weights, weights_explained
 from competitions.petals_to_metal import xception
 
 FILES = {"imagenet": "net_notop.h5"}

@@ -5,14 +5,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.archives import Place, Reader, find_table, natural, places, read_columns
+from common.data.archives import Place, Reader, find_table, natural, places, read_columns
+from common.data.shards import Broken
+from common.data.tfrecords import Records, read_records
 from common.errors import UserError
 from common.inputs import kernel_output_folder, listing
 from common.manifest import read_manifest
 from common.parameters import Parameters
 from common.progress import report
-from common.shards import Broken
-from common.tfrecords import Records, read_records
 
 PARTS = ("train", "val", "test")
 PREPARE = "prepare"
@@ -99,7 +99,7 @@ def check_folder(root: Path) -> Files:
 
 
 def pairs_table(root: Path) -> Path:
-    """``submission_info.csv`` or ``.csv.zip`` (``common.archives.open_table`` reads both)."""
+    """``submission_info.csv`` or ``.csv.zip`` (``common.data.archives.open_table`` reads both)."""
     return check_folder(root).pairs_table
 
 

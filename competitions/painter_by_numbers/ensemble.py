@@ -10,7 +10,7 @@ the winner's kind. CPU, no internet, a few minutes.
 from common.errors import shown_in_one_line
 from common.inputs import competition_folder
 from common.kernel import KernelRun
-from common.pair_ensemble import PairBlendRecipe, read_members, run_pair_ensemble
+from common.pairs.ensemble import PairBlendRecipe, read_members, run_pair_ensemble
 from common.parameters import Parameters
 from common.recipe import override
 from competitions.painter_by_numbers import COMPETITION, data

@@ -13,8 +13,8 @@ set stands in docs/log.md.
 import sys
 from typing import Any
 
-from common.embedding import EmbeddingKernel, EmbeddingRecipe
-from common.embedding_training import train_embedding
+from common.recipes.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.training.embedding_training import train_embedding
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import margin_network
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from common.embedding import MARGIN_LOSSES, EmbeddingRecipe
+from common.recipes.embedding import MARGIN_LOSSES, EmbeddingRecipe
 
 # Channels of the 3 x 3 convolutions, a list between two poolings.
 PUBLISHED = ((32,), (64,), (128,), (128,))
@@ -17,7 +17,7 @@ def embedding_network(recipe: EmbeddingRecipe, name: str) -> Any:
     import keras
     from keras import layers
 
-    from common.embedding_layers import UnitLength
+    from common.networks.embedding_layers import UnitLength
 
     part = 2 if recipe.miniature else 1
     inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="pictures")
@@ -73,8 +73,8 @@ def margin_network(weights: str | None, recipe: EmbeddingRecipe, classes: int, n
     import keras
     from keras import layers
 
-    from common.backbones import build_backbone
-    from common.embedding_layers import CosineClasses, GeM, UnitLength
+    from common.networks.backbones import build_backbone
+    from common.networks.embedding_layers import CosineClasses, GeM, UnitLength
 
     assert recipe.loss in MARGIN_LOSSES
     if recipe.miniature:

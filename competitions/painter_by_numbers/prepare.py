@@ -17,16 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common.archives import natural
+from common.data.archives import natural
+from common.data.images import square_jpeg
+from common.data.shards import Broken, Item, Layout, write_shards
 from common.errors import UserError, shown_in_one_line
-from common.images import square_jpeg
 from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.parameters import Parameters
 from common.progress import report
 from common.recipe import override
-from common.shards import Broken, Item, Layout, write_shards
 from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers.data import (
     MISSING,

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from common import figures
-from common.pictures import Pictures
-from common.tfrecords import Records
+from common.data.pictures import Pictures
+from common.data.tfrecords import Records
+from common.metrics import figures
 from competitions.painter_by_numbers.data import Artist, load_from
 
 NAME = "prepared.png"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.archives import natural
+from common.data.archives import natural
 from common.errors import UserError
 from competitions.painter_by_numbers.data import Artist, Painting
 

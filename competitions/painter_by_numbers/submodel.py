@@ -15,11 +15,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from common.embedding import EmbeddingKernel, EmbeddingRecipe
-from common.embedding_training import train_embedding
+from common.data.tfrecords import Records
 from common.errors import UserError
-from common.image_recipe import Range
-from common.tfrecords import Records
+from common.recipes.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.recipes.image import Range
+from common.training.embedding_training import train_embedding
 from competitions.painter_by_numbers import COMPETITION, data
 from competitions.painter_by_numbers.networks import embedding_network
 

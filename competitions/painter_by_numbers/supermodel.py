@@ -11,8 +11,8 @@ Minutes on a CPU, once the networks have ended.
 
 import sys
 
-from common.head_training import HeadKernel, train_on_top
-from common.heads import HeadRecipe
+from common.training.head_training import HeadKernel, train_on_top
+from common.training.heads import HeadRecipe
 
 PARAMETERS: dict = {}
 SOURCES = ("submodel",)

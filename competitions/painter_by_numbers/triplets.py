@@ -12,8 +12,8 @@ when accuracy no longer rises, patience. Sizes, rates and the unit length of the
 import sys
 from typing import Any
 
-from common.embedding import EmbeddingKernel, EmbeddingRecipe
-from common.embedding_training import train_embedding
+from common.recipes.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.training.embedding_training import train_embedding
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import embedding_network
 

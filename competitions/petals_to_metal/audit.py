@@ -8,12 +8,12 @@ CPU, no internet, some minutes for all of the competition's pictures.
     python submit.py petals --audit
 """
 
-from common.audit import AuditRecipe, Split, run_audit
+from common.audit.run import AuditRecipe, Split, run_audit
+from common.data.tfrecords import record_files
 from common.errors import shown_in_one_line
 from common.inputs import competition_folder
 from common.parameters import Parameters
 from common.recipe import override
-from common.tfrecords import record_files
 from competitions.petals_to_metal import COMPETITION
 from competitions.petals_to_metal.data import PARTS, check_folder
 

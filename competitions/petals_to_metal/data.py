@@ -3,11 +3,11 @@
 import re
 from pathlib import Path
 
+from common.data.tfrecords import Records, read_records, record_files
 from common.errors import UserError
 from common.inputs import competition_folder, listing
 from common.parameters import Parameters
 from common.progress import report
-from common.tfrecords import Records, read_records, record_files
 from competitions.petals_to_metal import CLASSES, COMPETITION
 
 PARTS = ("train", "val", "test")

@@ -12,9 +12,9 @@ minute on two cores): its score says only that the path works.
 import sys
 from typing import Any
 
-from common.backbones import build_backbone
-from common.classifier import ClassifierKernel, ClassifierRecipe
-from common.training import train_classifier
+from common.networks.backbones import build_backbone
+from common.recipes.classifier import ClassifierKernel, ClassifierRecipe
+from common.training.classifier_training import train_classifier
 from competitions.petals_to_metal import COMPETITION, data, miniatures
 
 PARAMETERS: dict = {}

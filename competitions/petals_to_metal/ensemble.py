@@ -7,7 +7,7 @@ public leaderboard, 0.92 and 0.93 alone. CPU, no internet, under a minute.
     python submit.py petals --ensemble --blend weighted
 """
 
-from common.ensemble import BlendRecipe, run_ensemble
+from common.blending.ensemble import BlendRecipe, run_ensemble
 from common.parameters import Parameters
 from common.recipe import override
 from competitions.petals_to_metal import COMPETITION

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-import common.metrics
+import common.metrics.classification
 from common.competition import Competition
 from common.errors import UserError
 
@@ -87,7 +87,11 @@ def _metric(
     labels = np.array([solution[name][0] for name in ids], dtype=np.int64)
     kind = np.int64 if competition.classes else np.float64
     guesses = np.array([predicted[name] for name in ids], dtype=kind)
-    return float(getattr(common.metrics, competition.metric)(labels, guesses)) if ids else 0.0
+    return (
+        float(getattr(common.metrics.classification, competition.metric)(labels, guesses))
+        if ids
+        else 0.0
+    )
 
 
 def _fault(

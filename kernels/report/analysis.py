@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from common.metrics import confusion_matrix, f1_per_class
+from common.metrics.classification import confusion_matrix, f1_per_class
 
 BINS = 15
 

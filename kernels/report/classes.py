@@ -3,8 +3,8 @@
 import numpy as np
 from markupsafe import Markup
 
-from common.metrics import f1_per_class
-from common.predictions import Predictions
+from common.files.predictions import Predictions
+from common.metrics.classification import f1_per_class
 from kernels.report.analysis import ClassScore, Confusion, class_scores, hardest, worst_confusions
 from kernels.report.charts import Axes, bar, dot, drawing, grid
 from kernels.report.facts import Facts

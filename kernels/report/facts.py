@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from common import metrics
-from common.blend import align
-from common.calibration import at_temperature
+from common.blending.blend import align
+from common.blending.calibration import at_temperature
+from common.blending.folds import fold_groups, join_folds
 from common.competition import Competition
 from common.errors import UserError
-from common.folds import fold_groups, join_folds
+from common.files.predictions import NAME as PREDICTIONS
+from common.files.predictions import Predictions, load_predictions
+from common.files.thumbnails import load_thumbnails
 from common.manifest import NAME as MANIFEST
-from common.predictions import NAME as PREDICTIONS
-from common.predictions import Predictions, load_predictions
-from common.thumbnails import load_thumbnails
+from common.metrics import classification
 from competitions import find_competition
 from kernels.audit import read_audit
 from kernels.bundle import Bundle
@@ -113,7 +113,7 @@ class Facts:
 
     def score(self, labels: np.ndarray, predicted: np.ndarray) -> float:
         """The competition's metric of predicted classes."""
-        return float(getattr(metrics, self.competition.metric)(labels, predicted))
+        return float(getattr(classification, self.competition.metric)(labels, predicted))
 
     def class_name(self, number: int) -> str:
         """A class in words."""

@@ -6,7 +6,7 @@ import math
 import numpy as np
 from markupsafe import Markup
 
-from common.predictions import Predictions
+from common.files.predictions import Predictions
 from kernels.report.analysis import Reliability, agreement, reliability
 from kernels.report.charts import Axes, bar, dot, drawing, grid
 from kernels.report.facts import Facts, temperatures

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from markupsafe import Markup
 
-from common.blend import mix
+from common.blending.blend import mix
 from kernels.report.analysis import fixed_and_broken
 from kernels.report.charts import Axes, bounds, dot, drawing, grid, steps
 from kernels.report.facts import Facts, Left

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
-from common.predictions import NAME as PREDICTIONS
-from common.projection import Projection, load_projection
-from common.scored_pairs import ScoredPairs, load_scored_pairs
-from common.vectors import load_vectors
+from common.files.predictions import NAME as PREDICTIONS
+from common.files.projection import Projection, load_projection
+from common.files.vectors import load_vectors
+from common.pairs.scored import ScoredPairs, load_scored_pairs
 
 ARTISTS = "artists.csv"
 _DIGEST = re.compile(r"[0-9a-f]{40}")

@@ -3,7 +3,7 @@
 import numpy as np
 from markupsafe import Markup
 
-from common.scored_pairs import ScoredPairs
+from common.pairs.scored import ScoredPairs
 from kernels.report.embedding import Embedding, embedding_section
 from kernels.report.facts import Facts
 from kernels.report.gallery import Gallery

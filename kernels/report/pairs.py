@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from markupsafe import Markup
 
-from common.verification import (
+from common.metrics.verification import (
     Curve,
     area,
     best_threshold,

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
+from common.blending.folds import stratified_folds
 from common.errors import UserError, shown_in_one_line
-from common.folds import stratified_folds
+from common.files.predictions import Predictions, save_predictions
 from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun, OutOfTimeError
 from common.manifest import write_json
 from common.parameters import Parameters
-from common.predictions import Predictions, save_predictions
 from common.progress import report
 from common.recipe import override
 from competitions.tiny_digits import COMPETITION

@@ -1,6 +1,6 @@
 """The tiny competition's ensemble."""
 
-from common.ensemble import BlendRecipe, run_ensemble
+from common.blending.ensemble import BlendRecipe, run_ensemble
 from common.parameters import Parameters
 from common.recipe import override
 from competitions.tiny_digits import COMPETITION

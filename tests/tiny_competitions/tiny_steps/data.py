@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError, shown_in_one_line
+from common.files.predictions import Predictions, load_predictions, save_predictions
 from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import read_manifest, write_json
 from common.parameters import Parameters
-from common.predictions import Predictions, load_predictions, save_predictions
 from common.recipe import override
 from competitions.tiny_steps import COMPETITION
 

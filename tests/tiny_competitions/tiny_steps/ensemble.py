@@ -1,6 +1,6 @@
 """The competition of steps's ensemble."""
 
-from common.ensemble import BlendRecipe, run_ensemble
+from common.blending.ensemble import BlendRecipe, run_ensemble
 from common.parameters import Parameters
 from common.recipe import override
 from competitions.tiny_steps import COMPETITION

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from common.files.predictions import Predictions
 from common.kernel import KernelRun
-from common.predictions import Predictions
 from competitions.tiny_steps.data import HalfRecipe, leave, probabilities, read, train
 
 PARAMETERS: dict = {}

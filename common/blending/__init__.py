@@ -1,0 +1,1 @@
+"""Predictions of several kernels made one: folds, calibration, blend, submission."""

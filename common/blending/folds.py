@@ -1,0 +1,120 @@
+"""Stratified folds: how labelled rows are split, and how the folds of a model become one again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from common.errors import UserError
+from common.files.predictions import Predictions, row_order
+
+
+def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
+    """Part of each row, so that each part holds nearly the same share of each class.
+
+    The rows are shuffled, sorted by class and dealt out one by one, so that the counts of a class
+    and the sizes of the parts differ by at most one between parts, also for a class with fewer
+    rows than there are parts (where scikit-learn's StratifiedKFold warns or stops).
+
+    Args:
+        labels: (n,) integers, class of each row.
+        folds: parts, 1 or more.
+        seed: of the shuffling; the same seed and labels give the same parts.
+
+    Returns:
+        (n,) int64, the part of each row, from 0 to folds - 1.
+
+    Raises:
+        UserError: fewer rows than parts, or fewer than 1 part.
+    """
+    labels = np.asarray(labels)
+    if not 1 <= folds <= len(labels):
+        raise UserError(f"{len(labels)} labelled rows cannot be split into {folds} folds")
+    # RandomState's stream is frozen: kernels on images with other numpy versions deal the same.
+    shuffled = np.random.RandomState(seed).permutation(len(labels))
+    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    parts = np.empty(len(labels), np.int64)
+    parts[by_class] = np.arange(len(labels)) % folds
+    return parts
+
+
+def fold_groups(recipes: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """The kernels of each model, in the order of their folds.
+
+    Args:
+        recipes: kernel → its recipe as its manifest tells it. A kernel ``NAME-foldK`` whose
+            recipe has ``folds`` and fold K is a fold of the model NAME; every other kernel is
+            a model of its own.
+
+    Raises:
+        UserError: a fold of a model is missing.
+    """
+    groups: dict[str, list[str]] = {}
+    for kernel, recipe in recipes.items():
+        groups.setdefault(model_of(kernel, recipe), []).append(kernel)
+    return {model: _complete(model, kernels, recipes) for model, kernels in groups.items()}
+
+
+def model_of(kernel: str, recipe: Mapping[str, Any]) -> str:
+    """The model that a kernel is a fold of, or its own name."""
+    end = f"-fold{recipe.get('fold')}"
+    return kernel.removesuffix(end) if recipe.get("folds") else kernel
+
+
+def join_folds(parts: Mapping[str, Predictions]) -> Predictions:
+    """One member of the folds of a model, given by kernel.
+
+    Validation is out of fold: the folds one after another, each picture predicted once, by the
+    network that has not seen it. Test is the mean over the folds, rows in the first one's order.
+
+    Raises:
+        UserError: two folds hold the same validation picture, or differ in test ids or classes.
+    """
+    (first, reference), *_ = parts.items()
+    if len(parts) == 1:
+        return reference
+    _hold_apart(parts)
+    tests = []
+    for name, part in parts.items():
+        rows = row_order(reference.test_ids, part.test_ids, "test", first, name)
+        tests.append(part.test[rows])
+    return Predictions(
+        np.concatenate([part.validation_ids for part in parts.values()]),
+        np.concatenate([part.validation_labels for part in parts.values()]),
+        np.concatenate([part.validation for part in parts.values()]),
+        reference.test_ids,
+        np.stack(tests).astype(np.float64).mean(axis=0),
+    )
+
+
+def _complete(
+    model: str, kernels: list[str], recipes: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, ...]:
+    """The kernels of a model in the order of their folds. Raises UserError when one is missing."""
+    if kernels == [model]:
+        return (model,)
+    folds = max(recipes[kernel].get("folds", 0) for kernel in kernels)
+    known = {recipes[kernel].get("fold"): kernel for kernel in kernels}
+    missing = [f"{model}-fold{fold}" for fold in range(folds) if fold not in known]
+    if missing or len(kernels) != folds:
+        wrong = f"{', '.join(missing)} missing" if missing else "not one of each"
+        raise UserError(
+            f"{model} has {folds} folds, and its kernels are {', '.join(kernels)}, {wrong}: run "
+            f"them all with the same --folds"
+        )
+    return tuple(known[fold] for fold in range(folds))
+
+
+def _hold_apart(parts: Mapping[str, Predictions]) -> None:
+    whose: dict[str, str] = {}
+    classes = {part.test.shape[1] for part in parts.values()}
+    if len(classes) > 1:
+        raise UserError(f"{' and '.join(parts)} have a different number of classes")
+    for name, part in parts.items():
+        for picture in part.validation_ids.tolist():
+            if picture in whose:
+                raise UserError(
+                    f"{whose[picture]} and {name} are both validated on {picture}: they were "
+                    f"split with another seed, or on other data; run them again"
+                )
+            whose[picture] = name

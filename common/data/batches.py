@@ -1,0 +1,161 @@
+"""Pictures to batches: uint8, in any number of threads, always the same for the same seed.
+
+Grain makes them: it is made for JAX and Keras, stands on Kaggle's images, reads any picture at any
+time (so that an epoch's order is over all of it), and with OpenCV in its threads it is faster here
+than ``tf.data`` (figures in docs/log.md). A batch is a function of the seed and its own number.
+"""
+
+import logging
+import os
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from common.data.augment import augment, cutmix, mixup, view
+from common.data.pictures import Pictures
+from common.data.samplers import ClassBatches
+from common.share import WHOLE, Share
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+_THREADS = 16  # at most: each makes whole batches
+
+
+class Training:
+    """Shuffled, augmented batches of ``parts``: ``steps`` of them are an epoch.
+
+    A batch is (pictures ``(batch, s, s, 3)`` uint8, targets ``(batch, classes)`` float32, weights
+    ``(batch,)`` float32). Each picture comes once an epoch with its class's weight; what fills up
+    an epoch's last batch has the weight 0. Order and augmentations of an epoch come from the seed
+    and its number alone: a training that goes on with epoch 7 sees what one from the start sees.
+    Of several processes each mixes its own pictures (MixUp, CutMix) with one another. A ``sampler``
+    draws an epoch's rows in its own way, ``(steps, batch)``, and all of them count.
+    """
+
+    def __init__(
+        self,
+        parts: Sequence[Pictures],
+        recipe: Any,
+        classes: int,
+        batch: int,
+        seed: int,
+        share: Share = WHOLE,
+        sampler: ClassBatches | None = None,
+    ):
+        self._parts, self._recipe, self._batch, self._seed = parts, recipe, batch, seed
+        self._share, self._sampler = share, sampler
+        self.labels = np.concatenate([part.labels for part in parts])
+        self._classes = classes
+        self.weights = class_weights(self.labels, classes, getattr(recipe, "class_weight", "none"))
+        self.steps = sampler.steps if sampler else -(-len(self.labels) // batch)
+        self._known = self.steps * batch if sampler else len(self.labels)
+        self._starts = np.cumsum([0, *(len(part) for part in parts)])
+        self._order = lru_cache(4)(self._order_of)
+
+    def batches(self, epochs: range) -> Any:
+        """The batches of ``epochs``, one after the other: a ``grain.IterDataset``."""
+        return _dataset(self._make, range(epochs.start * self.steps, epochs.stop * self.steps))
+
+    @property
+    def counted(self) -> float:
+        """The pictures of an epoch, each with its weight."""
+        return float(self._known if self._sampler else self.weights.sum())
+
+    def _order_of(self, epoch: int) -> np.ndarray:
+        generator = np.random.default_rng((0, self._seed, epoch))
+        if self._sampler:
+            return self._sampler.epoch(generator).reshape(-1)
+        order = generator.permutation(len(self.labels))
+        return np.resize(order, self.steps * self._batch)  # filled up from its own beginning
+
+    def _make(self, number: int) -> Batch:
+        epoch, step = divmod(number, self.steps)
+        generator = np.random.default_rng((1, self._seed, epoch, step))
+        seeds = self._share.of(generator.integers(2**63, size=self._batch))
+        places = np.arange(step * self._batch, (step + 1) * self._batch)
+        rows = self._share.of(self._order(epoch)[places])
+        size = self._recipe.image_size
+        pictures = np.empty((len(rows), size, size, 3), np.uint8)
+        room = np.empty((self._parts[0].size, self._parts[0].size, 3), np.uint8)
+        for at, (row, seed) in enumerate(zip(rows.tolist(), seeds.tolist(), strict=True)):
+            generator_of_row = np.random.default_rng(seed)
+            augment(self._picture(row, room), generator_of_row, self._recipe, pictures[at])
+        weights = self.weights[rows] * (self._share.of(places) < self._known)
+        targets = one_hot(self.labels[rows], self._classes)
+        return self._mix(pictures, targets, weights.astype(np.float32), generator)
+
+    def _picture(self, row: int, room: np.ndarray) -> np.ndarray:
+        part = int(np.searchsorted(self._starts, row, side="right")) - 1
+        return self._parts[part].read(row - self._starts[part], room)
+
+    def _mix(
+        self,
+        pictures: np.ndarray,
+        targets: np.ndarray,
+        weights: np.ndarray,
+        generator: np.random.Generator,
+    ) -> Batch:
+        """MixUp or CutMix of the rows that this process makes, with their weights."""
+        ways = [
+            (way, alpha)
+            for way, name in ((mixup, "mixup"), (cutmix, "cutmix"))
+            if (alpha := getattr(self._recipe, name, 0))
+        ]
+        if not ways:
+            return pictures, targets, weights
+        way, alpha = ways[generator.integers(len(ways))]
+        # Each picture brings its own weight into a mixed target, whose sum is the row's weight.
+        pictures, mixed = way(pictures, targets * weights[:, None], generator, alpha)
+        total = mixed.sum(axis=1)
+        counts = total > 0
+        targets[counts] = mixed[counts] / total[counts, None]
+        return pictures, targets, total
+
+
+def evaluation_batches(
+    part: Pictures, image_size: int, classes: int, batch: int, share: Share = WHOLE, seen: int = 0
+) -> Any:
+    """Batches in the records' order, one ``view`` of each picture: a ``grain.IterDataset``.
+
+    As those of ``Training``. The last batch is filled up with the last picture, with weight 0.
+    """
+    number = len(part)
+
+    def make(step: int) -> Batch:
+        places = share.of(np.arange(step * batch, (step + 1) * batch))
+        rows = places.clip(max=number - 1)
+        pictures = np.stack([view(part[row], seen, image_size) for row in rows.tolist()])
+        targets = one_hot(part.labels[rows], classes)
+        return pictures, targets, (places < number).astype(np.float32)
+
+    return _dataset(make, range(-(-number // batch)))
+
+
+def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
+    """``(rows, classes)`` float32; a label that is none of the classes is a row of zeros."""
+    return (labels[:, None] == np.arange(classes)).astype(np.float32)
+
+
+def class_weights(labels: np.ndarray, classes: int, how: str) -> np.ndarray:
+    """A weight for each picture, ``(pictures,)`` float32, with mean 1.
+
+    ``balanced``: as scikit-learn's, inversely to the number of its class's pictures.
+    """
+    if how == "none":
+        return np.ones(len(labels), np.float32)
+    counts = np.bincount(labels, minlength=classes)
+    return (len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32)
+
+
+def _dataset(make: Any, numbers: range) -> Any:
+    import cv2
+
+    # Of profiling, with the JAX that Kaggle has: nothing that its users can do about.
+    logging.getLogger("absl").addFilter(lambda told: "worker profiling" not in told.getMessage())
+    import grain
+
+    cv2.setNumThreads(1)  # the batches are made side by side already
+    threads = min(_THREADS, os.cpu_count() or 1)
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads + 1)
+    return grain.MapDataset.range(numbers.start, numbers.stop).map(make).to_iter_dataset(options)

@@ -1,0 +1,58 @@
+"""Batches on their way into ``fit``, and how long an accelerator waits for them."""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from common.data.batches import Batch
+
+_FIRST, _LAST = 3, 53  # batches that are timed: after the compilation, within an epoch or two
+
+
+class Feed:
+    """Hands batches on, and times some of them.
+
+    For these it lets the devices finish the step before, then measures how long they stand still
+    until the next batch is there: the share of a step that is spent waiting for input.
+    """
+
+    def __init__(self, batches: Iterable[Batch], steps: int, on_jax: bool):
+        self._batches, self._steps, self._on_jax = batches, steps, on_jax
+        self._waited = self._spent = 0.0
+
+    @property
+    def waiting(self) -> float | None:
+        """Share of a step, 0 to 1; None where it was not measured."""
+        return self._waited / self._spent if self._spent else None
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches; a generator, as Keras knows it by its type."""
+        last = 0.0
+        for number, batch, asked, waited in self._timed():
+            between = number % self._steps  # not where an epoch begins: validation lies before
+            if last and between and number < _LAST:
+                self._waited += waited
+                self._spent += asked + waited - last
+            last = asked + waited if self._on_jax and number >= _FIRST else 0.0
+            yield batch
+
+    def _timed(self) -> Iterator[tuple[int, Batch, float, float]]:
+        """Number and batch, the moment it was asked for, and the seconds until it was there."""
+        source, number = iter(self._batches), 0
+        while True:
+            if self._on_jax and _FIRST <= number < _LAST:
+                _finish()
+            asked = time.perf_counter()
+            batch = next(source, None)
+            if batch is None:
+                return
+            yield number, batch, asked, time.perf_counter() - asked
+            number += 1
+
+
+def _finish() -> None:
+    """Wait for what the devices have been told to do: each works in the order it is told."""
+    import jax
+
+    waiting: list[Any] = [jax.device_put(0.0, device) + 1 for device in jax.local_devices()]
+    jax.block_until_ready(waiting)

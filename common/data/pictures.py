@@ -1,0 +1,137 @@
+"""The pictures of one part of the data, any of them at any time, decoded once if they fit."""
+
+import mmap
+import os
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from common.data.augment import resize
+from common.data.tfrecords import Records, decode, record_places
+from common.errors import UserError
+from common.progress import report
+
+_THREADS = 16  # at most
+_SHARE = 0.5  # of the memory that is free: what decoded pictures may take
+
+
+class Pictures:
+    """Pictures as ``(size, size, 3)`` uint8, by number; threads may read at the same time.
+
+    Files are mapped into memory, so that a picture is read where it lies, in any order. With a
+    ``cache`` (``memory`` or ``disk``; else ``none``) each is decoded once.
+
+    Attributes:
+        records: what they are read from.
+        labels: ``(pictures,)`` int64, zeros where the data has none.
+        size: pixels.
+        fault: what could not be decoded; a framework between may have hidden the error itself.
+    """
+
+    def __init__(self, records: Records, size: int, cache: str = "none"):
+        self.records, self.size = records, size
+        self.fault: UserError | None = None
+        missing = np.zeros(len(records), dtype=np.int64)
+        self.labels = missing if records.labels is None else records.labels
+        self._files = [_mapped(path) for path in records.files]
+        self._kept = self._room(cache)
+        self._known = np.zeros(len(records), dtype=bool)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        """One picture, resized. Raises UserError when it cannot be decoded."""
+        return self.read(row)
+
+    def read(self, row: int, room: np.ndarray | None = None) -> np.ndarray:
+        """As ``pictures[row]``; it may be in ``room`` ``(size, size, 3)``, if that is given."""
+        if self._kept is None:
+            return resize(self.original(row), self.size, room)
+        if not self._known[row]:
+            self._kept[row] = resize(self.original(row), self.size)
+            self._known[row] = True
+        picture: np.ndarray = self._kept[row]
+        return picture
+
+    def original(self, row: int) -> np.ndarray:
+        """One picture in its own size. Raises UserError when it cannot be decoded."""
+        from tensorflow.train import Example
+
+        file, start, length = self.records.places[row].tolist()
+        features = Example.FromString(self._files[file][start : start + length]).features
+        try:
+            return decode(features.feature["image"].bytes_list.value[0])
+        except (ValueError, IndexError) as error:
+            self.fault = self._fault(row, error)
+            raise self.fault from None
+
+    def hold(self) -> None:
+        """Decode all of them, in threads, and keep none. Raises UserError for the first fault."""
+        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+            for _ in pool.map(lambda row: self.original(row) is None, range(len(self))):
+                pass
+
+    def _fault(self, row: int, error: Exception) -> UserError:
+        file, start, _ = self.records.places[row]
+        path = self.records.files[file].resolve()  # the file itself, where inputs are links
+        number = 1 + np.searchsorted(record_places(path)[:, 0], start)
+        what = "no feature 'image'" if isinstance(error, IndexError) else str(error)
+        return UserError(
+            f"{path}: record {number} ({self.records.ids[row]}) holds no readable JPEG ({what}): "
+            f"fetch the file again"
+        )
+
+    def _room(self, cache: str) -> np.ndarray | None:
+        """Where decoded pictures are kept, ``(pictures, size, size, 3)`` uint8, or None."""
+        shape = (len(self.records), self.size, self.size, 3)
+        if cache == "memory":
+            return np.empty(shape, np.uint8)
+        if cache == "disk" and len(self.records):
+            report("cache", on="disk", gb=round(np.prod(shape, dtype=float) / 1e9, 2))
+            with tempfile.TemporaryFile() as file:  # gone with the process, and never an output
+                # A full disk is told now.
+                os.posix_fallocate(file.fileno(), 0, int(np.prod(shape, dtype=np.int64)))
+                return np.memmap(file, np.uint8, "r+", shape=shape)
+        return None
+
+
+def choose_cache(cache: str, pictures: int, size: int) -> str:
+    """``memory``, ``disk`` or ``none``: for ``auto``, memory when ``pictures`` fit into half of it.
+
+    Raises UserError for ``memory`` where they do not fit at all.
+    """
+    needed, free = pictures * size * size * 3, free_memory()
+    if cache == "memory" and needed > free:
+        raise UserError(
+            f"setting cache=memory: {pictures} pictures of {size} x {size} take "
+            f"{needed / 1e9:.1f} GB, and {free / 1e9:.1f} GB are free: take disk or none"
+        )
+    if cache == "auto":
+        return "memory" if needed < _SHARE * free else "none"
+    return cache
+
+
+def free_memory() -> int:
+    """Bytes that may be taken, of the machine and of the container; files kept in memory count."""
+    free = _listed(Path("/proc/meminfo"), "MemAvailable:") * 1024
+    free = free or os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, taken = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))
+    except (OSError, ValueError):  # no limit, or no control groups
+        return free
+    return min(free, limit - taken + _listed(group / "memory.stat", "inactive_file"))
+
+
+def _listed(path: Path, name: str) -> int:
+    """The number beside ``name`` in one of Linux's tables; 0 without it."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return next((int(line.split()[1]) for line in lines if line.split()[:1] == [name]), 0)
+
+
+def _mapped(path: Path) -> mmap.mmap:
+    with open(path, "rb") as file:
+        return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

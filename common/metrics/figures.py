@@ -1,0 +1,152 @@
+"""Figures that a person wants to see of a training. Matplotlib is imported when one is drawn."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.metrics.classification import confusion_matrix, f1_per_class
+
+BLUE, ORANGE, GREY = "#3465a4", "#e07b00", "#888888"
+
+
+def picture_grid(pictures: Sequence[np.ndarray], titles: Sequence[str], path: Path) -> None:
+    """Pictures ``(height, width, 3)`` uint8 in rows of six, each under its title."""
+    plt = pyplot()
+    columns = min(6, len(pictures))
+    rows = -(-len(pictures) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(2 * columns, 2.25 * rows), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, picture, title in zip(axes.flat, pictures, titles, strict=False):
+        axis.imshow(picture)
+        axis.set_title(title, fontsize=9)
+    save(figure, path)
+
+
+def schedule(rates: Sequence[float], path: Path) -> None:
+    """The learning rate of each epoch."""
+    plt = pyplot()
+    figure, axis = plt.subplots(figsize=(6, 3.5))
+    epochs = np.arange(1, len(rates) + 1)
+    axis.plot(epochs, rates, color=BLUE, marker="o", markersize=4)
+    axis.set(title="Learning rate", xlabel="epoch", ylim=(0, max(rates) * 1.12))
+    axis.annotate(
+        f"{max(rates):.2g}",
+        (epochs[np.argmax(rates)], max(rates)),
+        xytext=(0, 5),
+        textcoords="offset points",
+        ha="center",
+    )
+    axis.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+    tidy(axis, epochs=True)
+    save(figure, path)
+
+
+def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Loss and accuracy by epoch, training and validation, and AUC where it is; a refit is grey.
+
+    ``history`` holds the rows of ``history.csv``. A refit that trains the model on goes on after
+    the last epoch of training.
+    """
+    plt = pyplot()
+    panels = {
+        name: {name: (BLUE, "training"), f"val_{name}": (ORANGE, "validation")}
+        for name in ("loss", "accuracy")
+    }
+    if any("val_auc" in row for row in history):
+        panels["validation AUC"] = {
+            "val_auc": (BLUE, "all pairs"),
+            "val_auc_seen": (ORANGE, "seen classes"),
+            "val_auc_unseen": (GREY, "unseen classes"),
+        }
+    width = 5 * len(panels)
+    figure, axes = plt.subplots(1, len(panels), figsize=(width, 3.8))
+    for axis, (name, lines) in zip(axes, panels.items(), strict=True):
+        for column, (colour, label) in lines.items():
+            _line(axis, history, "training", column, color=colour, marker="o", label=label)
+        again = "refit on train + validation"
+        _line(axis, history, "refit", name, color=GREY, linestyle="--", marker="D", label=again)
+        axis.set(title=name[0].upper() + name[1:], xlabel="epoch")
+        tidy(axis, epochs=True)
+    for axis in axes[1:]:
+        axis.set_ylim(0, 1)
+        axis.legend(frameon=False, fontsize=9)
+    save(figure, path)
+
+
+def _line(
+    axis: Any, history: Sequence[Mapping[str, Any]], stage: str, column: str, **look: Any
+) -> None:
+    """A column of one stage's rows, if they have it."""
+    rows = [row for row in history if row["stage"] == stage and column in row]
+    if rows:
+        epochs, values = [row["epoch"] for row in rows], [row[column] for row in rows]
+        axis.plot(epochs, values, markersize=3, **look)
+
+
+def confusion(
+    labels: np.ndarray, predicted: np.ndarray, names: Sequence[str], path: Path, title: str = ""
+) -> None:
+    """The confusion matrix, each row as shares of its class, with every class's name and F1.
+
+    ``labels`` and ``predicted`` are ``(rows,)`` class numbers. Classes without a picture are left
+    out, so that 14 of 104 fill the figure; all 104 stay legible at full resolution.
+    """
+    shown = np.unique(np.concatenate([labels, predicted]))
+    counts = confusion_matrix(labels, predicted, len(names))[np.ix_(shown, shown)]
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    scores = f1_per_class(labels, predicted, len(names))[shown]
+    plt = pyplot()
+    margin = 0.06 * max(len(names[c]) for c in shown) + 1.0  # inches, for the names
+    cells = max(3.5, 0.16 * len(shown))
+    side = margin + cells + 0.7
+    figure = plt.figure(figsize=(side, side))
+    axis = figure.add_axes((margin / side, margin / side, cells / side, cells / side))
+    image = axis.imshow(np.ma.masked_equal(shares, 0), cmap="viridis_r", vmin=0, vmax=1)
+    scale = figure.add_axes((1 - 0.45 / side, margin / side, 0.12 / side, min(cells, 3) / side))
+    figure.colorbar(image, cax=scale, ticks=(0, 0.5, 1))
+    scale.set_title("share", fontsize=7, loc="left")
+    scale.tick_params(labelsize=7, length=0)
+    lines = np.arange(0.5, len(shown) - 1)
+    ends = (-0.5, len(shown) - 0.5)
+    axis.hlines(lines, *ends, color="#e4e4e4", linewidth=0.4)
+    axis.vlines(lines, *ends, color="#e4e4e4", linewidth=0.4)
+    rows = [f"{names[c]}  {c}  {f1:.2f}" for c, f1 in zip(shown, scores, strict=True)]
+    axis.set_yticks(range(len(shown)), rows, fontsize=7)
+    axis.set_xticks(range(len(shown)), [f"{c}  {names[c]}" for c in shown], fontsize=7, rotation=90)
+    axis.tick_params(length=0)
+    axis.set(xlim=ends, ylim=ends[::-1])
+    figure.text(0.005, 0.5, "true class, its number and F1", rotation=90, va="center")
+    figure.text(0.5, 0.005, "predicted class", ha="center")
+    axis.set_title(title or f"Macro F1 {np.nanmean(scores):.4f} on {len(labels)} pictures")
+    figure.savefig(path, dpi=130)
+    plt.close(figure)
+
+
+def pyplot() -> Any:
+    """``matplotlib.pyplot`` without a display."""
+    import matplotlib
+
+    matplotlib.use("Agg")  # no display in a kernel
+    from matplotlib import pyplot
+
+    return pyplot
+
+
+def tidy(axis: Any, epochs: bool = False) -> None:
+    """The look of every figure's axes; with ``epochs``, whole numbers below."""
+    from matplotlib.ticker import MaxNLocator
+
+    if epochs:
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.grid(alpha=0.25)
+
+
+def save(figure: Any, path: Path) -> None:
+    """Write the figure and let go of it."""
+    figure.tight_layout()
+    figure.savefig(path, dpi=100)
+    pyplot().close(figure)

@@ -1,0 +1,1 @@
+"""Backbones, layers and losses that recipes put together."""

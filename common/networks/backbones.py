@@ -1,0 +1,193 @@
+"""Networks by name, from pictures as they are decoded to features; Keras is imported late.
+
+The names are those of ``keras.applications``. Each network has the preprocessing that its
+pretrained weights expect in front of it, in float32 and without weights of its own.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from common.errors import UserError
+from common.networks.weights import Origin, downloaded, fill_by_name
+from common.recipe import nearest
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """What weights expect of pixels in 0..255: ``(pixels - mean) / spread`` by channel.
+
+    ``bgr`` has blue first; ``mean`` and ``spread`` are in that order.
+    """
+
+    mean: tuple[float, ...]
+    spread: tuple[float, ...]
+    bgr: bool = False
+
+
+# The names are those of keras.applications.imagenet_utils.preprocess_input.
+TORCH = Pixels((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255))
+TF = Pixels((127.5,) * 3, (127.5,) * 3)
+CAFFE = Pixels((103.939, 116.779, 123.68), (1.0,) * 3, bgr=True)
+HALF = Pixels((128.0,) * 3, (128.0,) * 3)  # EfficientNetV2's larger networks have it inside
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """One network of ``keras.applications``.
+
+    Attributes:
+        pixels: what its weights expect.
+        files: the usual file name of each kind of pretrained weights, without the top.
+        origins: where the kinds are downloaded from that Keras does not download itself.
+        options: of its builder in Keras.
+        smallest: side of the smallest picture that it takes, pixels.
+        first_layer: where it begins, behind a preprocessing that its builder cannot leave out;
+            its weights are then filled in by name. Empty: at its input.
+    """
+
+    pixels: Pixels
+    files: Mapping[str, str]
+    origins: Mapping[str, Origin] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    smallest: int = 32
+    first_layer: str = ""
+
+
+_PLAIN = MappingProxyType({"include_preprocessing": False})  # ours is in float32
+
+
+def _imagenet(file: str) -> dict[str, str]:
+    return {"imagenet": f"{file}_notop.h5"}
+
+
+def _tf_kernels(name: str) -> dict[str, str]:
+    return _imagenet(f"{name}_weights_tf_dim_ordering_tf_kernels")
+
+
+def _efficientnet(size: str, noisy_student: str, imagenet: str) -> Backbone:
+    """With the weights of the ``efficientnet`` package 1.1.1, its addresses and hashes."""
+    files = {
+        "noisy-student": f"efficientnet-{size}_noisy-student_notop.h5",
+        "imagenet": f"efficientnet-{size}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5",
+    }
+    github, part = "https://github.com", "releases/download"
+    origins = {
+        "noisy-student": Origin(f"{github}/qubvel/efficientnet/{part}/v0.0.1", noisy_student),
+        "imagenet": Origin(f"{github}/Callidior/keras-applications/{part}/efficientnet", imagenet),
+    }
+    return Backbone(TORCH, files, origins, first_layer="stem_conv_pad")
+
+
+_MOBILENET = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet"
+BACKBONES: Mapping[str, Backbone] = {
+    "ConvNeXtSmall": Backbone(TORCH, _imagenet("convnext_small"), options=_PLAIN),
+    "ConvNeXtTiny": Backbone(TORCH, _imagenet("convnext_tiny"), options=_PLAIN),
+    "DenseNet121": Backbone(TORCH, _tf_kernels("densenet121")),
+    "DenseNet201": Backbone(TORCH, _tf_kernels("densenet201")),
+    "EfficientNetB0": _efficientnet(
+        "b0",
+        "a5b48ae7547fc990c7e4f3951230290d",
+        "c1421ad80a9fc67c2cc4000f666aa50789ce39eedb4e06d531b0c593890ccff3",
+    ),
+    "EfficientNetB7": _efficientnet(
+        "b7",
+        "e112b00c464fe929b821edbb35d1af55",
+        "60b56ff3a8daccc8d96edfd40b204c113e51748da657afd58034d54d3cec2bac",
+    ),
+    "EfficientNetV2B0": Backbone(TORCH, _imagenet("efficientnetv2-b0"), options=_PLAIN),
+    "EfficientNetV2S": Backbone(HALF, _imagenet("efficientnetv2-s"), options=_PLAIN),
+    "InceptionV3": Backbone(TF, _tf_kernels("inception_v3"), smallest=75),
+    "MobileNet": Backbone(
+        TF,
+        {"imagenet": "mobilenet_1_0_224_tf_no_top.h5"},
+        {"imagenet": Origin(_MOBILENET)},  # Keras would take other weights at some sizes
+    ),
+    "ResNet50": Backbone(CAFFE, _tf_kernels("resnet50")),
+    "Xception": Backbone(TF, _tf_kernels("xception"), smallest=71),
+}
+
+
+def find_backbone(name: str) -> Backbone:
+    """What is known of a network. Raises UserError for an unknown name, naming the nearest."""
+    if name not in BACKBONES:
+        raise UserError(f"unknown backbone {name!r}: {nearest(name, BACKBONES)}")
+    return BACKBONES[name]
+
+
+def weights_files(name: str) -> Mapping[str, str]:
+    """Kinds of pretrained weights of a network → the usual file name of each.
+
+    Raises UserError for an unknown network.
+    """
+    return find_backbone(name).files
+
+
+def check_weights(name: str, weights: str | None) -> None:
+    """Raises UserError for a kind of pretrained weights that the network has not."""
+    files = weights_files(name)
+    if weights not in (None, "none", *files):
+        raise UserError(f"weights={weights}: {name} has {', '.join(files)} and none")
+
+
+def check_size(name: str, image_size: int) -> Backbone:
+    """The network, if it takes such pictures. Raises UserError for an unknown one, and if not."""
+    backbone = find_backbone(name)
+    if image_size < backbone.smallest:
+        raise UserError(
+            f"setting image_size={image_size}: {name} takes pictures of {backbone.smallest} or more"
+        )
+    return backbone
+
+
+def build_backbone(name: str, weights: str | None, image_size: int) -> Any:
+    """A network without its top, on the chosen Keras backend: a ``keras.Model``.
+
+    It goes from pictures ``(batch, image_size, image_size, 3)``, uint8 or float in 0..255, to
+    features ``(batch, height, width, channels)``. ``weights`` is None, a kind that
+    ``weights_files`` names (it is downloaded), or the path of such a file. Raises UserError for an
+    unknown name, too small pictures, and a file that does not fit.
+    """
+    import keras
+
+    backbone = check_size(name, image_size)
+    if weights is not None and weights in backbone.origins:
+        weights = downloaded(backbone.files[weights], backbone.origins[weights])
+    pictures = keras.Input((image_size, image_size, 3), name="pictures")
+    pixels = preprocessed(pictures, backbone.pixels)
+    if backbone.first_layer:
+        features = _behind(name, backbone.first_layer, weights, image_size)(pixels)
+    else:
+        features = getattr(keras.applications, name)(
+            include_top=False,
+            weights=weights,
+            input_tensor=pixels,
+            input_shape=(image_size, image_size, 3),
+            **backbone.options,
+        ).output
+    return keras.Model(pictures, features, name=name.lower())
+
+
+def preprocessed(pictures: Any, pixels: Pixels) -> Any:
+    """A Keras tensor of pictures in 0..255 as the float32 that weights expect."""
+    import keras
+
+    if pixels.bgr:
+        pictures = keras.ops.flip(pictures, axis=-1)
+    scale = [1 / spread for spread in pixels.spread]
+    offset = [-mean / spread for mean, spread in zip(pixels.mean, pixels.spread, strict=True)]
+    # Float32 under mixed precision too: a bfloat16 has 8 bits, as many as a pixel.
+    return keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocessing")(pictures)
+
+
+def _behind(name: str, first_layer: str, weights: str | None, image_size: int) -> Any:
+    """The part of a network from ``first_layer`` on, which takes preprocessed pixels."""
+    import keras
+
+    build = getattr(keras.applications, name)
+    whole = build(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
+    part = keras.Model(whole.get_layer(first_layer).input, whole.output, name=f"{name.lower()}_net")
+    if weights is not None:
+        fill_by_name(part, weights)
+    return part

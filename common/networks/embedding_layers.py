@@ -1,0 +1,109 @@
+"""Layers of networks that embed pictures, in float32 whatever the precision around them.
+
+This module imports Keras: import it inside functions, once the backend is chosen.
+"""
+
+import math
+from typing import Any
+
+import keras
+from keras import ops
+
+from common.networks.distances import unit_length
+
+_PACKAGE = "embeddings"
+_LEAST = 1e-6
+
+
+class _Float32Layer(keras.layers.Layer):
+    """Takes any float type, computes and gives float32."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**{"dtype": "float32", **options})
+
+
+class _AtLeastOne(keras.constraints.Constraint):
+    def __call__(self, value: Any) -> Any:
+        return ops.maximum(value, 1.0)
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class UnitLength(_Float32Layer):
+    """Rows ``(batch, d)`` divided by their lengths; zeros stay zeros.
+
+    Keras's UnitNormalization has a NaN for a gradient at zeros, and squares in half precision.
+    """
+
+    def call(self, inputs: Any) -> Any:
+        """``(batch, d)``."""
+        return unit_length(inputs)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """As it comes in."""
+        return tuple(input_shape)
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class CosineClasses(_Float32Layer):
+    """Cosines ``(batch, classes)`` between rows ``(batch, d)`` and a learnt direction a class.
+
+    What margin softmax takes (``common.networks.margins``).
+    """
+
+    def __init__(self, classes: int, **options: Any):
+        super().__init__(**options)
+        self.classes = classes
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """One direction a class, ``(d, classes)``."""
+        shape = (input_shape[-1], self.classes)
+        self.kernel = self.add_weight(shape=shape, initializer="glorot_uniform", name="kernel")
+
+    def call(self, inputs: Any) -> Any:
+        """From -1 to 1, up to rounding."""
+        return ops.matmul(unit_length(inputs), unit_length(self.kernel, axis=0))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """``(batch, classes)``."""
+        return (input_shape[0], self.classes)
+
+    def get_config(self) -> dict[str, Any]:
+        """With the number of classes."""
+        return {**super().get_config(), "classes": self.classes}
+
+
+@keras.saving.register_keras_serializable(_PACKAGE)
+class GeM(_Float32Layer):
+    """Generalised-mean pooling of ``(batch, height, width, channels)`` to ``(batch, channels)``.
+
+    The p-th root of the mean p-th power: p = 1 is the mean, the larger the nearer to the maximum.
+    ``p`` is where it begins; it is learnt and held at 1 or more. Values below 1e-6 count as 1e-6.
+    Radenovic et al., 2018 (Fine-tuning CNN Image Retrieval with No Human Annotation).
+    """
+
+    def __init__(self, p: float = 3.0, **options: Any):
+        super().__init__(**options)
+        self.p = p
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """One exponent for all channels."""
+        self.exponent = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(self.p),
+            constraint=_AtLeastOne(),  # weight decay draws it towards 0
+            name="p",
+        )
+
+    def call(self, inputs: Any) -> Any:
+        """By logarithms: powers of small values vanish, and leave NaN for a gradient."""
+        logs = ops.log(ops.maximum(inputs, _LEAST))
+        pixels = math.log(inputs.shape[1] * inputs.shape[2])
+        return ops.exp((ops.logsumexp(self.exponent * logs, axis=(1, 2)) - pixels) / self.exponent)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """``(batch, channels)``."""
+        return (input_shape[0], input_shape[-1])
+
+    def get_config(self) -> dict[str, Any]:
+        """With the exponent that it begins with."""
+        return {**super().get_config(), "p": self.p}

@@ -1,0 +1,1 @@
+"""Pairs of pictures: read, scored, blended and written as a submission."""

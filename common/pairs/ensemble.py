@@ -1,0 +1,184 @@
+"""The ensemble kernel of a competition of pairs: score, blend, stream out a submission."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.competition import Competition
+from common.errors import UserError
+from common.files.vectors import Vectors, align, load_vectors
+from common.inputs import kernel_output_folder
+from common.kernel import KernelRun
+from common.manifest import read_manifest, write_json
+from common.metrics.verification import best_threshold, roc
+from common.pairs.blend import (
+    PairBlend,
+    Platt,
+    apply_in_parts,
+    find_pair_blend,
+    fit_platt,
+    linked,
+    scale_of,
+)
+from common.pairs.figures import draw_pairs
+from common.pairs.scored import save_scored_pairs
+from common.pairs.scores import pair_scores
+from common.pairs.table import Pairs, read_pairs, write_pair_scores
+from common.pairs.validation import ValidationPairs, pairs_of
+from common.parameters import Parameters
+from common.progress import report
+from common.submission import NAME as SUBMISSION
+
+Members = Mapping[str, Vectors]
+
+
+@dataclass(frozen=True)
+class PairBlendRecipe:
+    """How the members' scores are blended (``common.pairs.blend``).
+
+    Attributes:
+        method: ``mean``, ``weighted`` or ``greedy``.
+        scale: ``rank`` or ``logit``.
+    """
+
+    method: str = "mean"
+    scale: str = "logit"
+
+
+@dataclass(frozen=True)
+class Validated:
+    """What is known from validation.
+
+    Attributes:
+        pairs: validation's.
+        scores: channel (``member`` or ``member/classes``) → ``(pairs,)`` float32.
+        platts: channel → its logistic regression.
+    """
+
+    pairs: ValidationPairs
+    scores: Mapping[str, np.ndarray]
+    platts: Mapping[str, Platt]
+
+
+def run_pair_ensemble(
+    competition: Competition,
+    recipe: PairBlendRecipe,
+    run: KernelRun,
+    members: Members,
+    pairs_file: Path,
+    unreadable: Collection[str],
+) -> None:
+    """Blend ``members`` and leave submission, metrics and figures in ``run``'s folder.
+
+    ``pairs_file`` holds the pairs to be scored; those with a picture in ``unreadable`` get the
+    share of same pairs in validation. Raises UserError for what does not fit.
+    """
+    run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
+    with run.stage("validation", members=len(members)):
+        validated = validate(members)
+        columns = {
+            name: apply_in_parts(
+                scale_of(recipe.scale, name, scores, validated.platts[name]), scores
+            )
+            for name, scores in validated.scores.items()
+        }
+        known = validated.pairs.labelled
+        how = (recipe.method, recipe.scale)
+        blend, total = find_pair_blend(*how, known.same, columns, known.share)
+        write_metrics(run.folder, members, validated, blend, total)
+    with run.stage("pairs"):
+        first = next(iter(members.values()))
+        pairs = read_pairs(pairs_file, first.test_ids.tolist(), unreadable)
+        report("scoring", pairs=len(pairs), channels=len(columns))
+        chances = score(members, pairs, blend, validated)
+    with run.stage("submission"):
+        header = (competition.id_column, competition.target_column)
+        write_pair_scores(run.folder / SUBMISSION, header, pairs.index, chances)
+    with run.stage("figures"):
+        told = blend.platt.probability(total)
+        draw_pairs(run.folder, validated.pairs, told)
+        save_scored_pairs(run.folder, validated.pairs, told)
+
+
+def read_members(parameters: Parameters, others: Collection[str]) -> dict[str, Vectors]:
+    """Every source's vectors but those of ``others``, rows in the first one's order.
+
+    Raises UserError for an output that is damaged, unfinished, or another run's, and for members
+    of different pictures.
+    """
+    found: dict[str, Vectors] = {}
+    for name, source in parameters.sources.items():
+        if name not in others:
+            folder = kernel_output_folder(source)
+            read_manifest(folder, name, parameters.source_nonces.get(name, ""))
+            found[name] = load_vectors(folder, name)
+    if not found:
+        raise UserError("the ensemble has no members among its sources: run a model first")
+    return align(found)
+
+
+def validate(members: Members) -> Validated:
+    """Score validation's pairs in every channel."""
+    pairs = pairs_of(next(iter(members.values())))
+    same = pairs.labelled.same
+    scores = {
+        channel_name(name, channel): pairs.scores(rows)
+        for name, member in members.items()
+        for channel, rows in member.validation.items()
+    }
+    platts = {name: fit_platt(same, linked(name, found)) for name, found in scores.items()}
+    return Validated(pairs, scores, platts)
+
+
+def channel_name(member: str, channel: str) -> str:
+    """How a channel is called in blends: its member's name, and which of its channels it is."""
+    return f"{member}/{channel}"
+
+
+def score(members: Members, pairs: Pairs, blend: PairBlend, validated: Validated) -> np.ndarray:
+    """The probability of each pair, ``(pairs,)`` float32, one channel in memory at a time."""
+    total = np.zeros(len(pairs), np.float32)
+    known = (pairs.first >= 0) & (pairs.second >= 0)
+    for name, member in members.items():
+        for channel, rows in member.test.items():
+            key = channel_name(name, channel)
+            if blend.weights[key]:
+                found = pair_scores(np.ascontiguousarray(rows), pairs)
+                scale = scale_of(blend.scale, key, found[known], validated.platts[key])
+                total += np.float32(blend.weights[key]) * apply_in_parts(scale, found)
+    chances = apply_in_parts(blend.platt.probability, total)
+    chances[~known] = validated.pairs.labelled.share
+    return chances
+
+
+def write_metrics(
+    folder: Path, members: Members, validated: Validated, blend: PairBlend, total: np.ndarray
+) -> None:
+    """``metrics.json``: the blend and what it scores on validation, and each channel alone."""
+    pairs = validated.pairs
+    known = pairs.labelled
+    channels = {name: pairs.auc(scores) for name, scores in validated.scores.items()}
+    threshold, accuracy = best_threshold(roc(known.same, total), known.share)
+    parts = pairs.auc(total)
+    alone = {
+        name: channels[channel_name(name, next(iter(member.validation)))]["all"]
+        for name, member in members.items()
+    }
+    told: dict[str, Any] = {
+        "method": blend.method,
+        "scale": blend.scale,
+        "weights": dict(blend.weights),
+        "validation_score": blend.validation_score,
+        "validation_seen": parts["seen"],
+        "validation_unseen": parts["unseen"],
+        "validation_accuracy": accuracy,
+        "threshold": float(blend.platt.probability(np.array([threshold]))[0]),
+        "same_share": known.share,
+        "members": alone,
+        "channels": channels,
+    }
+    write_json(folder / "metrics.json", told)
+    report("blended", **{k: v for k, v in told.items() if isinstance(v, (str, float))})

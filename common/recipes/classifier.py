@@ -1,0 +1,127 @@
+"""What a classifier kernel is: its recipe, and what is its own. Imports neither Keras nor data."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, TypeVar
+
+from common.accelerator import KNOWN
+from common.competition import Competition
+from common.data.tfrecords import Records
+from common.errors import UserError
+from common.parameters import Parameters
+from common.recipe import override
+from common.recipes.image import ImageRecipe, Range
+
+R = TypeVar("R", bound=ImageRecipe)
+
+
+@dataclass(frozen=True)
+class ClassifierRecipe(ImageRecipe):
+    """How a classifier is trained, beside what every ImageRecipe says.
+
+    Attributes:
+        mixup, cutmix: alpha of the Beta distribution that mixes pairs of pictures; 0 is none.
+            With both, each batch is mixed one way or the other.
+        label_smoothing: share of a label that is spread over all classes.
+        class_weight: ``balanced`` weighs a picture by how rare its class is.
+        logit_adjustment: tau, the share of the classes' log-frequencies that is added to the
+            logits while training.
+        refit: train again on train + validation for the test predictions.
+        refit_fresh: with a new model; otherwise the trained one is trained on.
+        refit_epochs: of the refit; none takes ``epochs``.
+        folds, fold: with folds, train + validation are split into ``folds`` stratified parts;
+            part ``fold`` (from 0) is validation, the others are trained on, without a refit.
+    """
+
+    backbone: str = "DenseNet201"
+    image_size: int = 331
+    crop_margin: int = 30
+    rot90_probability: float = 0.2
+    flip_probability: float = 0.5
+    transpose_probability: float = 0.25
+    weights: str | None = "imagenet"
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    label_smoothing: float = 0.0
+    class_weight: str = "none"
+    logit_adjustment: float = 0.0
+    refit: bool = True
+    refit_fresh: bool = True
+    refit_epochs: int | None = None
+    folds: int = 0
+    fold: int = 0
+
+    RANGES: ClassVar[dict[str, Range]] = {
+        **ImageRecipe.RANGES,
+        "mixup": (0, 10),
+        "cutmix": (0, 10),
+        "logit_adjustment": (0, 10),
+        "label_smoothing": (0, 0.9999),
+        "refit_epochs": (0, float("inf")),
+        "folds": (0, 20),
+        "fold": (0, 19),
+    }
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        **ImageRecipe.CHOICES,
+        "class_weight": ("none", "balanced"),
+    }
+
+    @property
+    def told_loss(self) -> str:
+        """The loss in words."""
+        fields = ("label_smoothing", "class_weight", "logit_adjustment")
+        told = {name: getattr(self, name) for name in fields}
+        changed = [f"{name} {value}" for name, value in told.items() if value not in (0, "none")]
+        return ", ".join(["cross-entropy", *changed])
+
+    def hold_together(self) -> None:
+        """Fields that do not fit each other. Raises UserError for the first."""
+        if self.folds == 1 or self.fold >= max(1, self.folds):
+            raise UserError(
+                f"settings folds={self.folds} fold={self.fold}: folds are 2 or more (0 for none), "
+                f"and a fold is one of 0 to folds - 1"
+            )
+        super().hold_together()
+
+
+@dataclass(frozen=True)
+class ClassifierKernel:
+    """What is one kernel's own: its competition and data, its network, its recipe.
+
+    Attributes:
+        competition: the facts.
+        load: ``(image_size, parameters) -> (train, validation, test)`` records.
+        build_model: ``(weights, recipe) -> keras.Model`` from pictures as they are decoded,
+            ``(batch, image_size, image_size, 3)`` in 0..255, to probabilities
+            ``(batch, classes)`` float32.
+        recipe: at full size, as published.
+        best: the recipe's fields that differ in ours.
+        dry_run: the recipe's fields that differ in a dry run.
+        accelerators: what it can run on, the best first.
+        hours: what a session with the recipe as it stands takes, by accelerator
+            (``common.recipes.hours``).
+    """
+
+    competition: Competition
+    load: Callable[[int, Parameters], tuple[Records, Records, Records]]
+    build_model: Callable[[str | None, ClassifierRecipe], Any]
+    recipe: ClassifierRecipe
+    dry_run: Mapping[str, Any]
+    best: Mapping[str, Any] = field(default_factory=dict)
+    accelerators: tuple[str, ...] = KNOWN
+    hours: Mapping[str, float] = field(default_factory=dict)
+
+    def network(self, recipe: Any) -> Any:
+        """The network with random weights, for its parameters to be counted."""
+        return self.build_model(None, recipe)
+
+
+def chosen_recipe(
+    recipe: R, best: Mapping[str, Any], dry_run: Mapping[str, Any], parameters: Parameters
+) -> R:
+    """The recipe of this run: ours or the published one, the dry run's settings, the user's."""
+    if parameters.recipe == "best":
+        recipe = override(recipe, best)
+    if parameters.dry_run:
+        recipe = override(recipe, dry_run)
+    return override(recipe, parameters.settings)

@@ -1,0 +1,126 @@
+"""What a kernel is that embeds pictures to tell pairs: its recipe, and what is its own."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from common.accelerator import KNOWN
+from common.competition import Competition
+from common.data.tfrecords import Records
+from common.errors import UserError
+from common.parameters import Parameters
+from common.recipes.image import ImageRecipe, Range
+
+METRIC_LOSSES = ("triplet", "contrastive")
+MARGIN_LOSSES = ("arcface", "cosface")
+LOSSES = (*METRIC_LOSSES, *MARGIN_LOSSES, "softmax")
+
+
+@dataclass(frozen=True)
+class EmbeddingRecipe(ImageRecipe):
+    """How an embedding is trained, beside what every ImageRecipe says.
+
+    Attributes:
+        loss: ``triplet`` or ``contrastive`` compare the pictures of a batch
+            (``common.networks.embedding_losses``), ``arcface`` or ``cosface`` tell the classes with
+            a margin (``common.networks.margins``), ``softmax`` tells them without.
+        distance, miner: of the first two, by their names in ``common.networks.distances`` and
+            ``common.networks.miners``.
+        margin: of all but ``softmax``; none is the soft margin of triplets.
+        scale: of the cosines, with a margin of classes.
+        embedding: numbers a picture.
+        pictures_per_class: K, of the classes that a batch holds; 0 takes pictures as they come.
+        patience: epochs without a better AUC on validation after which training ends, with the
+            weights of the best one; 0 trains to the end.
+    """
+
+    loss: str = "triplet"
+    distance: str = "euclidean"
+    miner: str = "batch-hard"
+    margin: float | None = 0.2
+    scale: float = 30.0
+    embedding: int = 64
+    pictures_per_class: int = 4
+    patience: int = 0
+
+    RANGES: ClassVar[dict[str, Range]] = {
+        **ImageRecipe.RANGES,
+        "margin": (0, 100),
+        "scale": (1e-3, 1e3),
+        "embedding": (2, 4096),
+        "pictures_per_class": (0, 64),
+        "patience": (0, float("inf")),
+    }
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        **ImageRecipe.CHOICES,
+        "loss": LOSSES,
+        "distance": ("euclidean", "squared", "cosine"),
+        "miner": ("batch-hard", "batch-all", "semi-hard"),
+    }
+
+    @property
+    def told_loss(self) -> str:
+        """The loss in words."""
+        margin = "soft margin" if self.margin is None else f"margin {self.margin:g}"
+        if self.loss == "softmax":
+            return "cross-entropy"
+        if self.loss in MARGIN_LOSSES:
+            return f"{self.loss}, {margin}, scale {self.scale:g}"
+        mined = f", {self.miner}" if self.loss == "triplet" else ""
+        groups = self.batch_size // self.pictures_per_class
+        of = f"batches of {groups} classes x {self.pictures_per_class}"
+        return f"{self.loss}, {self.distance} distance{mined}, {margin}, {of}"
+
+    def hold_together(self) -> None:
+        """Fields that do not fit each other. Raises UserError for the first."""
+        kept = self.pictures_per_class
+        compared = self.loss in METRIC_LOSSES
+        if (compared or kept) and (kept < 2 or self.batch_size % kept):
+            otherwise = "" if compared else ", or 0 for pictures as they come"
+            raise UserError(
+                f"settings loss={self.loss} batch_size={self.batch_size} "
+                f"pictures_per_class={kept}: a batch is of whole classes, 2 pictures or more "
+                f"each{otherwise}"
+            )
+        if self.margin is None and self.loss not in ("triplet", "softmax"):
+            raise UserError(f"setting margin=none: loss={self.loss} needs a number")
+        super().hold_together()
+
+
+@dataclass(frozen=True)
+class EmbeddingKernel:
+    """What is one kernel's own: its competition and data, its network, its recipe.
+
+    Attributes:
+        competition: the facts.
+        load: ``(image_size, parameters) -> (train, validation, test)`` records. Labels count the
+            classes of train from 0; those of validation that train has not come after them.
+        build_model: ``(weights, recipe, classes) -> keras.Model`` from pictures as decoded,
+            ``(batch, image_size, image_size, 3)`` in 0..255, to what the loss takes: unit vectors
+            from a layer ``embedding``, or of classes probabilities or cosines ``(batch, classes)``.
+        recipe: at full size, as published.
+        dry_run: the recipe's fields that differ in a dry run.
+        best: the recipe's fields that differ in ours.
+        accelerators: what it can run on, the best first.
+        hours: what a session with the recipe as it stands takes, by accelerator
+            (``common.recipes.hours``).
+        classes: of the competition's whole train.
+        choose: ``(train, recipe) -> train``: the pictures that it learns from, labelled from 0.
+        leaves_train: whether it leaves the vectors of all pictures of train too, for a head.
+    """
+
+    competition: Competition
+    load: Callable[[int, Parameters], tuple[Records, Records, Records]]
+    build_model: Callable[[str | None, Any, int], Any]
+    recipe: EmbeddingRecipe
+    dry_run: Mapping[str, Any]
+    best: Mapping[str, Any] = field(default_factory=dict)
+    accelerators: tuple[str, ...] = KNOWN
+    hours: Mapping[str, float] = field(default_factory=dict)
+    classes: int = 0
+    choose: Callable[[Records, Any], Records] = lambda train, recipe: train
+    leaves_train: bool = False
+
+    def network(self, recipe: Any) -> Any:
+        """The network with random weights, for its parameters to be counted."""
+        return self.build_model(None, recipe, self.classes)

@@ -1,0 +1,1 @@
+"""One training from its recipe to what it leaves behind."""

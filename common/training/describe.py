@@ -1,0 +1,291 @@
+"""``--describe``: what a kernel would train, and how, without training and without data."""
+
+import argparse
+import dataclasses
+import math
+import os
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from common.accelerator import KNOWN, REPLICAS
+from common.competition import Competition
+from common.data.tfrecords import count_in_name, record_files
+from common.errors import UserError, shown_in_one_line
+from common.inputs import competition_folder
+from common.metrics import figures
+from common.networks.backbones import check_weights
+from common.networks.full_size import parameter_counts
+from common.parameters import Parameters
+from common.recipe import split_setting
+from common.recipes.classifier import ClassifierKernel, chosen_recipe
+from common.recipes.embedding import EmbeddingKernel
+from common.recipes.hours import refit_epochs, scaled_hours, tell_hours
+from common.recipes.image import ImageRecipe, check_batch
+from common.training.terminal_plot import EIGHTHS, PLAIN, bars
+
+PICTURE = "schedule.png"
+Kernel = ClassifierKernel | EmbeddingKernel
+_MARGIN = 14  # columns of the labels
+
+
+@shown_in_one_line()
+def describe(kernel: Kernel, values: Mapping[str, Any], arguments: Sequence[str]) -> None:
+    """Print what ``kernel`` would do, and draw its learning rate (``schedule.png``, here).
+
+    The network is built with random weights; nothing is trained, read or downloaded.
+
+    Args:
+        kernel: which.
+        values: the script's ``PARAMETERS``.
+        arguments: of the command line; they come before ``values``.
+    """
+    parameters = read_arguments(values, arguments)
+    recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
+    accelerator = choose_accelerator(kernel, parameters)
+    model = _build(kernel, recipe)
+    print(f"{model.name}: {kernel.competition.title}, on {accelerator}\n")
+    _show(
+        *_recipe_rows(kernel, recipe, parameters),
+        *_model_rows(model, recipe),
+        *_training_rows(recipe),
+        *_course_rows(recipe, REPLICAS[accelerator], *count_pictures(kernel.competition)),
+        ("hours", _hours(kernel, recipe, accelerator)),
+    )
+    _show_schedule(recipe, REPLICAS[accelerator])
+
+
+def read_arguments(values: Mapping[str, Any], arguments: Sequence[str]) -> Parameters:
+    """The parameters that ``arguments`` ask for. Raises UserError for what is unknown."""
+    parser = _Parser(
+        description="Show what this kernel would train, and how, without training.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--describe", action="store_true", help="this")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
+                        help="override a field of the recipe (repeatable)")  # fmt: skip
+    parser.add_argument("--accelerator", choices=KNOWN, help="default: the kernel's first")
+    parser.add_argument("--recipe", choices=("published", "best"), help="default published")
+    parser.add_argument("--dry-run", action="store_true", help="the small settings, on CPU")
+    args = parser.parse_args(arguments)
+    given = Parameters.from_dict(values)
+    return dataclasses.replace(
+        given,
+        accelerator=args.accelerator or given.accelerator,
+        recipe=args.recipe or given.recipe,
+        dry_run=args.dry_run or given.dry_run,
+        settings={**given.settings, **dict(map(split_setting, args.set))},
+    )
+
+
+def choose_accelerator(kernel: Kernel, parameters: Parameters) -> str:
+    """The one asked for, else CPU for a dry run, else the kernel's first.
+
+    Raises UserError when the kernel cannot run on it.
+    """
+    best = "cpu" if parameters.dry_run else kernel.accelerators[0]
+    asked = parameters.accelerator or best
+    if asked not in kernel.accelerators:
+        known = ", ".join(kernel.accelerators)
+        raise UserError(f"this kernel cannot run on {asked}: it runs on {known}")
+    return asked
+
+
+def count_pictures(competition: Competition) -> tuple[Mapping[str, int], str]:
+    """Pictures of ``train`` and ``val``, and where they are counted; empty when nobody knows.
+
+    From the names of TFRecords where a kernel looks for them, else Kaggle's published counts.
+    """
+    try:
+        root = competition_folder(competition.slug, False, competition.layout)
+        folder = next(
+            path.parent
+            for path in sorted([*root.glob("train"), *root.glob("*/train")])
+            if path.is_dir()
+        )
+        files = {part: record_files(folder / part) for part in ("train", "val")}
+        return {part: sum(map(count_in_name, files[part])) for part in files}, str(folder)
+    except (UserError, StopIteration):
+        return competition.pictures, "Kaggle's own data"
+
+
+def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
+    """How many pictures an epoch trains on; with folds, all of train + validation but one fold."""
+    if not getattr(recipe, "folds", 0):
+        return pictures["train"]
+    labelled = pictures["train"] + pictures["val"]
+    held_out = (labelled - recipe.fold + recipe.folds - 1) // recipe.folds
+    return labelled - held_out
+
+
+class _Parser(argparse.ArgumentParser):
+    """Tells a wrong argument as every other wrong input is told."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"--describe: {message}; --describe --help lists the options")
+
+
+def _build(kernel: Kernel, recipe: ImageRecipe) -> Any:
+    """The network with random weights, on this machine's CPU."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # that there is no GPU is no news here
+    size = recipe.image_size
+    if recipe.backbone and not recipe.miniature:
+        check_weights(recipe.backbone, recipe.weights)
+    print(f"building the network at {size} x {size} ...", file=sys.stderr, flush=True)
+    try:
+        return kernel.network(recipe)
+    except ValueError as error:  # Keras's word for a picture that is too small, for example
+        reason = str(error).strip().splitlines() or ["no message"]
+        raise UserError(f"the network cannot be built with this recipe: {reason[0]}") from error
+
+
+def _recipe_rows(
+    kernel: Kernel, recipe: ImageRecipe, parameters: Parameters
+) -> list[tuple[str, str]]:
+    small = ", with a dry run's small settings" if parameters.dry_run else ""
+    published = dataclasses.asdict(kernel.recipe)
+    changes = [
+        f"{name} {_tell(published[name])} -> {_tell(value)}"
+        for name, value in dataclasses.asdict(recipe).items()
+        if value != published[name]
+    ]
+    told = [("recipe", parameters.recipe + small)]
+    return [*told, ("changed", ", ".join(changes))] if changes else told
+
+
+def _model_rows(model: Any, recipe: ImageRecipe) -> list[tuple[str, str]]:
+    counts = parameter_counts(model)
+    taken = model.inputs[0]
+    shape = " x ".join(str(size) for size in taken.shape[1:])
+    frozen = ", backbone frozen" if recipe.freeze_backbone else ""
+    return [
+        ("weights", f"{recipe.weights or 'random'}{frozen}"),
+        (
+            "parameters",
+            f"{counts['total_parameters']:,} in all, {counts['trainable_parameters']:,} trainable",
+        ),
+        ("input", f"{shape}, {taken.dtype}, 0 to 255; preprocessed inside the network"),
+    ]
+
+
+def _training_rows(recipe: ImageRecipe) -> list[tuple[str, str]]:
+    average = f"; moving average of the weights {_tell(recipe.ema)}" if recipe.ema else ""
+    waits = getattr(recipe, "patience", 0)
+    patience = [("patience", f"{waits} epochs without a better AUC")] if waits else []
+    views = [("prediction", f"mean of {recipe.tta} views of a picture")] if recipe.tta > 1 else []
+    return [
+        ("augmentation", _augmentations(recipe)),
+        ("loss", recipe.told_loss),
+        ("optimizer", recipe.optimizer + average),
+        *patience,
+        *views,
+    ]
+
+
+def _augmentations(recipe: ImageRecipe) -> str:
+    """Those that are on, with their strengths."""
+    size = recipe.image_size
+    crop = f"crop {size} of {size + recipe.crop_margin}" if recipe.crop_margin else ""
+    named = {
+        "each quarter turn": recipe.rot90_probability,
+        "each flip": recipe.flip_probability,
+        "transposition": recipe.transpose_probability,
+        "colour jitter": recipe.colour_jitter,
+        "rotation in degrees": recipe.rotation,
+        "zoom": recipe.zoom,
+        "shift": recipe.shift,
+        "shear": recipe.shear,
+        "MixUp": getattr(recipe, "mixup", 0),
+        "CutMix": getattr(recipe, "cutmix", 0),
+    }
+    on = [crop] * bool(crop) + [f"{name} {_tell(value)}" for name, value in named.items() if value]
+    return ", ".join(on) or "none"
+
+
+def _course_rows(
+    recipe: ImageRecipe, replicas: int, pictures: Mapping[str, int], source: str
+) -> list[tuple[str, str]]:
+    """Pictures, batch, epochs and refit with their steps."""
+    batch, again = recipe.batch_size * replicas, refit_epochs(recipe)
+    labelled = pictures["train"] + pictures["val"] if pictures else None
+    trained = training_pictures(recipe, pictures) if pictures else None
+    if trained is not None:
+        check_batch(recipe.batch_size, replicas, trained)
+    counts = ", ".join(f"{count:,} {part}" for part, count in pictures.items())
+    folds = getattr(recipe, "folds", 0)
+    part = f"train + val but fold {getattr(recipe, 'fold', 0)} of {folds}" if folds else "train"
+    network = "a new network" if getattr(recipe, "refit_fresh", True) else "the trained network"
+    return [
+        ("pictures", f"{counts} ({source})" if pictures else "unknown"),
+        ("batch", f"{batch} = {recipe.batch_size} x {_several(replicas, 'replica')}"),
+        ("epochs", f"{recipe.epochs} on {part}, {_steps(trained, batch)}"),
+        (
+            "refit",
+            f"{_several(again, 'epoch')} of {network} on train + val, {_steps(labelled, batch)}"
+            if again
+            else "none",
+        ),
+    ]
+
+
+def _steps(pictures: int | None, batch: int) -> str:
+    """An epoch's steps; its last batch is padded, so that no picture is dropped."""
+    return "steps unknown" if pictures is None else f"{math.ceil(pictures / batch):,} steps each"
+
+
+def _several(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
+
+
+def _show(*rows: tuple[str, str]) -> None:
+    """Labels and what they say, within 80 columns."""
+    for label, text in rows:
+        folded = textwrap.wrap(text, 80 - _MARGIN, break_on_hyphens=False) or [""]
+        for number, line in enumerate(folded):
+            print(f"{'' if number else label:<{_MARGIN}}{line}")
+
+
+def _hours(kernel: Kernel, recipe: ImageRecipe, accelerator: str) -> str:
+    hours = scaled_hours(kernel.hours.get(accelerator), recipe, kernel.recipe)
+    return ("unknown" if hours is None else tell_hours(hours)) + f" on {accelerator}"
+
+
+def _show_schedule(recipe: ImageRecipe, replicas: int) -> None:
+    """The schedule in words, in the terminal and as a PNG; a plateau cannot be drawn before."""
+    times = "" if recipe.schedule == "constant" else f" x {replicas}"
+    words = f"{recipe.schedule}, lr_max {_tell(recipe.lr_max)}{times}"
+    if recipe.schedule == "plateau":
+        _show(("schedule", f"{words}, {_plateau(recipe)}"))
+        return
+    rates = [recipe.learning_rate(epoch, replicas) for epoch in range(recipe.epochs)]
+    figures.schedule(rates, Path(PICTURE))
+    _show(("schedule", f"{words} ({PICTURE})"))
+    print("", *bars(rates, blocks=_blocks()), sep="\n")
+
+
+def _plateau(recipe: ImageRecipe) -> str:
+    return (
+        f"times {_tell(recipe.lr_decay)} whenever {recipe.lr_patience} epochs brought no lower "
+        f"validation loss, never below {_tell(recipe.lr_min)}: not drawn, for it depends on the "
+        f"losses"
+    )
+
+
+def _blocks() -> str:
+    """What bars are drawn with, where standard output can show it."""
+    try:
+        (EIGHTHS + "┤").encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return PLAIN
+    return EIGHTHS
+
+
+def _tell(value: object) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    return "none" if value is None else str(value)

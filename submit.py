@@ -77,37 +77,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from kernels.client import Kaggle
-    from kernels.display import open_display
-    from kernels.pipeline import Manner, run_pipeline
     from kernels.plan import plan_kernels
-    from kernels.request import request_facts
-    from kernels.result import tell
-    from kernels.watch import Watching
 
     if args.history:
         return _show_history(args)
     request = read_request(args, args.full_size, args.rehearse)
     plan_kernels(request)
     _check_options(args, request.competition)
-    if args.plan:
-        return _show_plan(args, request)
+    return _show_plan(args, request) if args.plan else _carry_out(args, request)
+
+
+def _carry_out(args: argparse.Namespace, request: Any) -> int:
+    from kernels.client import Kaggle
+    from kernels.display import open_display
+    from kernels.pipeline import run_pipeline
+    from kernels.request import request_facts
+    from kernels.result import tell
+
     signed_in = None if args.dry_run else Kaggle()
     asked = {**request_facts(request), "data": args.data and str(args.data.resolve())}
     run = _pick_run(args, asked)
     args.run_dir = run.folder
-    watching = Watching(
-        poll=0.3 if args.dry_run else 15.0,
-        follow=args.follow,
-        fresh=args.fresh,
-        rerun=args.rerun,
-    )
-    manner = Manner(
-        submit=bool(request.members) and not (args.no_submit or args.rehearse),
-        again=args.submit_again,
-        message=args.message,
-        watching=watching,
-    )
     with open_display() as display:
         going_on = "going on with" if run.kernels else "run folder"
         display.say(f"{going_on} {run.folder}")
@@ -117,7 +107,7 @@ def _run(args: argparse.Namespace) -> int:
                 _findings_told(args, request, run, display.say),
                 _kaggle(signed_in, args, request, run, display.say) as kaggle,
             ):
-                result = run_pipeline(request, manner, kaggle, run, display)
+                result = run_pipeline(request, _manner(args, request), kaggle, run, display)
         except KeyboardInterrupt:
             _say_interrupted(args, run, display)
             _print_json(args, {"state": "interrupted"})
@@ -125,6 +115,24 @@ def _run(args: argparse.Namespace) -> int:
     print(tell(result), file=sys.stderr if args.json else sys.stdout)
     _print_json(args, {**dataclasses.asdict(result), **_differences(args, run)})
     return 0
+
+
+def _manner(args: argparse.Namespace, request: Any) -> Any:
+    """Whether and how to submit, and how to watch the kernels."""
+    from kernels.pipeline import Manner
+    from kernels.watch import Watching
+
+    return Manner(
+        submit=bool(request.members) and not (args.no_submit or args.rehearse),
+        again=args.submit_again,
+        message=args.message,
+        watching=Watching(
+            poll=0.3 if args.dry_run else 15.0,
+            follow=args.follow,
+            fresh=args.fresh,
+            rerun=args.rerun,
+        ),
+    )
 
 
 def _differences(args: argparse.Namespace, run: Any) -> dict[str, Any]:

@@ -17,6 +17,11 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
     """What to train, with which settings, and on what."""
     parser.add_argument("competition", nargs="?", default="", help="its short name, e.g. petals")
     which = parser.add_argument_group("what to train")
+    _add_what_to_train(which)
+    _add_what_on(which)
+
+
+def _add_what_to_train(which: argparse._ArgumentGroup) -> None:
     which.add_argument("--ensemble", action="store_true", help="the competition's default models")
     which.add_argument("--model", action="append", default=[], help="one model (repeatable)")
     which.add_argument(
@@ -41,6 +46,14 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
         "--recipe", default="published", help="published, or best for ours (default published)"
     )
     which.add_argument(
+        "--audit",
+        action="store_true",
+        help="look for leaks, copies and broken pictures; alone, trains and submits nothing",
+    )
+
+
+def _add_what_on(which: argparse._ArgumentGroup) -> None:
+    which.add_argument(
         "--accelerator",
         help="tpu, gpu or cpu (default: each model's first, most often tpu; cpu for a dry run)",
     )
@@ -55,11 +68,6 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
     )
     which.add_argument(
         "--embed", action="store_true", help="each kernel carries the shared code in its own text"
-    )
-    which.add_argument(
-        "--audit",
-        action="store_true",
-        help="look for leaks, copies and broken pictures; alone, trains and submits nothing",
     )
     which.add_argument("--dry-run", action="store_true", help="small settings, on a local Kaggle")
 

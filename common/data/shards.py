@@ -96,14 +96,19 @@ def write_shards(
                 notes[number] = _write_shard(folder, number, chunk, make, layout, pool)
                 slowest = max(slowest, time.monotonic() - start)
             _report(folder.name, number, chunks, notes)
+    return _broken(folder.name, notes, len(items))
+
+
+def _broken(part: str, notes: Mapping[int, Any], pictures: int) -> tuple[Broken, ...]:
+    """What the shards' notes tell of broken pictures. Raises UserError when all of them are."""
     broken = tuple(
-        Broken(name, folder.name, reason)
+        Broken(name, part, reason)
         for number in sorted(notes)
         for name, reason in notes[number]["broken"]
     )
-    if len(broken) == len(items):
+    if len(broken) == pictures:
         first = f"; the first, {broken[0].file}: {broken[0].reason}" if broken else ""
-        raise UserError(f"no picture of {folder.name} could be read{first}: look at the data")
+        raise UserError(f"no picture of {part} could be read{first}: look at the data")
     return broken
 
 

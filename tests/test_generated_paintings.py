@@ -17,7 +17,8 @@ from PIL import Image
 
 from common.errors import UserError
 from competitions.painter_by_numbers import COMPETITION, generated
-from competitions.painter_by_numbers.painters import paint, painters
+from competitions.painter_by_numbers.painters import painters
+from competitions.painter_by_numbers.painting import paint
 
 Rows = list[dict[str, str]]
 

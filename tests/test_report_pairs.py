@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from competitions.painter_by_numbers.painters import paint, painters
+from competitions.painter_by_numbers.painters import painters
+from competitions.painter_by_numbers.painting import paint
 from kernels.report.embedding import Embedding, embedding_section, scaled
 from kernels.report.gallery import Gallery
 from kernels.report.markup import tag

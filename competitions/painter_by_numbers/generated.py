@@ -19,7 +19,8 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from competitions.painter_by_numbers.painters import Painter, paint, painters
+from competitions.painter_by_numbers.painters import Painter, painters
+from competitions.painter_by_numbers.painting import paint
 from competitions.painter_by_numbers.scenes import GENRES
 
 TRAIN_ARTISTS, ONLY_TEST_ARTISTS, SHARED_ARTISTS = 24, 8, 16

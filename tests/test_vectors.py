@@ -134,7 +134,7 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, kind: str, damage: str) -> N
 def test_what_is_missing_is_said_and_a_projection_may_be(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=f"me: no {NAME} in"):
         load_vectors(tmp_path, "me")
-    with pytest.raises(UserError, match="me: .*features.npz cannot be read"):
+    with pytest.raises(UserError, match="me: no features.npz in "):
         load_features(tmp_path, "me")
     assert load_projection(tmp_path) is None
 

@@ -1,11 +1,11 @@
 """``features.npz``: the vectors of train's pictures, for a head that is trained on top of them."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
+from common.files.arrays import open_arrays
 
 NAME = "features.npz"
 
@@ -25,11 +25,8 @@ def save_features(folder: Path, ids: np.ndarray, labels: np.ndarray, rows: np.nd
 def load_features(folder: Path, source: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Ids, labels and vectors. Raises UserError naming ``source`` when they cannot be read."""
     path = folder / NAME
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = arrays["ids"], arrays["labels"], arrays["rows"]
-    except (ValueError, TypeError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{source}: {path} cannot be read: {error}") from None
+    with open_arrays(path, source) as arrays:
+        found = arrays["ids"], arrays["labels"], arrays["rows"]
     if len({len(array) for array in found}) > 1 or not np.isfinite(found[2]).all():
         raise UserError(f"{source}: {path} does not hold a finite vector for each of its pictures")
     return found

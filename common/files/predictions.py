@@ -1,12 +1,12 @@
 """``predictions.npz``: what every training kernel leaves for the blend and the report."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
+from common.files.arrays import open_arrays
 
 NAME = "predictions.npz"
 
@@ -48,13 +48,8 @@ def save_predictions(folder: Path, predictions: Predictions, source: str) -> Pat
 def load_predictions(folder: Path, source: str) -> Predictions:
     """Read and check ``predictions.npz``. Raises UserError naming ``source`` and the fault."""
     path = folder / NAME
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            predictions = Predictions(**{name: arrays[name] for name in arrays.files})
-    except FileNotFoundError:
-        raise UserError(f"{source}: no {NAME} in {folder}") from None
-    except (ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{source}: {path} cannot be read: {error}") from None
+    with open_arrays(path, source) as arrays:
+        predictions = Predictions(**{name: arrays[name] for name in arrays.files})
     check_predictions(predictions, source)
     return predictions
 

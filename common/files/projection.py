@@ -1,12 +1,12 @@
 """``projection.npz``: validation's vectors in three dimensions, as they were in several epochs."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
+from common.files.arrays import AGAIN, open_arrays
 
 NAME = "projection.npz"
 
@@ -64,13 +64,10 @@ def save_projection(folder: Path, projection: Projection) -> Path:
 def load_projection(folder: Path) -> Projection | None:
     """What a kernel left, or None when it left none. Raises UserError when it cannot be read."""
     path = folder / NAME
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = Projection(**{name: arrays[name] for name in arrays.files})
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read: {error}: run its kernel again") from None
+    with open_arrays(path, remedy=AGAIN) as arrays:
+        found = Projection(**{name: arrays[name] for name in arrays.files})
     number = len(found.ids)
     shapes = found.labels.shape, found.seen.shape, found.points.shape
     if shapes != ((number,), (number,), (len(found.epochs), number, 3)):

@@ -1,6 +1,5 @@
 """``thumbnails.npz``: small validation pictures that a training kernel leaves for the report."""
 
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 
 from common.data.augment import resize
 from common.errors import UserError
+from common.files.arrays import AGAIN, open_arrays
 
 NAME = "thumbnails.npz"
 SIDE = 64  # pixels, at most
@@ -57,15 +57,12 @@ def load_thumbnails(folder: Path) -> dict[str, bytes]:
     Raises UserError when the file cannot be read or does not hold what it should.
     """
     path = folder / NAME
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            ids = [str(name) for name in arrays["ids"].tolist()]
-            ends = [int(end) for end in arrays["ends"].tolist()]
-            joined = arrays["jpeg"].astype(np.uint8, casting="equiv").tobytes()
-    except FileNotFoundError:
+    if not path.exists():
         return {}
-    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read: {error}: run its kernel again") from None
+    with open_arrays(path, remedy=AGAIN) as arrays:
+        ids = [str(name) for name in arrays["ids"].tolist()]
+        ends = [int(end) for end in arrays["ends"].tolist()]
+        joined = arrays["jpeg"].astype(np.uint8, casting="equiv").tobytes()
     edges = [0, *ends]
     if len(ids) != len(ends) or sorted(edges) != edges or edges[-1] != len(joined):
         raise UserError(f"{path}: its ids, its ends and its bytes differ: run its kernel again")

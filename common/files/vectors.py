@@ -1,6 +1,5 @@
 """``predictions.npz`` of a kernel that embeds pictures: vectors whose dot products score pairs."""
 
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
+from common.files.arrays import open_arrays
 from common.files.predictions import NAME, row_order
 
 PARTS = ("validation", "test")
@@ -61,15 +61,10 @@ def save_vectors(folder: Path, vectors: Vectors, source: str) -> Path:
 def load_vectors(folder: Path, source: str) -> Vectors:
     """Read and check ``predictions.npz``. Raises UserError naming ``source`` and the fault."""
     path = folder / NAME
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
+    with open_arrays(path, source) as arrays:
+        found = {name: arrays[name] for name in arrays.files}
         channels: dict[str, Any] = {part: _channels(found, part) for part in PARTS}
         vectors = Vectors(**found, **channels)
-    except FileNotFoundError:
-        raise UserError(f"{source}: no {NAME} in {folder}") from None
-    except (ValueError, TypeError, EOFError, OSError, zipfile.BadZipFile) as error:
-        raise UserError(f"{source}: {path} cannot be read: {error}") from None
     check_vectors(vectors, source)
     return vectors
 

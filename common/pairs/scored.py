@@ -1,12 +1,12 @@
 """``validation_pairs.npz``: validation's pairs, and what an ensemble says of them."""
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
+from common.files.arrays import AGAIN, open_arrays
 from common.pairs.validation import ValidationPairs
 
 NAME = "validation_pairs.npz"
@@ -71,14 +71,11 @@ def save_scored_pairs(
 def load_scored_pairs(folder: Path) -> ScoredPairs | None:
     """What an ensemble left, or None when it left none. Raises UserError when it is damaged."""
     path = folder / NAME
-    try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            found = {name: arrays[name] for name in arrays.files}
-        pairs = ScoredPairs(**{**found, "share": float(found["share"])})
-    except FileNotFoundError:
+    if not path.exists():
         return None
-    except (ValueError, TypeError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"{path} cannot be read: {error}: run its kernel again") from None
+    with open_arrays(path, remedy=AGAIN) as arrays:
+        found = {name: arrays[name] for name in arrays.files}
+        pairs = ScoredPairs(**{**found, "share": float(found["share"])})
     _check(pairs, path)
     return pairs
 

@@ -29,11 +29,11 @@ facts["gpus"] = len(tf.config.get_visible_devices("GPU"))
 print(json.dumps({**chosen.to_dict(), **facts}))
 """
 SLOW_DRIVER = """
-import time
+import sys, time
 from common import accelerator
 accelerator.PATIENCE = 0.5
-accelerator._is_there = lambda name: time.sleep(60)
-accelerator.choose("tpu")
+accelerator._is_there = lambda name: time.sleep(60 if name == "tpu" else 1) or name == "cpu"
+print(accelerator.choose(sys.argv[1]).seen)
 """
 
 
@@ -101,11 +101,16 @@ def test_a_gpu_runs_on_jax_although_tensorflow_would_import_keras() -> None:
 
 
 def test_a_driver_that_hangs_ends_the_run_with_one_line() -> None:
-    done = process(SLOW_DRIVER)
+    done = process(SLOW_DRIVER, "tpu")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == (
         "error: JAX's search for tpu devices has not ended in 0.5 s: start the kernel again"
     )
+
+
+def test_a_machine_that_is_slow_to_find_its_cpu_is_waited_for() -> None:
+    done = process(SLOW_DRIVER, "cpu")
+    assert (done.returncode, done.stdout) == (0, "cpu\n"), done.stderr
 
 
 def test_a_name_that_is_none_is_refused() -> None:

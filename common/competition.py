@@ -21,6 +21,7 @@ class Competition:
         layout: a line on the files that a data folder must have, for error messages.
         pictures: how many Kaggle's own data hold, by part (``train``, ``val``, ``test``).
         sample: Kaggle's file that holds the ids of a submission in its first column.
+        called: what one class of its pictures is called, and several, e.g. ``person``, ``people``.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Competition:
     layout: str
     pictures: Mapping[str, int] = field(default_factory=dict, hash=False)
     sample: str = "sample_submission.csv"
+    called: tuple[str, str] = ("class", "classes")
 
     @property
     def url(self) -> str:

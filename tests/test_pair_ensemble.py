@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from common.data.shards import Broken
+from common.files.classes import PictureClass, save_classes
 from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.metrics.verification import accuracy_at
@@ -22,7 +23,7 @@ from common.pairs.blend import fit_platt, linked
 from common.pairs.scored import load_scored_pairs
 from common.parameters import Parameters
 from competitions.painter_by_numbers import ensemble
-from competitions.painter_by_numbers.data import Artist, write_artists, write_broken
+from competitions.painter_by_numbers.data import write_broken
 
 LABELS = np.repeat(np.arange(8), 6)  # of validation; train has the first five
 KNOWN = 5
@@ -92,9 +93,9 @@ class World:
         self.pairs = root / "competitions" / "painter-by-numbers" / "submission_info.csv"
         self.write_pairs(all_pairs())
         prepared = self.output("prepare")
-        artists = [Artist(n, f"artist {n}", 6, n < KNOWN) for n in range(8)]
+        artists = [PictureClass(n, f"artist {n}", 6, n < KNOWN) for n in range(8)]
         with self.kernel("prepare"):
-            write_artists(prepared, artists)
+            save_classes(prepared, artists)
             write_broken(prepared, [Broken(BROKEN, "test", "cut"), Broken("t.jpg", "train", "cut")])
         for name, member in MEMBERS.items():
             self.write_member(name, member)

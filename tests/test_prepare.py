@@ -27,6 +27,7 @@ from common.data.archives import natural, open_table
 from common.data.images import decode, square_jpeg
 from common.data.pictures import Pictures
 from common.errors import UserError
+from common.files.classes import load_classes
 from common.parameters import Parameters
 from common.recipe import override
 from competitions.painter_by_numbers import prepare as script
@@ -37,7 +38,6 @@ from competitions.painter_by_numbers.data import (
     load_from,
     names_in_pairs,
     pairs_table,
-    read_artists,
     read_broken,
 )
 from competitions.painter_by_numbers.prepare import RECIPE, prepare
@@ -126,7 +126,7 @@ def run(root: Path, out: Path, **settings: object) -> Path:
 def left(out: Path) -> dict[str, bytes]:
     """What must be the same from the same data."""
     names = [p for part in ("train", "val", "test") for p in sorted((out / part).iterdir())]
-    names += [out / "artists.csv", out / "broken.csv"]
+    names += [out / "classes.csv", out / "broken.csv"]
     return {path.relative_to(out).as_posix(): path.read_bytes() for path in names}
 
 
@@ -175,7 +175,7 @@ def test_every_other_picture_is_there_once_as_it_was(prepared: Path, data: Path)
     artist_of = dict(rows_of_train())
     names = [name for part in parts for name in part.ids.tolist()]
     assert sorted(names) == sorted({*artist_of, *(f"{n}.jpg" for n in range(98, 112))} - broken)
-    by_number = {artist.number: artist.artist for artist in read_artists(prepared)}
+    by_number = {artist.number: artist.name for artist in load_classes(prepared)}
     for part, folder in zip(parts, ("train", "train", "test"), strict=True):
         shown = Pictures(part, SMALL["size"])  # type: ignore[arg-type]
         for row, name in enumerate(part.ids.tolist()):
@@ -188,12 +188,12 @@ def test_every_other_picture_is_there_once_as_it_was(prepared: Path, data: Path)
 
 def test_validation_has_artists_of_its_own_and_paintings_of_others(prepared: Path) -> None:
     train, validation, test = load_from(prepared)
-    artists = read_artists(prepared)
+    artists = load_classes(prepared)
     assert [artist.number for artist in artists] == list(range(len(ARTISTS)))
     seen = [artist for artist in artists if artist.seen]
     assert len(artists) - len(seen) == 2
     assert artists[: len(seen)] == tuple(seen)
-    counts = [artist.paintings for artist in seen]
+    counts = [artist.pictures for artist in seen]
     assert counts == sorted(counts, reverse=True)
     assert train.labels is not None
     assert validation.labels is not None
@@ -202,7 +202,7 @@ def test_validation_has_artists_of_its_own_and_paintings_of_others(prepared: Pat
     assert {artist.number for artist in artists if not artist.seen} < set(validation.labels)
     assert set(validation.labels) & set(train.labels)
     assert all(count >= 2 for count in Counter(validation.labels.tolist()).values())
-    gerd = next(artist for artist in artists if artist.artist == "gerd")
+    gerd = next(artist for artist in artists if artist.name == "gerd")
     assert gerd.seen
     assert gerd.number in train.labels
     assert gerd.number not in validation.labels

@@ -1,6 +1,5 @@
 """The report of a competition of pairs, whole: from what its kernels leave, in a real browser."""
 
-import csv
 import dataclasses
 import functools
 import json
@@ -17,6 +16,7 @@ from test_report import a_run, bundles, console, texts
 from test_report_pairs import coloured, drawn, made_gallery, made_vectors
 
 from common.errors import UserError
+from common.files.classes import PictureClass, save_classes
 from common.files.projection import Projection, load_projection, project, save_projection
 from common.files.thumbnails import save_thumbnails
 from common.files.vectors import Vectors, save_vectors
@@ -66,7 +66,7 @@ def painter_bundles(parts: tuple[str, ...] = ()) -> tuple[Bundle, ...]:
 
 def vectors_of(gallery: Gallery, sure: float, channel: str) -> Vectors:
     rows = made_vectors(gallery, sure)
-    labels = gallery.artists.astype(np.int64)
+    labels = gallery.labels.astype(np.int64)
     shown = {channel: rows}
     return Vectors(gallery.ids, labels, gallery.seen, shown, TEST, {channel: rows[:2]})
 
@@ -80,7 +80,7 @@ def leave_member(
     [(channel, last)] = found.validation.items()
     steps = np.stack([made_vectors(gallery, sure * share) for share in (0.1, 0.4)] + [last])
     order = slice(None, None, -1 if backwards else 1)
-    facts = (gallery.ids[order], gallery.artists[order], gallery.seen[order])
+    facts = (gallery.ids[order], gallery.labels[order], gallery.seen[order])
     save_projection(folder, Projection(*facts, EPOCHS, project(steps)[:, order]))
     save_vectors(folder, found, name)
     save_thumbnails(folder, list(gallery.thumbnails), list(gallery.thumbnails.values()))
@@ -100,15 +100,15 @@ def leave_member(
 
 
 def leave_prepare(folder: Path, gallery: Gallery) -> None:
-    """``artists.csv``: digests, and one artist whose name is told."""
+    """``classes.csv``: digests, and one artist whose name is told."""
     folder.mkdir(parents=True)
-    artists, rows = np.unique(gallery.artists, return_index=True)
-    with open(folder / "artists.csv", "w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["number", "artist", "paintings", "seen"])
-        for artist, row in zip(artists.tolist(), rows.tolist(), strict=True):
-            name = "Ada & Co" if artist == 2 else f"{artist:040x}"
-            writer.writerow([artist, name, 10, int(gallery.seen[row])])
+    artists, rows = np.unique(gallery.labels, return_index=True)
+    names = ("Ada & Co" if artist == 2 else f"{artist:040x}" for artist in artists.tolist())
+    seen = gallery.seen[rows].tolist()
+    save_classes(
+        folder,
+        [PictureClass(*c, 10, s) for *c, s in zip(artists.tolist(), names, seen, strict=True)],
+    )
     write_json(folder / "manifest.json", {"recipe": {"size": 64}, "seconds": {"train": 5.0}})
 
 
@@ -305,6 +305,32 @@ def test_artists_are_told_by_number_unless_they_have_a_name(whole: Path) -> None
     assert "artist 2 " not in plain(told)
 
 
+def test_a_competition_of_others_speaks_of_them(
+    spoilt: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = dataclasses.replace(COMPETITION, title="Faces", called=("person", "people"))
+    monkeypatch.setattr("competitions.painter_by_numbers.COMPETITION", faces)
+    made = written(spoilt).read_text("utf-8")
+    told = made.replace(COMPETITION.slug, "")
+    for words in (
+        "Seen people",
+        "validation, unseen people",
+        "Seen: both people have pictures in train",
+        "Called pictures of one person from a chance of",
+        "Pairs: of one person or not",
+        "chance that both pictures are of one person",
+        "an unseen person counts",
+        "validation pictures of 12 people, 3 of them unseen",
+        "first two dimensions, by person",
+        "Different people, taken for one",
+        "One person, taken for two",
+        "person 1",
+        "&#34;called&#34;: &#34;person&#34;",
+    ):
+        assert words in told
+    assert not re.findall(r".{30}(?:artist|paint(?!-order)).{30}", told, re.I)
+
+
 def test_the_surest_mistakes_are_told_apart(whole: Path) -> None:
     told = (whole / "report.html").read_text("utf-8").split("One artist, taken for two")[1]
     scores = [float(score) for score in re.findall(r"score ([\d.e+-]+)", told)]
@@ -345,7 +371,7 @@ LOST = {
     "classes/projection.npz": ("classes left no projection", set()),
     "*/predictions.npz": ("classes left no predictions.npz.", {"neighbours"}),
     "*/thumbnails.npz": ("The kernels left no thumbnails", set()),
-    "prepare/artists.csv": ("", set()),
+    "prepare/classes.csv": ("", set()),
     "*/metrics.json": ("", set()),
     "*/history.csv": ("", set()),
     "*/*": ("The ensemble left no scored pairs", {*SECTIONS[3:]}),
@@ -382,18 +408,21 @@ def test_what_is_broken_is_told_and_the_rest_is_there(spoilt: Path, name: str) -
 
 
 def test_broken_lists_and_numbers_are_no_crash(spoilt: Path) -> None:
-    (spoilt / "outputs" / "prepare" / "artists.csv").write_text("number,who\nx\n")
+    (spoilt / "outputs" / "prepare" / "classes.csv").write_text("number,who\nx\n")
     (spoilt / "outputs" / "classes" / "history.csv").write_text("stage,epoch\ntraining,one\n")
     odd = {"channels": {"triplets/embedding": 3}, "weights": {}, "validation_score": "much"}
     write_json(spoilt / "outputs" / "ensemble" / "metrics.json", odd)
     write_json(spoilt / "outputs" / "classes" / "metrics.json", {"channels": [1]})
-    assert anchors(written(spoilt))[:-1] == SECTIONS
+    told = written(spoilt)
+    assert anchors(told)[:-1] == SECTIONS
+    assert len(notes(told)) == 1
+    assert "classes.csv: its columns are" in notes(told)[0]
 
 
 def test_projections_of_other_pictures_are_left_out(spoilt: Path) -> None:
     folder = spoilt / "outputs" / "triplets"
     gallery = made_gallery()
-    few = (gallery.ids[:5], gallery.artists[:5], gallery.seen[:5])
+    few = (gallery.ids[:5], gallery.labels[:5], gallery.seen[:5])
     save_projection(folder, Projection(*few, EPOCHS, np.zeros((3, 5, 3))))
     told = notes(written(spoilt))
     assert told == ["triplets left a projection of other pictures, which is not shown."]
@@ -455,7 +484,7 @@ def test_ten_thousand_pictures_stay_below_five_megabytes(tmp_path: Path) -> None
 
 def test_pairs_come_back_as_they_were_saved(tmp_path: Path) -> None:
     gallery = made_gallery()
-    pairs = ValidationPairs(gallery.ids, gallery.artists, gallery.seen)
+    pairs = ValidationPairs(gallery.ids, gallery.labels, gallery.seen)
     chances = np.random.default_rng(0).random(len(pairs.labelled.first)).astype(np.float32)
     save_scored_pairs(tmp_path, pairs, chances)
     found = load_scored_pairs(tmp_path)
@@ -472,7 +501,7 @@ def test_pairs_come_back_as_they_were_saved(tmp_path: Path) -> None:
 @pytest.mark.parametrize("most", [2000, 300])
 def test_of_too_many_pairs_each_kind_is_drawn_evenly(tmp_path: Path, most: int) -> None:
     gallery = made_gallery()
-    pairs = ValidationPairs(gallery.ids, gallery.artists, gallery.seen)
+    pairs = ValidationPairs(gallery.ids, gallery.labels, gallery.seen)
     same = pairs.labelled.same
     chances = pairs.scores(made_vectors(gallery, 1.0))
     save_scored_pairs(tmp_path, pairs, chances, most)
@@ -490,7 +519,7 @@ def test_of_too_many_pairs_each_kind_is_drawn_evenly(tmp_path: Path, most: int) 
 )
 def test_pairs_that_do_not_fit_are_refused(tmp_path: Path, change: dict) -> None:
     gallery = made_gallery()
-    pairs = ValidationPairs(gallery.ids[:2], gallery.artists[:2], gallery.seen[:2])
+    pairs = ValidationPairs(gallery.ids[:2], gallery.labels[:2], gallery.seen[:2])
     path = save_scored_pairs(tmp_path, pairs, np.array([0.5]))
     with np.load(path) as arrays:
         found = {**{name: arrays[name] for name in arrays.files}}

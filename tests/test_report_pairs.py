@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
+from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers.painters import painters
 from competitions.painter_by_numbers.painting import paint
 from kernels.report.embedding import Embedding, embedding_section, scaled
@@ -36,13 +37,13 @@ def made_gallery() -> Gallery:
         picture = paint(found[artist], int(rng.integers(8)), 64, 64, rng)
         jpegs[name] = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
     names = np.array([found[artist].name for artist in artists])
-    return Gallery(ids, artists, names, artists < ARTISTS - 3, jpegs)
+    return Gallery(ids, artists, names, artists < ARTISTS - 3, jpegs, COMPETITION.called)
 
 
 def made_vectors(gallery: Gallery, sure: float) -> np.ndarray:
     """Unit rows, those of one artist the nearer to each other the larger ``sure`` is."""
     rng = np.random.default_rng(1)
-    middles = rng.normal(0, 1, (ARTISTS, 16))[gallery.artists]
+    middles = rng.normal(0, 1, (ARTISTS, 16))[gallery.labels]
     strength = np.where(gallery.seen, sure, 0.6 * sure)[:, None]
     rows = rng.normal(0, 1, (len(gallery.ids), 16)) + strength * middles
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
@@ -74,7 +75,7 @@ def sections(gallery: Gallery, vectors: np.ndarray, points: np.ndarray) -> list[
     first, second, scores = pairs_of(gallery, vectors)
     seen = gallery.seen
     parts = {"seen": seen[first] & seen[second], "unseen": ~seen[first] & ~seen[second]}
-    same = gallery.artists[first] == gallery.artists[second]
+    same = gallery.labels[first] == gallery.labels[second]
     return [
         embedding_section(Embedding(gallery, np.array(EPOCHS), points)),
         pairs_section(same, scores, parts),
@@ -236,7 +237,7 @@ def test_the_slider_goes_through_the_epochs(shown: Any) -> None:
 @needs_browser
 def test_one_artist_can_be_picked_out(shown: Any) -> None:
     everything = coloured(shown)
-    button = shown.find_element("css selector", ".artists button")
+    button = shown.find_element("css selector", ".labels button")
     button.click()
     assert button.get_attribute("aria-pressed") == "true"
     assert 0 < coloured(shown) < everything / 4
@@ -270,14 +271,14 @@ def test_it_fits_the_screen_and_stands_out(
 
 def test_without_scripts_there_is_a_flat_drawing(report: Path, gallery: Gallery) -> None:
     told = report.read_text("utf-8")
-    assert told.count('<circle class="dot artist"') == gallery.seen.sum()
-    assert told.count('<path class="dot artist"') == (~gallery.seen).sum()
+    assert told.count('<circle class="dot hued"') == gallery.seen.sum()
+    assert told.count('<path class="dot hued"') == (~gallery.seen).sum()
     assert told.count("<script") == 1
 
 
 def test_every_name_is_escaped(gallery: Gallery, vectors: np.ndarray, points: np.ndarray) -> None:
     names = np.array([HOSTILE] * len(gallery.ids))
-    spoiled = Gallery(np.char.add(HOSTILE, gallery.ids), gallery.artists, names, gallery.seen, {})
+    spoiled = Gallery(np.char.add(HOSTILE, gallery.ids), gallery.labels, names, gallery.seen, {})
     for made in sections(spoiled, vectors, points):
         assert "<script" not in made
         assert "<img" not in made
@@ -338,7 +339,7 @@ def test_nearest_leaves_out_the_picture_itself() -> None:
 def test_mistakes_are_the_surest_of_each_kind(gallery: Gallery, vectors: np.ndarray) -> None:
     first, second, scores = pairs_of(gallery, vectors)
     told = str(mistakes_section(gallery, first, second, scores))
-    same = gallery.artists[first] == gallery.artists[second]
+    same = gallery.labels[first] == gallery.labels[second]
     different, alike = told.split("One artist, taken for two")
     found = [float(score) for score in re.findall(r"score (-?[\d.]+)", different)]
     assert found == pytest.approx(sorted(scores[~same])[::-1][:8], abs=6e-4)

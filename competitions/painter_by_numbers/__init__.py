@@ -16,4 +16,5 @@ COMPETITION = Competition(
     ensemble=("triplets", "supermodel", "classes", "margin"),
     layout="train.zip and test.zip (or folders), train_info.csv, submission_info.csv",
     sample="submission_info.csv",
+    called=("artist", "artists"),
 )

@@ -9,6 +9,7 @@ from common.data.archives import Place, Reader, find_table, natural, places, rea
 from common.data.shards import Broken
 from common.data.tfrecords import Records, read_records
 from common.errors import UserError
+from common.files.classes import load_classes
 from common.inputs import kernel_output_folder, listing
 from common.manifest import read_manifest
 from common.parameters import Parameters
@@ -19,7 +20,7 @@ PREPARE = "prepare"
 TRAIN_TABLE = "train_info.csv"  # filename,artist,title,style,genre,date
 PAIRS_TABLE = "submission_info.csv"  # index,image1,image2
 REPLACEMENTS = "replacements_for_corrupted_files"
-ARTISTS, BROKEN = "artists.csv", "broken.csv"
+BROKEN = "broken.csv"
 MISSING = "missing"
 
 
@@ -46,16 +47,6 @@ class Painting:
 
     name: str
     artist: str
-
-
-@dataclass(frozen=True)
-class Artist:
-    """An artist of train: their number, how many paintings there are, whether train has them."""
-
-    number: int
-    artist: str
-    paintings: int
-    seen: bool
 
 
 class Pictures:
@@ -141,7 +132,7 @@ def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Rec
 
 def load_from(folder: Path) -> tuple[Records, Records, Records]:
     """As ``load``, from a folder that ``prepare`` left."""
-    artists = read_artists(folder)
+    artists = load_classes(folder)
     seen = sum(artist.seen for artist in artists)
     train, validation, test = (
         read_records(folder / part, labelled=part != "test", classes=classes)
@@ -163,27 +154,17 @@ def prepared_folder(parameters: Parameters) -> Path:
     return folder
 
 
-def read_artists(folder: Path) -> tuple[Artist, ...]:
-    """``artists.csv`` in the order of the numbers: first those that train has."""
-    rows = read_columns(folder / ARTISTS, ("number", "artist", "paintings", "seen"))
-    return tuple(Artist(int(n), artist, int(p), seen == "1") for n, artist, p, seen in rows)
-
-
 def read_broken(folder: Path) -> tuple[Broken, ...]:
     """``broken.csv``: the pictures that could not be read."""
     return tuple(Broken(*row) for row in read_columns(folder / BROKEN, ("file", "part", "reason")))
 
 
-def write_artists(folder: Path, artists: Iterable[Artist]) -> None:
-    """Write ``artists.csv``."""
-    rows = [(a.number, a.artist, a.paintings, int(a.seen)) for a in artists]
-    _write_table(folder / ARTISTS, ("number", "artist", "paintings", "seen"), rows)
-
-
 def write_broken(folder: Path, broken: Iterable[Broken]) -> None:
     """Write ``broken.csv``."""
-    rows = [(b.file, b.part, b.reason) for b in broken]
-    _write_table(folder / BROKEN, ("file", "part", "reason"), rows)
+    with open(folder / BROKEN, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(("file", "part", "reason"))
+        writer.writerows((b.file, b.part, b.reason) for b in broken)
 
 
 def _pictures_of(root: Path, part: str) -> Path | None:
@@ -193,10 +174,3 @@ def _pictures_of(root: Path, part: str) -> Path | None:
             return folder
     packed = root / f"{part}.zip"
     return packed if packed.is_file() else None
-
-
-def _write_table(path: Path, header: tuple[str, ...], rows: Iterable[tuple[object, ...]]) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        writer.writerows(rows)

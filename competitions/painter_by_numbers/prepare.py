@@ -2,9 +2,10 @@
 
 Reads ``train.zip`` and ``test.zip`` as they are (or folders), whatever size, mode and format the
 pictures have, in bounded memory. Leaves ``train``, ``val`` and ``test`` with shards,
-``artists.csv``, ``broken.csv`` (pictures that could not be read, and why), ``metrics.json`` and
-``prepared.png``. Killed and run again in the same folder, it goes on where it was.
-CPU, no internet. The source of all of the competition's training kernels, once for all of them.
+``classes.csv`` (the artists), ``broken.csv`` (pictures that could not be read, and why),
+``metrics.json`` and ``prepared.png``. Killed and run again in the same folder, it goes on where it
+was. CPU, no internet. The source of all of the competition's training kernels, once for all of
+them.
 
     python submit.py painter --ensemble
 """
@@ -21,6 +22,7 @@ from common.data.archives import natural
 from common.data.images import square_jpeg
 from common.data.shards import Broken, Item, Layout, write_shards
 from common.errors import UserError, shown_in_one_line
+from common.files.classes import save_classes
 from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import write_json
@@ -36,7 +38,6 @@ from competitions.painter_by_numbers.data import (
     check_folder,
     names_in_pairs,
     paintings,
-    write_artists,
     write_broken,
 )
 from competitions.painter_by_numbers.prepared_figure import draw_prepared
@@ -119,7 +120,7 @@ def prepare(root: Path, recipe: PrepareRecipe, parameters: Parameters) -> None:
         with run.stage("listing"):
             work = list_work(check_folder(root), recipe)
         broken = write_parts(work, recipe, run)
-        write_artists(run.folder, work.split.artists)
+        save_classes(run.folder, work.split.artists)
         write_broken(run.folder, broken)
         with run.stage("figures"):
             draw_prepared(run.folder, work.split.artists)

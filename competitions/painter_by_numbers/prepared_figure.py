@@ -8,8 +8,9 @@ import numpy as np
 
 from common.data.pictures import Pictures
 from common.data.tfrecords import Records
+from common.files.classes import PictureClass
 from common.metrics import figures
-from competitions.painter_by_numbers.data import Artist, load_from
+from competitions.painter_by_numbers.data import load_from
 
 NAME = "prepared.png"
 _ROWS, _COLUMNS = 6, 8  # artists and paintings of each
@@ -20,7 +21,7 @@ _PARTS = (
 )
 
 
-def draw_prepared(folder: Path, artists: Sequence[Artist]) -> None:
+def draw_prepared(folder: Path, artists: Sequence[PictureClass]) -> None:
     """Draw what ``prepare`` left in ``folder`` into it."""
     train, validation, _ = load_from(folder)
     plt = figures.pyplot()
@@ -34,19 +35,21 @@ def draw_prepared(folder: Path, artists: Sequence[Artist]) -> None:
     plt.close(figure)
 
 
-def _shown(artists: Sequence[Artist]) -> list[Artist]:
+def _shown(artists: Sequence[PictureClass]) -> list[PictureClass]:
     """Seen artists and, in the last two rows, unseen ones: the first, and others evenly after."""
     seen = [artist for artist in artists if artist.seen]
     unseen = [artist for artist in artists if not artist.seen]
     return [*_spread(seen, _ROWS - 2), *_spread(unseen, 2)]
 
 
-def _spread(artists: list[Artist], count: int) -> list[Artist]:
+def _spread(artists: list[PictureClass], count: int) -> list[PictureClass]:
     count = min(count, len(artists))
     return [artists[len(artists) * n // count] for n in range(count)]
 
 
-def _draw_counts(axis: Any, artists: Sequence[Artist], train: Records, validation: Records) -> None:
+def _draw_counts(
+    axis: Any, artists: Sequence[PictureClass], train: Records, validation: Records
+) -> None:
     """Paintings by artist, stacked, in the order of their numbers."""
     counts = [
         np.bincount(part.labels, minlength=len(artists))  # type: ignore[arg-type]
@@ -68,7 +71,7 @@ def _draw_counts(axis: Any, artists: Sequence[Artist], train: Records, validatio
 
 
 def _draw_paintings(
-    figure: Any, artists: Sequence[Artist], train: Records, validation: Records
+    figure: Any, artists: Sequence[PictureClass], train: Records, validation: Records
 ) -> None:
     axes = figure.subplots(len(artists), _COLUMNS, squeeze=False)
     for row, artist in zip(axes, artists, strict=True):
@@ -81,6 +84,4 @@ def _draw_paintings(
         for number, axis in zip(range(len(few)), row, strict=False):
             axis.imshow(pictures[number])
         where = "train" if artist.seen else "unseen"
-        row[0].set_title(
-            f"{artist.number}  {artist.artist[:12]}  ({where})", fontsize=8, loc="left"
-        )
+        row[0].set_title(f"{artist.number}  {artist.name[:12]}  ({where})", fontsize=8, loc="left")

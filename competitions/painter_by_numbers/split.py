@@ -11,7 +11,8 @@ import numpy as np
 
 from common.data.archives import natural
 from common.errors import UserError
-from competitions.painter_by_numbers.data import Artist, Painting
+from common.files.classes import PictureClass
+from competitions.painter_by_numbers.data import Painting
 
 _LEAST_IN_TRAIN = 4  # paintings that an artist keeps there when validation takes two
 
@@ -26,7 +27,7 @@ class Split:
         labels: each picture's artist's number.
     """
 
-    artists: tuple[Artist, ...]
+    artists: tuple[PictureClass, ...]
     train: tuple[str, ...]
     validation: tuple[str, ...]
     labels: dict[str, int]
@@ -61,7 +62,7 @@ def split_by_artist(
         validation += order[:taken]
         train += order[taken:]
     artists = _numbered(works, held)
-    numbers = {artist.artist: artist.number for artist in artists}
+    numbers = {artist.name: artist.number for artist in artists}
     labels = {painting.name: numbers[painting.artist] for painting in paintings}
     return Split(
         artists, tuple(sorted(train, key=natural)), tuple(sorted(validation, key=natural)), labels
@@ -83,9 +84,9 @@ def _taken(paintings: int, share: float) -> int:
     return taken if share and paintings - taken >= _LEAST_IN_TRAIN else 0
 
 
-def _numbered(works: dict[str, list[str]], held: set[str]) -> tuple[Artist, ...]:
+def _numbered(works: dict[str, list[str]], held: set[str]) -> tuple[PictureClass, ...]:
     order = sorted(works, key=lambda artist: (artist in held, -len(works[artist]), artist))
     return tuple(
-        Artist(number, artist, len(works[artist]), artist not in held)
+        PictureClass(number, artist, len(works[artist]), artist not in held)
         for number, artist in enumerate(order)
     )

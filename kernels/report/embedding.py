@@ -12,7 +12,7 @@ from kernels.report.charts import Axes, drawing
 from kernels.report.gallery import Gallery, hue
 from kernels.report.markup import figure, join, section, tag
 
-NAMED = 60  # artists in the legend at most, those with the most pictures
+NAMED = 60  # classes in the legend at most, those with the most pictures
 EDGE = 32767  # what stands for a distance of 1 in the page
 
 
@@ -42,8 +42,9 @@ def embedding_section(*embeddings: Embedding) -> Markup | None:
     if not shown:
         return None
     gallery = shown[0].gallery
+    _, many = gallery.called
     points = [scaled(embedding.points) for embedding in shown]
-    unseen = len(np.unique(gallery.artists[~gallery.seen]))
+    unseen = len(np.unique(gallery.labels[~gallery.seen]))
     laid = np.concatenate([np.round(values * EDGE).astype("<i2").ravel() for values in points])
     drawn = tag(
         "div",
@@ -53,8 +54,8 @@ def embedding_section(*embeddings: Embedding) -> Markup | None:
         data_facts=json.dumps(_facts(shown)),
     )
     words = (
-        f"{len(gallery.ids):,} validation pictures of {len(np.unique(gallery.artists))} artists, "
-        f"{unseen} of them unseen in training, in the three directions in which their vectors "
+        f"{len(gallery.ids):,} validation pictures of {len(np.unique(gallery.labels)):,} {many}, "
+        f"{unseen:,} of them unseen in training, in the three directions in which their vectors "
         "differ most. Each epoch is drawn to its own scale."
     )
     return section("embedding", "Embedding", _legend(gallery), figure(drawn, words))
@@ -79,8 +80,9 @@ def _facts(embeddings: Sequence[Embedding]) -> dict[str, object]:
     return {
         "views": [{"name": e.name, "epochs": [int(n) for n in e.epochs]} for e in embeddings],
         "ids": [str(name) for name in gallery.ids],
-        "artists": [int(artist) for artist in gallery.artists],
+        "labels": [int(label) for label in gallery.labels],
         "names": [str(name) for name in gallery.names],
+        "called": gallery.called[0],
         "seen": [int(seen) for seen in gallery.seen],
         "jpegs": [base64.b64encode(jpeg).decode() if jpeg else "" for jpeg in jpegs],
     }
@@ -94,26 +96,26 @@ def _flat(embedding: Embedding, points: np.ndarray) -> Markup:
     for row in np.argsort(points[:, 2], kind="stable").tolist():
         x, y = axes.across(float(points[row, 0])), axes.up(float(points[row, 1]))
         shape = {"cx": f"{x:.1f}", "cy": f"{y:.1f}", "r": 5}
-        name, style = "circle", hue(int(gallery.artists[row]))
+        name, style = "circle", hue(int(gallery.labels[row]))
         if not gallery.seen[row]:
             name, shape = "path", {"d": f"M{x - 6:.1f} {y:.1f}l6 -6l6 6l-6 6z"}
-        marks.append(tag(name, class_="dot artist", style=style, **shape))
-    label = "The embedding's first two dimensions, by artist"
+        marks.append(tag(name, class_="dot hued", style=style, **shape))
+    label = f"The embedding's first two dimensions, by {gallery.called[0]}"
     drawn = drawing(f"{label}: {embedding.name}".removesuffix(": "), 640, 640, *marks)
     return join((tag("h3", embedding.name), drawn)) if embedding.name else drawn
 
 
 def _legend(gallery: Gallery) -> Markup:
-    """The artists, those with the most pictures first; the unseen have a diamond."""
-    artists, rows, counts = np.unique(gallery.artists, return_index=True, return_counts=True)
+    """The classes, those with the most pictures first; the unseen have a diamond."""
+    labels, rows, counts = np.unique(gallery.labels, return_index=True, return_counts=True)
     order = np.argsort(-counts, kind="stable")
     items = []
     for place in order[:NAMED].tolist():
-        artist, row = int(artists[place]), int(rows[place])
-        mark = "swatch artist" if gallery.seen[row] else "swatch artist unseen"
-        square = tag("span", class_=mark, style=hue(artist), aria_hidden="true")
+        label, row = int(labels[place]), int(rows[place])
+        mark = "swatch hued" if gallery.seen[row] else "swatch hued unseen"
+        square = tag("span", class_=mark, style=hue(label), aria_hidden="true")
         told = str(gallery.names[row]) + ("" if gallery.seen[row] else " (unseen)")
-        items.append(tag("li", square, told, data_artist=artist))
-    if len(artists) > NAMED:
-        items.append(tag("li", f"and {len(artists) - NAMED:,} more", class_="soft"))
-    return tag("ul", *items, class_="legend artists")
+        items.append(tag("li", square, told, data_label=label))
+    if len(labels) > NAMED:
+        items.append(tag("li", f"and {len(labels) - NAMED:,} more", class_="soft"))
+    return tag("ul", *items, class_="legend labels")

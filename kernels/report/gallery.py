@@ -1,4 +1,4 @@
-"""The pictures that a report's pages on pairs show: who painted them, and their thumbnails."""
+"""The pictures that a report's pages on pairs show: who or what they are of, and thumbnails."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,17 +15,19 @@ class Gallery:
 
     Attributes:
         ids: ``(n,)`` text.
-        artists: ``(n,)`` int, who made each, by number.
-        names: ``(n,)`` text, who made each, for people.
-        seen: ``(n,)`` bool, whether train has works of that artist.
+        labels: ``(n,)`` int, the class of each by number.
+        names: ``(n,)`` text, that class for people.
+        seen: ``(n,)`` bool, whether train has pictures of that class.
         thumbnails: JPEG files by id; some may be missing.
+        called: what one class is called, and several.
     """
 
     ids: np.ndarray
-    artists: np.ndarray
+    labels: np.ndarray
     names: np.ndarray
     seen: np.ndarray
     thumbnails: Mapping[str, bytes]
+    called: tuple[str, str] = ("class", "classes")
 
     def picture(self, row: int) -> Markup:
         """The thumbnail of a row, or an empty frame."""
@@ -33,12 +35,12 @@ class Gallery:
         return picture(self.thumbnails.get(name), f"{self.names[row]}, picture {name}")
 
     def caption(self, row: int) -> Markup:
-        """Who made it, and its id."""
+        """Who or what it is of, and its id."""
         unseen = "" if self.seen[row] else " (unseen)"
         told = tag("span", f"{self.ids[row]}{unseen}", class_="soft line-of")
         return tag("span", tag("strong", self.names[row]), told, class_="words")
 
 
-def hue(artist: int) -> str:
-    """The CSS that gives an artist's colour: neighbouring numbers lie far apart on the wheel."""
-    return f"--hue:{artist * 137.508 % 360:.0f};--tone:{artist % 3 * 8 - 8}%"
+def hue(label: int) -> str:
+    """The CSS that gives a class's colour: neighbouring numbers lie far apart on the wheel."""
+    return f"--hue:{label * 137.508 % 360:.0f};--tone:{label % 3 * 8 - 8}%"

@@ -58,7 +58,8 @@ def learning_section(facts: Facts) -> Markup:
     if any(row["stage"] == "refit" for left in taught for row in left.history):
         words.append(("rest", "refit on train and validation, for the test predictions"))
     if any("val_auc_seen" in row for left in taught for row in left.history):
-        words += [("three", "validation, seen artists"), ("four", "validation, unseen artists")]
+        many = facts.competition.called[1]
+        words += [("three", f"validation, seen {many}"), ("four", f"validation, unseen {many}")]
     frame = Frame(tuple(taught), OWN if facts.pairs else ())
     charts = [_model(kernels, frame) for kernels in facts.models.values()]
     charts += [_parts(script, kernels, frame) for script, kernels in facts.others.items()]

@@ -78,11 +78,12 @@ def _tiles(facts: Facts) -> list[Markup]:
 
 
 def _parts(facts: Facts) -> list[Markup]:
-    """What the blend scores on pairs of seen and of unseen artists."""
+    """What the blend scores on pairs of seen and of unseen classes."""
     told = facts.ensemble.metrics if facts.ensemble and facts.pairs else {}
+    many = facts.competition.called[1]
     parts = {part: told.get(f"validation_{part}") for part in ("seen", "unseen")}
     return [
-        _tile(f"{part.capitalize()} artists", _five(value), f"{facts.metric} of their pairs")
+        _tile(f"{part.capitalize()} {many}", _five(value), f"{facts.metric} of their pairs")
         for part, value in parts.items()
         if isinstance(value, int | float)
     ]

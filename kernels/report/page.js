@@ -71,9 +71,9 @@ function turned(view, x, y, z) {
 
 function colours(facts, canvas) {
   const light = parseFloat(getComputedStyle(canvas).getPropertyValue("--ink"));
-  const of = (artist) =>
-    `hsl(${Math.round((artist * 137.508) % 360)} 62% ${light + (artist % 3) * 8 - 8}%)`;
-  return new Map([...new Set(facts.artists)].map((artist) => [artist, of(artist)]));
+  const of = (label) =>
+    `hsl(${Math.round((label * 137.508) % 360)} 62% ${light + (label % 3) * 8 - 8}%)`;
+  return new Map([...new Set(facts.labels)].map((label) => [label, of(label)]));
 }
 
 function mark(pen, x, y, radius, seen) {
@@ -91,7 +91,7 @@ function embedding(box, legend) {
   const facts = JSON.parse(box.dataset.facts);
   const number = facts.ids.length;
   const models = parted(decode(box.dataset.points), facts.views, 3 * number);
-  const view = { ...START, model: models[0], time: models[0].last, picked: -1, artist: null };
+  const view = { ...START, model: models[0], time: models[0].last, picked: -1, label: null };
   const placed = new Float32Array(3 * number);
   const still = matchMedia("(prefers-reduced-motion: reduce)");
   const canvas = make("canvas", { tabIndex: 0 });
@@ -143,14 +143,14 @@ function embedding(box, legend) {
 
   function drawPoints(style) {
     const size = number > 1500 ? 2.6 : number > 500 ? 3.6 : 5;
-    const artist = view.picked >= 0 ? facts.artists[view.picked] : view.artist;
+    const label = view.picked >= 0 ? facts.labels[view.picked] : view.label;
     const order = [...Array(number).keys()].sort((a, b) => placed[3 * a + 2] - placed[3 * b + 2]);
     pen.lineWidth = 0.8;
     for (const n of order) {
       const near = placed[3 * n + 2];
-      const faded = artist !== null && facts.artists[n] !== artist;
+      const faded = label !== null && facts.labels[n] !== label;
       pen.globalAlpha = faded ? 0.13 : 0.62 + 0.19 * (near + 1);
-      pen.fillStyle = faded ? style.getPropertyValue("--rest") : ink.get(facts.artists[n]);
+      pen.fillStyle = faded ? style.getPropertyValue("--rest") : ink.get(facts.labels[n]);
       pen.strokeStyle = style.getPropertyValue("--ground");
       const radius = ((size * EYE) / (EYE - near)) * (n === view.picked ? 1.7 : 1);
       mark(pen, placed[3 * n], placed[3 * n + 1], radius, facts.seen[n]);
@@ -200,7 +200,7 @@ function embedding(box, legend) {
     if (n >= 0) {
       image.hidden = !facts.jpegs[n];
       if (facts.jpegs[n]) image.src = `data:image/jpeg;base64,${facts.jpegs[n]}`;
-      const told = facts.seen[n] ? facts.ids[n] : `${facts.ids[n]}, unseen artist`;
+      const told = facts.seen[n] ? facts.ids[n] : `${facts.ids[n]}, unseen ${facts.called}`;
       words.replaceChildren(make("strong", { textContent: facts.names[n] }), make("br"), told);
     }
     redraw();
@@ -293,14 +293,14 @@ function embedding(box, legend) {
   };
   box.replaceChildren(...(models[1] ? [choice(models, choose)] : []), stage, times, hint);
   choose(models[0]);
-  for (const item of legend.querySelectorAll("[data-artist]")) {
+  for (const item of legend.querySelectorAll("[data-label]")) {
     const button = make("button", { type: "button" }, ...item.childNodes);
     button.setAttribute("aria-pressed", "false");
     button.addEventListener("click", () => {
       const chosen = button.getAttribute("aria-pressed") !== "true";
       legend.querySelectorAll("button").forEach((b) => b.setAttribute("aria-pressed", "false"));
       button.setAttribute("aria-pressed", String(chosen));
-      view.artist = chosen ? Number(item.dataset.artist) : null;
+      view.label = chosen ? Number(item.dataset.label) : null;
       redraw();
     });
     item.append(button);
@@ -387,5 +387,5 @@ function epochs(numbers, view, redraw, still) {
 }
 
 for (const box of document.querySelectorAll(".embedding")) {
-  embedding(box, box.closest("section").querySelector(".artists"));
+  embedding(box, box.closest("section").querySelector(".labels"));
 }

@@ -76,9 +76,10 @@ def _blend(ensemble: Left) -> list[Cell]:
 
 
 def _words(facts: Facts, told: Mapping[str, Any]) -> Iterator[str]:
+    one, many = facts.competition.called
     yield (
         "A channel's score of a pair is the dot product of the two pictures' vectors: the cosine "
-        "of embeddings, or how far two tell the same classes. Seen: both artists have pictures "
+        f"of embeddings, or how far two tell the same classes. Seen: both {many} have pictures "
         "in train; unseen: neither has; all: every pair."
     )
     scale = SCALES.get(str(told.get("scale")))
@@ -94,8 +95,8 @@ def _words(facts: Facts, told: Mapping[str, Any]) -> Iterator[str]:
         known(told.get(name)) for name in ("validation_accuracy", "threshold", "same_share")
     )
     if math.isfinite(accuracy + threshold + share):
-        always = "one artist" if share > 0.5 else "two artists"
+        always = f"one {one}" if share > 0.5 else f"two {many}"
         yield (
-            f"Called one artist's from a chance of {threshold:.3f} on, {accuracy:.2%} of the pairs "
-            f"are right; always saying {always}, {max(share, 1 - share):.2%} would be."
+            f"Called pictures of one {one} from a chance of {threshold:.3f} on, {accuracy:.2%} of "
+            f"the pairs are right; always saying {always}, {max(share, 1 - share):.2%} would be."
         )

@@ -1,7 +1,5 @@
 """What kernels of a competition of pairs left for the report. Copes with whatever is missing."""
 
-import csv
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +8,12 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
+from common.files.classes import NAME as CLASSES
+from common.files.classes import load_classes
 from common.files.predictions import NAME as PREDICTIONS
 from common.files.projection import Projection, load_projection
 from common.files.vectors import load_vectors
 from common.pairs.scored import ScoredPairs, load_scored_pairs
-
-ARTISTS = "artists.csv"
-_DIGEST = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -26,8 +23,8 @@ class Channel:
     Attributes:
         member, channel: its names, such as ``triplets`` and ``embedding``.
         ids: ``(n,)`` text.
-        labels: ``(n,)`` int64, the artist of each by number.
-        seen: ``(n,)`` bool, whether train has that artist.
+        labels: ``(n,)`` int64, the class of each by number.
+        seen: ``(n,)`` bool, whether train has that class.
         vectors: ``(n, d)`` float32.
     """
 
@@ -44,7 +41,7 @@ class PairFacts:
     """What the report shows of a competition of pairs.
 
     Attributes:
-        names: of artists by number, for people; one that is not here is told by its number.
+        names: of classes by number, for people; one that is not here is told by its number.
         best: the channel with the best score on validation, if any can be read.
         projections: by model, those of the same pictures, the best model first.
         scored: validation's pairs as the blend tells them.
@@ -55,9 +52,9 @@ class PairFacts:
     projections: Mapping[str, Projection]
     scored: ScoredPairs | None
 
-    def artists(self, labels: np.ndarray) -> np.ndarray:
-        """Who they are, ``labels``' shape, text."""
-        return np.array([self.names.get(n, f"artist {n}") for n in labels.tolist()], np.str_)
+    def told(self, labels: np.ndarray, one: str) -> np.ndarray:
+        """Who or what they are, ``labels``' shape, text; ``one`` is what a class is called."""
+        return np.array([self.names.get(n, f"{one} {n}") for n in labels.tolist()], np.str_)
 
 
 def gather_pairs(
@@ -76,7 +73,9 @@ def gather_pairs(
     notes += [f"{name} left no {PREDICTIONS}." for name in lost]
     best = next(_channels({n: found for n, found in chosen.items() if n not in lost}, notes), None)
     paths = {name: folder for name, (folder, _) in chosen.items()}
-    return PairFacts(_names(folders), best, _projections(paths, notes), _scored(ensemble, notes))
+    return PairFacts(
+        _names(folders, notes), best, _projections(paths, notes), _scored(ensemble, notes)
+    )
 
 
 def score(metrics: Mapping[str, Any]) -> float:
@@ -158,14 +157,12 @@ def _scored(folder: Path, notes: list[str]) -> ScoredPairs | None:
     return found
 
 
-def _names(folders: Sequence[Path]) -> dict[int, str]:
-    """Artists' names by number, where ``artists.csv`` tells more than a digest."""
-    path = next((folder / ARTISTS for folder in folders if (folder / ARTISTS).exists()), None)
-    if path is None:
-        return {}
+def _names(folders: Sequence[Path], notes: list[str]) -> dict[int, str]:
+    """Names of classes by number, where ``classes.csv`` tells more than a digest."""
+    folder = next((folder for folder in folders if (folder / CLASSES).exists()), None)
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = [(int(row["number"]), row["artist"].strip()) for row in csv.DictReader(file)]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        found = load_classes(folder) if folder else ()
+    except UserError as error:
+        notes.append(f"{error}.")
         return {}
-    return {number: name for number, name in rows if name and not _DIGEST.fullmatch(name)}
+    return {one.number: one.name for one in found if one.is_named}

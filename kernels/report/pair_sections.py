@@ -10,7 +10,7 @@ from kernels.report.gallery import Gallery
 from kernels.report.pair_facts import Channel
 from kernels.report.pairs import mistakes_section, neighbours_section, pairs_section
 
-ASKED = 4  # pictures of seen, and as many of unseen artists, whose neighbours are shown
+ASKED = 4  # pictures of seen, and as many of unseen classes, whose neighbours are shown
 
 
 def curves_section(facts: Facts) -> Markup | None:
@@ -18,12 +18,13 @@ def curves_section(facts: Facts) -> Markup | None:
     scored = facts.pairs.scored if facts.pairs else None
     if scored is None:
         return None
+    one, _ = facts.competition.called
     words = (
         f"{len(scored.first):,} pairs of {len(scored.ids):,} validation pictures, told by the "
-        "blend. Score is the chance that one artist made both; a pair of a seen and an unseen "
-        "artist counts in all alone."
+        f"blend. Score is the chance that both pictures are of one {one}; a pair of a seen and an "
+        f"unseen {one} counts in all alone."
     )
-    return pairs_section(scored.same, scored.chances, scored.parts, scored.share, words)
+    return pairs_section(scored.same, scored.chances, scored.parts, scored.share, words, one)
 
 
 def space_section(facts: Facts) -> Markup | None:
@@ -61,7 +62,8 @@ def confident_section(facts: Facts) -> Markup | None:
     gallery = _gallery(facts, scored.ids, scored.labels, scored.seen)
     rows = _shown(facts, scored)
     first, second, chances = (v[rows] for v in (scored.first, scored.second, scored.chances))
-    words = "Score is the blend's chance that one artist made both."
+    one, _ = facts.competition.called
+    words = f"Score is the blend's chance that both pictures are of one {one}."
     if len(rows) < len(scored.first):
         words += f" {len(rows):,} pairs have both their pictures here."
     return mistakes_section(gallery, first, second, chances, words)
@@ -69,7 +71,9 @@ def confident_section(facts: Facts) -> Markup | None:
 
 def _gallery(facts: Facts, ids: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> Gallery:
     assert facts.pairs is not None
-    return Gallery(ids, labels, facts.pairs.artists(labels), seen, facts.thumbnails)
+    called = facts.competition.called
+    told = facts.pairs.told(labels, called[0])
+    return Gallery(ids, labels, told, seen, facts.thumbnails, called)
 
 
 def _pictured(facts: Facts, ids: np.ndarray) -> np.ndarray:
@@ -85,13 +89,13 @@ def _shown(facts: Facts, scored: ScoredPairs) -> np.ndarray:
 
 
 def _asked(gallery: Gallery) -> np.ndarray:
-    """Pictures of some seen and some unseen artists, evenly over their numbers.
+    """Pictures of some seen and some unseen classes, evenly over their numbers.
 
-    Of each artist the first picture, and of those with two or more where there are any: others
+    Of each class the first picture, and of those with two or more where there are any: others
     have no right neighbour.
     """
     chosen: list[int] = []
-    _, rows, counts = np.unique(gallery.artists, return_index=True, return_counts=True)
+    _, rows, counts = np.unique(gallery.labels, return_index=True, return_counts=True)
     for seen in (True, False):
         kind = gallery.seen[rows] == seen
         several = kind & (counts > 1)

@@ -26,15 +26,20 @@ Masks = Mapping[str, np.ndarray]
 
 
 def pairs_section(
-    same: np.ndarray, scores: np.ndarray, parts: Masks, share: float | None = None, words: str = ""
+    same: np.ndarray,
+    scores: np.ndarray,
+    parts: Masks,
+    share: float | None = None,
+    words: str = "",
+    one: str = "class",
 ) -> Markup:
     """ROC curves, figures and histograms of all pairs and of each part.
 
     ``same`` ``(pairs,)`` bool and ``scores`` ``(pairs,)`` finite, higher for more alike; ``parts``
     are masks ``(pairs,)`` such as ``seen`` and ``unseen``. A part without a same or without a
     different pair is left out. ``share`` is that of same pairs among all, where only some of the
-    different ones are here; accuracies are about all. Raises UserError where all pairs are of one
-    kind.
+    different ones are here; accuracies are about all. ``one`` is what a class is called. Raises
+    UserError where all pairs are of one kind.
     """
     chosen = {"all": np.ones(len(same), bool), **parts}
     kept = {
@@ -48,7 +53,7 @@ def pairs_section(
     entries = [(colours[name], f"{name}: AUC {area(curves[name]):.4f}") for name in colours]
     return section(
         "pairs",
-        "Pairs: of one artist or not",
+        f"Pairs: of one {one} or not",
         *([tag("p", words)] if words else []),
         legend(entries),
         tag("div", _roc(curves, colours), class_="panels"),
@@ -140,7 +145,7 @@ def neighbours_section(
     """Of each picture in ``rows`` those nearest to it, by the dot product of ``vectors``.
 
     ``vectors`` ``(n, d)`` float, of the gallery's ``n`` pictures. Rows of the page read from left
-    to right; a tick says that the artist is the same.
+    to right; a tick says that the class is the same.
     """
     items = []
     for row in rows.tolist():
@@ -162,7 +167,7 @@ def nearest(vectors: np.ndarray, row: int, number: int) -> tuple[np.ndarray, np.
 
 
 def _neighbour(gallery: Gallery, row: int, other: int, score: float) -> Markup:
-    right = gallery.artists[row] == gallery.artists[other]
+    right = gallery.labels[row] == gallery.labels[other]
     mark = tag("span", "✓" if right else "✗", role="img", aria_label="right" if right else "wrong")
     told = tag("span", f"{score:.3f} ", mark, class_="right" if right else "wrong")
     words = tag("span", told, tag("span", gallery.names[other], class_="line-of"), class_="words")
@@ -176,11 +181,12 @@ def mistakes_section(
 
     ``first`` and ``second`` ``(pairs,)`` are rows of the gallery; ``scores`` ``(pairs,)``.
     """
-    same = gallery.artists[first] == gallery.artists[second]
+    same = gallery.labels[first] == gallery.labels[second]
+    one, many = gallery.called
     kinds = []
     for title, mask, sign in (
-        ("Different artists, taken for one", ~same, -1),
-        ("One artist, taken for two", same, 1),
+        (f"Different {many}, taken for one", ~same, -1),
+        (f"One {one}, taken for two", same, 1),
     ):
         places = np.flatnonzero(mask)
         worst = places[np.argsort(sign * scores[places], kind="stable")][:MISTAKES]

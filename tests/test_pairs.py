@@ -68,6 +68,7 @@ def test_scores_are_the_dot_products_whatever_the_structure(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "BLOCK", block)
         patch.setattr(layout, "_CHUNK", 50)
+        patch.setattr("common.pairs.scores._TAKEN", 30)
         patch.setattr("common.pairs.scores._SPARSE", 40)
         patch.setattr("common.pairs.scores._GATHERED", 9)
         scores = pair_scores(vectors, of)
@@ -94,6 +95,18 @@ def test_groups_are_found_in_any_order(kept: float) -> None:
     assert np.array_equal(labels[of.first], labels[of.second])
 
 
+def test_groups_of_many_pairs_are_found_in_the_order_of_the_file() -> None:
+    sizes = [1500, 700, 900]
+    starts = np.cumsum(sizes) - sizes
+    sides = [
+        start + np.stack(np.triu_indices(size, 1))
+        for start, size in zip(starts, sizes, strict=True)
+    ]
+    first, second = np.concatenate(sides, axis=1)
+    labels = layout.find_groups(3100, first, second)
+    assert labels.tolist() == np.repeat(starts, sizes).tolist()
+
+
 def test_full_groups_cost_products_of_their_own_pictures_alone() -> None:
     of = in_groups([1500, 700, 900], 1.0, seed=2)
     tiles = of.layout.tiles
@@ -112,6 +125,7 @@ def test_a_picture_without_a_vector_gets_the_prior(tmp_path: Path) -> None:
     vectors = unit_vectors(3)
     scores = pair_scores(vectors, of, prior=0.25)
     assert of.index.tolist() == [5, 6, 7, 8]
+    assert (of.first.tolist(), of.second.tolist()) == ([2, 2, -1, 1], [1, -1, -1, 0])
     expected = [vectors[2] @ vectors[1], 0.25, 0.25, vectors[1] @ vectors[0]]
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
@@ -136,6 +150,12 @@ def test_a_csv_from_windows_with_quotes_is_read(tmp_path: Path) -> None:
     path.write_bytes(b'\xef\xbb\xbf"index","image1","image2"\r\n0,"a,1.jpg",b.jpg\r\n1,b.jpg,c.jpg')
     of = table.read_pairs(path, ["b.jpg", "a,1.jpg", "c.jpg"])
     assert (of.first.tolist(), of.second.tolist()) == ([1, 0], [0, 2])
+
+
+def test_there_is_room_for_the_shortest_lines(tmp_path: Path) -> None:
+    path = write_csv(tmp_path, *["0,a,b"] * 1000)
+    with pytest.raises(UserError, match="lines 2 and 3: both have index 0"):
+        table.read_pairs(path, ["a", "b"])
 
 
 def test_the_zip_beside_is_read_where_there_is_no_csv(tmp_path: Path) -> None:
@@ -190,6 +210,29 @@ def test_a_wrong_line_is_named(
     assert "\n" not in str(raised.value)
 
 
+def test_other_damage_is_one_line_too(tmp_path: Path) -> None:
+    long = "0," + "a" * 200_000 + ",1.jpg"
+    whole = "index,image1,image2\n0,0.jpg,1.jpg\n1,2.jpg,3.jpg\n"
+    cases = {
+        whole.replace("\n", "\r"): "line 1: its lines end with a carriage return alone",
+        whole.replace("\n", "\r").replace("\r", "\n", 1): "a carriage return alone",
+        f"{whole}{long}\n": "lines 2 to 3: field larger than field limit",
+        "index,image1,image2\n": "there is no pair below its header",
+        f"{whole}99999999999999999999,0.jpg,1.jpg\n": "line 4: index '9999",
+    }
+    path = tmp_path / "pairs.csv"
+    for text, said in cases.items():
+        path.write_bytes(text.encode())
+        with pytest.raises(UserError) as raised:
+            table.read_pairs(path, NAMES)
+        assert said in str(raised.value), raised.value
+        assert "\n" not in str(raised.value)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(UserError, match="it is a folder, not a file"):
+        table.read_pairs(path, NAMES)
+
+
 @pytest.mark.parametrize("header", ["index,image1", "id,image1,image2", "0,0.jpg,1.jpg", ""])
 def test_other_columns_are_refused(header: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"pairs\.csv.* header .*index,image1,image2"):
@@ -204,7 +247,7 @@ def test_a_missing_csv_and_a_repeated_picture_are_refused(tmp_path: Path) -> Non
 
 
 def test_no_pairs_are_no_scores(tmp_path: Path) -> None:
-    of = table.read_pairs(write_csv(tmp_path), NAMES)
+    of = pairs_of(np.array([], int), np.array([], int), 20)
     scores = pair_scores(unit_vectors(20), of)
     path = table.write_pair_scores(tmp_path / "s.csv", ("index", "sameArtist"), of.index, scores)
     assert path.read_text() == "index,sameArtist\n"

@@ -16,6 +16,7 @@ from common.pairs.layout import Layout, Tile
 from common.pairs.table import Pairs
 
 _GATHERED = 512  # rows a side gathered together: 2 MiB of 512 numbers stay in a core's cache
+_TAKEN = 1 << 16  # pairs of a full tile taken together: 0.5 MiB an array stay in the cache
 _SPARSE = 1 << 16  # pairs of sparse tiles that a thread takes together
 _CHECKED = 1 << 12  # rows
 
@@ -79,12 +80,15 @@ def _multiply(
 ) -> None:
     """All products of two blocks, of which those of the pairs are kept."""
     rows, columns = layout.pictures[tile.rows], layout.pictures[tile.columns]
-    products = vectors[rows] @ vectors[columns].T
-    numbers = layout.pairs[tile.pairs]
-    first, second = (layout.positions[side[numbers]] for side in (pairs.first, pairs.second))
-    low = np.minimum(first, second) - tile.rows.start
-    high = np.maximum(first, second) - tile.columns.start
-    scores[numbers] = products[low, high]
+    products = (vectors[rows] @ vectors[columns].T).ravel()
+    for start in range(tile.pairs.start, tile.pairs.stop, _TAKEN):
+        part = slice(start, min(start + _TAKEN, tile.pairs.stop))
+        numbers = layout.pairs[part].astype(np.intp)  # as numpy takes them: converted once
+        sides = (layout.positions.take(side.take(numbers)) for side in (pairs.first, pairs.second))
+        first, second = sides
+        low = np.minimum(first, second) - tile.rows.start
+        high = np.maximum(first, second) - tile.columns.start
+        scores[numbers] = products.take(low * len(columns) + high)
 
 
 def _gather(vectors: np.ndarray, pairs: Pairs, numbers: np.ndarray, scores: np.ndarray) -> None:

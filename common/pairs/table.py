@@ -26,6 +26,7 @@ from common.pairs.layout import Layout, find_layout
 
 COLUMNS = ("index", "image1", "image2")
 _PIECE = 16 << 20  # bytes parsed at a time
+_SHORTEST = len("0,a,b\n")  # bytes that a pair takes at least
 _ROWS = 1 << 20  # rows written at a time
 _INTEGER = re.compile(r"-?\d{1,18}")
 
@@ -66,14 +67,19 @@ def read_pairs(path: Path, pictures: Sequence[str], unreadable: Collection[str] 
     a picture with itself is refused: its answer is known, so a list that holds one was made wrong.
 
     Raises UserError naming the file and the line for a missing or damaged file, other columns, an
-    index that is no integer or comes twice, any other picture, a picture paired with itself.
+    index that is no integer or comes twice, any other picture, a picture paired with itself, and
+    where there is no pair.
     """
     parser = _Parser(path, pictures, unreadable)
-    with _opened(path) as file, ThreadPoolExecutor(os.cpu_count()) as pool:
+    with _opened(path) as (file, size), ThreadPoolExecutor(os.cpu_count()) as pool:
         _check_header(path, file.readline())
-        parts = [list(part) for part in _in_order(pool, parser.rows, _pieces(file))]
-    index, first, second = (_joined(parts, column) for column in range(len(COLUMNS)))
+        parts = _in_order(pool, parser.rows, _pieces(file))
+        index, first, second = _joined(parts, size // _SHORTEST)
+    if not len(index):
+        raise UserError(f"{path}: there is no pair below its header: download it again")
     _check_index(path, index)
+    for column in (first, second):
+        column[column >= len(pictures)] = -1
     return Pairs(tuple(pictures), index, first, second)
 
 
@@ -109,38 +115,41 @@ class _Parser:
     def __init__(self, path: Path, pictures: Sequence[str], unreadable: Collection[str]):
         import polars as pl
 
-        self.path, self.readable = path, len(pictures)
-        self.names = dict.fromkeys(pictures)
-        if len(self.names) < self.readable:
+        self.path, self.names = path, dict.fromkeys(pictures)
+        if len(self.names) < len(pictures):
             raise UserError(f"{path}: the list of pictures that it is read with repeats a name")
         self.names.update(dict.fromkeys(unreadable))
         self.numbers = pl.Enum(list(self.names))
 
     def rows(self, piece: tuple[int, bytes]) -> tuple[np.ndarray, ...]:
-        """The three columns of a piece, ``(line it begins at, bytes)``."""
+        """The columns of a piece, ``(line it begins at, bytes)``; unreadable pictures are last."""
         import polars as pl
 
         schema = dict(zip(COLUMNS, (pl.Int64, pl.String, pl.String), strict=True))
         numbered = pl.col(*COLUMNS[1:]).cast(self.numbers, strict=False).to_physical()
         try:
             frame = pl.read_csv(piece[1], has_header=False, schema=schema)
-            frame = frame.with_columns(numbered.cast(pl.Int32))
+            frame = frame.with_columns(numbered)
         except pl.exceptions.PolarsError as error:
             self.refuse(*piece, str(error).partition("\n")[0])
-        index, *images = frame
-        if any(column.null_count() for column in frame) or (images[0] == images[1]).any():
+        index, first, second = frame
+        if any(column.null_count() for column in frame) or (first == second).any():
             self.refuse(*piece, "not a list of pairs")
-        rows = (np.where(image < self.readable, image, np.int32(-1)) for image in images)
-        return index.to_numpy(), *rows
+        return index.to_numpy(), first.to_numpy(), second.to_numpy()
 
     def refuse(self, line: int, lines: bytes, otherwise: str) -> NoReturn:
         """Raises UserError for the first line at fault: read again, slowly."""
         number = line
         text = lines.decode("utf-8", errors="replace")
-        for number, row in enumerate(csv.reader(io.StringIO(text, newline="")), start=line):
-            fault = self.fault(row)
-            if fault:
-                raise UserError(f"{self.path} line {number}: {fault}")
+        if "\r" in text.replace("\r\n", "\n"):
+            otherwise = "a line ends with a carriage return alone"
+        try:
+            for number, row in enumerate(csv.reader(io.StringIO(text, newline="")), start=line):
+                fault = self.fault(row)
+                if fault:
+                    raise UserError(f"{self.path} line {number}: {fault}")
+        except csv.Error as error:
+            otherwise = str(error)
         raise UserError(f"{self.path} lines {line} to {number}: {otherwise}: download it again")
 
     def fault(self, row: Sequence[str]) -> str:
@@ -159,18 +168,20 @@ class _Parser:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The csv, or the one in the zip archive beside it."""
+def _opened(path: Path) -> Iterator[tuple[IO[bytes], int]]:
+    """The csv, or the one in the zip archive beside it, and how many bytes it has."""
     archive = path.with_name(path.name + ".zip")
     try:
         if path.exists() or not archive.exists():
             with open(path, "rb") as file:
-                yield file
+                yield file, os.fstat(file.fileno()).st_size
         else:
             with zipfile.ZipFile(archive) as zipped, zipped.open(path.name) as file:
-                yield file
+                yield file, zipped.getinfo(path.name).file_size
     except FileNotFoundError:
         raise UserError(f"{path}: no such file, nor {archive.name} beside it") from None
+    except IsADirectoryError:
+        raise UserError(f"{path}: it is a folder, not a file: name the file in it") from None
     except KeyError:
         raise UserError(f"{archive}: it holds no {path.name}: download it again") from None
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
@@ -181,7 +192,9 @@ def _check_header(path: Path, line: bytes) -> None:
     found = line.decode("utf-8-sig", errors="replace").strip()
     if not found:
         raise UserError(f"{path}: it does not begin with the header {','.join(COLUMNS)}")
-    if tuple(next(csv.reader([found]))) != COLUMNS:
+    if "\r" in found:
+        raise UserError(f"{path} line 1: its lines end with a carriage return alone: mend them")
+    if tuple(next(csv.reader([found[:500]]))) != COLUMNS:
         raise UserError(f"{path} line 1: the header is {found[:80]}, not {','.join(COLUMNS)}")
 
 
@@ -207,14 +220,19 @@ def _in_order(
         yield waiting.popleft().result()
 
 
-def _joined(parts: list[list[np.ndarray]], column: int) -> np.ndarray:
-    """One column of all parts, which lose it: no more than one column is held twice."""
-    if not parts:
-        return np.empty(0, np.int32 if column else np.int64)
-    joined = np.concatenate([part[column] for part in parts])
+def _joined(parts: Iterable[Sequence[np.ndarray]], most: int) -> list[np.ndarray]:
+    """The three columns of all parts, which have no more than ``most`` rows together.
+
+    Room that stays empty is never touched, so it takes no memory; growing or joining would take
+    twice what is there.
+    """
+    columns = [np.empty(most, kind) for kind in (np.int64, np.int32, np.int32)]
+    end = 0
     for part in parts:
-        part[column] = joined[:0]
-    return joined
+        start, end = end, end + len(part[0])
+        for column, values in zip(columns, part, strict=True):
+            column[start:end] = values
+    return [column[:end] for column in columns]
 
 
 def _check_index(path: Path, index: np.ndarray) -> None:

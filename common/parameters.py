@@ -6,7 +6,7 @@ defaults below hold.
 """
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -71,3 +71,12 @@ class Parameters:
             for f in dataclasses.fields(self)
             if getattr(self, f.name) != getattr(default, f.name)
         }
+
+
+def refuse_arguments(arguments: Sequence[str]) -> None:
+    """For a kernel that trains nothing. Raises UserError when its command line has any."""
+    if arguments:
+        raise UserError(
+            f"{' '.join(arguments)}: this kernel takes no arguments, not even --describe: leave "
+            f"them out"
+        )

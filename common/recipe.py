@@ -34,12 +34,19 @@ def override(recipe: R, settings: Mapping[str, Any]) -> R:
     Values may be text, as they come from a command line, or already of the field's type.
     Raises UserError for an unknown field (naming the nearest) and for a value of another type.
     """
+    return dataclasses.replace(recipe, **typed(recipe, settings))  # type: ignore[type-var]
+
+
+def typed(recipe: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """``settings`` with each value of its field's type, whether or not they fit each other.
+
+    Raises UserError as ``override`` does for an unknown field and a value of another type.
+    """
     hints = field_types(recipe)
     for key in settings:
         if key not in hints:
             raise UserError(f"unknown setting {key!r}: {nearest(key, hints)}")
-    changes = {key: _coerce(key, value, hints[key]) for key, value in settings.items()}
-    return dataclasses.replace(recipe, **changes)  # type: ignore[type-var]
+    return {key: _coerce(key, value, hints[key]) for key, value in settings.items()}
 
 
 def field_types(recipe: Any) -> dict[str, Any]:

@@ -32,11 +32,13 @@ def need_of(hours: Mapping[str, float | None]) -> tuple[float, tuple[str, ...]]:
 
 
 def _audit_hours(request: Request) -> float | None:
-    hours: float | None = getattr(script_module(request.competition, AUDIT), "HOURS", {}).get("cpu")
-    return hours
+    stated = getattr(script_module(request.competition, AUDIT), "HOURS", {})
+    return None if request.dry_run else stated.get("cpu")
 
 
 def _member_hours(request: Request, member: Member) -> float | None:
     module = script_module(request.competition, member.script)
+    if request.small:
+        return None  # what a script states is of its full size
     stated = getattr(module, "HOURS", {}).get(accelerator_of(request, member))
     return scaled_hours(stated, effective_recipe(request, member), module.RECIPE)

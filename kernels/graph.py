@@ -2,7 +2,8 @@
 
 A script says what it reads with ``SOURCES = ("prepare",)``: other scripts of its competition,
 whose outputs are mounted in its kernel. A recipe with the fields ``parts`` and ``part`` is as many
-kernels, side by side.
+kernels, side by side; so is one with ``networks`` and ``network``, and the ensemble makes these
+one member.
 """
 
 from dataclasses import replace
@@ -51,11 +52,13 @@ def _add_sources(
 
 
 def _parts(request: Request, member: Member) -> tuple[Member, ...]:
-    """A member, or one for each part of its recipe."""
-    parts = getattr(effective_recipe(request, member), "parts", 0)
-    if not parts:
+    """A member, or one for each part of its recipe, or for each of its networks."""
+    recipe = effective_recipe(request, member)
+    parts, networks = getattr(recipe, "parts", 0), getattr(recipe, "networks", 0)
+    if not parts and networks < 2:
         return (member,)
+    kind, number = ("part", parts) if parts else ("network", networks)
     return tuple(
-        replace(member, variant=f"part{part}", settings={**member.settings, "part": part})
-        for part in range(parts)
+        replace(member, variant=f"{kind}{one}", settings={**member.settings, kind: one})
+        for one in range(number)
     )

@@ -8,6 +8,7 @@ from typing import Any
 from common.manifest import NAME as MANIFEST
 from common.manifest import file_sha256
 from common.submission import NAME as SUBMISSION
+from kernels.joined import with_networks
 from kernels.plan import SHARED
 from kernels.request import AUDIT, ENSEMBLE
 from kernels.run import STATE, Run, all_runs
@@ -43,7 +44,8 @@ class Entry:
         members: its training kernels.
         quota_hours: accelerator → hours that this run spent of the week's quota.
         blend: ``method`` and ``weights``, the score of each of its ``members``, of those with
-            folds each fold's (``folds``), and each member's temperature (``calibration``).
+            folds or networks each one's (``folds``, ``networks``), and each member's temperature
+            (``calibration``).
         validation_score: of the blend.
         public_score, private_score: of the latest submission.
         submission_ref: Kaggle's reference of it.
@@ -87,11 +89,13 @@ def best_first(entries: list[Entry]) -> list[Entry]:
 
 def read_entry(run: Run) -> Entry:
     """What stands in a run's folder, as far as it came."""
-    blend = _json(run.output(ENSEMBLE) / "metrics.json")
+    metrics = _json(run.output(ENSEMBLE) / "metrics.json")
     others = (SHARED, AUDIT, ENSEMBLE)
     members = tuple(_member(run, name) for name in run.kernels if name not in others)
     sent = next((sent for sent in reversed(run.submissions) if sent.ref), None)
-    validation = blend.get("validation_score")
+    scores = {member.name: member.validation_score for member in members}
+    blend = {key: metrics[key] for key in _BLEND if key in metrics}
+    validation = metrics.get("validation_score")
     public = sent.public_score if sent else None
     file = run.output(ENSEMBLE) / SUBMISSION
     same = sent is not None and file.is_file() and file_sha256(file) == sent.sha256
@@ -105,7 +109,7 @@ def read_entry(run: Run) -> Entry:
         request=run.request,
         members=members,
         quota_hours=_quota(members),
-        blend={key: blend[key] for key in _BLEND if key in blend},
+        blend=with_networks(blend, scores),
         validation_score=validation,
         public_score=public,
         private_score=sent.private_score if sent else None,

@@ -1,44 +1,53 @@
-"""The history of runs for people: one line a run."""
+"""The history of runs for people: a line of numbers a run, and below it what it was."""
 
-import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from kernels.history import Entry
+from kernels.joined import joined
 
-COLUMNS = ("when (UTC)", "run", "public", "valid.", "gap", "members", "settings", "time", "ref")
+COLUMNS = ("when (UTC)", "run", "public", "valid.", "gap", "time", "ref")
+WIDE = 100  # columns at most
 
 
 def show_history(entries: Sequence[Entry]) -> None:
-    """Print the table to stdout: as wide as the terminal, or as it needs where there is none."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for heading in COLUMNS:
-        number = heading in ("public", "valid.", "gap", "time", "ref")
-        table.add_column(heading, justify="right" if number else "left", no_wrap=number)
-    for entry in entries:
-        table.add_row(*_cells(entry))
-    width = None if sys.stdout.isatty() else 400
-    Console(width=width, highlight=False, markup=False).print(table)
+    """Print to stdout a line of numbers a run, and below it what it was, wrapped at ``WIDE``."""
+    rows = [COLUMNS, *(_cells(entry) for entry in entries)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    words = [[], *(_words(entry) for entry in entries)]
+    for row, below in zip(rows, words, strict=True):
+        cells = [
+            cell.ljust(width) if place < 2 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        print("\n".join(["  ".join(cells).rstrip(), *below]))
 
 
-def _cells(entry: Entry) -> list[Any]:
+def _cells(entry: Entry) -> tuple[str, ...]:
     seconds = sum(member.seconds for member in entry.members if not member.reused)
-    name = Path(entry.run_dir).name
-    return [
+    return (
         entry.started.replace("T", " ").removesuffix("Z"),
-        " ".join([name, *_marks(entry)]),
+        Path(entry.run_dir).name,
         _number(entry.public_score),
         _number(entry.validation_score),
         "" if entry.gap is None else f"{entry.gap:+.4f}",
-        " ".join(_members(entry)),
-        _settings(entry),
         f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s",
         str(entry.submission_ref or ""),
-    ]
+    )
+
+
+def _words(entry: Entry) -> list[str]:
+    """What the run was: its marks, members and settings, in lines."""
+    told = (" ".join(_marks(entry)), ", ".join(_members(entry)), _settings(entry))
+    wrapped = textwrap.TextWrapper(
+        WIDE,
+        initial_indent="  ",
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return wrapped.wrap("; ".join(filter(None, told)))
 
 
 def _marks(entry: Entry) -> list[str]:
@@ -49,15 +58,15 @@ def _marks(entry: Entry) -> list[str]:
 
 
 def _members(entry: Entry) -> list[str]:
-    """Each model with its score; that of one with folds is out of fold."""
-    folds = entry.blend.get("folds", {})
-    joined = {name for kernels in folds.values() for name in kernels}
-    alone = [m for m in entry.members if m.name not in joined]
+    """Each model with its score; that of one with folds is out of fold, of networks together."""
+    together = joined(entry.blend)
+    told = {name for _, kernels in together.values() for name in kernels}
+    alone = [m for m in entry.members if m.name not in told]
     return [
         *(f"{m.name} {_number(m.validation_score)}".strip() for m in alone),
         *(
-            f"{name} {_number(entry.blend['members'][name])} ({len(kernels)} folds)"
-            for name, kernels in folds.items()
+            f"{name} {_number(entry.blend['members'][name])} ({len(kernels)} {kind})"
+            for name, (kind, kernels) in together.items()
         ),
     ]
 

@@ -11,7 +11,7 @@ from common.blending.blend import METHODS
 from common.errors import UserError
 from common.networks.backbones import check_size, check_weights, weights_files
 from common.parameters import Parameters
-from common.recipe import nearest
+from common.recipe import nearest, override
 from common.recipes.image import check_batch
 from competitions import kernel_scripts
 from kernels.graph import ensemble_members, sources_of, trained_members
@@ -91,6 +91,7 @@ def _ensemble_kernel(request: Request) -> Kernel:
     if request.calibrate and not hasattr(recipe, "calibrate"):
         raise UserError("--calibrate: this ensemble tells probabilities already; leave it out")
     settings |= {"calibrate": True} if request.calibrate else {}
+    override(recipe, settings)  # what does not fit is refused before anything is pushed
     parameters = Parameters(
         ENSEMBLE, accelerator="cpu", settings=settings, internet=False, rehearse=request.rehearse
     )
@@ -119,7 +120,7 @@ def _member_kernel(request: Request, member: Member) -> Kernel:
         full_size=request.full_size,
         recipe=request.recipe,
         settings=member_settings(request, member),
-        seed=request.seed,
+        seed=(request.seed + getattr(recipe, "network", 0)) % 2**32,
         internet=request.internet,
         weights_source=request.weights_source,
         time_limit=SESSION_HOURS[accelerator] * 3600.0 - _SPARE,
@@ -147,6 +148,7 @@ def _audit_kernel(request: Request) -> Kernel:
         internet=False,
         rehearse=request.rehearse,
     )
+    override(script_module(competition, AUDIT).RECIPE, parameters.settings)
     sources = _sources(request, sources_of(request, AUDIT))
     return Kernel(AUDIT, AUDIT, f"{request.prefix}-{AUDIT}", "cpu", False, sources, parameters)
 

@@ -17,6 +17,7 @@ from kernels.plan import SESSION_HOURS, SHARED, Kernel, plan_kernels
 from kernels.preflight import preflight, require
 from kernels.request import AUDIT, ENSEMBLE, VARIANT, Request, effective_recipe, in_short
 
+_NUMBERS = ("fold", "part", "network")  # which of several alike a kernel is
 _ROLES = {
     SHARED: "the shared code, as a utility script",
     AUDIT: "looks for leaks, copies and broken pictures; no kernel waits for it",
@@ -65,18 +66,18 @@ def tell_plan(plan: Mapping[str, Any]) -> str:
 
 
 def _alike(kernels: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any]]]:
-    """The kernels in their order, those that differ in their fold or part alone together."""
+    """The kernels in their order, those that differ in their number alone together."""
 
     def but_which(kernel: Mapping[str, Any]) -> dict[str, Any]:
         name = {key: VARIANT.sub("", str(kernel[key])) for key in ("name", "slug")}
         known = {**kernel, **name}
-        return {key: value for key, value in known.items() if key not in ("fold", "part")}
+        return {key: value for key, value in known.items() if key not in _NUMBERS}
 
     return [list(group) for _, group in itertools.groupby(kernels, but_which)]
 
 
 def _entries(kernels: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The lines of the kernels, numbered; folds or parts of one model are told together."""
+    """The lines of the kernels, numbered; those of one model are told together."""
     alike, heads = _alike(kernels), []
     ends = itertools.accumulate(len(group) for group in alike)
     for group, end in zip(alike, ends, strict=True):
@@ -125,6 +126,8 @@ def _recipe(recipe: Any) -> dict[str, Any]:
         told |= {"folds": recipe.folds, "fold": recipe.fold}
     if getattr(recipe, "parts", 0):
         told |= {"parts": recipe.parts, "part": recipe.part}
+    if getattr(recipe, "networks", 0) > 1:
+        told |= {"networks": recipe.networks, "network": recipe.network}
     if getattr(recipe, "miniature", False):
         told["miniature"] = True  # the parameters that a recipe states are of the whole network
     else:
@@ -180,6 +183,7 @@ def _schedule(kernel: Mapping[str, Any]) -> str:
     told = f"{kernel['epochs']} epochs"
     told += f" and {kernel['refit_epochs']} of refit" if "refit_epochs" in kernel else ""
     told += f", one of {kernel['folds']} parts left out for validation" if "fold" in kernel else ""
+    told += f", one of {kernel['networks']} networks" if "network" in kernel else ""
     rates = kernel.get("learning_rates")
     return f"{told}; {_rates(rates)}" if rates else told
 

@@ -11,22 +11,23 @@ from typing import Any
 
 from common.competition import Competition
 from common.errors import UserError
-from common.recipe import nearest, override
+from common.recipe import nearest, override, typed
 from competitions import kernel_scripts
 
 ENSEMBLE = "ensemble"
 AUDIT = "audit"
 ACCELERATORS = ("tpu", "gpu", "cpu")
 RECIPES = ("published", "best")
-VARIANT = re.compile(r"-(fold|part)\d+$")  # what ends a name of one of several alike
+VARIANT = re.compile(r"-(fold|part|network)\d+$")  # what ends a name of one of several alike
 
 
 @dataclass(frozen=True)
 class Member:
     """One kernel: a script, and what makes this one differ from the script as it is.
 
-    The same script with another ``variant`` (a fold, a part of the data) is another kernel. The
-    ensemble reads a member's predictions, unless it is a ``source`` that members alone read.
+    The same script with another ``variant`` (a fold, a part of the data, a network of several) is
+    another kernel. The ensemble reads a member's predictions, unless it is a ``source`` that
+    members alone read.
     """
 
     script: str
@@ -97,7 +98,7 @@ def request_facts(request: Request) -> dict[str, Any]:
 
 
 def in_short(names: Iterable[str]) -> str:
-    """Names in a row for people, the folds or parts of one model as ``NAME-fold0 to fold4``."""
+    """Names in a row for people, those of one model as ``NAME-fold0 to fold4``."""
     told = []
     for model, alike in itertools.groupby(names, lambda name: VARIANT.sub("", name)):
         first, *others = alike
@@ -196,10 +197,12 @@ def accelerator_of(request: Request, member: Member) -> str:
 
 
 def member_settings(request: Request, member: Member) -> dict[str, Any]:
-    """The settings of one member, each of its field's type."""
+    """The settings of one member, each of its field's type.
+
+    Whether they fit each other is for the recipe that runs to say (``effective_recipe``).
+    """
     recipe = script_module(request.competition, member.script).RECIPE
     fields = {f.name for f in dataclasses.fields(recipe)}
     asked = {key: value for key, value in request.settings.items() if key in fields}
     merged = {**asked, **member.settings}
-    typed = override(recipe, merged)
-    return {key: getattr(typed, key) for key in merged}
+    return typed(recipe, merged)

@@ -11,6 +11,7 @@ from common.files.predictions import NAME as PREDICTIONS
 from common.manifest import NAME as MANIFEST
 from kernels.audit import Audited, read_audit
 from kernels.bundle import Bundle
+from kernels.joined import joined, with_networks
 from kernels.plan import SHARED
 from kernels.report import write_report
 from kernels.request import AUDIT, ENSEMBLE
@@ -19,7 +20,8 @@ from kernels.run import Run, Sent
 # What of the ensemble's metrics is told.
 BLEND = (
     *("method", "weights", "validation_score", "validation_seen", "validation_unseen"),
-    *("members", "folds", "calibration"),
+    *("members", "channels", "folds", "calibration"),
+    *("validation_accuracy", "validation_balanced_accuracy", "same_pairs"),
 )
 _WIDTH = 99  # columns
 
@@ -45,8 +47,9 @@ class Result:
     """A whole run. Paths are absolute; scores are None where nothing was submitted.
 
     ``submissions`` is how many this run has sent, as Kaggle counts them. ``blend`` has method,
-    weights, validation score, and the score of each of its ``members``; with folds the scores of
-    each member's ``folds`` by kernel, and with ``calibration`` each member's temperature. A run
+    weights, validation score, and the score of each of its ``members`` (of pairs, of each of their
+    ``channels``); with folds or networks the scores of each member's ``folds`` or ``networks`` by
+    kernel, and with ``calibration`` each member's temperature. A run
     that audits alone has no submission and an empty blend; ``audit`` is what its audit found.
     """
 
@@ -73,6 +76,8 @@ def read_result(
     trained = [b.kernel.name for b in bundles if b.kernel.name not in (SHARED, AUDIT, ENSEMBLE)]
     names = [name for name in trained if name in read and (run.output(name) / PREDICTIONS).exists()]
     metrics = _json(run.output(ENSEMBLE) / "metrics.json") if names else {}
+    members = tuple(_member(run, name) for name in names)
+    blend = {key: metrics[key] for key in BLEND if key in metrics}
     return Result(
         competition=run.competition,
         run_dir=str(run.folder),
@@ -82,8 +87,8 @@ def read_result(
         submissions=submissions,
         public_score=sent.public_score if sent else None,
         private_score=sent.private_score if sent else None,
-        blend={key: metrics[key] for key in BLEND if key in metrics},
-        members=tuple(_member(run, name) for name in names),
+        blend=with_networks(blend, {member.name: member.validation_score for member in members}),
+        members=members,
         audit=read_audit(run),
         figures=str(gather_figures(run, [*trained, AUDIT, ENSEMBLE])),
         report=str(write_report(run, bundles, sent)),
@@ -102,11 +107,11 @@ def gather_figures(run: Run, names: list[str]) -> Path:
 
 def tell(result: Result) -> str:
     """The result for people."""
-    blend, folds = result.blend, result.blend.get("folds", {})
-    joined = {name for scores in folds.values() for name in scores}
-    lines = ["", *(_line(m, m.validation_score) for m in result.members if m.name not in joined)]
-    for name, scores in folds.items():
-        lines += _of_folds(name, scores, blend["members"][name], result.members)
+    blend, together = result.blend, joined(result.blend)
+    parts = {name for _, scores in together.values() for name in scores}
+    lines = ["", *(_line(m, m.validation_score) for m in result.members if m.name not in parts)]
+    for name, (kind, scores) in together.items():
+        lines += _joined(kind, name, scores, blend, result.members)
     if blend:
         lines += _blend(blend)
     if blend.get("calibration"):
@@ -129,14 +134,25 @@ def _warnings(audit: Audited | None) -> list[str]:
 
 
 def _blend(blend: dict[str, Any]) -> list[str]:
-    """The blend's scores and its weights, these on lines of their own where they need them."""
+    """The blend's scores, its weights (on lines of their own where they need them), its pairs."""
     scores = _scores(blend["validation_score"], blend)
     told = [f"{name} {weight:.3f}" for name, weight in blend["weights"].items()]
     weights = ", ".join(told)
     head = f"  {'blend':<16} {scores}   {blend['method']}"
     if len(head) + len(weights) + 2 <= _WIDTH:
-        return [f"{head}: {weights}"]
-    return [head, *_listed(told)]
+        return [f"{head}: {weights}", *_pairs(blend)]
+    return [head, *_listed(told), *_pairs(blend)]
+
+
+def _pairs(blend: dict[str, Any]) -> list[str]:
+    """Of how many same pairs the scores are, and how many pairs are told rightly."""
+    same = blend.get("same_pairs")
+    if not same:
+        return []
+    right, half = blend["validation_accuracy"], blend["validation_balanced_accuracy"]
+    counts = ", ".join(f"{count:,} {part}" for part, count in same.items() if count)
+    told = f"accuracy {right:.4f}, of as many same as different pairs {half:.4f}"
+    return [f"{'':19}same pairs: {counts}", f"{'':19}{told}"]
 
 
 def _scores(score: float, told: dict[str, Any]) -> str:
@@ -162,17 +178,27 @@ def _line(member: MemberResult, score: float) -> str:
     return f"  {member.name:<16} {_scores(score, vars(member))}   {told}"
 
 
-def _of_folds(
-    name: str, scores: dict[str, float], score: float, members: tuple[MemberResult, ...]
+def _joined(
+    kind: str,
+    name: str,
+    scores: dict[str, float],
+    blend: dict[str, Any],
+    members: tuple[MemberResult, ...],
 ) -> list[str]:
-    """A model's out-of-fold score with the seconds of all its folds, and each fold's own."""
+    """A model's score with the seconds of all its folds or networks, and each one's own score.
+
+    That of folds is out of fold, that of networks of all of them together.
+    """
     parts = [member for member in members if member.name in scores]
     seen = ", ".join(dict.fromkeys(member.accelerator for member in parts))
-    whole = MemberResult(name, score, seen, sum(member.seconds for member in parts))
+    score, seconds = blend["members"][name], sum(member.seconds for member in parts)
+    channels = blend.get("channels", {}).items()
+    first: dict[str, Any] = next((told for key, told in channels if key.startswith(f"{name}/")), {})
+    whole = MemberResult(name, score, seen, seconds, first.get("seen"), first.get("unseen"))
     own = " ".join(f"{score:.5f}" for score in scores.values())
     indent = " " * 19
     lines = textwrap.wrap(
-        f"{len(scores)} folds: {own}", 79, initial_indent=indent, subsequent_indent=indent
+        f"{len(scores)} {kind}: {own}", 79, initial_indent=indent, subsequent_indent=indent
     )
     return [_line(whole, score), *lines]
 

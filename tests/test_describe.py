@@ -106,7 +106,9 @@ def test_arguments_change_what_is_described(tmp_path: Path) -> None:
 
 def test_a_plateau_is_not_drawn(tmp_path: Path) -> None:
     done = small(tmp_path, "--set", "schedule=plateau")
-    assert "not drawn, for it depends on the losses" in told(done)["schedule"]
+    words = told(done)["schedule"]
+    assert "whenever 3 epochs brought no lower validation loss, never below 1e-05" in words
+    assert "not drawn, for it depends on the epochs before" in words
     assert "learning rate\n" not in done.stdout
     assert not list(tmp_path.iterdir())
 
@@ -149,6 +151,56 @@ def test_a_petals_kernel_describes_itself(tmp_path: Path) -> None:
     assert wrong.stderr.count("\n") == 1
 
 
+def test_an_embedding_is_judged_by_the_auc_of_pairs(tmp_path: Path) -> None:
+    script = "competitions.painter_by_numbers.triplets"
+    rows = told(run(tmp_path, "-m", script, "--describe", "--set", "miniature=yes"))
+    assert "whenever 4 epochs brought no higher AUC of validation's pairs" in rows["schedule"]
+    assert rows["patience"] == "12 epochs without a better AUC"
+    # Kaggle's two T4, the first that it runs on.
+    assert rows["batch"] == "160 = 80 x 2 replicas"
+
+
+def test_a_head_is_described_for_the_networks_below_it(tmp_path: Path) -> None:
+    def head(*arguments: str) -> dict[str, str]:
+        script = "competitions.painter_by_numbers.supermodel"
+        return told(run(tmp_path, "-m", script, "--describe", *arguments))
+
+    rows = head()
+    assert rows["input"] == "1280 numbers: 10 networks x 128, side by side"
+    # 1280 x 512 + 512 and 512 x 128 + 128.
+    assert rows["parameters"] == "721,536 in all, 721,536 trainable"
+    assert "Dense 512, Dropout 512, Dense 128, UnitLength 128" in rows["layers"]
+    assert rows["loss"].startswith("triplet, euclidean distance, batch-hard, margin 0.2")
+    assert "AUC of validation's pairs" in rows["schedule"]
+    # A setting reaches the networks and the head, as in a run, and each that has it.
+    rows = head("--dry-run", "--set", "parts=4", "--set", "embedding=16", "--set", "loss=arcface")
+    assert rows["input"] == "64 numbers: 4 networks x 16, side by side"
+    assert rows["layers"].endswith("Dense 16, UnitLength 16, CosineClasses 1584")
+    assert "hidden 512 -> 128" in rows["changed"]
+    assert (tmp_path / "schedule.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "said"),
+    [
+        ("supermodel", ["--describe", "--set", "hiden=3"], "unknown setting 'hiden': did you mean"),
+        ("supermodel", ["--describe", "--set", "parts=0"], "parts=0: it must be from 1 to 100"),
+        ("supermodel", ["--set", "epochs=3"], "--set epochs=3: a head takes no arguments but --d"),
+        ("prepare", ["--describe"], "--describe: this kernel takes no arguments, not even --desc"),
+        ("ensemble", ["--describe"], "--describe: this kernel takes no arguments, not even --desc"),
+    ],
+)
+def test_what_cannot_be_described_is_one_line(
+    tmp_path: Path, script: str, arguments: list[str], said: str
+) -> None:
+    done = run(tmp_path, "-m", f"competitions.painter_by_numbers.{script}", *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert said in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
 def test_arguments_come_before_the_scripts_own_parameters() -> None:
     values = {"accelerator": "tpu", "settings": {"epochs": 3, "batch_size": 2}, "seed": 5}
     found = read_arguments(values, ["--describe", "--set", "epochs=4", "--accelerator", "cpu"])
@@ -159,11 +211,14 @@ def test_arguments_come_before_the_scripts_own_parameters() -> None:
 
 
 def test_the_accelerator_is_the_one_a_run_would_take() -> None:
-    assert choose_accelerator(KERNEL, Parameters()) == "tpu"
-    assert choose_accelerator(KERNEL, Parameters(dry_run=True)) == "cpu"
-    assert choose_accelerator(KERNEL, Parameters(dry_run=True, accelerator="tpu")) == "tpu"
+    assert choose_accelerator(KERNEL.accelerators, Parameters()) == "tpu"
+    assert choose_accelerator(KERNEL.accelerators, Parameters(dry_run=True)) == "cpu"
+    assert (
+        choose_accelerator(KERNEL.accelerators, Parameters(dry_run=True, accelerator="tpu"))
+        == "tpu"
+    )
     with pytest.raises(UserError, match="cannot run on gpu"):
-        choose_accelerator(KERNEL, Parameters(accelerator="gpu"))
+        choose_accelerator(KERNEL.accelerators, Parameters(accelerator="gpu"))
 
 
 def test_pictures_are_counted_by_file_names(

@@ -10,6 +10,7 @@ from common.networks.miners import MINERS
 from common.recipe import override
 from common.recipes.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES, EmbeddingRecipe
 from common.training.embedding_trainer import channels_of, out_of_patience
+from competitions.painter_by_numbers import classes, margin
 
 
 @pytest.mark.parametrize(
@@ -29,11 +30,27 @@ from common.training.embedding_trainer import channels_of, out_of_patience
         ({"shift": 1}, "shift=1.0: it must be from 0 to 0.9"),
         ({"shear": 1.1}, "shear=1.1: it must be from 0 to 1"),
         ({"batch_size": 0}, "batch_size=0: it must be at least 1"),
+        ({"lr_max": 1e30}, r"lr_max=1e\+30: it must be from 0 to 10"),
+        ({"lr_start": 11}, "lr_start=11.0: it must be from 0 to 10"),
+        ({"lr_min": -1}, "lr_min=-1.0: it must be from 0 to 10"),
     ],
 )
 def test_a_field_out_of_its_range_is_one_line(settings: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         override(EmbeddingRecipe(), settings)
+
+
+@pytest.mark.parametrize("l2", [-1, 1.1])
+def test_the_penalty_of_the_classes_is_held(l2: float) -> None:
+    with pytest.raises(UserError, match=f"l2={l2:.1f}: it must be from 0 to 1"):
+        override(classes.RECIPE, {"l2": l2})
+
+
+def test_the_pooling_of_the_margin_is_one_of_two() -> None:
+    assert margin.RECIPE.pooling == "gem"
+    assert override(margin.RECIPE, {"pooling": "average"}).pooling == "average"
+    with pytest.raises(UserError, match="pooling=averag: did you mean average"):
+        override(margin.RECIPE, {"pooling": "averag"})
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -26,6 +26,7 @@ from common.kernel import KernelRun
 from common.manifest import read_manifest
 from common.pairs.validation import channel_auc
 from common.parameters import Parameters
+from common.recipes.embedding import EmbeddingRecipe
 from common.training.checkpoint import NAME, Course, load_checkpoint
 from common.training.embedding_training import train_embedding
 
@@ -231,13 +232,34 @@ def test_one_that_had_stopped_early_does_not_train_on(
         ({"batch_size": 9}, "pictures_per_class=2: a batch is of whole classes"),
         ({"batch_size": 30}, "batches of 15 classes, and 10 of 10 classes have 2 pictures"),
         ({"batch_size": 60}, "a batch of 60 is more than the 50 training pictures"),
-        ({"lr_max": 1e30, "optimizer": "sgd"}, "error: "),
+        ({"lr_max": 1e30, "optimizer": "sgd"}, "lr_max=1e+30: it must be from 0 to 10"),
     ],
 )
 def test_what_cannot_be_trained_is_one_line(
     train: Train, tmp_path: Path, settings: dict[str, Any], said: str
 ) -> None:
     assert said in train(tmp_path, settings)
+    assert not (tmp_path / "manifest.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        (
+            1e18,
+            "error: the training diverged: 42 of 42 pictures' vectors became zero, infinite or ",
+        ),
+        (1e38, "error: the "),
+    ],
+)
+def test_a_training_that_diverges_says_that_its_rate_is_too_high(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, said: str
+) -> None:
+    # Within their range few rates diverge in so few steps.
+    monkeypatch.setitem(EmbeddingRecipe.RANGES, "lr_max", (0, 1e38))
+    told = train(tmp_path, {"lr_max": rate, "optimizer": "sgd"})
+    assert told.startswith(said)
+    assert f"in epoch 1 of training, at learning rate {rate:g}: lower it, for example --set" in told
     assert not (tmp_path / "manifest.json").exists()
 
 

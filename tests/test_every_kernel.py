@@ -70,7 +70,9 @@ def test_the_full_size_network_takes_pictures_and_is_counted(name: str) -> None:
 
     kernel = SCRIPTS[name].KERNEL
     counted = check_full_size(kernel)
-    assert 0 < counted["trainable_parameters"] <= counted["total_parameters"]
+    # What the recipe states, and does not leave at 0: --full-size then holds it.
+    assert 0 < kernel.recipe.trainable_parameters <= kernel.recipe.total_parameters
+    assert counted == {field: getattr(kernel.recipe, field) for field in counted}
     keras.backend.clear_session()
 
 
@@ -122,3 +124,13 @@ def test_what_the_ensemble_trains_is_a_model(name: str) -> None:
     competition = competitions.find_competition(name)
     assert competition.ensemble
     assert {f"{name}/{script}" for script in competition.ensemble} <= set(SCRIPTS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_setting_is_of_one_type_in_all_recipes(name: str) -> None:
+    competition = competitions.find_competition(name)
+    found: dict[str, dict[str, str]] = {}
+    for script in competitions.kernel_scripts(competition):
+        for field, kind in field_types(script_module(competition, script).RECIPE).items():
+            found.setdefault(field, {})[script] = str(kind)
+    assert {f: kinds for f, kinds in found.items() if len(set(kinds.values())) > 1} == {}

@@ -1,5 +1,6 @@
 """``--history``: what was run, read from the run folders alone."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -68,15 +69,31 @@ def test_one_run_can_be_looked_at_and_a_broken_one_is_left_out(runs: Path, tmp_p
     assert len(history(tmp_path / "runs")) == 2
 
 
-def test_the_table_has_a_line_a_run(runs: Path) -> None:
+def test_the_table_has_a_line_of_numbers_a_run_and_its_words_below(runs: Path) -> None:
     done = tiny.submit("--history", "--run-dir", runs)
-    head, failed, single, ensemble = done.stdout.splitlines()
-    for word in ("public", "valid.", "gap", "members", "settings"):
+    head, *lines = done.stdout.splitlines()
+    failed, single, ensemble = (" ".join(lines[n : n + 2]) for n in (0, 2, 4))
+    for word in ("public", "valid.", "gap"):
         assert word in head
     assert "(dry run) (failed)" in failed
     assert "seed=7" in single
-    for word in ("1.00000", "+0.0000", "left 0.50000 right 0.50000", "epochs=3"):
+    for word in ("1.00000", "+0.0000", "left 0.50000, right 0.50000", "epochs=3"):
         assert word in ensemble
+
+
+def test_no_line_of_the_table_is_wide_and_nothing_is_cut(
+    runs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from kernels.history import MemberEntry, read_history
+    from kernels.history_table import show_history
+
+    parts = [MemberEntry(f"submodel-part{n}", 0.5 + n / 100, "gpu", 9.0, "", {}) for n in range(10)]
+    [first, *_] = read_history(runs)
+    show_history([dataclasses.replace(first, members=tuple(parts))])
+    told = capsys.readouterr().out
+    assert max(map(len, told.splitlines())) <= 100
+    for part in parts:
+        assert f"{part.name} {part.validation_score:.5f}" in " ".join(told.split())
 
 
 def test_how_it_is_sorted_is_newest_or_best(runs: Path) -> None:

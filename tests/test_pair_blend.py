@@ -88,6 +88,16 @@ def test_two_that_know_different_things_beat_each_and_what_knows_nothing_is_left
         assert blend.weights["nothing"] + blend.weights["contrary"] < 0.05
 
 
+def test_in_the_mean_every_member_has_the_same_weight() -> None:
+    same, drawn_channels = drawn(0)
+    names = ("margin/embedding", "margin/classes", "triplets/embedding", "classes/classes")
+    channels = dict(zip(names, drawn_channels.values(), strict=True))
+    blend, total = find_pair_blend("mean", "logit", same, channels)
+    assert list(blend.weights.values()) == pytest.approx([1 / 6, 1 / 6, 1 / 3, 1 / 3])
+    wanted = sum(blend.weights[name] * channels[name] for name in names)
+    np.testing.assert_allclose(total, wanted, atol=1e-6)
+
+
 @pytest.mark.parametrize("method", METHODS)
 def test_a_channel_alone_has_all_the_weight(method: str) -> None:
     same, channels = drawn(1)
@@ -107,7 +117,7 @@ def test_unknown_names_are_one_line() -> None:
     same, channels = drawn(0)
     with pytest.raises(UserError, match="unknown blend 'weighed': did you mean weighted"):
         find_pair_blend("weighed", "logit", same, channels)
-    with pytest.raises(UserError, match="setting scale=ranks: did you mean rank"):
+    with pytest.raises(UserError, match="setting blend_scale=ranks: did you mean rank"):
         scale_of("ranks", "a", channels["one"], Platt(1, 0))
 
 

@@ -9,7 +9,7 @@ import tiny
 from common.errors import UserError
 from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
-from kernels.plan import plan_kernels
+from kernels.plan import Kernel, plan_kernels
 from kernels.request import Member, Request, effective_recipe, request_facts, script_module
 from kernels.run import open_run, pick_run
 
@@ -78,7 +78,7 @@ def test_a_run_of_the_best_recipe_trains_and_tells_it(dry: list, tmp_path: Path)
     told = tiny.last_json(tiny.submit(*command, "--json", "--no-submit"))
     manifest = json.loads((run / "outputs" / "left" / "manifest.json").read_text())
     assert manifest["recipe"]["sharpness"] == 2.0
-    assert "Settings (best recipe)" in Path(told["report"]).read_text()
+    assert "Settings (best recipe" in Path(told["report"]).read_text()
     assert "recipe=best" in tiny.submit("--history", "--run-dir", run).stdout
     planned = tiny.submit(*command, "--plan").stdout
     assert "\nthe best recipes\n" in planned
@@ -87,6 +87,46 @@ def test_a_run_of_the_best_recipe_trains_and_tells_it(dry: list, tmp_path: Path)
     text = next((run / "kernels" / "left").glob("*.py")).read_text()
     line = next(line for line in text.splitlines() if line.startswith("PARAMETERS"))
     assert "'recipe'" not in line
+
+
+def painter(model: str, dry_run: bool = False, **settings: str) -> dict[str, Kernel]:
+    competition = find_competition("painter")
+    kernels = plan_kernels(
+        Request(competition, (Member(model),), settings=settings, dry_run=dry_run)
+    )
+    return {kernel.name: kernel for kernel in kernels}
+
+
+def test_the_scale_of_cosines_is_not_that_of_the_blend() -> None:
+    planned = painter("margin", scale="20", blend_scale="rank")
+    assert planned["margin"].parameters.settings == {"scale": 20.0}
+    assert planned["ensemble"].parameters.settings == {"blend_scale": "rank"}
+
+
+@pytest.mark.parametrize(
+    ("model", "settings", "said"),
+    [
+        ("margin", {"blend_scale": "ranks"}, "setting blend_scale=ranks: did you mean rank"),
+        ("margin", {"method": "best"}, "setting method=best: "),
+        ("triplets", {"pictures_per_class": "7"}, "batch_size=48 pictures_per_class=7"),
+    ],
+)
+def test_what_a_kernel_would_refuse_is_refused_before_it_is_pushed(
+    model: str, settings: dict[str, str], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        painter(model, dry_run=True, **settings)
+
+
+def test_settings_are_held_against_the_recipe_that_runs() -> None:
+    small = painter("triplets", dry_run=True, pictures_per_class="6")
+    assert small["triplets"].parameters.settings == {"pictures_per_class": 6}
+    with pytest.raises(UserError, match="batch_size=80 pictures_per_class=6"):
+        painter("triplets", pictures_per_class="6")
+    with pytest.raises(UserError, match="batch_size=24 parts=2 artists=10"):
+        painter("submodel", dry_run=True, parts="2", artists="10")
+    parts = painter("submodel", dry_run=True, parts="2", artists="12")
+    assert [name for name in parts if "part" in name] == ["submodel-part0", "submodel-part1"]
 
 
 def test_a_script_without_a_best_recipe_says_so() -> None:

@@ -521,3 +521,13 @@ def test_hours_scale_with_the_recipe() -> None:
     assert petals(settings={"refit_epochs": "0"})["densenet201"] == pytest.approx(full / 2)
     assert petals(accelerator="cpu")["densenet201"] is None
     assert petals(dry_run=True)["densenet201"] is None
+
+
+@pytest.mark.parametrize("small", ["dry_run", "rehearse"])
+def test_hours_of_the_full_size_do_not_stand_for_a_small_kernel(small: str) -> None:
+    painter = find_competition("painter")
+    members = (Member("triplets"),)
+    assert estimate_hours(Request(painter, members))["prepare"] == 1.0
+    assert estimate_hours(Request(painter, members, **{small: True}))["prepare"] is None
+    audited = Request(find_competition("petals"), (), audit=True, dry_run=True)
+    assert estimate_hours(audited)["audit"] is None

@@ -6,7 +6,7 @@ import pytest
 
 from common.errors import UserError
 from common.parameters import Parameters
-from common.recipe import override, split_setting
+from common.recipe import override, split_setting, typed
 
 
 @dataclass(frozen=True)
@@ -74,3 +74,22 @@ def test_parameters_go_round_and_hold_only_what_differs() -> None:
     assert Parameters.from_dict(parameters.to_dict()) == parameters
     with pytest.raises(UserError, match="unknown kernel parameter 'sed': did you mean seed"):
         Parameters.from_dict({"sed": 1})
+
+
+@dataclass(frozen=True)
+class Held:
+    batch: int = 8
+    groups: int = 4
+
+    def __post_init__(self) -> None:
+        if self.batch % self.groups:
+            raise UserError(f"batch={self.batch} groups={self.groups}")
+
+
+def test_settings_get_their_types_without_having_to_fit_the_recipe() -> None:
+    assert typed(Held(), {"groups": "3"}) == {"groups": 3}
+    assert override(Held(), {"groups": "3", "batch": "9"}) == Held(9, 3)
+    with pytest.raises(UserError, match="batch=8 groups=3"):
+        override(Held(), {"groups": "3"})
+    with pytest.raises(UserError, match="groups=x is not of its type"):
+        typed(Held(), {"groups": "x"})

@@ -12,14 +12,15 @@ from typing import Any
 import browser
 import numpy as np
 import pytest
+from markupsafe import escape
 from test_report import a_run, bundles, console, texts
-from test_report_pairs import coloured, drawn, made_gallery, made_vectors
+from test_report_pairs import coloured, drawn, made_gallery, made_vectors, surest
 
 from common.errors import UserError
 from common.files.classes import PictureClass, save_classes
 from common.files.projection import Projection, load_projection, project, save_projection
 from common.files.thumbnails import save_thumbnails
-from common.files.vectors import Vectors, save_vectors
+from common.files.vectors import Vectors, load_vectors, save_vectors
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.metrics.verification import roc_auc
@@ -30,8 +31,11 @@ from common.parameters import Parameters
 from competitions.painter_by_numbers import COMPETITION
 from kernels.bundle import Bundle
 from kernels.report import write_report
+from kernels.report.facts import gather
 from kernels.report.gallery import Gallery
-from kernels.report.pair_facts import channel_scores, gather_pairs
+from kernels.report.graph import kernels_section
+from kernels.report.pair_facts import channel_scores, gather_pairs, ranked
+from kernels.report.settings import settings_section
 from kernels.result import read_result, tell
 from kernels.run import KernelState, Run, Sent
 
@@ -226,13 +230,13 @@ def test_the_blend_tells_each_channel(page: Any, whole: Path) -> None:
 
 @needs_browser
 def test_every_kernel_that_trained_shows_its_curves(page: Any) -> None:
-    assert texts(page, "#learning > h3") == ["triplets", "classes", "submodel"]
+    assert texts(page, "#learning > h3") == ["triplets", "classes", "submodel, 4 parts"]
     assert texts(page, "#learning > details h3") == list(PARTS)
-    assert "The 4 kernels of submodel, which others read" in texts(page, "#learning summary")
+    assert "Each of the 4 parts of submodel by itself" in texts(page, "#learning summary")
     labels = page.execute_script(
         "return [...document.querySelectorAll('#learning svg')].map((s) => s.ariaLabel)"
     )
-    assert len(labels) == 4 * 6
+    assert len(labels) == 4 * 7
     told = next(label for label in labels if "AUC of triplets" in label)
     for part in (
         " AUC: from 0.55 to 0.7.",
@@ -240,6 +244,73 @@ def test_every_kernel_that_trained_shows_its_curves(page: Any) -> None:
         "AUC unseen: from 0.5 to 0.6.",
     ):
         assert part in told
+
+
+@needs_browser
+def test_the_curves_of_all_parts_are_seen_at_once(page: Any) -> None:
+    seen = page.execute_script(
+        """return [...document.querySelectorAll("#learning > .panels svg")]
+          .filter((svg) => svg.ariaLabel.includes("4 kernels of submodel"))
+          .map((svg) => [svg.checkVisibility(), svg.querySelectorAll("path.thin").length,
+            svg.querySelectorAll("circle").length, svg.ariaLabel])"""
+    )
+    assert [found[:3] for found in seen] == [[True, len(PARTS), 0]] * 4
+    for part in PARTS:
+        assert all(f"{part}, training" in label for *_, label in seen)
+
+
+def test_each_model_has_its_own_epochs(spoilt: Path) -> None:
+    longer = [f"training,{epoch},0.1,0.5,0.5,0.5,0.5,0.5\n" for epoch in range(4, 31)]
+    (spoilt / "outputs" / "classes" / "history.csv").write_text(HISTORY + "".join(longer))
+    told = written(spoilt).read_text("utf-8")
+    charts = re.findall(r'<svg[^>]*aria-label="Loss of (\w+) by epoch.*?</svg>', told, re.S)
+    assert charts[:2] == ["triplets", "classes"]
+    for model in charts[:2]:
+        [chart] = re.findall(rf'<svg[^>]*aria-label="Loss of {model} by epoch.*?</svg>', told, re.S)
+        right = max(float(x) for x in re.findall(r'<circle[^>]*cx="([\d.]+)"', chart))
+        assert 190 < right < 250  # of 260, also where there are 3 epochs
+
+
+@needs_browser
+def test_the_graph_fits_and_draws_many_alike_as_one(page: Any, whole: Path) -> None:
+    names = ["shared", "prepare", "submodel × 4", "triplets", "classes", "ensemble"]  # noqa: RUF001
+    assert sorted(texts(page, "#kernels .label")) == sorted(names)
+    box = "document.querySelector('#kernels .scroll')"
+    assert page.execute_script(f"return {box}.scrollWidth <= {box}.clientWidth")
+    label = page.execute_script("return document.querySelector('#kernels svg').ariaLabel")
+    title = page.execute_script("return document.querySelector('#kernels svg').textContent")
+    for part in PARTS:
+        assert f"{part}: complete, 1 min 30 s" in label
+        assert part in title
+        assert part in texts(page, ".stacks .name")
+    assert "4 complete, 6 min 00 s" in title
+
+
+@needs_browser
+def test_on_a_phone_the_graph_says_that_it_scrolls(page: Any) -> None:
+    browser.resize(page, 375)
+    fades = """const box = document.querySelector('#kernels .scroll');
+      box.scrollLeft = arguments[0]; const done = arguments[1];
+      setTimeout(() => done(getComputedStyle(box).maskImage !== "none"), 200)"""
+    assert page.execute_async_script(fades, 0) is True
+    assert page.execute_async_script(fades, 10_000) is False
+
+
+def test_a_failure_of_one_of_many_is_seen_in_the_graph(whole: Path) -> None:
+    run = a_painter_run(whole)
+    run.kernels[PARTS[1]] = KernelState(1, "ERROR", seconds=3.0)
+    told = kernels_section(gather(run, painter_bundles(PARTS), None))
+    assert "3 complete, 1 error" in told
+    assert '"state bad"' in told
+
+
+def test_shards_of_train_are_not_called_as_training_is(spoilt: Path) -> None:
+    manifest = {"recipe": {}, "seconds": {"train": 5.0, "listing": 2.0}, "stays": ["train/*"]}
+    write_json(spoilt / "outputs" / "prepare" / "manifest.json", manifest)
+    told = written(spoilt).read_text("utf-8").split('id="kernels"')[1].split("</section>")[0]
+    assert "shards of train" in told
+    assert ">train<" not in told
+    assert ">listing<" in told
 
 
 @needs_browser
@@ -338,7 +409,9 @@ def test_the_surest_mistakes_are_told_apart(whole: Path) -> None:
     assert found is not None
     shown = ~np.isin(found.ids, "1.jpg")  # has no thumbnail
     both = shown[found.first] & shown[found.second]
-    assert scores == pytest.approx(np.sort(found.chances[found.same & both])[:8], rel=0.05)
+    same = found.same & both
+    kept = surest(found.first, found.second, found.chances, same)
+    assert scores == pytest.approx(kept, rel=0.05)
     assert len(set(scores)) > 4
 
 
@@ -352,7 +425,7 @@ def test_neighbours_are_of_seen_and_unseen_artists_and_always_the_same(whole: Pa
     asked = re.findall(r'<li class="asked">(.*?)</li>', told)
     assert sum("(unseen)" in item for item in asked) == 3  # of all that there are
     assert len(asked) == 7
-    assert "those of classes (classes), the best member" in told
+    assert "those of classes/classes, the best channel alone" in told
 
 
 def test_what_prepares_is_no_model(whole: Path) -> None:
@@ -430,8 +503,9 @@ def test_projections_of_other_pictures_are_left_out(spoilt: Path) -> None:
 
 def test_projections_are_brought_to_one_order(whole: Path) -> None:
     folders = {name: whole / "outputs" / name for name in MEMBERS}
-    models = {name: (folder, {}) for name, folder in folders.items()}
-    found = gather_pairs(models, whole / "outputs" / "ensemble", (), []).projections
+    models = {name: ({name: folder}, {}) for name, folder in folders.items()}
+    ensemble = (whole / "outputs" / "ensemble", {})
+    found = gather_pairs(models, ensemble, (), []).projections
     kept = {name: load_projection(folder) for name, folder in folders.items()}
     assert kept["classes"] is not None
     assert kept["triplets"] is not None
@@ -442,12 +516,162 @@ def test_projections_are_brought_to_one_order(whole: Path) -> None:
         assert np.array_equal(kept[name].points[:, rows[0]], shown.points[:, rows[1]])
 
 
-def test_the_best_member_comes_first_and_tells_the_neighbours(spoilt: Path) -> None:
-    write_json(spoilt / "outputs" / "triplets" / "metrics.json", {"validation_score": 0.999})
+def test_the_best_channel_of_all_tells_the_neighbours(spoilt: Path) -> None:
+    path = spoilt / "outputs" / "ensemble" / "metrics.json"
+    metrics = json.loads(path.read_text())
+    metrics["channels"]["triplets/embedding"]["all"] = 0.999
+    write_json(path, metrics)
     told = written(spoilt).read_text("utf-8")
-    assert "those of triplets (embedding), the best member" in told
+    assert "those of triplets/embedding, the best channel alone" in told
+    assert "The best channel alone is triplets/embedding" in told
     names = re.findall(r"&#34;name&#34;: &#34;(\w+)&#34;", told)
     assert names == ["triplets", "classes"]
+    write_json(path, {})
+    own = {"validation_score": 0.1, "channels": {"embedding": {"all": 0.2}}}
+    write_json(spoilt / "outputs" / "triplets" / "metrics.json", own)
+    assert "those of classes/classes, the best" in written(spoilt).read_text("utf-8")
+
+
+def test_a_second_channel_can_be_the_best() -> None:
+    """Members that each name another channel first, as the ensemble measured them."""
+    ensemble = {
+        "channels": {
+            "margin/embedding": {"all": 0.706},
+            "margin/classes": {"all": 0.775},
+            "classes/classes": {"all": 0.750},
+        }
+    }
+    models = {
+        "classes": {"validation_score": 0.9},
+        "margin": {},
+        "third": {"validation_score": 0.5},
+    }
+    found = ranked(models, ensemble)
+    named = [("margin", "classes"), ("classes", "classes"), ("margin", "embedding"), ("third", "")]
+    assert found == named
+
+
+def test_distances_are_those_of_the_best_unit_vectors(whole: Path) -> None:
+    told = (whole / "report.html").read_text("utf-8")
+    part = told.split("Distances of same and of different pairs")[1].split("</section>")[0]
+    assert "unit vectors of classes/classes" in part
+    scored = load_scored_pairs(whole / "outputs" / "ensemble")
+    assert scored is not None
+    rows = made_vectors(made_gallery(), MEMBERS["classes"])
+    apart = np.linalg.norm(rows[scored.first] - rows[scored.second], axis=1)
+    medians = [np.median(apart[kind & scored.parts["all"]]) for kind in (scored.same, ~scored.same)]
+    assert f"medians {medians[0]:.3f} of same and {medians[1]:.3f} of different pairs" in part
+    assert part.count("<figure>") == 3
+
+
+def test_without_unit_vectors_there_are_no_distances(spoilt: Path) -> None:
+    for name in MEMBERS:
+        found = load_vectors(spoilt / "outputs" / name, name)
+        half = {channel: rows / 2 for channel, rows in found.validation.items()}
+        save_vectors(spoilt / "outputs" / name, dataclasses.replace(found, validation=half), name)
+    told = written(spoilt).read_text("utf-8")
+    assert "Scores of same and of different pairs" in told
+    assert "Distances of same" not in told
+
+
+def settings_of(folder: Path) -> dict[str, list[str]]:
+    """The rows of the table of settings: what each has beside its name."""
+    table = written(folder).read_text("utf-8").split("<h3>Settings (")[1].split("</table>")[0]
+    rows = re.findall(r'<tr><th scope="row">(\w+)</th>(.*?)</tr>', table)
+    return {name: re.findall(r"<td[^>]*>(.*?)</td>", cells) for name, cells in rows}
+
+
+def test_settings_are_bold_where_models_differ_and_a_dash_where_a_loss_has_no_use(
+    spoilt: Path,
+) -> None:
+    shared = {"distance": "euclidean", "miner": "batch-all", "margin": 0.2, "scale": 30.0}
+    for name, loss, epochs in (("triplets", "triplet", 3), ("classes", "softmax", 3)):
+        recipe = {"loss": loss, "epochs": epochs, **shared}
+        write_json(spoilt / "outputs" / name / "manifest.json", {"recipe": recipe})
+    rows = settings_of(spoilt)
+    dash = "\N{EN DASH}"
+    assert rows["epochs"] == ["3", "3", dash]
+    assert rows["size"] == [dash, dash, "64"]
+    assert rows["loss"] == ["<b>triplet</b>", "<b>softmax</b>", dash]
+    assert rows["miner"] == ["batch-all", dash, dash]
+    assert rows["margin"] == ["0.2", dash, dash]
+    assert "scale" not in rows
+    recipe = {"loss": "arcface", "epochs": 3, **shared, "margin": 0.15}
+    write_json(spoilt / "outputs" / "classes" / "manifest.json", {"recipe": recipe})
+    rows = settings_of(spoilt)
+    assert rows["margin"] == ["<b>0.2</b>", "<b>0.15</b>", dash]
+    assert rows["scale"] == [dash, "30", dash]
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "request_", "words"),
+    [
+        (True, {}, "published recipe, a dry run's small settings"),
+        (False, {"recipe": "best", "rehearse": True}, "best recipe, a rehearsal's small settings"),
+        (False, {}, "published recipe"),
+    ],
+)
+def test_small_settings_are_called_so(
+    whole: Path, dry_run: bool, request_: dict[str, Any], words: str
+) -> None:
+    run = dataclasses.replace(a_painter_run(whole), dry_run=dry_run, request=request_)
+    told = settings_section(gather(run, painter_bundles(PARTS), None))
+    assert f"<h3>Settings ({escape(words)})</h3>" in told
+
+
+NETWORKS = tuple(f"classes-network{number}" for number in range(3))
+
+
+@pytest.fixture
+def networks(spoilt: Path) -> str:
+    """The report of a run whose model ``classes`` is three networks."""
+    outputs = spoilt / "outputs"
+    for number, name in enumerate(NETWORKS):
+        shutil.copytree(outputs / "classes", outputs / name)
+        recipe = {"epochs": 3, "networks": len(NETWORKS), "network": number}
+        write_json(outputs / name / "manifest.json", {"recipe": recipe})
+    shutil.rmtree(outputs / "classes")
+    run = a_painter_run(spoilt)
+    run.kernels.update({name: KernelState(1, "COMPLETE", seconds=100.0) for name in NETWORKS})
+    bundles = {bundle.kernel.name: bundle for bundle in painter_bundles()}
+    like = bundles.pop("classes")
+    alike = [
+        dataclasses.replace(like, kernel=dataclasses.replace(like.kernel, name=name))
+        for name in NETWORKS
+    ]
+    last = bundles.pop("ensemble")
+    sources = ("shared", "triplets", *NETWORKS)
+    last = dataclasses.replace(last, kernel=dataclasses.replace(last.kernel, sources=sources))
+    return write_report(run, (*bundles.values(), *alike, last), None).read_text("utf-8")
+
+
+def test_networks_of_one_model_are_that_model(networks: str) -> None:
+    blend = networks.split('id="blend"')[1].split("</section>")[0]
+    rows = re.findall(r'<tr><th scope="row">(?:<strong>)?(.*?)<(.*?)</tr>', blend)
+    assert [name for name, _ in rows] == ["triplets", "classes", "blend"]
+    assert "5 min 00 s" in rows[1][1]  # of all three
+    assert ">classes × 3<" in networks  # noqa: RUF001
+    learning = networks.split('id="learning"')[1].split("</section>")[0]
+    assert "<h3>classes, 3 networks</h3>" in learning
+    assert "Each of the 3 networks of classes by itself" in learning
+    assert "fold" not in plain(learning)
+    assert re.search(r'"row">network</th>(<td>.{,20}?</td>)*<td>0 to 2</td>', networks)
+    assert "those of classes/classes, the best channel alone" in networks
+    assert "out of fold" not in networks
+    assert 'class="note"' not in networks
+
+
+def test_a_network_without_predictions_is_told(networks: str, spoilt: Path) -> None:
+    (spoilt / "outputs" / NETWORKS[1] / "predictions.npz").unlink()
+    models = {
+        "classes": ({name: spoilt / "outputs" / name for name in NETWORKS}, {}),
+        "triplets": ({"triplets": spoilt / "outputs" / "triplets"}, {}),
+    }
+    notes: list[str] = []
+    found = gather_pairs(models, (spoilt / "outputs" / "ensemble", {}), (), notes)
+    assert notes == [f"{NETWORKS[1]} left no predictions.npz."]
+    assert found.best is not None
+    assert found.best.member == "triplets"
 
 
 def test_ten_thousand_pictures_stay_below_five_megabytes(tmp_path: Path) -> None:
@@ -539,6 +763,10 @@ def test_the_terminal_tells_seen_and_unseen_in_short_lines(whole: Path) -> None:
         for part in ("seen", "unseen"):
             assert f"   {part} {told[f'validation_{part}']:.5f}   " in line
         assert f"validation {told['validation_score']:.5f}   seen" in line
+    counts = json.loads((whole / "outputs" / "ensemble" / "metrics.json").read_text())["same_pairs"]
+    [told] = [line.strip() for line in lines if "same pairs:" in line]
+    assert told == f"same pairs: {', '.join(f'{n:,} {part}' for part, n in counts.items())}"
+    assert any(line.strip().startswith("accuracy 0.") for line in lines)
     short = [line for line in lines if str(whole) not in line]
     assert max(map(len, short)) < 100
     many = {f"a-model-{n}/embedding": 1 / 9 for n in range(9)}

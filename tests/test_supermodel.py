@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import hypothesis.strategies as st
 import numpy as np
@@ -22,8 +22,10 @@ from common.files.projection import load_projection
 from common.files.vectors import Vectors, load_vectors
 from common.pairs.validation import channel_auc
 from common.recipe import override
+from common.recipes.head import HeadRecipe
+from common.recipes.image import Range
 from common.training.head_training import without_head
-from common.training.heads import HeadRecipe, HeadTrainer
+from common.training.heads import HeadTrainer
 from common.training.stacking import Features, Stacked, stack
 from competitions import find_competition
 from competitions.painter_by_numbers import submodel, supermodel
@@ -44,6 +46,12 @@ HEAD = HeadRecipe(
     hidden=32,
     dropout=0.1,
 )
+
+
+class Unheld(HeadRecipe):
+    """As steep as one likes: within their range few rates diverge on vectors so small."""
+
+    RANGES: ClassVar[dict[str, Range]] = {**HeadRecipe.RANGES, "lr_max": (0, float("inf"))}
 
 
 # Keras reads TensorFlow's variables in a way that NumPy 2 finds old.
@@ -243,9 +251,13 @@ def test_patience_ends_the_training_and_keeps_the_best_epoch(stacked: Stacked) -
 def test_a_head_that_diverges_and_one_of_too_large_batches(stacked: Stacked) -> None:
     with pytest.raises(UserError, match="classes, and 14 of 14 classes have 2 pictures or more"):
         HeadTrainer(stacked, dataclasses.replace(HEAD, batch_size=64))
-    steep = dataclasses.replace(HEAD, loss="softmax", lr_max=1e38, optimizer="sgd")
+    found = dataclasses.asdict(HEAD)
+    steep = Unheld(**{**found, "loss": "softmax", "lr_max": 1e38, "optimizer": "sgd"})
     with pytest.raises(UserError, match="the loss became .* in epoch 1 of the head.*lower it"):
         HeadTrainer(stacked, steep).fit()
+    far = Unheld(**{**found, "lr_max": 1e18, "optimizer": "sgd"})
+    with pytest.raises(UserError, match="the training diverged: .* of the head.* rate 1e.18: lowe"):
+        HeadTrainer(stacked, far).fit()
 
 
 def test_a_dry_run_of_the_supermodel(tmp_path: Path) -> None:

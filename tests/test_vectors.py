@@ -217,6 +217,35 @@ def test_auc_is_told_of_all_pairs_of_seen_and_of_unseen_artists() -> None:
             assert parts[part] == pytest.approx(wanted, abs=1e-6), (channel, part)
 
 
+def test_all_pairs_have_as_many_pictures_of_an_unseen_class_as_of_a_seen_one() -> None:
+    labels = np.repeat(np.arange(6), [3, 5, 4, 40, 2, 7])  # train has the first three
+    order = np.random.default_rng(0).permutation(len(labels))
+    labels, number = labels[order], len(labels)
+    rows = unit(number, 4, 0) + unit(6, 4, 1)[labels]
+    ids = np.array([f"{n}.jpg" for n in range(number)])
+    pairs = ValidationPairs(ids, labels, labels < 3)
+    assert np.bincount(labels[pairs.counted]).tolist() == [3, 5, 4, 4, 2, 4]
+    chosen = np.flatnonzero(pairs.counted)
+    first, second = np.triu_indices(len(chosen), 1)
+    same = labels[chosen][first] == labels[chosen][second]
+    scores = (rows[chosen][first] * rows[chosen][second]).sum(axis=1)
+    auc = pairs.auc(pairs.scores(rows))
+    assert auc["all"] == pytest.approx(roc_auc_score(same, scores), abs=1e-6)
+    assert pairs.share == pytest.approx(same.mean())
+    # What is told of the unseen is of all their pictures.
+    first, second = np.triu_indices(number, 1)
+    kept = (labels[first] >= 3) & (labels[second] >= 3)
+    same, scores = labels[first] == labels[second], (rows[first] * rows[second]).sum(axis=1)
+    assert auc["unseen"] == pytest.approx(roc_auc_score(same[kept], scores[kept]), abs=1e-6)
+
+
+@pytest.mark.parametrize("seen", [0, 6])
+def test_without_seen_or_without_unseen_classes_every_picture_counts(seen: int) -> None:
+    labels = np.repeat(np.arange(6), [3, 5, 4, 40, 2, 7])
+    ids = np.array([f"{n}.jpg" for n in range(len(labels))])
+    assert ValidationPairs(ids, labels, labels < seen).counted.all()
+
+
 def test_of_many_pairs_some_are_drawn_and_the_same_ones_each_time() -> None:
     labels = np.repeat(np.arange(20), 5)
     rows = unit(100, 4, 0) + unit(20, 4, 1)[labels]

@@ -1,12 +1,12 @@
 """Stratified folds: how labelled rows are split, and how the folds of a model become one again."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from common.errors import UserError
 from common.files.predictions import Predictions, row_order
+from common.variants import Recipes, kernels_of_models
 
 
 def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
@@ -38,7 +38,7 @@ def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
     return parts
 
 
-def fold_groups(recipes: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str, ...]]:
+def fold_groups(recipes: Recipes) -> dict[str, tuple[str, ...]]:
     """The kernels of each model, in the order of their folds.
 
     Args:
@@ -49,16 +49,7 @@ def fold_groups(recipes: Mapping[str, Mapping[str, Any]]) -> dict[str, tuple[str
     Raises:
         UserError: a fold of a model is missing.
     """
-    groups: dict[str, list[str]] = {}
-    for kernel, recipe in recipes.items():
-        groups.setdefault(model_of(kernel, recipe), []).append(kernel)
-    return {model: _complete(model, kernels, recipes) for model, kernels in groups.items()}
-
-
-def model_of(kernel: str, recipe: Mapping[str, Any]) -> str:
-    """The model that a kernel is a fold of, or its own name."""
-    end = f"-fold{recipe.get('fold')}"
-    return kernel.removesuffix(end) if recipe.get("folds") else kernel
+    return kernels_of_models(recipes, "fold", "--folds")
 
 
 def join_folds(parts: Mapping[str, Predictions]) -> Predictions:
@@ -85,24 +76,6 @@ def join_folds(parts: Mapping[str, Predictions]) -> Predictions:
         reference.test_ids,
         np.stack(tests).astype(np.float64).mean(axis=0),
     )
-
-
-def _complete(
-    model: str, kernels: list[str], recipes: Mapping[str, Mapping[str, Any]]
-) -> tuple[str, ...]:
-    """The kernels of a model in the order of their folds. Raises UserError when one is missing."""
-    if kernels == [model]:
-        return (model,)
-    folds = max(recipes[kernel].get("folds", 0) for kernel in kernels)
-    known = {recipes[kernel].get("fold"): kernel for kernel in kernels}
-    missing = [f"{model}-fold{fold}" for fold in range(folds) if fold not in known]
-    if missing or len(kernels) != folds:
-        wrong = f"{', '.join(missing)} missing" if missing else "not one of each"
-        raise UserError(
-            f"{model} has {folds} folds, and its kernels are {', '.join(kernels)}, {wrong}: run "
-            f"them all with the same --folds"
-        )
-    return tuple(known[fold] for fold in range(folds))
 
 
 def _hold_apart(parts: Mapping[str, Predictions]) -> None:

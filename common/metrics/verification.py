@@ -74,10 +74,14 @@ def auc_by_part(
 ) -> dict[str, float | None]:
     """ROC AUC of ``all`` pairs and of each part, a mask ``(pairs,)`` such as ``seen``, ``unseen``.
 
-    None for a part without a same or without a different pair. Raises UserError as ``roc``.
+    A part ``all`` says which pairs that is to be. None for another part without a same or without
+    a different pair. Raises UserError as ``roc``.
     """
-    found: dict[str, float | None] = {"all": roc_auc(same, scores)}
+    whole = parts.get("all", np.ones(len(same), bool))
+    found: dict[str, float | None] = {"all": roc_auc(same[whole], scores[whole])}
     for name, mask in parts.items():
+        if name == "all":
+            continue
         both = 0 < np.count_nonzero(same[mask]) < np.count_nonzero(mask)
         found[name] = roc_auc(same[mask], scores[mask]) if both else None
     return found

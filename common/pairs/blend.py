@@ -2,7 +2,8 @@
 
 A channel is one model's cosine of embeddings, or agreement of classes. Channels differ in scale, so
 each is first brought to a common one by a rising function: its rank, or the log-odds that a
-logistic regression on validation finds (Platt, 1999). The blend is a weighted sum of these.
+logistic regression on validation finds (Platt, 1999). The blend is a weighted sum of these; in the
+mean every member has the same weight, which its channels share evenly.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -74,9 +75,13 @@ def find_pair_blend(
     """
     if method not in METHODS:
         raise UserError(f"unknown blend {method!r}: {nearest(method, METHODS)}")
-    search = {"mean": mean_weights, "weighted": best_weights, "greedy": greedy_weights}[method]
-    columns = list(channels.values())
-    weights = search(same, columns)
+    columns, mean = list(channels.values()), mean_weights(list(channels))
+    searches: dict[str, Callable[[], np.ndarray]] = {
+        "mean": lambda: mean,
+        "weighted": lambda: best_weights(same, columns, mean),
+        "greedy": lambda: greedy_weights(same, columns),
+    }
+    weights = searches[method]()
     total = mix(weights, columns)
     named = {name: float(w) for name, w in zip(channels, weights, strict=True)}
     score = roc_auc(same, total)
@@ -90,7 +95,7 @@ def scale_of(scale: str, channel: str, scores: np.ndarray, platt: Platt) -> Scal
     on validation.
     """
     if scale not in SCALES:
-        raise UserError(f"setting scale={scale}: {nearest(scale, SCALES)}")
+        raise UserError(f"setting blend_scale={scale}: {nearest(scale, SCALES)}")
     if scale == "logit":
         return lambda part: platt.log_odds(linked(channel, part))
     every = -(-len(scores) // _SAMPLE)
@@ -126,17 +131,18 @@ def mix(weights: Sequence[float] | np.ndarray, columns: Sequence[np.ndarray]) ->
     return total
 
 
-def mean_weights(same: np.ndarray, columns: Sequence[np.ndarray]) -> np.ndarray:
-    """Every channel alike."""
-    return np.full(len(columns), 1 / len(columns))
+def mean_weights(channels: Sequence[str]) -> np.ndarray:
+    """Every member alike, whose weight its channels (``member/channel``) share evenly."""
+    members = [channel.partition("/")[0] for channel in channels]
+    return np.array([1 / (len(set(members)) * members.count(member)) for member in members])
 
 
-def best_weights(same: np.ndarray, columns: Sequence[np.ndarray]) -> np.ndarray:
+def best_weights(same: np.ndarray, columns: Sequence[np.ndarray], mean: np.ndarray) -> np.ndarray:
     """Weights with the best AUC: weight is moved between two channels as long as that gains.
 
-    Begins with the best of the mean and of each channel alone; never worse than these.
+    Begins with the best of the ``mean`` and of each channel alone; never worse than these.
     """
-    starts = [mean_weights(same, columns), *np.eye(len(columns))]
+    starts = [mean, *np.eye(len(columns))]
     scores = [roc_auc(same, mix(weights, columns)) for weights in starts]
     weights, best = starts[int(np.argmax(scores))], max(scores)
     for step in _STEPS:

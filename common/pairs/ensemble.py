@@ -15,21 +15,26 @@ from common.kernel import KernelRun
 from common.manifest import read_manifest, write_json
 from common.metrics.verification import best_threshold, roc
 from common.pairs.blend import (
+    METHODS,
+    SCALES,
     PairBlend,
     Platt,
     apply_in_parts,
     find_pair_blend,
     fit_platt,
     linked,
+    mix,
     scale_of,
 )
 from common.pairs.figures import draw_pairs
+from common.pairs.networks import join_networks, network_groups
 from common.pairs.scored import save_scored_pairs
 from common.pairs.scores import pair_scores
 from common.pairs.table import Pairs, read_pairs, write_pair_scores
 from common.pairs.validation import ValidationPairs, pairs_of
 from common.parameters import Parameters
 from common.progress import report
+from common.recipe import nearest
 from common.submission import NAME as SUBMISSION
 
 Members = Mapping[str, Vectors]
@@ -41,11 +46,18 @@ class PairBlendRecipe:
 
     Attributes:
         method: ``mean``, ``weighted`` or ``greedy``.
-        scale: ``rank`` or ``logit``.
+        blend_scale: what the scores are brought to, ``rank`` or ``logit``.
     """
 
     method: str = "mean"
-    scale: str = "logit"
+    blend_scale: str = "logit"
+
+    def __post_init__(self) -> None:
+        """Hold the fields to what there is. Raises UserError for the first that is not."""
+        for name, known in (("method", METHODS), ("blend_scale", SCALES)):
+            if getattr(self, name) not in known:
+                hint = nearest(getattr(self, name), known)
+                raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
 
 
 @dataclass(frozen=True)
@@ -79,20 +91,12 @@ def run_pair_ensemble(
     run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
     with run.stage("validation", members=len(members)):
         validated = validate(members)
-        columns = {
-            name: apply_in_parts(
-                scale_of(recipe.scale, name, scores, validated.platts[name]), scores
-            )
-            for name, scores in validated.scores.items()
-        }
-        known = validated.pairs.labelled
-        how = (recipe.method, recipe.scale)
-        blend, total = find_pair_blend(*how, known.same, columns, known.share)
+        blend, total = blended(validated, recipe)
         write_metrics(run.folder, members, validated, blend, total)
     with run.stage("pairs"):
         first = next(iter(members.values()))
         pairs = read_pairs(pairs_file, first.test_ids.tolist(), unreadable)
-        report("scoring", pairs=len(pairs), channels=len(columns))
+        report("scoring", pairs=len(pairs), channels=len(validated.scores))
         chances = score(members, pairs, blend, validated)
     with run.stage("submission"):
         header = (competition.id_column, competition.target_column)
@@ -106,31 +110,52 @@ def run_pair_ensemble(
 def read_members(parameters: Parameters, others: Collection[str]) -> dict[str, Vectors]:
     """Every source's vectors but those of ``others``, rows in the first one's order.
 
-    Raises UserError for an output that is damaged, unfinished, or another run's, and for members
-    of different pictures.
+    Several networks of a model are one member. Raises UserError for an output that is damaged,
+    unfinished, or another run's, for a network that is missing, and for members of different
+    pictures.
     """
-    found: dict[str, Vectors] = {}
+    folders: dict[str, Path] = {}
+    recipes: dict[str, Mapping[str, Any]] = {}
     for name, source in parameters.sources.items():
         if name not in others:
-            folder = kernel_output_folder(source)
-            read_manifest(folder, name, parameters.source_nonces.get(name, ""))
-            found[name] = load_vectors(folder, name)
-    if not found:
+            folders[name] = kernel_output_folder(source)
+            nonce = parameters.source_nonces.get(name, "")
+            recipes[name] = read_manifest(folders[name], name, nonce).get("recipe") or {}
+    if not folders:
         raise UserError("the ensemble has no members among its sources: run a model first")
-    return align(found)
+    return align(
+        {
+            model: join_networks((name, load_vectors(folders[name], name)) for name in networks)
+            for model, networks in network_groups(recipes).items()
+        }
+    )
 
 
 def validate(members: Members) -> Validated:
     """Score validation's pairs in every channel."""
     pairs = pairs_of(next(iter(members.values())))
-    same = pairs.labelled.same
+    counted = pairs.parts["all"]
+    same = pairs.labelled.same[counted]
     scores = {
         channel_name(name, channel): pairs.scores(rows)
         for name, member in members.items()
         for channel, rows in member.validation.items()
     }
-    platts = {name: fit_platt(same, linked(name, found)) for name, found in scores.items()}
+    platts = {n: fit_platt(same, linked(n, found[counted])) for n, found in scores.items()}
     return Validated(pairs, scores, platts)
+
+
+def blended(validated: Validated, recipe: PairBlendRecipe) -> tuple[PairBlend, np.ndarray]:
+    """The blend, found on the pairs that count, and its sums of all pairs, ``(pairs,)`` float32."""
+    counted = validated.pairs.parts["all"]
+    columns = {}
+    for name, scores in validated.scores.items():
+        scale = scale_of(recipe.blend_scale, name, scores[counted], validated.platts[name])
+        columns[name] = apply_in_parts(scale, scores)
+    same, share = validated.pairs.labelled.same[counted], validated.pairs.share
+    few = {name: column[counted] for name, column in columns.items()}
+    blend, _ = find_pair_blend(recipe.method, recipe.blend_scale, same, few, share)
+    return blend, mix(list(blend.weights.values()), list(columns.values()))
 
 
 def channel_name(member: str, channel: str) -> str:
@@ -150,7 +175,7 @@ def score(members: Members, pairs: Pairs, blend: PairBlend, validated: Validated
                 scale = scale_of(blend.scale, key, found[known], validated.platts[key])
                 total += np.float32(blend.weights[key]) * apply_in_parts(scale, found)
     chances = apply_in_parts(blend.platt.probability, total)
-    chances[~known] = validated.pairs.labelled.share
+    chances[~known] = validated.pairs.share
     return chances
 
 
@@ -159,9 +184,10 @@ def write_metrics(
 ) -> None:
     """``metrics.json``: the blend and what it scores on validation, and each channel alone."""
     pairs = validated.pairs
-    known = pairs.labelled
+    same, counted = pairs.labelled.same, pairs.parts["all"]
     channels = {name: pairs.auc(scores) for name, scores in validated.scores.items()}
-    threshold, accuracy = best_threshold(roc(known.same, total), known.share)
+    curve = roc(same[counted], total[counted])
+    threshold, accuracy = best_threshold(curve, pairs.share)
     parts = pairs.auc(total)
     alone = {
         name: channels[channel_name(name, next(iter(member.validation)))]["all"]
@@ -176,7 +202,9 @@ def write_metrics(
         "validation_unseen": parts["unseen"],
         "validation_accuracy": accuracy,
         "threshold": float(blend.platt.probability(np.array([threshold]))[0]),
-        "same_share": known.share,
+        "validation_balanced_accuracy": best_threshold(curve, 0.5)[1],
+        "same_share": pairs.share,
+        "same_pairs": {part: int(same[mask].sum()) for part, mask in pairs.parts.items()},
         "members": alone,
         "channels": channels,
     }

@@ -24,10 +24,7 @@ def draw_roc(path: Path, pairs: ValidationPairs, chances: np.ndarray) -> None:
     figure, axis = plt.subplots(figsize=(5, 5))
     axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
     same = pairs.labelled.same
-    whole = np.ones(len(same), bool)
-    for (name, mask), colour in zip(
-        {"all": whole, **pairs.parts}.items(), (BLUE, ORANGE, GREY), strict=True
-    ):
+    for (name, mask), colour in zip(pairs.parts.items(), (BLUE, ORANGE, GREY), strict=True):
         if 0 < np.count_nonzero(same[mask]) < np.count_nonzero(mask):
             curve = roc(same[mask], chances[mask])
             few = thinned(curve, _POINTS)

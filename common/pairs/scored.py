@@ -21,14 +21,16 @@ class ScoredPairs:
         ids: ``(pictures,)`` text.
         labels: ``(pictures,)`` int64, the class of each.
         seen: ``(pictures,)`` bool, whether train has that class.
+        counted: ``(pictures,)`` bool, those whose pairs are told of as ``all``.
         first, second: ``(pairs,)`` int32, rows of pictures.
         chances: ``(pairs,)`` float32 from 0 to 1.
-        share: of same pairs among all of validation, those that were not drawn too.
+        share: of same pairs among all of the pictures that count, those not drawn too.
     """
 
     ids: np.ndarray
     labels: np.ndarray
     seen: np.ndarray
+    counted: np.ndarray
     first: np.ndarray
     second: np.ndarray
     chances: np.ndarray
@@ -41,9 +43,9 @@ class ScoredPairs:
 
     @property
     def parts(self) -> dict[str, np.ndarray]:
-        """``seen`` and ``unseen``, ``(pairs,)`` bool: both pictures are of such classes."""
-        first, second = self.seen[self.first], self.seen[self.second]
-        return {"seen": first & second, "unseen": ~first & ~second}
+        """``all``, ``seen`` and ``unseen``, ``(pairs,)`` bool: both pictures are of such."""
+        kinds = {"all": self.counted, "seen": self.seen, "unseen": ~self.seen}
+        return {name: kind[self.first] & kind[self.second] for name, kind in kinds.items()}
 
 
 def save_scored_pairs(
@@ -60,10 +62,11 @@ def save_scored_pairs(
         ids=np.asarray(pairs.ids, np.str_),
         labels=np.asarray(pairs.labels, np.int64),
         seen=np.asarray(pairs.seen, bool),
+        counted=pairs.counted,
         first=known.first[rows].astype(np.int32),
         second=known.second[rows].astype(np.int32),
         chances=np.asarray(chances[rows], np.float32),
-        share=np.float64(known.share),
+        share=np.float64(pairs.share),
     )
     return path
 
@@ -96,7 +99,7 @@ def _drawn(same: np.ndarray, most: int) -> np.ndarray:
 
 def _check(pairs: ScoredPairs, path: Path) -> None:
     pictures, number = len(pairs.ids), len(pairs.first)
-    shaped = len(pairs.labels) == len(pairs.seen) == pictures
+    shaped = len(pairs.labels) == len(pairs.seen) == len(pairs.counted) == pictures
     shaped = shaped and len(pairs.second) == len(pairs.chances) == number
     rows = np.concatenate([pairs.first, pairs.second]) if shaped else np.array([-1])
     if not shaped or (len(rows) and not 0 <= rows.min() <= rows.max() < pictures):

@@ -1,4 +1,12 @@
-"""The pairs of validation that an embedding is measured on, seen and unseen classes apart."""
+"""The pairs of validation that an embedding is measured on, seen and unseen classes apart.
+
+Validation has all pictures of the classes that are held out whole, and some of the others'. Of
+``n`` pictures a class, a tenth of the classes and a tenth of the others' pictures, that makes
+``0.1 n²`` same pairs of unseen classes and ``0.9 (0.1 n)²`` of seen ones, eleven to one: taken as
+they come, unseen classes would choose the epoch and the blend by themselves. In test a class gives
+the same share of its pictures whether train has it or not. So what is told of ``all`` pairs is
+about those of all pictures of seen classes, and of as many pictures a class of unseen ones.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -37,6 +45,32 @@ class ValidationPairs:
         return all_pairs(self.labels, self.most)
 
     @cached_property
+    def counted(self) -> np.ndarray:
+        """``(pictures,)`` bool: those whose pairs are ``all`` pairs.
+
+        Of each unseen class as many as seen ones have on average, at least two, evenly over its
+        rows; every picture where there are no seen or no unseen classes.
+        """
+        kept = np.ones(len(self.labels), bool)
+        seen = np.unique(self.labels[self.seen])
+        if not len(seen):
+            return kept
+        number = max(2, round(int(np.count_nonzero(self.seen)) / len(seen)))
+        for label in np.unique(self.labels[~self.seen]):
+            rows = np.flatnonzero(self.labels == label)
+            even = np.linspace(0, len(rows) - 1, min(number, len(rows))).round().astype(int)
+            kept[rows] = False
+            kept[rows[even]] = True
+        return kept
+
+    @cached_property
+    def share(self) -> float:
+        """Of same pairs among all pairs of the pictures that count."""
+        _, counts = np.unique(self.labels[self.counted], return_counts=True)
+        number = int(counts.sum())
+        return float((counts * (counts - 1)).sum() / (number * (number - 1)))
+
+    @cached_property
     def pairs(self) -> Pairs:
         """The pairs as they are scored."""
         known = self.labelled
@@ -45,9 +79,10 @@ class ValidationPairs:
 
     @cached_property
     def parts(self) -> dict[str, np.ndarray]:
-        """``seen`` and ``unseen``, ``(pairs,)`` bool: both pictures are of such classes."""
-        first, second = self.seen[self.labelled.first], self.seen[self.labelled.second]
-        return {"seen": first & second, "unseen": ~first & ~second}
+        """``all``, ``seen`` and ``unseen``, ``(pairs,)`` bool: both pictures are of such."""
+        first, second = self.labelled.first, self.labelled.second
+        kinds = {"all": self.counted, "seen": self.seen, "unseen": ~self.seen}
+        return {name: kind[first] & kind[second] for name, kind in kinds.items()}
 
     def scores(self, vectors: np.ndarray) -> np.ndarray:
         """``(pairs,)`` float32 dot products of ``vectors`` ``(pictures, d)``."""

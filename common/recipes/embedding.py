@@ -71,6 +71,11 @@ class EmbeddingRecipe(ImageRecipe):
         of = f"batches of {groups} classes x {self.pictures_per_class}"
         return f"{self.loss}, {self.distance} distance{mined}, {margin}, {of}"
 
+    @property
+    def told_judged(self) -> str:
+        """What a plateau waits for, in words."""
+        return "higher AUC of validation's pairs"
+
     def hold_together(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""
         kept = self.pictures_per_class

@@ -11,6 +11,7 @@ from common.recipes.schedules import learning_rate
 
 Range = tuple[float, float]
 _ANY = (0, math.inf)
+_RATES = (0, 10)  # a rate above it is a slip
 
 
 def check_batch(batch_size: int, replicas: int, pictures: int) -> None:
@@ -94,9 +95,9 @@ class ImageRecipe:
         "crop_margin": (0, 256),
         "batch_size": (1, math.inf),
         "epochs": (1, math.inf),
-        "lr_start": _ANY,
-        "lr_max": _ANY,
-        "lr_min": _ANY,
+        "lr_start": _RATES,
+        "lr_max": _RATES,
+        "lr_min": _RATES,
         "lr_patience": (1, math.inf),
         "lr_ramp_epochs": _ANY,
         "lr_sustain_epochs": _ANY,
@@ -139,6 +140,11 @@ class ImageRecipe:
     def told_loss(self) -> str:
         """The loss in words."""
         return "the script's own"
+
+    @property
+    def told_judged(self) -> str:
+        """What a plateau waits for, in words."""
+        return "lower validation loss"
 
     def hold_together(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""

@@ -9,7 +9,8 @@ def learning_rate(recipe: Any, epoch: int, replicas: int, val_losses: Sequence[f
     """The rate that ``recipe.schedule`` draws with the recipe's ``lr_`` fields.
 
     ``lr_max`` is multiplied by ``replicas``, as the batch is; a constant rate is kept as it is.
-    ``val_losses`` are those of the epochs before, for ``plateau``.
+    ``val_losses`` are those of the epochs before, or whatever else is judged there and better when
+    lower, for ``plateau``.
     """
     maximum = recipe.lr_max * replicas
     if recipe.schedule == "constant":

@@ -28,6 +28,7 @@ from common.training.terminal_plot import EIGHTHS, PLAIN, bars
 
 PICTURE = "schedule.png"
 Kernel = ClassifierKernel | EmbeddingKernel
+Rows = list[tuple[str, str]]
 _MARGIN = 14  # columns of the labels
 
 
@@ -44,17 +45,17 @@ def describe(kernel: Kernel, values: Mapping[str, Any], arguments: Sequence[str]
     """
     parameters = read_arguments(values, arguments)
     recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
-    accelerator = choose_accelerator(kernel, parameters)
+    accelerator = choose_accelerator(kernel.accelerators, parameters)
     model = _build(kernel, recipe)
     print(f"{model.name}: {kernel.competition.title}, on {accelerator}\n")
-    _show(
-        *_recipe_rows(kernel, recipe, parameters),
+    show(
+        *recipe_rows(kernel.recipe, recipe, parameters),
         *_model_rows(model, recipe),
         *_training_rows(recipe),
-        *_course_rows(recipe, REPLICAS[accelerator], *count_pictures(kernel.competition)),
+        *course_rows(recipe, REPLICAS[accelerator], *count_pictures(kernel.competition)),
         ("hours", _hours(kernel, recipe, accelerator)),
     )
-    _show_schedule(recipe, REPLICAS[accelerator])
+    show_schedule(recipe, REPLICAS[accelerator])
 
 
 def read_arguments(values: Mapping[str, Any], arguments: Sequence[str]) -> Parameters:
@@ -80,15 +81,15 @@ def read_arguments(values: Mapping[str, Any], arguments: Sequence[str]) -> Param
     )
 
 
-def choose_accelerator(kernel: Kernel, parameters: Parameters) -> str:
-    """The one asked for, else CPU for a dry run, else the kernel's first.
+def choose_accelerator(able: Sequence[str], parameters: Parameters) -> str:
+    """The one asked for, else CPU for a dry run, else the first that the kernel is ``able`` to use.
 
     Raises UserError when the kernel cannot run on it.
     """
-    best = "cpu" if parameters.dry_run else kernel.accelerators[0]
+    best = "cpu" if parameters.dry_run else able[0]
     asked = parameters.accelerator or best
-    if asked not in kernel.accelerators:
-        known = ", ".join(kernel.accelerators)
+    if asked not in able:
+        known = ", ".join(able)
         raise UserError(f"this kernel cannot run on {asked}: it runs on {known}")
     return asked
 
@@ -127,12 +128,17 @@ class _Parser(argparse.ArgumentParser):
         raise UserError(f"--describe: {message}; --describe --help lists the options")
 
 
-def _build(kernel: Kernel, recipe: ImageRecipe) -> Any:
-    """The network with random weights, on this machine's CPU."""
+def stay_on_cpu() -> None:
+    """Before Keras is imported: what is built to be described is built on this machine's CPU."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # that there is no GPU is no news here
+
+
+def _build(kernel: Kernel, recipe: ImageRecipe) -> Any:
+    """The network with random weights, on this machine's CPU."""
+    stay_on_cpu()
     size = recipe.image_size
     if recipe.backbone and not recipe.miniature:
         check_weights(recipe.backbone, recipe.weights)
@@ -144,47 +150,47 @@ def _build(kernel: Kernel, recipe: ImageRecipe) -> Any:
         raise UserError(f"the network cannot be built with this recipe: {reason[0]}") from error
 
 
-def _recipe_rows(
-    kernel: Kernel, recipe: ImageRecipe, parameters: Parameters
-) -> list[tuple[str, str]]:
+def recipe_rows(published: ImageRecipe, recipe: ImageRecipe, parameters: Parameters) -> Rows:
+    """Which recipe, and what of the published one is changed."""
     small = ", with a dry run's small settings" if parameters.dry_run else ""
-    published = dataclasses.asdict(kernel.recipe)
+    stated = dataclasses.asdict(published)
     changes = [
-        f"{name} {_tell(published[name])} -> {_tell(value)}"
+        f"{name} {_tell(stated[name])} -> {_tell(value)}"
         for name, value in dataclasses.asdict(recipe).items()
-        if value != published[name]
+        if value != stated[name]
     ]
     told = [("recipe", parameters.recipe + small)]
     return [*told, ("changed", ", ".join(changes))] if changes else told
 
 
-def _model_rows(model: Any, recipe: ImageRecipe) -> list[tuple[str, str]]:
-    counts = parameter_counts(model)
+def _model_rows(model: Any, recipe: ImageRecipe) -> Rows:
     taken = model.inputs[0]
     shape = " x ".join(str(size) for size in taken.shape[1:])
     frozen = ", backbone frozen" if recipe.freeze_backbone else ""
     return [
         ("weights", f"{recipe.weights or 'random'}{frozen}"),
-        (
-            "parameters",
-            f"{counts['total_parameters']:,} in all, {counts['trainable_parameters']:,} trainable",
-        ),
+        ("parameters", told_parameters(model)),
         ("input", f"{shape}, {taken.dtype}, 0 to 255; preprocessed inside the network"),
     ]
 
 
-def _training_rows(recipe: ImageRecipe) -> list[tuple[str, str]]:
+def told_parameters(model: Any) -> str:
+    """How many a model has."""
+    total, trainable = parameter_counts(model).values()
+    return f"{total:,} in all, {trainable:,} trainable"
+
+
+def _training_rows(recipe: ImageRecipe) -> Rows:
+    views = [("prediction", f"mean of {recipe.tta} views of a picture")] if recipe.tta > 1 else []
+    return [("augmentation", _augmentations(recipe)), *learning_rows(recipe), *views]
+
+
+def learning_rows(recipe: ImageRecipe) -> Rows:
+    """What is learnt, and by what."""
     average = f"; moving average of the weights {_tell(recipe.ema)}" if recipe.ema else ""
     waits = getattr(recipe, "patience", 0)
     patience = [("patience", f"{waits} epochs without a better AUC")] if waits else []
-    views = [("prediction", f"mean of {recipe.tta} views of a picture")] if recipe.tta > 1 else []
-    return [
-        ("augmentation", _augmentations(recipe)),
-        ("loss", recipe.told_loss),
-        ("optimizer", recipe.optimizer + average),
-        *patience,
-        *views,
-    ]
+    return [("loss", recipe.told_loss), ("optimizer", recipe.optimizer + average), *patience]
 
 
 def _augmentations(recipe: ImageRecipe) -> str:
@@ -207,9 +213,9 @@ def _augmentations(recipe: ImageRecipe) -> str:
     return ", ".join(on) or "none"
 
 
-def _course_rows(
+def course_rows(
     recipe: ImageRecipe, replicas: int, pictures: Mapping[str, int], source: str
-) -> list[tuple[str, str]]:
+) -> Rows:
     """Pictures, batch, epochs and refit with their steps."""
     batch, again = recipe.batch_size * replicas, refit_epochs(recipe)
     labelled = pictures["train"] + pictures["val"] if pictures else None
@@ -242,7 +248,7 @@ def _several(number: int, what: str) -> str:
     return f"{number} {what}{'s' * (number != 1)}"
 
 
-def _show(*rows: tuple[str, str]) -> None:
+def show(*rows: tuple[str, str]) -> None:
     """Labels and what they say, within 80 columns."""
     for label, text in rows:
         folded = textwrap.wrap(text, 80 - _MARGIN, break_on_hyphens=False) or [""]
@@ -255,24 +261,24 @@ def _hours(kernel: Kernel, recipe: ImageRecipe, accelerator: str) -> str:
     return ("unknown" if hours is None else tell_hours(hours)) + f" on {accelerator}"
 
 
-def _show_schedule(recipe: ImageRecipe, replicas: int) -> None:
+def show_schedule(recipe: ImageRecipe, replicas: int) -> None:
     """The schedule in words, in the terminal and as a PNG; a plateau cannot be drawn before."""
     times = "" if recipe.schedule == "constant" else f" x {replicas}"
     words = f"{recipe.schedule}, lr_max {_tell(recipe.lr_max)}{times}"
     if recipe.schedule == "plateau":
-        _show(("schedule", f"{words}, {_plateau(recipe)}"))
+        show(("schedule", f"{words}, {_plateau(recipe)}"))
         return
     rates = [recipe.learning_rate(epoch, replicas) for epoch in range(recipe.epochs)]
     figures.schedule(rates, Path(PICTURE))
-    _show(("schedule", f"{words} ({PICTURE})"))
+    show(("schedule", f"{words} ({PICTURE})"))
     print("", *bars(rates, blocks=_blocks()), sep="\n")
 
 
 def _plateau(recipe: ImageRecipe) -> str:
     return (
-        f"times {_tell(recipe.lr_decay)} whenever {recipe.lr_patience} epochs brought no lower "
-        f"validation loss, never below {_tell(recipe.lr_min)}: not drawn, for it depends on the "
-        f"losses"
+        f"times {_tell(recipe.lr_decay)} whenever {recipe.lr_patience} epochs brought no "
+        f"{recipe.told_judged}, never below {_tell(recipe.lr_min)}: not drawn, for it depends on "
+        f"the epochs before"
     )
 
 

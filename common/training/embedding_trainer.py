@@ -15,6 +15,7 @@ from common.pairs.validation import ValidationPairs, in_history
 from common.progress import report
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES
 from common.training.compiled import compiled_embedding
+from common.training.divergence import check_told
 from common.training.trainer import Trainer
 
 SHOWN = 400  # validation pictures at most whose vectors are kept while they are learnt
@@ -64,7 +65,8 @@ class EmbeddingTrainer(Trainer):
     def measured(self, model: Any, epoch: int) -> dict[str, float]:
         """AUC of validation's pairs; keeps the best weights, and a view of the vectors.
 
-        With a moving average of the weights it is the average that is measured and kept.
+        With a moving average of the weights it is the average that is measured and kept. Raises
+        UserError when the vectors are no vectors any more.
         """
         with self._average_in_place(model):
             return self._measured(model, epoch)
@@ -72,6 +74,7 @@ class EmbeddingTrainer(Trainer):
     def _measured(self, model: Any, epoch: int) -> dict[str, float]:
         rows = self.split(self.predict_once(model, self.validation))
         channel = next(iter(rows.values()))
+        check_told(channel, "training", epoch, self._rate("training", epoch - 1))
         found = self.pairs.auc(self.pairs.scores(channel))
         if epoch & (epoch - 1) == 0:  # 1, 2, 4, 8, …
             self._keep_snapshot(epoch, channel)
@@ -145,8 +148,8 @@ class EmbeddingTrainer(Trainer):
         sampler = None
         if recipe.loss in METRIC_LOSSES or recipe.pictures_per_class:
             labels = np.concatenate([part.labels for part in parts])
-            groups = self.batch // recipe.pictures_per_class
-            sampler = ClassBatches(labels, groups, recipe.pictures_per_class)
+            each, replicas = recipe.pictures_per_class, self.accelerator.replicas
+            sampler = ClassBatches(labels, self.batch // each, each, replicas=replicas)
             report("batches", of=sampler.told)
         return Training(parts, recipe, self.classes, self.batch, seed, share, sampler)
 

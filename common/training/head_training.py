@@ -1,10 +1,9 @@
 """Training a head on other kernels' vectors: what every such kernel does with its recipe."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
-from common.accelerator import KNOWN, choose
+from common.accelerator import choose
 from common.errors import UserError, shown_in_one_line
 from common.files.projection import save_projection
 from common.files.vectors import Vectors, save_vectors
@@ -13,29 +12,12 @@ from common.pairs.validation import channel_auc
 from common.parameters import Parameters
 from common.progress import report
 from common.recipes.classifier import chosen_recipe
+from common.recipes.head import HeadKernel
 from common.training.embedding_training import write_pair_metrics
-from common.training.heads import HeadRecipe, HeadTrainer
+from common.training.head_description import describe_head
+from common.training.heads import HeadTrainer
 from common.training.outputs import draw_course, write_history
 from common.training.stacking import Stacked, read_stacked
-
-
-@dataclass(frozen=True)
-class HeadKernel:
-    """What is one kernel's own that trains a head.
-
-    Attributes:
-        recipe: at full size, as published.
-        dry_run: the recipe's fields that differ in a dry run.
-        best: the recipe's fields that differ in ours.
-        accelerators: what it can run on, the best first.
-        others: its sources that are no networks for the head.
-    """
-
-    recipe: HeadRecipe
-    dry_run: Mapping[str, Any]
-    best: Mapping[str, Any] = field(default_factory=dict)
-    accelerators: tuple[str, ...] = KNOWN
-    others: tuple[str, ...] = ()
 
 
 @shown_in_one_line()
@@ -45,10 +27,16 @@ def train_on_top(
     """Read the sources' vectors, train the head, and leave a kernel's files behind.
 
     ``values`` is the script's ``PARAMETERS``. It takes seconds to minutes, and leaves no
-    checkpoint. What only the user can mend ends it with one line.
+    checkpoint. What only the user can mend ends it with one line. With ``--describe`` among the
+    command line's ``arguments`` it says what it would do; there are no others.
     """
+    if "--describe" in arguments:
+        describe_head(kernel, values, arguments)
+        return
     if arguments:
-        raise UserError(f"{' '.join(arguments)}: a head takes no arguments: leave them out")
+        raise UserError(
+            f"{' '.join(arguments)}: a head takes no arguments but --describe: leave them out"
+        )
     parameters = Parameters.from_dict(values)
     recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
     with KernelRun(parameters, recipe) as run:

@@ -3,21 +3,21 @@
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from common.data.samplers import ClassBatches, deal
-from common.errors import UserError
 from common.files.projection import Projection, project
 from common.files.vectors import Vectors
 from common.pairs.validation import ValidationPairs, in_history
 from common.progress import report
-from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, EmbeddingRecipe
-from common.recipes.image import Range, check_batch
+from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES
+from common.recipes.head import HeadRecipe
+from common.recipes.image import check_batch
 from common.training.checkpoint import build_optimizer
 from common.training.compiled import compiled_embedding
+from common.training.divergence import check_loss, check_told
 from common.training.embedding_trainer import (
     out_of_patience,
     rows_to_show,
@@ -28,27 +28,6 @@ from common.training.outputs import HISTORY
 from common.training.stacking import Stacked
 
 _EPOCH_PAIRS = 500_000
-
-
-@dataclass(frozen=True)
-class HeadRecipe(EmbeddingRecipe):
-    """An EmbeddingRecipe, of which what is said of pictures does not count, with the head's own.
-
-    Attributes:
-        hidden: units of the dense layer before the last; 0 is none.
-        dropout: before each dense layer.
-    """
-
-    image_size: int = 0
-    hidden: int = 256
-    dropout: float = 0.5
-
-    RANGES: ClassVar[dict[str, Range]] = {
-        **EmbeddingRecipe.RANGES,
-        "image_size": (0, 1024),  # a setting for all may reach it
-        "hidden": (0, 65536),
-        "dropout": (0, 0.99),
-    }
 
 
 def head_network(recipe: HeadRecipe, width: int, classes: int) -> Any:
@@ -125,7 +104,7 @@ class HeadTrainer:
     def fit(self) -> None:
         """Train; with patience the head ends as in its best epoch.
 
-        Raises UserError when the loss is no longer finite.
+        Raises UserError when it diverges.
         """
         build_optimizer(self.model)
         self.model.fit(
@@ -176,7 +155,9 @@ class HeadTrainer:
         kept = self.recipe.pictures_per_class
         if not kept:
             return None
-        return ClassBatches(self.stacked.train_labels, self.batch // kept, kept)
+        return ClassBatches(
+            self.stacked.train_labels, self.batch // kept, kept, replicas=self.replicas
+        )
 
     def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows and one-hot labels of batch after batch, without end."""
@@ -209,11 +190,7 @@ class HeadTrainer:
 
     def _end_epoch(self, epoch: int, logs: Mapping[str, float]) -> None:
         loss, rate = float(logs["loss"]), self._rate(epoch)
-        if not math.isfinite(loss):
-            raise UserError(
-                f"the loss became {loss} in epoch {epoch + 1} of the head, at learning rate "
-                f"{rate:g}: lower it, for example --set lr_max=1e-5"
-            )
+        check_loss(loss, "the head", epoch + 1, rate)
         facts = {"learning_rate": rate, "loss": loss, "accuracy": float(logs["accuracy"])}
         self.history.append({"stage": "training", "epoch": epoch + 1, **facts, **self._measured()})
         shown = {name: self.history[-1][name] for name in HISTORY[3:] if name in self.history[-1]}
@@ -225,8 +202,9 @@ class HeadTrainer:
         """AUC of validation's pairs; keeps the best weights, and a view of the vectors."""
         (rows,) = self.stacked.vectors.validation.values()
         told = next(iter(self.channels(rows).values()))
-        found = self._pairs.auc(self._pairs.scores(told))
         epoch = len(self.history) + 1
+        check_told(told, "the head", epoch, self._rate(epoch - 1))
+        found = self._pairs.auc(self._pairs.scores(told))
         if epoch & (epoch - 1) == 0:  # 1, 2, 4, 8, …
             self._shown[epoch] = told[self._rows]
         earlier = max((row["val_auc"] for row in self.history), default=-1.0)

@@ -14,7 +14,6 @@ from common.data.batches import Training, evaluation_batches
 from common.data.feed import Feed
 from common.data.pictures import Pictures, choose_cache
 from common.data.tfrecords import Records, join
-from common.errors import UserError
 from common.kernel import KernelRun
 from common.networks.backbones import weights_files
 from common.networks.weights import resolve_weights, weights_explained
@@ -25,6 +24,7 @@ from common.recipes.hours import refit_epochs
 from common.recipes.image import check_batch
 from common.training.checkpoint import Course, build_optimizer, restore, variables_of
 from common.training.compiled import compiled
+from common.training.divergence import check_loss
 from common.training.outputs import HISTORY
 from common.training.prediction import probabilities
 
@@ -239,11 +239,7 @@ class Trainer:
             self.course.history.append({"stage": stage, "epoch": epoch + 1, **row})
             shown = {name: row[name] for name in HISTORY[3:] if name in row}
             report(stage, epoch=f"{epoch + 1 - first}/{epochs}", **shown)
-            if not math.isfinite(row["loss"]):
-                raise UserError(
-                    f"the loss became {row['loss']} in epoch {epoch + 1} of {stage}, at learning "
-                    f"rate {row['learning_rate']:g}: lower it, for example --set lr_max=1e-5"
-                )
+            check_loss(row["loss"], stage, epoch + 1, row["learning_rate"])
             self.course.end_epoch(model, epoch + 1 - first, steps)
             model.stop_training = self.is_over()
 

@@ -8,12 +8,15 @@ set stands in docs/log.md.
 
     python submit.py painter --model margin --blend weighted [--dry-run]
     python submit.py painter --model margin --set loss=cosface --set backbone=ConvNeXtTiny
+    python submit.py painter --model margin --set pooling=average
 """
 
 import sys
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
-from common.recipes.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.recipes.embedding import EmbeddingKernel
+from common.recipes.networks import NetworksRecipe
 from common.training.embedding_training import train_embedding
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import margin_network
@@ -21,17 +24,31 @@ from competitions.painter_by_numbers.networks import margin_network
 PARAMETERS: dict = {}
 SOURCES = ("prepare",)
 ACCELERATORS = ("tpu", "gpu", "cpu")
-RECIPE = EmbeddingRecipe(
+
+
+@dataclass(frozen=True)
+class MarginRecipe(NetworksRecipe):
+    """A NetworksRecipe with the backbone's ``pooling``, ``gem`` or ``average``."""
+
+    pooling: str = "gem"
+
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        **NetworksRecipe.CHOICES,
+        "pooling": ("gem", "average"),
+    }
+
+
+RECIPE = MarginRecipe(
     backbone="EfficientNetV2S",
     weights="imagenet",
     image_size=256,
     crop_margin=32,
-    batch_size=32,
+    batch_size=32,  # 256 on Kaggle's TPU, eight devices
     pictures_per_class=0,
     epochs=25,
     schedule="cosine",
     lr_start=1e-5,
-    lr_max=1e-4,
+    lr_max=1e-4,  # 8e-4 on the eight of them
     lr_min=1e-6,
     lr_ramp_epochs=2,
     optimizer="adamw",
@@ -44,6 +61,8 @@ RECIPE = EmbeddingRecipe(
     scale=30.0,
     embedding=512,
     tta=2,
+    total_parameters=21_799_777,
+    trainable_parameters=21_644_881,
 )
 DRY_RUN: dict = {
     "miniature": True,
@@ -62,10 +81,10 @@ DRY_RUN: dict = {
 
 
 def build_model(
-    weights: str | None = "imagenet", recipe: EmbeddingRecipe = RECIPE, classes: int = ARTISTS
+    weights: str | None = "imagenet", recipe: MarginRecipe = RECIPE, classes: int = ARTISTS
 ) -> Any:
-    """Backbone, GeM, a unit vector and its cosines with the classes: a ``keras.Model``."""
-    return margin_network(weights, recipe, classes, "margin")
+    """Backbone, pooling, a unit vector and its cosines with the classes: a ``keras.Model``."""
+    return margin_network(weights, recipe, classes, recipe.pooling, "margin")
 
 
 KERNEL = EmbeddingKernel(

@@ -33,8 +33,8 @@ def embedding_network(recipe: EmbeddingRecipe, name: str) -> Any:
 def class_network(recipe: EmbeddingRecipe, classes: int, l2: float, name: str) -> Any:
     """The winner's: 14 convolutions, PReLU, BatchNorm, dropout, dense 2048, softmax.
 
-    Gives probabilities ``(batch, classes)``. He initialisation, an L2 penalty of ``l2``. A
-    miniature ends with the third pooling and has a dense layer of 256.
+    Gives probabilities ``(batch, classes)``. He initialisation and an L2 penalty of ``l2``,
+    of all kernels. A miniature ends with the third pooling and has a dense layer of 256.
     """
     import keras
     from keras import layers
@@ -60,12 +60,14 @@ def class_network(recipe: EmbeddingRecipe, classes: int, l2: float, name: str) -
     x = layers.Dropout(0.5)(layers.Flatten()(x))
     x = weighted(layers.Dense, 256 if recipe.miniature else 2048)(x)
     x = layers.Dropout(0.5)(layers.BatchNormalization()(layers.PReLU()(x)))
-    told = layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x)
-    return keras.Model(inputs, told, name=name)
+    ending: dict[str, Any] = {"activation": "softmax", "dtype": "float32", "name": "classes"}
+    return keras.Model(inputs, weighted(layers.Dense, classes, **ending)(x), name=name)
 
 
-def margin_network(weights: str | None, recipe: EmbeddingRecipe, classes: int, name: str) -> Any:
-    """A backbone, generalised-mean pooling, a unit vector, and its cosines with the classes.
+def margin_network(
+    weights: str | None, recipe: EmbeddingRecipe, classes: int, pooling: str, name: str
+) -> Any:
+    """A backbone, its pooling (``gem``, else the average), a unit vector, cosines with the classes.
 
     Gives cosines ``(batch, classes)`` for a margin loss. A miniature has three convolutions for a
     backbone.
@@ -82,7 +84,8 @@ def margin_network(weights: str | None, recipe: EmbeddingRecipe, classes: int, n
     else:
         backbone = build_backbone(recipe.backbone, weights, recipe.image_size)
         backbone.trainable = not recipe.freeze_backbone
-    x = layers.Dense(recipe.embedding, use_bias=False)(GeM()(backbone.output))
+    pooled = GeM() if pooling == "gem" else layers.GlobalAveragePooling2D(dtype="float32")
+    x = layers.Dense(recipe.embedding, use_bias=False)(pooled(backbone.output))
     x = UnitLength(name="embedding")(layers.BatchNormalization(dtype="float32")(x))
     return keras.Model(backbone.input, CosineClasses(classes, name="cosines")(x), name=name)
 

@@ -11,8 +11,10 @@ Minutes on a CPU, once the networks have ended.
 
 import sys
 
-from common.training.head_training import HeadKernel, train_on_top
-from common.training.heads import HeadRecipe
+from common.recipes.embedding import EmbeddingKernel
+from common.recipes.head import HeadKernel, HeadRecipe
+from common.training.head_training import train_on_top
+from competitions.painter_by_numbers import ARTISTS, COMPETITION
 
 PARAMETERS: dict = {}
 SOURCES = ("submodel",)
@@ -46,7 +48,22 @@ DRY_RUN: dict = {
     "dropout": 0.2,
 }
 
-KERNEL = HeadKernel(RECIPE, DRY_RUN, accelerators=ACCELERATORS)
+
+def below() -> EmbeddingKernel:
+    """The networks, to be described: beside a pushed script there are no other scripts."""
+    from competitions.painter_by_numbers import submodel
+
+    return submodel.KERNEL
+
+
+KERNEL = HeadKernel(
+    COMPETITION,
+    below,
+    RECIPE,
+    DRY_RUN,
+    accelerators=ACCELERATORS,
+    classes=ARTISTS,
+)
 
 
 def main() -> None:

@@ -8,11 +8,14 @@ CPU, no internet, some minutes for all of the competition's pictures.
     python submit.py petals --audit
 """
 
+import sys
+from collections.abc import Sequence
+
 from common.audit.run import AuditRecipe, Split, run_audit
 from common.data.tfrecords import record_files
 from common.errors import shown_in_one_line
 from common.inputs import competition_folder
-from common.parameters import Parameters
+from common.parameters import Parameters, refuse_arguments
 from common.recipe import override
 from competitions.petals_to_metal import COMPETITION
 from competitions.petals_to_metal.data import PARTS, check_folder
@@ -26,8 +29,9 @@ NAMES = {"val": "validation"}
 
 
 @shown_in_one_line()
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Audit the data that is mounted, or downloaded."""
+    refuse_arguments(arguments)
     parameters = Parameters.from_dict(PARAMETERS)
     recipe = override(RECIPE, parameters.settings)
     root = competition_folder(COMPETITION.slug, parameters.internet, COMPETITION.layout)
@@ -40,4 +44,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -14,11 +14,15 @@ Points = Sequence[tuple[float, float]]
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a chart: its points, its colour's class, and what it is, for tooltips."""
+    """One line of a chart: its points, its colour's class, and what it is, for tooltips.
+
+    A thin one, of many in one chart, has no dots.
+    """
 
     points: Points
     colour: str
     label: str
+    thin: bool = False
 
 
 @dataclass(frozen=True)
@@ -139,6 +143,9 @@ def told(value: float) -> str:
 
 
 def _line(axes: Axes, line: Line) -> Markup:
+    if line.thin:
+        words = tag("title", f"{line.label}, last {line.points[-1][1]:.4g}")
+        return tag("path", words, d=_path(axes, line.points), class_=f"line thin {line.colour}")
     path = tag("path", d=_path(axes, line.points), class_=f"line {line.colour}")
     radius = 3.0 if len(line.points) <= 12 else 1.7
     dots = [

@@ -1,6 +1,6 @@
 """Reads what a run's kernels left behind for the report. Copes with whatever is missing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,8 @@ from common.files.predictions import Predictions, load_predictions
 from common.files.thumbnails import load_thumbnails
 from common.manifest import NAME as MANIFEST
 from common.metrics import classification
+from common.pairs.networks import network_groups
+from common.variants import Recipes
 from competitions import find_competition
 from kernels.audit import read_audit
 from kernels.bundle import Bundle
@@ -58,7 +60,7 @@ class Facts:
         sent: the submission, if there is one.
         kernels: every kernel, sources first.
         blend: the ensemble's predictions; none where classes cannot be told from them.
-        folds: the kernels of each model, by model; one, or its folds in their order.
+        folds: the kernels of each model, by model; one, or its folds or networks in their order.
         members: the models' predictions on the blend's pictures, in the same order; folds are
             joined and probabilities tempered as the blend found them.
         thumbnails: JPEG files by picture.
@@ -84,7 +86,7 @@ class Facts:
 
     @property
     def models(self) -> dict[str, tuple[Left, ...]]:
-        """The kernels that trained, by model: one, or its folds."""
+        """The kernels that trained, by model: one, or its folds or networks."""
         trained = {left.name: left for left in self.trained}
         return {
             model: tuple(trained[name] for name in names) for model, names in self.folds.items()
@@ -120,6 +122,12 @@ class Facts:
         return self.competition.classes[number]
 
 
+def kind_of(kernel: str) -> str:
+    """What a kernel's name counts: ``fold``, ``part`` or ``network``; nothing where it does not."""
+    found = VARIANT.search(kernel)
+    return found[1] if found else ""
+
+
 def gather(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Facts:
     """Read everything. What is missing stays empty; what is broken becomes a note."""
     competition = find_competition(run.competition)
@@ -142,7 +150,7 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Facts:
     if blend is not None and not _tells_classes(blend, competition):
         notes.append("The predictions are not of one class each, so pictures are not shown.")
         blend = None
-    folds = _folds(_blended(kernels), notes)
+    folds = _alike(_blended(kernels), fold_groups, "Folds", notes)
     members = _comparable(blend, _joined(folds, predictions, notes), notes)
     members = _tempered(members, next((k for k in kernels if k.name == ENSEMBLE), None))
     return Facts(run, competition, sent, kernels, blend, folds, members, thumbnails, tuple(notes))
@@ -150,20 +158,24 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Facts:
 
 def _of_pairs(facts: Facts, notes: list[str]) -> Facts:
     """The facts of a competition whose kernels score pairs."""
-    folds = _folds(_blended(facts.kernels), notes)
     folders = {left.name: facts.run.output(left.name) for left in facts.kernels}
-    models = {left.name: (folders[left.name], left.metrics) for left in _blended(facts.kernels)}
+    networks = _alike(_blended(facts.kernels), network_groups, "Networks", notes)
+    metrics = {left.name: left.metrics for left in facts.kernels}
+    models = {
+        model: ({name: folders[name] for name in names}, metrics[names[0]])
+        for model, names in networks.items()
+    }
     thumbnails: dict[str, bytes] = {}
     for folder in folders.values():
         try:
             thumbnails = {**load_thumbnails(folder), **thumbnails}
         except UserError as error:
             notes.append(f"{error}.")
-    ensemble = facts.run.output(ENSEMBLE)
+    ensemble = (facts.run.output(ENSEMBLE), metrics.get(ENSEMBLE, {}))
     pairs = gather_pairs(models, ensemble, tuple(folders.values()), notes) if models else None
     if models and not thumbnails:
         notes.append("The kernels left no thumbnails: pictures are told by their ids.")
-    return replace(facts, folds=folds, thumbnails=thumbnails, notes=tuple(notes), pairs=pairs)
+    return replace(facts, folds=networks, thumbnails=thumbnails, notes=tuple(notes), pairs=pairs)
 
 
 def _blended(kernels: Sequence[Left]) -> tuple[Left, ...]:
@@ -174,13 +186,18 @@ def _trained(kernels: Sequence[Left]) -> tuple[Left, ...]:
     return tuple(left for left in kernels if left.name not in (SHARED, AUDIT, ENSEMBLE))
 
 
-def _folds(trained: Sequence[Left], notes: list[str]) -> dict[str, tuple[str, ...]]:
+def _alike(
+    trained: Sequence[Left],
+    groups: Callable[[Recipes], dict[str, tuple[str, ...]]],
+    kind: str,
+    notes: list[str],
+) -> dict[str, tuple[str, ...]]:
     """The kernels of each model; where their manifests do not say so, each is its own."""
     recipes = {left.name: left.manifest.get("recipe") or {} for left in trained}
     try:
-        return fold_groups(recipes)
+        return groups(recipes)
     except (UserError, AttributeError, KeyError, TypeError) as error:
-        notes.append(f"Folds are not joined: {error}.")
+        notes.append(f"{kind} are not joined: {error}.")
         return {name: (name,) for name in recipes}
 
 

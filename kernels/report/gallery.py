@@ -42,5 +42,10 @@ class Gallery:
 
 
 def hue(label: int) -> str:
-    """The CSS that gives a class's colour: neighbouring numbers lie far apart on the wheel."""
-    return f"--hue:{label * 137.508 % 360:.0f};--tone:{label % 3 * 8 - 8}%"
+    """The CSS that gives a class's colour, the same as ``colour`` of ``page.js``.
+
+    Neighbouring numbers lie far apart on the wheel (the golden angle); those that come close on
+    it, which differ by a Fibonacci number, differ in tone or in purity.
+    """
+    tone, pure = label * 3 % 4 * 8 - 13, (80, 58, 38)[label // 4 % 3]
+    return f"--hue:{label * 137.508 % 360:.0f};--tone:{tone}%;--pure:{pure}%"

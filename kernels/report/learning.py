@@ -1,16 +1,17 @@
-"""Learning curves and schedules: a row of small charts a member.
+"""Learning curves and schedules: a row of small charts a model.
 
-All have the same scales; where pairs are scored, whose losses are of different kinds, loss and
-learning rate have each member's own.
+Several kernels of one model or script share a row, a thin line each; their own rows are there to
+be opened. All have the same scales but for the epochs, which are each model's own; where pairs are
+scored, whose losses are of different kinds, loss and learning rate have each model's own.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
 from kernels.report.charts import Axes, Line, bounds, line_chart
-from kernels.report.facts import Facts, Left
+from kernels.report.facts import Facts, Left, kind_of
 from kernels.report.files import Row
 from kernels.report.markup import Cell, details, join, legend, number, section, table, tag
 
@@ -23,7 +24,7 @@ PANELS = (
 COLOURS = {"val_loss": "two", "val_accuracy": "two"}
 COLOURS |= {"val_auc": "two", "val_auc_seen": "three", "val_auc_unseen": "four"}
 OWN = ("loss", "rate")
-MANY = 2  # kernels for others alone, beyond which they are folded together
+ALL_PAIRS = ("val_auc", "val_auc_seen", "val_auc_unseen")  # of which the first stands for them
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,12 @@ class Frame:
     taught: tuple[Left, ...]
     own: tuple[str, ...]
 
-    @property
-    def ends(self) -> tuple[float, float]:
-        """From the first epoch to the last, with some room."""
-        epochs = [row["epoch"] for left in self.taught for row in left.history if "epoch" in row]
-        return min(epochs, default=1.0) - 0.5, max(epochs, default=1.0) + 0.5
-
-    def scale(self, left: Left, panel: str, columns: Sequence[str]) -> tuple[float, float]:
-        """The lowest and highest value of a kernel's panel."""
-        return _scale((left,) if panel in self.own else self.taught, columns)
+    def axes(self, alike: Sequence[Left], panel: str, columns: Sequence[str], few: bool) -> Axes:
+        """Those of a panel of kernels alike: from their first epoch to their last, with room."""
+        epochs = [row["epoch"] for left in alike for row in left.history if "epoch" in row]
+        ends = min(epochs, default=1.0) - 0.5, max(epochs, default=1.0) + 0.5
+        scale = _scale(alike if panel in self.own else self.taught, columns)
+        return Axes(ends, scale, width=320 if few else 260, left=50)
 
 
 def learning_section(facts: Facts) -> Markup:
@@ -61,8 +59,8 @@ def learning_section(facts: Facts) -> Markup:
         many = facts.competition.called[1]
         words += [("three", f"validation, seen {many}"), ("four", f"validation, unseen {many}")]
     frame = Frame(tuple(taught), OWN if facts.pairs else ())
-    charts = [_model(kernels, frame) for kernels in facts.models.values()]
-    charts += [_parts(script, kernels, frame) for script, kernels in facts.others.items()]
+    models = {**facts.models, **facts.others}
+    charts = [_model(model, kernels, frame) for model, kernels in models.items()]
     return section("learning", "Learning curves", legend(words), *charts)
 
 
@@ -72,21 +70,40 @@ def _panels(taught: Sequence[Left]) -> list[tuple[str, str, tuple[str, ...]]]:
     return [panel for panel in PANELS if found & set(panel[2])]
 
 
-def _parts(script: str, kernels: Sequence[Left], frame: Frame) -> Markup:
-    """The charts of kernels that others read; many are there to be opened."""
-    charts = [_member(left, frame) for left in kernels if left.history]
-    if len(charts) <= MANY:
-        return join(charts)
-    summary = f"The {len(charts)} kernels of {script}, which others read"
-    return join((tag("h3", script), details(summary, *charts)))
+def _model(model: str, kernels: Sequence[Left], frame: Frame) -> Markup:
+    """The charts of a kernel; or of several alike together, and those of each to be opened."""
+    taught = [left for left in kernels if left.history]
+    if len(taught) < 2:
+        return join(_member(left, frame) for left in taught)
+    kind = kind_of(taught[0].name) or "kernel"
+    summary = f"Each of the {len(taught)} {kind}s of {model} by itself"
+    each = details(summary, *(_member(left, frame) for left in taught))
+    return join(
+        (tag("h3", f"{model}, {len(taught)} {kind}s"), _together(model, taught, frame), each)
+    )
 
 
-def _model(kernels: Sequence[Left], frame: Frame) -> Markup:
-    """The charts of a model; of one with folds those of the first, the others to be opened."""
-    charts = [_member(left, frame) for left in kernels if left.history]
-    if len(charts) < 2:
-        return join(charts)
-    return join((charts[0], details(f"The other {len(charts) - 1} folds", *charts[1:])))
+def _together(model: str, alike: Sequence[Left], frame: Frame) -> Markup:
+    """The lines of all in one row of panels; of the AUC those of all pairs alone."""
+    charts, panels = [], _panels(alike)
+    for name, title, columns in panels:
+        shown = [column for column in columns if column not in ALL_PAIRS[1:]]
+        lines = [
+            replace(line, label=f"{left.name}, {line.label}", thin=True)
+            for column in shown
+            for left in alike
+            for line in _lines(left.history, column)
+        ]
+        title = f"{title}, all pairs" if name == "auc" else title
+        alternative = f"{title} of {len(alike)} kernels of {model} by epoch. {_in_words(lines)}"
+        axes = frame.axes(alike, name, shown, len(panels) < 4)
+        charts.append(_chart(title, alternative, axes, lines))
+    return tag("div", *charts, class_="panels four" if len(panels) > 3 else "panels")
+
+
+def _chart(title: str, alternative: str, axes: Axes, lines: Sequence[Line]) -> Markup:
+    chart = line_chart(alternative, axes, lines, "epoch", whole=True)
+    return tag("figure", tag("figcaption", title), chart)
 
 
 def _scale(taught: Sequence[Left], columns: Sequence[str]) -> tuple[float, float]:
@@ -104,11 +121,9 @@ def _member(left: Left, frame: Frame) -> Markup:
     four = len(panels) > 3
     for name, title, columns in panels:
         lines = [line for column in columns for line in _lines(left.history, column)]
-        scale = frame.scale(left, name, columns)
-        axes = Axes(frame.ends, scale, width=260 if four else 320, left=50)
         alternative = f"{title} of {left.name} by epoch. {_in_words(lines)}"
-        chart = line_chart(alternative, axes, lines, "epoch", whole=True)
-        charts.append(tag("figure", tag("figcaption", title), chart))
+        axes = frame.axes((left,), name, columns, not four)
+        charts.append(_chart(title, alternative, axes, lines))
     return join(
         (
             tag("h3", left.name),

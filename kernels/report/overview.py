@@ -90,7 +90,8 @@ def _parts(facts: Facts) -> list[Markup]:
 
 
 def _out_of_fold(facts: Facts) -> str:
-    return ", out of fold" if any(len(names) > 1 for names in facts.folds.values()) else ""
+    split = any(len(names) > 1 for names in facts.folds.values())
+    return ", out of fold" if split and not facts.pairs else ""
 
 
 def _tile(name: str, value: str, below: str, class_: str | None = None) -> Markup:

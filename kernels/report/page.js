@@ -37,6 +37,16 @@ for (const table of document.querySelectorAll("table")) {
   });
 }
 
+// A box that scrolls sideways fades at its right while there is more.
+for (const box of document.querySelectorAll(".scroll")) {
+  const fade = () => {
+    const more = box.scrollWidth - box.clientWidth - box.scrollLeft > 2;
+    box.classList.toggle("more", more);
+  };
+  box.addEventListener("scroll", fade, { passive: true });
+  new ResizeObserver(fade).observe(box);
+}
+
 // The embedding: a canvas in place of the flat drawing, turned by dragging or by the arrow keys.
 
 const HINT =
@@ -69,11 +79,16 @@ function turned(view, x, y, z) {
   return [across * scale, -up * scale, near];
 }
 
+// The colour of a class, the same as that of its swatch in the legend (`hue` of gallery.py).
+function colour(label, light) {
+  const pure = [80, 58, 38][Math.floor(label / 4) % 3];
+  const tone = ((label * 3) % 4) * 8 - 13;
+  return `hsl(${Math.round((label * 137.508) % 360)} ${pure}% ${light + tone}%)`;
+}
+
 function colours(facts, canvas) {
   const light = parseFloat(getComputedStyle(canvas).getPropertyValue("--ink"));
-  const of = (label) =>
-    `hsl(${Math.round((label * 137.508) % 360)} 62% ${light + (label % 3) * 8 - 8}%)`;
-  return new Map([...new Set(facts.labels)].map((label) => [label, of(label)]));
+  return new Map([...new Set(facts.labels)].map((label) => [label, colour(label, light)]));
 }
 
 function mark(pen, x, y, radius, seen) {

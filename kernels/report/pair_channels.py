@@ -1,7 +1,7 @@
 """The blend of a competition of pairs: each member's channels and their weights in one table."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -9,7 +9,7 @@ from markupsafe import Markup
 from kernels.report.facts import Facts, Left
 from kernels.report.markup import Cell, duration, number, section, signed, table, tag
 from kernels.report.overview import accelerator, blend_score, known, weights
-from kernels.report.pair_facts import channel_scores
+from kernels.report.pair_facts import auc_of, channel_scores, model_channels
 
 PARTS = ("all", "seen", "unseen")
 SCALES = {"rank": "their ranks", "logit": "log-odds, by a logistic regression on validation"}
@@ -23,7 +23,7 @@ def channels_section(facts: Facts) -> Markup | None:
     heads = ["member", "channel", *(f"AUC {part}" for part in PARTS)]
     heads += ["weight", "seconds", "accelerator"]
     rows = [
-        _row(model, kernels[0], channel, scores, weights(facts))
+        _row(model, kernels, channel, scores, weights(facts))
         for model, kernels in facts.models.items()
         for channel, scores in _scores(facts, model, kernels[0])
     ]
@@ -40,26 +40,25 @@ def channels_section(facts: Facts) -> Markup | None:
 
 def _scores(facts: Facts, model: str, left: Left) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each channel of a model with its AUC, as the ensemble measured it or the model itself."""
-    told = channel_scores(facts.ensemble.metrics) if facts.ensemble else {}
-    own = {
-        name.removeprefix(f"{model}/"): found
-        for name, found in told.items()
-        if name.startswith(f"{model}/")
-    }
-    own = own or channel_scores(left.metrics)
+    own = model_channels(model, left.metrics, facts.ensemble.metrics if facts.ensemble else {})
     yield from own.items() or [("", {"all": left.metrics.get("validation_score")})]
 
 
 def _row(
-    model: str, left: Left, channel: str, scores: Mapping[str, Any], chosen: Mapping[str, float]
+    model: str,
+    kernels: Sequence[Left],
+    channel: str,
+    scores: Mapping[str, Any],
+    chosen: Mapping[str, float],
 ) -> list[Cell]:
+    seconds = sum(left.known.seconds for left in kernels)
     return [
         Cell(model),
         Cell(channel),
         *(number(known(scores.get(part)), 5) for part in PARTS),
         number(known(chosen.get(f"{model}/{channel}")), 3, bar=True),
-        Cell(duration(left.known.seconds), left.known.seconds),
-        Cell(accelerator(left)),
+        Cell(duration(seconds), seconds),
+        Cell(", ".join(dict.fromkeys(accelerator(left) for left in kernels))),
     ]
 
 
@@ -80,12 +79,13 @@ def _words(facts: Facts, told: Mapping[str, Any]) -> Iterator[str]:
     yield (
         "A channel's score of a pair is the dot product of the two pictures' vectors: the cosine "
         f"of embeddings, or how far two tell the same classes. Seen: both {many} have pictures "
-        "in train; unseen: neither has; all: every pair."
+        "in train; unseen: neither has; all: pairs of "
+        f"all pictures of seen {many} and of as many of each unseen {one}."
     )
     scale = SCALES.get(str(told.get("scale")))
     if scale and len(weights(facts)) > 1:
         yield f"Before the scores are added up they are brought to one scale: {scale}."
-    alone = {name: known(found.get("all")) for name, found in channel_scores(told).items()}
+    alone = {name: auc_of(found) for name, found in channel_scores(told).items()}
     ours = blend_score(facts)
     if len(alone) > 1 and ours is not None:
         best = max(alone, key=lambda name: alone[name])

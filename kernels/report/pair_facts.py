@@ -1,5 +1,6 @@
 """What kernels of a competition of pairs left for the report. Copes with whatever is missing."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,10 @@ from common.files.classes import load_classes
 from common.files.predictions import NAME as PREDICTIONS
 from common.files.projection import Projection, load_projection
 from common.files.vectors import load_vectors
+from common.pairs.networks import join_networks
 from common.pairs.scored import ScoredPairs, load_scored_pairs
+
+Model = tuple[Mapping[str, Path], Mapping[str, Any]]  # folders of its kernels, and its metrics
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,14 @@ class PairFacts:
     Attributes:
         names: of classes by number, for people; one that is not here is told by its number.
         best: the channel with the best score on validation, if any can be read.
+        embedding: of those with unit vectors the best one, if any can be read.
         projections: by model, those of the same pictures, the best model first.
         scored: validation's pairs as the blend tells them.
     """
 
     names: Mapping[int, str]
     best: Channel | None
+    embedding: Channel | None
     projections: Mapping[str, Projection]
     scored: ScoredPairs | None
 
@@ -58,30 +64,34 @@ class PairFacts:
 
 
 def gather_pairs(
-    models: Mapping[str, tuple[Path, Mapping[str, Any]]],
-    ensemble: Path,
+    models: Mapping[str, Model],
+    ensemble: tuple[Path, Mapping[str, Any]],
     folders: Sequence[Path],
     notes: list[str],
 ) -> PairFacts:
     """Read what is there; what is not, or is broken, becomes a note.
 
-    ``models`` are folder and metrics of each by name, ``folders`` those of all kernels.
+    ``models`` are the folders of each model's kernels and its metrics, by name; ``ensemble`` is
+    folder and metrics of the ensemble, ``folders`` those of all kernels.
     """
-    order = sorted(models, key=lambda name: -score(models[name][1]))
-    chosen = {name: models[name] for name in order}
-    lost = [name for name, (folder, _) in chosen.items() if not (folder / PREDICTIONS).exists()]
-    notes += [f"{name} left no {PREDICTIONS}." for name in lost]
-    best = next(_channels({n: found for n, found in chosen.items() if n not in lost}, notes), None)
-    paths = {name: folder for name, (folder, _) in chosen.items()}
+    lost = [
+        kernel
+        for kernels, _ in models.values()
+        for kernel, folder in kernels.items()
+        if not (folder / PREDICTIONS).exists()
+    ]
+    notes += [f"{kernel} left no {PREDICTIONS}." for kernel in lost]
+    order = ranked({name: metrics for name, (_, metrics) in models.items()}, ensemble[1])
+    whole = {name: kernels for name, (kernels, _) in models.items() if not {*kernels} & {*lost}}
+    best, embedding = _best(order, whole, notes)
+    paths = {name: next(iter(models[name][0].values())) for name, _ in order}
     return PairFacts(
-        _names(folders, notes), best, _projections(paths, notes), _scored(ensemble, notes)
+        _names(folders, notes),
+        best,
+        embedding,
+        _projections(paths, notes),
+        _scored(ensemble[0], notes),
     )
-
-
-def score(metrics: Mapping[str, Any]) -> float:
-    """A kernel's score on validation, less than any where it tells none."""
-    told = metrics.get("validation_score")
-    return float(told) if isinstance(told, int | float) else -1.0
 
 
 def channel_scores(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -92,23 +102,68 @@ def channel_scores(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     return {str(name): found for name, found in told.items() if isinstance(found, Mapping)}
 
 
+def model_channels(
+    model: str, metrics: Mapping[str, Any], ensemble: Mapping[str, Any]
+) -> dict[str, Mapping[str, Any]]:
+    """Each channel of a model with its AUC, as the ensemble measured it or the model itself."""
+    start = f"{model}/"
+    measured = channel_scores(ensemble)
+    ours = {name.removeprefix(start): measured[name] for name in measured if name.startswith(start)}
+    return ours or channel_scores(metrics)
+
+
+def auc_of(scores: Mapping[str, Any]) -> float:
+    """The AUC of all pairs; less than any where there is none."""
+    found = scores.get("all")
+    return float(found) if isinstance(found, int | float) and math.isfinite(found) else -1.0
+
+
+def ranked(
+    models: Mapping[str, Mapping[str, Any]], ensemble: Mapping[str, Any]
+) -> list[tuple[str, str]]:
+    """Model and channel of all, the best AUC of all pairs first.
+
+    ``models`` are the metrics of each. One whose channels are not told comes with an empty one,
+    by its score on validation.
+    """
+    found: dict[tuple[str, str], float] = {}
+    for model, metrics in models.items():
+        told = model_channels(model, metrics, ensemble)
+        told = told or {"": {"all": metrics.get("validation_score")}}
+        found.update({(model, channel): auc_of(scores) for channel, scores in told.items()})
+    return sorted(found, key=lambda name: -found[name])
+
+
+def _best(
+    order: Sequence[tuple[str, str]], models: Mapping[str, Mapping[str, Path]], notes: list[str]
+) -> tuple[Channel | None, Channel | None]:
+    """The first channel that can be read, and the first of unit vectors."""
+    best: Channel | None = None
+    for found in _channels(order, models, notes):
+        best = best or found
+        if np.allclose(np.linalg.norm(found.vectors, axis=1), 1.0, atol=1e-3):
+            return best, found
+    return best, None
+
+
 def _channels(
-    models: Mapping[str, tuple[Path, Mapping[str, Any]]], notes: list[str]
+    order: Sequence[tuple[str, str]], models: Mapping[str, Mapping[str, Path]], notes: list[str]
 ) -> Iterator[Channel]:
-    """The best channel of each model that can be read, one in memory at a time."""
-    for name, (folder, metrics) in models.items():
+    """The channels that can be read, in this order; a file is read for one channel at a time."""
+    broken: set[str] = set()
+    for model, channel in order:
+        if model not in models or model in broken:
+            continue
         try:
-            found = load_vectors(folder, name)
+            found = join_networks((n, load_vectors(f, n)) for n, f in models[model].items())
         except UserError as error:
             notes.append(f"{error}.")
+            broken.add(model)
             continue
-        told = channel_scores(metrics)
-        channel = max(
-            found.validation,
-            key=lambda channel: float(told.get(channel, {}).get("all", -1.0) or -1.0),
-        )
         facts = (found.validation_ids, found.validation_labels, found.validation_seen)
-        yield Channel(name, channel, *facts, found.validation[channel])
+        for name in (channel,) if channel else found.validation:
+            if name in found.validation:
+                yield Channel(model, name, *facts, found.validation[name])
 
 
 def _projections(folders: Mapping[str, Path], notes: list[str]) -> dict[str, Projection]:

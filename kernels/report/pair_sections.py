@@ -4,11 +4,13 @@ import numpy as np
 from markupsafe import Markup
 
 from common.pairs.scored import ScoredPairs
+from common.pairs.scores import pair_scores
+from common.pairs.table import Pairs
 from kernels.report.embedding import Embedding, embedding_section
 from kernels.report.facts import Facts
 from kernels.report.gallery import Gallery
 from kernels.report.pair_facts import Channel
-from kernels.report.pairs import mistakes_section, neighbours_section, pairs_section
+from kernels.report.pairs import Distances, mistakes_section, neighbours_section, pairs_section
 
 ASKED = 4  # pictures of seen, and as many of unseen classes, whose neighbours are shown
 
@@ -24,7 +26,32 @@ def curves_section(facts: Facts) -> Markup | None:
         f"blend. Score is the chance that both pictures are of one {one}; a pair of a seen and an "
         f"unseen {one} counts in all alone."
     )
-    return pairs_section(scored.same, scored.chances, scored.parts, scored.share, words, one)
+    if not scored.counted.all():
+        words += f" {_counted(facts)}"
+    distances = _distances(facts.pairs.embedding, scored) if facts.pairs else None
+    how = (scored.share, words, one, distances)
+    return pairs_section(scored.same, scored.chances, scored.parts, *how)
+
+
+def _distances(embedding: Channel | None, scored: ScoredPairs) -> Distances | None:
+    """Those of the best embedding; none where it is not of the same pictures."""
+    rows = {name: row for row, name in enumerate(embedding.ids.tolist())} if embedding else {}
+    if embedding is None or not set(scored.ids.tolist()) <= set(rows):
+        return None
+    sides = (side.astype(np.int32) for side in (scored.first, scored.second))
+    vectors = embedding.vectors[[rows[name] for name in scored.ids.tolist()]]
+    pairs = Pairs(tuple(scored.ids.tolist()), np.arange(len(scored.first)), *sides)
+    cosines = pair_scores(np.ascontiguousarray(vectors, np.float32), pairs)
+    name = f"{embedding.member}/{embedding.channel}"
+    return Distances(name, np.sqrt(np.maximum(0.0, 2.0 - 2.0 * cosines)))
+
+
+def _counted(facts: Facts) -> str:
+    one, many = facts.competition.called
+    return (
+        f"All is about the pictures of seen {many} and as many of each unseen {one}, of whom "
+        "validation has more than test."
+    )
 
 
 def space_section(facts: Facts) -> Markup | None:
@@ -108,6 +135,6 @@ def _asked(gallery: Gallery) -> np.ndarray:
 
 def _told(best: Channel, pictures: int) -> str:
     return (
-        f"The vectors are those of {best.member} ({best.channel}), the best member alone; "
+        f"The vectors are those of {best.member}/{best.channel}, the best channel alone; "
         f"neighbours are looked for among {pictures:,} validation pictures."
     )

@@ -1,6 +1,8 @@
 """Pairs of pictures, of one class or not: how well scores tell, and where they are wrong."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from markupsafe import Markup
@@ -22,7 +24,21 @@ COLOURS = ("one", "two", "three", "four", "five")
 POINTS, BINS = 160, 40  # of a drawn curve, and of a histogram
 FAR = 0.01
 MISTAKES, NEAREST = 8, 6  # how many are shown
+OFTEN = 2  # times that a picture is shown among the mistakes of a kind
 Masks = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Distances:
+    """How far the pictures of each pair are apart.
+
+    Attributes:
+        name: whose vectors.
+        values: ``(pairs,)`` from 0 to 2.
+    """
+
+    name: str
+    values: np.ndarray
 
 
 def pairs_section(
@@ -32,14 +48,15 @@ def pairs_section(
     share: float | None = None,
     words: str = "",
     one: str = "class",
+    distances: Distances | None = None,
 ) -> Markup:
     """ROC curves, figures and histograms of all pairs and of each part.
 
     ``same`` ``(pairs,)`` bool and ``scores`` ``(pairs,)`` finite, higher for more alike; ``parts``
     are masks ``(pairs,)`` such as ``seen`` and ``unseen``. A part without a same or without a
     different pair is left out. ``share`` is that of same pairs among all, where only some of the
-    different ones are here; accuracies are about all. ``one`` is what a class is called. Raises
-    UserError where all pairs are of one kind.
+    different ones are here; accuracies are about all. ``one`` is what a class is called.
+    ``distances`` have histograms of their own. Raises UserError where all pairs are of one kind.
     """
     chosen = {"all": np.ones(len(same), bool), **parts}
     kept = {
@@ -50,6 +67,7 @@ def pairs_section(
     curves = {name: roc(same[mask], scores[mask]) for name, mask in kept.items()}
     colours = dict(zip(curves, COLOURS, strict=False))
     weight = 1.0 if share is None else _weight(curves["all"], share)
+    kinds = legend((("one", "same"), ("two", "different")))
     entries = [(colours[name], f"{name}: AUC {area(curves[name]):.4f}") for name in colours]
     return section(
         "pairs",
@@ -59,9 +77,23 @@ def pairs_section(
         tag("div", _roc(curves, colours), class_="panels"),
         _figures(curves, weight),
         tag("h3", "Scores of same and of different pairs"),
-        legend((("one", "same"), ("two", "different"))),
+        kinds,
         tag("div", *_histograms(same, scores, kept), class_="panels"),
+        *(_distances(same, distances, kept, kinds) if distances else ()),
     )
+
+
+def _distances(
+    same: np.ndarray, distances: Distances, parts: Masks, kinds: Markup
+) -> tuple[Markup, ...]:
+    """The same histograms of distances."""
+    words = (
+        f"Euclidean distance between the unit vectors of {distances.name}: 0 for two alike, 1.41 "
+        "for two that have nothing in common, 2 at most."
+    )
+    charts = _histograms(same, distances.values, parts, "distance")
+    title = tag("h3", "Distances of same and of different pairs")
+    return title, tag("p", words), kinds, tag("div", *charts, class_="panels")
 
 
 def _roc(curves: Mapping[str, Curve], colours: Mapping[str, str]) -> Markup:
@@ -110,29 +142,33 @@ def _figures(curves: Mapping[str, Curve], weight: float) -> Markup:
     return table("How well the scores tell pairs", heads, rows)
 
 
-def _histograms(same: np.ndarray, scores: np.ndarray, parts: Masks) -> list[Markup]:
-    """Of each part the shares of its same and of its different pairs, by score."""
+def _histograms(
+    same: np.ndarray, scores: np.ndarray, parts: Masks, what: str = "score"
+) -> list[Markup]:
+    """Of each part the shares of its same and of its different pairs, by score or distance."""
     ends = bounds([float(scores.min()), float(scores.max())], 0.0)
     edges = np.linspace(*ends, BINS + 1)
-    return [_histogram(name, same[mask], scores[mask], edges) for name, mask in parts.items()]
+    return [_histogram(name, same[mask], scores[mask], edges, what) for name, mask in parts.items()]
 
 
-def _histogram(name: str, same: np.ndarray, scores: np.ndarray, edges: np.ndarray) -> Markup:
+def _histogram(
+    name: str, same: np.ndarray, scores: np.ndarray, edges: np.ndarray, what: str
+) -> Markup:
     shares = {
         words: np.histogram(scores[mask], edges)[0] / max(np.count_nonzero(mask), 1)
         for words, mask in (("different", ~same), ("same", same))
     }
     most = max(float(share.max()) for share in shares.values())
     axes = Axes((float(edges[0]), float(edges[-1])), (0.0, most * 1.05), top=24, left=50)
-    pieces = [grid(axes, "score", "share of the pairs")]
+    pieces = [grid(axes, what, "share of the pairs")]
     for words, colour in (("different", "two pale"), ("same", "one pale")):
         for place, share in enumerate(shares[words].tolist()):
             if share:
                 low, high = float(edges[place]), float(edges[place + 1])
-                told = f"{share:.2%} of {words} pairs score from {low:.3g} to {high:.3g}"
+                told = f"{share:.2%} of {words} pairs have a {what} from {low:.3g} to {high:.3g}"
                 pieces.append(bar(axes, (low, high), (0.0, share), colour, told))
     label = (
-        f"Scores of {name} pairs: medians {np.median(scores[same]):.3f} of same and "
+        f"{what.capitalize()}s of {name} pairs: medians {np.median(scores[same]):.3f} of same and "
         f"{np.median(scores[~same]):.3f} of different pairs"
     )
     chart = drawing(label, axes.width, axes.height, *pieces)
@@ -179,6 +215,7 @@ def mistakes_section(
 ) -> Markup:
     """The pairs most surely wrong: different ones of the highest scores, same ones of the lowest.
 
+    No picture is in more than ``OFTEN`` pairs of a kind, for one picture can be in most of them.
     ``first`` and ``second`` ``(pairs,)`` are rows of the gallery; ``scores`` ``(pairs,)``.
     """
     same = gallery.labels[first] == gallery.labels[second]
@@ -189,7 +226,8 @@ def mistakes_section(
         (f"One {one}, taken for two", same, 1),
     ):
         places = np.flatnonzero(mask)
-        worst = places[np.argsort(sign * scores[places], kind="stable")][:MISTAKES]
+        order = places[np.argsort(sign * scores[places], kind="stable")]
+        worst = np.array(_varied(order.tolist(), first, second), int)
         pairs = zip(first[worst].tolist(), second[worst].tolist(), scores[worst], strict=True)
         cards = [_pair(gallery, one, two, float(score)) for one, two, score in pairs]
         none = tag("p", "There is no such pair.")
@@ -197,6 +235,20 @@ def mistakes_section(
         kinds.append(join((tag("h3", title), inner)))
     told = [tag("p", words)] if words else []
     return section("mistakes", "Most confident mistakes", *told, *kinds)
+
+
+def _varied(order: Sequence[int], first: np.ndarray, second: np.ndarray) -> list[int]:
+    """The first of ``order``, without those of a picture that was there often enough."""
+    chosen: list[int] = []
+    shown: Counter[int] = Counter()
+    for place in order:
+        pair = (int(first[place]), int(second[place]))
+        if all(shown[row] < OFTEN for row in pair):
+            chosen.append(place)
+            shown.update(pair)
+        if len(chosen) == MISTAKES:
+            break
+    return chosen
 
 
 def _pair(gallery: Gallery, one: int, two: int, score: float) -> Markup:

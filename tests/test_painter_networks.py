@@ -1,0 +1,60 @@
+"""The networks of Painter by Numbers, and what of the published settings runs on Kaggle."""
+
+import os
+
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from common.accelerator import REPLICAS
+from common.recipe import override
+from competitions.painter_by_numbers import classes, margin
+
+# Of Keras with NumPy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def test_the_winners_batch_and_rate_run_on_the_first_accelerator() -> None:
+    replicas = REPLICAS[classes.ACCELERATORS[0]]
+    assert classes.RECIPE.batch_size * replicas == 96
+    assert classes.RECIPE.learning_rate(0, replicas) == pytest.approx(7.4e-5)
+    alone = override(classes.RECIPE, {"batch_size": "96", "lr_max": "7.4e-5"})
+    assert (alone.batch_size, alone.learning_rate(0, 1)) == (96, 7.4e-5)
+
+
+def test_all_of_the_winners_layers_begin_with_he_and_are_held_by_l2() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    small = {"miniature": True, "image_size": 64, "l2": 0.25}
+    model = classes.build_model(None, override(classes.RECIPE, small), 500)
+    kinds = (keras.layers.Conv2D, keras.layers.Dense)
+    kernels = [np.asarray(layer.kernel) for layer in model.layers if isinstance(layer, kinds)]
+    assert [kernel.shape[-1] for kernel in kernels][-2:] == [256, 500]
+    wanted = sum(0.25 * float(np.square(kernel).sum()) for kernel in kernels)
+    assert float(sum(model.losses)) == pytest.approx(wanted, rel=1e-4)
+    for kernel in kernels[1:]:  # the first one is too small to measure
+        fan_in = kernel.size / kernel.shape[-1]
+        assert float(kernel.std()) == pytest.approx((2 / fan_in) ** 0.5, rel=0.1)
+
+
+def test_the_margins_pooling_is_chosen() -> None:
+    import keras
+
+    def pooled(pooling: str) -> tuple[int, np.ndarray]:
+        keras.utils.set_random_seed(0)
+        small = {"miniature": True, "image_size": 32, "embedding": 8, "pooling": pooling}
+        model = margin.build_model(None, override(margin.RECIPE, small), 5)
+        dense = next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
+        tell = keras.Model(
+            model.input, [dense.input, model.layers[model.layers.index(dense) - 2].output]
+        )
+        pictures = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
+        found, maps = (np.asarray(part) for part in tell(pictures))
+        return model.count_params(), found - maps.mean(axis=(1, 2))
+
+    (more, beyond), (fewer, none) = pooled("gem"), pooled("average")
+    assert more == fewer + 1  # its exponent
+    np.testing.assert_allclose(none, 0, atol=1e-6)
+    assert (beyond > 1e-3).mean() > 0.5  # nearer to the maximum

@@ -215,6 +215,7 @@ def _check_options(args: argparse.Namespace, competition: Any) -> None:
         from kernels.dry_run import check_data
 
         check_data(competition, args.data, args.solution)
+        args.data, args.solution = args.data.resolve(), args.solution.resolve()
 
 
 @contextmanager

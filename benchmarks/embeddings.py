@@ -28,7 +28,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
-from common.errors import UserError, shown_in_one_line
+from common.errors import PREFIX, UserError, shown_in_one_line
 from common.files.vectors import Vectors, load_vectors
 from common.pairs.blend import apply_in_parts, find_pair_blend, scale_of
 from common.pairs.ensemble import align, validate
@@ -56,6 +56,7 @@ ROWS = {
     "no margin": Row("margin", {**MARGIN, "margin": 0.0}),
     "arcface": Row("margin", MARGIN),
     "cosface": Row("margin", {**MARGIN, "loss": "cosface"}),
+    "arcface, average pooling": Row("margin", {**MARGIN, "pooling": "average"}),
     "arcface, one view": Row("margin", {**MARGIN, "tta": 1}),
 }
 BLENDS = {
@@ -73,17 +74,21 @@ def run(script: str, root: Path, folder: Path, parameters: Mapping[str, Any]) ->
     command = [sys.executable, "-c", f"{code}s.main()"]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise UserError(f"{script}: {done.stderr.strip().splitlines()[-1]}")
+        said = done.stderr.strip().splitlines()[-1].removeprefix(PREFIX)
+        raise UserError(f"{script}: {said}")
 
 
 def prepare(data: Path, scratch: Path) -> None:
-    """Mount ``data`` below ``scratch``, and the prepared pictures beside it."""
+    """Mount ``data`` below ``scratch``, and the prepared pictures beside it. Raises UserError."""
     mounted = scratch / "competitions" / "painter-by-numbers"
     mounted.parent.mkdir()
     mounted.symlink_to(data.resolve(), target_is_directory=True)
     settings = {"size": 72, "artists_held_out": 0.2, "paintings_held_out": 0.15}
     told = {"kernel": "prepare", "internet": False, "settings": settings}
-    run("prepare", scratch, scratch / "notebooks" / "me" / "prepare", told)
+    try:
+        run("prepare", scratch, scratch / "notebooks" / "me" / "prepare", told)
+    except UserError as error:
+        raise UserError(str(error).replace(str(mounted), str(data))) from None
 
 
 def train(name: str, row: Row, seed: int, scratch: Path) -> tuple[Vectors, float]:
@@ -147,6 +152,16 @@ def table(results: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def check_place(path: Path) -> None:
+    """Whether a file can be written there, before anything is worked for it. Raises UserError."""
+    if path.is_dir():
+        raise UserError(f"--out {path} is a folder: name a file")
+    if not path.parent.is_dir():
+        raise UserError(f"--out {path}: there is no folder {path.parent}: make it first")
+    if not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UserError(f"--out {path} cannot be written: choose a place that may be")
+
+
 @shown_in_one_line()
 def main() -> None:
     """The command line."""
@@ -164,6 +179,8 @@ def main() -> None:
         raise UserError(f"--rows {unknown[0]}: {nearest(unknown[0], ROWS)}")
     if arguments.seeds < 1:
         raise UserError(f"--seeds {arguments.seeds}: give 1 or more")
+    if arguments.out:
+        check_place(arguments.out)
     with tempfile.TemporaryDirectory() as scratch:
         prepare(arguments.folder, Path(scratch))
         results = measure(names, arguments.seeds, Path(scratch))

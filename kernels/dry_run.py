@@ -1,6 +1,5 @@
 """The dry run's own part: a local Kaggle, with generated or given data, and no way out."""
 
-import csv
 import hashlib
 import importlib
 import os
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.competition import Competition
+from common.data.archives import find_table, read_columns
 from common.errors import UserError
 from kernels.bundle import ROOT
 from kernels.isolation import isolate
@@ -40,9 +40,10 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
 
     labels = read_solution(competition, solution)
     importlib.import_module(f"competitions.{competition.folder}.data").check_folder(data)
-    sample = data / competition.sample
-    with open(sample, newline="", encoding="utf-8-sig") as file:
-        ids = {row[0] for row in list(csv.reader(file))[1:] if row}
+    sample = find_table(data, competition.sample)
+    if sample is None:
+        raise UserError(f"{data}: no {competition.sample}, whose ids the solution answers")
+    ids = {row[0] for row in read_columns(sample, (competition.id_column,))}
     strange = sorted(ids ^ set(labels))
     if strange:
         raise UserError(

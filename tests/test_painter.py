@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import tiny
 from common.files.vectors import load_vectors
 from common.metrics.verification import roc_auc
 from common.pairs.scored import load_scored_pairs
+from competitions.painter_by_numbers import ensemble
 
 SMALL = ("image_size=32", "crop_margin=4", "epochs=2", "batch_size=24")
 MEMBERS = ("triplets", "classes")
@@ -114,7 +116,9 @@ def test_the_report_has_the_scored_pairs(painter: dict, outputs: Path) -> None:
     found = load_scored_pairs(outputs / "ensemble")
     assert found is not None
     told = json.loads((outputs / "ensemble" / "metrics.json").read_text())
-    assert roc_auc(found.same, found.chances) == pytest.approx(told["validation_score"], abs=1e-5)
+    counted = found.parts["all"]
+    score = roc_auc(found.same[counted], found.chances[counted])
+    assert score == pytest.approx(told["validation_score"], abs=1e-5)
     assert Path(painter["report"]).is_file()
 
 
@@ -128,3 +132,28 @@ def test_the_same_command_again_runs_nothing(painter: dict) -> None:
     assert again == painter
     assert "RUNNING" not in done.stderr
     assert sorted(path.relative_to(kernels) for path in kernels.glob("*/*/v*")) == before
+
+
+def test_the_ensemble_reads_pairs_however_they_are_packed(
+    painter: dict, outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Path(painter["run_dir"])
+    data = tmp_path / "input" / "competitions" / "painter-by-numbers"
+    shutil.copytree(folder / "data" / "painter-by-numbers", data)
+    table = (data / "submission_info.csv").rename(tmp_path / "submission_info.csv")
+    (data / table.name).mkdir()
+    shutil.copy(table, data / table.name / table.name)
+    kernels = tmp_path / "input" / "notebooks" / "me"
+    kernels.mkdir(parents=True)
+    names = ("prepare", *MEMBERS)
+    for name in names:
+        left = folder / "kaggle" / "kernels" / "dry-run" / f"painter-{name}" / "v1"
+        (kernels / name).symlink_to(left / "kaggle" / "working")
+    sources = {name: f"me/{name}" for name in names}
+    told = {"sources": sources, "settings": {"method": "weighted"}, "kernel": "ensemble"}
+    monkeypatch.setattr(ensemble, "PARAMETERS", told)
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "input"))
+    monkeypatch.chdir(tmp_path)
+    ensemble.main()
+    written = (tmp_path / "submission.csv").read_text()
+    assert written == (outputs / "ensemble" / "submission.csv").read_text()

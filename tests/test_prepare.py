@@ -23,17 +23,20 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import tiny
-from common.data.archives import natural, open_table
+from common.data.archives import natural
 from common.data.images import decode, square_jpeg
 from common.data.pictures import Pictures
 from common.errors import UserError
 from common.files.classes import load_classes
+from common.pairs.table import read_pairs
 from common.parameters import Parameters
 from common.recipe import override
+from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers import prepare as script
 from competitions.painter_by_numbers.data import (
     Painting,
     check_folder,
+    find_files,
     load,
     load_from,
     names_in_pairs,
@@ -42,6 +45,7 @@ from competitions.painter_by_numbers.data import (
 )
 from competitions.painter_by_numbers.prepare import RECIPE, prepare
 from competitions.painter_by_numbers.split import of_large_artists, split_by_artist
+from kernels.dry_run import check_data
 
 REAL = tiny.ROOT.parent / "shared" / "data" / "painter-by-numbers"
 SMALL = {"size": 24, "shard_size": 16, "artists_held_out": 0.3, "paintings_held_out": 0.25}
@@ -149,8 +153,8 @@ def test_every_way_of_packing_gives_the_same_files(
     else:
         root = write_zips(tmp_path / "data", "folder" if "folder" in kind else "")
     assert left(run(root, tmp_path / "out")) == left(prepared)
-    with open_table(pairs_table(root)) as text:
-        assert text.readline().strip() == "index,image1,image2"
+    names = sorted(names_in_pairs(find_files(root)))
+    assert len(read_pairs(pairs_table(root), names)) == 14 * 13 / 2
 
 
 def test_broken_and_missing_pictures_are_listed_with_their_reasons(prepared: Path) -> None:
@@ -166,6 +170,9 @@ def test_broken_and_missing_pictures_are_listed_with_their_reasons(prepared: Pat
     assert parts["100.jpg"] == parts["103.jpg"] == "test"
     facts = json.loads((prepared / "metrics.json").read_text())
     assert facts["reasons"] == {"missing": 2, "cannot be decoded": 1, "no picture": 2}
+    assert facts["missing"] == {"train": 1, "test": 1}
+    assert facts["broken"]["test"] == 1
+    assert facts["broken"]["train"] + facts["broken"]["val"] == 2
     assert sum(facts["pictures"].values()) == sum(ARTISTS.values()) + 14 - 5
 
 
@@ -211,7 +218,7 @@ def test_validation_has_artists_of_its_own_and_paintings_of_others(prepared: Pat
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(1, 40), min_size=6, max_size=30),
-    st.floats(0, 0.4),
+    st.floats(0.001, 0.4),
     st.floats(0, 0.9),
     st.integers(0, 9),
     st.randoms(use_true_random=False),
@@ -232,6 +239,34 @@ def test_a_split_is_whole_and_the_same_in_any_order(
     assert all(count >= 2 for count in in_validation.values())
     random.shuffle(paintings)  # type: ignore[attr-defined]
     assert split_by_artist(paintings, artists_out, paintings_out, seed) == split
+
+
+def test_no_artist_is_held_out_where_none_is_to_be(data: Path, tmp_path: Path) -> None:
+    out = run(data, tmp_path / "out", artists_held_out=0)
+    train, validation, _ = load_from(out)
+    assert all(artist.seen for artist in load_classes(out))
+    assert set(train.labels) == set(range(len(ARTISTS)))  # type: ignore[arg-type]
+    assert len(set(validation.labels)) >= 2  # type: ignore[arg-type]
+    facts = json.loads((out / "metrics.json").read_text())
+    assert facts["artists"] == {"seen": len(ARTISTS), "unseen": 0}
+    assert facts["validation"]["unseen"] == 0
+    assert decode((out / "prepared.png").read_bytes()).shape[1] > 400
+
+
+def test_a_validation_that_has_no_two_artists_is_refused() -> None:
+    paintings = [Painting(f"{n}.jpg", "abc"[n % 3]) for n in range(60)]
+    with pytest.raises(UserError, match="paintings of 0 artists and needs 2: hold artists out"):
+        split_by_artist(paintings, 0, 0, 0)
+
+
+def test_validation_counts_the_pictures_that_can_be_read(prepared: Path, tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "data")
+    name = str(load_from(prepared)[1].ids[0])
+    (root / "train" / name).write_bytes(b"")
+    out = run(root, tmp_path / "out")
+    assert (name, "val") in {(b.file, b.part) for b in read_broken(out)}
+    facts = json.loads((out / "metrics.json").read_text())
+    assert sum(facts["validation"].values()) == facts["pictures"]["val"] == len(load_from(out)[1])
 
 
 def test_too_few_artists_are_refused() -> None:
@@ -374,6 +409,7 @@ def test_a_folder_that_lacks_something_is_refused_in_one_line(name: str, tmp_pat
         ("train_info.csv", "filename,artist\n1.jpg,\n", "row 1 has no filename or artist"),
         ("submission_info.csv", "index,a,b\n", "no column image1, image2"),
         ("submission_info.csv", "index,image1,image2\n0,\xff\n", "line"),
+        ("submission_info.csv", "index,image1,image2\n", "has no rows: fetch it again"),
     ],
 )
 def test_wrong_tables_are_refused_in_one_line(
@@ -385,6 +421,79 @@ def test_wrong_tables_are_refused_in_one_line(
         run(root, tmp_path / "out")
     assert "\n" not in str(told.value)
     assert str(told.value).startswith(str(root / name))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"),
+    [
+        ("98.jpg,99.jpg", "98.jpg,98.jpg", "line 2: 98.jpg is paired with itself"),
+        ("1,98.jpg,100.jpg", "0,98.jpg,100.jpg", "lines 2 and 3: both have index 0"),
+        ("0,98.jpg", "0.5,98.jpg", "line 2: index '0.5' is not an integer"),
+        ("0,98.jpg", f"{10**20},98.jpg", "line 2: index '1000.*' is not an integer"),
+        ("0,98.jpg", "0,", ": row 1 has no image1 or image2"),
+        ("image1,image2", "image2,image1", "the header is index,image2,image1, not index"),
+        ("image1,image2", "image1,image2,", "line 2 has 3 values, the header 4"),
+        (
+            ".jpg",
+            ".jpeg",
+            r"14 of the 14 pictures that its pairs name are not in .*test, '98.jpeg' is the first",
+        ),
+    ],
+)
+def test_pairs_are_read_as_the_ensemble_will_before_any_picture(
+    old: str, new: str, wrong: str, tmp_path: Path
+) -> None:
+    root = write_folder(tmp_path / "data")
+    table = root / "submission_info.csv"
+    text = table.read_text()
+    table.write_text(text.replace(old, new) if old == ".jpg" else text.replace(old, new, 1))
+    solution = tmp_path / "solution.csv"
+    answers = [(n, n % 2, "Public") for n in range(91)]
+    write_rows(solution, "index,sameArtist,Usage", answers)
+    with pytest.raises(UserError, match=wrong) as told:
+        run(root, tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.tfrec"))
+    assert "\n" not in str(told.value)
+    assert str(told.value).startswith(str(table))
+    with pytest.raises(UserError, match=wrong):
+        check_data(COMPETITION, root, solution)
+
+
+def test_half_of_the_pictures_may_be_missing(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "data")
+    for number in range(98, 104):
+        (root / "test" / f"{number}.jpg").unlink(missing_ok=True)
+    (root / "test" / "111.jpg").unlink()
+    out = run(root, tmp_path / "out")
+    assert json.loads((out / "metrics.json").read_text())["missing"]["test"] == 7
+    (root / "test" / "110.jpg").unlink()
+    with pytest.raises(UserError, match=": 8 of the 14 pictures"):
+        run(root, tmp_path / "other")
+
+
+def test_pairs_in_a_folder_inside_a_zip_are_refused(tmp_path: Path) -> None:
+    root = write_folder(tmp_path / "data")
+    with zipfile.ZipFile(root / "submission_info.csv.zip", "w") as archive:
+        archive.write(root / "submission_info.csv", "inner/submission_info.csv")
+    (root / "submission_info.csv").unlink()
+    with pytest.raises(UserError, match="it holds no submission_info.csv"):
+        run(root, tmp_path / "out")
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_mark_at_the_beginning_and_empty_lines_at_the_end_are_no_fault(
+    zipped: bool, prepared: Path, tmp_path: Path
+) -> None:
+    root = write_folder(tmp_path / "data")
+    table = root / "train_info.csv"
+    table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes() + b"\r\n,,,,,\r\n\r\n")
+    pairs = root / "submission_info.csv"
+    pairs.write_bytes(b"\xef\xbb\xbf" + pairs.read_bytes())
+    if zipped:
+        with zipfile.ZipFile(root / "train_info.csv.zip", "w") as archive:
+            archive.write(table, table.name)
+        table.unlink()
+    assert left(run(root, tmp_path / "out")) == left(prepared)
 
 
 def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:

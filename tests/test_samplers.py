@@ -100,11 +100,21 @@ def test_1500_classes_and_80000_pictures_are_dealt() -> None:
 
 
 @pytest.mark.parametrize(
+    ("replicas", "told"),
+    [(1, "with --set batch_size=10,"), (2, "with --set batch_size=4,"), (8, "on fewer than 8 dev")],
+)
+def test_the_batch_that_fits_is_told_for_one_of_the_devices(replicas: int, told: str) -> None:
+    labels = np.repeat(np.arange(5), 2)
+    with pytest.raises(UserError, match=f"batches of 8 classes, and 5 of 5 .*: train {told}"):
+        ClassBatches(labels, 8, 2, replicas=replicas)
+
+
+@pytest.mark.parametrize(
     ("labels", "classes", "pictures", "told"),
     [
         ([], 2, 2, "0 of 0 classes have 2 pictures or more: triplets need 2"),
         ([0, 0, 1, 2], 2, 2, "1 of 3 classes have 2 pictures or more: triplets need 2"),
-        ([0, 0, 1, 1, 2], 3, 2, "set the classes of a batch to 2 or fewer"),
+        ([0, 0, 1, 1, 2], 3, 2, "train with --set batch_size=4, or less"),
         ([0, 0, 1, 1], 1, 2, "set both to 2 or more"),
         ([0, 0, 1, 1], 2, 1, "set both to 2 or more"),
     ],

@@ -49,7 +49,7 @@ import tiny
             "the solution setup.cfg starts with [metadata], expected id,label,Usage",
         ),
         (["petals", "--ensemble", "--set", "epochs=0"], "setting epochs=0: it must be at least 1"),
-        (["petals", "--ensemble", "--set", "lr_max=-1"], "lr_max=-1.0: it must be at least 0"),
+        (["petals", "--ensemble", "--set", "lr_max=-1"], "lr_max=-1.0: it must be from 0 to 10"),
         (
             ["petals", "--ensemble", "--set", "image_size=0"],
             "image_size=0: it must be from 8 to 1024",

@@ -76,20 +76,23 @@ def find_table(root: Path, name: str) -> Path | None:
 
 @contextmanager
 def open_table(path: Path) -> Iterator[io.TextIOBase]:
-    """The text of a csv file, plain or the only one in a zip; a line at a time is in memory."""
+    """The text of a csv file, plain or the only one in a zip; a line at a time is in memory.
+
+    A byte order mark, as spreadsheets write, is no part of it.
+    """
     if path.suffix != ".zip":
-        with open(path, newline="", encoding="utf-8") as file:
+        with open(path, newline="", encoding="utf-8-sig") as file:
             yield file
         return
     tables = [place for name, place in places(path).items() if name.endswith(".csv")]
     if len(tables) != 1:
         raise UserError(f"{path} holds {len(tables)} csv files: it should hold one")
     with _open_zip(path) as archive, archive.open(tables[0].inside) as packed:
-        yield io.TextIOWrapper(packed, encoding="utf-8", newline="")
+        yield io.TextIOWrapper(packed, encoding="utf-8-sig", newline="")
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:
-    """The values of ``columns`` of each row, a row at a time.
+    """The values of ``columns`` of each row that holds any, a row at a time.
 
     Raises UserError for a missing column and for a row that is not whole, with its line.
     """
@@ -104,7 +107,7 @@ def read_columns(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:
                     f"fetch the file again"
                 )
             at = [header.index(name) for name in columns]
-            for row in rows:
+            for row in filter(any, rows):
                 if len(row) != len(header):
                     raise UserError(
                         f"{path}: line {rows.line_num} has {len(row)} values, the header "

@@ -24,6 +24,7 @@ class ClassBatches:
         pictures: K, the pictures of each.
         steps: batches of an epoch; 0 takes as many as it needs to show as many pictures as the
             usable classes have.
+        replicas: devices that share a batch, for the message of what would fit.
 
     Attributes:
         steps: batches of an epoch.
@@ -33,11 +34,13 @@ class ClassBatches:
     there are, and when P or K is less than 2.
     """
 
-    def __init__(self, labels: np.ndarray, classes: int, pictures: int, steps: int = 0):
+    def __init__(
+        self, labels: np.ndarray, classes: int, pictures: int, steps: int = 0, replicas: int = 1
+    ):
         rows = _rows_by_class(np.asarray(labels))
         self._rows = {label: part for label, part in rows.items() if len(part) >= _FEWEST}
         self._classes, self._pictures = classes, pictures
-        _hold(classes, pictures, len(self._rows), len(rows))
+        _hold(classes, pictures, len(self._rows), len(rows), replicas)
         usable = sum(map(len, self._rows.values()))
         self.left_out = len(labels) - usable
         self.steps = steps or -(-usable // (classes * pictures))
@@ -93,7 +96,7 @@ def _rows_by_class(labels: np.ndarray) -> dict[int, np.ndarray]:
     return dict(zip(found.tolist(), parts, strict=False))  # no label: one part, empty
 
 
-def _hold(classes: int, pictures: int, usable: int, known: int) -> None:
+def _hold(classes: int, pictures: int, usable: int, known: int, replicas: int) -> None:
     if min(classes, pictures) < _FEWEST:
         raise UserError(
             f"batches of {classes} classes x {pictures} pictures have no triplets: set both to "
@@ -103,7 +106,7 @@ def _hold(classes: int, pictures: int, usable: int, known: int) -> None:
     if usable < _FEWEST:
         raise UserError(f"{having}: triplets need {_FEWEST} such classes, train on more pictures")
     if classes > usable:
-        raise UserError(
-            f"batches of {classes} classes, and {having}: set the classes of a batch to {usable} "
-            f"or fewer"
-        )
+        most = usable // replicas * pictures
+        fits = f"with --set batch_size={most}, or less"
+        mend = fits if most else f"on fewer than {replicas} devices"
+        raise UserError(f"batches of {classes} classes, and {having}: train {mend}")

@@ -12,6 +12,7 @@ from common.errors import UserError
 from common.files.classes import load_classes
 from common.inputs import kernel_output_folder, listing
 from common.manifest import read_manifest
+from common.pairs.table import read_pairs
 from common.parameters import Parameters
 from common.progress import report
 
@@ -74,6 +75,17 @@ class Pictures:
 
 
 def check_folder(root: Path) -> Files:
+    """The competition's files below ``root``, held against each other; no picture is decoded.
+
+    Raises UserError for what ``find_files``, ``paintings`` and ``pictures_in_pairs`` refuse.
+    """
+    files = find_files(root)
+    paintings(files)
+    pictures_in_pairs(files, Pictures(files, "test"))
+    return files
+
+
+def find_files(root: Path) -> Files:
     """The competition's files below ``root``. Raises UserError with all that is lacking."""
     train, test = (_pictures_of(root, part) for part in ("train", "test"))
     train_table, pairs = find_table(root, TRAIN_TABLE), find_table(root, PAIRS_TABLE)
@@ -90,8 +102,14 @@ def check_folder(root: Path) -> Files:
 
 
 def pairs_table(root: Path) -> Path:
-    """``submission_info.csv`` or ``.csv.zip`` (``common.data.archives.open_table`` reads both)."""
-    return check_folder(root).pairs_table
+    """``submission_info.csv``, as ``read_pairs`` of ``common.pairs.table`` takes it.
+
+    Raises UserError where there is none.
+    """
+    found = find_table(root, PAIRS_TABLE)
+    if found is None:
+        raise UserError(f"{root} lacks {PAIRS_TABLE} or {PAIRS_TABLE}.zip; {listing(root)}")
+    return _as_read_pairs_takes_it(found)
 
 
 def paintings(files: Files) -> tuple[Painting, ...]:
@@ -112,11 +130,37 @@ def paintings(files: Files) -> tuple[Painting, ...]:
 
 
 def names_in_pairs(files: Files) -> set[str]:
-    """The names of all pictures that a pair asks for."""
+    """The names of all pictures that a pair asks for.
+
+    Raises UserError for a pair that names no picture, and for no pairs.
+    """
     names: set[str] = set()
-    for pair in read_columns(files.pairs_table, ("image1", "image2")):
+    for number, pair in enumerate(read_columns(files.pairs_table, ("image1", "image2")), start=1):
+        if not all(pair):
+            raise UserError(f"{files.pairs_table}: row {number} has no image1 or image2: mend it")
         names.update(pair)
+    if not names:
+        raise UserError(f"{files.pairs_table} has no rows: fetch it again")
     return names
+
+
+def pictures_in_pairs(files: Files, test: Pictures) -> tuple[set[str], set[str]]:
+    """The names in pairs: those that ``test`` has, and those that it has not.
+
+    Reads the pairs as the ensemble will after hours of training, so that what it would refuse is
+    refused now. Raises UserError for that, and where test has less than half of the pictures.
+    """
+    asked = names_in_pairs(files)
+    there = {name for name in asked if name in test}
+    missing = asked - there
+    if len(missing) > len(there):
+        raise UserError(
+            f"{files.pairs_table}: {len(missing)} of the {len(asked)} pictures that its pairs name "
+            f"are not in {files.test}, {min(missing, key=natural)!r} is the first: use pictures "
+            f"and pairs of one download"
+        )
+    read_pairs(_as_read_pairs_takes_it(files.pairs_table), sorted(there, key=natural), missing)
+    return there, missing
 
 
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
@@ -165,6 +209,11 @@ def write_broken(folder: Path, broken: Iterable[Broken]) -> None:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("file", "part", "reason"))
         writer.writerows((b.file, b.part, b.reason) for b in broken)
+
+
+def _as_read_pairs_takes_it(path: Path) -> Path:
+    """Without ``.zip``, which ``common.pairs.table.read_pairs`` appends itself."""
+    return path.with_suffix("") if path.suffix == ".zip" else path
 
 
 def _pictures_of(root: Path, part: str) -> Path | None:

@@ -7,11 +7,14 @@ the winner's kind. CPU, no internet, a few minutes.
     python submit.py painter --ensemble --blend weighted
 """
 
+import sys
+from collections.abc import Sequence
+
 from common.errors import shown_in_one_line
 from common.inputs import competition_folder
 from common.kernel import KernelRun
 from common.pairs.ensemble import PairBlendRecipe, read_members, run_pair_ensemble
-from common.parameters import Parameters
+from common.parameters import Parameters, refuse_arguments
 from common.recipe import override
 from competitions.painter_by_numbers import COMPETITION, data
 
@@ -22,8 +25,9 @@ ACCELERATORS = ("cpu",)
 
 
 @shown_in_one_line()
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Blend the kernels that PARAMETERS names as sources."""
+    refuse_arguments(arguments)
     parameters = Parameters.from_dict(PARAMETERS)
     recipe = override(RECIPE, parameters.settings)
     root = competition_folder(COMPETITION.slug, False, COMPETITION.layout)
@@ -31,9 +35,8 @@ def main() -> None:
         prepared = data.prepared_folder(parameters)
         members = read_members(parameters, SOURCES)
         broken = {broken.file for broken in data.read_broken(prepared) if broken.part == "test"}
-        pairs = root / COMPETITION.sample
-        run_pair_ensemble(COMPETITION, recipe, run, members, pairs, broken)
+        run_pair_ensemble(COMPETITION, recipe, run, members, data.pairs_table(root), broken)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

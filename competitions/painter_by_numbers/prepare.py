@@ -12,7 +12,9 @@ them.
 
 import os
 import shutil
+import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,7 +28,7 @@ from common.files.classes import save_classes
 from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import write_json
-from common.parameters import Parameters
+from common.parameters import Parameters, refuse_arguments
 from common.progress import report
 from common.recipe import override
 from competitions.painter_by_numbers import COMPETITION
@@ -35,9 +37,9 @@ from competitions.painter_by_numbers.data import (
     PARTS,
     Files,
     Pictures,
-    check_folder,
-    names_in_pairs,
+    find_files,
     paintings,
+    pictures_in_pairs,
     write_broken,
 )
 from competitions.painter_by_numbers.prepared_figure import draw_prepared
@@ -55,7 +57,8 @@ class PrepareRecipe:
     Attributes:
         size: pixels of a prepared picture; 256 and a margin to crop from.
         quality: of the JPEGs; strokes and colours tell artists apart.
-        artists_held_out: the share of the artists that validation alone has.
+        artists_held_out: the share of the artists that validation alone has; 0 holds none out, and
+            there are no figures of unseen artists then.
         paintings_held_out: the share of each other artist's paintings that validation has.
         seed: of the split. It is no kernel's own seed: all members of an ensemble share a split.
         shard_size: pictures in a shard.
@@ -86,7 +89,13 @@ class PrepareRecipe:
 
 
 RECIPE = PrepareRecipe()
-DRY_RUN: dict[str, Any] = {"size": 72, "shard_size": 256, "most": 2000}
+DRY_RUN: dict[str, Any] = {
+    "size": 72,
+    "shard_size": 256,
+    "most": 2000,
+    "artists_held_out": 0.25,  # of small data a tenth is too little to tell anything
+    "paintings_held_out": 0.2,
+}
 ACCELERATORS = ("cpu",)
 HOURS = {"cpu": 1.0}
 
@@ -102,8 +111,9 @@ class Work:
 
 
 @shown_in_one_line()
-def main() -> None:
-    """Prepare the data that are mounted, or downloaded."""
+def main(arguments: Sequence[str] = ()) -> None:
+    """Prepare the data that are mounted, or downloaded; of a command line there is nothing."""
+    refuse_arguments(arguments)
     parameters = Parameters.from_dict(PARAMETERS)
     recipe = override(RECIPE, DRY_RUN if parameters.dry_run else {})
     recipe = override(recipe, parameters.settings)
@@ -118,24 +128,27 @@ def prepare(root: Path, recipe: PrepareRecipe, parameters: Parameters) -> None:
         run.facts["stays"] = [f"{part}/*" for part in PARTS]
         _bring_earlier(run)
         with run.stage("listing"):
-            work = list_work(check_folder(root), recipe)
+            work = list_work(find_files(root), recipe)
         broken = write_parts(work, recipe, run)
         save_classes(run.folder, work.split.artists)
         write_broken(run.folder, broken)
         with run.stage("figures"):
             draw_prepared(run.folder, work.split.artists)
-        write_json(run.folder / "metrics.json", facts_of(work, broken, run))
+        facts = facts_of(work, broken, run)
+        write_json(run.folder / "metrics.json", facts)
+        untold = {f"{what}_in_test": facts[what]["test"] for what in ("missing", "broken")}
+        report("prepared", **facts["pictures"], **untold)
 
 
 def list_work(files: Files, recipe: PrepareRecipe) -> Work:
     """Every picture's part and label, without reading any; those that are not there are missing."""
     train, test = Pictures(files, "train"), Pictures(files, "test")
     rows = paintings(files)
-    asked = names_in_pairs(files)
+    asked, missing = pictures_in_pairs(files, test)
     there = [painting for painting in rows if painting.name in train]
-    there = of_large_artists(there, recipe.most) if recipe.most else there
-    split = split_by_artist(there, recipe.artists_held_out, recipe.paintings_held_out, recipe.seed)
-    found = sorted({*test.names(), *(name for name in asked if name in test)}, key=natural)
+    taken = of_large_artists(there, recipe.most) if recipe.most else there
+    split = split_by_artist(taken, recipe.artists_held_out, recipe.paintings_held_out, recipe.seed)
+    found = sorted({*test.names(), *asked}, key=natural)
     tested = found[: recipe.most or None]
     twice = next((name for name in tested if name in split.labels), None)
     if twice:
@@ -147,13 +160,15 @@ def list_work(files: Files, recipe: PrepareRecipe) -> Work:
         "test": [Item(name, None, test.place(name).bytes) for name in tested],
     }
     gone = [Broken(row.name, "train", MISSING) for row in rows if row.name not in train]
-    gone += [Broken(name, "test", MISSING) for name in sorted(asked - set(found), key=natural)]
+    gone += [Broken(name, "test", MISSING) for name in sorted(missing, key=natural)]
     gone += [Broken(name, "test", LEFT_OUT) for name in found[len(tested) :]]
     counts = {part: len(listed) for part, listed in items.items()}
     report(
         "listed",
         **counts,
-        missing=len(gone),
+        missing_in_train=len(rows) - len(there),
+        missing_in_test=len(missing),
+        left_out_of_test=len(found) - len(tested),
         unlisted=len(set(train.names()) - split.labels.keys()),
     )
     return Work(split, items, {"train": train, "val": train, "test": test}, tuple(gone))
@@ -175,15 +190,22 @@ def write_parts(work: Work, recipe: PrepareRecipe, run: KernelRun) -> tuple[Brok
 
 
 def facts_of(work: Work, broken: tuple[Broken, ...], run: KernelRun) -> dict[str, Any]:
-    """Counts of pictures, artists and what is broken, by part and by reason; seconds a stage."""
-    unread = Counter(b.part for b in broken if b.reason not in (MISSING, LEFT_OUT))
+    """Counts of pictures and artists, of what is missing or broken, of reasons; seconds a stage.
+
+    Of validation the pictures that can be read; what is missing in train would be in either.
+    """
+    missing = Counter(b.part for b in broken if b.reason == MISSING)
+    unread = {(b.part, b.file) for b in broken if b.reason not in (MISSING, LEFT_OUT)}
+    counts = Counter(part for part, _ in unread)
     seen = {artist.number for artist in work.split.artists if artist.seen}
-    held = [work.split.labels[name] in seen for name in work.split.validation]
+    readable = [name for name in work.split.validation if ("val", name) not in unread]
+    held = [work.split.labels[name] in seen for name in readable]
     return {
-        "pictures": {part: len(work.items[part]) - unread[part] for part in PARTS},
+        "pictures": {part: len(work.items[part]) - counts[part] for part in PARTS},
         "validation": {"seen": sum(held), "unseen": len(held) - sum(held)},
         "artists": {"seen": len(seen), "unseen": len(work.split.artists) - len(seen)},
-        "broken": dict(Counter(b.part for b in broken)),
+        "missing": {part: missing[part] for part in ("train", "test")},
+        "broken": {part: counts[part] for part in PARTS},
         "reasons": dict(Counter(b.reason.partition(":")[0] for b in broken)),
         "seconds": run.spent(),
     }
@@ -203,4 +225,4 @@ def _bring_earlier(run: KernelRun) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

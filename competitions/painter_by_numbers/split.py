@@ -1,6 +1,6 @@
 """Who is in train and who in validation: some artists whole, and a share of the others' paintings.
 
-Test has artists that train has not, so validation has such artists too.
+Test has artists that train has not, so validation has such artists too, unless none is held out.
 """
 
 from collections import Counter
@@ -39,14 +39,15 @@ def split_by_artist(
     """Split at random, the same for the same paintings and seed, whatever their order.
 
     Artists with one painting go to train: in validation they could make no same-artist pair. Of
-    another artist either all paintings are held out, or none, or at least two. Raises UserError
-    when there are too few artists to hold two out and to keep two.
+    another artist either all paintings are held out, or none, or at least two. A share of 0 of the
+    artists holds none out, any other two at least. Raises UserError when there are too few artists
+    to hold two out and to keep two, and when validation has fewer than two artists.
     """
     works: dict[str, list[str]] = {}
     for painting in sorted(paintings, key=lambda p: natural(p.name)):
         works.setdefault(painting.artist, []).append(painting.name)
     able = sorted(artist for artist, names in works.items() if len(names) > 1)
-    count = max(2, round(artists_held_out * len(able)))
+    count = max(2, round(artists_held_out * len(able))) if artists_held_out else 0
     if len(able) < count or len(works) < count + 2:
         raise UserError(
             f"{len(works)} artists, {len(able)} of them with two paintings or more, are too few to "
@@ -61,12 +62,24 @@ def split_by_artist(
         order = [names[row] for row in generator.permutation(len(names)).tolist()]
         validation += order[:taken]
         train += order[taken:]
+    _hold_two_artists(works, validation)
     artists = _numbered(works, held)
     numbers = {artist.name: artist.number for artist in artists}
     labels = {painting.name: numbers[painting.artist] for painting in paintings}
     return Split(
         artists, tuple(sorted(train, key=natural)), tuple(sorted(validation, key=natural)), labels
     )
+
+
+def _hold_two_artists(works: dict[str, list[str]], validation: list[str]) -> None:
+    """Of one artist alone there is no pair of two. Raises UserError."""
+    there = set(validation)
+    found = sum(not there.isdisjoint(names) for names in works.values())
+    if found < 2:
+        raise UserError(
+            f"validation has paintings of {found} artists and needs 2: hold artists out with "
+            f"--set artists_held_out=0.1, or more paintings with --set paintings_held_out=0.2"
+        )
 
 
 def of_large_artists(paintings: Sequence[Painting], most: int) -> list[Painting]:

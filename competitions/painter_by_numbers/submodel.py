@@ -92,7 +92,7 @@ DRY_RUN: dict = {
     "miniature": True,
     "image_size": 64,
     "crop_margin": 8,
-    "batch_size": 24,
+    "batch_size": 20,
     "epochs": 24,
     "schedule": "cosine",
     "lr_max": 2e-3,

@@ -11,7 +11,7 @@ from kagglesdk.competitions.types import competition_api_service as api
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
 
 from common.competition import Competition
-from kernels.local.files import archive, find_file, list_files
+from kernels.local.files import archive, find_data_file, find_file, list_files
 from kernels.local.kernels_service import KernelsService
 from kernels.local.store import Store, kernel_id, utc
 from kernels.local.submissions import Submissions
@@ -110,7 +110,7 @@ class CompetitionsService:
 
     def download_file(self, call: Call, request: api.ApiDownloadDataFileRequest) -> HttpRedirect:
         """One data file."""
-        path = find_file(self._entered(request.competition_name).data, request.file_name)
+        path = find_data_file(self._entered(request.competition_name).data, request.file_name)
         if path is None:
             raise ApiError(404, f"{request.competition_name} has no file {request.file_name!r}")
         return self._links.redirect(call, path)

@@ -30,9 +30,15 @@ def list_files(folder: Path, contained: bool = False) -> list[str]:
 def find_file(folder: Path, name: str, contained: bool = False) -> Path | None:
     """The file called ``name`` below ``folder``, or None; never one outside of it."""
     path = folder / name
-    if ".." in path.parts or not path.is_relative_to(folder) or not path.is_file():
+    if ".." in Path(name).parts or not path.is_relative_to(folder) or not path.is_file():
         return None
     return path if not contained or is_within(path, folder) else None
+
+
+def find_data_file(folder: Path, name: str) -> Path | None:
+    """As ``find_file``, or in a folder of its own name, or zipped: so Kaggle keeps some tables."""
+    candidates = (name, f"{name}/{Path(name).name}", f"{name}.zip")
+    return next((path for each in candidates if (path := find_file(folder, each))), None)
 
 
 def is_within(path: Path, folder: Path) -> bool:

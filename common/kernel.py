@@ -24,6 +24,7 @@ PACKAGES = (
     "opencv-python-headless",
     "numpy",
     "pillow",
+    "polars",
     "kagglehub",
     "scikit-learn",
 )

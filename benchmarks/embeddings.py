@@ -30,8 +30,7 @@ sys.path[:0] = [str(ROOT)]
 
 from common.errors import PREFIX, UserError, shown_in_one_line
 from common.files.vectors import Vectors, load_vectors
-from common.pairs.blend import apply_in_parts, find_pair_blend, scale_of
-from common.pairs.ensemble import align, validate
+from common.pairs.ensemble import PairBlendRecipe, align, blended, validate
 from common.pairs.validation import channel_auc
 from common.recipe import nearest
 
@@ -107,14 +106,10 @@ def train(name: str, row: Row, seed: int, scratch: Path) -> tuple[Vectors, float
     return load_vectors(folder, name), time.perf_counter() - began
 
 
-def blended(members: Mapping[str, Vectors]) -> dict[str, float | None]:
+def blend_auc(members: Mapping[str, Vectors]) -> dict[str, float | None]:
     """AUC of the weighted blend, whose weights are found on the same pairs."""
     found = validate(align(members))
-    columns = {
-        name: apply_in_parts(scale_of("logit", name, scores, found.platts[name]), scores)
-        for name, scores in found.scores.items()
-    }
-    _, total = find_pair_blend("weighted", "logit", found.pairs.labelled.same, columns)
+    _, total = blended(found, PairBlendRecipe(method="weighted"))
     return found.pairs.auc(total)
 
 
@@ -131,7 +126,7 @@ def measure(names: list[str], seeds: int, scratch: Path) -> list[dict[str, Any]]
                 print(json.dumps(results[-1]), flush=True)
         for name, rows in BLENDS.items():
             if set(rows) <= set(trained):
-                auc = blended({row: trained[row] for row in rows})
+                auc = blend_auc({row: trained[row] for row in rows})
                 results.append({"row": f"blend of {name}", "seed": seed, "auc": auc, "seconds": 0})
                 print(json.dumps(results[-1]), flush=True)
     return results

@@ -123,8 +123,8 @@ def test_settings_are_held_against_the_recipe_that_runs() -> None:
     assert small["triplets"].parameters.settings == {"pictures_per_class": 6}
     with pytest.raises(UserError, match="batch_size=80 pictures_per_class=6"):
         painter("triplets", pictures_per_class="6")
-    with pytest.raises(UserError, match="batch_size=24 parts=2 artists=10"):
-        painter("submodel", dry_run=True, parts="2", artists="10")
+    with pytest.raises(UserError, match="batch_size=20 parts=2 artists=8"):
+        painter("submodel", dry_run=True, parts="2", artists="8")
     parts = painter("submodel", dry_run=True, parts="2", artists="12")
     assert [name for name in parts if "part" in name] == ["submodel-part0", "submodel-part1"]
 

@@ -77,7 +77,7 @@ def auc_by_part(
     A part ``all`` says which pairs that is to be. None for another part without a same or without
     a different pair. Raises UserError as ``roc``.
     """
-    whole = parts.get("all", np.ones(len(same), bool))
+    whole = parts.get("all", slice(None))
     found: dict[str, float | None] = {"all": roc_auc(same[whole], scores[whole])}
     for name, mask in parts.items():
         if name == "all":

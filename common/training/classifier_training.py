@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from common.accelerator import choose, clear_session
+from common.accelerator import Accelerator, choose, clear_session
 from common.data.pictures import Pictures
 from common.errors import UserError, shown_in_one_line
 from common.files.predictions import Predictions, save_predictions
@@ -55,14 +55,21 @@ def run_training(
     parameters = Parameters.from_dict(values)
     recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
     with KernelRun(parameters, recipe) as run:
-        with run.stage("accelerator", asked=parameters.accelerator or "any"):
-            accelerator = choose(parameters.accelerator, kernel.accelerators)
-            run.facts["accelerator"] = accelerator.to_dict()
-            run.primary = accelerator.process == 0
+        accelerator = take_accelerator(run, kernel.accelerators)
         if parameters.full_size:
             with run.stage("full_size"):
                 run.facts["full_size"] = check_full_size(kernel)
         stages(trainer(kernel, recipe, parameters, accelerator, run))
+
+
+def take_accelerator(run: KernelRun, supported: tuple[str, ...]) -> Accelerator:
+    """The stage that chooses it, told in the manifest. Raises UserError as ``choose``."""
+    asked = run.parameters.accelerator
+    with run.stage("accelerator", asked=asked or "any"):
+        accelerator = choose(asked, supported)
+        run.facts["accelerator"] = accelerator.to_dict()
+        run.primary = accelerator.process == 0
+    return accelerator
 
 
 def train_in_stages(trainer: Trainer) -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common.accelerator import choose
 from common.errors import UserError, shown_in_one_line
 from common.files.projection import save_projection
 from common.files.vectors import Vectors, save_vectors
@@ -13,6 +12,7 @@ from common.parameters import Parameters
 from common.progress import report
 from common.recipes.classifier import chosen_recipe
 from common.recipes.head import HeadKernel
+from common.training.classifier_training import take_accelerator
 from common.training.embedding_training import write_pair_metrics
 from common.training.head_description import describe_head
 from common.training.heads import HeadTrainer
@@ -40,9 +40,7 @@ def train_on_top(
     parameters = Parameters.from_dict(values)
     recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
     with KernelRun(parameters, recipe) as run:
-        with run.stage("accelerator", asked=parameters.accelerator or "any"):
-            accelerator = choose(parameters.accelerator, kernel.accelerators)
-            run.facts["accelerator"] = accelerator.to_dict()
+        accelerator = take_accelerator(run, kernel.accelerators)
         with run.stage("data"):
             stacked = read_stacked(parameters, kernel.others)
             told = {"networks": len(stacked.names), "numbers": stacked.train.shape[1]}

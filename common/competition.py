@@ -1,44 +1,95 @@
-"""What a competition is, as plain facts."""
+"""What a competition is: its task, its metric, the form of its submissions, and plain facts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
+from common.errors import UserError
+from common.forms import Form
+from common.metrics.metric import Metric, find_metric
+from common.tasks.task import Task
+
 
 @dataclass(frozen=True)
 class Competition:
-    """The facts of one competition; its folder's ``__init__`` holds one as ``COMPETITION``.
+    """One competition; its folder's ``__init__`` has one as ``COMPETITION``.
 
     Attributes:
         name: what is typed on the command line, e.g. ``petals``.
         slug: Kaggle's name of it, e.g. ``tpu-getting-started``.
         title: for people.
-        folder: the package below ``competitions``.
-        metric: a function of ``common.metrics.classification`` of (labels, predictions), higher is
-            better.
-        classes: the class names, by index; none where a submission's values are scores.
-        id_column, target_column: the submission's header.
+        task: what is predicted (``common.tasks``).
+        metric: how it is scored, a name of ``common.metrics.metric``.
+        submission: what is handed in (``common.forms``).
         ensemble: the kernels that ``--ensemble`` trains and blends.
         layout: a line on the files that a data folder must have, for error messages.
-        pictures: how many Kaggle's own data hold, by part (``train``, ``val``, ``test``).
-        sample: Kaggle's file that holds the ids of a submission in its first column.
-        called: what one class of its pictures is called, and several, e.g. ``person``, ``people``.
+        folder: the package below ``competitions``; filled in when the competition is found.
+        pictures: how many Kaggle's own data have, by part (``train``, ``val``, ``test``).
+        sample: Kaggle's file whose first column has the ids of a submission.
     """
 
     name: str
     slug: str
     title: str
-    folder: str
+    task: Task
     metric: str
-    classes: tuple[str, ...]
-    id_column: str
-    target_column: str
+    submission: Form
     ensemble: tuple[str, ...]
     layout: str
+    folder: str = ""
     pictures: Mapping[str, int] = field(default_factory=dict, hash=False)
     sample: str = "sample_submission.csv"
-    called: tuple[str, str] = ("class", "classes")
 
     @property
     def url(self) -> str:
         """The competition's page."""
         return f"https://www.kaggle.com/competitions/{self.slug}"
+
+    @property
+    def scoring(self) -> Metric:
+        """The metric. Raises UserError for an unknown one."""
+        return find_metric(self.metric)
+
+    def given(
+        self, takes: str, predictions: np.ndarray, thresholds: np.ndarray | None = None
+    ) -> np.ndarray:
+        """What a metric ``takes`` or a form gives of ``predictions``: labels, or numbers."""
+        if takes == "labels":
+            return self.task.decide(predictions, thresholds)
+        return self.task.values(predictions)
+
+    def score(
+        self, labels: np.ndarray, predictions: np.ndarray, thresholds: np.ndarray | None = None
+    ) -> float:
+        """The competition's metric of ``predictions`` ``(rows, units)``.
+
+        Raises UserError where it is not defined, such as the AUC of rows that are all alike.
+        """
+        metric = self.scoring
+        return metric.score(labels, self.given(metric.takes, predictions, thresholds))
+
+    def find_thresholds(self, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray | None:
+        """The thresholds of the best labels on these rows; None where there are none to find."""
+        metric = self.scoring
+        if metric.takes != "labels" or not len(labels):
+            return None
+        return self.task.find_thresholds(metric, labels, predictions)
+
+    def check(self) -> None:
+        """Raise UserError when task, metric and submission form do not fit each other."""
+        task, metric, form = self.task, self.scoring, self.submission
+        kind = type(form).__name__
+        if task.name not in metric.tasks:
+            fault = f"metric {metric.name} does not measure the task {task.name}, but "
+            fault += f"{' and '.join(metric.tasks)}: name another metric or task"
+        elif task.name not in form.tasks:
+            fault = f"submission {kind} is not of the task {task.name}, but of "
+            fault += f"{' and '.join(form.tasks)}: name another form or task"
+        elif metric.takes != form.gives:
+            fault = f"metric {metric.name} takes {metric.takes}, and the submission {kind} gives "
+            fault += f"{form.gives}: name another form or metric"
+        else:
+            fault = form.fault(task, metric)
+        if fault:
+            raise UserError(f"competition {self.name}: its {fault}")

@@ -1,9 +1,14 @@
-"""``submission.csv``: written by the ensemble kernel, held against the competition's own sample."""
+"""``submission.csv``: written in a competition's form, and checked against its own sample.
+
+Polars reads it: a submission may have millions of rows.
+"""
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from common.competition import Competition
 from common.errors import UserError
@@ -13,86 +18,145 @@ _SHOWN = 3
 
 
 def write_submission(
-    path: Path, competition: Competition, ids: Sequence[str], labels: Iterable[int]
+    path: Path,
+    competition: Competition,
+    ids: Sequence[str],
+    predictions: np.ndarray,
+    thresholds: np.ndarray | None = None,
+    sample: Path | None = None,
 ) -> Path:
-    """Write ``id,label`` rows under the competition's header."""
+    """Write a row for each of ``ids``; returns the path.
+
+    Args:
+        path: of the file.
+        competition: its task makes labels of the predictions, its form writes them.
+        ids: in the order of the rows.
+        predictions: ``(rows, units)``.
+        thresholds: of the task, from validation.
+        sample: the competition's sample, whose order of columns is taken.
+    """
+    task, form = competition.task, competition.submission
+    columns = form.columns(task)
+    cells = form.cells(task, competition.given(form.gives, predictions, thresholds))
+    order = _order(columns, sample)
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([competition.id_column, competition.target_column])
-        writer.writerows(zip(ids, (int(label) for label in labels), strict=True))
+        writer.writerow([form.id_column, *(columns[n] for n in order)])
+        writer.writerows(zip(ids, *(_text(cells[n]) for n in order), strict=True))
     return path
 
 
-def check_submission(path: Path, sample: Path, competition: Competition) -> int:
-    """Hold a submission against the ids of the sample; returns its number of rows.
+def read_header(path: Path) -> list[str]:
+    """The first row of a csv file; empty when there is none."""
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        return next(csv.reader(file), [])
 
-    The header must be the sample's (the competition's, where the sample is another table), every
-    id there once and none other, every value a number of a class, or a finite number where there
-    are no classes. Raises UserError naming the first offending rows.
+
+def _order(columns: Sequence[str], sample: Path | None) -> Sequence[int]:
+    """The numbers of the columns as the sample has them; as they are where it has others."""
+    header = read_header(sample)[1:] if sample and sample.is_file() else []
+    if sorted(header) != sorted(columns):
+        return range(len(columns))
+    return [list(columns).index(name) for name in header]
+
+
+def _text(cells: Sequence[object] | np.ndarray) -> Sequence[object]:
+    """A column as it is written: eight digits of a number say all that a float32 knows."""
+    if isinstance(cells, np.ndarray) and np.issubdtype(cells.dtype, np.floating):
+        return [f"{value:.8g}" for value in cells.tolist()]
+    return list(cells)
+
+
+def check_submission(path: Path, sample: Path, competition: Competition) -> int:
+    """Check a submission; returns its number of rows.
+
+    The header must be that of the competition's form, and the sample's unless that is another table
+    (of pairs); every id of the sample there once and none other; every cell what the form allows.
+    Raises UserError naming the first offending rows.
     """
-    number = _plainly_right(path, sample, competition)
-    if number:
-        return number
-    header, rows = _read(path)
-    sample_header, wanted = _read(sample)
-    own = [competition.id_column, competition.target_column]
-    _check_header(path, header, sample_header if own[1] in sample_header else own)
-    _refuse(path, "are not two values", rows, _ragged(rows))
-    classes = len(competition.classes)
-    label = f"a label that is not an integer from 0 to {classes - 1}"
-    what = f"have {label if classes else 'a score that is no finite number'}"
-    _refuse(path, what, rows, _strange(rows, classes))
-    _check_ids(path, rows, wanted["id"])
+    task, form = competition.task, competition.submission
+    columns = [form.id_column, *form.columns(task)]
+    header = _header(path)
+    expected = _expected_header(sample, columns)
+    if header != expected:
+        raise UserError(f"{path}: its header is {_row(header)}, not {_row(expected)}")
+    rows, wanted = _read(path), _read(sample, first_column_alone=True).to_series()
+    if rows.null_count().sum_horizontal()[0]:  # too few cells read as empty ones
+        _refuse_ragged(path, len(header))
+    for name in columns[1:]:
+        bad, what = form.bad(task, rows[name])
+        where = f" in {name}" if len(columns) > 2 else ""
+        _refuse(path, f"have {what}{where}", rows, bad)
+    _check_ids(path, rows, wanted)
     return len(rows)
 
 
-def _plainly_right(path: Path, sample: Path, competition: Competition) -> int:
-    """The number of rows of a submission in the sample's order, whose values fit; else 0.
+def check_sample_header(sample: Path, competition: Competition) -> None:
+    """Raise UserError when the form does not fit the header of the competition's own sample."""
+    form = competition.submission
+    columns = [form.id_column, *form.columns(competition.task)]
+    header = read_header(sample)
+    if sorted(header) == sorted(columns):
+        return
+    lacking = [name for name in columns if name not in header]
+    strange = [name for name in header if name not in columns]
+    parts = [
+        f"{what} {', '.join(map(repr, names[:4]))}{' …' if len(names) > 4 else ''}"
+        for what, names in (("lacks", lacking), ("has", strange))
+        if names
+    ]
+    raise UserError(
+        f"the submission form {type(form).__name__} does not fit {sample.name}: it "
+        f"{' and '.join(parts) or 'repeats a column'}; change `submission` (or the task's classes) "
+        f"in competitions/{competition.folder}/__init__.py"
+    )
 
-    This is how millions of rows are held in little memory; whatever is wrong is looked for later.
-    """
-    import polars as pl
 
-    columns = [competition.id_column, competition.target_column]
+def _expected_header(sample: Path, columns: list[str]) -> list[str]:
+    """The sample's own header where it has the form's columns in any order, else the form's."""
+    header = _header(sample)
+    return header if sorted(header) == sorted(columns) else columns
+
+
+def _header(path: Path) -> list[str]:
     try:
-        rows = pl.read_csv(path, infer_schema=False)
-        wanted = pl.read_csv(sample, infer_schema=False, columns=[0]).to_series()
-    except (OSError, pl.exceptions.PolarsError):
-        return 0
-    if rows.columns != columns or wanted.name != columns[0]:
-        return 0
-    rows = rows.rename({columns[0]: "id", columns[1]: "value"})
-    right = len(rows) == len(wanted) and rows["id"].equals(wanted)
-    return len(rows) if right and not _strange(rows, len(competition.classes)).any() else 0
+        header = read_header(path)
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise UserError(f"{path}: not a csv file in UTF-8") from None
+    if not header:
+        raise UserError(f"{path}: the file is empty")
+    return header
 
 
-def _check_header(path: Path, header: list[str], wanted: list[str]) -> None:
-    if header != wanted:
-        raise UserError(f"{path}: its header is {','.join(header)}, not {','.join(wanted)}")
-
-
-def _ragged(rows: Any) -> Any:
+def _read(path: Path, first_column_alone: bool = False) -> Any:
+    """The rows as text, an empty cell as null."""
     import polars as pl
 
-    return rows.select(pl.col("text").str.count_matches(",", literal=True) != 1).to_series()
+    columns = [0] if first_column_alone else None
+    try:
+        return pl.read_csv(path, infer_schema=False, columns=columns)
+    except pl.exceptions.PolarsError:
+        _refuse_ragged(path, len(_header(path)))
+        raise UserError(f"{path}: not a csv file in UTF-8") from None
 
 
-def _strange(rows: Any, classes: int) -> Any:
-    """Which rows have a value that cannot be."""
-    import polars as pl
-
-    value = pl.col("value")
-    if classes:
-        number = value.cast(pl.Int64, strict=False)
-        fits = value.str.contains(r"^[0-9]+$") & (number < classes)
-    else:
-        number = value.cast(pl.Float64, strict=False)
-        fits = number.is_finite()
-    return rows.select(~fits.fill_null(False)).to_series()
+def _refuse_ragged(path: Path, width: int) -> None:
+    """Raise UserError naming the first rows that have another number of cells than the header."""
+    found, number = [], 0
+    with open(path, newline="", encoding="utf-8-sig", errors="replace") as file:
+        reader = csv.reader(file)
+        for row in reader:
+            if row and len(row) != width:
+                number += 1
+                found += [f"line {reader.line_num}: {_row(row)}"] * (number <= _SHOWN)
+    if found:
+        raise UserError(f"{path}: {number} rows are not {width} values: {'; '.join(found)}")
 
 
 def _check_ids(path: Path, rows: Any, wanted: Any) -> None:
-    ids = rows["id"]
+    ids = rows.to_series(0)
     if len(ids) == len(wanted) and (ids == wanted).all() and wanted.is_unique().all():
         return
     _refuse(path, "have an id that the sample has not", rows, ~ids.is_in(wanted.implode()))
@@ -106,31 +170,13 @@ def _check_ids(path: Path, rows: Any, wanted: Any) -> None:
 
 
 def _refuse(path: Path, what: str, rows: Any, bad: Any) -> None:
-    if bad.any():
-        first = rows.filter(bad).head(_SHOWN)
-        shown = "; ".join(f"line {n}: {text}" for n, text in first.select("line", "text").rows())
-        raise UserError(f"{path}: {bad.sum()} rows {what}: {shown}")
+    if not bad.any():
+        return
+    first = rows.with_row_index("__line", 2).filter(bad).head(_SHOWN).rows()
+    shown = "; ".join(f"line {line}: {_row(cells)}" for line, *cells in first)
+    raise UserError(f"{path}: {bad.sum()} rows {what}: {shown}")
 
 
-def _read(path: Path) -> tuple[list[str], Any]:
-    """The header, and a table of the further lines: ``line``, ``text``, ``id`` and ``value``."""
-    import polars as pl
-
-    try:
-        lines = pl.read_csv(
-            path, has_header=False, separator="\n", quote_char=None, new_columns=["text"],
-            infer_schema=False,
-        )  # fmt: skip
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except pl.exceptions.NoDataError:
-        raise UserError(f"{path}: the file is empty") from None
-    except pl.exceptions.PolarsError as error:
-        raise UserError(f"{path}: not a csv file: {str(error).splitlines()[0]}") from None
-    text = pl.col("text").fill_null("").str.strip_suffix("\r")
-    lines = lines.with_row_index("line", 1).with_columns(text)
-    header = lines["text"][0].removeprefix("\ufeff").split(",")
-    parts = text.str.split_exact(",", 1).struct.rename_fields(["id", "value"])
-    rows = lines[1:].with_columns(parts.alias("parts")).unnest("parts")
-    quoted = pl.col("id", "value").str.strip_chars('"')
-    return [name.strip('"') for name in header], rows.with_columns(quoted)
+def _row(cells: Sequence[str | None]) -> str:
+    text = ",".join("" if cell is None else cell for cell in cells)
+    return text if len(text) <= 120 else f"{text[:119]}…"

@@ -60,7 +60,7 @@ def run_audit(
     competition: Competition, splits: Sequence[Split], recipe: AuditRecipe, parameters: Parameters
 ) -> None:
     """Audit the splits and leave ``audit.json``, ``audit.csv`` and ``audit.png``."""
-    classes = competition.classes
+    classes = competition.task.classes
     with KernelRun(parameters, recipe) as run:
         run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
         with run.stage("reading"):

@@ -1,22 +1,26 @@
-"""The work of an ensemble kernel: read the members, blend, leave a submission."""
+"""The work of an ensemble kernel: read the members, blend them, and write a submission."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.blending.blend import Blend, align, find_blend, mix
+import numpy as np
+
+from common.blending.blend import METHODS, Blend, find_blend, mix
 from common.blending.calibration import at_temperature, fit_temperature, negative_log_likelihood
 from common.blending.figures import draw_blend
 from common.blending.folds import fold_groups, join_folds
+from common.blending.scores import write_metrics
 from common.competition import Competition
-from common.errors import shown_in_one_line
-from common.files.predictions import Predictions, load_predictions, save_predictions
-from common.inputs import kernel_output_folder
+from common.errors import UserError, shown_in_one_line
+from common.files.predictions import Predictions, align, load_predictions, save_predictions
+from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun
-from common.manifest import read_manifest, write_json
-from common.metrics.classification import accuracy, macro_f1
+from common.manifest import read_manifest
+from common.metrics.bootstrap import RESAMPLES
 from common.parameters import Parameters
+from common.recipe import nearest
 from common.submission import NAME as SUBMISSION
 from common.submission import write_submission
 
@@ -30,50 +34,68 @@ class BlendRecipe:
     Attributes:
         method: ``mean``, ``weighted`` or ``greedy`` (``common.blending.blend``).
         calibrate: each member's probabilities are tempered first (``common.blending.calibration``).
+        resamples: of validation, for the intervals of the scores (``common.metrics.bootstrap``).
     """
 
     method: str = "mean"
     calibrate: bool = False
+    resamples: int = RESAMPLES
+
+    def __post_init__(self) -> None:
+        """Raise UserError for the first field that is out of its range."""
+        if self.method not in METHODS:
+            raise UserError(f"unknown blend {self.method!r}: {nearest(self.method, METHODS)}")
+        if not 0 <= self.resamples <= 100_000:
+            raise UserError(f"setting resamples={self.resamples}: it must be from 0 to 100000")
 
 
 @dataclass(frozen=True)
 class Joined:
-    """What the sources come to: members to blend, and how each came about.
+    """The sources as members to blend, and how each came about.
 
     Attributes:
         members: by model; the folds of one model are one member.
-        fold_scores: model → fold kernel → its macro F1 on its own part; of those with folds.
+        folds: model → fold kernel → its predictions of its own part; of models with folds.
         calibration: model → ``temperature``, ``nll_before`` and ``nll_after`` on validation.
     """
 
     members: Members
-    fold_scores: Mapping[str, Mapping[str, float]]
+    folds: Mapping[str, Mapping[str, Predictions]]
     calibration: Mapping[str, Mapping[str, float]]
 
 
 @shown_in_one_line()
 def run_ensemble(competition: Competition, recipe: BlendRecipe, parameters: Parameters) -> None:
-    """Read the members, blend, and leave submission, predictions, metrics and figures."""
+    """Read the members, blend, and write submission, predictions, metrics and figures."""
     with KernelRun(parameters, recipe) as run:
         run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
         with run.stage("reading", members=len(parameters.sources)):
-            joined = read_members(parameters, recipe.calibrate)
+            joined = read_members(competition, parameters, recipe.calibrate)
         with run.stage("blending", method=recipe.method):
-            members = joined.members
-            blend, mixed = blend_members(recipe.method, members)
+            blend, mixed = blend_members(competition, recipe.method, joined.members)
+            thresholds = competition.find_thresholds(mixed.validation_labels, mixed.validation)
             save_predictions(run.folder, mixed, "blend")
-            labels = mixed.test.argmax(axis=1)
-            write_submission(run.folder / SUBMISSION, competition, mixed.test_ids.tolist(), labels)
-            write_metrics(run.folder, blend, joined, mixed)
+            write_submission(
+                run.folder / SUBMISSION,
+                competition,
+                mixed.test_ids.tolist(),
+                mixed.test,
+                thresholds,
+                find_sample(competition),
+            )
+        with run.stage("scoring", resamples=recipe.resamples):
+            write_metrics(run.folder, competition, blend, joined, mixed, recipe.resamples)
         with run.stage("figures"):
-            draw_blend(run.folder, competition, members, blend, mixed)
+            draw_blend(run.folder, competition, joined.members, blend, mixed)
 
 
-def read_members(parameters: Parameters, calibrate: bool = False) -> Joined:
+def read_members(
+    competition: Competition, parameters: Parameters, calibrate: bool = False
+) -> Joined:
     """Every source's predictions, folds joined, rows in the same order; tempered, if asked.
 
-    Raises UserError for an output that is damaged, unfinished, or another run's, and for folds
-    that do not fit together.
+    Raises UserError for an output that is damaged, unfinished, or another run's, for labels that
+    are not of the competition's task, and for folds that do not fit together.
     """
     folders = {name: kernel_output_folder(source) for name, source in parameters.sources.items()}
     recipes: dict[str, Mapping[str, Any]] = {}
@@ -81,6 +103,9 @@ def read_members(parameters: Parameters, calibrate: bool = False) -> Joined:
         manifest = read_manifest(folder, name, parameters.source_nonces.get(name, ""))
         recipes[name] = manifest.get("recipe") or {}
     sources = {name: load_predictions(folder, name) for name, folder in folders.items()}
+    for name, source in sources.items():
+        competition.task.check_predictions(source.validation, name)
+        competition.task.check_labels(source.validation_labels, f"{name}: validation")
     groups = fold_groups(recipes)
     parts = {model: {n: sources[n] for n in kernels} for model, kernels in groups.items()}
     joined = {model: join_folds(folds) for model, folds in parts.items()}
@@ -88,12 +113,8 @@ def read_members(parameters: Parameters, calibrate: bool = False) -> Joined:
     if calibrate:
         for model, member in joined.items():
             joined[model], calibration[model] = calibrated(member, parts[model])
-    scores = {
-        model: {name: validation_score(sources[name]) for name in kernels}
-        for model, kernels in groups.items()
-        if kernels != (model,)
-    }
-    return Joined(align(joined), scores, calibration)
+    split = {model: parts[model] for model, kernels in groups.items() if kernels != (model,)}
+    return Joined(align(joined), split, calibration)
 
 
 def calibrated(
@@ -115,19 +136,24 @@ def calibrated(
     return tempered, facts
 
 
-def validation_score(member: Predictions) -> float:
-    """Macro F1 of a member alone."""
-    return macro_f1(member.validation_labels, member.validation.argmax(axis=1))
-
-
-def blend_members(method: str, members: Members) -> tuple[Blend, Predictions]:
-    """The blend found on validation, and what it predicts for validation and test."""
+def blend_members(
+    competition: Competition, method: str, members: Members
+) -> tuple[Blend, Predictions]:
+    """The blend with the best score on validation, and what it predicts for validation and test."""
     first = next(iter(members.values()))
+    labels, metric = first.validation_labels, competition.scoring
     validation = [member.validation for member in members.values()]
-    blend = find_blend(method, first.validation_labels, validation)
+
+    def score(mixed: np.ndarray) -> float:
+        """The competition's metric, at the thresholds that suit the blend; greater is better."""
+        thresholds = competition.find_thresholds(labels, mixed)
+        return metric.sign * competition.score(labels, mixed, thresholds)
+
+    argmax = metric.takes == "labels" and competition.task.name == "classification"
+    blend = find_blend(method, validation, score, argmax)
     mixed = Predictions(
         first.validation_ids,
-        first.validation_labels,
+        labels,
         mix(blend.weights, validation),
         first.test_ids,
         mix(blend.weights, [member.test for member in members.values()]),
@@ -135,21 +161,10 @@ def blend_members(method: str, members: Members) -> tuple[Blend, Predictions]:
     return blend, mixed
 
 
-def write_metrics(folder: Path, blend: Blend, joined: Joined, mixed: Predictions) -> None:
-    """``metrics.json``: the blend and its score on validation, each member's alone.
-
-    Of members with folds each fold's score, of tempered ones their temperature and what it did.
-    """
-    members, labels = joined.members, mixed.validation_labels
-    more = {"folds": joined.fold_scores, "calibration": joined.calibration}
-    write_json(
-        folder / "metrics.json",
-        {
-            "method": blend.method,
-            "weights": dict(zip(members, blend.weights, strict=True)),
-            "validation_score": blend.validation_score,
-            "validation_accuracy": accuracy(labels, mixed.validation.argmax(axis=1)),
-            "members": {name: validation_score(member) for name, member in members.items()},
-            **{name: facts for name, facts in more.items() if facts},
-        },
-    )
+def find_sample(competition: Competition) -> Path | None:
+    """The competition's sample where this kernel has its data; None where it has not."""
+    try:
+        folder = competition_folder(competition.slug, False, competition.layout)
+    except UserError:
+        return None
+    return folder / competition.sample

@@ -1,4 +1,4 @@
-"""What to look at in a blend: its confusions, its classes, and what the weights do."""
+"""What to look at in a blend: its confusions, its classes, its errors, and what the weights do."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,7 +9,8 @@ from common.blending.blend import Blend, mix
 from common.competition import Competition
 from common.files.predictions import Predictions
 from common.metrics import figures
-from common.metrics.classification import f1_per_class, macro_f1
+from common.metrics.classification import f1_per_class
+from common.tasks.figures import draw_predictions
 
 
 def draw_blend(
@@ -19,22 +20,27 @@ def draw_blend(
     blend: Blend,
     mixed: Predictions,
 ) -> None:
-    """Write ``confusion.png``, ``classes.png`` and, for two members, ``weights.png``."""
-    labels, predicted = mixed.validation_labels, mixed.validation.argmax(axis=1)
-    figures.confusion(labels, predicted, competition.classes, folder / "confusion.png")
-    draw_classes(folder / "classes.png", competition, members, mixed)
+    """Write the figures that the competition's task has; ``weights.png`` for two members."""
+    labels, predictions = mixed.validation_labels, mixed.validation
+    if not len(labels):
+        return
+    thresholds = competition.find_thresholds(labels, predictions)
+    draw_predictions(folder, competition.task, labels, predictions, thresholds)
+    if "classes" in competition.task.sections:
+        draw_classes(folder / "classes.png", competition, members, mixed)
     if len(members) == 2:
-        draw_weights(folder / "weights.png", members, blend)
+        draw_weights(folder / "weights.png", competition, members, blend)
 
 
 def draw_classes(
     path: Path, competition: Competition, members: Mapping[str, Predictions], mixed: Predictions
 ) -> None:
-    """F1 on validation of each class, the blend's worst first, members beside it."""
-    labels, classes = mixed.validation_labels, len(competition.classes)
+    """F1 on validation of each class, the blend's worst first, each member's too."""
+    task, labels, classes = competition.task, mixed.validation_labels, competition.task.classes
 
-    def scores(probabilities: np.ndarray) -> np.ndarray:
-        return f1_per_class(labels, probabilities.argmax(axis=1), classes)
+    def scores(predictions: np.ndarray) -> np.ndarray:
+        thresholds = competition.find_thresholds(labels, predictions)
+        return f1_per_class(labels, task.decide(predictions, thresholds), len(classes))
 
     blended = scores(mixed.validation)
     order = np.argsort(np.nan_to_num(blended, nan=2.0))[: int(np.isfinite(blended).sum())]
@@ -47,8 +53,7 @@ def draw_classes(
         own = scores(member.validation)[order]
         axes.plot(own, places, ".", color=colour, alpha=0.7, label=name)
     axes.plot(blended[order], places, "k|", markersize=9, label="blend")
-    names = [competition.classes[number] for number in order]
-    axes.set_yticks(places, names, fontsize=7)
+    axes.set_yticks(places, [classes[number] for number in order], fontsize=7)
     axes.set_ylim(len(order) - 0.4, -0.6)
     axes.set_xlim(-0.03, 1.03)
     figures.tidy(axes)
@@ -57,23 +62,38 @@ def draw_classes(
     figures.save(figure, path)
 
 
-def draw_weights(path: Path, members: Mapping[str, Predictions], blend: Blend) -> None:
-    """Macro F1 on validation over the weight of the first of two members."""
+def draw_weights(
+    path: Path, competition: Competition, members: Mapping[str, Predictions], blend: Blend
+) -> None:
+    """The competition's metric on validation over the weight of the first of two members."""
     (first, one), (second, two) = members.items()
-    weights = np.linspace(0, 1, 101)
-    scores = [
-        macro_f1(
-            one.validation_labels,
-            mix((weight, 1 - weight), (one.validation, two.validation)).argmax(axis=1),
-        )
-        for weight in weights
-    ]
+    title = competition.scoring.title
+    shares, scores = weight_curve(competition, one, two)
+    own = weight_score(competition, one, two, blend.weights[0])
     figure, axes = figures.pyplot().subplots(figsize=(6, 3.5))
-    axes.step(weights, scores, where="mid", color=figures.BLUE)
-    label = f"{blend.method}: {blend.weights[0]:.3f}, macro F1 {blend.validation_score:.4f}"
-    axes.plot(blend.weights[0], blend.validation_score, "o", color=figures.ORANGE, label=label)
-    axes.set(title="Macro F1 of the blend on validation")
+    axes.plot(shares, scores, drawstyle="steps-mid", color=figures.BLUE)
+    label = f"{blend.method}: {blend.weights[0]:.3f}, {title} {own:.4f}"
+    axes.plot(blend.weights[0], own, "o", color=figures.ORANGE, label=label)
+    better = "higher" if competition.scoring.greater_is_better else "lower"
+    axes.set(title=f"{title[0].upper()}{title[1:]} of the blend on validation ({better} is better)")
     axes.set_xlabel(f"weight of {first} (the rest is {second})")
     figures.tidy(axes)
     axes.legend(frameon=False, fontsize=9)
     figures.save(figure, path)
+
+
+def weight_curve(
+    competition: Competition, one: Predictions, two: Predictions
+) -> tuple[np.ndarray, list[float]]:
+    """The weights 0, 0.02, … 1 of ``one``, and the competition's metric of each blend."""
+    shares = np.linspace(0, 1, 51)
+    return shares, [weight_score(competition, one, two, float(share)) for share in shares]
+
+
+def weight_score(
+    competition: Competition, one: Predictions, two: Predictions, share: float
+) -> float:
+    """The competition's metric on validation of one blend, at its own thresholds."""
+    mixed = mix((share, 1 - share), (one.validation, two.validation))
+    labels = one.validation_labels
+    return competition.score(labels, mixed, competition.find_thresholds(labels, mixed))

@@ -7,7 +7,7 @@ than ``tf.data`` (figures in docs/log.md). A batch is a function of the seed and
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -19,25 +19,27 @@ from common.data.samplers import ClassBatches
 from common.share import WHOLE, Share
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+Encode = Callable[[np.ndarray], np.ndarray]  # labels to targets, ``(rows, units)`` float32
 _THREADS = 16  # at most: each makes whole batches
 
 
 class Training:
     """Shuffled, augmented batches of ``parts``: ``steps`` of them are an epoch.
 
-    A batch is (pictures ``(batch, s, s, 3)`` uint8, targets ``(batch, classes)`` float32, weights
-    ``(batch,)`` float32). Each picture comes once an epoch with its class's weight; what fills up
-    an epoch's last batch has the weight 0. Order and augmentations of an epoch come from the seed
-    and its number alone: a training that goes on with epoch 7 sees what one from the start sees.
-    Of several processes each mixes its own pictures (MixUp, CutMix) with one another. A ``sampler``
-    draws an epoch's rows in its own way, ``(steps, batch)``, and all of them count.
+    A batch is (pictures ``(batch, s, s, 3)`` uint8, targets ``(batch, units)`` float32, weights
+    ``(batch,)`` float32). ``encode`` makes targets of labels. Each picture comes once an epoch with
+    its class's weight; what fills up an epoch's last batch has the weight 0. Order and
+    augmentations of an epoch come from the seed and its number alone: a training that goes on with
+    epoch 7 sees what one from the start sees. Of several processes each mixes its own pictures
+    (MixUp, CutMix) with one another. A ``sampler`` draws an epoch's rows in its own way,
+    ``(steps, batch)``, and all of them count.
     """
 
     def __init__(
         self,
         parts: Sequence[Pictures],
         recipe: Any,
-        classes: int,
+        encode: Encode,
         batch: int,
         seed: int,
         share: Share = WHOLE,
@@ -46,8 +48,8 @@ class Training:
         self._parts, self._recipe, self._batch, self._seed = parts, recipe, batch, seed
         self._share, self._sampler = share, sampler
         self.labels = np.concatenate([part.labels for part in parts])
-        self._classes = classes
-        self.weights = class_weights(self.labels, classes, getattr(recipe, "class_weight", "none"))
+        self._encode = encode
+        self.weights = class_weights(self.labels, getattr(recipe, "class_weight", "none"))
         self.steps = sampler.steps if sampler else -(-len(self.labels) // batch)
         self._known = self.steps * batch if sampler else len(self.labels)
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
@@ -82,7 +84,7 @@ class Training:
             generator_of_row = np.random.default_rng(seed)
             augment(self._picture(row, room), generator_of_row, self._recipe, pictures[at])
         weights = self.weights[rows] * (self._share.of(places) < self._known)
-        targets = one_hot(self.labels[rows], self._classes)
+        targets = self._encode(self.labels[rows])
         return self._mix(pictures, targets, weights.astype(np.float32), generator)
 
     def _picture(self, row: int, room: np.ndarray) -> np.ndarray:
@@ -114,11 +116,12 @@ class Training:
 
 
 def evaluation_batches(
-    part: Pictures, image_size: int, classes: int, batch: int, share: Share = WHOLE, seen: int = 0
+    part: Pictures, image_size: int, encode: Encode, batch: int, share: Share = WHOLE, seen: int = 0
 ) -> Any:
     """Batches in the records' order, one ``view`` of each picture: a ``grain.IterDataset``.
 
     As those of ``Training``. The last batch is filled up with the last picture, with weight 0.
+    Without labels the targets are one column of zeros.
     """
     number = len(part)
 
@@ -126,7 +129,8 @@ def evaluation_batches(
         places = share.of(np.arange(step * batch, (step + 1) * batch))
         rows = places.clip(max=number - 1)
         pictures = np.stack([view(part[row], seen, image_size) for row in rows.tolist()])
-        targets = one_hot(part.labels[rows], classes)
+        known = part.records.labels is not None
+        targets = encode(part.labels[rows]) if known else np.zeros((len(rows), 1), np.float32)
         return pictures, targets, (places < number).astype(np.float32)
 
     return _dataset(make, range(-(-number // batch)))
@@ -137,14 +141,14 @@ def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     return (labels[:, None] == np.arange(classes)).astype(np.float32)
 
 
-def class_weights(labels: np.ndarray, classes: int, how: str) -> np.ndarray:
+def class_weights(labels: np.ndarray, how: str) -> np.ndarray:
     """A weight for each picture, ``(pictures,)`` float32, with mean 1.
 
     ``balanced``: as scikit-learn's, inversely to the number of its class's pictures.
     """
     if how == "none":
         return np.ones(len(labels), np.float32)
-    counts = np.bincount(labels, minlength=classes)
+    counts = np.bincount(labels)
     return (len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32)
 
 

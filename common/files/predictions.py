@@ -1,5 +1,6 @@
 """``predictions.npz``: what every training kernel leaves for the blend and the report."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,14 +14,15 @@ NAME = "predictions.npz"
 
 @dataclass(frozen=True)
 class Predictions:
-    """Probabilities of one model (or blend) on validation and test.
+    """What one model (or blend) predicts for validation and test.
 
     Attributes:
         validation_ids: ``(validation,)`` text.
-        validation_labels: ``(validation,)`` int64.
-        validation: ``(validation, classes)`` float32 probabilities.
+        validation_labels: ``(validation,)`` numbers, or ``(validation, classes)`` of 0 and 1 where
+            a picture has several labels.
+        validation: ``(validation, units)`` float32: probabilities, or one column of values.
         test_ids: ``(test,)`` text.
-        test: ``(test, classes)`` float32 probabilities.
+        test: ``(test, units)`` float32, of the same columns.
     """
 
     validation_ids: np.ndarray
@@ -37,7 +39,7 @@ def save_predictions(folder: Path, predictions: Predictions, source: str) -> Pat
     np.savez_compressed(
         path,
         validation_ids=np.asarray(predictions.validation_ids, dtype=np.str_),
-        validation_labels=np.asarray(predictions.validation_labels, dtype=np.int64),
+        validation_labels=np.asarray(predictions.validation_labels),
         validation=np.asarray(predictions.validation, dtype=np.float32),
         test_ids=np.asarray(predictions.test_ids, dtype=np.str_),
         test=np.asarray(predictions.test, dtype=np.float32),
@@ -62,18 +64,20 @@ def check_predictions(predictions: Predictions, source: str) -> None:
     ):
         if values.ndim != 2 or len(ids) != len(values):
             raise UserError(
-                f"{source}: {part} has {len(ids)} ids and probabilities of shape {values.shape}"
+                f"{source}: {part} has {len(ids)} ids and predictions of shape {values.shape}"
             )
         bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
         if len(bad):
             raise UserError(
-                f"{source}: {part} probabilities are NaN or infinite in {len(bad)} of "
+                f"{source}: {part} predictions are NaN or infinite in {len(bad)} of "
                 f"{len(ids)} rows, the first is id {ids[bad[0]]}: the training diverged"
             )
         if len(np.unique(ids)) != len(ids):
             raise UserError(f"{source}: {part} ids are not unique")
     if len(predictions.validation_labels) != len(predictions.validation_ids):
         raise UserError(f"{source}: validation labels and ids differ in number")
+    if predictions.validation.shape[1] != predictions.test.shape[1]:
+        raise UserError(f"{source}: validation and test have a different number of columns")
 
 
 def row_order(ids: np.ndarray, other: np.ndarray, part: str, first: str, name: str) -> np.ndarray:
@@ -89,4 +93,26 @@ def row_order(ids: np.ndarray, other: np.ndarray, part: str, first: str, name: s
     raise UserError(
         f"{part} ids of {first} ({len(ids)}) and {name} ({len(other)}) differ in {len(only)} ids, "
         f"for example {', '.join(only[:3])}: they were trained on different data"
+    )
+
+
+def align(members: Mapping[str, Predictions]) -> dict[str, Predictions]:
+    """The members with their rows in the first one's order of ids.
+
+    Raises UserError when ids, validation labels or the number of columns differ between members.
+    """
+    (first_name, first), *_ = members.items()
+    return {name: _ordered(first_name, first, name, member) for name, member in members.items()}
+
+
+def _ordered(first_name: str, first: Predictions, name: str, member: Predictions) -> Predictions:
+    rows = row_order(first.validation_ids, member.validation_ids, "validation", first_name, name)
+    test = row_order(first.test_ids, member.test_ids, "test", first_name, name)
+    labels = member.validation_labels[rows]
+    if not np.array_equal(labels, first.validation_labels):
+        raise UserError(f"validation labels of {first_name} and {name} differ")
+    if member.test.shape[1] != first.test.shape[1]:
+        raise UserError(f"{first_name} and {name} have a different number of classes")
+    return Predictions(
+        first.validation_ids, labels, member.validation[rows], first.test_ids, member.test[test]
     )

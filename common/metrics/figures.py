@@ -45,7 +45,7 @@ def schedule(rates: Sequence[float], path: Path) -> None:
 
 
 def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Loss and accuracy by epoch, training and validation, and AUC where it is; a refit is grey.
+    """Loss by epoch, and accuracy, error or AUC where they are; a refit is grey.
 
     ``history`` holds the rows of ``history.csv``. A refit that trains the model on goes on after
     the last epoch of training.
@@ -53,7 +53,8 @@ def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     plt = pyplot()
     panels = {
         name: {name: (BLUE, "training"), f"val_{name}": (ORANGE, "validation")}
-        for name in ("loss", "accuracy")
+        for name in ("loss", "accuracy", "mae")
+        if any(name in row for row in history)
     }
     if any("val_auc" in row for row in history):
         panels["validation AUC"] = {
@@ -62,17 +63,18 @@ def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
             "val_auc_unseen": (GREY, "unseen classes"),
         }
     width = 5 * len(panels)
-    figure, axes = plt.subplots(1, len(panels), figsize=(width, 3.8))
-    for axis, (name, lines) in zip(axes, panels.items(), strict=True):
+    figure, axes = plt.subplots(1, len(panels), figsize=(width, 3.8), squeeze=False)
+    for axis, (name, lines) in zip(axes.flat, panels.items(), strict=True):
         for column, (colour, label) in lines.items():
             _line(axis, history, "training", column, color=colour, marker="o", label=label)
         again = "refit on train + validation"
         _line(axis, history, "refit", name, color=GREY, linestyle="--", marker="D", label=again)
         axis.set(title=name[0].upper() + name[1:], xlabel="epoch")
         tidy(axis, epochs=True)
-    for axis in axes[1:]:
-        axis.set_ylim(0, 1)
-        axis.legend(frameon=False, fontsize=9)
+        if name not in ("loss", "mae"):
+            axis.set_ylim(0, 1)
+        if name != "loss" or len(panels) == 1:
+            axis.legend(frameon=False, fontsize=9)
     save(figure, path)
 
 
@@ -123,6 +125,21 @@ def confusion(
     axis.set_title(title or f"Macro F1 {np.nanmean(scores):.4f} on {len(labels)} pictures")
     figure.savefig(path, dpi=130)
     plt.close(figure)
+
+
+def errors(labels: np.ndarray, values: np.ndarray, path: Path) -> None:
+    """Predicted over true values ``(rows,)``, and how the errors are distributed."""
+    figure, (left, right) = pyplot().subplots(1, 2, figsize=(10, 4.2))
+    ends = [float(f(np.concatenate([labels, values]))) for f in (np.min, np.max)]
+    left.plot(ends, ends, color=GREY, linewidth=1)
+    left.plot(labels, values, ".", color=BLUE, alpha=0.5)
+    left.set(xlabel="true value", ylabel="predicted", title=f"{len(labels)} pictures")
+    right.hist(values - labels, bins=31, color=BLUE)
+    right.axvline(0, color=GREY, linewidth=1)
+    right.set(xlabel="predicted less true value", title="Errors")
+    for axis in (left, right):
+        tidy(axis)
+    save(figure, path)
 
 
 def pyplot() -> Any:

@@ -99,7 +99,8 @@ def run_pair_ensemble(
         report("scoring", pairs=len(pairs), channels=len(validated.scores))
         chances = score(members, pairs, blend, validated)
     with run.stage("submission"):
-        header = (competition.id_column, competition.target_column)
+        form = competition.submission
+        header = (form.id_column, form.target_column)
         write_pair_scores(run.folder / SUBMISSION, header, pairs.index, chances)
     with run.stage("figures"):
         told = blend.platt.probability(total)

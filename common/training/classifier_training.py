@@ -6,16 +6,18 @@ from typing import Any
 from common.accelerator import Accelerator, choose, clear_session
 from common.data.pictures import Pictures
 from common.errors import UserError, shown_in_one_line
-from common.files.predictions import Predictions, save_predictions
+from common.files.predictions import Predictions
 from common.files.thumbnails import leave_thumbnails
 from common.kernel import KernelRun
 from common.networks.full_size import check_full_size
+from common.outputs import write_outputs
 from common.parameters import Parameters
 from common.recipes.classifier import ClassifierKernel, chosen_recipe
 from common.recipes.hours import refit_epochs
+from common.tasks.figures import draw_predictions
 from common.training.checkpoint import remove_checkpoint
 from common.training.describe import describe
-from common.training.outputs import draw_training, write_history, write_scores
+from common.training.outputs import SHOWN, draw_training, write_history
 from common.training.trainer import Trainer
 
 
@@ -92,9 +94,9 @@ def train_in_stages(trainer: Trainer) -> None:
         predictions = Predictions(
             validation.records.ids,
             validation.labels,
-            trainer.course.validation,
+            trainer.task.predictions(trainer.course.validation),
             test.records.ids,
-            trainer.predict(model, test),
+            trainer.task.predictions(trainer.predict(model, test)),
         )
     if run.primary:
         leave_behind(trainer, train, validation, predictions)
@@ -123,12 +125,20 @@ def leave_behind(
     competition, history = trainer.kernel.competition, trainer.course.history
     folder = trainer.run.folder
     with trainer.run.stage("figures"):
-        save_predictions(folder, predictions, trainer.parameters.kernel or "this kernel")
         facts: dict[str, Any] = {"epochs": trainer.recipe.epochs}
         if trainer.input_wait is not None:
             facts["input_wait"] = round(trainer.input_wait, 4)
-        write_scores(folder, competition, predictions, facts)
+        scored = write_outputs(folder, competition, predictions, trainer.parameters.kernel, facts)
+        draw_predictions(
+            folder,
+            trainer.task,
+            predictions.validation_labels,
+            predictions.validation,
+            scored.get("thresholds"),
+            "confusion_matrix.png",
+        )
         write_history(folder, history)
-        draw_training(folder, competition.classes, trainer.recipe, train, history)
+        names = [trainer.task.describe(label) for label in train.labels[:SHOWN]]
+        draw_training(folder, names, trainer.recipe, train, history)
         leave_thumbnails(folder, validation)
     remove_checkpoint(folder)

@@ -5,24 +5,23 @@ from typing import Any
 import numpy as np
 
 from common.networks.embedding_losses import SOFT, contrastive_loss, triplet_loss, triplets_right
-from common.networks.losses import adjusted_crossentropy, crossentropy
+from common.networks.losses import crossentropy
 from common.networks.margins import margin_loss
 from common.recipes.classifier import ClassifierRecipe
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, EmbeddingRecipe
 from common.recipes.image import ImageRecipe
+from common.tasks.task import Task
 
 
-def compiled(model: Any, recipe: ClassifierRecipe, labels: np.ndarray, classes: int) -> Any:
-    """``model`` with its optimizer and its loss; ``labels`` ``(pictures,)`` are its training's."""
+def compiled(model: Any, recipe: ClassifierRecipe, labels: np.ndarray, task: Task) -> Any:
+    """``model`` with its optimizer and the task's loss; ``labels`` are its training's."""
     import keras
 
     set_batchnorm_momentum(model, recipe.batchnorm_momentum)
-    tau, smoothing = recipe.logit_adjustment, recipe.label_smoothing
-    adjusted = adjusted_crossentropy(labels, classes, tau, smoothing) if tau else None
     model.compile(
         optimizer=optimizer_of(recipe),
-        loss=adjusted or crossentropy(smoothing),
-        weighted_metrics=["accuracy"],
+        loss=task.loss(recipe, labels),
+        weighted_metrics=task.metrics(),
         # On a CPU, TensorFlow without XLA compiles in seconds and trains faster.
         jit_compile=keras.config.backend() == "jax",
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data.batches import Training
+from common.data.batches import Training, one_hot
 from common.data.pictures import Pictures
 from common.data.samplers import ClassBatches
 from common.data.tfrecords import Records
@@ -53,6 +53,10 @@ class EmbeddingTrainer(Trainer):
     def compile(self, model: Any, labels: np.ndarray) -> Any:
         """``model`` with optimizer and loss."""
         return compiled_embedding(model, self.recipe)
+
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """One-hot ``(rows, classes)`` of the classes that this kernel learns."""
+        return one_hot(labels, self.classes)
 
     def fit(self, model: Any, *arguments: Any, **options: Any) -> None:
         """As Trainer's; with patience, ``model`` ends as in its best epoch."""
@@ -151,7 +155,7 @@ class EmbeddingTrainer(Trainer):
             each, replicas = recipe.pictures_per_class, self.accelerator.replicas
             sampler = ClassBatches(labels, self.batch // each, each, replicas=replicas)
             report("batches", of=sampler.told)
-        return Training(parts, recipe, self.classes, self.batch, seed, share, sampler)
+        return Training(parts, recipe, self.encode, self.batch, seed, share, sampler)
 
     @contextmanager
     def _average_in_place(self, model: Any) -> Iterator[None]:

@@ -17,7 +17,7 @@ from common.recipes.embedding import EmbeddingKernel
 from common.training.checkpoint import remove_checkpoint
 from common.training.classifier_training import run_training
 from common.training.embedding_trainer import EmbeddingTrainer
-from common.training.outputs import draw_training, write_history
+from common.training.outputs import SHOWN, draw_training, write_history
 
 
 @shown_in_one_line()
@@ -53,7 +53,7 @@ def leave_behind(
 ) -> None:
     """Every file of a finished kernel but the manifest."""
     folder, history = trainer.run.folder, trainer.course.history
-    names = [f"class {label}" for label in range(trainer.classes)]
+    names = [f"class {label}" for label in train.labels[:SHOWN]]
     with trainer.run.stage("figures"):
         save_vectors(folder, vectors, trainer.parameters.kernel or "this kernel")
         facts: dict[str, Any] = {"epochs": len(history)}

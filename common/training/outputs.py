@@ -7,35 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from common.competition import Competition
 from common.data.augment import augment
 from common.data.pictures import Pictures
-from common.files.predictions import Predictions
-from common.manifest import write_json
-from common.metrics import classification, figures
-from common.progress import report
+from common.metrics import figures
 from common.recipes.image import ImageRecipe
 
 HISTORY = (
     *("stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"),
-    *("val_auc", "val_auc_seen", "val_auc_unseen"),
+    *("mae", "val_mae", "val_auc", "val_auc_seen", "val_auc_unseen"),
 )
-
-
-def write_scores(
-    folder: Path, competition: Competition, predictions: Predictions, facts: Mapping[str, Any]
-) -> None:
-    """``metrics.json``, scores on validation and further ``facts``, and the confusion matrix."""
-    labels, predicted = predictions.validation_labels, predictions.validation.argmax(axis=1)
-    scored = {
-        "metric": competition.metric,
-        "validation_score": getattr(classification, competition.metric)(labels, predicted),
-        "validation_accuracy": classification.accuracy(labels, predicted),
-        **facts,
-    }
-    write_json(folder / "metrics.json", scored)
-    report("scored", **scored)
-    figures.confusion(labels, predicted, competition.classes, folder / "confusion_matrix.png")
+SHOWN = 18  # pictures in a figure
 
 
 def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -49,17 +30,19 @@ def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def draw_training(
     folder: Path,
-    classes: Sequence[str],
+    names: Sequence[str],
     recipe: ImageRecipe,
     train: Pictures,
     history: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Pictures as they are and augmented, the learning rate and the curves."""
-    pictures = [train.original(row) for row in range(min(18, len(train)))]
-    names = [classes[label] for label in train.labels[:18]]
+    """Pictures as they are and augmented, the learning rate and the curves.
+
+    ``names`` are what the first ``SHOWN`` pictures of ``train`` are.
+    """
+    pictures = [train.original(row) for row in range(min(SHOWN, len(train)))]
     figures.picture_grid(pictures, names, folder / "training_pictures.png")
-    variants = [augment(train[0], np.random.default_rng(seed), recipe) for seed in range(17)]
-    titles = [names[0], "augmented", *[""] * 16]
+    variants = [augment(train[0], np.random.default_rng(seed), recipe) for seed in range(SHOWN - 1)]
+    titles = [names[0], "augmented", *[""] * (SHOWN - 2)]
     figures.picture_grid([train[0], *variants], titles, folder / "augmented.png")
     draw_course(folder, history)
 

@@ -14,6 +14,7 @@ from common.data.batches import Training, evaluation_batches
 from common.data.feed import Feed
 from common.data.pictures import Pictures, choose_cache
 from common.data.tfrecords import Records, join
+from common.errors import UserError
 from common.kernel import KernelRun
 from common.networks.backbones import weights_files
 from common.networks.weights import resolve_weights, weights_explained
@@ -22,6 +23,7 @@ from common.progress import report
 from common.recipes.classifier import ClassifierRecipe
 from common.recipes.hours import refit_epochs
 from common.recipes.image import check_batch
+from common.tasks.task import Task
 from common.training.checkpoint import Course, build_optimizer, restore, variables_of
 from common.training.compiled import compiled
 from common.training.divergence import check_loss
@@ -46,7 +48,7 @@ class Trainer:
     ):
         self.kernel, self.recipe, self.parameters = kernel, recipe, parameters
         self.accelerator, self.run = accelerator, run
-        self.classes = len(kernel.competition.classes)
+        self.task = kernel.competition.task
         self.batch = recipe.batch_size * accelerator.replicas
         files = weights_files(recipe.backbone) if recipe.backbone else {}
         self.weights = resolve_weights(recipe.weights, files, parameters)
@@ -67,14 +69,22 @@ class Trainer:
 
     def compile(self, model: Any, labels: np.ndarray) -> Any:
         """``model`` with optimizer and loss; ``labels`` ``(pictures,)`` are its training's."""
-        return compiled(model, self.recipe, labels, self.classes)
+        return compiled(model, self.recipe, labels, self.task)
+
+    def encode(self, labels: np.ndarray) -> np.ndarray:
+        """Targets ``(rows, units)`` float32 of ``labels``."""
+        return np.asarray(self.task.targets(labels))
 
     def load_parts(self) -> tuple[Records, Records, Records]:
         """Train, validation and test as this training takes them."""
         train, validation, test = self.kernel.load(self.recipe.image_size, self.parameters)
+        for part in (train, validation):
+            if part.labels is None:
+                raise UserError(f"{part.name} has no labels: look at the competition's data.py")
+            self.task.check_labels(part.labels, part.name)
         if not self.recipe.folds:
             return train, validation, test
-        return (*_split(train, validation, self.recipe, self.parameters.seed), test)
+        return (*_split(train, validation, self.task, self.recipe, self.parameters.seed), test)
 
     def measured(self, model: Any, epoch: int) -> dict[str, float]:
         """What else is known of ``model`` after an epoch (from 1), for ``history.csv``."""
@@ -161,11 +171,11 @@ class Trainer:
 
     def _training(self, parts: Sequence[Pictures]) -> Training:
         recipe, seed, share = self.recipe, self.parameters.seed, self.accelerator.share
-        return Training(parts, recipe, self.classes, self.batch, seed, share)
+        return Training(parts, recipe, self.encode, self.batch, seed, share)
 
     def _evaluation(self, part: Pictures, seen: int = 0) -> Any:
         size, share = self.recipe.image_size, self.accelerator.share
-        return evaluation_batches(part, size, self.classes, self.batch, share, seen)
+        return evaluation_batches(part, size, self.encode, self.batch, share, seen)
 
     def _steps(self, part: Pictures) -> int:
         return math.ceil(len(part) / self.batch)
@@ -255,11 +265,11 @@ class Trainer:
 
 
 def _split(
-    train: Records, validation: Records, recipe: ClassifierRecipe, seed: int
+    train: Records, validation: Records, task: Task, recipe: ClassifierRecipe, seed: int
 ) -> tuple[Records, Records]:
     """Train and validation of one fold of both together."""
     both = join(train.name, train, validation)
     assert both.labels is not None
-    held_out = stratified_folds(both.labels, recipe.folds, seed) == recipe.fold
+    held_out = stratified_folds(task.strata(both.labels), recipe.folds, seed) == recipe.fold
     kept = dataclasses.replace(both.take(held_out), name=validation.name)
     return both.take(~held_out), kept

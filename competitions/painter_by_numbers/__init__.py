@@ -1,6 +1,8 @@
 """Painter by Numbers (``painter-by-numbers``): did one artist paint both? ROC AUC over pairs."""
 
 from common.competition import Competition
+from common.forms import ProbabilityColumn
+from common.tasks.pairs import Pairs
 
 ARTISTS = 1584  # of train
 
@@ -9,12 +11,10 @@ COMPETITION = Competition(
     slug="painter-by-numbers",
     title="Painter by Numbers",
     folder="painter_by_numbers",
+    task=Pairs("artist", "artists"),
     metric="roc_auc",
-    classes=(),
-    id_column="index",
-    target_column="sameArtist",
+    submission=ProbabilityColumn("sameArtist", "index"),
     ensemble=("triplets", "supermodel", "classes", "margin"),
     layout="train.zip and test.zip (or folders), train_info.csv, submission_info.csv",
     sample="submission_info.csv",
-    called=("artist", "artists"),
 )

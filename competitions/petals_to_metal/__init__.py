@@ -1,6 +1,8 @@
 """Petals to the Metal (``tpu-getting-started``): 104 kinds of flowers, macro F1."""
 
 from common.competition import Competition
+from common.forms import LabelColumn
+from common.tasks.classification import Classification
 
 CLASSES = (
     "pink primrose",
@@ -114,10 +116,9 @@ COMPETITION = Competition(
     slug="tpu-getting-started",
     title="Petals to the Metal",
     folder="petals_to_metal",
+    task=Classification(CLASSES),
     metric="macro_f1",
-    classes=CLASSES,
-    id_column="id",
-    target_column="label",
+    submission=LabelColumn("label"),
     ensemble=("densenet201", "efficientnetb7"),
     layout="tfrecords-jpeg-<size>x<size>/{train,val,test}/*.tfrec and sample_submission.csv",
     pictures={"train": 12_753, "val": 3_712, "test": 7_382},

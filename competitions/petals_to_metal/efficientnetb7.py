@@ -51,8 +51,7 @@ def build_model(weights: str | None = "noisy-student", recipe: ClassifierRecipe 
         backbone = build_backbone(recipe.backbone, weights, recipe.image_size)
     backbone.trainable = not recipe.freeze_backbone
     x = keras.layers.GlobalAveragePooling2D()(backbone.output)
-    classes = len(COMPETITION.classes)
-    outputs = keras.layers.Dense(classes, activation="softmax", dtype="float32")(x)
+    outputs = COMPETITION.task.output_layer()(x)
     return keras.Model(backbone.input, outputs, name="efficientnetb7")
 
 

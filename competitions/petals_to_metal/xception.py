@@ -61,8 +61,7 @@ def build_model(weights: str | None = "imagenet", recipe: ClassifierRecipe = REC
     x = layers.Dense(512, activation="relu")(x)
     x = layers.BatchNormalization()(x)
     x = layers.Dropout(0.2)(x)
-    classes = len(COMPETITION.classes)
-    outputs = layers.Dense(classes, activation="softmax", dtype="float32")(x)
+    outputs = COMPETITION.task.output_layer()(x)
     return keras.Model(backbone.input, outputs, name="xception")
 
 

@@ -1,0 +1,229 @@
+"""The forms of a submission: which columns it has, what stands in them, and what may not.
+
+A form says what it ``gives`` (``labels``, ``probabilities``, a ``ranking`` or ``values``), which a
+metric must take, and of which tasks. Its cells are text or numbers, one column beside the id or
+several.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from common.metrics.metric import Metric, best_first
+from common.tasks.task import Task
+
+Column = Sequence[Any] | np.ndarray
+
+
+@dataclass(frozen=True)
+class Form(ABC):
+    """A submission's columns; subclasses say what stands in them.
+
+    Attributes:
+        target_column: the header of the column beside the id.
+        id_column: the header of the ids.
+    """
+
+    target_column: str = ""
+    id_column: str = "id"
+
+    gives: ClassVar[str]
+    tasks: ClassVar[tuple[str, ...]]
+
+    def columns(self, task: Task) -> tuple[str, ...]:
+        """The header beside the id."""
+        return (self.target_column,)
+
+    def fault(self, task: Task, metric: Metric) -> str:
+        """What does not fit a task and a metric of the form's kind, in words; empty if nothing."""
+        columns = self.columns(task)
+        if not all(columns) or len({self.id_column, *columns}) <= len(columns):
+            return f"submission has the columns {', '.join((self.id_column, *columns))}: name each"
+        return ""
+
+    @abstractmethod
+    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+        """A column of cells for each of ``columns``; ``given`` is what the form ``gives``."""
+
+    @abstractmethod
+    def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
+        """Which of a column's ``cells`` (a polars series of text) cannot be, and what they are not.
+
+        The first is a polars series of bool, nulls counting as bad; the second is for a message:
+        "… rows have WHAT".
+        """
+
+
+def _number_cells(task: Task, cells: Any, low: float, high: float, name: str) -> tuple[Any, str]:
+    import polars as pl
+
+    number = cells.cast(pl.Float64, strict=False)
+    fits = number.is_finite() & (number >= low) & (number <= high)
+    bounds = "" if np.isinf(low) else f" from {low:g} to {high:g}"
+    return ~fits.fill_null(False), f"{name} that is not a finite number{bounds}"
+
+
+@dataclass(frozen=True)
+class LabelColumn(Form):
+    """The label of each picture: its index, or its class's name with ``text``."""
+
+    text: bool = False
+
+    gives: ClassVar[str] = "labels"
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "grades")
+
+    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+        """Names or indices."""
+        labels = np.asarray(given).tolist()
+        return [[task.classes[label] if self.text else label for label in labels]]
+
+    def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
+        """What is no class."""
+        if self.text:
+            known = ", ".join(task.classes[:4]) + (", …" if len(task.classes) > 4 else "")
+            return ~cells.is_in(list(task.classes)).fill_null(False), f"a label that is not {known}"
+        import polars as pl
+
+        number = cells.cast(pl.Int64, strict=False)
+        fits = cells.str.contains(r"^[0-9]+$") & (number < len(task.classes))
+        what = f"a label that is not an integer from 0 to {len(task.classes) - 1}"
+        return ~fits.fill_null(False), what
+
+
+@dataclass(frozen=True)
+class ProbabilityColumn(Form):
+    """The probability of one class of two; or that both pictures of a pair match."""
+
+    positive: int = 1
+
+    gives: ClassVar[str] = "probabilities"
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "pairs")
+
+    def fault(self, task: Task, metric: Metric) -> str:
+        """Whether there are two classes."""
+        if task.name == "classification" and task.units != 2:
+            return f"submission is one probability, and there are {task.units} classes"
+        return super().fault(task, metric)
+
+    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+        """The probability of the class ``positive``."""
+        return [given if given.ndim == 1 else given[:, self.positive]]
+
+    def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
+        """What is no probability."""
+        return _number_cells(task, cells, 0, 1, "a probability")
+
+
+@dataclass(frozen=True)
+class ProbabilityColumns(Form):
+    """One probability column a class; the file has them in the sample's order.
+
+    Attributes:
+        names: their headers in the order of the classes; none takes the classes' own names.
+    """
+
+    names: tuple[str, ...] = ()
+
+    gives: ClassVar[str] = "probabilities"
+    tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel")
+
+    def columns(self, task: Task) -> tuple[str, ...]:
+        """A header for each class."""
+        return self.names or task.classes
+
+    def fault(self, task: Task, metric: Metric) -> str:
+        """Whether there are as many names as classes."""
+        if self.names and len(self.names) != task.units:
+            return f"submission names {len(self.names)} columns, and there are {task.units} classes"
+        return super().fault(task, metric)
+
+    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+        """The probabilities, a column a class."""
+        return list(given.T)
+
+    def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
+        """What is no probability."""
+        return _number_cells(task, cells, 0, 1, "a probability")
+
+
+@dataclass(frozen=True)
+class NumberColumn(Form):
+    """A number: of each picture, or a pair's score."""
+
+    gives: ClassVar[str] = "values"
+    tasks: ClassVar[tuple[str, ...]] = ("number", "grades")
+
+    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+        """The numbers."""
+        return [given]
+
+    def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
+        """What is no number of the task's range."""
+        low, high = getattr(task, "lowest", -np.inf), getattr(task, "highest", np.inf)
+        return _number_cells(task, cells, low, high, "a value")
+
+
+@dataclass(frozen=True)
+class LabelList(Form):
+    """Several labels in one column, by the thresholds that validation found.
+
+    Attributes:
+        separator: between two labels.
+        none: what stands where there is no label.
+    """
+
+    separator: str = " "
+    none: str = ""
+
+    gives: ClassVar[str] = "labels"
+    tasks: ClassVar[tuple[str, ...]] = ("multilabel",)
+
+    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+        """Names of the labels, in the order of the classes."""
+        names = np.asarray(task.classes)
+        return [[self.separator.join(names[row]) or self.none for row in np.asarray(given, bool)]]
+
+    def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
+        """What is no list of labels, or names one twice."""
+        fits = _lists(cells, self.separator, task.classes, range(1, len(task.classes) + 1))
+        allowed = (cells == self.none).fill_null(False) if self.none else fits
+        return ~(fits | allowed), f"something else than labels with {self.separator!r} between them"
+
+
+@dataclass(frozen=True)
+class BestLabels(Form):
+    """The k most probable labels in one column, the best first."""
+
+    k: int = 5
+    separator: str = " "
+
+    gives: ClassVar[str] = "ranking"
+    tasks: ClassVar[tuple[str, ...]] = ("classification",)
+
+    def fault(self, task: Task, metric: Metric) -> str:
+        """Whether the metric is of as many labels."""
+        if metric.name not in (f"map@{self.k}", f"top{self.k}_error"):
+            return f"submission is of {self.k} labels, and its metric is {metric.name}"
+        return super().fault(task, metric)
+
+    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+        """Names of the labels."""
+        names = np.asarray(task.classes)
+        return [[self.separator.join(row) for row in names[best_first(given, self.k)]]]
+
+    def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
+        """What is no list of at most k labels."""
+        fits = _lists(cells, self.separator, task.classes, range(1, self.k + 1))
+        return ~fits, f"something else than 1 to {self.k} labels with {self.separator!r} between"
+
+
+def _lists(cells: Any, separator: str, classes: Sequence[str], lengths: range) -> Any:
+    """Which cells are lists of distinct classes of one of the ``lengths``."""
+    parts = cells.fill_null("").str.split(separator)
+    strange = parts.list.set_difference(list(classes)).list.len() > 0
+    distinct = parts.list.n_unique() == parts.list.len()
+    number = parts.list.len()
+    return ~strange & distinct & (number >= lengths.start) & (number < lengths.stop)

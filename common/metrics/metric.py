@@ -1,0 +1,205 @@
+"""Metrics by name, computed by scikit-learn: their direction and what they take.
+
+MAP@k alone is our own: scikit-learn does not have it. scikit-learn is imported when a metric is
+computed, because a plan only asks for names.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from common.errors import UserError
+from common.recipe import nearest
+
+Function = Callable[[np.ndarray, np.ndarray], float]
+SMALLEST = 1e-15  # probability that Kaggle's log loss clips at
+_NUMBERED = re.compile(r"(map@|top)(\d{1,3})(_error)?")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: as a competition names it, e.g. ``macro_f1`` or ``map@5``.
+        title: for people.
+        takes: ``labels``, ``probabilities`` (or scores), ``ranking`` (probabilities of which only
+            the order counts) or ``values``.
+        tasks: the names of the tasks that it measures (``common.tasks``).
+        function: ``(truth, predicted) -> float``; shapes are those of the task.
+        greater_is_better: its direction.
+        highest: that it can be; None is without a bound. The lowest is 0, but for kappa.
+    """
+
+    name: str
+    title: str
+    takes: str
+    tasks: tuple[str, ...]
+    function: Function
+    greater_is_better: bool = True
+    highest: float | None = 1.0
+
+    @property
+    def sign(self) -> int:
+        """1 where greater is better, else -1: ``sign * score`` is to be maximised."""
+        return 1 if self.greater_is_better else -1
+
+    def score(self, truth: np.ndarray, predicted: np.ndarray) -> float:
+        """The metric of ``predicted``. Raises UserError where it is not defined."""
+        if not len(truth):
+            raise UserError(f"{self.title} of no rows: there are no validation predictions")
+        try:
+            return float(self.function(np.asarray(truth), np.asarray(predicted)))
+        except UndefinedError as error:
+            raise UserError(f"{self.title} cannot be measured: {error}") from None
+
+
+class UndefinedError(ValueError):
+    """The metric is not defined for these rows; the message is the reason."""
+
+
+def find_metric(name: str) -> Metric:
+    """The metric called ``name``. Raises UserError with the nearest names."""
+    numbered = _NUMBERED.fullmatch(name)
+    if numbered and numbered[2] != "0" and bool(numbered[3]) is (numbered[1] == "top"):
+        return _map_at(int(numbered[2])) if numbered[1] == "map@" else _top_error(int(numbered[2]))
+    if name not in METRICS:
+        known = [*METRICS, "map@5", "top5_error"]
+        raise UserError(f"unknown metric {name!r}: {nearest(name, known)}")
+    return METRICS[name]
+
+
+def accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Share of rows that are right; of several labels a row, all of them have to be."""
+    from sklearn.metrics import accuracy_score
+
+    return float(accuracy_score(truth, predicted))
+
+
+def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean recall over the classes of ``truth``: scikit-learn's, without its warning."""
+    from sklearn.metrics import recall_score
+
+    known = np.unique(truth)
+    return float(recall_score(truth, predicted, labels=known, average="macro", zero_division=0))
+
+
+def f1(average: str) -> Function:
+    """F1 averaged over classes (``macro``), decisions (``micro``) or rows (``samples``)."""
+
+    def function(truth: np.ndarray, predicted: np.ndarray) -> float:
+        from sklearn.metrics import f1_score
+
+        return float(f1_score(truth, predicted, average=average, zero_division=0))
+
+    return function
+
+
+def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Mean negative log-likelihood; rows are clipped and sum to one again, as Kaggle does.
+
+    Of several labels a row it is the mean over all columns.
+    """
+    from sklearn.metrics import log_loss as sklearn_log_loss
+
+    if truth.ndim == 2:
+        columns = zip(truth.T, probabilities.T, strict=True)
+        return float(np.mean([log_loss(t, np.stack([1 - p, p], 1)) for t, p in columns]))
+    held = np.asarray(probabilities, np.float64).clip(SMALLEST, 1 - SMALLEST)
+    held /= held.sum(axis=1, keepdims=True)
+    return float(sklearn_log_loss(truth, held, labels=np.arange(held.shape[1])))
+
+
+def roc_auc(truth: np.ndarray, scores: np.ndarray) -> float:
+    """ROC AUC; of more than two classes, or of several labels, the mean over the columns."""
+    from sklearn.metrics import roc_auc_score
+
+    if scores.ndim == 1 or (truth.ndim == 1 and scores.shape[1] == 2):
+        columns = [(truth, scores if scores.ndim == 1 else scores[:, 1])]
+    else:
+        of_class = truth[:, None] == np.arange(scores.shape[1]) if truth.ndim == 1 else truth
+        columns = list(zip(of_class.T, scores.T, strict=True))
+    for number, (answers, _) in enumerate(columns):
+        if len(np.unique(answers)) < 2:
+            where = f" in column {number}" if len(columns) > 1 else ""
+            raise UndefinedError(f"all {len(answers)} rows have the same answer{where}")
+    return float(np.mean([roc_auc_score(answers, column) for answers, column in columns]))
+
+
+def quadratic_weighted_kappa(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Cohen's kappa with quadratic weights; 0 where all rows have one and the same grade."""
+    from sklearn.metrics import cohen_kappa_score
+
+    if len(np.unique(np.concatenate([truth, predicted]))) < 2:
+        return 0.0
+    return float(cohen_kappa_score(truth, predicted, weights="quadratic"))
+
+
+def rmse(truth: np.ndarray, values: np.ndarray) -> float:
+    """Root of the mean squared error."""
+    from sklearn.metrics import root_mean_squared_error
+
+    return float(root_mean_squared_error(truth, values))
+
+
+def mae(truth: np.ndarray, values: np.ndarray) -> float:
+    """Mean absolute error."""
+    from sklearn.metrics import mean_absolute_error
+
+    return float(mean_absolute_error(truth, values))
+
+
+def best_first(probabilities: np.ndarray, k: int) -> np.ndarray:
+    """The ``k`` most probable classes of each row, the best first: ``(rows, k)``."""
+    return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
+
+
+def _map_at(k: int) -> Metric:
+    def function(truth: np.ndarray, probabilities: np.ndarray) -> float:
+        hits = best_first(probabilities, k) == truth[:, None]
+        return float((hits / np.arange(1, hits.shape[1] + 1)).sum(axis=1).mean())
+
+    return Metric(f"map@{k}", f"MAP@{k}", "ranking", ("classification",), function)
+
+
+def _top_error(k: int) -> Metric:
+    def function(truth: np.ndarray, probabilities: np.ndarray) -> float:
+        from sklearn.metrics import top_k_accuracy_score
+
+        classes = probabilities.shape[1]
+        if classes <= k:
+            return 0.0
+        if classes == 2:  # scikit-learn wants one column then
+            return 1 - accuracy(truth, probabilities.argmax(axis=1))
+        return 1 - float(top_k_accuracy_score(truth, probabilities, k=k, labels=range(classes)))
+
+    title, tasks = f"top-{k} error", ("classification",)
+    return Metric(f"top{k}_error", title, "ranking", tasks, function, greater_is_better=False)
+
+
+_CLASSES, _LABELS = ("classification",), ("classification", "multilabel")
+_GRADED = (*_CLASSES, "grades")
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "accuracy", "labels", (*_LABELS, "grades"), accuracy),
+        Metric("balanced_accuracy", "balanced accuracy", "labels", _GRADED, balanced_accuracy),
+        Metric("macro_f1", "macro F1", "labels", (*_LABELS, "grades"), f1("macro")),
+        Metric("micro_f1", "micro F1", "labels", (*_LABELS, "grades"), f1("micro")),
+        Metric("samples_f1", "samples F1", "labels", ("multilabel",), f1("samples")),
+        Metric("log_loss", "log loss", "probabilities", _LABELS, log_loss, False, None),
+        Metric("roc_auc", "ROC AUC", "probabilities", (*_LABELS, "pairs"), roc_auc),
+        Metric(
+            "quadratic_weighted_kappa",
+            "quadratic weighted kappa",
+            "labels",
+            _GRADED,
+            quadratic_weighted_kappa,
+        ),
+        Metric("rmse", "RMSE", "values", ("number", "grades"), rmse, False, None),
+        Metric("mae", "MAE", "values", ("number", "grades"), mae, False, None),
+    )
+}

@@ -1,0 +1,1 @@
+"""What is predicted of a picture: targets, head, loss, decisions, stratification, report."""

@@ -1,0 +1,81 @@
+"""One of N classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from common.errors import UserError
+from common.metrics.metric import accuracy
+from common.tasks.task import Task
+
+
+def check_class_numbers(labels: np.ndarray, classes: int, source: str) -> None:
+    """Raise UserError for the first of ``labels`` ``(rows,)`` that is none of 0 to classes - 1."""
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(
+            f"{source}: labels of shape {labels.shape} and type {labels.dtype}, expected a class "
+            f"number for each picture"
+        )
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if len(wrong):
+        raise UserError(
+            f"{source}: row {wrong[0]} has label {labels[wrong[0]]}, expected 0 to {classes - 1}"
+        )
+
+
+@dataclass(frozen=True)
+class Classification(Task):
+    """Each picture is of one class. Labels are ``(rows,)`` int64, indices of ``classes``.
+
+    Predictions are probabilities ``(rows, classes)``.
+    """
+
+    classes: tuple[str, ...]
+
+    name: ClassVar[str] = "classification"
+    activation: ClassVar[str] = "softmax"
+    sections: ClassVar[tuple[str, ...]] = (
+        *("kernels", "blend", "learning", "members", "classes", "confusions", "hardest"),
+        *("calibration", "settings"),
+    )
+
+    @property
+    def units(self) -> int:  # type: ignore[override]
+        """A probability for each class."""
+        return len(self.classes)
+
+    def check_labels(self, labels: np.ndarray, source: str) -> None:
+        """Raise UserError when ``labels`` are not class numbers."""
+        check_class_numbers(labels, len(self.classes), source)
+
+    def targets(self, labels: np.ndarray) -> np.ndarray:
+        """One-hot ``(rows, classes)`` float32."""
+        return (np.asarray(labels)[:, None] == np.arange(len(self.classes))).astype(np.float32)
+
+    def strata(self, labels: np.ndarray) -> np.ndarray:
+        """The class itself."""
+        return np.asarray(labels, np.int64)
+
+    def loss(self, recipe: Any, labels: np.ndarray) -> Any:
+        """Cross-entropy, smoothed or adjusted by the classes' frequencies as the recipe says."""
+        from common.networks.losses import adjusted_crossentropy, crossentropy
+
+        tau, smoothing = recipe.logit_adjustment, recipe.label_smoothing
+        if tau:
+            return adjusted_crossentropy(labels, len(self.classes), tau, smoothing)
+        return crossentropy(smoothing)
+
+    def decide(self, predictions: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
+        """The most probable class, ``(rows,)`` int64."""
+        return predictions.argmax(axis=1)
+
+    def summary(self, labels: np.ndarray, predictions: np.ndarray) -> Mapping[str, float]:
+        """Accuracy."""
+        return {"validation_accuracy": accuracy(labels, self.decide(predictions))}
+
+    def describe(self, label: Any) -> str:
+        """The class's name."""
+        return self.classes[int(label)]

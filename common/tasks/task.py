@@ -1,0 +1,92 @@
+"""What every task has: the one place that says what a label, a target and a prediction are."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from common.errors import UserError
+from common.metrics.metric import Metric
+
+
+class Task(ABC):
+    """What is predicted of a picture; subclasses are frozen dataclasses.
+
+    Attributes:
+        name: as metrics and submission forms name it.
+        classes: the names of the classes or labels; empty for numbers and pairs.
+        units: of the head.
+        activation: of the head, its Keras name.
+        sections: of the report, in their order.
+    """
+
+    name: ClassVar[str]
+    units: int
+    activation: ClassVar[str]
+    sections: ClassVar[tuple[str, ...]]
+    classes: tuple[str, ...] = ()
+
+    @abstractmethod
+    def check_labels(self, labels: np.ndarray, source: str) -> None:
+        """Raise UserError naming ``source`` when ``labels`` are not of this task."""
+
+    def check_predictions(self, predictions: np.ndarray, source: str) -> None:
+        """Raise UserError naming ``source`` when ``predictions`` are not ``(rows, units)``."""
+        if predictions.ndim != 2 or predictions.shape[1] != self.units:
+            raise UserError(
+                f"{source}: predictions of shape {predictions.shape}, and the task {self.name} has "
+                f"{self.units} columns"
+            )
+
+    @abstractmethod
+    def targets(self, labels: np.ndarray) -> np.ndarray:
+        """What the network learns, ``(rows, units)`` float32, of ``labels`` ``(rows, …)``."""
+
+    @abstractmethod
+    def strata(self, labels: np.ndarray) -> np.ndarray:
+        """``(rows,)`` int64: rows of one number are spread evenly over the folds."""
+
+    @abstractmethod
+    def loss(self, recipe: Any, labels: np.ndarray) -> Any:
+        """The Keras loss of ``targets``; ``labels`` are those of the training pictures."""
+
+    def metrics(self) -> list[Any]:
+        """What Keras reports beside the loss; its name is a column of ``history.csv``."""
+        return ["accuracy"]
+
+    def output_layer(self, **options: Any) -> Any:
+        """The head's last layer, in float32 whatever the precision of the rest."""
+        import keras
+
+        fixed = {"activation": self.activation, "dtype": "float32", **options}
+        return keras.layers.Dense(self.units, **fixed)
+
+    def predictions(self, outputs: np.ndarray) -> np.ndarray:
+        """What the network's ``outputs`` ``(rows, units)`` predict, as it stands in the files."""
+        return outputs
+
+    def decide(self, predictions: np.ndarray, thresholds: np.ndarray | None) -> np.ndarray:
+        """Labels of ``predictions`` ``(rows, units)``, as ``labels`` have them.
+
+        ``thresholds`` are those of ``find_thresholds``; None takes the task's own.
+        """
+        raise UserError(f"predictions of the task {self.name} have no labels")
+
+    def find_thresholds(
+        self, metric: Metric, labels: np.ndarray, predictions: np.ndarray
+    ) -> np.ndarray | None:
+        """The thresholds with the best ``metric`` on these rows; None where there are none."""
+        return None
+
+    def values(self, predictions: np.ndarray) -> np.ndarray:
+        """What metrics of ``values`` and ``probabilities`` take of ``predictions``."""
+        return predictions
+
+    def summary(self, labels: np.ndarray, predictions: np.ndarray) -> Mapping[str, float]:
+        """Further scores for ``metrics.json``, beside the competition's own."""
+        return {}
+
+    def describe(self, label: Any) -> str:
+        """One picture's label in words."""
+        return str(label)

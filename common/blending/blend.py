@@ -52,7 +52,7 @@ def find_blend(
     if not len(members[0]) and method != "mean":
         raise UserError(f"--blend {method} needs validation predictions, and there are none")
     stack = np.stack([np.asarray(member, np.float64) for member in members])
-    if method == "mean" or len(stack) == 1:
+    if method == "mean" or len(stack) == 1:  # whatever the score
         weights = mean_weights(stack)
     elif method == "weighted":
         weights = best_weights(stack, score, argmax)

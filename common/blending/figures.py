@@ -1,6 +1,6 @@
 """What to look at in a blend: its confusions, its classes, its errors, and what the weights do."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +69,7 @@ def draw_weights(
     (first, one), (second, two) = members.items()
     title = competition.scoring.title
     shares, scores = weight_curve(competition, one, two)
-    own = weight_score(competition, one, two, blend.weights[0])
+    (own,) = weight_scores(competition, one, two, blend.weights[:1])
     figure, axes = figures.pyplot().subplots(figsize=(6, 3.5))
     axes.plot(shares, scores, drawstyle="steps-mid", color=figures.BLUE)
     label = f"{blend.method}: {blend.weights[0]:.3f}, {title} {own:.4f}"
@@ -87,13 +87,13 @@ def weight_curve(
 ) -> tuple[np.ndarray, list[float]]:
     """The weights 0, 0.02, … 1 of ``one``, and the competition's metric of each blend."""
     shares = np.linspace(0, 1, 51)
-    return shares, [weight_score(competition, one, two, float(share)) for share in shares]
+    return shares, weight_scores(competition, one, two, shares.tolist())
 
 
-def weight_score(
-    competition: Competition, one: Predictions, two: Predictions, share: float
-) -> float:
-    """The competition's metric on validation of one blend, at its own thresholds."""
-    mixed = mix((share, 1 - share), (one.validation, two.validation))
-    labels = one.validation_labels
-    return competition.score(labels, mixed, competition.find_thresholds(labels, mixed))
+def weight_scores(
+    competition: Competition, one: Predictions, two: Predictions, shares: Sequence[float]
+) -> list[float]:
+    """The metric of blends with these weights of ``one``, at the mean's thresholds."""
+    labels, pair = one.validation_labels, (one.validation, two.validation)
+    thresholds = competition.find_thresholds(labels, mix((0.5, 0.5), pair))
+    return [competition.score(labels, mix((s, 1 - s), pair), thresholds) for s in shares]

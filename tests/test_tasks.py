@@ -1,0 +1,212 @@
+"""Tasks: labels, targets, decisions, thresholds and folds; what does not fit is one line."""
+
+import os
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from common.blending.folds import stratified_folds
+from common.competition import Competition
+from common.errors import UserError
+from common.forms import (
+    BestLabels,
+    Form,
+    LabelColumn,
+    LabelList,
+    NumberColumn,
+    ProbabilityColumn,
+    ProbabilityColumns,
+)
+from common.metrics.metric import METRICS, find_metric
+from common.recipes.classifier import ClassifierRecipe
+from common.tasks.classification import Classification
+from common.tasks.multilabel import MultiLabel
+from common.tasks.number import Grades, Number
+from common.tasks.pairs import Pairs
+from common.tasks.task import Task
+
+ABC = ("a", "b", "c")
+TASKS: dict[str, Task] = {
+    "classification": Classification(ABC),
+    "multilabel": MultiLabel(ABC),
+    "number": Number(1, 100),
+    "grades": Grades(("none", "mild", "severe")),
+}
+LABELS = {
+    "classification": np.array([0, 2, 1, 1]),
+    "multilabel": np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1], [0, 1, 0]]),
+    "number": np.array([1.0, 100.0, 50.5, 7.0]),
+    "grades": np.array([0, 2, 1, 1]),
+}
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_a_head_learns_its_targets_and_predicts_labels_in_their_own_unit(name: str) -> None:
+    import keras
+
+    task, labels = TASKS[name], LABELS[name]
+    task.check_labels(labels, "train")
+    targets = task.targets(labels)
+    assert targets.shape == (4, task.units)
+    assert targets.dtype == np.float32
+    assert targets.min() >= 0
+    assert targets.max() <= 1
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, task.output_layer()(inputs))
+    loss = task.loss(ClassifierRecipe(), labels)
+    model.compile("adam", loss, weighted_metrics=task.metrics())
+    model.fit(np.ones((4, 2), np.float32), targets, verbose=0)
+    found = task.predictions(model.predict(np.ones((4, 2), np.float32), verbose=0))
+    task.check_predictions(found, "kernel")
+    perfect = task.predictions(targets)
+    if name != "number":
+        np.testing.assert_array_equal(task.decide(perfect), labels)
+    if name in ("number", "grades"):
+        np.testing.assert_allclose(task.values(perfect), labels, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "said"),
+    [
+        (TASKS["classification"], np.array([0, 3]), "val: row 1 has label 3, expected 0 to 2"),
+        (TASKS["classification"], np.array([0.5]), "val: labels of shape .* float64, expected a"),
+        (TASKS["grades"], np.array([-1]), "val: row 0 has label -1, expected 0 to 2"),
+        (TASKS["multilabel"], np.array([[0, 1, 2]]), "val: labels of shape .*expected 0 or 1"),
+        (TASKS["multilabel"], np.array([0, 1]), r"expected 0 or 1 in shape \(2, 3\)"),
+        (TASKS["number"], np.array([5.0, 0.0]), "val: row 1 has 0.0, expected 1 to 100"),
+        (TASKS["number"], np.array([np.nan]), "val: row 0 has nan, expected 1 to 100"),
+        (Pairs(), np.zeros((2, 2)), "val: expected a class for each picture"),
+    ],
+)
+def test_labels_of_another_task_are_refused(task: Task, labels: np.ndarray, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        task.check_labels(labels, "val")
+
+
+def test_several_labels_are_encoded_by_name() -> None:
+    task = MultiLabel(ABC)
+    encoded = task.encode([["a"], ["c", "b"], []])
+    assert encoded.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
+    assert [task.describe(row) for row in encoded] == ["a", "b, c", "none"]
+    with pytest.raises(UserError, match="row 1: 'd' is none of a, b, c"):
+        task.encode([["a"], ["d"]])
+
+
+def test_a_picture_has_a_label_at_least_unless_it_need_not() -> None:
+    low = np.array([[0.1, 0.3, 0.2], [0.9, 0.8, 0.1]])
+    assert MultiLabel(ABC).decide(low).tolist() == [[0, 1, 0], [1, 1, 0]]
+    assert MultiLabel(ABC, at_least_one=False).decide(low).tolist() == [[0, 0, 0], [1, 1, 0]]
+
+
+@pytest.mark.parametrize("metric", ["micro_f1", "macro_f1", "samples_f1", "accuracy"])
+def test_thresholds_of_labels_are_never_worse_than_a_half(metric: str) -> None:
+    task, random = MultiLabel(ABC, at_least_one=False), np.random.default_rng(0)
+    labels = (random.random((300, 3)) < (0.5, 0.2, 0.1)).astype(int)
+    found = (0.3 * labels + random.random((300, 3)) * 0.4).clip(0, 1)
+    thresholds = task.find_thresholds(find_metric(metric), labels, found)
+    assert thresholds is not None
+    assert thresholds.shape == (3,)
+    score = find_metric(metric).score
+    better = score(labels, task.decide(found, thresholds))
+    assert better > score(labels, task.decide(found)) + 0.02
+    if metric != "macro_f1":  # one for all
+        assert len(set(thresholds.tolist())) == 1
+
+
+def test_thresholds_of_grades_put_shifted_values_right() -> None:
+    task = Grades(("0", "1", "2", "3", "4"))
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 5, 400)
+    values = (0.6 * labels + 0.9 + random.normal(0, 0.1, 400))[:, None]
+    kappa = find_metric("quadratic_weighted_kappa")
+    thresholds = task.find_thresholds(kappa, labels, values)
+    assert thresholds is not None
+    assert (np.diff(thresholds) >= 0).all()
+    assert kappa.score(labels, task.decide(values, thresholds)) > 0.97
+    assert kappa.score(labels, task.decide(values)) < 0.9
+    assert task.find_thresholds(find_metric("rmse"), labels, values) is None
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sampled_from(list(TASKS)), st.integers(0, 1000), st.integers(2, 5))
+def test_folds_are_even_in_what_the_task_stratifies(name: str, seed: int, folds: int) -> None:
+    task, random = TASKS[name], np.random.default_rng(seed)
+    number = 60
+    labels = {
+        "classification": random.integers(0, 3, number),
+        "multilabel": random.integers(0, 2, (number, 3)),
+        "number": random.uniform(1, 100, number),
+        "grades": random.integers(0, 3, number),
+    }[name]
+    strata = task.strata(labels)
+    assert strata.shape == (number,)
+    parts = stratified_folds(strata, folds, seed)
+    for stratum in np.unique(strata):
+        counts = np.bincount(parts[strata == stratum], minlength=folds)
+        assert np.ptp(counts) <= 1
+
+
+FORMS: dict[str, Form] = {
+    "LabelColumn": LabelColumn("y"),
+    "ProbabilityColumn": ProbabilityColumn("y"),
+    "ProbabilityColumns": ProbabilityColumns(),
+    "NumberColumn": NumberColumn("y"),
+    "LabelList": LabelList("y"),
+    "BestLabels": BestLabels("y", k=5),
+}
+
+
+def competition(task: Task, metric: str, form: Form) -> Competition:
+    return Competition("toy", "toy", "Toy", task, metric, form, (), "")
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "form", "said"),
+    [
+        ("classification", "acuracy", "LabelColumn", "unknown metric 'acuracy'"),
+        (
+            "classification",
+            "rmse",
+            "LabelColumn",
+            "competition toy: its metric rmse does not measure the task classification, but number "
+            "and grades",
+        ),
+        ("number", "rmse", "LabelColumn", "its submission LabelColumn is not of the task number"),
+        (
+            "classification",
+            "log_loss",
+            "LabelColumn",
+            "its metric log_loss takes probabilities, and the submission LabelColumn gives labels",
+        ),
+        ("classification", "map@3", "BestLabels", "its submission is of 5 labels, and its metric"),
+        ("classification", "roc_auc", "ProbabilityColumn", "one probability, and there are 3"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(task: str, metric: str, form: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        competition(TASKS[task], metric, FORMS[form]).check()
+
+
+def test_every_metric_fits_a_task_and_a_form() -> None:
+    for name in [*METRICS, "map@5", "top5_error"]:
+        fitting = []
+        for task in [*TASKS.values(), Classification(("a", "b")), Pairs()]:
+            for form in FORMS.values():
+                try:
+                    competition(task, name, form).check()
+                    fitting.append((task.name, type(form).__name__))
+                except UserError:
+                    continue
+        assert fitting, name
+
+
+def test_columns_need_names() -> None:
+    with pytest.raises(UserError, match="submission has the columns id, : name each"):
+        competition(TASKS["classification"], "accuracy", LabelColumn()).check()
+    form = ProbabilityColumns(names=("x", "y"))
+    with pytest.raises(UserError, match="names 2 columns, and there are 3 classes"):
+        competition(TASKS["classification"], "log_loss", form).check()

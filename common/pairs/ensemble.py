@@ -13,6 +13,7 @@ from common.files.vectors import Vectors, align, load_vectors
 from common.inputs import kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import read_manifest, write_json
+from common.metrics.bootstrap import compare, interval
 from common.metrics.verification import best_threshold, roc
 from common.pairs.blend import (
     METHODS,
@@ -26,6 +27,7 @@ from common.pairs.blend import (
     mix,
     scale_of,
 )
+from common.pairs.bootstrap import RESAMPLES, resampled_auc
 from common.pairs.figures import draw_pairs
 from common.pairs.networks import join_networks, network_groups
 from common.pairs.scored import save_scored_pairs
@@ -47,10 +49,12 @@ class PairBlendRecipe:
     Attributes:
         method: ``mean``, ``weighted`` or ``greedy``.
         blend_scale: what the scores are brought to, ``rank`` or ``logit``.
+        resamples: of validation's pictures, for the intervals (``common.pairs.bootstrap``).
     """
 
     method: str = "mean"
     blend_scale: str = "logit"
+    resamples: int = RESAMPLES
 
     def __post_init__(self) -> None:
         """Hold the fields to what there is. Raises UserError for the first that is not."""
@@ -58,6 +62,8 @@ class PairBlendRecipe:
             if getattr(self, name) not in known:
                 hint = nearest(getattr(self, name), known)
                 raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
+        if not 0 <= self.resamples <= 100_000:
+            raise UserError(f"setting resamples={self.resamples}: it must be from 0 to 100000")
 
 
 @dataclass(frozen=True)
@@ -92,7 +98,7 @@ def run_pair_ensemble(
     with run.stage("validation", members=len(members)):
         validated = validate(members)
         blend, total = blended(validated, recipe)
-        write_metrics(run.folder, members, validated, blend, total)
+        write_metrics(run.folder, members, validated, blend, total, recipe.resamples)
     with run.stage("pairs"):
         first = next(iter(members.values()))
         pairs = read_pairs(pairs_file, first.test_ids.tolist(), unreadable)
@@ -181,24 +187,37 @@ def score(members: Members, pairs: Pairs, blend: PairBlend, validated: Validated
 
 
 def write_metrics(
-    folder: Path, members: Members, validated: Validated, blend: PairBlend, total: np.ndarray
+    folder: Path,
+    members: Members,
+    validated: Validated,
+    blend: PairBlend,
+    total: np.ndarray,
+    resamples: int,
 ) -> None:
-    """``metrics.json``: the blend and what it scores on validation, and each channel alone."""
+    """``metrics.json``: the blend and what it scores on validation, and each channel alone.
+
+    A member's score is that of its first channel. Intervals are of ``n`` pictures.
+    """
     pairs = validated.pairs
     same, counted = pairs.labelled.same, pairs.parts["all"]
     channels = {name: pairs.auc(scores) for name, scores in validated.scores.items()}
     curve = roc(same[counted], total[counted])
     threshold, accuracy = best_threshold(curve, pairs.share)
     parts = pairs.auc(total)
-    alone = {
-        name: channels[channel_name(name, next(iter(member.validation)))]["all"]
-        for name, member in members.items()
-    }
+    first = {name: channel_name(name, next(iter(m.validation))) for name, m in members.items()}
+    alone: dict[str, Any] = {name: channels[channel]["all"] for name, channel in first.items()}
+    compared = {name: validated.scores[channel] for name, channel in first.items()}
     told: dict[str, Any] = {
+        "metric": "roc_auc",
+        "greater_is_better": True,
         "method": blend.method,
         "scale": blend.scale,
         "weights": dict(blend.weights),
         "validation_score": blend.validation_score,
+        **intervals(pairs, alone, {**compared, "blend": total}, parts["all"] or 0.0, resamples),
+        "chosen_on": f"{blend.method} weights chosen on the same pictures"
+        if blend.method != "mean"
+        else "",
         "validation_seen": parts["seen"],
         "validation_unseen": parts["unseen"],
         "validation_accuracy": accuracy,
@@ -211,3 +230,24 @@ def write_metrics(
     }
     write_json(folder / "metrics.json", told)
     report("blended", **{k: v for k, v in told.items() if isinstance(v, (str, float))})
+
+
+def intervals(
+    pairs: ValidationPairs,
+    alone: Mapping[str, float],
+    scores: Mapping[str, np.ndarray],
+    whole: float,
+    resamples: int,
+) -> dict[str, Any]:
+    """For ``metrics.json``: intervals of the blend and the members, and what the blend gains.
+
+    ``alone`` are the members' AUC, ``whole`` is that of the blend, ``scores`` are ``(pairs,)``.
+    """
+    drawn = resampled_auc(pairs, scores, resamples)
+    best = max(alone, key=lambda name: alone[name])
+    return {
+        "interval": interval(drawn["blend"]),
+        "n": int(np.count_nonzero(pairs.counted)),
+        "intervals": {name: interval(drawn[name]) for name in alone},
+        "gain": compare(best, whole - alone[best], drawn["blend"], drawn[best], 1),
+    }

@@ -35,7 +35,8 @@ class Pictures:
         self.fault: UserError | None = None
         missing = np.zeros(len(records), dtype=np.int64)
         self.labels = missing if records.labels is None else records.labels
-        self._files = [_mapped(path) for path in records.files]
+        # A map needs an open file: there may be too many of single pictures.
+        self._files = [] if records.whole_files else [_mapped(path) for path in records.files]
         self._kept = self._room(cache)
         self._known = np.zeros(len(records), dtype=bool)
 
@@ -58,15 +59,21 @@ class Pictures:
 
     def original(self, row: int) -> np.ndarray:
         """One picture in its own size. Raises UserError when it cannot be decoded."""
-        from tensorflow.train import Example
-
-        file, start, length = self.records.places[row].tolist()
-        features = Example.FromString(self._files[file][start : start + length]).features
         try:
-            return decode(features.feature["image"].bytes_list.value[0])
-        except (ValueError, IndexError) as error:
+            return decode(self._bytes(row))
+        except (ValueError, IndexError, OSError) as error:
             self.fault = self._fault(row, error)
             raise self.fault from None
+
+    def _bytes(self, row: int) -> bytes:
+        """A picture as it is stored: a whole file, or the feature ``image`` of a record."""
+        file, start, length = self.records.places[row].tolist()
+        if self.records.whole_files:
+            return self.records.files[file].read_bytes()
+        from tensorflow.train import Example
+
+        features = Example.FromString(self._files[file][start : start + length]).features
+        return bytes(features.feature["image"].bytes_list.value[0])
 
     def hold(self) -> None:
         """Decode all of them, in threads, and keep none. Raises UserError for the first fault."""
@@ -77,6 +84,8 @@ class Pictures:
     def _fault(self, row: int, error: Exception) -> UserError:
         file, start, _ = self.records.places[row]
         path = self.records.files[file].resolve()  # the file itself, where inputs are links
+        if self.records.whole_files:
+            return UserError(f"{path}: no readable picture: fetch the file again")
         number = 1 + np.searchsorted(record_places(path)[:, 0], start)
         what = "no feature 'image'" if isinstance(error, IndexError) else str(error)
         return UserError(

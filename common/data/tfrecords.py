@@ -27,8 +27,9 @@ class Records:
         name: ``train``, ``val`` or ``test``.
         files: in reading order.
         ids: ``(pictures,)`` text, in reading order.
-        labels: ``(pictures,)`` int64, or None where the data has none.
+        labels: ``(pictures, …)`` as the competition's task has them, or None where there are none.
         places: ``(pictures, 3)`` int64: number of the file, first byte and length of each record.
+        whole_files: whether each file is a picture, and not a TFRecord of several.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Records:
     ids: np.ndarray
     labels: np.ndarray | None
     places: np.ndarray
+    whole_files: bool = False
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -43,7 +45,8 @@ class Records:
     def take(self, rows: np.ndarray) -> "Records":
         """Some of the pictures, in the order of ``rows``: ``(n,)`` numbers, or a mask."""
         labels = None if self.labels is None else self.labels[rows]
-        return Records(self.name, self.files, self.ids[rows], labels, self.places[rows])
+        ids, places = self.ids[rows], self.places[rows]
+        return Records(self.name, self.files, ids, labels, places, self.whole_files)
 
 
 def join(name: str, first: Records, second: Records) -> Records:
@@ -57,6 +60,7 @@ def join(name: str, first: Records, second: Records) -> Records:
         np.concatenate([first.ids, second.ids]),
         np.concatenate([first.labels, second.labels]),
         np.concatenate([first.places, moved]),
+        first.whole_files,
     )
 
 

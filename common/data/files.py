@@ -1,0 +1,61 @@
+"""Pictures that are files of their own, with labels from a table, and a part of them held out."""
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.blending.folds import stratified_folds
+from common.data.tfrecords import Records
+from common.errors import UserError
+from common.inputs import listing
+from common.tasks.task import Task
+
+
+def image_files(
+    name: str, paths: Iterable[Path], ids: Iterable[Any], labels: Any = None
+) -> Records:
+    """One part of the data: a file a picture, of any format that OpenCV reads.
+
+    Args:
+        name: ``train``, ``val`` or ``test``.
+        paths: of the files.
+        ids: of the pictures, as the submission has them.
+        labels: as the competition's task has them, a row a picture; None where there are none.
+
+    Raises UserError when a file is not there, an id comes twice, or the numbers differ.
+    """
+    files, names = tuple(paths), np.array([str(one) for one in ids], np.str_)
+    known = None if labels is None else np.asarray(labels)
+    if len(files) != len(names) or (known is not None and len(known) != len(files)):
+        number = "no" if known is None else len(known)
+        raise UserError(f"{name}: {len(files)} files, {len(names)} ids and {number} labels")
+    if not files:
+        raise UserError(f"{name}: there are no pictures")
+    missing = [path for path in files if not path.is_file()]
+    if missing:
+        raise UserError(
+            f"{name}: {len(missing)} of {len(files)} pictures are not there, the first is "
+            f"{missing[0]}; {listing(missing[0].parent)}"
+        )
+    found, counts = np.unique(names, return_counts=True)
+    if (counts > 1).any():
+        raise UserError(f"{name}: the id {found[counts > 1][0]} comes {counts.max()} times")
+    places = np.array([(number, 0, path.stat().st_size) for number, path in enumerate(files)])
+    return Records(name, files, names, known, places, whole_files=True)
+
+
+def hold_out(
+    records: Records, task: Task, share: float = 0.2, seed: int = 0
+) -> tuple[Records, Records]:
+    """Train and validation of labelled pictures, stratified as ``task`` says.
+
+    ``share`` is that of validation, ``1 / share`` rounded to a whole number of parts.
+    """
+    if records.labels is None:
+        raise UserError(f"{records.name} has no labels: there is nothing to validate on")
+    parts = stratified_folds(task.strata(records.labels), max(2, round(1 / share)), seed)
+    validation = dataclasses.replace(records.take(parts == 0), name="val")
+    return records.take(parts > 0), validation

@@ -1,0 +1,56 @@
+"""The plain classifier: a backbone, average pooling, and the task's head."""
+
+from typing import Any
+
+from common.networks.backbones import build_backbone
+from common.tasks.task import Task
+
+# What a dry run changes in a recipe: a miniature that learns from scratch in seconds on a CPU.
+SMALL: dict[str, Any] = {
+    "miniature": True,
+    "weights": None,
+    "freeze_backbone": False,
+    "image_size": 48,
+    "crop_margin": 6,
+    "batch_size": 16,
+    "epochs": 6,
+    "lr_start": 1e-3,
+    "lr_max": 4e-3,
+    "lr_min": 1e-4,
+    "lr_ramp_epochs": 1,
+    "batchnorm_momentum": 0.8,  # few steps an epoch: 0.99 would leave validation at chance
+    "refit_fresh": False,
+    "refit_epochs": 1,
+    "cache": "memory",
+}
+
+
+def build_classifier(task: Task, weights: str | None, recipe: Any) -> Any:
+    """A ``keras.Model`` from pictures ``(batch, image_size, image_size, 3)`` in 0..255.
+
+    It gives what the task learns, ``(batch, units)`` float32. ``weights`` is None, a name that the
+    recipe's backbone has, or the path of a weights file.
+    """
+    import keras
+
+    if recipe.miniature:
+        backbone = miniature(recipe.image_size)
+    else:
+        backbone = build_backbone(recipe.backbone, weights, recipe.image_size)
+        backbone.trainable = not recipe.freeze_backbone
+    x = keras.layers.GlobalAveragePooling2D()(backbone.output)
+    name = "miniature" if recipe.miniature else recipe.backbone.lower()
+    return keras.Model(backbone.input, task.output_layer()(x), name=name)
+
+
+def miniature(image_size: int) -> Any:
+    """Three convolutions that halve the picture, with BatchNormalization: for dry runs."""
+    import keras
+    from keras import layers
+
+    inputs = keras.Input((image_size, image_size, 3), name="pictures")
+    x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(inputs)
+    for channels in (24, 48, 96):
+        x = layers.Conv2D(channels, 3, strides=2, padding="same", use_bias=False)(x)
+        x = layers.Activation("relu")(layers.BatchNormalization()(x))
+    return keras.Model(inputs, x, name="miniature")

@@ -1,0 +1,64 @@
+"""Tiny Marks in scikit-learn: a logistic regression a label.
+
+From a clone of the repository: python submit.py marks --model model
+"""
+
+RECIPE: dict = dict(
+    strength=1.0,  # inverse of the L2 penalty
+)
+PARAMETERS: dict = {}
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.linear_model import LogisticRegression
+
+from common.declaration import Kernel
+from common.files.predictions import Predictions
+from common.inputs import competition_folder
+from common.kernel import KernelRun
+from common.outputs import write_outputs
+from competitions.tiny_marks import COMPETITION
+
+FEATURES = ["x0", "x1", "x2"]
+
+
+@dataclass(frozen=True)
+class TinyRecipe:
+    """A model of scikit-learn.
+
+    Attributes:
+        strength: inverse of the L2 penalty.
+    """
+
+    strength: float = 1.0
+
+
+def train(run: KernelRun) -> None:
+    """Fit on two thirds of train, predict the rest and test."""
+    root = competition_folder(COMPETITION.slug, run.parameters.internet, COMPETITION.layout)
+    table, test = pd.read_csv(root / "train.csv"), pd.read_csv(root / "test.csv")
+    labels = table[list(COMPETITION.task.classes)].to_numpy()
+    held_out = table.index % 3 == 0
+    model = [LogisticRegression(C=run.recipe.strength) for _ in COMPETITION.task.classes]
+    for one, column in zip(model, labels.T, strict=True):
+        one.fit(table[FEATURES][~held_out], column[~held_out])
+
+    def probabilities(rows: pd.DataFrame) -> np.ndarray:
+        return np.stack([one.predict_proba(rows)[:, 1] for one in model], axis=1)
+
+    predictions = Predictions(
+        table["id"][held_out].to_numpy(str),
+        labels[held_out],
+        probabilities(table[FEATURES][held_out]),
+        test["id"].to_numpy(str),
+        probabilities(test[FEATURES]),
+    )
+    write_outputs(run.folder, COMPETITION, predictions, run.parameters.kernel)
+
+
+KERNEL = Kernel(COMPETITION, TinyRecipe(**RECIPE), work=train, accelerators=("cpu",))
+
+if __name__ == "__main__":
+    KERNEL.main(PARAMETERS)

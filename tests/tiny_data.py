@@ -1,0 +1,73 @@
+"""Small data for any tiny competition of pictures that are three numbers: made from what it says.
+
+``train.csv`` and ``test.csv`` have ``id,x0,x1,x2``; train, and the hidden solution, have the
+submission's columns with the true answers.
+"""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.competition import Competition
+
+FEATURES = ("x0", "x1", "x2")
+TRAIN, TEST = 90, 40
+
+
+def write_data(competition: Competition, folder: Path, seed: int = 0) -> tuple[Path, Path]:
+    """Write the data folder and the solution; returns both."""
+    data, solution = folder / "data", folder / "solution.csv"
+    data.mkdir(parents=True)
+    generator = np.random.default_rng(seed)
+    form, number = competition.submission, TRAIN + TEST
+    features = generator.normal(size=(number, 3))
+    answers = answer_cells(competition, features, generator)
+    columns = list(form.columns(competition.task))
+    ids = [f"{'train' if row < TRAIN else 'test'}_{row}" for row in range(number)]
+    rows = [(name, *cells) for name, cells in zip(ids, features.round(4).tolist(), strict=True)]
+    usage = ["Public" if row % 3 else "Private" for row in range(TEST)]
+    head, numbers = form.id_column, ("id", *FEATURES)
+    _write(
+        data / "train.csv", (*numbers, *columns), [(*r, *a) for r, a in zip(rows, answers)][:TRAIN]
+    )
+    _write(data / "test.csv", numbers, rows[TRAIN:])
+    # Columns in another order than the classes, as Kaggle's samples may have them.
+    turned = columns[1:] + columns[:1]
+    blank = [answers[0][columns.index(name)] for name in turned]
+    _write(data / "sample_submission.csv", (head, *turned), [(i, *blank) for i in ids[TRAIN:]])
+    hidden = [(i, *a, u) for i, a, u in zip(ids[TRAIN:], answers[TRAIN:], usage)]
+    _write(solution, (head, *columns, "Usage"), hidden)
+    return data, solution
+
+
+def answer_cells(
+    competition: Competition, features: np.ndarray, generator: np.random.Generator
+) -> list[tuple[Any, ...]]:
+    """The true answers in the columns of the competition's submission, a tuple a row."""
+    task, kind = competition.task, type(competition.submission).__name__
+    noisy = features + generator.normal(0, 0.6, features.shape)
+    if task.name == "number":
+        share = 1 / (1 + np.exp(-noisy.sum(axis=1)))
+        low, high = task.lowest, task.highest  # type: ignore[attr-defined]
+        return [(round(float(low + (high - low) * s), 2),) for s in share]
+    if task.name == "grades":
+        return [(int(g),) for g in (noisy.sum(axis=1) / 1.2 + 1).round().clip(0, task.highest)]  # type: ignore[attr-defined]
+    if task.name == "multilabel":
+        several = noisy[:, : len(task.classes)] > 0.2
+        several[np.arange(len(several)), noisy.argmax(axis=1)] = True
+        if kind == "LabelList":
+            return [(" ".join(np.asarray(task.classes)[row]),) for row in several]
+        return [tuple(row) for row in several.astype(int).tolist()]
+    directions = np.random.default_rng(7).normal(size=(3, len(task.classes)))
+    labels = (noisy @ directions).argmax(axis=1).tolist()
+    if kind == "ProbabilityColumns":
+        return [tuple(int(n == label) for n in range(task.units)) for label in labels]
+    text = kind == "BestLabels" or getattr(competition.submission, "text", False)
+    return [(task.classes[label] if text else label,) for label in labels]
+
+
+def _write(path: Path, header: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file, lineterminator="\n").writerows([header, *rows])

@@ -10,7 +10,6 @@ from common.blending.calibration import at_temperature, fit_temperature, negativ
 from common.blending.figures import draw_blend
 from common.blending.folds import fold_groups, join_folds
 from common.competition import Competition
-from common.errors import shown_in_one_line
 from common.files.predictions import Predictions, load_predictions, save_predictions
 from common.inputs import kernel_output_folder
 from common.kernel import KernelRun
@@ -51,22 +50,23 @@ class Joined:
     calibration: Mapping[str, Mapping[str, float]]
 
 
-@shown_in_one_line()
-def run_ensemble(competition: Competition, recipe: BlendRecipe, parameters: Parameters) -> None:
-    """Read the members, blend, and leave submission, predictions, metrics and figures."""
-    with KernelRun(parameters, recipe) as run:
-        run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
-        with run.stage("reading", members=len(parameters.sources)):
-            joined = read_members(parameters, recipe.calibrate)
-        with run.stage("blending", method=recipe.method):
-            members = joined.members
-            blend, mixed = blend_members(recipe.method, members)
-            save_predictions(run.folder, mixed, "blend")
-            labels = mixed.test.argmax(axis=1)
-            write_submission(run.folder / SUBMISSION, competition, mixed.test_ids.tolist(), labels)
-            write_metrics(run.folder, blend, joined, mixed)
-        with run.stage("figures"):
-            draw_blend(run.folder, competition, members, blend, mixed)
+def run_ensemble(competition: Competition, run: KernelRun) -> None:
+    """Read the members, blend, and leave submission, predictions, metrics and figures.
+
+    The run's recipe is a BlendRecipe.
+    """
+    recipe = run.recipe
+    with run.stage("reading", members=len(run.parameters.sources)):
+        joined = read_members(run.parameters, recipe.calibrate)
+    with run.stage("blending", method=recipe.method):
+        members = joined.members
+        blend, mixed = blend_members(recipe.method, members)
+        save_predictions(run.folder, mixed, "blend")
+        labels = mixed.test.argmax(axis=1)
+        write_submission(run.folder / SUBMISSION, competition, mixed.test_ids.tolist(), labels)
+        write_metrics(run.folder, blend, joined, mixed)
+    with run.stage("figures"):
+        draw_blend(run.folder, competition, members, blend, mixed)
 
 
 def read_members(parameters: Parameters, calibrate: bool = False) -> Joined:

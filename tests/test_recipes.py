@@ -9,7 +9,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import competitions
 from common.errors import UserError
 from common.recipe import override
-from common.recipes.classifier import ClassifierKernel
+from common.training.classifier_training import ClassifierKernel
 from competitions.petals_to_metal import COMPETITION, densenet201, xception
 
 KERNELS: dict[str, ClassifierKernel] = {

@@ -82,12 +82,13 @@ def _run(args: argparse.Namespace) -> int:
     if args.history:
         return _show_history(args)
     request = read_request(args, args.full_size, args.rehearse)
-    plan_kernels(request)
+    kernels = plan_kernels(request)
     _check_options(args, request.competition)
-    return _show_plan(args, request) if args.plan else _carry_out(args, request)
+    follow = _show_plan if args.plan else _carry_out
+    return follow(args, request, kernels)
 
 
-def _carry_out(args: argparse.Namespace, request: Any) -> int:
+def _carry_out(args: argparse.Namespace, request: Any, kernels: Any) -> int:
     from kernels.client import Kaggle
     from kernels.display import open_display
     from kernels.pipeline import run_pipeline
@@ -104,10 +105,11 @@ def _carry_out(args: argparse.Namespace, request: Any) -> int:
         try:
             with (
                 run.attempt(asked),
-                _findings_told(args, request, run, display.say),
+                _findings_told(args, request.competition, kernels, run, display.say),
                 _kaggle(signed_in, args, request, run, display.say) as kaggle,
             ):
-                result = run_pipeline(request, _manner(args, request), kaggle, run, display)
+                manner = _manner(args, request)
+                result = run_pipeline(request, kernels, manner, kaggle, run, display)
         except KeyboardInterrupt:
             _say_interrupted(args, run, display)
             _print_json(args, {"state": "interrupted"})
@@ -175,13 +177,13 @@ def _show_history(args: argparse.Namespace) -> int:
     return 0
 
 
-def _show_plan(args: argparse.Namespace, request: Any) -> int:
+def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> int:
     from kernels.client import Kaggle
     from kernels.planning import make_plan, tell_plan
 
     submit = bool(request.members) and not args.no_submit
     runs = args.run_dir.parent if args.run_dir else Path("runs")
-    plan = make_plan(request, None if args.dry_run else Kaggle(), submit, runs)
+    plan = make_plan(request, kernels, None if args.dry_run else Kaggle(), submit, runs)
     print(tell_plan(plan), file=sys.stderr if args.json else sys.stdout, flush=True)
     _print_json(args, plan)
     if "error" in plan:
@@ -220,17 +222,20 @@ def _check_options(args: argparse.Namespace, competition: Any) -> None:
 
 @contextmanager
 def _findings_told(
-    args: argparse.Namespace, request: Any, run: Any, say: Callable[[str], None]
+    args: argparse.Namespace,
+    competition: Any,
+    kernels: Any,
+    run: Any,
+    say: Callable[[str], None],
 ) -> Iterator[None]:
     """After a rehearsal, however it ended: what differs from what is believed of Kaggle."""
     try:
         yield
     finally:
         if args.rehearse:
-            from kernels.plan import plan_kernels
             from kernels.rehearsal import read_rehearsal, tell_rehearsal
 
-            say(tell_rehearsal(read_rehearsal(run, request.competition, plan_kernels(request))))
+            say(tell_rehearsal(read_rehearsal(run, competition, kernels)))
 
 
 @contextmanager

@@ -36,7 +36,8 @@ from common.kernel import KernelRun
 from common.metrics.classification import accuracy, macro_f1
 from common.parameters import Parameters
 from common.recipe import nearest, override
-from common.recipes.classifier import ClassifierKernel, ClassifierRecipe
+from common.recipes.classifier import ClassifierRecipe
+from common.training.classifier_training import ClassifierKernel
 from common.training.trainer import Trainer
 from competitions.petals_to_metal import CLASSES, COMPETITION, data
 
@@ -113,7 +114,10 @@ def clean_validation(folder: Path) -> set[str]:
 def train(folder: Path, recipe: ClassifierRecipe, seed: int, clean: set[str]) -> dict[str, Any]:
     """Scores on clean validation, by views of test-time augmentation, and the seconds it took."""
     kernel = ClassifierKernel(
-        COMPETITION, lambda size, _: data.load_from(folder, size), build_model, recipe, {}
+        COMPETITION,
+        recipe,
+        load=lambda size, _: data.load_from(folder, size),
+        build_model=build_model,
     )
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:

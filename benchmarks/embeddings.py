@@ -64,13 +64,24 @@ BLENDS = {
 }
 
 
-def run(script: str, root: Path, folder: Path, parameters: Mapping[str, Any]) -> None:
+def run(
+    script: str,
+    root: Path,
+    folder: Path,
+    parameters: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    small: bool,
+) -> None:
     """A kernel script in a process of its own, in ``folder``. Raises UserError when it fails."""
     folder.mkdir(parents=True, exist_ok=True)
-    module = f"competitions.painter_by_numbers.{script}"
-    code = f"import json, {module} as s\ns.PARAMETERS = json.loads({json.dumps(parameters)!r})\n"
+    code = (
+        f"from dataclasses import replace\n"
+        f"from competitions.painter_by_numbers.{script} import KERNEL\n"
+        f"recipe = KERNEL.resolve(small={small}, settings={dict(settings)!r})\n"
+        f"replace(KERNEL, recipe=recipe).main({dict(parameters)!r}, [])\n"
+    )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "KAGGLE_CACHE_MOUNT_FOLDER": str(root)}
-    command = [sys.executable, "-c", f"{code}s.main()"]
+    command = [sys.executable, "-c", code]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     if done.returncode:
         said = done.stderr.strip().splitlines()[-1].removeprefix(PREFIX)
@@ -83,9 +94,10 @@ def prepare(data: Path, scratch: Path) -> None:
     mounted.parent.mkdir()
     mounted.symlink_to(data.resolve(), target_is_directory=True)
     settings = {"size": 72, "artists_held_out": 0.2, "paintings_held_out": 0.15}
-    told = {"kernel": "prepare", "internet": False, "settings": settings}
+    values = {"kernel": "prepare", "internet": False}
+    folder = scratch / "notebooks" / "me" / "prepare"
     try:
-        run("prepare", scratch, scratch / "notebooks" / "me" / "prepare", told)
+        run("prepare", scratch, folder, values, settings, small=False)
     except UserError as error:
         raise UserError(str(error).replace(str(mounted), str(data))) from None
 
@@ -93,16 +105,14 @@ def prepare(data: Path, scratch: Path) -> None:
 def train(name: str, row: Row, seed: int, scratch: Path) -> tuple[Vectors, float]:
     """What one row's kernel says of every picture, and the seconds it took."""
     folder = scratch / "runs" / f"{list(ROWS).index(name)}-{seed}"
-    told = {
+    values = {
         "kernel": row.script,
         "seed": seed,
-        "dry_run": True,
         "internet": False,
         "sources": {"prepare": "me/prepare"},
-        "settings": dict(row.settings),
     }
     began = time.perf_counter()
-    run(row.script, scratch, folder, told)
+    run(row.script, scratch, folder, values, row.settings, small=True)
     return load_vectors(folder, name), time.perf_counter() - began
 
 

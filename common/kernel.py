@@ -47,7 +47,8 @@ class KernelRun:
     Used as ``with KernelRun(parameters, recipe) as run:``; on leaving without an exception the
     manifest is written, and after OutOfTimeError one that says ``unfinished``. The working folder
     is the current one (``/kaggle/working`` on Kaggle). Of several processes that train together
-    only the one with ``primary`` writes.
+    only the one with ``primary`` writes. ``facts`` are added to the manifest; without an
+    ``accelerator`` among them the kernel ran on a CPU.
     """
 
     def __init__(self, parameters: Parameters, recipe: Any, folder: Path | None = None):
@@ -122,14 +123,16 @@ class KernelRun:
             "seed": self.parameters.seed,
             "versions": installed_versions(),
             "seconds": self.seconds,
+            # Of a kernel that trains on another one, or on several, ``facts`` say so.
+            "accelerator": {"asked": self.parameters.accelerator, "seen": "cpu", "replicas": 1},
             **self.facts,
         }
 
 
 def write_shared_manifest(parameters: Mapping[str, Any]) -> None:
     """The manifest of a utility script, whose output is the shared code itself."""
-    with KernelRun(Parameters.from_dict(parameters), Parameters()) as run:
-        run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
+    with KernelRun(Parameters.from_dict(parameters), Parameters()):
+        pass
 
 
 def installed_versions() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What a pushed kernel is told.
+"""The parameters of a pushed kernel, beside its recipe.
 
 A kernel on Kaggle gets no arguments, so the pipeline writes these into the pushed script's
 ``PARAMETERS = {...}`` line. Run as it stands on a workstation, the line is empty and the
@@ -6,7 +6,7 @@ defaults below hold.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,12 +21,11 @@ class Parameters:
     Attributes:
         kernel: its name within the run, e.g. ``densenet201``.
         nonce: the run that pushed it; a manifest with another nonce is stale.
+        shared: ``owner/slug`` of the utility script that holds the shared code.
         shared_hash: hash of the shared code that it was built with.
         accelerator: ``tpu``, ``gpu`` or ``cpu``; empty takes what the machine has.
-        dry_run: use the script's small settings.
-        full_size: also build the network at full size and hold its parameter count.
-        recipe: ``published``, or ``best`` for the script's own improvements.
-        settings: recipe fields to override.
+        full_size: the recipe's fields that differ at full size, for the network to be built with
+            them too and its parameters counted; empty does not.
         seed: of everything random.
         internet: whether the kernel may download.
         weights_source: ``owner/slug`` of a data set, or a model's handle, that holds weights.
@@ -39,12 +38,10 @@ class Parameters:
 
     kernel: str = ""
     nonce: str = ""
+    shared: str = ""
     shared_hash: str = ""
     accelerator: str = ""
-    dry_run: bool = False
-    full_size: bool = False
-    recipe: str = "published"
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    full_size: Mapping[str, Any] = field(default_factory=dict)
     seed: int = 0
     internet: bool = True
     weights_source: str = ""
@@ -71,12 +68,3 @@ class Parameters:
             for f in dataclasses.fields(self)
             if getattr(self, f.name) != getattr(default, f.name)
         }
-
-
-def refuse_arguments(arguments: Sequence[str]) -> None:
-    """For a kernel that trains nothing. Raises UserError when its command line has any."""
-    if arguments:
-        raise UserError(
-            f"{' '.join(arguments)}: this kernel takes no arguments, not even --describe: leave "
-            f"them out"
-        )

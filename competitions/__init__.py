@@ -1,28 +1,39 @@
-"""One folder a competition; this finds them and their kernel scripts, with no list to extend."""
+"""One folder a competition; this finds them and their kernel scripts, with no list to extend.
 
-import ast
+What is broken in one folder or script is told in one line where that one is asked for, and
+disturbs no other.
+"""
+
 import importlib
 import pkgutil
+import re
+import traceback
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from common.competition import Competition
+from common.declaration import Kernel
 from common.errors import UserError
 from common.recipe import nearest
 
+_DECLARES = re.compile(r"^KERNEL\b.*=", re.MULTILINE)
+
 
 def all_competitions() -> dict[str, Competition]:
-    """Every competition by its name on the command line."""
-    folders = sorted(module.name for module in pkgutil.iter_modules(__path__) if module.ispkg)
-    found = [importlib.import_module(f"competitions.{folder}").COMPETITION for folder in folders]
-    return {competition.name: competition for competition in found}
+    """Every sound competition by its name on the command line."""
+    return _look()[0]
 
 
 def find_competition(name: str) -> Competition:
-    """The competition called ``name``. Raises UserError with the nearest names."""
-    known = all_competitions()
+    """The competition called ``name``. Raises UserError with the nearest names, or its fault."""
+    known, faults = _look()
     if not name:
         raise UserError(f"which competition? give its name: {', '.join(known)}")
     if name not in known:
+        for folder, fault in faults.items():
+            if name == folder.name or f'name="{name}"' in _text(folder / "__init__.py"):
+                raise fault
         raise UserError(f"unknown competition {name!r}: {nearest(name, known)}")
     return known[name]
 
@@ -34,15 +45,67 @@ def modules(competition: Competition) -> dict[str, Path]:
 
 
 def kernel_scripts(competition: Competition) -> dict[str, Path]:
-    """The competition's kernel scripts by name: the files with a ``PARAMETERS`` line."""
+    """The competition's kernel scripts by name: the files that declare a ``KERNEL``."""
     files = modules(competition)
-    return {name: path for name, path in files.items() if parameters_line(path.read_text("utf-8"))}
+    return {name: path for name, path in files.items() if _DECLARES.search(_text(path))}
 
 
-def parameters_line(source: str) -> int | None:
-    """The number (from 1) of the line that assigns ``PARAMETERS`` at top level, or None."""
-    for node in ast.parse(source).body:
-        targets = [node.target] if isinstance(node, ast.AnnAssign) else getattr(node, "targets", [])
-        if any(isinstance(t, ast.Name) and t.id == "PARAMETERS" for t in targets):
-            return node.lineno
-    return None
+def load_kernel(competition: Competition, script: str) -> Kernel:
+    """What a script declares; importing it imports no training framework.
+
+    Raises UserError with the script's fault.
+    """
+    path = modules(competition)[script]
+    kernel = getattr(_import(f"competitions.{competition.folder}.{script}", path), "KERNEL", None)
+    if not isinstance(kernel, Kernel):
+        raise UserError(f"{_shown(path)}: its KERNEL is no Kernel of common.declaration")
+    return kernel
+
+
+def _look() -> tuple[dict[str, Competition], dict[Path, UserError]]:
+    """The competitions by name, and the faults of those that are broken by their folders."""
+    known: dict[str, Competition] = {}
+    faults: dict[Path, UserError] = {}
+    for found in pkgutil.iter_modules(__path__):
+        if found.ispkg:
+            folder = Path(found.module_finder.path, found.name)  # type: ignore[union-attr]
+            try:
+                competition = _competition(folder)
+                known[competition.name] = competition
+            except UserError as fault:
+                faults[folder] = fault
+    return dict(sorted(known.items(), key=lambda one: one[1].folder)), faults
+
+
+def _competition(folder: Path) -> Competition:
+    path = folder / "__init__.py"
+    found = getattr(_import(f"competitions.{folder.name}", path), "COMPETITION", None)
+    if not isinstance(found, Competition):
+        raise UserError(f"{_shown(path)} has no COMPETITION: see common/competition.py")
+    return replace(found, folder=folder.name)
+
+
+def _import(name: str, path: Path) -> ModuleType:
+    """A module. Raises UserError for whatever keeps it from being imported, in one line."""
+    try:
+        return importlib.import_module(name)
+    except UserError as error:
+        raise UserError(f"{_shown(path)}: {error}") from None
+    except SyntaxError as error:
+        where = _shown(Path(error.filename or path))
+        raise UserError(f"{where}: SyntaxError in line {error.lineno}: mend it") from None
+    except ModuleNotFoundError as error:
+        raise UserError(f"{_shown(path)}: there is no module {error.name}: mend it") from None
+    except Exception as error:  # of code that somebody writes just now it can be any
+        lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        line = f" in line {lines[-1].lineno}" if lines else ""
+        raise UserError(f"{_shown(path)}: {type(error).__name__}{line}: mend it") from error
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", errors="replace")
+
+
+def _shown(path: Path) -> str:
+    root = Path(__file__).parents[1]
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)

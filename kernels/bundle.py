@@ -5,13 +5,12 @@ holds their files and writes them to its working folder when it runs; every othe
 that output and checks its hash before importing from it.
 """
 
-import ast
 import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,44 +18,22 @@ import common.shared_code
 from common.competition import Competition
 from common.errors import UserError
 from common.manifest import write_json
+from common.parameters import Parameters
 from common.shared_code import files_hash
-from competitions import kernel_scripts, modules, parameters_line
-from kernels.imports import imports_hash
-from kernels.plan import SHARED, Kernel
+from competitions import kernel_scripts, modules
+from kernels.imports import imported_files, imports_hash
+from kernels.plan import SHARED, PlannedKernel
+from kernels.rendering import Page, render_script, render_utility
 
 ROOT = Path(common.shared_code.__file__).parents[1]
 METADATA = "kernel-metadata.json"
 MACHINE_SHAPES = {"cpu": "", "gpu": "NvidiaTeslaT4", "tpu": "TpuV5E8"}
+_USED_BY_THE_UTILITY = "import common.kernel"
 
 # A new-style token, or a key as it stands in kaggle.json.
 _CREDENTIAL = re.compile(
     r"KGAT[_][0-9A-Za-z]{8,}|\\?[\"']key\\?[\"']\s*:\s*\\?[\"'][0-9a-f]{32}\\?[\"']"
 )
-
-_UTILITY = '''\
-"""{title}: the code that this run's kernels share, as a Kaggle utility script.
-
-Running it writes the packages below to the working folder, which Kaggle mounts in the kernels
-that have this one as a source.
-"""
-
-import sys
-from pathlib import Path
-
-PARAMETERS: dict = {parameters!r}
-{files}
-
-if __name__ == "__main__":
-    sys.dont_write_bytecode = True
-    for name, text in FILES.items():
-        path = Path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    sys.path.insert(0, str(Path.cwd()))
-    from common.kernel import write_shared_manifest
-
-    write_shared_manifest(PARAMETERS)
-'''
 
 
 @dataclass(frozen=True)
@@ -74,23 +51,28 @@ class Bundle:
     Attributes:
         kernel: of the plan.
         metadata: what stands in ``kernel-metadata.json``.
-        text: the script that Kaggle will run.
+        page: the script that Kaggle will run, but for its parameters.
+        parameters: of this run.
         content: hash of what makes a difference to its output: the script and all that it
-            imports, its parameters and metadata; neither the run's nonce nor code it never sees.
+            imports, its recipe, parameters and metadata; neither the run's nonce nor code it
+            never sees.
     """
 
-    kernel: Kernel
+    kernel: PlannedKernel
     metadata: dict[str, Any]
-    text: str
+    page: Page
+    parameters: Parameters
     content: str
+
+    @property
+    def text(self) -> str:
+        """The script that Kaggle will run."""
+        return self.page.text(self.parameters.to_dict())
 
     @property
     def shared_hash(self) -> str:
         """The hash of the shared code that it was built with."""
-        number = parameters_line(self.text)
-        assert number is not None
-        line = self.text.splitlines()[number - 1].split("=", 1)[1]
-        return str(ast.literal_eval(line.strip())["shared_hash"])
+        return self.parameters.shared_hash
 
     @property
     def code_file(self) -> str:
@@ -99,7 +81,7 @@ class Bundle:
 
 
 def collect_shared(competition: Competition) -> Shared:
-    """``common`` and the competition's own modules, kernel scripts left out."""
+    """What the competition's kernel scripts import of ``common`` and of its own modules."""
     own = f"competitions/{competition.folder}"
     paths = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "common").rglob("*.py")}
     paths["competitions/__init__.py"] = ROOT / "competitions" / "__init__.py"
@@ -107,24 +89,41 @@ def collect_shared(competition: Competition) -> Shared:
     for name, path in modules(competition).items():
         if name not in scripts:
             paths[f"{own}/{path.name}"] = path
-    files = {name: path.read_text("utf-8") for name, path in sorted(paths.items())}
+    there = {name: path.read_text("utf-8") for name, path in paths.items()}
+    files = imported_files(_USED_BY_THE_UTILITY, there)
+    for path in scripts.values():
+        files |= imported_files(path.read_text("utf-8"), there)
     hashed = files_hash({name: text.encode() for name, text in files.items()})
-    return Shared(files, hashed)
+    return Shared(dict(sorted(files.items())), hashed)
 
 
 def build_bundles(
-    competition: Competition, kernels: tuple[Kernel, ...], owner: str, nonce: str
+    competition: Competition, kernels: tuple[PlannedKernel, ...], owner: str, nonce: str
 ) -> tuple[Bundle, ...]:
     """The bundles of a run's kernels, in the same order."""
     shared = collect_shared(competition)
     slugs = {kernel.name: f"{owner}/{kernel.slug}" for kernel in kernels}
+    scripts = kernel_scripts(competition)
     bundles = []
     for kernel in kernels:
-        text = _text(competition, kernel, shared, slugs, nonce)
+        source = "" if kernel.name == SHARED else scripts[kernel.script].read_text("utf-8")
+        if kernel.name == SHARED:
+            page = render_utility(shared.files, kernel.slug)
+        else:
+            embedded = None if SHARED in kernel.sources else shared.files
+            page = render_script(source, kernel, embedded)
         metadata = _metadata(competition, kernel, slugs)
-        _refuse_credentials(kernel.name, text)
-        content = _content(competition, kernel, metadata, shared)
-        bundles.append(Bundle(kernel, metadata, text, content))
+        parameters = replace(
+            kernel.parameters,
+            nonce=nonce,
+            shared=slugs[SHARED] if SHARED in kernel.sources else "",
+            shared_hash=shared.hash,
+            sources={name: slugs[name] for name in kernel.sources if name != SHARED},
+        )
+        content = _content(kernel, metadata, shared, source)
+        bundle = Bundle(kernel, metadata, page, parameters, content)
+        _refuse_credentials(kernel.name, bundle.text)
+        bundles.append(bundle)
     return tuple(bundles)
 
 
@@ -135,20 +134,16 @@ def with_nonces(
 
     With ``resume`` the kernel goes on from its own earlier version's output.
     """
-    own = str(bundle.metadata["id"])
-    lines = bundle.text.splitlines(keepends=True)
-    number = parameters_line(bundle.text)
-    assert number is not None
-    values = ast.literal_eval(lines[number - 1].split("=", 1)[1].strip())
-    values |= {"nonce": nonce}
-    if values.get("sources"):
-        values["source_nonces"] = {name: source_nonces[name] for name in values["sources"]}
-    metadata = dict(bundle.metadata)
+    own, metadata = str(bundle.metadata["id"]), dict(bundle.metadata)
     if resume:
-        values["resume"] = own
         metadata["kernel_sources"] = [*metadata["kernel_sources"], own]
-    lines[number - 1] = f"PARAMETERS: dict = {values!r}\n"
-    return replace(bundle, text="".join(lines), metadata=metadata)
+    parameters = replace(
+        bundle.parameters,
+        nonce=nonce,
+        source_nonces={name: source_nonces[name] for name in bundle.parameters.sources},
+        resume=own if resume else "",
+    )
+    return replace(bundle, parameters=parameters, metadata=metadata)
 
 
 def write_bundle(bundle: Bundle, folder: Path) -> Path:
@@ -159,69 +154,16 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
     return folder
 
 
-def _text(
-    competition: Competition, kernel: Kernel, shared: Shared, slugs: dict[str, str], nonce: str
-) -> str:
-    members = {name: slugs[name] for name in kernel.sources if name != SHARED}
-    parameters = replace(
-        kernel.parameters,
-        nonce=nonce,
-        shared_hash=shared.hash,
-        sources=members,
-    ).to_dict()
-    if kernel.name == SHARED:
-        return utility_text(shared, kernel.slug, parameters)
-    source = kernel_scripts(competition)[kernel.script].read_text("utf-8")
-    return script_text(source, _head(kernel, shared, slugs), parameters)
+def _content(kernel: PlannedKernel, metadata: dict[str, Any], shared: Shared, source: str) -> str:
+    imported = imports_hash(source, shared.files) if source else shared.hash
+    recipe = asdict(kernel.recipe) if source else {}
+    hashed = [metadata, kernel.parameters.to_dict(), recipe, imported]
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
 
 
-def _head(kernel: Kernel, shared: Shared, slugs: dict[str, str]) -> list[str]:
-    """The lines that bring the shared code, before anything is imported from it."""
-    finder = _without_docstring(Path(common.shared_code.__file__).read_text("utf-8"))
-    look = ["", "print_surroundings()"] if kernel.parameters.rehearse else []
-    if SHARED in kernel.sources:
-        owner, slug = slugs[SHARED].split("/")
-        bring = ["", f'attach_shared_code("{owner}", "{slug}", "{shared.hash}")']
-    else:
-        bring = ["", _files_text(shared), "", "embed_shared_code(FILES)"]
-    return ["# Bring the shared code of this run.", finder, *look, *bring]
-
-
-def utility_text(shared: Shared, title: str, parameters: dict[str, Any]) -> str:
-    """The utility script: every shared file as a readable literal, and the code that writes it."""
-    return _UTILITY.format(title=title, parameters=parameters, files=_files_text(shared))
-
-
-def script_text(source: str, head: Sequence[str], parameters: dict[str, Any]) -> str:
-    """A kernel script as it is pushed.
-
-    The same text with its ``PARAMETERS`` line filled in, and ``head``, the code that finds or
-    unpacks the shared packages, put behind its docstring.
-    """
-    lines = source.splitlines()
-    number = parameters_line(source)
-    if number is None:
-        raise UserError("a kernel script needs the line PARAMETERS: dict = {}")
-    lines[number - 1] = f"PARAMETERS: dict = {parameters!r}"
-    body = ast.parse(source).body
-    docstring = body[0].end_lineno if ast.get_docstring(ast.parse(source)) else 0
-    lines[docstring:docstring] = ["", *head, "", "# The kernel itself."]
-    return "\n".join(lines) + "\n"
-
-
-def _content(
-    competition: Competition, kernel: Kernel, metadata: dict[str, Any], shared: Shared
-) -> str:
-    if kernel.name == SHARED:
-        imported = shared.hash
-    else:
-        source = kernel_scripts(competition)[kernel.script].read_text("utf-8")
-        imported = imports_hash(source, shared.files)
-    told = [metadata, kernel.parameters.to_dict(), imported]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _metadata(competition: Competition, kernel: Kernel, slugs: dict[str, str]) -> dict[str, Any]:
+def _metadata(
+    competition: Competition, kernel: PlannedKernel, slugs: dict[str, str]
+) -> dict[str, Any]:
     weights = kernel.parameters.weights_source
     is_model = weights.count("/") > 1
     metadata = {
@@ -248,24 +190,3 @@ def _refuse_credentials(name: str, text: str) -> None:
     own = [os.environ.get(key, "") for key in ("KAGGLE_KEY", "KAGGLE_API_TOKEN")]
     if _CREDENTIAL.search(text) or any(len(key) >= 8 and key in text for key in own):
         raise UserError(f"kernel {name}: its text holds a Kaggle credential: take it out and retry")
-
-
-def _files_text(shared: Shared) -> str:
-    files = (f"FILES[{name!r}] = {_literal(text)}" for name, text in sorted(shared.files.items()))
-    return "\n\n".join(["FILES = {}", *files])
-
-
-def _literal(text: str) -> str:
-    """``text`` as a Python literal that a person can read."""
-    readable = f"r'''{text}'''"
-    try:
-        if ast.literal_eval(readable) == text:
-            return readable
-    except (SyntaxError, ValueError):
-        pass
-    return repr(text)
-
-
-def _without_docstring(source: str) -> str:
-    first = ast.parse(source).body[0]
-    return "\n".join(source.splitlines()[first.end_lineno :]).strip("\n")

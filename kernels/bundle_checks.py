@@ -32,6 +32,7 @@ RETIRED = {
     "TpuV2256": "a CPU",
 }
 _LENGTH = range(5, 51)  # characters of a title and of a slug
+_MOST_BYTES = 1024**2  # of a text; from 1.1 MiB on Kaggle answers a bare HTTP 400
 
 
 def check_bundles(bundles: Sequence[Bundle], owner: str, kernels_only: bool) -> tuple[Check, ...]:
@@ -41,6 +42,7 @@ def check_bundles(bundles: Sequence[Bundle], owner: str, kernels_only: bool) -> 
         check_images(bundles),
         *([check_internet(bundles)] if kernels_only else []),
         check_names(bundles, owner),
+        check_sizes(bundles),
     )
 
 
@@ -89,6 +91,16 @@ def check_names(bundles: Sequence[Bundle], owner: str) -> Check:
         if fault:
             return failed("names", f"kernel {bundle.kernel.name}: {fault[0]}", fault[1])
     return passed("names", "titles and slugs agree")
+
+
+def check_sizes(bundles: Sequence[Bundle]) -> Check:
+    """Every text is below what Kaggle takes."""
+    sizes = {bundle.kernel.name: len(bundle.text.encode()) for bundle in bundles}
+    name, most = max(sizes.items(), key=lambda one: one[1])
+    if most >= _MOST_BYTES:
+        said = f"kernel {name}: its text has {most:,} bytes, and Kaggle takes {_MOST_BYTES:,}"
+        return failed("size", said, "let its competition's modules import less")
+    return passed("size", f"texts of {most:,} bytes at most, {_MOST_BYTES:,} are taken")
 
 
 def _name_fault(bundle: Bundle, owner: str) -> tuple[str, str] | None:

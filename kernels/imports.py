@@ -6,6 +6,7 @@ must not spend an accelerator's hours a second time.
 
 import ast
 from collections.abc import Iterator, Mapping
+from functools import cache
 
 from common.shared_code import files_hash
 
@@ -18,7 +19,9 @@ def imported_files(source: str, files: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     waiting = [source]
     while waiting:
-        for path in _imported(waiting.pop(), files):
+        for path in (
+            f for name in imported_names(waiting.pop()) for f in _module_files(name, files)
+        ):
             if path not in found:
                 found[path] = files[path]
                 waiting.append(files[path])
@@ -31,15 +34,20 @@ def imports_hash(source: str, files: Mapping[str, str]) -> str:
     return files_hash({"": source.encode(), **imported})
 
 
-def _imported(source: str, files: Mapping[str, str]) -> Iterator[str]:
-    for node in ast.walk(ast.parse(source)):
+@cache
+def imported_names(source: str) -> tuple[str, ...]:
+    """The modules that a text imports, and what may be one; of a text with an error none."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except SyntaxError:
+        return ()
+    names: list[str] = []
+    for node in nodes:
         if isinstance(node, ast.Import):
-            for alias in node.names:
-                yield from _module_files(alias.name, files)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from _module_files(node.module, files)
-            for alias in node.names:  # what is imported may be a module too
-                yield from _module_files(f"{node.module}.{alias.name}", files)
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return tuple(dict.fromkeys(names))
 
 
 def _module_files(module: str, files: Mapping[str, str]) -> Iterator[str]:

@@ -6,7 +6,7 @@ from kernels.bundle import build_bundles
 from kernels.client import Kaggle
 from kernels.code import code_state
 from kernels.display import LiveDisplay, PlainDisplay
-from kernels.plan import plan_kernels
+from kernels.plan import PlannedKernel
 from kernels.preflight import hold_checks
 from kernels.request import ENSEMBLE, Request, in_short
 from kernels.result import Result, read_result
@@ -36,6 +36,7 @@ class Manner:
 
 def run_pipeline(
     request: Request,
+    kernels: tuple[PlannedKernel, ...],
     manner: Manner,
     kaggle: Kaggle,
     run: Run,
@@ -47,7 +48,7 @@ def run_pipeline(
     """
     competition = request.competition
     run.hold_owner(kaggle.owner)
-    bundles = build_bundles(competition, plan_kernels(request), kaggle.owner, nonce="")
+    bundles = build_bundles(competition, kernels, kaggle.owner, nonce="")
     run.set_code(code_state(competition))
     reuses = not manner.watching.fresh
     hold_checks(kaggle, request, bundles, run, manner.submit, display.say, reuses, manner.again)

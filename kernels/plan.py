@@ -1,20 +1,20 @@
 """The kernels of a run and how they depend on each other, before anything is pushed."""
 
-import dataclasses
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from common.accelerator import REPLICAS
 from common.blending.blend import METHODS
+from common.declaration import Kernel
 from common.errors import UserError
 from common.networks.backbones import check_size, check_weights, weights_files
 from common.parameters import Parameters
-from common.recipe import nearest, override
+from common.recipe import field_types, nearest
 from common.recipes.image import check_batch
-from competitions import kernel_scripts
-from kernels.graph import ensemble_members, sources_of, trained_members
+from competitions import kernel_scripts, load_kernel
+from kernels.estimate import SHORT, expected_hours
+from kernels.graph import Graph, Resolved, resolve_graph
 from kernels.request import (
     AUDIT,
     ENSEMBLE,
@@ -22,9 +22,7 @@ from kernels.request import (
     Member,
     Request,
     accelerator_of,
-    effective_recipe,
-    member_settings,
-    script_module,
+    resolve_recipe,
 )
 
 SHARED = "shared"
@@ -35,8 +33,8 @@ _SOURCE = re.compile(r"[\w-]+/[\w.-]+(/[\w.-]+/[\w.-]+(/\d+)?)?")
 
 
 @dataclass(frozen=True)
-class Kernel:
-    """One kernel of a run.
+class PlannedKernel:
+    """One kernel of a run, with its recipe resolved.
 
     Attributes:
         name: within the run.
@@ -46,6 +44,10 @@ class Kernel:
         internet: whether it is switched on.
         sources: names of the run's kernels whose outputs it reads; they must be complete first.
         parameters: what is baked into its text (nonce and hash are added when it is built).
+        declared: what its script declares; the utility script declares nothing.
+        recipe: what it runs.
+        hours: that it is expected to take; None where nobody knows.
+        rehearses: whether it says what its machine holds before anything else.
     """
 
     name: str
@@ -55,14 +57,35 @@ class Kernel:
     internet: bool
     sources: tuple[str, ...]
     parameters: Parameters
+    declared: Kernel | None = None
+    recipe: Any = None
+    hours: float | None = SHORT
+    rehearses: bool = False
 
 
-def plan_kernels(request: Request) -> tuple[Kernel, ...]:
+def plan_kernels(request: Request) -> tuple[PlannedKernel, ...]:
     """The kernels of a run, sources first. Raises UserError for what cannot work.
 
     The utility script (unless its code is embedded), then the members, then the audit if one is
     asked for, then the ensemble that reads all members. An audit without members has no ensemble.
     """
+    _check_options(request)
+    others = [*([AUDIT] if request.audit else []), *([ENSEMBLE] if request.members else [])]
+    declared = {name: load_kernel(request.competition, name) for name in others}
+    graph = resolve_graph(request, others)
+    _check_settings(request, graph, declared)
+    slug = f"{request.prefix.replace('-', '')}common"
+    shared = PlannedKernel(
+        SHARED, SHARED, slug, "cpu", False, (), Parameters(SHARED, accelerator="cpu")
+    )
+    return (
+        *(() if request.embed else (shared,)),
+        *(_member_kernel(request, graph, one) for one in graph.trained),
+        *(_other_kernel(request, graph, name, kernel) for name, kernel in declared.items()),
+    )
+
+
+def _check_options(request: Request) -> None:
     if request.blend not in METHODS:
         hint = nearest(request.blend, METHODS)
         raise UserError(f"unknown blend {request.blend!r}: {hint}")
@@ -75,82 +98,83 @@ def plan_kernels(request: Request) -> tuple[Kernel, ...]:
             f"--weights-source {request.weights_source}: write OWNER/SLUG for a data set, or "
             f"OWNER/MODEL/FRAMEWORK/VARIATION[/VERSION] for a model"
         )
-    slug = f"{request.prefix.replace('-', '')}common"
-    shared = Kernel(SHARED, SHARED, slug, "cpu", False, (), Parameters(SHARED))
-    _check_settings(request)
-    members = tuple(_member_kernel(request, member) for member in trained_members(request))
-    audit = (_audit_kernel(request),) if request.audit else ()
-    ensemble = (_ensemble_kernel(request),) if members else ()
-    return (*(() if request.embed else (shared,)), *members, *audit, *ensemble)
+    competition = request.competition
+    if request.audit and AUDIT not in kernel_scripts(competition):
+        where = f"competitions/{competition.folder}/{AUDIT}.py"
+        raise UserError(f"--audit: {competition.name} has no {where}: leave --audit out")
 
 
-def _ensemble_kernel(request: Request) -> Kernel:
-    settings = member_settings(request, Member(ENSEMBLE))
-    settings |= {"method": request.blend} if request.blend != METHODS[0] else {}
-    recipe = script_module(request.competition, ENSEMBLE).RECIPE
-    if request.calibrate and not hasattr(recipe, "calibrate"):
-        raise UserError("--calibrate: this ensemble tells probabilities already; leave it out")
-    settings |= {"calibrate": True} if request.calibrate else {}
-    override(recipe, settings)  # what does not fit is refused before anything is pushed
-    parameters = Parameters(
-        ENSEMBLE, accelerator="cpu", settings=settings, internet=False, rehearse=request.rehearse
-    )
-    read = (*sources_of(request, ENSEMBLE), *ensemble_members(request))
-    slug = f"{request.prefix}-{ENSEMBLE}"
-    return Kernel(ENSEMBLE, ENSEMBLE, slug, "cpu", False, _sources(request, read), parameters)
-
-
-def _sources(request: Request, read: Sequence[Member]) -> tuple[str, ...]:
-    """The names of the shared code and of the kernels that one reads."""
-    return (*(() if request.embed else (SHARED,)), *(member.name for member in read))
-
-
-def _member_kernel(request: Request, member: Member) -> Kernel:
-    accelerator = accelerator_of(request, member)
-    recipe = effective_recipe(request, member)
-    _check_network(request, member.script, recipe)
+def _member_kernel(request: Request, graph: Graph, one: Resolved) -> PlannedKernel:
+    recipe, accelerator = one.recipe, accelerator_of(request, one.member, one.kernel)
+    _check_network(request, one.member.script, recipe)
     counted = request.competition.pictures
     if counted and not request.small and hasattr(recipe, "batch_size"):
         check_batch(recipe.batch_size, REPLICAS[accelerator], counted["train"])
     parameters = Parameters(
-        kernel=member.name,
+        kernel=one.name,
         accelerator=accelerator,
-        dry_run=request.small,
-        rehearse=request.rehearse,
-        full_size=request.full_size,
-        recipe=request.recipe,
-        settings=member_settings(request, member),
+        full_size=_full_size(one) if request.full_size else {},
         seed=(request.seed + getattr(recipe, "network", 0)) % 2**32,
         internet=request.internet,
         weights_source=request.weights_source,
         time_limit=SESSION_HOURS[accelerator] * 3600.0 - _SPARE,
     )
-    return Kernel(
-        member.name,
-        member.script,
-        f"{request.prefix}-{member.name}",
+    return PlannedKernel(
+        one.name,
+        one.member.script,
+        f"{request.prefix}-{one.name}",
         accelerator,
         request.internet,
-        _sources(request, sources_of(request, member.script)),
+        (*_shared(request), *graph.names(one.kernel.sources)),
         parameters,
+        one.kernel,
+        recipe,
+        expected_hours(one.kernel, recipe, accelerator, request.small),
+        request.rehearse,
     )
 
 
-def _audit_kernel(request: Request) -> Kernel:
-    competition = request.competition
-    if AUDIT not in kernel_scripts(competition):
-        where = f"competitions/{competition.folder}/{AUDIT}.py"
-        raise UserError(f"--audit: {competition.name} has no {where}: leave --audit out")
-    parameters = Parameters(
-        AUDIT,
-        accelerator="cpu",
-        settings=member_settings(request, Member(AUDIT)),
-        internet=False,
-        rehearse=request.rehearse,
+def _other_kernel(request: Request, graph: Graph, name: str, kernel: Kernel) -> PlannedKernel:
+    """The audit, which reads nothing of the run's, or the ensemble, which reads its members."""
+    is_blend = name == ENSEMBLE
+    settings = _blend_settings(request, kernel) if is_blend else {}
+    recipe = resolve_recipe(request, Member(name, settings=settings, source=True), kernel)
+    read = (*kernel.sources, *(graph.members if is_blend else ()))
+    return PlannedKernel(
+        name,
+        name,
+        f"{request.prefix}-{name}",
+        "cpu",
+        False,
+        (*_shared(request), *graph.names(read)),
+        Parameters(name, accelerator="cpu", internet=False),
+        kernel,
+        recipe,
+        SHORT if is_blend else expected_hours(kernel, recipe, "cpu", request.dry_run),
+        request.rehearse,
     )
-    override(script_module(competition, AUDIT).RECIPE, parameters.settings)
-    sources = _sources(request, sources_of(request, AUDIT))
-    return Kernel(AUDIT, AUDIT, f"{request.prefix}-{AUDIT}", "cpu", False, sources, parameters)
+
+
+def _blend_settings(request: Request, kernel: Kernel) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    if request.blend != METHODS[0]:
+        settings["method"] = request.blend
+    if request.calibrate and "calibrate" not in field_types(kernel.recipe):
+        raise UserError("--calibrate: this ensemble tells probabilities already; leave it out")
+    if request.calibrate:
+        settings["calibrate"] = True
+    return settings
+
+
+def _shared(request: Request) -> tuple[str, ...]:
+    return () if request.embed else (SHARED,)
+
+
+def _full_size(one: Resolved) -> dict[str, Any]:
+    """What the published recipe has otherwise than the one that runs."""
+    runs, published = asdict(one.recipe), asdict(one.kernel.recipe)
+    is_network = hasattr(one.kernel, "network")
+    return {k: value for k, value in published.items() if is_network and value != runs[k]}
 
 
 def _check_network(request: Request, script: str, recipe: Any) -> None:
@@ -175,17 +199,12 @@ def _check_network(request: Request, script: str, recipe: Any) -> None:
         )
 
 
-def _check_settings(request: Request) -> None:
-    """Every setting must be a field of some member's recipe, or of the audit's."""
-    fields: dict[str, None] = {}
-    audited = request.audit and AUDIT in kernel_scripts(request.competition)
-    members = trained_members(request)
-    others = [*([Member(ENSEMBLE)] if members else []), *([Member(AUDIT)] if audited else [])]
-    for member in (*members, *others):
-        recipe = script_module(request.competition, member.script).RECIPE
-        fields.update(dict.fromkeys(f.name for f in dataclasses.fields(recipe)))
+def _check_settings(request: Request, graph: Graph, others: dict[str, Kernel]) -> None:
+    """Every setting must be a field of some member's recipe, the ensemble's or the audit's."""
+    kernels = [*(one.kernel for one in graph.trained), *reversed(others.values())]
+    fields = dict.fromkeys(name for kernel in kernels for name in field_types(kernel.recipe))
     for key in request.settings:
         if key not in fields:
             raise UserError(f"unknown setting {key!r}: {nearest(key, fields)}")
-        if any(key in member.settings for member in members):
+        if any(key in one.member.settings for one in graph.trained):
             raise UserError(f"--set {key}: each kernel has its own; leave it out")

@@ -11,11 +11,10 @@ from kernels.audit import audit_facts, tell_audit
 from kernels.bundle import build_bundles
 from kernels.check import Check
 from kernels.client import Kaggle
-from kernels.estimate import estimate_hours, need_of
-from kernels.graph import trained_members
-from kernels.plan import SESSION_HOURS, SHARED, Kernel, plan_kernels
+from kernels.estimate import need_of
+from kernels.plan import SESSION_HOURS, SHARED, PlannedKernel
 from kernels.preflight import preflight, require
-from kernels.request import AUDIT, ENSEMBLE, VARIANT, Request, effective_recipe, in_short
+from kernels.request import AUDIT, ENSEMBLE, VARIANT, Request, in_short
 
 _NUMBERS = ("fold", "part", "network")  # which of several alike a kernel is
 _ROLES = {
@@ -26,7 +25,11 @@ _ROLES = {
 
 
 def make_plan(
-    request: Request, kaggle: Kaggle | None, submit: bool, runs: Path = Path("runs")
+    request: Request,
+    kernels: tuple[PlannedKernel, ...],
+    kaggle: Kaggle | None,
+    submit: bool,
+    runs: Path = Path("runs"),
 ) -> dict[str, Any]:
     """The plan in plain values: ``checks`` (without ``kaggle`` None), ``kernels`` and ``hours``.
 
@@ -34,17 +37,16 @@ def make_plan(
     it has of sizes, epochs and learning rates. ``audit``: what the latest one in the folder
     ``runs`` found.
     """
-    kernels, hours = plan_kernels(request), estimate_hours(request)
     checks: tuple[Check, ...] = ()
     if kaggle:
         bundles = build_bundles(request.competition, kernels, kaggle.owner, nonce="")
-        checks = preflight(kaggle, request, bundles, submit, hours)
+        checks = preflight(kaggle, request, bundles, submit, {k.name: k.hours for k in kernels})
     return {
         "state": "planned",
         "recipe": request.recipe,
         "checks": [vars(check) for check in checks] if kaggle else None,
-        "kernels": [_kernel(request, kernels, kernel, hours[kernel.name]) for kernel in kernels],
-        "hours": _totals(kernels, hours),
+        "kernels": [_kernel(request, kernels, kernel) for kernel in kernels],
+        "hours": _totals(kernels),
         "audit": audit_facts(runs, request.competition, request.dry_run),
         **_failure(checks),
     }
@@ -102,7 +104,7 @@ def _failure(checks: tuple[Check, ...]) -> dict[str, str]:
 
 
 def _kernel(
-    request: Request, kernels: tuple[Kernel, ...], kernel: Kernel, hours: float | None
+    request: Request, kernels: tuple[PlannedKernel, ...], kernel: PlannedKernel
 ) -> dict[str, Any]:
     slugs = {known.name: known.slug for known in kernels}
     sources = [slugs[name] for name in kernel.sources]
@@ -111,9 +113,7 @@ def _kernel(
     if kernel.parameters.weights_source:
         sources.append(kernel.parameters.weights_source)
     facts = {"name": kernel.name, "slug": kernel.slug, "accelerator": kernel.accelerator}
-    member = next((m for m in trained_members(request) if m.name == kernel.name), None)
-    recipe = _recipe(effective_recipe(request, member)) if member else {}
-    return {**facts, "sources": sources, "hours": hours, **recipe}
+    return {**facts, "sources": sources, "hours": kernel.hours, **_recipe(kernel.recipe)}
 
 
 def _recipe(recipe: Any) -> dict[str, Any]:
@@ -139,14 +139,11 @@ def _recipe(recipe: Any) -> dict[str, Any]:
     return told
 
 
-def _totals(
-    kernels: tuple[Kernel, ...], hours: Mapping[str, float | None]
-) -> dict[str, dict[str, Any]]:
+def _totals(kernels: tuple[PlannedKernel, ...]) -> dict[str, dict[str, Any]]:
     """For each accelerator: the known hours, and the kernels whose hours are not known."""
     totals = {}
     for accelerator in dict.fromkeys(kernel.accelerator for kernel in kernels):
-        names = [kernel.name for kernel in kernels if kernel.accelerator == accelerator]
-        known, unknown = need_of({name: hours[name] for name in names})
+        known, unknown = need_of({k.name: k.hours for k in kernels if k.accelerator == accelerator})
         totals[accelerator] = {"known": round(known, 2), "unknown": list(unknown)}
     return totals
 

@@ -13,7 +13,7 @@ from kernels.bundle import Bundle
 from kernels.bundle_checks import check_bundles
 from kernels.check import Check, failed, passed
 from kernels.client import RUNNING, Kaggle
-from kernels.estimate import estimate_hours, need_of
+from kernels.estimate import need_of
 from kernels.lookup import (
     SOURCES,
     Answer,
@@ -50,7 +50,8 @@ def hold_checks(
     with contextlib.suppress(KaggleError):  # the checks say what is wrong with Kaggle
         slug = request.competition.slug
         at_work |= finished_before(kaggle, run, bundles, slug) if reuses else set()
-    to_come = {name: h for name, h in estimate_hours(request).items() if name not in at_work}
+    kernels = [bundle.kernel for bundle in bundles]
+    to_come = {kernel.name: kernel.hours for kernel in kernels if kernel.name not in at_work}
     begun = any(k.state != "WAITING" and not k.reused for k in run.kernels.values())
     checks = preflight(kaggle, request, bundles, submit and (again or not begun), to_come)
     for check in checks:

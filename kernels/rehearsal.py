@@ -11,7 +11,7 @@ from typing import Any
 
 from common.competition import Competition
 from common.manifest import write_json
-from kernels.plan import SHARED, Kernel
+from kernels.plan import SHARED, PlannedKernel
 from kernels.request import ENSEMBLE
 from kernels.run import Run
 
@@ -31,7 +31,9 @@ class Finding:
     holds: bool
 
 
-def read_rehearsal(run: Run, competition: Competition, kernels: Iterable[Kernel]) -> list[Finding]:
+def read_rehearsal(
+    run: Run, competition: Competition, kernels: Iterable[PlannedKernel]
+) -> list[Finding]:
     """The findings of every kernel that was pushed; also written to ``rehearsal.json``."""
     findings = [
         finding
@@ -64,7 +66,7 @@ def tell_rehearsal(findings: Iterable[Finding]) -> str:
     return "\n".join([f"{len(wrong)} of {len(findings)} beliefs about Kaggle do not hold:", *lines])
 
 
-def _findings(run: Run, competition: Competition, kernel: Kernel) -> Iterator[Finding]:
+def _findings(run: Run, competition: Competition, kernel: PlannedKernel) -> Iterator[Finding]:
     seen = _surroundings(run, kernel.name)
     if seen is None:
         yield Finding(kernel.name, "its log", "tells what its machine holds", "nothing", False)
@@ -94,7 +96,7 @@ def _findings(run: Run, competition: Competition, kernel: Kernel) -> Iterator[Fi
     yield finding("the shared code and the work", "COMPLETE", state, state == "COMPLETE")
 
 
-def _mounts(run: Run, competition: Competition, kernel: Kernel) -> Iterator[tuple[str, str]]:
+def _mounts(run: Run, competition: Competition, kernel: PlannedKernel) -> Iterator[tuple[str, str]]:
     yield "competition", f"input/competitions/{competition.slug}"
     if SHARED in kernel.sources:
         slug = _slug_of(run, SHARED)

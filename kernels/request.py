@@ -1,22 +1,21 @@
 """What a person asked for: a competition, its members, and what is to differ from their scripts."""
 
 import dataclasses
-import importlib
 import itertools
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any
 
+from common.accelerator import KNOWN
 from common.competition import Competition
+from common.declaration import Kernel
 from common.errors import UserError
-from common.recipe import nearest, override, typed
-from competitions import kernel_scripts
+from common.recipe import field_types, nearest
+from competitions import kernel_scripts, load_kernel, modules
 
 ENSEMBLE = "ensemble"
 AUDIT = "audit"
-ACCELERATORS = ("tpu", "gpu", "cpu")
 RECIPES = ("published", "best")
 VARIANT = re.compile(r"-(fold|part|network)\d+$")  # what ends a name of one of several alike
 
@@ -127,82 +126,80 @@ def choose_members(
     if twice:
         raise UserError(f"--model {twice} is given twice: give it once")
     names = list(dict.fromkeys([*models, *(competition.ensemble if ensemble else ())]))
-    known = model_scripts(competition)
     if not names and not audit:
-        raise UserError(f"which model? give --ensemble, or --model with {', '.join(known)}")
+        known = ", ".join(model_scripts(competition))
+        raise UserError(f"which model? give --ensemble, or --model with {known}")
     for name in names:
-        if name not in known:
-            raise UserError(f"unknown model {name!r}: {nearest(name, known)}")
+        _check_model(competition, name)
     if not folds:
         return tuple(Member(name) for name in names)
     return tuple(member for name in names for member in _folds(competition, name, folds))
 
 
 def model_scripts(competition: Competition) -> list[str]:
-    """The scripts that can be blended; one with ``PREDICTS = False`` is there for others."""
+    """The scripts that can be blended; a Kernel with ``predicts=False`` is there for others.
+
+    Scripts that are broken stand among them: whoever asks for one is told its fault.
+    """
     names = [name for name in kernel_scripts(competition) if name not in (ENSEMBLE, AUDIT)]
-    return [name for name in names if getattr(script_module(competition, name), "PREDICTS", True)]
+    return [name for name in names if _predicts(competition, name)]
+
+
+def _predicts(competition: Competition, script: str) -> bool:
+    try:
+        return load_kernel(competition, script).predicts
+    except UserError:
+        return True
+
+
+def _check_model(competition: Competition, name: str) -> None:
+    """Raises UserError for a script that is no model, not there, or broken."""
+    scripts, files = kernel_scripts(competition), modules(competition)
+    if name in scripts and name not in (ENSEMBLE, AUDIT):
+        if load_kernel(competition, name).predicts:
+            return
+    hint = nearest(name, model_scripts(competition))
+    if name in files and name not in scripts:
+        hint = f"competitions/{competition.folder}/{name}.py declares no KERNEL; {hint}"
+    raise UserError(f"unknown model {name!r}: {hint}")
 
 
 def _folds(competition: Competition, script: str, folds: int) -> tuple[Member, ...]:
     if folds < 2:
         raise UserError(f"--folds {folds}: give 2 or more, each is a kernel of each model")
-    recipe = script_module(competition, script).RECIPE
-    if not {"folds", "fold"} <= {f.name for f in dataclasses.fields(recipe)}:
+    if not {"folds", "fold"} <= set(field_types(load_kernel(competition, script).recipe)):
         raise UserError(f"--folds {folds}: {script} cannot be split into folds; leave it out")
     return tuple(
         Member(script, f"fold{fold}", {"folds": folds, "fold": fold}) for fold in range(folds)
     )
 
 
-def script_module(competition: Competition, script: str) -> ModuleType:
-    """The kernel script as a module; importing it imports no training framework."""
-    return importlib.import_module(f"competitions.{competition.folder}.{script}")
-
-
-def effective_recipe(request: Request, member: Member) -> Any:
+def resolve_recipe(request: Request, member: Member, kernel: Kernel) -> Any:
     """The member's recipe: ours or the published one, the dry run's settings, the user's.
 
-    Of the user's settings those that its recipe has; see ``_check_settings`` for the others.
-    Raises UserError when the best recipe is asked for and the script has none.
+    Of the user's settings those that its recipe has. Raises UserError when the best recipe is
+    asked for and a model's script has none.
     """
-    module = script_module(request.competition, member.script)
-    recipe = module.RECIPE
-    if request.recipe == "best":
-        best = getattr(module, "BEST", {} if member.source else None)
-        if best is None:
-            raise UserError(f"{member.script} has no best recipe: leave out --recipe best")
-        recipe = override(recipe, best)
-    if request.small:
-        recipe = override(recipe, module.DRY_RUN)
-    return override(recipe, member_settings(request, member))
+    best = request.recipe == "best"
+    if best and kernel.best is None and not member.source:
+        raise UserError(f"{member.script} has no best recipe: leave out --recipe best")
+    fields = field_types(kernel.recipe)
+    asked = {key: value for key, value in request.settings.items() if key in fields}
+    return kernel.resolve(best, request.small, {**asked, **member.settings})
 
 
-def accelerator_of(request: Request, member: Member) -> str:
+def accelerator_of(request: Request, member: Member, kernel: Kernel) -> str:
     """What a member runs on: what is asked for, else the first that its script names.
 
     A source that cannot use what is asked for runs on the first that its script names. Raises
     UserError for an accelerator that is unknown or that a model's script cannot use.
     """
-    module = script_module(request.competition, member.script)
-    able = getattr(module, "ACCELERATORS", ACCELERATORS)
+    able = kernel.accelerators
     asked = request.accelerator or ("cpu" if request.small else able[0])
-    if asked not in ACCELERATORS:
-        raise UserError(f"unknown accelerator {asked!r}: {nearest(asked, ACCELERATORS)}")
+    if asked not in KNOWN:
+        raise UserError(f"unknown accelerator {asked!r}: {nearest(asked, KNOWN)}")
     if asked in able:
         return str(asked)
     if member.source:
         return str(able[0])
     raise UserError(f"{member.script} cannot run on {asked}: it takes {', '.join(able)}")
-
-
-def member_settings(request: Request, member: Member) -> dict[str, Any]:
-    """The settings of one member, each of its field's type.
-
-    Whether they fit each other is for the recipe that runs to say (``effective_recipe``).
-    """
-    recipe = script_module(request.competition, member.script).RECIPE
-    fields = {f.name for f in dataclasses.fields(recipe)}
-    asked = {key: value for key, value in request.settings.items() if key in fields}
-    merged = {**asked, **member.settings}
-    return typed(recipe, merged)

@@ -7,8 +7,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from common.competition import Competition
-from common.recipes.classifier import ClassifierKernel, ClassifierRecipe
-from common.training.describe import describe
+from common.recipes.classifier import ClassifierRecipe
+from common.training.classifier_training import ClassifierKernel
 
 COMPETITION = Competition(
     "small", "small", "Small", "small", "macro_f1", ("red", "green"), "id", "label", (), "parts",
@@ -37,9 +37,9 @@ def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
 
 KERNEL = ClassifierKernel(
     COMPETITION,
-    load,
-    build_model,
     RECIPE,
+    load=load,
+    build_model=build_model,
     dry_run={"epochs": 2, "batch_size": 32},
     best={"schedule": "cosine", "mixup": 0.2, "tta": 4, "ema": 0.99},
     accelerators=("tpu", "cpu"),
@@ -47,4 +47,4 @@ KERNEL = ClassifierKernel(
 )
 
 if __name__ == "__main__":
-    describe(KERNEL, {}, sys.argv[1:])
+    KERNEL.main({})

@@ -18,8 +18,8 @@ from common.accelerator import clear_session, set_up
 from common.data.batches import class_weights
 from common.networks.losses import adjusted_crossentropy, crossentropy
 from common.recipe import override
-from common.recipes.classifier import ClassifierKernel
 from common.training.checkpoint import variables_of
+from common.training.classifier_training import ClassifierKernel
 from common.training.compiled import optimizer_of
 from competitions.petals_to_metal import densenet201, efficientnetb7, xception
 
@@ -40,7 +40,7 @@ LOSSES = {
 
 def build(kernel: ClassifierKernel, generator: np.random.Generator) -> Any:
     """The miniature with drawn weights, and without what backends draw by themselves."""
-    recipe = override(kernel.recipe, kernel.dry_run)
+    recipe = kernel.resolve(small=True)
     model = kernel.build_model(None, recipe)
     for layer in model._flatten_layers(include_self=False):
         if hasattr(layer, "rate"):

@@ -8,14 +8,16 @@ from typing import Any
 
 import flowers
 import numpy as np
+from carry_out import carry_out
 
 from common.competition import Competition
 from common.data.tfrecords import Records, read_records
 from common.inputs import competition_folder
 from common.parameters import Parameters
-from common.recipes.classifier import ClassifierKernel, ClassifierRecipe
+from common.recipes.classifier import ClassifierRecipe
 from common.training import classifier_training as training
 from common.training.checkpoint import variables_of
+from common.training.classifier_training import ClassifierKernel
 from common.training.trainer import Trainer
 
 CLASSES = ("red", "green", "blue")
@@ -71,7 +73,9 @@ def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
     return keras.Model(inputs, layers.Dense(3, activation="softmax")(x), name="small")
 
 
-KERNEL = ClassifierKernel(COMPETITION, load, build_model, RECIPE, {}, accelerators=("cpu",))
+KERNEL = ClassifierKernel(
+    COMPETITION, RECIPE, load=load, build_model=build_model, accelerators=("cpu",)
+)
 
 
 class Told(Trainer):
@@ -85,4 +89,4 @@ class Told(Trainer):
 
 if __name__ == "__main__":
     training.Trainer = Told
-    training.train_classifier(KERNEL, json.loads(sys.argv[1]))
+    carry_out(KERNEL, json.loads(sys.argv[1]))

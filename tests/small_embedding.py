@@ -9,15 +9,17 @@ from typing import Any
 
 import flowers
 import numpy as np
+from carry_out import carry_out
 
 from common.competition import Competition
 from common.data.tfrecords import Records, read_records
 from common.inputs import competition_folder
 from common.parameters import Parameters
-from common.recipes.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.recipes.embedding import EmbeddingRecipe
 from common.training import embedding_training
 from common.training.checkpoint import variables_of
 from common.training.embedding_trainer import EmbeddingTrainer, channels_of
+from common.training.embedding_training import EmbeddingKernel
 
 COMPETITION = Competition(
     "embedded", "embedded", "Embedded", "embedded", "roc_auc", (), "index", "same", (), "train, val"
@@ -91,7 +93,12 @@ def build_model(weights: str | None, recipe: EmbeddingRecipe, classes: int) -> A
 
 
 KERNEL = EmbeddingKernel(
-    COMPETITION, load, build_model, RECIPE, {}, accelerators=("cpu",), classes=SEEN
+    COMPETITION,
+    RECIPE,
+    load=load,
+    build_model=build_model,
+    accelerators=("cpu",),
+    classes=SEEN,
 )
 
 
@@ -106,4 +113,4 @@ class Told(EmbeddingTrainer):
 
 if __name__ == "__main__":
     embedding_training.EmbeddingTrainer = Told
-    embedding_training.train_embedding(KERNEL, json.loads(sys.argv[1]))
+    carry_out(KERNEL, json.loads(sys.argv[1]))

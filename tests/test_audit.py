@@ -25,6 +25,7 @@ from common.audit.records import Picture, Split, read_pictures
 from common.audit.run import AuditRecipe, run_audit
 from common.data.tfrecords import record_files
 from common.errors import UserError
+from common.kernel import KernelRun
 from common.parameters import Parameters
 from common.recipe import override
 from competitions.petals_to_metal import COMPETITION
@@ -90,7 +91,8 @@ def audit(folder: Path, out: Path, settings: dict | None = None) -> dict:
     ]
     out.mkdir(exist_ok=True)
     with contextlib.chdir(out):
-        run_audit(COMPETITION, splits, override(AuditRecipe(), settings or {}), Parameters("audit"))
+        with KernelRun(Parameters("audit"), override(AuditRecipe(), settings or {})) as run:
+            run_audit(COMPETITION, splits, run)
     return dict(json.loads((out / "audit.json").read_text()))
 
 

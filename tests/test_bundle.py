@@ -12,9 +12,10 @@ import pytest
 from common.errors import UserError
 from competitions import find_competition
 from kernels.__main__ import main
-from kernels.bundle import build_bundles, collect_shared, script_text, utility_text, write_bundle
+from kernels.bundle import build_bundles, collect_shared, write_bundle
 from kernels.paths import inside, unzip
 from kernels.plan import plan_kernels
+from kernels.rendering import render_script, render_utility
 from kernels.request import Member, Request
 
 
@@ -64,8 +65,8 @@ def test_the_same_script_with_other_parameters_is_another_kernel() -> None:
     kernels = plan_kernels(Request(competition, members))
     built = {b.kernel.name: b for b in build_bundles(competition, kernels, "alice", "n")}
     assert built["left-fold0"].metadata["id"] == "alice/tiny-left-fold0"
-    assert "{'epochs': 3}" in built["left-fold0"].text
-    assert "{'epochs': 4}" in built["left-fold1"].text
+    assert "    epochs=3,  # instead of 2\n" in built["left-fold0"].text
+    assert "    epochs=4,  # instead of 2\n" in built["left-fold1"].text
     assert "alice/tiny-left-fold1" in built["ensemble"].text
 
 
@@ -78,18 +79,15 @@ def test_titles_resolve_to_their_slugs() -> None:
 
 
 def test_parameters_stand_in_one_visible_line() -> None:
-    text = bundles(settings={"epochs": "3"}, seed=5)["left"].text
+    text = bundles(seed=5)["left"].text
     lines = [line for line in text.splitlines() if line.startswith("PARAMETERS")]
     assert len(lines) == 1
     values = ast.literal_eval(lines[0].split("=", 1)[1].strip())
-    assert values["settings"] == {"epochs": 3}
     assert (values["seed"], values["nonce"]) == (5, "n1")
     assert values["shared_hash"] == collect_shared(find_competition("tiny")).hash
 
 
 def test_awkward_sources_survive_the_utility_script(tmp_path: Path) -> None:
-    from kernels.bundle import Shared
-
     texts = {
         "common/a.py": 'x = """quotes"""\n',
         "common/b.py": "x = '''three'''\n",
@@ -98,7 +96,7 @@ def test_awkward_sources_survive_the_utility_script(tmp_path: Path) -> None:
         "common/e.py": "",
     }
     namespace: dict = {"__name__": "imported"}
-    exec(utility_text(Shared(texts, ""), "title", {}), namespace)
+    exec(render_utility(texts, "title").text({}), namespace)
     assert namespace["FILES"] == texts
 
 
@@ -158,9 +156,21 @@ def test_the_users_own_key_is_refused_too(monkeypatch: pytest.MonkeyPatch) -> No
         bundles(settings={"misbehave": "my-own-secret-key"})
 
 
-def test_a_script_without_the_parameters_line_is_refused() -> None:
-    with pytest.raises(UserError, match="needs the line PARAMETERS"):
-        script_text('"""Doc."""\nx = 1\n', [], {})
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (
+            "RECIPE: dict = dict()\n",
+            "left.py: a kernel script needs the line PARAMETERS: dict = {}",
+        ),
+        ("PARAMETERS: dict = {}\n", "needs the line RECIPE: dict = dict"),
+        ("RECIPE = {}\nPARAMETERS: dict = {}\n", "RECIPE must be a dict.* and stand first"),
+        ("PARAMETERS: dict = {}\nRECIPE = dict()\n", "RECIPE must be a dict.* and stand first"),
+    ],
+)
+def test_a_script_without_its_two_lines_is_refused(source: str, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        render_script(source, bundles()["left"].kernel, None)
 
 
 @pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", "..\\x", "C:/x", ""])
@@ -189,9 +199,13 @@ def test_build_takes_what_submit_takes(tmp_path: Path) -> None:
     text = (tmp_path / "petals-xception" / "petals_xception.py").read_text()
     line = next(line for line in text.splitlines() if line.startswith("PARAMETERS"))
     values = ast.literal_eval(line.split("=", 1)[1].strip())
-    assert (values["dry_run"], values["settings"], values["seed"]) == (True, {"epochs": 3}, 5)
-    assert values["accelerator"] == "cpu"
-    assert "'greedy'" in (tmp_path / "petals-ensemble" / "petals_ensemble.py").read_text()
+    assert (values["seed"], values["accelerator"]) == (5, "cpu")
+    assert "    epochs=3,  # instead of 25\n" in text
+    assert "    miniature=True,  # instead of False\n" in text
+    assert (
+        'method="greedy",  # instead of "mean"\n'
+        in (tmp_path / "petals-ensemble" / "petals_ensemble.py").read_text()
+    )
 
 
 def test_build_writes_folders_that_kaggle_takes(

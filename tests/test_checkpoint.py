@@ -17,13 +17,13 @@ import pytest
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # kernels run in this process, on the CPU
 
 import small_classifier
+from carry_out import carry_out
 
 from common.errors import UserError
 from common.kernel import KernelRun, OutOfTimeError
 from common.manifest import Unfinished, read_manifest
 from common.parameters import Parameters
 from common.training.checkpoint import NAME, Course, load_checkpoint, restore, variables_of
-from common.training.classifier_training import train_classifier
 
 # Of Keras with NumPy 2: kernels run in this process to spare TensorFlow's start.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -53,7 +53,7 @@ def train(
         folder.mkdir(exist_ok=True)
         monkeypatch.chdir(folder)
         with contextlib.suppress(SystemExit):
-            train_classifier(small_classifier.KERNEL, {"kernel": "small", **parameters})
+            carry_out(small_classifier.KERNEL, {"kernel": "small", **parameters})
             return capsys.readouterr().out
         return capsys.readouterr().err.splitlines()[-1]
 

@@ -1,5 +1,6 @@
 """``--describe`` shows what a kernel would train, and trains nothing."""
 
+import dataclasses
 import os
 import re
 import subprocess
@@ -15,9 +16,11 @@ from hypothesis import given
 from common.blending.folds import stratified_folds
 from common.errors import UserError
 from common.parameters import Parameters
-from common.recipes.classifier import ClassifierRecipe, chosen_recipe
+from common.recipe import override
+from common.recipes.classifier import ClassifierRecipe
 from common.recipes.hours import scaled_hours
 from common.training.describe import (
+    Asked,
     choose_accelerator,
     count_pictures,
     read_arguments,
@@ -185,7 +188,7 @@ def test_a_head_is_described_for_the_networks_below_it(tmp_path: Path) -> None:
     [
         ("supermodel", ["--describe", "--set", "hiden=3"], "unknown setting 'hiden': did you mean"),
         ("supermodel", ["--describe", "--set", "parts=0"], "parts=0: it must be from 1 to 100"),
-        ("supermodel", ["--set", "epochs=3"], "--set epochs=3: a head takes no arguments but --d"),
+        ("supermodel", ["--set", "epochs=3"], "--set epochs=3: this kernel takes no arguments but"),
         ("prepare", ["--describe"], "--describe: this kernel takes no arguments, not even --desc"),
         ("ensemble", ["--describe"], "--describe: this kernel takes no arguments, not even --desc"),
     ],
@@ -202,23 +205,23 @@ def test_what_cannot_be_described_is_one_line(
 
 
 def test_arguments_come_before_the_scripts_own_parameters() -> None:
-    values = {"accelerator": "tpu", "settings": {"epochs": 3, "batch_size": 2}, "seed": 5}
-    found = read_arguments(values, ["--describe", "--set", "epochs=4", "--accelerator", "cpu"])
-    assert found.accelerator == "cpu"
-    assert found.settings == {"epochs": "4", "batch_size": 2}
-    assert found.seed == 5
-    assert read_arguments(values, ["--describe"]).accelerator == "tpu"
+    values = Parameters(accelerator="tpu")
+    arguments = ["--describe", "--set", "epochs=4", "--accelerator", "cpu"]
+    found = read_arguments(KERNEL, values, arguments)
+    assert found == Asked("cpu", settings={"epochs": "4"})
+    assert read_arguments(KERNEL, values, ["--describe"]).accelerator == "tpu"
+    best = ["--describe", "--recipe", "best"]
+    assert read_arguments(KERNEL, values, best).best
+    with pytest.raises(UserError, match="this kernel has no best recipe"):
+        read_arguments(dataclasses.replace(KERNEL, best=None), values, best)
 
 
 def test_the_accelerator_is_the_one_a_run_would_take() -> None:
-    assert choose_accelerator(KERNEL.accelerators, Parameters()) == "tpu"
-    assert choose_accelerator(KERNEL.accelerators, Parameters(dry_run=True)) == "cpu"
-    assert (
-        choose_accelerator(KERNEL.accelerators, Parameters(dry_run=True, accelerator="tpu"))
-        == "tpu"
-    )
+    assert choose_accelerator(KERNEL.accelerators, Asked()) == "tpu"
+    assert choose_accelerator(KERNEL.accelerators, Asked(small=True)) == "cpu"
+    assert choose_accelerator(KERNEL.accelerators, Asked("tpu", small=True)) == "tpu"
     with pytest.raises(UserError, match="cannot run on gpu"):
-        choose_accelerator(KERNEL.accelerators, Parameters(accelerator="gpu"))
+        choose_accelerator(KERNEL.accelerators, Asked("gpu"))
 
 
 def test_pictures_are_counted_by_file_names(
@@ -249,7 +252,7 @@ def test_hours_are_those_of_the_network_that_was_stated() -> None:
     published = ClassifierRecipe()
 
     def hours(**settings: object) -> float | None:
-        recipe = chosen_recipe(published, {}, {}, Parameters(settings=settings))
+        recipe = override(published, settings)
         return scaled_hours(4.0, recipe, published)
 
     assert hours() == 4.0

@@ -43,14 +43,14 @@ def test_a_field_out_of_its_range_is_one_line(settings: dict[str, Any], said: st
 @pytest.mark.parametrize("l2", [-1, 1.1])
 def test_the_penalty_of_the_classes_is_held(l2: float) -> None:
     with pytest.raises(UserError, match=f"l2={l2:.1f}: it must be from 0 to 1"):
-        override(classes.RECIPE, {"l2": l2})
+        override(classes.KERNEL.recipe, {"l2": l2})
 
 
 def test_the_pooling_of_the_margin_is_one_of_two() -> None:
-    assert margin.RECIPE.pooling == "gem"
-    assert override(margin.RECIPE, {"pooling": "average"}).pooling == "average"
+    assert margin.KERNEL.recipe.pooling == "gem"
+    assert override(margin.KERNEL.recipe, {"pooling": "average"}).pooling == "average"
     with pytest.raises(UserError, match="pooling=averag: did you mean average"):
-        override(margin.RECIPE, {"pooling": "averag"})
+        override(margin.KERNEL.recipe, {"pooling": "averag"})
 
 
 @pytest.mark.parametrize("loss", LOSSES)

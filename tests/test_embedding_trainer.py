@@ -18,6 +18,7 @@ import pytest
 os.environ["CUDA_VISIBLE_DEVICES"] = "-1"  # kernels run in this process, on the CPU
 
 import small_embedding
+from carry_out import carry_out
 from test_backends import end, start
 
 from common.files.projection import load_projection
@@ -28,7 +29,6 @@ from common.pairs.validation import channel_auc
 from common.parameters import Parameters
 from common.recipes.embedding import EmbeddingRecipe
 from common.training.checkpoint import NAME, Course, load_checkpoint
-from common.training.embedding_training import train_embedding
 
 # Of Keras with NumPy 2: kernels run in this process to spare TensorFlow's start.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -66,7 +66,7 @@ def train(
         monkeypatch.chdir(folder)
         values = {"kernel": "small", "settings": settings, **parameters}
         with contextlib.suppress(SystemExit):
-            train_embedding(small_embedding.KERNEL, values)
+            carry_out(small_embedding.KERNEL, values)
             return capsys.readouterr().out
         return capsys.readouterr().err.splitlines()[-1]
 

@@ -1,7 +1,6 @@
 """The checks that every training kernel of every competition passes."""
 
 import ast
-import inspect
 import os
 import subprocess
 import sys
@@ -13,40 +12,65 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import competitions
-from common.parameters import Parameters
+from common.declaration import Kernel
 from common.recipe import field_types, override
-from common.recipes.classifier import chosen_recipe
-from kernels.request import script_module
+from kernels.request import AUDIT, ENSEMBLE
 
 ROOT = Path(__file__).parent.parent
 NAMES = ("petals", "painter")
-SCRIPTS = {
-    f"{name}/{script}": module
+PATHS = {
+    f"{name}/{script}": path
     for name in NAMES
-    for script in competitions.kernel_scripts(competitions.find_competition(name))
-    if hasattr(module := script_module(competitions.find_competition(name), script), "KERNEL")
+    for script, path in competitions.kernel_scripts(competitions.find_competition(name)).items()
 }
-# Those that see pictures; others, such as a head, see what these have made of them.
-NETWORKS = [name for name, script in SCRIPTS.items() if hasattr(script.KERNEL, "network")]
 
 
-def path_of(name: str) -> Path:
-    return Path(inspect.getfile(SCRIPTS[name]))
-
-
-@pytest.mark.parametrize("name", SCRIPTS)
-def test_a_script_is_short_and_reads_as_a_recipe(name: str) -> None:
+def load(name: str) -> Kernel:
     competition, _, script = name.partition("/")
-    text = path_of(name).read_text("utf-8")
-    assert "\nPARAMETERS: dict = {}\n" in text
+    return competitions.load_kernel(competitions.find_competition(competition), script)
+
+
+KERNELS = {name: load(name) for name in PATHS}
+MODELS = [
+    name
+    for name, kernel in KERNELS.items()
+    if kernel.predicts and name.partition("/")[2] not in (AUDIT, ENSEMBLE)
+]
+# Those that see pictures; others, such as a head, see what these have made of them.
+NETWORKS = [name for name in MODELS if hasattr(KERNELS[name], "network")]
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_script_reads_as_a_recipe(name: str) -> None:
+    text = PATHS[name].read_text("utf-8")
+    docstring, recipe, parameters, *_ = ast.parse(text).body
+    assert isinstance(docstring, ast.Expr)
+    lines = text.splitlines()
+    assert lines[recipe.lineno - 1] == "RECIPE: dict = dict("
+    assert lines[parameters.lineno - 1] == "PARAMETERS: dict = {}"
+    assert isinstance(recipe, ast.AnnAssign)
+    assert isinstance(recipe.value, ast.Call)
+    stated = [keyword.arg for keyword in recipe.value.keywords]
+    assert set(stated) <= set(field_types(KERNELS[name].recipe))
+    assert text.endswith('if __name__ == "__main__":\n    KERNEL.main(PARAMETERS)\n')
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_short_and_says_how_it_is_trained(name: str) -> None:
+    competition, _, script = name.partition("/")
+    text = PATHS[name].read_text("utf-8")
     docstring = ast.get_docstring(ast.parse(text)) or ""
-    assert f"python submit.py {competition} --model {script}" in docstring
+    command = f"From a clone of the repository: python submit.py {competition} --model {script}"
+    assert command in docstring
     assert len(text.splitlines()) <= 160
+    shown = text.partition("\nPARAMETERS")[0]
+    for field in ("batch_size", "epochs", "schedule", "lr_max", "optimizer"):
+        assert f"    {field}=" in shown
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", PATHS)
 def test_every_field_of_a_recipe_can_be_set_and_is_documented(name: str) -> None:
-    recipe = SCRIPTS[name].RECIPE
+    recipe = KERNELS[name].recipe
     values = {field: str(getattr(recipe, field)) for field in field_types(recipe)}
     assert override(recipe, values) == recipe
     documented = " ".join(kind.__doc__ or "" for kind in type(recipe).__mro__)
@@ -55,11 +79,8 @@ def test_every_field_of_a_recipe_can_be_set_and_is_documented(name: str) -> None
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_its_best_and_dry_run_settings_fit_its_recipe(name: str) -> None:
-    kernel = SCRIPTS[name].KERNEL
-    for parameters in (Parameters(recipe="best"), Parameters(dry_run=True, recipe="best")):
-        recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
-        assert recipe.miniature is parameters.dry_run
-    assert kernel.accelerators == SCRIPTS[name].ACCELERATORS
+    for small in (False, True):
+        assert KERNELS[name].resolve(best=True, small=small).miniature is small
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -68,7 +89,7 @@ def test_the_full_size_network_takes_pictures_and_is_counted(name: str) -> None:
 
     from common.networks.full_size import check_full_size
 
-    kernel = SCRIPTS[name].KERNEL
+    kernel = KERNELS[name]
     counted = check_full_size(kernel)
     # What the recipe states, and does not leave at 0: --full-size then holds it.
     assert 0 < kernel.recipe.trainable_parameters <= kernel.recipe.total_parameters
@@ -78,9 +99,8 @@ def test_the_full_size_network_takes_pictures_and_is_counted(name: str) -> None:
 
 def small(name: str) -> Any:
     """The dry run's network."""
-    kernel = SCRIPTS[name].KERNEL
-    parameters = Parameters(dry_run=True)
-    return kernel.network(chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters))
+    kernel: Any = KERNELS[name]
+    return kernel.network(kernel.resolve(small=True))
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -110,7 +130,7 @@ for name in NETWORKS:
 
 
 def test_scripts_are_imported_without_keras() -> None:
-    modules = ", ".join(script.__name__ for script in SCRIPTS.values())
+    modules = ", ".join(f"competitions.{p.parent.name}.{p.stem}" for p in PATHS.values())
     heavy = "{'keras', 'tensorflow', 'jax', 'matplotlib', 'efficientnet', 'polars', 'PIL'}"
     code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run(
@@ -123,7 +143,7 @@ def test_scripts_are_imported_without_keras() -> None:
 def test_what_the_ensemble_trains_is_a_model(name: str) -> None:
     competition = competitions.find_competition(name)
     assert competition.ensemble
-    assert {f"{name}/{script}" for script in competition.ensemble} <= set(SCRIPTS)
+    assert {f"{name}/{script}" for script in competition.ensemble} <= set(MODELS)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -131,6 +151,6 @@ def test_a_setting_is_of_one_type_in_all_recipes(name: str) -> None:
     competition = competitions.find_competition(name)
     found: dict[str, dict[str, str]] = {}
     for script in competitions.kernel_scripts(competition):
-        for field, kind in field_types(script_module(competition, script).RECIPE).items():
+        for field, kind in field_types(KERNELS[f"{name}/{script}"].recipe).items():
             found.setdefault(field, {})[script] = str(kind)
     assert {f: kinds for f, kinds in found.items() if len(set(kinds.values())) > 1} == {}

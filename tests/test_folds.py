@@ -16,7 +16,7 @@ from common.blending.folds import fold_groups, join_folds, stratified_folds
 from common.errors import UserError
 from common.files.predictions import Predictions, load_predictions
 from competitions import find_competition
-from kernels.request import choose_members, in_short, script_module
+from kernels.request import choose_members, in_short
 
 
 @settings(max_examples=200, deadline=None)
@@ -190,6 +190,6 @@ def test_names_in_short() -> None:
 
 def test_a_script_without_such_fields_cannot_be_split(monkeypatch: pytest.MonkeyPatch) -> None:
     competition = find_competition("tiny")
-    monkeypatch.setattr(script_module(competition, "right"), "RECIPE", BlendRecipe())
+    tiny.redeclare(monkeypatch, competition, "right", recipe=BlendRecipe())
     with pytest.raises(UserError, match="--folds 3: right cannot be split into folds; leave it"):
         choose_members(competition, [], True, 3)

@@ -20,7 +20,7 @@ from competitions import find_competition
 from kernels.history import read_entry
 from kernels.history_table import show_history
 from kernels.joined import with_networks
-from kernels.plan import Kernel, plan_kernels
+from kernels.plan import PlannedKernel, plan_kernels
 from kernels.planning import make_plan, tell_plan
 from kernels.request import Request, choose_members, in_short
 from kernels.result import MemberResult, Result, tell
@@ -134,7 +134,7 @@ def test_the_ensemble_reads_networks_as_one_member(
         read("triplets", "classes-network0", "classes-network2")
 
 
-def planned(*models: str, **changes: object) -> dict[str, Kernel]:
+def planned(*models: str, **changes: object) -> dict[str, PlannedKernel]:
     members = choose_members(PAINTER, list(models), not models)
     kernels = plan_kernels(Request(PAINTER, members, **changes))  # type: ignore[arg-type]
     return {kernel.name: kernel for kernel in kernels}
@@ -145,7 +145,7 @@ def test_each_network_is_a_kernel_with_a_seed_of_its_own() -> None:
     three = [f"classes-network{n}" for n in range(3)]
     assert list(found) == ["shared", "prepare", *three, "ensemble"]
     assert [found[name].parameters.seed for name in three] == [2**32 - 2, 2**32 - 1, 0]
-    assert [found[name].parameters.settings["network"] for name in three] == [0, 1, 2]
+    assert [found[name].recipe.network for name in three] == [0, 1, 2]
     assert found["ensemble"].sources == ("shared", "prepare", *three)
     assert found["prepare"].parameters.seed == 2**32 - 2
     for one in ({}, {"networks": "0"}, {"networks": "1"}):
@@ -162,7 +162,7 @@ def test_what_others_read_is_not_multiplied() -> None:
         f"{model}-network{n}" for model in models for n in range(2)
     ]
     assert "supermodel" in found
-    assert "networks" not in found["supermodel"].parameters.settings
+    assert not hasattr(found["supermodel"].recipe, "networks")
     with pytest.raises(UserError, match="unknown setting 'networks'"):
         planned("submodel", settings={"networks": "2"})
 
@@ -184,7 +184,7 @@ def test_networks_that_cannot_be(asked: dict[str, str], said: str) -> None:
 def test_a_plan_tells_networks_together() -> None:
     members = choose_members(PAINTER, ["classes"], False)
     request = Request(PAINTER, members, settings={"networks": "18"}, dry_run=True)
-    told = tell_plan(make_plan(request, None, False))
+    told = tell_plan(make_plan(request, plan_kernels(request), None, False))
     assert "3-20  painter-classes-network0 to network17" in told
     assert "epochs, one of 18 networks; learning rate" in told
     assert in_short([f"a-network{n}" for n in range(3)]) == "a-network0 to network2"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from carry_out import carry_out
 
 import tiny
 from common.files.vectors import load_vectors
@@ -151,9 +152,8 @@ def test_the_ensemble_reads_pairs_however_they_are_packed(
         (kernels / name).symlink_to(left / "kaggle" / "working")
     sources = {name: f"me/{name}" for name in names}
     told = {"sources": sources, "settings": {"method": "weighted"}, "kernel": "ensemble"}
-    monkeypatch.setattr(ensemble, "PARAMETERS", told)
     monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "input"))
     monkeypatch.chdir(tmp_path)
-    ensemble.main()
+    carry_out(ensemble.KERNEL, told)
     written = (tmp_path / "submission.csv").read_text()
     assert written == (outputs / "ensemble" / "submission.csv").read_text()

@@ -16,10 +16,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 
 
 def test_the_winners_batch_and_rate_run_on_the_first_accelerator() -> None:
-    replicas = REPLICAS[classes.ACCELERATORS[0]]
-    assert classes.RECIPE.batch_size * replicas == 96
-    assert classes.RECIPE.learning_rate(0, replicas) == pytest.approx(7.4e-5)
-    alone = override(classes.RECIPE, {"batch_size": "96", "lr_max": "7.4e-5"})
+    replicas = REPLICAS[classes.KERNEL.accelerators[0]]
+    assert classes.KERNEL.recipe.batch_size * replicas == 96
+    assert classes.KERNEL.recipe.learning_rate(0, replicas) == pytest.approx(7.4e-5)
+    alone = override(classes.KERNEL.recipe, {"batch_size": "96", "lr_max": "7.4e-5"})
     assert (alone.batch_size, alone.learning_rate(0, 1)) == (96, 7.4e-5)
 
 
@@ -28,7 +28,7 @@ def test_all_of_the_winners_layers_begin_with_he_and_are_held_by_l2() -> None:
 
     keras.utils.set_random_seed(0)
     small = {"miniature": True, "image_size": 64, "l2": 0.25}
-    model = classes.build_model(None, override(classes.RECIPE, small), 500)
+    model = classes.build_model(None, override(classes.KERNEL.recipe, small), 500)
     kinds = (keras.layers.Conv2D, keras.layers.Dense)
     kernels = [np.asarray(layer.kernel) for layer in model.layers if isinstance(layer, kinds)]
     assert [kernel.shape[-1] for kernel in kernels][-2:] == [256, 500]
@@ -45,7 +45,7 @@ def test_the_margins_pooling_is_chosen() -> None:
     def pooled(pooling: str) -> tuple[int, np.ndarray]:
         keras.utils.set_random_seed(0)
         small = {"miniature": True, "image_size": 32, "embedding": 8, "pooling": pooling}
-        model = margin.build_model(None, override(margin.RECIPE, small), 5)
+        model = margin.build_model(None, override(margin.KERNEL.recipe, small), 5)
         dense = next(layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
         tell = keras.Model(
             model.input, [dense.input, model.layers[model.layers.index(dense) - 2].output]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from carry_out import carry_out
 from PIL import Image
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
@@ -142,10 +143,9 @@ def run(
         monkeypatch.chdir(out)
         sources = {n: f"alice/painter-{n}" for n in names or ("prepare", "left", "right")}
         parameters = {"sources": sources, "settings": settings or {}, "internet": False}
-        monkeypatch.setattr(ensemble, "PARAMETERS", parameters)
         capsys.readouterr()
         with contextlib.suppress(SystemExit):
-            ensemble.main()
+            carry_out(ensemble.KERNEL, parameters)
             return capsys.readouterr().out
         assert not (out / "manifest.json").exists()
         return capsys.readouterr().err

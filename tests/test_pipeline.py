@@ -72,7 +72,8 @@ def test_one_model_is_a_run_too_and_settings_reach_the_kernel(dry: list, tmp_pat
     assert manifest["recipe"]["epochs"] == 3
     assert manifest["seed"] == 7
     pushed = (tmp_path / "run" / "kernels" / "left" / "tiny_left.py").read_text()
-    assert "'settings': {'epochs': 3}, 'seed': 7" in pushed
+    assert "'seed': 7" in pushed
+    assert "    epochs=3,  # instead of 2\n" in pushed
     assert "left RUNNING training" in done.stderr or "left COMPLETE" in done.stderr
 
 
@@ -114,7 +115,7 @@ def test_a_failed_kernels_own_lines_are_shown_without_our_traceback(dry: list) -
 def test_members_with_other_test_ids_are_not_blended(dry: list, tmp_path: Path) -> None:
     import competitions.tiny_digits.left as left
 
-    assert left.RECIPE.misbehave == ""
+    assert left.KERNEL.recipe.misbehave == ""
     done = tiny.submit(*dry, "--model", "left", "--no-submit", "--set", "misbehave=ids")
     assert done.returncode == 1
     assert "id that the sample has not: line 2: xr12" in done.stderr.splitlines()[-1]

@@ -9,8 +9,8 @@ import tiny
 from common.errors import UserError
 from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
-from kernels.plan import Kernel, plan_kernels
-from kernels.request import Member, Request, effective_recipe, request_facts, script_module
+from kernels.plan import PlannedKernel, plan_kernels
+from kernels.request import Member, Request, request_facts
 from kernels.run import open_run, pick_run
 
 tiny.add_tiny()
@@ -27,7 +27,7 @@ def accelerators(*members: Member, **changes: object) -> list[str]:
 
 
 def test_each_script_runs_on_the_first_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(script_module(TINY, "right"), "ACCELERATORS", ("gpu", "cpu"), raising=False)
+    tiny.redeclare(monkeypatch, TINY, "right", accelerators=("gpu", "cpu"))
     assert accelerators(LEFT, RIGHT) == ["tpu", "gpu"]
     assert accelerators(LEFT, RIGHT, accelerator="gpu") == ["gpu", "gpu"]
     assert accelerators(LEFT, RIGHT, dry_run=True) == ["cpu", "cpu"]
@@ -57,12 +57,11 @@ def test_without_a_word_a_run_is_planned_on_tpu_and_its_quota_looked_at(
 
 
 def test_the_best_recipe_is_the_published_one_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    left = script_module(TINY, "left")
-    monkeypatch.setattr(left, "BEST", {"sharpness": 2.0, "epochs": 7, "sessions": 3})
-    monkeypatch.setattr(left, "DRY_RUN", {"epochs": 1})
+    best = {"sharpness": 2.0, "epochs": 7, "sessions": 3}
+    tiny.redeclare(monkeypatch, TINY, "left", best=best, dry_run={"epochs": 1})
 
     def recipe(**changes: object) -> tuple[float, int, int]:
-        found = effective_recipe(Request(TINY, (LEFT,), **changes), LEFT)  # type: ignore[arg-type]
+        found = plan_kernels(Request(TINY, (LEFT,), **changes))[1].recipe  # type: ignore[arg-type]
         return found.sharpness, found.epochs, found.sessions
 
     assert recipe() == (1.0, 2, 1)
@@ -77,6 +76,8 @@ def test_a_run_of_the_best_recipe_trains_and_tells_it(dry: list, tmp_path: Path)
     command = (*dry, "--model", "left", "--recipe", "best")
     told = tiny.last_json(tiny.submit(*command, "--json", "--no-submit"))
     manifest = json.loads((run / "outputs" / "left" / "manifest.json").read_text())
+    text = next((run / "kernels" / "left").glob("*.py")).read_text()
+    assert "    sharpness=2.0,  # instead of 1.0\n" in text
     assert manifest["recipe"]["sharpness"] == 2.0
     assert "Settings (best recipe" in Path(told["report"]).read_text()
     assert "recipe=best" in tiny.submit("--history", "--run-dir", run).stdout
@@ -85,11 +86,10 @@ def test_a_run_of_the_best_recipe_trains_and_tells_it(dry: list, tmp_path: Path)
     # The published one is another kernel, and pushed as before there was another.
     tiny.last_json(tiny.submit(*dry, "--model", "left", "--json", "--no-submit"))
     text = next((run / "kernels" / "left").glob("*.py")).read_text()
-    line = next(line for line in text.splitlines() if line.startswith("PARAMETERS"))
-    assert "'recipe'" not in line
+    assert "    sharpness=1.0,\n" in text
 
 
-def painter(model: str, dry_run: bool = False, **settings: str) -> dict[str, Kernel]:
+def painter(model: str, dry_run: bool = False, **settings: str) -> dict[str, PlannedKernel]:
     competition = find_competition("painter")
     kernels = plan_kernels(
         Request(competition, (Member(model),), settings=settings, dry_run=dry_run)
@@ -99,8 +99,8 @@ def painter(model: str, dry_run: bool = False, **settings: str) -> dict[str, Ker
 
 def test_the_scale_of_cosines_is_not_that_of_the_blend() -> None:
     planned = painter("margin", scale="20", blend_scale="rank")
-    assert planned["margin"].parameters.settings == {"scale": 20.0}
-    assert planned["ensemble"].parameters.settings == {"blend_scale": "rank"}
+    assert planned["margin"].recipe.scale == 20.0
+    assert planned["ensemble"].recipe.blend_scale == "rank"
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_what_a_kernel_would_refuse_is_refused_before_it_is_pushed(
 
 def test_settings_are_held_against_the_recipe_that_runs() -> None:
     small = painter("triplets", dry_run=True, pictures_per_class="6")
-    assert small["triplets"].parameters.settings == {"pictures_per_class": 6}
+    assert small["triplets"].recipe.pictures_per_class == 6
     with pytest.raises(UserError, match="batch_size=80 pictures_per_class=6"):
         painter("triplets", pictures_per_class="6")
     with pytest.raises(UserError, match="batch_size=20 parts=2 artists=8"):

@@ -28,7 +28,6 @@ from kernels.bundle_checks import (
     check_names,
 )
 from kernels.client import Kaggle
-from kernels.estimate import estimate_hours
 from kernels.local import HostedCompetition, LocalKaggle
 from kernels.plan import plan_kernels
 from kernels.preflight import (
@@ -510,7 +509,11 @@ def test_titles_and_slugs(changes: dict, said: str | None) -> None:
 
 def petals(**changes: object) -> dict[str, float | None]:
     members = (Member("densenet201"), Member("efficientnetb7"))
-    return estimate_hours(Request(find_competition("petals"), members, **changes))  # type: ignore[arg-type]
+    return hours(Request(find_competition("petals"), members, **changes))  # type: ignore[arg-type]
+
+
+def hours(request: Request) -> dict[str, float | None]:
+    return {kernel.name: kernel.hours for kernel in plan_kernels(request)}
 
 
 def test_hours_scale_with_the_recipe() -> None:
@@ -527,7 +530,7 @@ def test_hours_scale_with_the_recipe() -> None:
 def test_hours_of_the_full_size_do_not_stand_for_a_small_kernel(small: str) -> None:
     painter = find_competition("painter")
     members = (Member("triplets"),)
-    assert estimate_hours(Request(painter, members))["prepare"] == 1.0
-    assert estimate_hours(Request(painter, members, **{small: True}))["prepare"] is None
+    assert hours(Request(painter, members))["prepare"] == 1.0
+    assert hours(Request(painter, members, **{small: True}))["prepare"] is None
     audited = Request(find_competition("petals"), (), audit=True, dry_run=True)
-    assert estimate_hours(audited)["audit"] is None
+    assert hours(audited)["audit"] is None

@@ -13,6 +13,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -28,9 +29,9 @@ from common.data.images import decode, square_jpeg
 from common.data.pictures import Pictures
 from common.errors import UserError
 from common.files.classes import load_classes
+from common.kernel import KernelRun
 from common.pairs.table import read_pairs
 from common.parameters import Parameters
-from common.recipe import override
 from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers import prepare as script
 from competitions.painter_by_numbers.data import (
@@ -43,7 +44,7 @@ from competitions.painter_by_numbers.data import (
     pairs_table,
     read_broken,
 )
-from competitions.painter_by_numbers.prepare import RECIPE, prepare
+from competitions.painter_by_numbers.prepare import prepare
 from competitions.painter_by_numbers.split import of_large_artists, split_by_artist
 from kernels.dry_run import check_data
 
@@ -119,11 +120,17 @@ def write_zips(root: Path, inside: str = "") -> Path:
     return root
 
 
+def carry_out(root: Path, settings: dict | None = None, **parameters: Any) -> None:
+    recipe = script.KERNEL.resolve(settings={**SMALL, **(settings or {})})
+    with KernelRun(Parameters("prepare", **parameters), recipe) as running:
+        prepare(root, running)
+
+
 def run(root: Path, out: Path, **settings: object) -> Path:
     """Prepare ``root`` into ``out``."""
     out.mkdir(parents=True, exist_ok=True)
     with contextlib.chdir(out):
-        prepare(root, override(RECIPE, {**SMALL, **settings}), Parameters("prepare"))
+        carry_out(root, settings=settings)
     return out
 
 
@@ -311,15 +318,14 @@ def test_killed_in_the_middle_and_run_again_it_ends_the_same(
     out = tmp_path / "out"
     out.mkdir()
     parameters = {"kernel": "prepare", "settings": SMALL, "internet": False}
-    text = (
-        Path(script.__file__)
-        .read_text()
-        .replace("PARAMETERS: dict = {}", f"PARAMETERS = {parameters}")
+    (tmp_path / "script.py").write_text(
+        f"from carry_out import carry_out\n"
+        f"from competitions.painter_by_numbers.prepare import KERNEL\n"
+        f"carry_out(KERNEL, {parameters})\n"
     )
-    (tmp_path / "script.py").write_text(text)
     environment = {
         **os.environ,
-        "PYTHONPATH": str(tiny.ROOT),
+        "PYTHONPATH": f"{tiny.ROOT}{os.pathsep}{tiny.ROOT / 'tests'}",
         "KAGGLE_CACHE_MOUNT_FOLDER": str(tmp_path / "input"),
     }
     command = [sys.executable, str(tmp_path / "script.py")]
@@ -366,16 +372,15 @@ def test_out_of_time_it_leaves_what_another_version_goes_on_from(
     first, second = tmp_path / "notebooks" / "alice" / "painter-prepare", tmp_path / "second"
     first.mkdir(parents=True)
     second.mkdir()
-    recipe = override(RECIPE, SMALL)
     with contextlib.chdir(first):
-        prepare(data, recipe, Parameters("prepare", time_limit=1e-6))
+        carry_out(data, time_limit=1e-6)
     assert json.loads((first / "manifest.json").read_text())["unfinished"]["stage"] == "train"
     run(data, first)
     for path in (first / "test").iterdir():  # as if there had been no time for test
         path.unlink()
     made = {path.name: path.stat().st_mtime_ns for path in (first / "train").iterdir()}
     with contextlib.chdir(second):
-        prepare(data, recipe, Parameters("prepare", resume="alice/painter-prepare"))
+        carry_out(data, resume="alice/painter-prepare")
     assert left(second) == left(prepared)
     assert made == {path.name: path.stat().st_mtime_ns for path in (second / "train").iterdir()}
 
@@ -515,7 +520,7 @@ def test_one_name_in_train_and_test_is_refused(tmp_path: Path) -> None:
 )
 def test_settings_out_of_range_are_refused(setting: dict) -> None:
     with pytest.raises(UserError, match=f"{next(iter(setting))}=.*: it must be from"):
-        override(RECIPE, setting)
+        script.KERNEL.resolve(settings=setting)
 
 
 def test_names_sort_by_their_numbers() -> None:

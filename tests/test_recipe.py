@@ -69,8 +69,8 @@ def test_a_value_may_hold_an_equals_sign() -> None:
 
 
 def test_parameters_go_round_and_hold_only_what_differs() -> None:
-    parameters = Parameters("densenet201", nonce="n", settings={"epochs": 3}, sources={"a": "b/c"})
-    assert set(parameters.to_dict()) == {"kernel", "nonce", "settings", "sources"}
+    parameters = Parameters("densenet201", nonce="n", full_size={"epochs": 3}, sources={"a": "b/c"})
+    assert set(parameters.to_dict()) == {"kernel", "nonce", "full_size", "sources"}
     assert Parameters.from_dict(parameters.to_dict()) == parameters
     with pytest.raises(UserError, match="unknown kernel parameter 'sed': did you mean seed"):
         Parameters.from_dict({"sed": 1})

@@ -8,18 +8,15 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import competitions
 from common.errors import UserError
-from common.parameters import Parameters
 from common.recipe import override
-from common.recipes.classifier import ClassifierKernel, chosen_recipe
+from common.training.classifier_training import ClassifierKernel
 from competitions.petals_to_metal import COMPETITION, densenet201, xception
-from kernels.request import script_module
 
-SCRIPTS = {
-    name: module
+KERNELS: dict[str, ClassifierKernel] = {
+    name: kernel
     for name in competitions.kernel_scripts(COMPETITION)
-    if hasattr(module := script_module(COMPETITION, name), "KERNEL")
+    if isinstance(kernel := competitions.load_kernel(COMPETITION, name), ClassifierKernel)
 }
-KERNELS: dict[str, ClassifierKernel] = {name: s.KERNEL for name, s in SCRIPTS.items()}
 PUBLISHED_COUNTS = {
     "xception": (21_974_160, 1_107_560),
     "densenet201": (18_521_768, 18_292_712),
@@ -27,18 +24,18 @@ PUBLISHED_COUNTS = {
 }
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", KERNELS)
 def test_the_full_size_network_has_the_published_parameters(name: str) -> None:
     import keras
 
     from common.networks.full_size import check_full_size, parameter_counts
 
-    model = SCRIPTS[name].build_model(weights=None)
+    recipe = KERNELS[name].recipe
+    model = KERNELS[name].network(recipe)
     assert model.input_shape == (None, 331, 331, 3)
     assert model.output_shape == (None, 104)
     assert model.layers[-1].compute_dtype == "float32"
     counted = parameter_counts(model)
-    recipe = SCRIPTS[name].RECIPE
     assert recipe.backbone.lower() == name
     assert tuple(counted.values()) == (recipe.total_parameters, recipe.trainable_parameters)
     if name in PUBLISHED_COUNTS:
@@ -52,7 +49,7 @@ def test_another_backbone_is_one_setting_and_its_counts_are_only_told() -> None:
     from common.networks.full_size import check_full_size, parameter_counts
 
     settings = {"backbone": "MobileNet", "image_size": "64"}
-    recipe = override(densenet201.RECIPE, settings)
+    recipe = override(densenet201.KERNEL.recipe, settings)
     model = densenet201.build_model(None, recipe)
     assert (model.input_shape, model.output_shape) == ((None, 64, 64, 3), (None, 104))
     assert "conv_pw_13" in [layer.name for layer in model.layers]
@@ -61,9 +58,9 @@ def test_another_backbone_is_one_setting_and_its_counts_are_only_told() -> None:
 
 
 def test_a_frozen_backbone_leaves_the_head_to_be_trained() -> None:
-    for script in SCRIPTS.values():
-        recipe = override(script.RECIPE, {"freeze_backbone": True, "backbone": "EfficientNetB0"})
-        model = script.build_model(None, override(recipe, {"image_size": 32}))
+    settings = {"freeze_backbone": True, "backbone": "EfficientNetB0", "image_size": 32}
+    for kernel in KERNELS.values():
+        model = kernel.network(kernel.resolve(settings=settings))
         assert {weight.path.split("/")[0].split("_")[0] for weight in model.trainable_weights} <= {
             "dense",
             "batch",
@@ -75,7 +72,7 @@ def test_a_count_that_differs_from_the_recipes_is_refused() -> None:
 
     from common.networks.full_size import check_full_size
 
-    recipe = override(xception.RECIPE, {"total_parameters": 21_974_161})
+    recipe = override(xception.KERNEL.recipe, {"total_parameters": 21_974_161})
     kernel = dataclasses.replace(xception.KERNEL, recipe=recipe)
     with pytest.raises(UserError, match=r"has 21,974,160 total_parameters, not 21,974,161"):
         check_full_size(kernel)
@@ -86,16 +83,15 @@ def test_the_published_settings() -> None:
         recipe = kernel.recipe
         assert (recipe.image_size, recipe.crop_margin, recipe.batch_size) == (331, 30, 16)
         assert (recipe.epochs, recipe.refit, recipe.refit_fresh) == (25, True, True)
-    assert xception.RECIPE.freeze_backbone
-    assert xception.RECIPE.learning_rate(9, 8) == 5e-4
+    assert xception.KERNEL.recipe.freeze_backbone
+    assert xception.KERNEL.recipe.learning_rate(9, 8) == 5e-4
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize("name", KERNELS)
 def test_a_dry_run_is_a_miniature_and_the_users_settings_win(name: str) -> None:
-    parameters = Parameters(dry_run=True, settings={"epochs": "2"})
     kernel = KERNELS[name]
-    recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
+    recipe = kernel.resolve(small=True, settings={"epochs": "2"})
     assert recipe.miniature
     assert recipe.weights is None
     assert recipe.epochs == 2
-    assert SCRIPTS[name].build_model(None, recipe).count_params() < 300_000
+    assert kernel.network(recipe).count_params() < 300_000

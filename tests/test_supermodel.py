@@ -65,7 +65,7 @@ def records(labels: list[int]) -> Records:
 
 
 def parts(number: int, **changes: Any) -> list[submodel.SubmodelRecipe]:
-    small = dataclasses.replace(submodel.RECIPE, batch_size=8, parts=number, **changes)
+    small = dataclasses.replace(submodel.KERNEL.recipe, batch_size=8, parts=number, **changes)
     return [dataclasses.replace(small, part=part) for part in range(number)]
 
 
@@ -126,7 +126,7 @@ def test_a_part_of_too_few_artists_is_refused(labels: list[int], said: str) -> N
 )
 def test_recipes_that_cannot_be(settings: Mapping[str, int], said: str) -> None:
     with pytest.raises(UserError, match=re.escape(said)):
-        override(submodel.RECIPE, settings)
+        override(submodel.KERNEL.recipe, settings)
 
 
 def test_the_supermodel_is_ten_kernels_and_one_on_top() -> None:
@@ -136,9 +136,10 @@ def test_the_supermodel_is_ten_kernels_and_one_on_top() -> None:
     ten = tuple(f"submodel-part{part}" for part in range(10))
     assert kernels["supermodel"].sources == ("shared", *ten)
     assert kernels["ensemble"].sources == ("shared", "prepare", "supermodel")
-    assert [kernels[name].parameters.settings["part"] for name in ten] == list(range(10))
+    assert [kernels[name].recipe.part for name in ten] == list(range(10))
     # A batch on both devices holds no more artists than a part has.
-    assert 2 * submodel.RECIPE.batch_size // submodel.RECIPE.pictures_per_class <= 20
+    recipe = submodel.KERNEL.recipe
+    assert 2 * recipe.batch_size // recipe.pictures_per_class <= 20
 
 
 def drawn(seed: int, labels: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -281,7 +282,7 @@ def test_a_dry_run_of_the_supermodel(tmp_path: Path) -> None:
     assert len(np.unique(labels)) > 12, "the vectors of all artists, not of the part's alone"
     left = outputs / "supermodel"
     found = load_vectors(left, "supermodel")
-    width = supermodel.DRY_RUN["embedding"]
+    width = supermodel.KERNEL.dry_run["embedding"]
     assert found.validation["embedding"].shape == (len(found.validation_ids), width)
     metrics = json.loads((left / "metrics.json").read_text())
     assert metrics["validation_score"] == channel_auc(found)["embedding"]["all"]
@@ -294,4 +295,4 @@ def test_a_dry_run_of_the_supermodel(tmp_path: Path) -> None:
     for figure in ("curves.png", "schedule.png"):
         assert (left / figure).stat().st_size > 1000
     assert (left / "history.csv").read_text().count("\n") == 4
-    assert rows.shape == (len(ids), submodel.DRY_RUN["embedding"])
+    assert rows.shape == (len(ids), submodel.KERNEL.dry_run["embedding"])

@@ -17,7 +17,6 @@ from common.manifest import read_manifest
 from competitions.petals_to_metal import generated
 
 ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "competitions" / "petals_to_metal"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +31,7 @@ def petals(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, in
 def run(
     folder: Path, data: Path, name: str, before: str = "", **parameters: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run a script with ``parameters``, after a line, in Kaggle's layout below ``folder``."""
+    """Run a script's kernel with ``parameters``, after a line, in Kaggle's layout."""
     mounted = folder / "kaggle" / "input" / "competitions" / "tpu-getting-started"
     mounted.parent.mkdir(parents=True)
     mounted.symlink_to(data, target_is_directory=True)
@@ -41,19 +40,20 @@ def run(
     values = {
         "kernel": name,
         "nonce": "n1",
-        "dry_run": True,
+        "small": True,
         "accelerator": "cpu",
         "internet": False,
         **parameters,
     }
-    text = (FOLDER / f"{name}.py").read_text("utf-8")
+    code = (
+        f"from carry_out import carry_out\nfrom competitions.petals_to_metal.{name} import KERNEL\n"
+    )
     script = folder / "script.py"
-    filled = text.replace("PARAMETERS: dict = {}", f"PARAMETERS: dict = {values!r}")
-    script.write_text(before + filled)
+    script.write_text(f"{before}{code}carry_out(KERNEL, {values!r})\n")
     environment = {
         **os.environ,
         "KAGGLE_CACHE_MOUNT_FOLDER": str(folder / "kaggle" / "input"),
-        "PYTHONPATH": str(ROOT),
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests'}",
     }
     command = [sys.executable, str(script)]
     return subprocess.run(command, cwd=working, env=environment, capture_output=True, text=True)
@@ -108,7 +108,7 @@ def test_arguments_that_a_kernel_does_not_take_are_refused(tmp_path: Path) -> No
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr.startswith("error: --set epochs=1: a kernel takes no arguments but --descr")
+    assert done.stderr.startswith("error: --set epochs=1: this kernel takes no arguments but --d")
     assert list(tmp_path.iterdir()) == []
 
 

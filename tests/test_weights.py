@@ -60,7 +60,7 @@ def test_an_attached_file_is_what_the_network_starts_from(root: Path) -> None:
     saved.save(folder / FILE)  # whole-model HDF5, as Keras's own
     parameters = Parameters(internet=False, weights_source="alice/nets")
     weights = resolve_weights("imagenet", weights_files("Xception"), parameters)
-    model = xception.build_model(weights, override(xception.RECIPE, {"image_size": 96}))
+    model = xception.build_model(weights, override(xception.KERNEL.recipe, {"image_size": 96}))
     for name in ("block1_conv1", "block14_sepconv2"):
         kept, loaded = saved.get_layer(name).weights, model.get_layer(name).weights
         np.testing.assert_array_equal(kept[0].numpy(), loaded[0].numpy())
@@ -92,7 +92,7 @@ def test_a_download_with_another_hash_says_the_way_out(tmp_path: Path) -> None:
 def test_a_broken_weights_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / FILE
     path.write_bytes(b"not hdf5")
-    recipe = override(xception.RECIPE, {"image_size": 96})
+    recipe = override(xception.KERNEL.recipe, {"image_size": 96})
     with (
         pytest.raises(UserError, match=f"{path} is not a readable weights file"),
         weights_explained(str(path)),

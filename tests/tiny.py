@@ -1,6 +1,7 @@
 """``submit.py`` with the tiny competition beside the real ones: ``python tests/tiny.py ARGS``."""
 
 import csv
+import dataclasses
 import itertools
 import json
 import os
@@ -8,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "tests" / "tiny_competitions"
@@ -19,6 +21,15 @@ def add_tiny() -> None:
 
     if str(FOLDER) not in competitions.__path__:
         competitions.__path__.append(str(FOLDER))
+
+
+def redeclare(monkeypatch: Any, competition: Any, script: str, **changes: Any) -> None:
+    """Let a script declare something else for as long as a test lasts."""
+    from competitions import load_kernel
+
+    kernel = dataclasses.replace(load_kernel(competition, script), **changes)
+    module = sys.modules[f"competitions.{competition.folder}.{script}"]
+    monkeypatch.setattr(module, "KERNEL", kernel)
 
 
 def write_data(folder: Path) -> tuple[Path, Path]:

@@ -30,14 +30,14 @@ def write_data(competition: Competition, folder: Path, seed: int = 0) -> tuple[P
     usage = ["Public" if row % 3 else "Private" for row in range(TEST)]
     head, numbers = form.id_column, ("id", *FEATURES)
     _write(
-        data / "train.csv", (*numbers, *columns), [(*r, *a) for r, a in zip(rows, answers)][:TRAIN]
+        data / "train.csv", (*numbers, *columns), [(*r, *a) for r, a in zip(rows, answers, strict=True)][:TRAIN]
     )
     _write(data / "test.csv", numbers, rows[TRAIN:])
     # Columns in another order than the classes, as Kaggle's samples may have them.
     turned = columns[1:] + columns[:1]
     blank = [answers[0][columns.index(name)] for name in turned]
     _write(data / "sample_submission.csv", (head, *turned), [(i, *blank) for i in ids[TRAIN:]])
-    hidden = [(i, *a, u) for i, a, u in zip(ids[TRAIN:], answers[TRAIN:], usage)]
+    hidden = [(i, *a, u) for i, a, u in zip(ids[TRAIN:], answers[TRAIN:], usage, strict=True)]
     _write(solution, (head, *columns, "Usage"), hidden)
     return data, solution
 

@@ -23,10 +23,9 @@ from common.audit.findings import (
 from common.audit.lookalikes import find_pairs, groups
 from common.audit.records import Broken, Picture, Split, read_pictures
 from common.competition import Competition
-from common.errors import UserError, shown_in_one_line
+from common.errors import UserError
 from common.kernel import KernelRun
 from common.manifest import write_json
-from common.parameters import Parameters
 
 
 @dataclass(frozen=True)
@@ -55,26 +54,24 @@ class AuditRecipe:
             raise UserError(f"most_looks={self.most_looks}: it must be 1 or more")
 
 
-@shown_in_one_line()
-def run_audit(
-    competition: Competition, splits: Sequence[Split], recipe: AuditRecipe, parameters: Parameters
-) -> None:
-    """Audit the splits and leave ``audit.json``, ``audit.csv`` and ``audit.png``."""
+def run_audit(competition: Competition, splits: Sequence[Split], run: KernelRun) -> None:
+    """Audit the splits and leave ``audit.json``, ``audit.csv`` and ``audit.png``.
+
+    The run's recipe is an AuditRecipe.
+    """
     classes = competition.task.classes
-    with KernelRun(parameters, recipe) as run:
-        run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
-        with run.stage("reading"):
-            pictures, broken = read_pictures(splits, len(classes))
-        with run.stage("comparing", pictures=len(pictures)):
-            audit = compare(splits, pictures, broken, recipe, len(classes))
-        warnings = warnings_of(audit, classes)
-        with run.stage("figures", pairs=len(audit.pairs)):
-            write_table(run.folder / TABLE, audit, classes)
-            write_json(run.folder / NAME, {**facts_of(audit), "warnings": warnings})
-            shown = chosen(audit, classes)
-            draw_audit(run.folder / FIGURE, classes, audit.sizes, audit.classes, shown)
-        for warning in warnings:
-            print(f"warning: {warning}", flush=True)
+    with run.stage("reading"):
+        pictures, broken = read_pictures(splits, len(classes))
+    with run.stage("comparing", pictures=len(pictures)):
+        audit = compare(splits, pictures, broken, run.recipe, len(classes))
+    warnings = warnings_of(audit, classes)
+    with run.stage("figures", pairs=len(audit.pairs)):
+        write_table(run.folder / TABLE, audit, classes)
+        write_json(run.folder / NAME, {**facts_of(audit), "warnings": warnings})
+        shown = chosen(audit, classes)
+        draw_audit(run.folder / FIGURE, classes, audit.sizes, audit.classes, shown)
+    for warning in warnings:
+        print(f"warning: {warning}", flush=True)
 
 
 def compare(

@@ -13,7 +13,8 @@ from common.blending.figures import draw_blend
 from common.blending.folds import fold_groups, join_folds
 from common.blending.scores import write_metrics
 from common.competition import Competition
-from common.errors import UserError, shown_in_one_line
+from common.declaration import Kernel
+from common.errors import UserError
 from common.files.predictions import Predictions, align, load_predictions, save_predictions
 from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun
@@ -65,29 +66,38 @@ class Joined:
     calibration: Mapping[str, Mapping[str, float]]
 
 
-@shown_in_one_line()
-def run_ensemble(competition: Competition, recipe: BlendRecipe, parameters: Parameters) -> None:
-    """Read the members, blend, and write submission, predictions, metrics and figures."""
-    with KernelRun(parameters, recipe) as run:
-        run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
-        with run.stage("reading", members=len(parameters.sources)):
-            joined = read_members(competition, parameters, recipe.calibrate)
-        with run.stage("blending", method=recipe.method):
-            blend, mixed = blend_members(competition, recipe.method, joined.members)
-            thresholds = competition.find_thresholds(mixed.validation_labels, mixed.validation)
-            save_predictions(run.folder, mixed, "blend")
-            write_submission(
-                run.folder / SUBMISSION,
-                competition,
-                mixed.test_ids.tolist(),
-                mixed.test,
-                thresholds,
-                find_sample(competition),
-            )
-        with run.stage("scoring", resamples=recipe.resamples):
-            write_metrics(run.folder, competition, blend, joined, mixed, recipe.resamples)
-        with run.stage("figures"):
-            draw_blend(run.folder, competition, joined.members, blend, mixed)
+@dataclass(frozen=True)
+class EnsembleKernel(Kernel):
+    """The Kernel that blends its competition's models and writes the submission; on a CPU."""
+
+    accelerators: tuple[str, ...] = ("cpu",)
+
+    def carry_out(self, run: KernelRun) -> None:
+        """Read the members, blend, and write submission, predictions, metrics and figures."""
+        run_ensemble(self.competition, run)
+
+
+def run_ensemble(competition: Competition, run: KernelRun) -> None:
+    """As ``EnsembleKernel.carry_out``; the run's recipe is a BlendRecipe."""
+    recipe = run.recipe
+    with run.stage("reading", members=len(run.parameters.sources)):
+        joined = read_members(competition, run.parameters, recipe.calibrate)
+    with run.stage("blending", method=recipe.method):
+        blend, mixed = blend_members(competition, recipe.method, joined.members)
+        thresholds = competition.find_thresholds(mixed.validation_labels, mixed.validation)
+        save_predictions(run.folder, mixed, "blend")
+        write_submission(
+            run.folder / SUBMISSION,
+            competition,
+            mixed.test_ids.tolist(),
+            mixed.test,
+            thresholds,
+            find_sample(competition),
+        )
+    with run.stage("scoring", resamples=recipe.resamples):
+        write_metrics(run.folder, competition, blend, joined, mixed, recipe.resamples)
+    with run.stage("figures"):
+        draw_blend(run.folder, competition, joined.members, blend, mixed)
 
 
 def read_members(

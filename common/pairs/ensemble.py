@@ -94,7 +94,6 @@ def run_pair_ensemble(
     ``pairs_file`` holds the pairs to be scored; those with a picture in ``unreadable`` get the
     share of same pairs in validation. Raises UserError for what does not fit.
     """
-    run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
     with run.stage("validation", members=len(members)):
         validated = validate(members)
         blend, total = blended(validated, recipe)

@@ -1,18 +1,10 @@
-"""What a classifier kernel is: its recipe, and what is its own. Imports neither Keras nor data."""
+"""The recipe of a classifier."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import ClassVar
 
-from common.accelerator import KNOWN
-from common.competition import Competition
-from common.data.tfrecords import Records
 from common.errors import UserError
-from common.parameters import Parameters
-from common.recipe import override
 from common.recipes.image import ImageRecipe, Range
-
-R = TypeVar("R", bound=ImageRecipe)
 
 
 @dataclass(frozen=True)
@@ -82,46 +74,3 @@ class ClassifierRecipe(ImageRecipe):
                 f"and a fold is one of 0 to folds - 1"
             )
         super().hold_together()
-
-
-@dataclass(frozen=True)
-class ClassifierKernel:
-    """What is one kernel's own: its competition and data, its network, its recipe.
-
-    Attributes:
-        competition: the facts.
-        load: ``(image_size, parameters) -> (train, validation, test)`` records.
-        build_model: ``(weights, recipe) -> keras.Model`` from pictures as they are decoded,
-            ``(batch, image_size, image_size, 3)`` in 0..255, to probabilities
-            ``(batch, classes)`` float32.
-        recipe: at full size, as published.
-        best: the recipe's fields that differ in ours.
-        dry_run: the recipe's fields that differ in a dry run.
-        accelerators: what it can run on, the best first.
-        hours: what a session with the recipe as it stands takes, by accelerator
-            (``common.recipes.hours``).
-    """
-
-    competition: Competition
-    load: Callable[[int, Parameters], tuple[Records, Records, Records]]
-    build_model: Callable[[str | None, ClassifierRecipe], Any]
-    recipe: ClassifierRecipe
-    dry_run: Mapping[str, Any]
-    best: Mapping[str, Any] = field(default_factory=dict)
-    accelerators: tuple[str, ...] = KNOWN
-    hours: Mapping[str, float] = field(default_factory=dict)
-
-    def network(self, recipe: Any) -> Any:
-        """The network with random weights, for its parameters to be counted."""
-        return self.build_model(None, recipe)
-
-
-def chosen_recipe(
-    recipe: R, best: Mapping[str, Any], dry_run: Mapping[str, Any], parameters: Parameters
-) -> R:
-    """The recipe of this run: ours or the published one, the dry run's settings, the user's."""
-    if parameters.recipe == "best":
-        recipe = override(recipe, best)
-    if parameters.dry_run:
-        recipe = override(recipe, dry_run)
-    return override(recipe, parameters.settings)

@@ -1,14 +1,9 @@
-"""What a kernel is that embeds pictures to tell pairs: its recipe, and what is its own."""
+"""The recipe of an embedding of pictures, whose pairs are compared."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import ClassVar
 
-from common.accelerator import KNOWN
-from common.competition import Competition
-from common.data.tfrecords import Records
 from common.errors import UserError
-from common.parameters import Parameters
 from common.recipes.image import ImageRecipe, Range
 
 METRIC_LOSSES = ("triplet", "contrastive")
@@ -90,42 +85,3 @@ class EmbeddingRecipe(ImageRecipe):
         if self.margin is None and self.loss not in ("triplet", "softmax"):
             raise UserError(f"setting margin=none: loss={self.loss} needs a number")
         super().hold_together()
-
-
-@dataclass(frozen=True)
-class EmbeddingKernel:
-    """What is one kernel's own: its competition and data, its network, its recipe.
-
-    Attributes:
-        competition: the facts.
-        load: ``(image_size, parameters) -> (train, validation, test)`` records. Labels count the
-            classes of train from 0; those of validation that train has not come after them.
-        build_model: ``(weights, recipe, classes) -> keras.Model`` from pictures as decoded,
-            ``(batch, image_size, image_size, 3)`` in 0..255, to what the loss takes: unit vectors
-            from a layer ``embedding``, or of classes probabilities or cosines ``(batch, classes)``.
-        recipe: at full size, as published.
-        dry_run: the recipe's fields that differ in a dry run.
-        best: the recipe's fields that differ in ours.
-        accelerators: what it can run on, the best first.
-        hours: what a session with the recipe as it stands takes, by accelerator
-            (``common.recipes.hours``).
-        classes: of the competition's whole train.
-        choose: ``(train, recipe) -> train``: the pictures that it learns from, labelled from 0.
-        leaves_train: whether it leaves the vectors of all pictures of train too, for a head.
-    """
-
-    competition: Competition
-    load: Callable[[int, Parameters], tuple[Records, Records, Records]]
-    build_model: Callable[[str | None, Any, int], Any]
-    recipe: EmbeddingRecipe
-    dry_run: Mapping[str, Any]
-    best: Mapping[str, Any] = field(default_factory=dict)
-    accelerators: tuple[str, ...] = KNOWN
-    hours: Mapping[str, float] = field(default_factory=dict)
-    classes: int = 0
-    choose: Callable[[Records, Any], Records] = lambda train, recipe: train
-    leaves_train: bool = False
-
-    def network(self, recipe: Any) -> Any:
-        """The network with random weights, for its parameters to be counted."""
-        return self.build_model(None, recipe, self.classes)

@@ -1,7 +1,7 @@
 """How long a training is expected to take: what its script states, scaled to the recipe.
 
-A script states ``HOURS = {"tpu": 0.35, "gpu": 4.0}``: the hours of a session that trains its
-``RECIPE`` as it stands, by accelerator. What is not stated is not known.
+A kernel states ``hours={"tpu": 0.35, "gpu": 4.0}``: those of a session that trains its recipe as
+it stands, by accelerator. What is not stated is not known.
 """
 
 import math

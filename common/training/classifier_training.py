@@ -1,18 +1,20 @@
 """Training an image classifier: what every such kernel does with its recipe."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
 
 from common.accelerator import Accelerator, choose, clear_session
 from common.data.pictures import Pictures
-from common.errors import UserError, shown_in_one_line
+from common.data.tfrecords import Records
+from common.declaration import DescribedKernel, Kernel
 from common.files.predictions import Predictions
 from common.files.thumbnails import leave_thumbnails
 from common.kernel import KernelRun
 from common.networks.full_size import check_full_size
 from common.outputs import write_outputs
 from common.parameters import Parameters
-from common.recipes.classifier import ClassifierKernel, chosen_recipe
+from common.recipe import override
 from common.recipes.hours import refit_epochs
 from common.tasks.figures import draw_predictions
 from common.training.checkpoint import remove_checkpoint
@@ -20,48 +22,49 @@ from common.training.describe import describe
 from common.training.outputs import SHOWN, draw_training, write_history
 from common.training.trainer import Trainer
 
+T = TypeVar("T", bound=Trainer)
 
-@shown_in_one_line()
-def train_classifier(
-    kernel: ClassifierKernel, values: Mapping[str, Any], arguments: Sequence[str] = ()
-) -> None:
-    """Train, measure on validation, refit, predict test, and leave a kernel's files behind.
 
-    As ``run_training`` says.
+@dataclass(frozen=True, kw_only=True)
+class ClassifierKernel(DescribedKernel):
+    """A Kernel that trains a classifier.
+
+    Attributes:
+        load: ``(image_size, parameters) -> (train, validation, test)`` records.
+        build_model: ``(weights, recipe) -> keras.Model`` from pictures as they are decoded,
+            ``(batch, image_size, image_size, 3)`` in 0..255, to probabilities
+            ``(batch, classes)`` float32. ``weights`` is None, a name that the backbone knows, or
+            the path of a weights file.
     """
-    run_training(kernel, values, arguments, Trainer, train_in_stages)
+
+    load: Callable[[int, Parameters], tuple[Records, Records, Records]]
+    build_model: Callable[[str | None, Any], Any]
+
+    def network(self, recipe: Any) -> Any:
+        """The network with random weights, for its parameters to be counted."""
+        return self.build_model(None, recipe)
+
+    def carry_out(self, run: KernelRun) -> None:
+        """Train, measure on validation, refit, predict test, and leave a kernel's files behind.
+
+        With a time limit it may stop before its end: it then leaves its checkpoint, and a manifest
+        that says ``unfinished``.
+        """
+        train_in_stages(begin_training(self, run, Trainer))
+
+    def show_description(self, parameters: Parameters, arguments: Sequence[str]) -> None:
+        """Print what it would train."""
+        describe(self, parameters, arguments)
 
 
-def run_training(
-    kernel: Any,
-    values: Mapping[str, Any],
-    arguments: Sequence[str],
-    trainer: type[Trainer],
-    stages: Callable[[Any], None],
-) -> None:
-    """What every training kernel does around its ``stages``.
-
-    ``values`` is the script's ``PARAMETERS``. What only the user can mend ends it with one line.
-    With a time limit it may stop before its end: it then leaves its checkpoint, and a manifest
-    that says ``unfinished``. With ``--describe`` among the command line's ``arguments`` it says
-    what it would do; there are no others.
-    """
-    if "--describe" in arguments:
-        describe(kernel, values, arguments)
-        return
-    if arguments:
-        raise UserError(
-            f"{' '.join(arguments)}: a kernel takes no arguments but --describe: write settings "
-            f'into its PARAMETERS line, for example {{"settings": {{"epochs": 3}}}}'
-        )
-    parameters = Parameters.from_dict(values)
-    recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
-    with KernelRun(parameters, recipe) as run:
-        accelerator = take_accelerator(run, kernel.accelerators)
-        if parameters.full_size:
-            with run.stage("full_size"):
-                run.facts["full_size"] = check_full_size(kernel)
-        stages(trainer(kernel, recipe, parameters, accelerator, run))
+def begin_training(kernel: Kernel, run: KernelRun, trainer: type[T]) -> T:
+    """The accelerator taken, the network held at full size if that is asked for; a trainer."""
+    accelerator = take_accelerator(run, kernel.accelerators)
+    if run.parameters.full_size:
+        with run.stage("full_size"):
+            whole = override(run.recipe, run.parameters.full_size)
+            run.facts["full_size"] = check_full_size(replace(kernel, recipe=whole))
+    return trainer(kernel, run.recipe, run.parameters, accelerator, run)
 
 
 def take_accelerator(run: KernelRun, supported: tuple[str, ...]) -> Accelerator:

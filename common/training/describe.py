@@ -13,43 +13,50 @@ from typing import Any, NoReturn
 from common.accelerator import KNOWN, REPLICAS
 from common.competition import Competition
 from common.data.tfrecords import count_in_name, record_files
-from common.errors import UserError, shown_in_one_line
+from common.declaration import Kernel
+from common.errors import UserError
 from common.inputs import competition_folder
 from common.metrics import figures
 from common.networks.backbones import check_weights
 from common.networks.full_size import parameter_counts
 from common.parameters import Parameters
 from common.recipe import split_setting
-from common.recipes.classifier import ClassifierKernel, chosen_recipe
-from common.recipes.embedding import EmbeddingKernel
 from common.recipes.hours import refit_epochs, scaled_hours, tell_hours
 from common.recipes.image import ImageRecipe, check_batch
 from common.training.terminal_plot import EIGHTHS, PLAIN, bars
 
 PICTURE = "schedule.png"
-Kernel = ClassifierKernel | EmbeddingKernel
 Rows = list[tuple[str, str]]
 _MARGIN = 14  # columns of the labels
 
 
-@shown_in_one_line()
-def describe(kernel: Kernel, values: Mapping[str, Any], arguments: Sequence[str]) -> None:
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """The options of ``--describe``: which recipe, on which accelerator (empty: the first)."""
+
+    accelerator: str = ""
+    best: bool = False
+    small: bool = False
+    settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def describe(kernel: Any, parameters: Parameters, arguments: Sequence[str]) -> None:
     """Print what ``kernel`` would do, and draw its learning rate (``schedule.png``, here).
 
     The network is built with random weights; nothing is trained, read or downloaded.
 
     Args:
-        kernel: which.
-        values: the script's ``PARAMETERS``.
-        arguments: of the command line; they come before ``values``.
+        kernel: a ClassifierKernel or an EmbeddingKernel.
+        parameters: the script's.
+        arguments: of the command line; they come before ``parameters``.
     """
-    parameters = read_arguments(values, arguments)
-    recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
-    accelerator = choose_accelerator(kernel.accelerators, parameters)
+    asked = read_arguments(kernel, parameters, arguments)
+    recipe = kernel.resolve(asked.best, asked.small, asked.settings)
+    accelerator = choose_accelerator(kernel.accelerators, asked)
     model = _build(kernel, recipe)
     print(f"{model.name}: {kernel.competition.title}, on {accelerator}\n")
     show(
-        *recipe_rows(kernel.recipe, recipe, parameters),
+        *recipe_rows(kernel.recipe, recipe, asked),
         *_model_rows(model, recipe),
         *_training_rows(recipe),
         *course_rows(recipe, REPLICAS[accelerator], *count_pictures(kernel.competition)),
@@ -58,8 +65,8 @@ def describe(kernel: Kernel, values: Mapping[str, Any], arguments: Sequence[str]
     show_schedule(recipe, REPLICAS[accelerator])
 
 
-def read_arguments(values: Mapping[str, Any], arguments: Sequence[str]) -> Parameters:
-    """The parameters that ``arguments`` ask for. Raises UserError for what is unknown."""
+def read_arguments(kernel: Kernel, parameters: Parameters, arguments: Sequence[str]) -> Asked:
+    """What ``arguments`` ask for. Raises UserError for what is unknown, or not there."""
     parser = _Parser(
         description="Show what this kernel would train, and how, without training.",
         allow_abbrev=False,
@@ -68,30 +75,27 @@ def read_arguments(values: Mapping[str, Any], arguments: Sequence[str]) -> Param
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE",
                         help="override a field of the recipe (repeatable)")  # fmt: skip
     parser.add_argument("--accelerator", choices=KNOWN, help="default: the kernel's first")
-    parser.add_argument("--recipe", choices=("published", "best"), help="default published")
+    parser.add_argument("--recipe", choices=("published", "best"), default="published",
+                        help="default published")  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="the small settings, on CPU")
     args = parser.parse_args(arguments)
-    given = Parameters.from_dict(values)
-    return dataclasses.replace(
-        given,
-        accelerator=args.accelerator or given.accelerator,
-        recipe=args.recipe or given.recipe,
-        dry_run=args.dry_run or given.dry_run,
-        settings={**given.settings, **dict(map(split_setting, args.set))},
-    )
+    best, settings = args.recipe == "best", dict(map(split_setting, args.set))
+    if best and kernel.best is None:
+        raise UserError("this kernel has no best recipe: leave out --recipe best")
+    accelerator = args.accelerator or parameters.accelerator
+    return Asked(accelerator, best, args.dry_run, settings)
 
 
-def choose_accelerator(able: Sequence[str], parameters: Parameters) -> str:
+def choose_accelerator(able: Sequence[str], asked: Asked) -> str:
     """The one asked for, else CPU for a dry run, else the first that the kernel is ``able`` to use.
 
     Raises UserError when the kernel cannot run on it.
     """
-    best = "cpu" if parameters.dry_run else able[0]
-    asked = parameters.accelerator or best
-    if asked not in able:
+    chosen = asked.accelerator or ("cpu" if asked.small else able[0])
+    if chosen not in able:
         known = ", ".join(able)
-        raise UserError(f"this kernel cannot run on {asked}: it runs on {known}")
-    return asked
+        raise UserError(f"this kernel cannot run on {chosen}: it runs on {known}")
+    return chosen
 
 
 def count_pictures(competition: Competition) -> tuple[Mapping[str, int], str]:
@@ -136,7 +140,7 @@ def stay_on_cpu() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # that there is no GPU is no news here
 
 
-def _build(kernel: Kernel, recipe: ImageRecipe) -> Any:
+def _build(kernel: Any, recipe: ImageRecipe) -> Any:
     """The network with random weights, on this machine's CPU."""
     stay_on_cpu()
     size = recipe.image_size
@@ -150,16 +154,17 @@ def _build(kernel: Kernel, recipe: ImageRecipe) -> Any:
         raise UserError(f"the network cannot be built with this recipe: {reason[0]}") from error
 
 
-def recipe_rows(published: ImageRecipe, recipe: ImageRecipe, parameters: Parameters) -> Rows:
+def recipe_rows(published: ImageRecipe, recipe: ImageRecipe, asked: Asked) -> Rows:
     """Which recipe, and what of the published one is changed."""
-    small = ", with a dry run's small settings" if parameters.dry_run else ""
+    name = "best" if asked.best else "published"
+    small = ", with a dry run's small settings" if asked.small else ""
     stated = dataclasses.asdict(published)
     changes = [
         f"{name} {_tell(stated[name])} -> {_tell(value)}"
         for name, value in dataclasses.asdict(recipe).items()
         if value != stated[name]
     ]
-    told = [("recipe", parameters.recipe + small)]
+    told = [("recipe", name + small)]
     return [*told, ("changed", ", ".join(changes))] if changes else told
 
 

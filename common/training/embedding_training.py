@@ -1,34 +1,64 @@
 """Training a network that embeds pictures: what every such kernel does with its recipe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from common.data.pictures import Pictures
-from common.errors import shown_in_one_line
+from common.data.tfrecords import Records
+from common.declaration import DescribedKernel
 from common.files.features import save_features
 from common.files.projection import Projection, project, save_projection
 from common.files.thumbnails import leave_thumbnails
 from common.files.vectors import Vectors, save_vectors
+from common.kernel import KernelRun
 from common.manifest import write_json
 from common.pairs.validation import channel_auc
+from common.parameters import Parameters
 from common.progress import report
-from common.recipes.embedding import EmbeddingKernel
 from common.training.checkpoint import remove_checkpoint
-from common.training.classifier_training import run_training
+from common.training.classifier_training import begin_training
+from common.training.describe import describe
 from common.training.embedding_trainer import EmbeddingTrainer
 from common.training.outputs import SHOWN, draw_training, write_history
 
 
-@shown_in_one_line()
-def train_embedding(
-    kernel: EmbeddingKernel, values: Mapping[str, Any], arguments: Sequence[str] = ()
-) -> None:
-    """Train, measure on validation's pairs, and leave the vectors of every picture behind.
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingKernel(DescribedKernel):
+    """A Kernel that trains an embedding.
 
-    As ``common.training.classifier_training.run_training`` says.
+    Attributes:
+        load: ``(image_size, parameters) -> (train, validation, test)`` records. Labels count the
+            classes of train from 0; those of validation that train has not come after them.
+        build_model: ``(weights, recipe, classes) -> keras.Model`` from pictures as decoded,
+            ``(batch, image_size, image_size, 3)`` in 0..255, to what the loss takes: unit vectors
+            from a layer ``embedding``, or of classes probabilities or cosines ``(batch, classes)``.
+        classes: of the competition's whole train.
+        choose: ``(train, recipe) -> train``: the pictures that it learns from, labelled from 0.
+        leaves_train: whether it leaves the vectors of all pictures of train too, for a head.
     """
-    run_training(kernel, values, arguments, EmbeddingTrainer, train_in_stages)
+
+    load: Callable[[int, Parameters], tuple[Records, Records, Records]]
+    build_model: Callable[[str | None, Any, int], Any]
+    classes: int = 0
+    choose: Callable[[Records, Any], Records] = lambda train, recipe: train
+    leaves_train: bool = False
+
+    def network(self, recipe: Any) -> Any:
+        """The network with random weights, for its parameters to be counted."""
+        return self.build_model(None, recipe, self.classes)
+
+    def carry_out(self, run: KernelRun) -> None:
+        """Train, measure on validation's pairs, and leave the vectors of every picture behind.
+
+        It may stop before its end as a ClassifierKernel does.
+        """
+        train_in_stages(begin_training(self, run, EmbeddingTrainer))
+
+    def show_description(self, parameters: Parameters, arguments: Sequence[str]) -> None:
+        """Print what it would train."""
+        describe(self, parameters, arguments)
 
 
 def train_in_stages(trainer: EmbeddingTrainer) -> None:

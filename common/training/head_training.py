@@ -1,57 +1,64 @@
 """Training a head on other kernels' vectors: what every such kernel does with its recipe."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from common.errors import UserError, shown_in_one_line
+from common.declaration import DescribedKernel
 from common.files.projection import save_projection
 from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
 from common.parameters import Parameters
 from common.progress import report
-from common.recipes.classifier import chosen_recipe
-from common.recipes.head import HeadKernel
 from common.training.classifier_training import take_accelerator
-from common.training.embedding_training import write_pair_metrics
+from common.training.embedding_training import EmbeddingKernel, write_pair_metrics
 from common.training.head_description import describe_head
 from common.training.heads import HeadTrainer
 from common.training.outputs import draw_course, write_history
 from common.training.stacking import Stacked, read_stacked
 
 
-@shown_in_one_line()
-def train_on_top(
-    kernel: HeadKernel, values: Mapping[str, Any], arguments: Sequence[str] = ()
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class HeadKernel(DescribedKernel):
+    """A Kernel that trains a head on the vectors of its sources.
+
+    Attributes:
+        below: gives the networks whose vectors it reads, as many as their recipe has ``parts``;
+            asked only where all scripts are, to describe them.
+        classes: of the competition's whole train.
+        others: its sources that are no networks for the head.
+    """
+
+    below: Callable[[], EmbeddingKernel]
+    classes: int = 0
+    others: tuple[str, ...] = ()
+
+    def carry_out(self, run: KernelRun) -> None:
+        """Read the sources' vectors and train the head."""
+        train_on_top(self, run)
+
+    def show_description(self, parameters: Parameters, arguments: Sequence[str]) -> None:
+        """Print what it would train."""
+        describe_head(self, parameters, arguments)
+
+
+def train_on_top(kernel: HeadKernel, run: KernelRun) -> None:
     """Read the sources' vectors, train the head, and leave a kernel's files behind.
 
-    ``values`` is the script's ``PARAMETERS``. It takes seconds to minutes, and leaves no
-    checkpoint. What only the user can mend ends it with one line. With ``--describe`` among the
-    command line's ``arguments`` it says what it would do; there are no others.
+    It takes seconds to minutes, and leaves no checkpoint.
     """
-    if "--describe" in arguments:
-        describe_head(kernel, values, arguments)
-        return
-    if arguments:
-        raise UserError(
-            f"{' '.join(arguments)}: a head takes no arguments but --describe: leave them out"
-        )
-    parameters = Parameters.from_dict(values)
-    recipe = chosen_recipe(kernel.recipe, kernel.best, kernel.dry_run, parameters)
-    with KernelRun(parameters, recipe) as run:
-        accelerator = take_accelerator(run, kernel.accelerators)
-        with run.stage("data"):
-            stacked = read_stacked(parameters, kernel.others)
-            told = {"networks": len(stacked.names), "numbers": stacked.train.shape[1]}
-            report("data", train=len(stacked.train), **told)
-        with run.stage("training"):
-            trainer = HeadTrainer(stacked, recipe, parameters.seed, accelerator.replicas)
-            trainer.fit()
-        with run.stage("prediction"):
-            vectors = trainer.vectors()
-        with run.stage("figures"):
-            leave_behind(run, trainer, vectors)
+    accelerator = take_accelerator(run, kernel.accelerators)
+    with run.stage("data"):
+        stacked = read_stacked(run.parameters, kernel.others)
+        told = {"networks": len(stacked.names), "numbers": stacked.train.shape[1]}
+        report("data", train=len(stacked.train), **told)
+    with run.stage("training"):
+        trainer = HeadTrainer(stacked, run.recipe, run.parameters.seed, accelerator.replicas)
+        trainer.fit()
+    with run.stage("prediction"):
+        vectors = trainer.vectors()
+    with run.stage("figures"):
+        leave_behind(run, trainer, vectors)
 
 
 def leave_behind(run: KernelRun, trainer: HeadTrainer, vectors: Vectors) -> None:

@@ -8,24 +8,46 @@ Where its poolings stand and how long it trained are not stated; those here are 
 batch and rate are what Kaggle's two T4 get together; another machine multiplies the recipe's by its
 own devices, so one alone gets half of both: --set batch_size=96 --set lr_max=7.4e-5 gives it all.
 
-    python submit.py painter --model classes [--dry-run]
-    python submit.py painter --model classes --set networks=18
+From a clone of the repository: python submit.py painter --model classes [--dry-run], and with
+--set networks=18 as many as the winner had.
 """
 
-import sys
+RECIPE: dict = dict(
+    image_size=256,
+    crop_margin=32,  # prepared at 288, then cropped
+    batch_size=48,  # per replica: 96 on Kaggle's two T4
+    pictures_per_class=0,  # batches of pictures as they come
+    epochs=100,
+    patience=20,  # epochs without a better AUC on validation
+    optimizer="adam",
+    schedule="plateau",  # times lr_decay after lr_patience epochs without a better AUC
+    lr_max=3.7e-5,  # per replica: 7.4e-5 on the two of them
+    lr_min=1e-6,
+    lr_decay=0.3,
+    lr_patience=6,
+    rotation=180.0,  # degrees, to either side
+    zoom=0.2,
+    shift=0.2,
+    shear=0.3,
+    flip_probability=0.5,
+    loss="softmax",
+    l2=0.003,
+    weights=None,
+    tta=1,
+    networks=0,  # one
+    total_parameters=39_364_256,
+    trainable_parameters=39_356_768,
+)
+PARAMETERS: dict = {}
+
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from common.recipes.embedding import EmbeddingKernel
 from common.recipes.image import Range
 from common.recipes.networks import NetworksRecipe
-from common.training.embedding_training import train_embedding
+from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import class_network
-
-PARAMETERS: dict = {}
-SOURCES = ("prepare",)
-ACCELERATORS = ("gpu", "tpu", "cpu")
 
 
 @dataclass(frozen=True)
@@ -37,67 +59,36 @@ class ClassesRecipe(NetworksRecipe):
     RANGES: ClassVar[dict[str, Range]] = {**NetworksRecipe.RANGES, "l2": (0, 1)}
 
 
-RECIPE = ClassesRecipe(
-    image_size=256,
-    crop_margin=32,
-    batch_size=48,  # 96 on Kaggle's two T4
-    pictures_per_class=0,
-    epochs=100,
-    schedule="plateau",
-    lr_max=3.7e-5,  # 7.4e-5 on the two of them
-    lr_min=1e-6,
-    lr_decay=0.3,
-    lr_patience=6,
-    patience=20,
-    rotation=180.0,
-    zoom=0.2,
-    shift=0.2,
-    shear=0.3,
-    flip_probability=0.5,
-    loss="softmax",
-    total_parameters=39_364_256,
-    trainable_parameters=39_356_768,
-)
-DRY_RUN: dict = {
-    "miniature": True,
-    "image_size": 64,
-    "crop_margin": 8,
-    "batch_size": 32,
-    "epochs": 10,
-    "schedule": "cosine",
-    "lr_max": 2e-3,
-    "lr_ramp_epochs": 1,
-    "batchnorm_momentum": 0.9,
-    "rotation": 15.0,
-    "zoom": 0.1,
-    "shift": 0.1,
-    "shear": 0.1,
-    "l2": 1e-4,
-}
-
-
-def build_model(
-    weights: str | None = None, recipe: ClassesRecipe = RECIPE, classes: int = ARTISTS
-) -> Any:
+def build_model(weights: str | None, recipe: ClassesRecipe, classes: int) -> Any:
     """The winner's network: a ``keras.Model`` from pictures in 0..255 to probabilities."""
     return class_network(recipe, classes, recipe.l2, "classes")
 
 
 KERNEL = EmbeddingKernel(
     COMPETITION,
-    data.load,
-    build_model,
-    RECIPE,
-    DRY_RUN,
-    accelerators=ACCELERATORS,
+    ClassesRecipe(**RECIPE),
+    load=data.load,
+    build_model=build_model,
+    dry_run={
+        "miniature": True,
+        "image_size": 64,
+        "crop_margin": 8,
+        "batch_size": 32,
+        "epochs": 10,
+        "schedule": "cosine",
+        "lr_max": 2e-3,
+        "lr_ramp_epochs": 1,
+        "batchnorm_momentum": 0.9,
+        "rotation": 15.0,
+        "zoom": 0.1,
+        "shift": 0.1,
+        "shear": 0.1,
+        "l2": 1e-4,
+    },
+    accelerators=("gpu", "tpu", "cpu"),
+    sources=("prepare",),
     classes=ARTISTS,
 )
 
-
-def main() -> None:
-    """Train, tell the classes of every picture, and leave everything in the working folder."""
-    train_embedding(KERNEL, PARAMETERS, sys.argv[1:])
-
-
 if __name__ == "__main__":
-    main()
+    KERNEL.main(PARAMETERS)

@@ -6,24 +6,50 @@ agree, and the ensemble finds their weights on validation, held-out artists amon
 with pretrained weights, nothing is measured yet; what it does from random weights on a small real
 set stands in docs/log.md.
 
-    python submit.py painter --model margin --blend weighted [--dry-run]
-    python submit.py painter --model margin --set loss=cosface --set backbone=ConvNeXtTiny
-    python submit.py painter --model margin --set pooling=average
+From a clone of the repository: python submit.py painter --model margin [--dry-run], and with
+--set loss=cosface, --set backbone=ConvNeXtTiny or --set pooling=average another.
 """
 
-import sys
+RECIPE: dict = dict(
+    backbone="EfficientNetV2S",
+    weights="imagenet",
+    freeze_backbone=False,
+    pooling="gem",
+    image_size=256,
+    crop_margin=32,  # prepared at 288, then cropped
+    batch_size=32,  # per replica: 256 on a TPU's eight
+    pictures_per_class=0,  # batches of pictures as they come
+    epochs=25,
+    patience=0,
+    optimizer="adamw",
+    schedule="cosine",
+    lr_start=1e-5,
+    lr_max=1e-4,  # per replica: 8e-4 on the eight of them
+    lr_min=1e-6,
+    lr_ramp_epochs=2,
+    flip_probability=0.5,
+    rotation=15.0,  # degrees, to either side
+    zoom=0.1,
+    shift=0.1,
+    shear=0.0,
+    loss="arcface",
+    margin=0.3,
+    scale=30.0,
+    embedding=512,
+    tta=2,
+    networks=0,  # one
+    total_parameters=21_799_777,
+    trainable_parameters=21_644_881,
+)
+PARAMETERS: dict = {}
+
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from common.recipes.embedding import EmbeddingKernel
 from common.recipes.networks import NetworksRecipe
-from common.training.embedding_training import train_embedding
+from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import margin_network
-
-PARAMETERS: dict = {}
-SOURCES = ("prepare",)
-ACCELERATORS = ("tpu", "gpu", "cpu")
 
 
 @dataclass(frozen=True)
@@ -38,70 +64,34 @@ class MarginRecipe(NetworksRecipe):
     }
 
 
-RECIPE = MarginRecipe(
-    backbone="EfficientNetV2S",
-    weights="imagenet",
-    image_size=256,
-    crop_margin=32,
-    batch_size=32,  # 256 on Kaggle's TPU, eight devices
-    pictures_per_class=0,
-    epochs=25,
-    schedule="cosine",
-    lr_start=1e-5,
-    lr_max=1e-4,  # 8e-4 on the eight of them
-    lr_min=1e-6,
-    lr_ramp_epochs=2,
-    optimizer="adamw",
-    flip_probability=0.5,
-    rotation=15.0,
-    zoom=0.1,
-    shift=0.1,
-    loss="arcface",
-    margin=0.3,
-    scale=30.0,
-    embedding=512,
-    tta=2,
-    total_parameters=21_799_777,
-    trainable_parameters=21_644_881,
-)
-DRY_RUN: dict = {
-    "miniature": True,
-    "weights": None,
-    "image_size": 64,
-    "crop_margin": 8,
-    "epochs": 10,
-    "lr_start": 1e-3,
-    "lr_max": 4e-3,
-    "lr_min": 1e-5,
-    "embedding": 64,
-    "scale": 16.0,
-    "margin": 0.15,
-    "batchnorm_momentum": 0.9,
-}
-
-
-def build_model(
-    weights: str | None = "imagenet", recipe: MarginRecipe = RECIPE, classes: int = ARTISTS
-) -> Any:
+def build_model(weights: str | None, recipe: MarginRecipe, classes: int) -> Any:
     """Backbone, pooling, a unit vector and its cosines with the classes: a ``keras.Model``."""
     return margin_network(weights, recipe, classes, recipe.pooling, "margin")
 
 
 KERNEL = EmbeddingKernel(
     COMPETITION,
-    data.load,
-    build_model,
-    RECIPE,
-    DRY_RUN,
-    accelerators=ACCELERATORS,
+    MarginRecipe(**RECIPE),
+    load=data.load,
+    build_model=build_model,
+    dry_run={
+        "miniature": True,
+        "weights": None,
+        "image_size": 64,
+        "crop_margin": 8,
+        "epochs": 10,
+        "lr_start": 1e-3,
+        "lr_max": 4e-3,
+        "lr_min": 1e-5,
+        "embedding": 64,
+        "scale": 16.0,
+        "margin": 0.15,
+        "batchnorm_momentum": 0.9,
+    },
+    accelerators=("tpu", "gpu", "cpu"),
+    sources=("prepare",),
     classes=ARTISTS,
 )
 
-
-def main() -> None:
-    """Train, embed every picture, and leave everything in the working folder."""
-    train_embedding(KERNEL, PARAMETERS, sys.argv[1:])
-
-
 if __name__ == "__main__":
-    main()
+    KERNEL.main(PARAMETERS)

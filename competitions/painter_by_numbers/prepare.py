@@ -7,14 +7,24 @@ pictures have, in bounded memory. Leaves ``train``, ``val`` and ``test`` with sh
 was. CPU, no internet. The source of all of the competition's training kernels, once for all of
 them.
 
-    python submit.py painter --ensemble
+From a clone of the repository: python submit.py painter --ensemble
 """
+
+RECIPE: dict = dict(
+    size=288,  # pixels of a prepared picture: 256 and a margin to crop from
+    quality=95,  # of the JPEGs: strokes and colours tell artists apart
+    artists_held_out=0.1,  # the artists that validation alone has
+    paintings_held_out=0.1,  # of each other artist's paintings
+    seed=0,  # of the split: all members of an ensemble share it
+    shard_size=1024,
+    threads=None,  # one for each core
+    most=0,  # all paintings
+)
+PARAMETERS: dict = {}
 
 import os
 import shutil
-import sys
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,14 +33,13 @@ from typing import Any
 from common.data.archives import natural
 from common.data.images import square_jpeg
 from common.data.shards import Broken, Item, Layout, write_shards
-from common.errors import UserError, shown_in_one_line
+from common.declaration import Kernel
+from common.errors import UserError
 from common.files.classes import save_classes
 from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import write_json
-from common.parameters import Parameters, refuse_arguments
 from common.progress import report
-from common.recipe import override
 from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers.data import (
     MISSING,
@@ -45,8 +54,6 @@ from competitions.painter_by_numbers.data import (
 from competitions.painter_by_numbers.prepared_figure import draw_prepared
 from competitions.painter_by_numbers.split import Split, of_large_artists, split_by_artist
 
-PARAMETERS: dict = {}
-PREDICTS = False
 LEFT_OUT = "left out"
 
 
@@ -88,18 +95,6 @@ class PrepareRecipe:
                 raise UserError(f"{name}={getattr(self, name)}: it must be from 0 to below 1")
 
 
-RECIPE = PrepareRecipe()
-DRY_RUN: dict[str, Any] = {
-    "size": 72,
-    "shard_size": 256,
-    "most": 2000,
-    "artists_held_out": 0.25,  # of small data a tenth is too little to tell anything
-    "paintings_held_out": 0.2,
-}
-ACCELERATORS = ("cpu",)
-HOURS = {"cpu": 1.0}
-
-
 @dataclass(frozen=True)
 class Work:
     """What is to be written: the items of each part, and what is known to be missing."""
@@ -110,34 +105,27 @@ class Work:
     missing: tuple[Broken, ...]
 
 
-@shown_in_one_line()
-def main(arguments: Sequence[str] = ()) -> None:
-    """Prepare the data that are mounted, or downloaded; of a command line there is nothing."""
-    refuse_arguments(arguments)
-    parameters = Parameters.from_dict(PARAMETERS)
-    recipe = override(RECIPE, DRY_RUN if parameters.dry_run else {})
-    recipe = override(recipe, parameters.settings)
-    root = competition_folder(COMPETITION.slug, parameters.internet, COMPETITION.layout)
-    prepare(root, recipe, parameters)
+def work(run: KernelRun) -> None:
+    """Prepare the data that are mounted, or downloaded."""
+    internet = run.parameters.internet
+    prepare(competition_folder(COMPETITION.slug, internet, COMPETITION.layout), run)
 
 
-def prepare(root: Path, recipe: PrepareRecipe, parameters: Parameters) -> None:
-    """Prepare the pictures below ``root`` into the current folder. Raises UserError."""
-    with KernelRun(parameters, recipe) as run:
-        run.facts["accelerator"] = {"asked": "cpu", "seen": "cpu", "replicas": 1}
-        run.facts["stays"] = [f"{part}/*" for part in PARTS]
-        _bring_earlier(run)
-        with run.stage("listing"):
-            work = list_work(find_files(root), recipe)
-        broken = write_parts(work, recipe, run)
-        save_classes(run.folder, work.split.artists)
-        write_broken(run.folder, broken)
-        with run.stage("figures"):
-            draw_prepared(run.folder, work.split.artists)
-        facts = facts_of(work, broken, run)
-        write_json(run.folder / "metrics.json", facts)
-        untold = {f"{what}_in_test": facts[what]["test"] for what in ("missing", "broken")}
-        report("prepared", **facts["pictures"], **untold)
+def prepare(root: Path, run: KernelRun) -> None:
+    """Prepare the pictures below ``root`` into the run's folder. Raises UserError."""
+    run.facts["stays"] = [f"{part}/*" for part in PARTS]
+    _bring_earlier(run)
+    with run.stage("listing"):
+        listed = list_work(find_files(root), run.recipe)
+    broken = write_parts(listed, run.recipe, run)
+    save_classes(run.folder, listed.split.artists)
+    write_broken(run.folder, broken)
+    with run.stage("figures"):
+        draw_prepared(run.folder, listed.split.artists)
+    facts = facts_of(listed, broken, run)
+    write_json(run.folder / "metrics.json", facts)
+    untold = {f"{what}_in_test": facts[what]["test"] for what in ("missing", "broken")}
+    report("prepared", **facts["pictures"], **untold)
 
 
 def list_work(files: Files, recipe: PrepareRecipe) -> Work:
@@ -224,5 +212,21 @@ def _bring_earlier(run: KernelRun) -> None:
                 shutil.copytree(earlier / part, run.folder / part, dirs_exist_ok=True)
 
 
+KERNEL = Kernel(
+    COMPETITION,
+    PrepareRecipe(**RECIPE),
+    work=work,
+    dry_run={
+        "size": 72,
+        "shard_size": 256,
+        "most": 2000,
+        "artists_held_out": 0.25,  # of small data a tenth is too little to tell anything
+        "paintings_held_out": 0.2,
+    },
+    accelerators=("cpu",),
+    hours={"cpu": 1.0},
+    predicts=False,
+)
+
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    KERNEL.main(PARAMETERS)

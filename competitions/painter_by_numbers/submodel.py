@@ -5,11 +5,43 @@ head on their vectors (about 0.67 accuracy on test pairs for all of it; alone no
 Artists are dealt in turn, so that each network has large ones and small ones. The network and its
 training are those of ``triplets.py``, with batches that fit 20 artists on two devices.
 
-    python submit.py painter --model submodel [--dry-run]
-    python submit.py painter --model submodel --set parts=5 --set artists=100
+From a clone of the repository: python submit.py painter --model submodel [--dry-run], and with
+--set parts=5 --set artists=100 fewer of them.
 """
 
-import sys
+RECIPE: dict = dict(
+    parts=10,  # networks
+    part=0,  # which of them this is
+    artists=200,
+    image_size=128,
+    crop_margin=16,  # prepared at 288; resized to 144, then cropped
+    batch_size=40,  # per replica: 10 artists on each of Kaggle's two T4
+    pictures_per_class=4,
+    epochs=100,
+    patience=12,  # epochs without a better AUC on validation
+    optimizer="adam",
+    schedule="plateau",  # times lr_decay after lr_patience epochs without a better AUC
+    lr_max=1e-3,  # per replica: 2e-3 on the two of them
+    lr_min=1e-5,
+    lr_decay=0.5,
+    lr_patience=4,
+    flip_probability=0.5,
+    rotation=0.0,
+    zoom=0.0,
+    shift=0.0,
+    shear=0.0,
+    loss="triplet",
+    distance="euclidean",
+    miner="batch-hard",
+    margin=0.2,
+    embedding=128,
+    weights=None,
+    tta=1,
+    total_parameters=2_371_136,
+    trainable_parameters=2_371_136,
+)
+PARAMETERS: dict = {}
+
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -17,15 +49,11 @@ import numpy as np
 
 from common.data.tfrecords import Records
 from common.errors import UserError
-from common.recipes.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.recipes.embedding import EmbeddingRecipe
 from common.recipes.image import Range
-from common.training.embedding_training import train_embedding
+from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import COMPETITION, data
 from competitions.painter_by_numbers.networks import embedding_network
-
-PARAMETERS: dict = {}
-SOURCES = ("prepare",)
-ACCELERATORS = ("gpu", "cpu")  # a TPU's eight shares of a batch ask for more artists than 20
 
 
 @dataclass(frozen=True)
@@ -68,45 +96,7 @@ class SubmodelRecipe(EmbeddingRecipe):
         super().hold_together()
 
 
-RECIPE = SubmodelRecipe(
-    image_size=128,
-    crop_margin=16,
-    batch_size=40,  # 10 artists on each of Kaggle's two T4
-    pictures_per_class=4,
-    epochs=100,
-    schedule="plateau",
-    lr_max=1e-3,  # 2e-3 on the two of them
-    lr_min=1e-5,
-    lr_decay=0.5,
-    lr_patience=4,
-    patience=12,
-    flip_probability=0.5,
-    loss="triplet",
-    miner="batch-hard",
-    margin=0.2,
-    embedding=128,
-    total_parameters=2_371_136,
-    trainable_parameters=2_371_136,
-)
-DRY_RUN: dict = {
-    "miniature": True,
-    "image_size": 64,
-    "crop_margin": 8,
-    "batch_size": 20,
-    "epochs": 24,
-    "schedule": "cosine",
-    "lr_max": 2e-3,
-    "lr_ramp_epochs": 2,
-    "patience": 0,  # two artists held out say too little
-    "miner": "semi-hard",  # in so few steps hard batches draw all pictures together
-    "embedding": 32,
-    "parts": 3,
-}
-
-
-def build_model(
-    weights: str | None = None, recipe: SubmodelRecipe = RECIPE, classes: int = 20
-) -> Any:
+def build_model(weights: str | None, recipe: SubmodelRecipe, classes: int) -> Any:
     """The small network: a ``keras.Model`` from pictures in 0..255 to unit vectors."""
     return embedding_network(recipe, "submodel")
 
@@ -133,21 +123,29 @@ def choose(train: Records, recipe: SubmodelRecipe) -> Records:
 
 KERNEL = EmbeddingKernel(
     COMPETITION,
-    data.load,
-    build_model,
-    RECIPE,
-    DRY_RUN,
-    accelerators=ACCELERATORS,
+    SubmodelRecipe(**RECIPE),
+    load=data.load,
+    build_model=build_model,
+    dry_run={
+        "miniature": True,
+        "image_size": 64,
+        "crop_margin": 8,
+        "batch_size": 20,
+        "epochs": 24,
+        "schedule": "cosine",
+        "lr_max": 2e-3,
+        "lr_ramp_epochs": 2,
+        "patience": 0,  # two artists held out say too little
+        "miner": "semi-hard",  # in so few steps hard batches draw all pictures together
+        "embedding": 32,
+        "parts": 3,
+    },
+    accelerators=("gpu", "cpu"),  # a TPU's eight shares of a batch ask for more artists than 20
+    sources=("prepare",),
     classes=20,
     choose=choose,
     leaves_train=True,
 )
 
-
-def main() -> None:
-    """Train, embed every picture, and leave everything in the working folder."""
-    train_embedding(KERNEL, PARAMETERS, sys.argv[1:])
-
-
 if __name__ == "__main__":
-    main()
+    KERNEL.main(PARAMETERS)

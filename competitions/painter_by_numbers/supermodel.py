@@ -5,48 +5,35 @@ form is not stated, this one is two dense layers with dropout, trained as the ne
 artists. ``metrics.json`` says too what the vectors score without it (``concatenation_score``).
 Minutes on a CPU, once the networks have ended.
 
-    python submit.py painter --model supermodel [--dry-run]
-    python submit.py painter --model supermodel --set loss=cosface --set margin=0.2
+From a clone of the repository: python submit.py painter --model supermodel [--dry-run], and with
+--set loss=cosface --set margin=0.2 a margin of classes instead of triplets.
 """
 
-import sys
-
-from common.recipes.embedding import EmbeddingKernel
-from common.recipes.head import HeadKernel, HeadRecipe
-from common.training.head_training import train_on_top
-from competitions.painter_by_numbers import ARTISTS, COMPETITION
-
-PARAMETERS: dict = {}
-SOURCES = ("submodel",)
-ACCELERATORS = ("cpu", "gpu")
-RECIPE = HeadRecipe(
+RECIPE: dict = dict(
     batch_size=128,  # 32 artists
     pictures_per_class=4,
     epochs=100,
-    schedule="plateau",
+    patience=12,  # epochs without a better AUC on validation
+    optimizer="adam",
+    schedule="plateau",  # times lr_decay after lr_patience epochs without a better AUC
     lr_max=1e-3,
     lr_min=1e-5,
     lr_decay=0.5,
     lr_patience=4,
-    patience=12,
     loss="triplet",
+    distance="euclidean",
     miner="batch-hard",
     margin=0.2,
     embedding=128,
     hidden=512,
     dropout=0.5,
 )
-DRY_RUN: dict = {
-    "batch_size": 48,
-    "epochs": 30,
-    "schedule": "cosine",
-    "lr_ramp_epochs": 2,
-    "patience": 0,
-    "miner": "semi-hard",
-    "embedding": 32,
-    "hidden": 128,
-    "dropout": 0.2,
-}
+PARAMETERS: dict = {}
+
+from common.recipes.head import HeadRecipe
+from common.training.embedding_training import EmbeddingKernel
+from common.training.head_training import HeadKernel
+from competitions.painter_by_numbers import ARTISTS, COMPETITION
 
 
 def below() -> EmbeddingKernel:
@@ -58,18 +45,23 @@ def below() -> EmbeddingKernel:
 
 KERNEL = HeadKernel(
     COMPETITION,
-    below,
-    RECIPE,
-    DRY_RUN,
-    accelerators=ACCELERATORS,
+    HeadRecipe(**RECIPE),
+    below=below,
+    dry_run={
+        "batch_size": 48,
+        "epochs": 30,
+        "schedule": "cosine",
+        "lr_ramp_epochs": 2,
+        "patience": 0,
+        "miner": "semi-hard",
+        "embedding": 32,
+        "hidden": 128,
+        "dropout": 0.2,
+    },
+    accelerators=("cpu", "gpu"),
+    sources=("submodel",),
     classes=ARTISTS,
 )
 
-
-def main() -> None:
-    """Train the head and leave everything in the working folder."""
-    train_on_top(KERNEL, PARAMETERS, sys.argv[1:])
-
-
 if __name__ == "__main__":
-    main()
+    KERNEL.main(PARAMETERS)

@@ -5,43 +5,46 @@ them (compressed, cropped, lit or mirrored anew), pictures with two labels, clas
 pictures, records that cannot be read. Leaves ``audit.json``, ``audit.csv`` and ``audit.png``.
 CPU, no internet, some minutes for all of the competition's pictures.
 
-    python submit.py petals --audit
+From a clone of the repository: python submit.py petals --audit
 """
 
-import sys
-from collections.abc import Sequence
+RECIPE: dict = dict(
+    bits=16,  # of 63 in which the hashes of a near copy may differ
+    agreement=0.97,  # the least correlation of two pictures, one laid over the other
+    most_looks=300_000,
+)
+PARAMETERS: dict = {}
 
 from common.audit.run import AuditRecipe, Split, run_audit
 from common.data.tfrecords import record_files
-from common.errors import shown_in_one_line
+from common.declaration import Kernel
 from common.inputs import competition_folder
-from common.parameters import Parameters, refuse_arguments
-from common.recipe import override
+from common.kernel import KernelRun
 from competitions.petals_to_metal import COMPETITION
 from competitions.petals_to_metal.data import PARTS, check_folder
 
-PARAMETERS: dict = {}
-RECIPE = AuditRecipe()
-ACCELERATORS = ("cpu",)
-HOURS = {"cpu": 0.1}
 SIZE = 192  # the smallest that the competition has; enough to tell pictures apart
 NAMES = {"val": "validation"}
 
 
-@shown_in_one_line()
-def main(arguments: Sequence[str] = ()) -> None:
+def audit(run: KernelRun) -> None:
     """Audit the data that is mounted, or downloaded."""
-    refuse_arguments(arguments)
-    parameters = Parameters.from_dict(PARAMETERS)
-    recipe = override(RECIPE, parameters.settings)
-    root = competition_folder(COMPETITION.slug, parameters.internet, COMPETITION.layout)
+    root = competition_folder(COMPETITION.slug, run.parameters.internet, COMPETITION.layout)
     folder = check_folder(root, SIZE)
     splits = [
         Split(NAMES.get(part, part), record_files(folder / part), labelled=part != "test")
         for part in PARTS
     ]
-    run_audit(COMPETITION, splits, recipe, parameters)
+    run_audit(COMPETITION, splits, run)
 
+
+KERNEL = Kernel(
+    COMPETITION,
+    AuditRecipe(**RECIPE),
+    work=audit,
+    accelerators=("cpu",),
+    hours={"cpu": 0.1},
+)
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    KERNEL.main(PARAMETERS)

@@ -6,43 +6,51 @@ weights are the file of the ``efficientnet`` package, in the same network of ker
 The dry run's miniature is another, much smaller network (about 0.94 on generated data, in half a
 minute on two cores): its score says only that the path works.
 
-    python submit.py petals --model efficientnetb7 [--dry-run]
-    python -m competitions.petals_to_metal.efficientnetb7    # here, as it stands
+From a clone of the repository: python submit.py petals --model efficientnetb7 [--dry-run]
 """
 
-import sys
-from typing import Any
-
-from common.networks.backbones import build_backbone
-from common.recipes.classifier import ClassifierKernel, ClassifierRecipe
-from common.training.classifier_training import train_classifier
-from competitions.petals_to_metal import COMPETITION, data, miniatures
-
-PARAMETERS: dict = {}
-ACCELERATORS = ("tpu", "gpu", "cpu")
-RECIPE = ClassifierRecipe(
+RECIPE: dict = dict(
     backbone="EfficientNetB7",
-    optimizer="adam",
     weights="noisy-student",
+    freeze_backbone=False,
+    image_size=331,
+    crop_margin=30,  # resized to 361, then cropped
+    batch_size=16,  # per replica: 128 on a TPU's eight
+    epochs=25,
+    optimizer="adam",
+    schedule="ramp",  # up in lr_ramp_epochs, then towards lr_min, times lr_decay an epoch
+    lr_start=1e-5,
+    lr_max=5e-5,  # per replica: 4e-4 on eight
+    lr_min=1e-5,
+    lr_ramp_epochs=5,
+    lr_sustain_epochs=0,
+    lr_decay=0.8,
+    rot90_probability=0.2,  # of each of one, two and three quarter turns
+    flip_probability=0.5,  # of each of the two flips
+    transpose_probability=0.25,
+    colour_jitter=0.0,
+    mixup=0.0,
+    cutmix=0.0,
+    label_smoothing=0.0,
+    refit=True,  # once more on train and validation, for test
+    refit_fresh=True,
+    refit_epochs=None,  # as many
+    tta=1,
     total_parameters=64_364_024,
     trainable_parameters=64_053_304,
 )
-# Hours of a session with the refit. TPU: half of the published 2,480 s (v3-8) for this network and
-# DenseNet201, though it is likely the larger half. GPU: a rough estimate, not measured: 730,000
-# pictures (both trainings), 11.3 GMAC forward each, at an assumed 25 a second on one T4 in mixed
-# precision: half of DenseNet201's, because depthwise convolutions wait for memory.
-HOURS = {"tpu": 0.35, "gpu": 8.0}
-DRY_RUN = miniatures.SETTINGS
-# What helped a small network in the ablation of docs/log.md; not measured at full size.
-BEST: dict = {"schedule": "cosine", "tta": 8}
+PARAMETERS: dict = {}
+
+from typing import Any
+
+from common.networks.backbones import build_backbone
+from common.recipes.classifier import ClassifierRecipe
+from common.training.classifier_training import ClassifierKernel
+from competitions.petals_to_metal import COMPETITION, data, miniatures
 
 
-def build_model(weights: str | None = "noisy-student", recipe: ClassifierRecipe = RECIPE) -> Any:
-    """The recipe's backbone, average pooling, softmax over the classes: a ``keras.Model``.
-
-    From pictures in 0..255. ``weights`` is None, ``noisy-student``, ``imagenet``, or the path of a
-    weights file.
-    """
+def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
+    """The recipe's backbone, average pooling, softmax over the classes: a ``keras.Model``."""
     import keras
 
     if recipe.miniature:
@@ -57,20 +65,19 @@ def build_model(weights: str | None = "noisy-student", recipe: ClassifierRecipe 
 
 KERNEL = ClassifierKernel(
     COMPETITION,
-    data.load,
-    build_model,
-    RECIPE,
-    DRY_RUN,
-    BEST,
-    ACCELERATORS,
-    HOURS,
+    ClassifierRecipe(**RECIPE),
+    load=data.load,
+    build_model=build_model,
+    # What helped a small network in the ablation of docs/log.md; not measured at full size.
+    best=dict(schedule="cosine", tta=8),
+    dry_run=miniatures.SETTINGS,
+    accelerators=("tpu", "gpu", "cpu"),
+    # Of a session with the refit. TPU: half of the published 2,480 s (v3-8) for this network and
+    # DenseNet201, though it is likely the larger half. GPU: a rough estimate, not measured: 730,000
+    # pictures (both trainings), 11.3 GMAC forward each, at an assumed 25 a second on one T4 in
+    # mixed precision: half of DenseNet201's, because depthwise convolutions wait for memory.
+    hours={"tpu": 0.35, "gpu": 8.0},
 )
 
-
-def main() -> None:
-    """Train, predict, and leave everything in the working folder."""
-    train_classifier(KERNEL, PARAMETERS, sys.argv[1:])
-
-
 if __name__ == "__main__":
-    main()
+    KERNEL.main(PARAMETERS)

@@ -24,7 +24,7 @@ from kernels.bundle import Bundle
 from kernels.plan import SHARED
 from kernels.report.files import Row, read_history, read_json
 from kernels.report.pair_facts import PairFacts, gather_pairs
-from kernels.request import AUDIT, ENSEMBLE, VARIANT, script_module
+from kernels.request import AUDIT, ENSEMBLE, VARIANT
 from kernels.run import KernelState, Run, Sent
 
 
@@ -246,12 +246,10 @@ def _left(run: Run, bundle: Bundle, bundles: tuple[Bundle, ...]) -> Left:
 
 def _is_blended(run: Run, bundle: Bundle, bundles: tuple[Bundle, ...]) -> bool:
     """Whether the ensemble blends a kernel: one that others alone read it does not."""
-    name, script = bundle.kernel.name, bundle.kernel.script
-    if script == SHARED:
-        return False
-    module = script_module(find_competition(run.competition), script)
+    name = bundle.kernel.name
+    kernel = bundle.kernel.declared
     readers = {other.kernel.name for other in bundles if name in other.kernel.sources}
-    return getattr(module, "PREDICTS", True) and (not readers or ENSEMBLE in readers)
+    return bool(kernel and kernel.predicts) and (not readers or ENSEMBLE in readers)
 
 
 def _tells_classes(blend: Predictions, competition: Competition) -> bool:

@@ -1,5 +1,6 @@
 """Reads the tiny competition's files."""
 
+import atexit
 import csv
 import json
 import os
@@ -10,14 +11,12 @@ from pathlib import Path
 import numpy as np
 
 from common.blending.folds import stratified_folds
-from common.errors import UserError, shown_in_one_line
+from common.errors import UserError
 from common.files.predictions import Predictions, save_predictions
 from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun, OutOfTimeError
 from common.manifest import write_json
-from common.parameters import Parameters
 from common.progress import report
-from common.recipe import override
 from competitions.tiny_digits import COMPETITION
 
 
@@ -76,35 +75,29 @@ def stop_early(run: KernelRun, sessions: int) -> None:
         raise OutOfTimeError("training", part, sessions)
 
 
-@shown_in_one_line()
-def train(recipe: TinyRecipe, values: dict, best: dict) -> None:
-    parameters = Parameters.from_dict(values)
-    recipe = override(recipe, best if parameters.recipe == "best" else {})
-    recipe = override(recipe, parameters.settings)
-    how = recipe.misbehave
-    with KernelRun(parameters, recipe) as run:
-        run.facts["accelerator"] = {"asked": parameters.accelerator, "seen": "cpu", "replicas": 1}
-        folder = competition_folder(COMPETITION.slug, False, COMPETITION.layout)
-        for epoch in range(recipe.epochs):
-            report("training", epoch=f"{epoch + 1}/{recipe.epochs}")
-        behave(how)
-        stop_early(run, recipe.sessions)
-        ids, numbers, labels = read(folder / "val.csv")
-        if recipe.folds:
-            mine = stratified_folds(labels, recipe.folds, parameters.seed) == recipe.fold
-            ids, numbers, labels = ids[mine], numbers[mine], labels[mine]
-        if how == "overlap":
-            ids = np.array(["r0", *ids[1:]])
-        test_ids, test_numbers, _ = read(folder / "test.csv")
-        if how == "ids":
-            test_ids = np.array([f"x{name}" for name in test_ids])
-        predicted = probabilities(numbers, recipe.sharpness)
-        tested = probabilities(test_numbers, recipe.sharpness)
-        if how == "nan":
-            tested[1] = np.nan
-        save_predictions(
-            run.folder, Predictions(ids, labels, predicted, test_ids, tested), parameters.kernel
-        )
-        write_json(run.folder / "metrics.json", {"validation_score": 0.5})
-    if how == "alter":
-        Path("metrics.json").write_text("{}")
+def train(run: KernelRun) -> None:
+    recipe, how = run.recipe, run.recipe.misbehave
+    folder = competition_folder(COMPETITION.slug, False, COMPETITION.layout)
+    for epoch in range(recipe.epochs):
+        report("training", epoch=f"{epoch + 1}/{recipe.epochs}")
+    behave(how)
+    stop_early(run, recipe.sessions)
+    ids, numbers, labels = read(folder / "val.csv")
+    if recipe.folds:
+        mine = stratified_folds(labels, recipe.folds, run.parameters.seed) == recipe.fold
+        ids, numbers, labels = ids[mine], numbers[mine], labels[mine]
+    if how == "overlap":
+        ids = np.array(["r0", *ids[1:]])
+    test_ids, test_numbers, _ = read(folder / "test.csv")
+    if how == "ids":
+        test_ids = np.array([f"x{name}" for name in test_ids])
+    predicted = probabilities(numbers, recipe.sharpness)
+    tested = probabilities(test_numbers, recipe.sharpness)
+    if how == "nan":
+        tested[1] = np.nan
+    save_predictions(
+        run.folder, Predictions(ids, labels, predicted, test_ids, tested), run.parameters.kernel
+    )
+    write_json(run.folder / "metrics.json", {"validation_score": 0.5})
+    if how == "alter":  # after the manifest
+        atexit.register(Path("metrics.json").write_text, "{}")

@@ -1,18 +1,19 @@
 """The tiny competition's ensemble."""
 
+RECIPE: dict = dict(method="mean", calibrate=False)
+PARAMETERS: dict = {}
+
 from common.blending.ensemble import BlendRecipe, run_ensemble
-from common.parameters import Parameters
-from common.recipe import override
+from common.declaration import Kernel
+from common.kernel import KernelRun
 from competitions.tiny_digits import COMPETITION
 
-PARAMETERS: dict = {}
-RECIPE = BlendRecipe()
+
+def blend(run: KernelRun) -> None:
+    run_ensemble(COMPETITION, run)
 
 
-def main() -> None:
-    parameters = Parameters.from_dict(PARAMETERS)
-    run_ensemble(COMPETITION, override(RECIPE, parameters.settings), parameters)
-
+KERNEL = Kernel(COMPETITION, BlendRecipe(**RECIPE), work=blend, accelerators=("cpu",))
 
 if __name__ == "__main__":
-    main()
+    KERNEL.main(PARAMETERS)

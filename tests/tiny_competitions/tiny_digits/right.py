@@ -1,15 +1,22 @@
 """The right member."""
 
+RECIPE: dict = dict(
+    sharpness=1.0,
+    epochs=2,  # what it counts to
+    misbehave="",
+)
+PARAMETERS: dict = {}
+
+from common.declaration import Kernel
+from competitions.tiny_digits import COMPETITION
 from competitions.tiny_digits.data import TinyRecipe, train
 
-PARAMETERS: dict = {}
-RECIPE = TinyRecipe()
-DRY_RUN = {"epochs": 1}
-
-
-def main() -> None:
-    train(RECIPE, PARAMETERS, {})
-
+KERNEL = Kernel(
+    COMPETITION,
+    TinyRecipe(**RECIPE),
+    work=train,
+    dry_run=dict(epochs=1),
+)
 
 if __name__ == "__main__":
-    main()
+    KERNEL.main(PARAMETERS)

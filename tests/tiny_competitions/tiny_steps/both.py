@@ -1,28 +1,25 @@
 """The halves together."""
 
-from dataclasses import replace
-from pathlib import Path
-
-from common.kernel import KernelRun
-from competitions.tiny_steps.data import StepRecipe, leave, load, train
-
+RECIPE: dict = dict(bias=0.0)
 PARAMETERS: dict = {}
-RECIPE = StepRecipe()
-DRY_RUN: dict = {}
-SOURCES = ("half",)
+
+from dataclasses import replace
+
+from common.declaration import Kernel
+from common.kernel import KernelRun
+from competitions.tiny_steps import COMPETITION
+from competitions.tiny_steps.data import StepRecipe, leave, load, source_folders
 
 
-def both(run: KernelRun, data: Path, sources: dict) -> None:
-    first, second = load(sources, "half-part0", "half-part1")
+def both(run: KernelRun) -> None:
+    first, second = load(source_folders(run), "half-part0", "half-part1")
     whole = replace(
         first, validation=first.validation + second.validation, test=first.test + second.test
     )
     leave(run, whole, 0.6)
 
 
-def main() -> None:
-    train(RECIPE, PARAMETERS, both)
-
+KERNEL = Kernel(COMPETITION, StepRecipe(**RECIPE), work=both, sources=("half",))
 
 if __name__ == "__main__":
-    main()
+    KERNEL.main(PARAMETERS)

@@ -6,13 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError, shown_in_one_line
+from common.errors import UserError
 from common.files.predictions import Predictions, load_predictions, save_predictions
 from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import read_manifest, write_json
-from common.parameters import Parameters
-from common.recipe import override
 from competitions.tiny_steps import COMPETITION
 
 
@@ -32,19 +30,16 @@ def check_folder(folder: Path) -> None:
         raise UserError(f"{folder}: looked for val.csv")
 
 
-@shown_in_one_line()
-def train(recipe: StepRecipe, values: dict, work) -> None:
-    """``work(run, data folder, source folders)`` is what one script does."""
-    parameters = Parameters.from_dict(values)
-    recipe = override(recipe, parameters.settings)
-    with KernelRun(parameters, recipe) as run:
-        run.facts["accelerator"] = {"asked": parameters.accelerator, "seen": "cpu", "replicas": 1}
-        sources = {}
-        for name, source in parameters.sources.items():
-            sources[name] = kernel_output_folder(source)
-            read_manifest(sources[name], name, parameters.source_nonces[name])
-        data = competition_folder(COMPETITION.slug, False, COMPETITION.layout)
-        work(run, data, sources)
+def data_folder() -> Path:
+    return competition_folder(COMPETITION.slug, False, COMPETITION.layout)
+
+
+def source_folders(run: KernelRun) -> dict[str, Path]:
+    sources = {}
+    for name, source in run.parameters.sources.items():
+        sources[name] = kernel_output_folder(source)
+        read_manifest(sources[name], name, run.parameters.source_nonces[name])
+    return sources
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

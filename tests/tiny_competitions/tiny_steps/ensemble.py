@@ -1,18 +1,19 @@
 """The competition of steps's ensemble."""
 
+RECIPE: dict = dict(method="mean", calibrate=False)
+PARAMETERS: dict = {}
+
 from common.blending.ensemble import BlendRecipe, run_ensemble
-from common.parameters import Parameters
-from common.recipe import override
+from common.declaration import Kernel
+from common.kernel import KernelRun
 from competitions.tiny_steps import COMPETITION
 
-PARAMETERS: dict = {}
-RECIPE = BlendRecipe()
+
+def blend(run: KernelRun) -> None:
+    run_ensemble(COMPETITION, run)
 
 
-def main() -> None:
-    parameters = Parameters.from_dict(PARAMETERS)
-    run_ensemble(COMPETITION, override(RECIPE, parameters.settings), parameters)
-
+KERNEL = Kernel(COMPETITION, BlendRecipe(**RECIPE), work=blend, accelerators=("cpu",))
 
 if __name__ == "__main__":
-    main()
+    KERNEL.main(PARAMETERS)

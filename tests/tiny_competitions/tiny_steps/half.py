@@ -1,20 +1,19 @@
 """One of two halves: knows the rows whose number leaves its part over."""
 
-from pathlib import Path
+RECIPE: dict = dict(bias=0.0, parts=2, part=0)
+PARAMETERS: dict = {}
 
 import numpy as np
 
+from common.declaration import Kernel
 from common.files.predictions import Predictions
 from common.kernel import KernelRun
-from competitions.tiny_steps.data import HalfRecipe, leave, probabilities, read, train
-
-PARAMETERS: dict = {}
-RECIPE = HalfRecipe()
-DRY_RUN: dict = {}
-SOURCES = ("prepare",)
+from competitions.tiny_steps import COMPETITION
+from competitions.tiny_steps.data import HalfRecipe, leave, probabilities, read, source_folders
 
 
-def half(run: KernelRun, data: Path, sources: dict) -> None:
+def half(run: KernelRun) -> None:
+    sources = source_folders(run)
     ids, numbers, labels = read(sources["prepare"] / "parts" / "val.csv")
     test_ids, test_numbers, _ = read(sources["prepare"] / "parts" / "test.csv")
     mine = [
@@ -25,9 +24,7 @@ def half(run: KernelRun, data: Path, sources: dict) -> None:
     leave(run, Predictions(ids, labels, mine[0], test_ids, mine[1]), 0.4 + run.recipe.part / 10)
 
 
-def main() -> None:
-    train(RECIPE, PARAMETERS, half)
-
+KERNEL = Kernel(COMPETITION, HalfRecipe(**RECIPE), work=half, sources=("prepare",))
 
 if __name__ == "__main__":
-    main()
+    KERNEL.main(PARAMETERS)

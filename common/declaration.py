@@ -1,0 +1,100 @@
+"""The one declaration of a kernel: what its script says once, for whoever needs to know it."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, ClassVar
+
+from common.accelerator import KNOWN
+from common.competition import Competition
+from common.errors import UserError, shown_in_one_line
+from common.kernel import KernelRun
+from common.parameters import Parameters
+from common.recipe import override
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel script's ``KERNEL``; with ``work`` of its own it may use any framework.
+
+    Attributes:
+        competition: the facts.
+        recipe: a frozen dataclass, of the script's ``RECIPE``: ``Recipe(**RECIPE)``. In a pushed
+            script ``RECIPE`` holds what runs.
+        work: what the kernel does, in the folder and with the recipe of the run that it is given;
+            a kernel of a class that has a ``carry_out`` of its own needs none.
+        best: the recipe's fields that differ with ``--recipe best``; None where there is no such
+            recipe.
+        dry_run: the recipe's fields that differ in a dry run.
+        accelerators: what it can run on, the best first.
+        hours: what a session with the recipe as it stands takes, by accelerator
+            (``common.recipes.hours``).
+        sources: other scripts of the competition, whose kernels' outputs it reads.
+        predicts: whether the ensemble can blend what it leaves.
+    """
+
+    competition: Competition
+    recipe: Any
+    _: KW_ONLY
+    work: Callable[[KernelRun], None] | None = None
+    best: Mapping[str, Any] | None = None
+    dry_run: Mapping[str, Any] = field(default_factory=dict)
+    accelerators: tuple[str, ...] = KNOWN
+    hours: Mapping[str, float] = field(default_factory=dict)
+    sources: tuple[str, ...] = ()
+    predicts: bool = True
+
+    takes: ClassVar[str] = "no arguments, not even --describe: leave them out"
+
+    def resolve(
+        self, best: bool = False, small: bool = False, settings: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The recipe that runs: the published or the ``best`` one, ``small``, the ``settings``.
+
+        Raises UserError for settings that it has not, or that do not fit.
+        """
+        ours = self.best or {} if best else {}
+        return override(
+            self.recipe, {**ours, **(self.dry_run if small else {}), **(settings or {})}
+        )
+
+    @shown_in_one_line()
+    def main(self, parameters: Mapping[str, Any], arguments: Sequence[str] | None = None) -> None:
+        """Run the kernel in the current folder; what only the user can mend ends it with one line.
+
+        Args:
+            parameters: the script's ``PARAMETERS``.
+            arguments: of the command line, if others than this process's own.
+        """
+        arguments = sys.argv[1:] if arguments is None else arguments
+        if arguments:
+            self.describe(parameters, arguments)
+            return
+        with KernelRun(Parameters.from_dict(parameters), self.recipe) as run:
+            self.carry_out(run)
+
+    def carry_out(self, run: KernelRun) -> None:
+        """Do the kernel's work and leave its files in ``run.folder``."""
+        assert self.work is not None, "give the kernel its work"
+        self.work(run)
+
+    def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
+        """Answer a command line. Raises UserError: a kernel of this class takes none."""
+        raise UserError(f"{' '.join(arguments)}: this kernel takes {self.takes}")
+
+
+@dataclass(frozen=True)
+class DescribedKernel(Kernel):
+    """A Kernel that says with ``--describe`` what it would train, and how."""
+
+    takes: ClassVar[str] = "no arguments but --describe: change its RECIPE instead"
+
+    def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
+        """Answer ``--describe``, with its options. Raises UserError for anything else."""
+        if "--describe" not in arguments:
+            super().describe(parameters, arguments)
+        self.show_description(Parameters.from_dict(parameters), arguments)
+
+    def show_description(self, parameters: Parameters, arguments: Sequence[str]) -> None:
+        """Print what it would train."""
+        raise NotImplementedError

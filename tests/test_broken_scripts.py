@@ -1,0 +1,124 @@
+"""What is broken in one competition's folder or script is one line, and disturbs no other."""
+
+from pathlib import Path
+
+import pytest
+
+import competitions
+import tiny
+from common.errors import UserError
+from kernels.bundle import build_bundles
+from kernels.plan import plan_kernels
+from kernels.request import Request, choose_members
+
+FACTS = """
+from common.competition import Competition
+
+COMPETITION = Competition(
+    name="fresh", slug="fresh", title="Fresh", folder="typed wrong", metric="macro_f1",
+    classes=("a", "b"), id_column="id", target_column="label", ensemble=("good",), layout="csv",
+)
+"""
+SCRIPT = (tiny.FOLDER / "tiny_digits" / "left.py").read_text()
+ENSEMBLE = (tiny.FOLDER / "tiny_digits" / "ensemble.py").read_text()
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a sound competition ``fresh``, beside the real ones."""
+    tiny.add_tiny()
+    monkeypatch.setattr(competitions, "__path__", [*competitions.__path__, str(tmp_path)])
+    # A name of its own in each test: what Python has imported once it does not look at again.
+    made = tmp_path / f"fresh_{tmp_path.name.replace('-', '_')}"
+    made.mkdir()
+    (made / "__init__.py").write_text(FACTS)
+    (made / "good.py").write_text(SCRIPT)
+    (made / "ensemble.py").write_text(ENSEMBLE)
+    return made
+
+
+def built(model: str) -> list[str]:
+    found = competitions.find_competition("fresh")
+    request = Request(found, choose_members(found, [model], False), dry_run=True)
+    bundles = build_bundles(found, plan_kernels(request), "alice", "")
+    return [bundle.kernel.name for bundle in bundles]
+
+
+def planned(*models: str) -> list[str]:
+    found = competitions.find_competition("fresh")
+    members = choose_members(found, list(models), not models)
+    return [kernel.name for kernel in plan_kernels(Request(found, members, dry_run=True))]
+
+
+def test_a_folder_needs_no_name_typed_into_it(folder: Path) -> None:
+    assert competitions.find_competition("fresh").folder == folder.name
+    assert planned() == ["shared", "good", "ensemble"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("x = (\n", r"__init__.py: SyntaxError in line 1: mend it"),
+        ("import nothing_here\n", r"__init__.py: there is no module nothing_here: mend it"),
+        ("\nx = 1 / 0\n", r"__init__.py: ZeroDivisionError in line 2: mend it"),
+        ("", r"__init__.py has no COMPETITION: see common/competition.py"),
+        ("COMPETITION = 'fresh'\n", r"__init__.py has no COMPETITION"),
+    ],
+)
+def test_a_broken_folder(folder: Path, text: str, said: str) -> None:
+    (folder / "__init__.py").write_text(text)
+    with pytest.raises(UserError, match=said) as caught:
+        competitions.find_competition(folder.name)
+    assert "\n" not in str(caught.value)
+    assert str(folder / "__init__.py") in str(caught.value)
+    assert competitions.find_competition("petals").name == "petals"
+    assert "petals" in competitions.all_competitions()
+    with pytest.raises(UserError, match="unknown competition 'pettals': did you mean petals"):
+        competitions.find_competition("pettals")
+
+
+def test_a_broken_folder_is_told_under_its_own_name_too(folder: Path) -> None:
+    (folder / "__init__.py").write_text(f"{FACTS}x = (\n")
+    with pytest.raises(UserError, match="SyntaxError in line"):
+        competitions.find_competition("fresh")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (f"{SCRIPT}x = (\n", r"bad.py: SyntaxError in line \d+: mend it"),
+        (f"import nothing_here\n{SCRIPT}", r"bad.py: there is no module nothing_here: mend it"),
+        (f"x = 1 / 0\n{SCRIPT}", r"bad.py: ZeroDivisionError in line 1: mend it"),
+        (f"from common import gone\n{SCRIPT}", r"bad.py: ImportError in line 1: mend it"),
+        (SCRIPT.replace("epochs=2", "epohcs=2"), r"bad.py: TypeError in line \d+: mend it"),
+        ("KERNEL = 3\n", r"bad.py: its KERNEL is no Kernel of common.declaration"),
+        ("x = 1\n", r"unknown model 'bad': competitions/fresh.*/bad.py declares no KERNEL"),
+        (SCRIPT.replace("RECIPE: dict", "SETTINGS: dict").replace("**RECIPE", "**SETTINGS"),
+         "bad.py: a kernel script needs the line RECIPE"),
+    ],
+)  # fmt: skip
+def test_a_broken_script(folder: Path, text: str, said: str) -> None:
+    (folder / "bad.py").write_text(text)
+    with pytest.raises(UserError, match=said) as caught:
+        built("bad")
+    assert "\n" not in str(caught.value)
+    # A sound one beside it is planned, and its shared code collected, as if it were not there.
+    assert planned("good") == ["shared", "good", "ensemble"]
+    assert built("good") == ["shared", "good", "ensemble"]
+    with pytest.raises(UserError, match="unknown model 'goood': did you mean good"):
+        planned("goood")
+
+
+def test_a_recipe_that_does_not_fit_is_told_in_the_recipes_words(folder: Path) -> None:
+    petals = Path(competitions.__file__).parent / "petals_to_metal" / "densenet201.py"
+    text = petals.read_text().replace("lr_max=5e-5", "lr_max=-1.0")
+    (folder / "bad.py").write_text(text)
+    with pytest.raises(UserError, match=r"bad.py: setting lr_max=-1.0: it must be from 0 to 10"):
+        planned("bad")
+
+
+def test_the_command_tells_it_in_one_line(tmp_path: Path) -> None:
+    done = tiny.submit("tiny", "--model", "data", "--dry-run", "--plan")
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 1
+    assert "competitions/tiny_digits/data.py declares no KERNEL" in done.stderr

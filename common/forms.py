@@ -103,11 +103,13 @@ class ProbabilityColumn(Form):
     tasks: ClassVar[tuple[str, ...]] = ("classification", "pairs")
 
     def fault(self, task: Task, metric: Metric) -> str:
-        """Whether there are two classes, and ``positive`` is one."""
+        """Whether there are two classes, and ``positive`` is one; of pairs, that they match."""
         if task.name == "classification" and task.units != 2:
             return f"submission is one probability, and there are {task.units} classes"
-        if self.positive not in (0, 1):
-            return f"submission is the probability of class {self.positive}: name 0 or 1"
+        possible = (1,) if task.name == "pairs" else (0, 1)
+        if self.positive not in possible:
+            known = " or ".join(map(str, possible))
+            return f"submission is the probability of class {self.positive}: name {known}"
         return super().fault(task, metric)
 
     def cells(self, task: Task, given: np.ndarray) -> list[Column]:

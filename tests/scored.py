@@ -95,3 +95,36 @@ def write_solution(
     id_column = competition.submission.id_column
     pandas.DataFrame({id_column: list(ids), **columns, "Usage": usage}).to_csv(path, index=False)
     return path
+
+
+def random_labels(generator: np.random.Generator, task: Task, rows: int) -> np.ndarray:
+    """Labels of the task, of ``rows`` pictures."""
+    if isinstance(task, Grades | Classification):
+        return generator.integers(0, len(task.classes), rows)
+    if isinstance(task, MultiLabel):
+        labels = generator.integers(0, 2, (rows, task.units))
+        if task.at_least_one:
+            labels[:, 0] |= ~labels.any(axis=1)
+        return labels
+    if isinstance(task, Number):
+        return generator.uniform(task.lowest, task.highest, rows).round(4)
+    return generator.integers(0, 2, rows)
+
+
+def random_predictions(generator: np.random.Generator, task: Task, rows: int) -> np.ndarray:
+    """As kernels leave them, float32; often with equal ones, and at their bounds."""
+    if isinstance(task, Number):
+        outputs = generator.uniform(-0.2, 1.2, (rows, 1)).clip(0, 1).astype(np.float32)
+        return task.predictions(outputs)
+    shape = (rows, task.units) if task.units else rows
+    shares = generator.uniform(0.01, 1, shape)
+    if isinstance(task, Classification):
+        shares /= shares.sum(axis=1, keepdims=True)
+    return shares.round(generator.integers(1, 8)).astype(np.float32)
+
+
+def random_thresholds(generator: np.random.Generator, task: Task) -> np.ndarray | None:
+    """Thresholds as validation may find them; None where the task has none."""
+    if isinstance(task, Grades):
+        return np.sort(generator.uniform(0, 4, 4))
+    return generator.uniform(0, 1, task.units) if isinstance(task, MultiLabel) else None

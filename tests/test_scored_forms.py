@@ -8,7 +8,17 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scored import FLOWERS, FORMS, RANKED, fitting, make, write_solution
+from scored import (
+    FLOWERS,
+    FORMS,
+    RANKED,
+    fitting,
+    make,
+    random_labels,
+    random_predictions,
+    random_thresholds,
+    write_solution,
+)
 
 from common import forms
 from common.competition import Competition
@@ -162,31 +172,6 @@ def test_every_metric_and_form_is_tried() -> None:
     assert len(FITTING) > 50
 
 
-def random_labels(generator: np.random.Generator, task: Task, rows: int) -> np.ndarray:
-    if isinstance(task, Grades | Classification):
-        return generator.integers(0, len(task.classes), rows)
-    if isinstance(task, MultiLabel):
-        labels = generator.integers(0, 2, (rows, task.units))
-        if task.at_least_one:
-            labels[:, 0] |= ~labels.any(axis=1)
-        return labels
-    if isinstance(task, Number):
-        return generator.uniform(task.lowest, task.highest, rows).round(4)
-    return generator.integers(0, 2, rows)
-
-
-def random_predictions(generator: np.random.Generator, task: Task, rows: int) -> np.ndarray:
-    """As kernels leave them, float32; often with equal ones, and at their bounds."""
-    if isinstance(task, Number):
-        outputs = generator.uniform(-0.2, 1.2, (rows, 1)).clip(0, 1).astype(np.float32)
-        return task.predictions(outputs)
-    shape = (rows, task.units) if task.units else rows
-    shares = generator.uniform(0.01, 1, shape)
-    if isinstance(task, Classification):
-        shares /= shares.sum(axis=1, keepdims=True)
-    return shares.round(generator.integers(1, 8)).astype(np.float32)
-
-
 @given(st.sampled_from(FITTING), st.integers(0, 2**32 - 1), st.integers(1, 14), st.booleans())
 @settings(max_examples=400, deadline=None)
 def test_the_local_kaggle_and_the_pipeline_score_the_same(
@@ -222,12 +207,6 @@ def test_the_local_kaggle_and_the_pipeline_score_the_same(
             assert competition.metric == "quadratic_weighted_kappa"
         else:
             assert value == (None if expected is None else pytest.approx(expected, rel=1e-5))
-
-
-def random_thresholds(generator: np.random.Generator, task: Task) -> np.ndarray | None:
-    if isinstance(task, Grades):
-        return np.sort(generator.uniform(0, 4, 4))
-    return generator.uniform(0, 1, task.units) if isinstance(task, MultiLabel) else None
 
 
 def expected_score(

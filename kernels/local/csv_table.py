@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
     import polars as pl
 
@@ -24,30 +22,39 @@ class Table:
     """The rows up to the first that has another number of cells than the header.
 
     Attributes:
+        path: of the file.
         header: the first row; empty in an empty file.
-        columns: a series of text ``(rows,)`` for each name of the header.
-        lines: the line of each row in the file, ``(rows,)`` int64. Blank lines are no rows.
-        uneven: line and number of cells of the row that does not fit; None where all do.
+        columns: a series of text ``(rows,)`` for each name of the header. Blank lines are no rows.
+        uneven: how many cells the row after the last of them has; None where there is none.
     """
 
+    path: Path
     header: tuple[str, ...]
     columns: tuple["pl.Series", ...]
-    lines: np.ndarray
-    uneven: tuple[int, int] | None
+    uneven: int | None
+
+    def __len__(self) -> int:
+        return len(self.columns[0]) if self.columns else 0
 
     def column(self, name: str) -> "pl.Series":
         """The cells of a column, ``(rows,)``."""
         return self.columns[self.header.index(name)]
+
+    def line(self, row: int) -> int:
+        """The line of the file in which a row ends. Read again: only a message asks for it."""
+        with open(self.path, encoding="utf-8-sig", newline="") as file:
+            reader = csv.reader(file)
+            next(itertools.islice(filter(None, reader), row + 1, None))
+            return reader.line_num
 
 
 def read_table(path: Path) -> Table:
     """Read a csv file. Raises TableError."""
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            rows = ((reader.line_num, row) for row in reader if row)
-            header = tuple(next(rows, (0, []))[1])
-            return _collect(header, rows)
+            rows = filter(None, csv.reader(file))
+            header = tuple(next(rows, []))
+            return Table(path, header, *_collect(len(header), rows))
     except FileNotFoundError:
         raise TableError("is not there") from None
     except OSError:
@@ -56,18 +63,16 @@ def read_table(path: Path) -> Table:
         raise TableError("cannot be read as a csv file in UTF-8") from None
 
 
-def _collect(header: tuple[str, ...], rows: Iterator[tuple[int, list[str]]]) -> Table:
+def _collect(width: int, rows: Iterator[list[str]]) -> tuple[tuple["pl.Series", ...], int | None]:
+    """The columns of the rows that are ``width`` cells, and how many the next one has."""
     import polars as pl
 
-    parts = [[pl.Series([], dtype=pl.String)] for _ in header]
-    lines, uneven = [np.empty(0, np.int64)], None
+    parts = [[pl.Series([], dtype=pl.String)] for _ in range(width)]
+    uneven = None
     while uneven is None and (batch := list(itertools.islice(rows, _ROWS))):
-        wrong = next((n for n, (_, row) in enumerate(batch) if len(row) != len(header)), None)
-        if wrong is not None:
-            uneven = (batch[wrong][0], len(batch[wrong][1]))
-            batch = batch[:wrong]
-        lines.append(np.array([line for line, _ in batch], np.int64))
-        for part, cells in zip(parts, zip(*(row for _, row in batch), strict=True), strict=False):
+        if set(map(len, batch)) != {width}:
+            wrong = next(n for n, row in enumerate(batch) if len(row) != width)
+            uneven, batch = len(batch[wrong]), batch[:wrong]
+        for part, cells in zip(parts, zip(*batch, strict=True), strict=False):
             part.append(pl.Series(cells, dtype=pl.String))
-    columns = tuple(pl.concat(part) for part in parts)
-    return Table(header, columns, np.concatenate(lines), uneven)
+    return tuple(pl.concat(part) for part in parts), uneven

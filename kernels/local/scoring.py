@@ -136,13 +136,13 @@ def _solution_fault(competition: Competition, table: Table) -> str:
         ones = sum((table.column(name) == "1").cast(int) for name in names)
         faults["not a single 1 in the columns of the classes"] = (ones != 1) & scored
     what, row = min(((what, _first(bad)) for what, bad in faults.items()), key=lambda at: at[1])
-    if row < len(table.lines):
+    if row < len(table):
         cells = _row([column[row] for column in table.columns])
-        return f"in line {table.lines[row]} {what}: {cells}"
+        return f"in line {table.line(row)} {what}: {cells}"
     if table.uneven:
-        line, found = table.uneven
-        return f"in line {line} {found} values, and {len(table.header)} columns"
-    return "" if len(table.lines) else "no rows"
+        count = len(table.header)
+        return f"in line {table.line(len(table))} {table.uneven} values, and {count} columns"
+    return "" if len(table) else "no rows"
 
 
 def _check_both_answers(path: Path, names: Sequence[str], truth: dict[str, np.ndarray]) -> None:
@@ -183,12 +183,11 @@ def _fault(competition: Competition, solution: Solution, table: Table) -> str:
     ]
     name, what, bad = min(faults, key=lambda fault: _first(fault[2]))
     row = _first(bad)
-    if row < len(table.lines):
-        return f"The value {table.column(name)[row]!r} {what} (Line {table.lines[row]})"
+    if row < len(table):
+        return f"The value {table.column(name)[row]!r} {what} (Line {table.line(row)})"
     if table.uneven:
-        line, found = table.uneven
-        expected = len(table.header)
-        return f"Submission contains {found} columns, but {expected} expected (Line {line})"
+        line, count = table.line(len(table)), len(table.header)
+        return f"Submission contains {table.uneven} columns, but {count} expected (Line {line})"
     missing = solution.ids.filter(~solution.ids.is_in(ids.implode()))
     if len(missing):
         return (

@@ -103,9 +103,13 @@ class ProbabilityColumn(Form):
     tasks: ClassVar[tuple[str, ...]] = ("classification", "pairs")
 
     def fault(self, task: Task, metric: Metric) -> str:
-        """Whether there are two classes."""
+        """Whether there are two classes, and ``positive`` is one; of pairs, that they match."""
         if task.name == "classification" and task.units != 2:
             return f"submission is one probability, and there are {task.units} classes"
+        possible = (1,) if task.name == "pairs" else (0, 1)
+        if self.positive not in possible:
+            known = " or ".join(map(str, possible))
+            return f"submission is the probability of class {self.positive}: name {known}"
         return super().fault(task, metric)
 
     def cells(self, task: Task, given: np.ndarray) -> list[Column]:
@@ -181,6 +185,12 @@ class LabelList(Form):
     gives: ClassVar[str] = "labels"
     tasks: ClassVar[tuple[str, ...]] = ("multilabel",)
 
+    def fault(self, task: Task, metric: Metric) -> str:
+        """Whether each list can be read again, and an empty one be written."""
+        if not getattr(task, "at_least_one", True) and not self.none:
+            return "submission has empty cells where there is no label: name a word as `none`"
+        return _torn(task, self.separator) or super().fault(task, metric)
+
     def cells(self, task: Task, given: np.ndarray) -> list[Column]:
         """Names of the labels, in the order of the classes."""
         names = np.asarray(task.classes)
@@ -204,10 +214,10 @@ class BestLabels(Form):
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     def fault(self, task: Task, metric: Metric) -> str:
-        """Whether the metric is of as many labels."""
+        """Whether the metric is of as many labels, and each list can be read again."""
         if metric.name not in (f"map@{self.k}", f"top{self.k}_error"):
             return f"submission is of {self.k} labels, and its metric is {metric.name}"
-        return super().fault(task, metric)
+        return _torn(task, self.separator) or super().fault(task, metric)
 
     def cells(self, task: Task, given: np.ndarray) -> list[Column]:
         """Names of the labels."""
@@ -218,6 +228,16 @@ class BestLabels(Form):
         """What is no list of at most k labels."""
         fits = _lists(cells, self.separator, task.classes, range(1, self.k + 1))
         return ~fits, f"something else than 1 to {self.k} labels with {self.separator!r} between"
+
+
+def _torn(task: Task, separator: str) -> str:
+    """Which class a list cannot hold, in words: the separator stands in its name."""
+    for name in task.classes:
+        if not separator or separator in name:
+            return (
+                f"submission separates labels by {separator!r}, which is in {name!r}: name another"
+            )
+    return ""
 
 
 def _lists(cells: Any, separator: str, classes: Sequence[str], lengths: range) -> Any:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from common.competition import Competition
+from common.data.archives import open_table
 from common.errors import UserError
 
 NAME = "submission.csv"
@@ -47,8 +48,8 @@ def write_submission(
 
 
 def read_header(path: Path) -> list[str]:
-    """The first row of a csv file; empty when there is none."""
-    with open(path, newline="", encoding="utf-8-sig") as file:
+    """The first row of a csv file, also of the only one in a zip; empty when there is none."""
+    with open_table(path) as file:
         return next(csv.reader(file), [])
 
 
@@ -95,8 +96,8 @@ def check_sample_header(sample: Path, competition: Competition) -> None:
     """Raise UserError when the form does not fit the header of the competition's own sample."""
     form = competition.submission
     columns = [form.id_column, *form.columns(competition.task)]
-    header = read_header(sample)
-    if sorted(header) == sorted(columns):
+    header = _header(sample)
+    if header[:1] == columns[:1] and sorted(header) == sorted(columns):
         return
     lacking = [name for name in columns if name not in header]
     strange = [name for name in header if name not in columns]
@@ -105,9 +106,11 @@ def check_sample_header(sample: Path, competition: Competition) -> None:
         for what, names in (("lacks", lacking), ("has", strange))
         if names
     ]
+    first = header[0] == form.id_column
+    other = "repeats a column" if first else f"does not begin with {form.id_column!r}"
     raise UserError(
         f"the submission form {type(form).__name__} does not fit {sample.name}: it "
-        f"{' and '.join(parts) or 'repeats a column'}; change `submission` (or the task's classes) "
+        f"{' and '.join(parts) or other}; change `submission` (or the task's classes) "
         f"in competitions/{competition.folder}/__init__.py"
     )
 

@@ -11,6 +11,7 @@ import hashlib
 import io
 import itertools
 import json
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -43,7 +44,11 @@ class Status:
 
 @dataclass(frozen=True)
 class Score:
-    """A submission as Kaggle sees it; scores are None until there are any."""
+    """A submission as Kaggle sees it.
+
+    Scores are None until there are any; one that is ``COMPLETE`` may still have none, as where
+    no row is public.
+    """
 
     ref: int
     state: str
@@ -274,7 +279,9 @@ def _score(answer: Any) -> Score:
 
 
 def _number(text: str | None) -> float | None:
+    """A score; None where Kaggle shows none, which it may also write as a word."""
     try:
-        return float(text) if text else None
+        number = float(text) if text else math.nan
     except ValueError:
         return None
+    return number if math.isfinite(number) else None

@@ -13,6 +13,7 @@ from pathlib import Path
 from common.competition import Competition
 from common.data.archives import find_table, read_columns
 from common.errors import UserError
+from common.submission import check_sample_header
 from kernels.bundle import ROOT
 from kernels.isolation import isolate
 
@@ -35,7 +36,10 @@ def local_kaggle(
 
 
 def check_data(competition: Competition, data: Path, solution: Path) -> None:
-    """Hold a data folder and its hidden labels against the layout. Raises UserError."""
+    """Check a data folder and its hidden labels: layout, the sample's header, ids.
+
+    Raises UserError.
+    """
     from kernels.local.scoring import read_solution
 
     labels = read_solution(competition, solution)
@@ -43,8 +47,10 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
     sample = find_table(data, competition.sample)
     if sample is None:
         raise UserError(f"{data}: no {competition.sample}, whose ids the solution answers")
-    ids = {row[0] for row in read_columns(sample, (competition.id_column,))}
-    strange = sorted(ids ^ set(labels))
+    if competition.task.name != "pairs":  # whose sample is the table of the pairs
+        check_sample_header(sample, competition)
+    ids = {row[0] for row in read_columns(sample, (competition.submission.id_column,))}
+    strange = sorted(ids ^ set(labels.ids))
     if strange:
         raise UserError(
             f"the solution {solution} and {sample} differ in {len(strange)} ids, for example "

@@ -117,9 +117,10 @@ def tell(result: Result) -> str:
     if blend.get("calibration"):
         told = (f"{name} {at['temperature']:.3f}" for name, at in blend["calibration"].items())
         lines.append(f"  {'temperatures':<16} {', '.join(told)}")
-    if result.public_score is not None:
+    if result.submission_ref:
+        public = "not told" if result.public_score is None else f"{result.public_score:.5f}"
         private = "" if result.private_score is None else f"   private {result.private_score:.5f}"
-        lines.append(f"  {'score':<16} public     {result.public_score:.5f}{private}")
+        lines.append(f"  {'score':<16} public     {public}{private}")
     lines += _warnings(result.audit)
     lines += ["", *([f"  submission  {result.submission}"] if result.submission else [])]
     lines += [f"  figures     {result.figures}", f"  report      {result.report}"]

@@ -60,8 +60,9 @@ class Sent:
         description: what stands beside it on Kaggle; it holds the run's nonce, to be found by.
         counted: how many submissions Kaggle counted before it.
         ref: Kaggle's reference; 0 while it is not known whether Kaggle has it.
-        public_score, private_score: once it is scored.
+        public_score, private_score: once it is scored, as far as Kaggle shows them.
         error: why Kaggle could not score it.
+        scored: whether Kaggle has scored it, with or without a score to show.
     """
 
     sha256: str
@@ -71,6 +72,7 @@ class Sent:
     public_score: float | None = None
     private_score: float | None = None
     error: str = ""
+    scored: bool = False
 
 
 @dataclass

@@ -156,9 +156,12 @@ def sent_before(run: Run, digest: str) -> Sent | None:
 def await_score(
     kaggle: Kaggle, run: Run, sent: Sent, poll: float, say: Callable[[str], None], limit: float
 ) -> Sent:
-    """Wait until Kaggle has scored it. Raises UserError with Kaggle's own text on its error."""
+    """Wait until Kaggle has scored it, with or without a public score.
+
+    Raises UserError with Kaggle's own text on its error.
+    """
     start = time.monotonic()
-    while sent.public_score is None:
+    while not sent.scored and sent.public_score is None:  # earlier runs do not have ``scored``
         if sent.error:
             raise UserError(f"Kaggle could not score submission {sent.ref}: {sent.error}")
         waited = time.monotonic() - start
@@ -170,10 +173,10 @@ def await_score(
                 f"command with --run-dir {run.folder} looks again and sends nothing"
             )
         score = kaggle.score(sent.ref)
-        if score.state == "PENDING":
-            time.sleep(pause_between_looks(waited, poll))
-        else:
+        if score.state in ("COMPLETE", "ERROR"):
             sent = _record(run, sent, score)
+        else:
+            time.sleep(pause_between_looks(waited, poll))
     return sent
 
 
@@ -183,6 +186,7 @@ def _record(run: Run, sent: Sent, score: Score) -> Sent:
         public_score=score.public,
         private_score=score.private,
         error=(score.message or "no reason given") if score.state == "ERROR" else "",
+        scored=score.state == "COMPLETE",
     )
     if sent in run.submissions:
         run.submissions[run.submissions.index(sent)] = known

@@ -7,13 +7,23 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from common.competition import Competition
+from common.forms import LabelColumn
 from common.recipes.classifier import ClassifierRecipe
+from common.tasks.classification import Classification
 from common.training.classifier_training import ClassifierKernel
 
 COMPETITION = Competition(
-    "small", "small", "Small", "small", "macro_f1", ("red", "green"), "id", "label", (), "parts",
-    {"train": 100, "val": 61},
-)  # fmt: skip
+    name="small",
+    slug="small",
+    title="Small",
+    task=Classification(("red", "green")),
+    metric="macro_f1",
+    submission=LabelColumn("label"),
+    ensemble=(),
+    layout="parts",
+    folder="small",
+    pictures={"train": 100, "val": 61},
+)
 RECIPE = ClassifierRecipe(image_size=24, crop_margin=0, batch_size=8, epochs=10, refit_epochs=2)
 
 

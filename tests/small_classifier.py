@@ -12,9 +12,11 @@ from carry_out import carry_out
 
 from common.competition import Competition
 from common.data.tfrecords import Records, read_records
+from common.forms import LabelColumn
 from common.inputs import competition_folder
 from common.parameters import Parameters
 from common.recipes.classifier import ClassifierRecipe
+from common.tasks.classification import Classification
 from common.training import classifier_training as training
 from common.training.checkpoint import variables_of
 from common.training.classifier_training import ClassifierKernel
@@ -22,7 +24,15 @@ from common.training.trainer import Trainer
 
 CLASSES = ("red", "green", "blue")
 COMPETITION = Competition(
-    "small", "small", "Small", "small", "macro_f1", CLASSES, "id", "label", (), "train, val, test"
+    name="small",
+    slug="small",
+    title="Small",
+    task=Classification(CLASSES),
+    metric="macro_f1",
+    submission=LabelColumn("label"),
+    ensemble=(),
+    layout="train, val, test",
+    folder="small",
 )
 PICTURES = {"train": 24, "val": 9, "test": 7}
 RECIPE = ClassifierRecipe(

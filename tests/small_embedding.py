@@ -13,16 +13,26 @@ from carry_out import carry_out
 
 from common.competition import Competition
 from common.data.tfrecords import Records, read_records
+from common.forms import ProbabilityColumn
 from common.inputs import competition_folder
 from common.parameters import Parameters
 from common.recipes.embedding import EmbeddingRecipe
+from common.tasks.pairs import Pairs
 from common.training import embedding_training
 from common.training.checkpoint import variables_of
 from common.training.embedding_trainer import EmbeddingTrainer, channels_of
 from common.training.embedding_training import EmbeddingKernel
 
 COMPETITION = Competition(
-    "embedded", "embedded", "Embedded", "embedded", "roc_auc", (), "index", "same", (), "train, val"
+    name="embedded",
+    slug="embedded",
+    title="Embedded",
+    task=Pairs(),
+    metric="roc_auc",
+    submission=ProbabilityColumn("same", "index"),
+    ensemble=(),
+    layout="train, val",
+    folder="embedded",
 )
 SEEN, CLASSES = 10, 14  # of train, and of validation
 PICTURES = {"train": (SEEN, 5), "val": (CLASSES, 3), "test": (CLASSES, 1)}  # classes, of each

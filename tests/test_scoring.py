@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 from sklearn.metrics import roc_auc_score
 
@@ -35,9 +36,9 @@ def submitted(folder: Path, *rows: str, header: str = HEADER) -> Path:
 
 def test_scores_of_pairs_are_roc_auc_of_each_part(hidden: Path, tmp_path: Path) -> None:
     solution = read_solution(PAINTER, hidden)
-    assert len(solution) == 200
-    truth = np.array([label for label, _ in solution.values()])
-    public = np.array([usage == "Public" for _, usage in solution.values()])
+    assert len(solution.ids) == 200
+    table = pandas.read_csv(hidden)
+    truth, public = table["sameArtist"].to_numpy(), (table["Usage"] == "Public").to_numpy()
     # Rounded, so that many are equal; beyond 0 and 1 too, and in another order.
     values = np.round(truth + 1.5 * np.random.default_rng(1).normal(size=200), 1)
     order = np.random.default_rng(2).permutation(200)
@@ -107,5 +108,5 @@ def test_a_part_without_both_kinds_of_pairs_has_no_score(tmp_path: Path, part: s
 def test_answers_of_pairs_are_0_or_1(tmp_path: Path) -> None:
     rows = ["0,1,Public", "1,0,Public", "2,0,Private", "3,2,Private"]
     hidden = write(tmp_path / "solution.csv", f"{HEADER},Usage", *rows)
-    with pytest.raises(UserError, match="has in line 5: 3,2,Private"):
+    with pytest.raises(UserError, match="has in line 5 a sameArtist that is not .*: 3,2,Private"):
         read_solution(PAINTER, hidden)

@@ -30,7 +30,9 @@ def write_data(competition: Competition, folder: Path, seed: int = 0) -> tuple[P
     usage = ["Public" if row % 3 else "Private" for row in range(TEST)]
     head, numbers = form.id_column, ("id", *FEATURES)
     _write(
-        data / "train.csv", (*numbers, *columns), [(*r, *a) for r, a in zip(rows, answers, strict=True)][:TRAIN]
+        data / "train.csv",
+        (*numbers, *columns),
+        [(*r, *a) for r, a in zip(rows, answers, strict=True)][:TRAIN],
     )
     _write(data / "test.csv", numbers, rows[TRAIN:])
     # Columns in another order than the classes, as Kaggle's samples may have them.

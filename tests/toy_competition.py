@@ -14,6 +14,8 @@ from kagglesdk.kernels.types import kernels_api_service as kernel_api
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
 
 from common.competition import Competition
+from common.forms import LabelColumn
+from common.tasks.classification import Classification
 from kernels.local import HostedCompetition
 
 TOY = Competition(
@@ -21,10 +23,9 @@ TOY = Competition(
     slug="toy-competition",
     title="Toy Competition",
     folder="toy",
+    task=Classification(("rose", "iris", "lily")),
     metric="macro_f1",
-    classes=("rose", "iris", "lily"),
-    id_column="id",
-    target_column="label",
+    submission=LabelColumn("label"),
     ensemble=(),
     layout="train.csv, test/*.txt and sample_submission.csv",
 )

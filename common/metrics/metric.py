@@ -1,6 +1,7 @@
 """Metrics by name, computed by scikit-learn: their direction and what they take.
 
-MAP@k alone is our own: scikit-learn does not have it. scikit-learn is imported when a metric is
+MAP@k and the top-k error are our own: scikit-learn lacks the one, and of equal probabilities it
+takes other classes for the other than a submission does. scikit-learn is imported when a metric is
 computed, because a plan only asks for names.
 """
 
@@ -129,12 +130,18 @@ def roc_auc(truth: np.ndarray, scores: np.ndarray) -> float:
 
 
 def quadratic_weighted_kappa(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Cohen's kappa with quadratic weights; 0 where all rows have one and the same grade."""
+    """Cohen's kappa with quadratic weights; 0 where all rows have one and the same grade.
+
+    All grades up to the highest are named: scikit-learn would weigh two grades by how many of those
+    that occur lie between them.
+    """
     from sklearn.metrics import cohen_kappa_score
 
-    if len(np.unique(np.concatenate([truth, predicted]))) < 2:
+    grades = np.union1d(truth, predicted)
+    if len(grades) < 2:
         return 0.0
-    return float(cohen_kappa_score(truth, predicted, weights="quadratic"))
+    every = np.arange(grades.max() + 1)
+    return float(cohen_kappa_score(truth, predicted, weights="quadratic", labels=every))
 
 
 def rmse(truth: np.ndarray, values: np.ndarray) -> float:
@@ -166,14 +173,8 @@ def _map_at(k: int) -> Metric:
 
 def _top_error(k: int) -> Metric:
     def function(truth: np.ndarray, probabilities: np.ndarray) -> float:
-        from sklearn.metrics import top_k_accuracy_score
-
-        classes = probabilities.shape[1]
-        if classes <= k:
-            return 0.0
-        if classes == 2:  # scikit-learn wants one column then
-            return 1 - accuracy(truth, probabilities.argmax(axis=1))
-        return 1 - float(top_k_accuracy_score(truth, probabilities, k=k, labels=range(classes)))
+        # Not scikit-learn's: of equal probabilities it takes other classes than are handed in.
+        return 1 - float((best_first(probabilities, k) == truth[:, None]).any(axis=1).mean())
 
     title, tasks = f"top-{k} error", ("classification",)
     return Metric(f"top{k}_error", title, "ranking", tasks, function, greater_is_better=False)

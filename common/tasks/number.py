@@ -76,8 +76,8 @@ class Number(Task):
         return np.asarray(self.lowest + outputs * (self.highest - self.lowest), np.float32)
 
     def values(self, predictions: np.ndarray) -> np.ndarray:
-        """``(rows,)`` float64."""
-        return np.asarray(predictions[:, 0], np.float64)
+        """``(rows,)`` float64, within the bounds: a float32 of a bound may be beyond it."""
+        return np.asarray(predictions[:, 0], np.float64).clip(self.lowest, self.highest)
 
     def describe(self, label: Any) -> str:
         """The number with four digits."""

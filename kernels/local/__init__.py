@@ -22,7 +22,7 @@ from kernels.local.files import is_within
 from kernels.local.kernels_service import KernelsService
 from kernels.local.mounts import LAYOUTS
 from kernels.local.push import Push
-from kernels.local.scoring import read_solution
+from kernels.local.scoring import Solution, read_solution
 from kernels.local.server import Application, QuietHandler
 from kernels.local.session import Sessions
 from kernels.local.store import Store
@@ -106,7 +106,7 @@ class LocalKaggle:
     def _application(
         self,
         hosted: dict[str, HostedCompetition],
-        solutions: dict[str, dict],
+        solutions: dict[str, Solution],
         faults: Faults | None,
     ) -> Application | FaultyApplication:
         links = self.links = Links()
@@ -132,7 +132,7 @@ def check_port(port: int) -> None:
     _listen(port).close()
 
 
-def _solution(held: HostedCompetition) -> dict[str, tuple[int, str]]:
+def _solution(held: HostedCompetition) -> Solution:
     """The hidden labels, held in memory: only this process reads them."""
     slug = held.competition.slug
     if not held.data.is_dir():

@@ -25,7 +25,7 @@ class HostedCompetition:
     Attributes:
         competition: its facts.
         data: a folder in the competition's layout: what kernels find mounted.
-        solution: a csv ``id,<target>,Usage`` with the hidden labels; outside of ``data``.
+        solution: a csv with a submission's columns and ``Usage``: hidden labels, outside ``data``.
         kernels_only: takes no files, only the output of a kernel.
         max_daily_submissions: a UTC day.
         entered: whether the user has accepted the rules.

@@ -14,10 +14,8 @@ from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
 from common.competition import Competition
 from common.manifest import write_json
-from kernels.local.scoring import Score, score
+from kernels.local.scoring import Score, Solution, score
 from kernels.local.store import utc
-
-Solution = dict[str, tuple[int, str]]
 
 
 class Submissions:
@@ -99,11 +97,9 @@ class Submissions:
         if result.error:
             outcome = {"status": "ERROR", "error": result.error}
         else:
-            outcome = {
-                "status": "COMPLETE",
-                "public_score": f"{result.public:.5f}",
-                "private_score": f"{result.private:.5f}",
-            }
+            scores = {"public_score": result.public, "private_score": result.private}
+            known = {name: f"{value:.5f}" for name, value in scores.items() if value is not None}
+            outcome = {"status": "COMPLETE", **known}
         with self._lock:
             write_json(self._folder / f"{record['ref']}.json", {**record, **outcome})
 

@@ -1,16 +1,17 @@
 """A competition without a training framework: three classes told by one number."""
 
 from common.competition import Competition
+from common.forms import LabelColumn
+from common.tasks.classification import Classification
 
 COMPETITION = Competition(
     name="tiny",
     slug="tiny-digits",
     title="Tiny Digits",
     folder="tiny_digits",
+    task=Classification(("zero", "one", "two")),
     metric="macro_f1",
-    classes=("zero", "one", "two"),
-    id_column="id",
-    target_column="label",
+    submission=LabelColumn("label"),
     ensemble=("left", "right"),
     layout="val.csv, test.csv and sample_submission.csv",
 )

@@ -1,0 +1,92 @@
+"""The metrics that the local Kaggle scores by, from scikit-learn.
+
+Written apart from ``common.metrics``, by which kernels validate: a fault in one shows in the other.
+A metric that is not defined for the rows is NaN. Truth is a class number ``(rows,)``, labels
+``(rows, classes)`` of 0 and 1, or a number ``(rows,)``; what is predicted has the same shape, or
+``(rows, classes)`` for probabilities of classes and ``(rows, k)`` for the k best classes.
+"""
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+import sklearn.metrics as sklearn
+
+Measure = Callable[[np.ndarray, np.ndarray], float]
+_SMALLEST = 1e-15  # Kaggle's log loss takes no probability below it, nor above 1 less it
+
+
+def find_measure(name: str) -> Measure:
+    """The function of a metric's name."""
+    ranked = re.fullmatch(r"(map@|top)(\d+)(_error)?", name)
+    if ranked:
+        return partial(_map_at if ranked[1] == "map@" else _top_error, int(ranked[2]))
+    return _MEASURES[name]
+
+
+def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Mean recall; scikit-learn's own function warns of classes that are predicted alone."""
+    true = np.unique(truth)
+    return float(sklearn.recall_score(truth, predicted, labels=true, average="macro"))
+
+
+def _f1(average: str) -> Measure:
+    return partial(sklearn.f1_score, average=average, zero_division=0)
+
+
+def _log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
+    """Of one column, of the columns of classes, or the mean over the columns of labels."""
+    if truth.ndim == 2:
+        columns = zip(truth.T, probabilities.T, strict=True)
+        return float(np.mean([_log_loss(*column) for column in columns]))
+    if probabilities.ndim == 1:
+        probabilities = np.stack([1 - probabilities, probabilities], axis=1)
+    clipped = probabilities.clip(_SMALLEST, 1 - _SMALLEST)
+    shares = clipped / clipped.sum(axis=1, keepdims=True)
+    return float(sklearn.log_loss(truth, shares, labels=range(shares.shape[1])))
+
+
+def _roc_auc(truth: np.ndarray, scores: np.ndarray) -> float:
+    """Of one column, or the mean over the columns."""
+    if scores.ndim == 1:
+        truth, scores = truth[:, None], scores[:, None]
+    elif truth.ndim == 1:
+        truth = np.eye(scores.shape[1])[truth]
+    if not ((truth == 0).any(axis=0) & (truth == 1).any(axis=0)).all():
+        return np.nan
+    return float(sklearn.roc_auc_score(truth, scores, average="macro"))
+
+
+def _kappa(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Grades weigh by their own distance, also where one between them does not occur."""
+    grades = np.union1d(truth, predicted)
+    if len(grades) < 2:
+        return np.nan
+    every = range(int(grades.max()) + 1)
+    return float(sklearn.cohen_kappa_score(truth, predicted, weights="quadratic", labels=every))
+
+
+def _map_at(k: int, truth: np.ndarray, ranked: np.ndarray) -> float:
+    """The mean of 1 / place of the right class among the first ``k``; 0 where it is not there."""
+    places = (ranked[:, :k] == truth[:, None]) / np.arange(1, ranked[:, :k].shape[1] + 1)
+    return float(places.max(axis=1).mean())
+
+
+def _top_error(k: int, truth: np.ndarray, ranked: np.ndarray) -> float:
+    """The share of rows whose right class is not among the first ``k``."""
+    return float(1 - (ranked[:, :k] == truth[:, None]).any(axis=1).mean())
+
+
+_MEASURES: dict[str, Measure] = {
+    "accuracy": sklearn.accuracy_score,
+    "balanced_accuracy": _balanced_accuracy,
+    "macro_f1": _f1("macro"),
+    "micro_f1": _f1("micro"),
+    "samples_f1": _f1("samples"),
+    "log_loss": _log_loss,
+    "roc_auc": _roc_auc,
+    "quadratic_weighted_kappa": _kappa,
+    "rmse": sklearn.root_mean_squared_error,
+    "mae": sklearn.mean_absolute_error,
+}

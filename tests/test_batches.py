@@ -265,7 +265,7 @@ def test_a_sampler_draws_whole_classes_that_all_count(noise: Path) -> None:
 
 def test_a_samplers_pictures_are_those_of_its_rows(noise: Path) -> None:
     recipe = ClassifierRecipe(
-        image_size=16, crop_margin=0, flip_probability=0.0, rot90_probability=0.0,
+        image_size=16, crop_margin=0, horizontal_flip=0.0, vertical_flip=0.0, rot90_probability=0.0,
         transpose_probability=0.0,
     )  # fmt: skip
     part = Pictures(read_records(noise, True, CLASSES), 16, "none")

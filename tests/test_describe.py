@@ -65,7 +65,8 @@ def test_a_kernel_is_described(tmp_path: Path) -> None:
         "weights": "imagenet",
         "parameters": "122 in all, 122 trainable",
         "input": "24 x 24 x 3, float32, 0 to 255; preprocessed inside the network",
-        "augmentation": "each quarter turn 0.2, each flip 0.5, transposition 0.25",
+        "augmentation": "each quarter turn 0.2, horizontal flip 0.5, vertical flip 0.5, "
+        "transposition 0.25",
         "loss": "cross-entropy",
         "optimizer": "adam",
         "pictures": "100 train, 61 val (Kaggle's own data)",

@@ -151,8 +151,8 @@ def random_affine(
 def random_symmetry(generator: Generator, recipe: Any) -> Symmetry:
     """Turn, flips and transposition in the published order, drawn one after the other."""
     turn = random_rot90(Symmetry(), generator, recipe.rot90_probability)
-    turn = random_flip_left_right(turn, generator, recipe.flip_probability)
-    turn = random_flip_up_down(turn, generator, recipe.flip_probability)
+    turn = random_flip_left_right(turn, generator, recipe.horizontal_flip)
+    turn = random_flip_up_down(turn, generator, recipe.vertical_flip)
     return random_transpose(turn, generator, recipe.transpose_probability)
 
 

@@ -37,7 +37,8 @@ class ClassifierRecipe(ImageRecipe):
     image_size: int = 331
     crop_margin: int = 30
     rot90_probability: float = 0.2
-    flip_probability: float = 0.5
+    horizontal_flip: float = 0.5
+    vertical_flip: float = 0.5
     transpose_probability: float = 0.25
     weights: str | None = "imagenet"
     mixup: float = 0.0

@@ -41,7 +41,8 @@ class ImageRecipe:
             it is drawn with; ``lr_max`` is multiplied by the number of replicas, but for
             ``constant``.
         rot90_probability: of each of one, two and three quarters.
-        flip_probability: of each of the two flips.
+        horizontal_flip: the probability of mirroring left to right.
+        vertical_flip: likewise, top to bottom.
         transpose_probability: of exchanging rows and columns.
         rotation: to either side at most, degrees.
         zoom: in or out at most, a share of the picture; ``shift`` likewise, ``shear`` radians.
@@ -72,7 +73,8 @@ class ImageRecipe:
     lr_decay: float = 0.8
     lr_patience: int = 3
     rot90_probability: float = 0.0
-    flip_probability: float = 0.0
+    horizontal_flip: float = 0.0
+    vertical_flip: float = 0.0
     transpose_probability: float = 0.0
     rotation: float = 0.0
     zoom: float = 0.0
@@ -104,7 +106,8 @@ class ImageRecipe:
         "lr_decay": (0, 1),
         "colour_jitter": (0, 1),
         "batchnorm_momentum": (0, 1),
-        "flip_probability": (0, 1),
+        "horizontal_flip": (0, 1),
+        "vertical_flip": (0, 1),
         "transpose_probability": (0, 1),
         "rot90_probability": (0, 1 / 3),  # each of three turns has it
         "rotation": (0, 180),

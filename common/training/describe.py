@@ -199,7 +199,8 @@ def _augmentations(recipe: ImageRecipe) -> str:
     crop = f"crop {size} of {size + recipe.crop_margin}" if recipe.crop_margin else ""
     named = {
         "each quarter turn": recipe.rot90_probability,
-        "each flip": recipe.flip_probability,
+        "horizontal flip": recipe.horizontal_flip,
+        "vertical flip": recipe.vertical_flip,
         "transposition": recipe.transpose_probability,
         "colour jitter": recipe.colour_jitter,
         "rotation in degrees": recipe.rotation,

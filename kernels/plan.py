@@ -12,7 +12,7 @@ from common.errors import UserError
 from common.networks.backbones import check_size, check_weights, weights_files
 from common.parameters import Parameters
 from common.recipe import nearest, override
-from common.recipes.image import check_batch
+from common.recipes.training import check_batch
 from competitions import kernel_scripts
 from kernels.graph import ensemble_members, sources_of, trained_members
 from kernels.request import (

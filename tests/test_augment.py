@@ -108,6 +108,15 @@ def test_each_flip_is_a_field_of_its_own(field: str, mirrored: np.ndarray) -> No
         np.testing.assert_array_equal(found, wanted)
 
 
+@pytest.mark.parametrize(("size", "to"), [(12, 13), (331, 361), (12, 24), (13, 5)])
+def test_nearest_takes_the_pixel_at_each_centre_as_tensorflow_does(size: int, to: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
+    at = ((np.arange(to) + 0.5) * size / to).astype(int)
+    found = augment.resize(picture, to, interpolation="nearest")
+    np.testing.assert_array_equal(found, picture[at][:, at])
+    assert not np.array_equal(found, augment.resize(picture, to))
+
+
 def test_a_crop_is_a_window_of_the_picture() -> None:
     windows = {
         PICTURE[top : top + 8, left : left + 8].tobytes() for top in range(5) for left in range(5)

@@ -23,7 +23,7 @@ from common.files.vectors import Vectors, load_vectors
 from common.pairs.validation import channel_auc
 from common.recipe import override
 from common.recipes.head import HeadRecipe
-from common.recipes.image import Range
+from common.recipes.training import Range
 from common.training.head_training import without_head
 from common.training.heads import HeadTrainer
 from common.training.stacking import Features, Stacked, stack

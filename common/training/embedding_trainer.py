@@ -109,7 +109,7 @@ class EmbeddingTrainer(Trainer):
         """Ids, labels and vectors ``(pictures, d)`` of all of train, for what is put on top."""
         recipe = self.recipe
         size = recipe.image_size + recipe.crop_margin
-        whole = Pictures(self._whole_train, size, "none")
+        whole = Pictures(self._whole_train, size, "none", recipe.interpolation)
         rows = self.split(self.predict(model, whole))
         return whole.records.ids, whole.labels, next(iter(rows.values()))
 
@@ -145,13 +145,14 @@ class EmbeddingTrainer(Trainer):
 
     def _training(self, parts: Sequence[Pictures]) -> Training:
         recipe, seed, share = self.recipe, self.parameters.seed, self.accelerator.share
-        sampler = None
+        sampler, most = None, recipe.batches_per_epoch
         if recipe.loss in METRIC_LOSSES or recipe.pictures_per_class:
             labels = np.concatenate([part.labels for part in parts])
             each, replicas = recipe.pictures_per_class, self.accelerator.replicas
-            sampler = ClassBatches(labels, self.batch // each, each, replicas=replicas)
+            sampler = ClassBatches(labels, self.batch // each, each, most or 0, replicas)
             report("batches", of=sampler.told)
-        return Training(parts, recipe, self.classes, self.batch, seed, share, sampler)
+        pictures = most * self.batch if most else None
+        return Training(parts, recipe, self.classes, self.batch, seed, share, sampler, pictures)
 
     @contextmanager
     def _average_in_place(self, model: Any) -> Iterator[None]:

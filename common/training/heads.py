@@ -14,7 +14,7 @@ from common.pairs.validation import ValidationPairs, in_history
 from common.progress import report
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES
 from common.recipes.head import HeadRecipe
-from common.recipes.image import check_batch
+from common.recipes.training import check_batch
 from common.training.checkpoint import build_optimizer
 from common.training.compiled import compiled_embedding
 from common.training.divergence import check_loss, check_told
@@ -99,7 +99,8 @@ class HeadTrainer:
         """Batches of an epoch."""
         if self._sampler is not None:
             return self._sampler.steps
-        return -(-len(self.stacked.train) // self.batch)
+        whole = -(-len(self.stacked.train) // self.batch)
+        return min(self.recipe.batches_per_epoch or whole, whole)
 
     def fit(self) -> None:
         """Train; with patience the head ends as in its best epoch.
@@ -155,9 +156,8 @@ class HeadTrainer:
         kept = self.recipe.pictures_per_class
         if not kept:
             return None
-        return ClassBatches(
-            self.stacked.train_labels, self.batch // kept, kept, replicas=self.replicas
-        )
+        labels, steps = self.stacked.train_labels, self.recipe.batches_per_epoch or 0
+        return ClassBatches(labels, self.batch // kept, kept, steps, self.replicas)
 
     def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows and one-hot labels of batch after batch, without end."""

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from common.recipes.embedding import EmbeddingKernel
-from common.recipes.image import Range
 from common.recipes.networks import NetworksRecipe
+from common.recipes.training import Range
 from common.training.embedding_training import train_embedding
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import class_network

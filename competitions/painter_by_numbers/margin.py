@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from common.recipes.embedding import EmbeddingKernel
+from common.recipes.image import BackboneRecipe
 from common.recipes.networks import NetworksRecipe
 from common.training.embedding_training import train_embedding
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
@@ -27,13 +28,14 @@ ACCELERATORS = ("tpu", "gpu", "cpu")
 
 
 @dataclass(frozen=True)
-class MarginRecipe(NetworksRecipe):
-    """A NetworksRecipe with the backbone's ``pooling``, ``gem`` or ``average``."""
+class MarginRecipe(NetworksRecipe, BackboneRecipe):
+    """A NetworksRecipe with a backbone and its ``pooling``, ``gem`` or ``average``."""
 
     pooling: str = "gem"
 
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
         **NetworksRecipe.CHOICES,
+        **BackboneRecipe.CHOICES,
         "pooling": ("gem", "average"),
     }
 

@@ -64,9 +64,7 @@ def class_network(recipe: EmbeddingRecipe, classes: int, l2: float, name: str) -
     return keras.Model(inputs, weighted(layers.Dense, classes, **ending)(x), name=name)
 
 
-def margin_network(
-    weights: str | None, recipe: EmbeddingRecipe, classes: int, pooling: str, name: str
-) -> Any:
+def margin_network(weights: str | None, recipe: Any, classes: int, pooling: str, name: str) -> Any:
     """A backbone, its pooling (``gem``, else the average), a unit vector, cosines with the classes.
 
     Gives cosines ``(batch, classes)`` for a margin loss. A miniature has three convolutions for a
@@ -82,7 +80,7 @@ def margin_network(
     if recipe.miniature:
         backbone = _miniature(recipe.image_size)
     else:
-        backbone = build_backbone(recipe.backbone, weights, recipe.image_size)
+        backbone = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
         backbone.trainable = not recipe.freeze_backbone
     pooled = GeM() if pooling == "gem" else layers.GlobalAveragePooling2D(dtype="float32")
     x = layers.Dense(recipe.embedding, use_bias=False)(pooled(backbone.output))

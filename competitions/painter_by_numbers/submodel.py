@@ -18,7 +18,7 @@ import numpy as np
 from common.data.tfrecords import Records
 from common.errors import UserError
 from common.recipes.embedding import EmbeddingKernel, EmbeddingRecipe
-from common.recipes.image import Range
+from common.recipes.training import Range
 from common.training.embedding_training import train_embedding
 from competitions.painter_by_numbers import COMPETITION, data
 from competitions.painter_by_numbers.networks import embedding_network

@@ -14,7 +14,8 @@ COMPETITION = Competition(
     id_column="index",
     target_column="sameArtist",
     ensemble=("triplets", "supermodel", "classes", "margin"),
-    layout="train.zip and test.zip (or folders), train_info.csv, submission_info.csv",
+    layout="train.zip (or train_1.zip to train_9.zip) and test.zip, or folders, train_info.csv, "
+    "submission_info.csv",
     sample="submission_info.csv",
     called=("artist", "artists"),
 )

@@ -1,9 +1,9 @@
 """One network of the super-model: triplets on about 20 of the 200 artists with most paintings.
 
 As published: ten such networks, each a kernel of its own, side by side; ``supermodel.py`` puts a
-head on their vectors (about 0.67 accuracy on test pairs for all of it; alone nothing is stated).
-Artists are dealt in turn, so that each network has large ones and small ones. The network and its
-training are those of ``triplets.py``, with batches that fit 20 artists on two devices.
+head on their vectors (no score is stated, of all or of one). Artists are dealt in turn, so that
+each network has large ones and small ones. The network and its training are those of
+``triplets.py``, with batches that fit 20 artists on two devices.
 
     python submit.py painter --model submodel [--dry-run]
     python submit.py painter --model submodel --set parts=5 --set artists=100
@@ -17,11 +17,11 @@ import numpy as np
 
 from common.data.tfrecords import Records
 from common.errors import UserError
-from common.recipes.embedding import EmbeddingKernel, EmbeddingRecipe
+from common.recipes.embedding import EmbeddingKernel
 from common.recipes.training import Range
 from common.training.embedding_training import train_embedding
 from competitions.painter_by_numbers import COMPETITION, data
-from competitions.painter_by_numbers.networks import embedding_network
+from competitions.painter_by_numbers.networks import ConvolutionsRecipe, embedding_network
 
 PARAMETERS: dict = {}
 SOURCES = ("prepare",)
@@ -29,8 +29,8 @@ ACCELERATORS = ("gpu", "cpu")  # a TPU's eight shares of a batch ask for more ar
 
 
 @dataclass(frozen=True)
-class SubmodelRecipe(EmbeddingRecipe):
-    """An EmbeddingRecipe for some of the artists.
+class SubmodelRecipe(ConvolutionsRecipe):
+    """A ConvolutionsRecipe for some of the artists.
 
     Attributes:
         parts: networks, each a kernel.
@@ -43,7 +43,7 @@ class SubmodelRecipe(EmbeddingRecipe):
     artists: int = 200
 
     RANGES: ClassVar[dict[str, Range]] = {
-        **EmbeddingRecipe.RANGES,
+        **ConvolutionsRecipe.RANGES,
         "parts": (1, 100),
         "part": (0, 99),
         "artists": (2, float("inf")),

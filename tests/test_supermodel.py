@@ -220,6 +220,9 @@ def test_a_head_learns(stacked: Stacked, changes: Mapping[str, Any]) -> None:
     assert after["all"] > before["concatenation_score"] + 0.03
     names = {"triplet": ["embedding"], "softmax": ["classes"], "cosface": ["embedding", "classes"]}
     assert list(found) == names[trainer.recipe.loss]
+    first, last = trainer.history[0], trainer.history[-1]
+    assert last["val_loss"] < first["val_loss"]
+    assert last["val_accuracy"] > first["val_accuracy"]
 
 
 def test_a_seed_repeats_a_head(stacked: Stacked) -> None:

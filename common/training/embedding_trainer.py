@@ -17,6 +17,7 @@ from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES
 from common.training.compiled import compiled_embedding
 from common.training.divergence import check_told
 from common.training.trainer import Trainer
+from common.training.validation_loss import ValidationLoss
 
 SHOWN = 400  # validation pictures at most whose vectors are kept while they are learnt
 _EPOCH_PAIRS = 500_000
@@ -28,6 +29,7 @@ class EmbeddingTrainer(Trainer):
 
     validation: Pictures
     pairs: ValidationPairs
+    validation_loss: ValidationLoss
 
     def begin(self) -> list[Pictures]:
         """The pictures of train, validation and test; the course begins, or goes on."""
@@ -35,6 +37,8 @@ class EmbeddingTrainer(Trainer):
         self.validation = parts[1]
         labels, ids = self.validation.labels, self.validation.records.ids
         self.pairs = ValidationPairs(ids, labels, labels < self._known, _EPOCH_PAIRS)
+        classes = self.classes if self.classes == self._known else None
+        self.validation_loss = ValidationLoss(labels, self.recipe, classes, self.batch)
         return parts
 
     def load_parts(self) -> tuple[Records, Records, Records]:
@@ -63,7 +67,7 @@ class EmbeddingTrainer(Trainer):
             variable.assign(value)
 
     def measured(self, model: Any, epoch: int) -> dict[str, float]:
-        """AUC of validation's pairs; keeps the best weights, and a view of the vectors.
+        """Loss, accuracy and AUC of validation; keeps the best weights, and a view of the vectors.
 
         With a moving average of the weights it is the average that is measured and kept. Raises
         UserError when the vectors are no vectors any more.
@@ -83,7 +87,7 @@ class EmbeddingTrainer(Trainer):
             for number, variable in enumerate(model.variables):
                 value = np.array(variable.value, copy=True)  # JAX gives its memory away
                 self.course.kept[f"{_BEST}{number:04d}"] = value
-        return in_history(found)
+        return {**self.validation_loss.of(model, rows), **in_history(found)}
 
     def judged(self, row: Mapping[str, Any]) -> float | None:
         """What is missing to an AUC of 1."""

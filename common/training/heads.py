@@ -26,6 +26,7 @@ from common.training.embedding_trainer import (
 )
 from common.training.outputs import HISTORY
 from common.training.stacking import Stacked
+from common.training.validation_loss import ValidationLoss
 
 _EPOCH_PAIRS = 500_000
 
@@ -88,6 +89,9 @@ class HeadTrainer:
         found = stacked.vectors
         self._pairs = ValidationPairs(
             found.validation_ids, found.validation_labels, found.validation_seen, _EPOCH_PAIRS
+        )
+        self._validation_loss = ValidationLoss(
+            found.validation_labels, recipe, self.classes, self.batch
         )
         self._rows = rows_to_show(found.validation_labels)
         self._shown: dict[int, np.ndarray] = {}
@@ -199,9 +203,10 @@ class HeadTrainer:
         self.model.stop_training = out_of_patience(scores, self.recipe.patience)
 
     def _measured(self) -> dict[str, float]:
-        """AUC of validation's pairs; keeps the best weights, and a view of the vectors."""
+        """Loss, accuracy and AUC of validation; keeps the best weights, a view of the vectors."""
         (rows,) = self.stacked.vectors.validation.values()
-        told = next(iter(self.channels(rows).values()))
+        channels = self.channels(rows)
+        told = next(iter(channels.values()))
         epoch = len(self.history) + 1
         check_told(told, "the head", epoch, self._rate(epoch - 1))
         found = self._pairs.auc(self._pairs.scores(told))
@@ -210,4 +215,4 @@ class HeadTrainer:
         earlier = max((row["val_auc"] for row in self.history), default=-1.0)
         if self.recipe.patience and found["all"] > earlier:  # type: ignore[operator]
             self._best = [np.array(v.value, copy=True) for v in self.model.variables]
-        return in_history(found)
+        return {**self._validation_loss.of(self.model, channels), **in_history(found)}

@@ -55,7 +55,12 @@ BASE = ClassifierRecipe(
     batchnorm_momentum=0.9,
     cache="memory",
 )
-PLAIN = {"rot90_probability": 0.0, "flip_probability": 0.0, "transpose_probability": 0.0}
+PLAIN = {
+    "rot90_probability": 0.0,
+    "horizontal_flip": 0.0,
+    "vertical_flip": 0.0,
+    "transpose_probability": 0.0,
+}
 ROWS: dict[str, dict[str, Any]] = {
     "base": {},
     "constant": {"schedule": "constant"},

@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.networks.backbones import check_size, check_weights, weights_files
 from common.parameters import Parameters
 from common.recipe import field_types, nearest
-from common.recipes.image import check_batch
+from common.recipes.training import check_batch
 from competitions import kernel_scripts, load_kernel
 from kernels.estimate import SHORT, expected_hours
 from kernels.graph import Graph, Resolved, resolve_graph

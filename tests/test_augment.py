@@ -95,6 +95,28 @@ def test_all_of_them_together_come_as_often_as_the_published_way_gives_them() ->
     np.testing.assert_allclose(seen / 4000, [0.55 / 4] * 4 + [0.45 / 4] * 4, atol=0.02)
 
 
+@pytest.mark.parametrize(
+    ("field", "mirrored"),
+    [("horizontal_flip", PICTURE[:, ::-1]), ("vertical_flip", PICTURE[::-1])],
+)
+def test_each_flip_is_a_field_of_its_own(field: str, mirrored: np.ndarray) -> None:
+    still = {"horizontal_flip": 0.0, "vertical_flip": 0.0, "rot90_probability": 0.0}
+    plain = {**still, "transpose_probability": 0.0, "image_size": 12, "crop_margin": 0}
+    for probability, wanted in ((0.0, PICTURE), (1.0, mirrored)):
+        recipe = ClassifierRecipe(**{**plain, field: probability})
+        found = augment.augment(PICTURE, np.random.default_rng(3), recipe)
+        np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize(("size", "to"), [(12, 13), (331, 361), (12, 24), (13, 5)])
+def test_nearest_takes_the_pixel_at_each_centre_as_tensorflow_does(size: int, to: int) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (size, size, 3)).astype(np.uint8)
+    at = ((np.arange(to) + 0.5) * size / to).astype(int)
+    found = augment.resize(picture, to, interpolation="nearest")
+    np.testing.assert_array_equal(found, picture[at][:, at])
+    assert not np.array_equal(found, augment.resize(picture, to))
+
+
 def test_a_crop_is_a_window_of_the_picture() -> None:
     windows = {
         PICTURE[top : top + 8, left : left + 8].tobytes() for top in range(5) for left in range(5)
@@ -240,7 +262,7 @@ def test_no_warp_changes_nothing() -> None:
 def test_a_recipe_without_warps_draws_what_it_drew_before() -> None:
     """A crop alone: nothing else asks the generator for the warp."""
     plain = ClassifierRecipe(
-        image_size=8, crop_margin=4, flip_probability=0.0, rot90_probability=0.0,
+        image_size=8, crop_margin=4, horizontal_flip=0.0, vertical_flip=0.0, rot90_probability=0.0,
         transpose_probability=0.0,
     )  # fmt: skip
     found = augment.augment(PICTURE, np.random.default_rng(5), plain)

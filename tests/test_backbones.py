@@ -104,6 +104,27 @@ def test_raw_pictures_give_what_the_plain_network_makes_of_preprocessed_ones(
     agree(ours(raw, training=False).numpy(), plain(preprocess(raw), training=False).numpy())
 
 
+@pytest.mark.parametrize("name", ["DenseNet121", "EfficientNetB0"])
+def test_pixels_may_be_divided_by_255_whatever_the_weights_expect(
+    name: str, tmp_path: Path
+) -> None:
+    plain, _ = reference(name, 33)
+    legacy_weights.randomise(plain)
+    weights = None
+    if BACKBONES[name].first_layer:
+        weights = str(tmp_path / "weights.h5")
+        legacy_weights.write_legacy(plain, Path(weights))
+    ours = build_backbone(name, weights, 33, "1/255")
+    if weights is None:
+        ours.set_weights(plain.get_weights())
+    raw = pictures(33)
+    wanted = plain(raw.astype("float32") / 255, training=False).numpy()
+    other = plain((raw - np.array(TORCH.mean)) / np.array(TORCH.spread), training=False).numpy()
+    apart = np.abs(wanted - other).max()
+    assert apart > 0
+    np.testing.assert_allclose(ours(raw, training=False).numpy(), wanted, 0, apart / 100)
+
+
 def test_a_larger_network_takes_the_pixels_of_its_smaller_sibling() -> None:
     for larger, smaller in SIBLINGS.items():
         assert BACKBONES[larger].pixels == BACKBONES[smaller].pixels

@@ -1,5 +1,6 @@
 """From TFRecords to batches: every picture with its label and weight, the same for a seed."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import flowers
 
 from common.data import batches
+from common.data.augment import resize
 from common.data.batches import Training, class_weights, evaluation_batches, one_hot
 from common.data.pictures import Pictures, choose_cache, free_memory
 from common.data.samplers import ClassBatches
@@ -65,7 +67,7 @@ def test_evaluation_keeps_every_picture_in_order_and_fills_up_the_last_batch(
     flowers.shard(tmp_path, LABELS)
     part = pictures(tmp_path, cache)
     for _ in range(2):  # the second time from the cache
-        found = list(evaluation_batches(part, 16, CLASSES, 4))
+        found = list(evaluation_batches(part, RECIPE, CLASSES, 4))
         assert [len(batch) for batch, _, _ in found] == [4, 4, 4]
         assert found[0][0].dtype == np.uint8
         weights = np.concatenate([weight for _, _, weight in found])
@@ -132,11 +134,50 @@ def test_the_shares_of_several_processes_are_the_batches_of_one(
     ]
     assert same(training(part, range(2)), joined)
     shares = [
-        list(evaluation_batches(part, 16, CLASSES, 4, Share(p, processes)))
+        list(evaluation_batches(part, RECIPE, CLASSES, 4, Share(p, processes)))
         for p in range(processes)
     ]
     weights = [weight for share in shares for _, _, weight in share]
     assert np.concatenate(weights).sum() == 10
+
+
+@pytest.mark.parametrize("cache", CACHES)
+def test_whole_pictures_are_evaluated_at_the_size_of_the_network(noise: Path, cache: str) -> None:
+    recipe = dataclasses.replace(RECIPE, evaluation="whole")
+    part = Pictures(read_records(noise, True, CLASSES), 20, cache, "nearest")
+    part[0]  # as after training: from the cache it would be the middle, or blurred
+    for seen in (0, 3, 8):
+        found = np.concatenate(
+            [batch for batch, _, _ in evaluation_batches(part, recipe, CLASSES, 5, seen=seen)]
+        )
+        for row in range(10):
+            at_16 = resize(part.original(row), 16)
+            wanted = {0: at_16, 3: at_16[::-1, ::-1], 8: part[row][:16, :16]}[seen]
+            np.testing.assert_array_equal(found[row], wanted)
+
+
+def test_without_a_margin_whole_and_centre_are_the_same(noise: Path) -> None:
+    part = Pictures(read_records(noise, True, CLASSES), 16, "memory")
+    recipes = [ClassifierRecipe(image_size=16, crop_margin=0, evaluation=e) for e in
+               ("whole", "centre")]  # fmt: skip
+    assert same(*(list(evaluation_batches(part, recipe, CLASSES, 5)) for recipe in recipes))
+
+
+@pytest.mark.parametrize(("most", "steps", "shown"), [(8, 2, 8), (6, 2, 6), (99, 3, 10)])
+def test_an_epoch_may_be_of_a_part_of_the_pictures(
+    noise: Path, most: int, steps: int, shown: int
+) -> None:
+    part = pictures(noise)
+    made = Training([part], RECIPE, CLASSES, 4, 0, pictures=most)
+    assert (made.steps, made.counted) == (steps, shown)
+    found = list(made.batches(range(30)))
+    weights = np.concatenate([weight for _, _, weight in found]).reshape(30, -1)
+    assert (weights.sum(axis=1) == shown).all()
+    orders = [made._order(epoch)[:shown].tolist() for epoch in range(30)]
+    assert all(len(set(order)) == shown for order in orders), "a picture comes twice an epoch"
+    assert set(np.ravel(orders).tolist()) == set(range(10)), "each epoch is drawn anew"
+    again = Training([part], RECIPE, CLASSES, 4, 0, pictures=most)
+    assert same(found[7 * steps :], list(again.batches(range(7, 30))))
 
 
 def test_several_parts_are_one_epoch(noise: Path) -> None:
@@ -203,7 +244,7 @@ def test_a_corrupt_jpeg_is_named_wherever_it_is_met(tmp_path: Path, cache: str) 
     with pytest.raises(UserError, match=told):
         training(part, range(1))
     with pytest.raises(UserError, match=told):
-        list(evaluation_batches(part, 16, CLASSES, 4))
+        list(evaluation_batches(part, RECIPE, CLASSES, 4))
     assert "record 2 (y)" in str(part.fault)
     with pytest.raises(UserError, match=told):
         pictures(tmp_path, cache).hold()
@@ -265,7 +306,7 @@ def test_a_sampler_draws_whole_classes_that_all_count(noise: Path) -> None:
 
 def test_a_samplers_pictures_are_those_of_its_rows(noise: Path) -> None:
     recipe = ClassifierRecipe(
-        image_size=16, crop_margin=0, flip_probability=0.0, rot90_probability=0.0,
+        image_size=16, crop_margin=0, horizontal_flip=0.0, vertical_flip=0.0, rot90_probability=0.0,
         transpose_probability=0.0,
     )  # fmt: skip
     part = Pictures(read_records(noise, True, CLASSES), 16, "none")

@@ -68,7 +68,8 @@ def test_a_kernel_is_described(tmp_path: Path) -> None:
         "weights": "imagenet",
         "parameters": "122 in all, 122 trainable",
         "input": "24 x 24 x 3, float32, 0 to 255; preprocessed inside the network",
-        "augmentation": "each quarter turn 0.2, each flip 0.5, transposition 0.25",
+        "augmentation": "each quarter turn 0.2, horizontal flip 0.5, vertical flip 0.5, "
+        "transposition 0.25",
         "loss": "cross-entropy",
         "optimizer": "adam",
         "pictures": "100 train, 61 val (Kaggle's own data)",
@@ -92,19 +93,33 @@ def test_arguments_change_what_is_described(tmp_path: Path) -> None:
     done = small(tmp_path, "--recipe", "best", "--dry-run", *settings, PYTHONIOENCODING="ascii")
     rows = told(done)
     assert rows["recipe"] == "best, with a dry run's small settings"
-    assert "image_size 24 -> 12, batch_size 8 -> 32, epochs 10 -> 2" in rows["changed"]
+    assert "batch_size 8 -> 32, epochs 10 -> 2" in rows["changed"]
+    assert "image_size 24 -> 12" in rows["changed"]
     assert rows["weights"] == "imagenet, backbone frozen"
     assert rows["parameters"] == "122 in all, 10 trainable"
     assert rows["input"].startswith("12 x 12 x 3")
     assert rows["augmentation"].endswith("MixUp 0.2")
     assert rows["optimizer"] == "adam; moving average of the weights 0.99"
-    assert rows["prediction"] == "mean of 4 views of a picture"
+    assert rows["prediction"] == "mean of 4 views of a picture, the whole picture"
     assert rows["batch"] == "32 = 32 x 1 replica"
     assert rows["epochs"] == "2 on train + val but fold 0 of 3, 4 steps each"
     assert rows["refit"] == "none"
     assert rows["hours"] == "unknown on cpu"
     assert rows["schedule"] == "cosine, lr_max 5e-05 x 1 (schedule.png)"
     assert re.search(r"rate\n[\d.e-]+ \| {6}######\n", done.stdout)  # this terminal shows no blocks
+
+
+def test_what_is_seen_and_how_often_is_described(tmp_path: Path) -> None:
+    settings = ("crop_margin=6", "interpolation=nearest", "evaluation=whole", "preprocessing=1/255")
+    flags = [part for text in settings for part in ("--set", text)]
+    rows = told(small(tmp_path, *flags, "--set", "pictures_per_epoch=128"))
+    assert rows["augmentation"].startswith("crop 24 of 30 (nearest), each quarter turn")
+    assert rows["prediction"] == "the whole picture"
+    assert rows["input"].endswith("divided by 255 inside the network")
+    assert rows["epochs"] == "10 on train, 2 steps each"  # it has fewer pictures
+    assert rows["refit"].endswith("on train + val, 2 steps each of 128 pictures")
+    rows = told(small(tmp_path, "--set", "crop_margin=6"))
+    assert rows["prediction"] == "the middle 24 of 30"
 
 
 def test_a_plateau_is_not_drawn(tmp_path: Path) -> None:

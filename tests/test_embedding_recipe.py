@@ -7,10 +7,11 @@ import pytest
 from common.errors import UserError
 from common.networks.distances import DISTANCES
 from common.networks.miners import MINERS
-from common.recipe import override
+from common.recipe import field_types, override
 from common.recipes.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES, EmbeddingRecipe
+from common.recipes.head import HeadRecipe
 from common.training.embedding_trainer import channels_of, out_of_patience
-from competitions.painter_by_numbers import classes, margin
+from competitions.painter_by_numbers import classes, margin, submodel, supermodel, triplets
 
 
 @pytest.mark.parametrize(
@@ -77,6 +78,30 @@ def test_the_soft_margin_is_of_triplets(loss: str) -> None:
     else:
         with pytest.raises(UserError, match=f"margin=none: loss={loss} needs a number"):
             EmbeddingRecipe(loss=loss, margin=None)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "setting"),
+    [
+        (supermodel.RECIPE, {"rotation": 15}),
+        (supermodel.RECIPE, {"image_size": 64}),
+        (supermodel.RECIPE, {"batchnorm_momentum": 0.9}),
+        (triplets.RECIPE, {"backbone": "MobileNet"}),
+        (classes.RECIPE, {"weights": "imagenet"}),
+        (submodel.RECIPE, {"freeze_backbone": True}),
+    ],
+)
+def test_a_field_that_would_do_nothing_is_refused(recipe: Any, setting: dict[str, Any]) -> None:
+    with pytest.raises(UserError, match=f"unknown setting '{next(iter(setting))}'"):
+        override(recipe, setting)
+
+
+def test_a_head_and_a_network_have_what_is_learnt_in_common() -> None:
+    head, network = (set(field_types(r)) for r in (supermodel.RECIPE, EmbeddingRecipe()))
+    assert head - network == {"hidden", "dropout"}
+    assert {"loss", "margin", "patience", "lr_max", "ema"} < head
+    assert set(HeadRecipe.RANGES) < head
+    assert set(HeadRecipe.CHOICES) < head
 
 
 def test_the_rest_of_a_recipe_is_held_too() -> None:

@@ -112,6 +112,8 @@ def test_each_loss_learns_and_leaves_what_it_says(train: Train, tmp_path: Path, 
     assert [row["epoch"] for row in rows] == [str(n) for n in range(1, 7)]
     assert float(rows[-1]["loss"]) < 0.7 * float(rows[0]["loss"])
     assert float(rows[-1]["accuracy"]) > float(rows[0]["accuracy"])
+    assert float(rows[-1]["val_loss"]) < float(rows[0]["val_loss"])
+    assert float(rows[-1]["val_accuracy"]) > 0.5
     told = json.loads((tmp_path / "metrics.json").read_text())
     assert told["channels"] == channel_auc(found)
     assert told["validation_score"] > 0.8
@@ -291,7 +293,7 @@ def test_eight_devices_end_where_one_ends(devices: Path) -> None:
         for channel, rows in getattr(ours, part).items():
             # Of float32 sums in another order, after nine steps of Adam.
             np.testing.assert_allclose(getattr(theirs, part)[channel], rows, atol=1e-4)
-    for name in ("loss", "accuracy", "val_auc"):
+    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "val_auc"):
         columns = [[float(row[name]) for row in history(folder)] for folder in (one, eight)]
         np.testing.assert_allclose(*columns, atol=1e-3)
 

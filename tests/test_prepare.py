@@ -44,6 +44,7 @@ from competitions.painter_by_numbers.data import (
     pairs_table,
     read_broken,
 )
+from competitions.painter_by_numbers.data import Pictures as PicturesOfPart
 from competitions.painter_by_numbers.prepare import prepare
 from competitions.painter_by_numbers.split import of_large_artists, split_by_artist
 from kernels.dry_run import check_data
@@ -126,6 +127,26 @@ def carry_out(root: Path, settings: dict | None = None, **parameters: Any) -> No
         prepare(root, running)
 
 
+def write_numbered(root: Path, kind: str) -> Path:
+    """Train in nine zips or folders, a picture in two of them; ``whole`` has ``train.zip`` too."""
+    write_zips(root)
+    contents = list(pictures()[0].items())
+    for number in range(1, 10):
+        part = dict([*contents[number - 1 :: 9], contents[number]])
+        if kind == "folders":
+            folder = root / f"train_{number}" / f"train_{number}"
+            folder.mkdir(parents=True)
+            for name, content in part.items():
+                (folder / name).write_bytes(content)
+            continue
+        with zipfile.ZipFile(root / f"train_{number}.zip", "w") as archive:
+            for name, content in part.items():
+                archive.writestr(f"train_{number}/{name}", content)
+    if kind != "whole":
+        (root / "train.zip").unlink()
+    return root
+
+
 def run(root: Path, out: Path, **settings: object) -> Path:
     """Prepare ``root`` into ``out``."""
     out.mkdir(parents=True, exist_ok=True)
@@ -149,6 +170,24 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def prepared(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(data, tmp_path_factory.mktemp("prepared") / "out")
+
+
+@pytest.mark.parametrize("kind", ["zips", "folders", "whole"])
+def test_train_in_nine_parts_is_read_and_no_picture_counts_twice(
+    kind: str, prepared: Path, tmp_path: Path
+) -> None:
+    root = write_numbered(tmp_path / "data", kind)
+    check_folder(root)
+    assert left(run(root, tmp_path / "out")) == left(prepared)
+
+
+def test_a_part_that_is_not_there_leaves_its_pictures_missing(tmp_path: Path) -> None:
+    root = write_numbered(tmp_path / "data", "zips")
+    for number in range(3, 10):
+        (root / f"train_{number}.zip").unlink()
+    files = find_files(root)
+    assert [path.name for path in files.train] == ["train_1.zip", "train_2.zip"]
+    assert 0 < len(PicturesOfPart(files, "train").names()) < len(pictures()[0]) / 2
 
 
 @pytest.mark.parametrize("kind", ["nested", "zip", "zip with a folder"])
@@ -386,7 +425,7 @@ def test_out_of_time_it_leaves_what_another_version_goes_on_from(
 
 
 LACKING = {
-    "train": "pictures in train/, train/train/ or train.zip",
+    "train": "pictures in train/, train/train/, train.zip or train_1.zip to train_9.zip",
     "test": "pictures in test/, test/test/ or test.zip",
     "train_info.csv": "train_info.csv or train_info.csv.zip",
     "submission_info.csv": "submission_info.csv or submission_info.csv.zip",

@@ -83,8 +83,22 @@ def test_the_published_settings() -> None:
         recipe = kernel.recipe
         assert (recipe.image_size, recipe.crop_margin, recipe.batch_size) == (331, 30, 16)
         assert (recipe.epochs, recipe.refit, recipe.refit_fresh) == (25, True, True)
+        assert (recipe.interpolation, recipe.evaluation) == ("nearest", "whole")
+        assert recipe.preprocessing == "1/255"
+        assert (recipe.horizontal_flip, recipe.vertical_flip) == (0.5, 0.5)
+        # Of training and of the refit, on eight replicas.
+        assert recipe.pictures_per_epoch == 12_753 // 128 * 128 == 99 * 128
+        rates = [recipe.learning_rate(epoch, 8) for epoch in (0, 5, 24)]
+        assert rates == pytest.approx([1e-5, 4e-4, 1.562e-5], rel=1e-3)
     assert xception.KERNEL.recipe.freeze_backbone
-    assert xception.KERNEL.recipe.learning_rate(9, 8) == 5e-4
+    assert xception.KERNEL.recipe.optimizer == "rmsprop"
+
+
+def test_ours_differs_from_the_published_recipe_where_it_says_so() -> None:
+    for kernel in KERNELS.values():
+        ours = kernel.resolve(best=True)
+        assert (ours.schedule, ours.tta) == ("cosine", 8)
+        assert (ours.preprocessing, ours.pictures_per_epoch) == ("backbone", None)
 
 
 @pytest.mark.parametrize("name", KERNELS)

@@ -23,7 +23,7 @@ from common.files.vectors import Vectors, load_vectors
 from common.pairs.validation import channel_auc
 from common.recipe import override
 from common.recipes.head import HeadRecipe
-from common.recipes.image import Range
+from common.recipes.training import Range
 from common.training.head_training import without_head
 from common.training.heads import HeadTrainer
 from common.training.stacking import Features, Stacked, stack
@@ -221,6 +221,9 @@ def test_a_head_learns(stacked: Stacked, changes: Mapping[str, Any]) -> None:
     assert after["all"] > before["concatenation_score"] + 0.03
     names = {"triplet": ["embedding"], "softmax": ["classes"], "cosface": ["embedding", "classes"]}
     assert list(found) == names[trainer.recipe.loss]
+    first, last = trainer.history[0], trainer.history[-1]
+    assert last["val_loss"] < first["val_loss"]
+    assert last["val_accuracy"] > first["val_accuracy"]
 
 
 def test_a_seed_repeats_a_head(stacked: Stacked) -> None:

@@ -16,16 +16,24 @@ Generator = np.random.Generator
 _LUMA = np.array([0.299, 0.587, 0.114])  # of ITU-R BT.601, as every grey picture of an RGB one
 
 
-def resize(picture: np.ndarray, size: int, out: np.ndarray | None = None) -> np.ndarray:
-    """``(size, size, 3)`` uint8: bilinear, by area where it shrinks so that colours are kept.
+def resize(
+    picture: np.ndarray,
+    size: int,
+    out: np.ndarray | None = None,
+    interpolation: str = "bilinear",
+) -> np.ndarray:
+    """``(size, size, 3)`` uint8; it may be in ``out``, if that is given.
 
-    It may be in ``out``, if that is given.
+    ``bilinear`` is by area where a picture shrinks, so that colours are kept; ``nearest`` takes
+    the pixel at each centre, as TensorFlow 2 does.
     """
     import cv2
 
     if picture.shape[:2] == (size, size):
         return picture
     how = cv2.INTER_AREA if min(picture.shape[:2]) > size else cv2.INTER_LINEAR
+    if interpolation == "nearest":
+        how = cv2.INTER_NEAREST_EXACT  # INTER_NEAREST is half a pixel off
     return cv2.resize(picture, (size, size), out, interpolation=how)
 
 
@@ -151,8 +159,8 @@ def random_affine(
 def random_symmetry(generator: Generator, recipe: Any) -> Symmetry:
     """Turn, flips and transposition in the published order, drawn one after the other."""
     turn = random_rot90(Symmetry(), generator, recipe.rot90_probability)
-    turn = random_flip_left_right(turn, generator, recipe.flip_probability)
-    turn = random_flip_up_down(turn, generator, recipe.flip_probability)
+    turn = random_flip_left_right(turn, generator, recipe.horizontal_flip)
+    turn = random_flip_up_down(turn, generator, recipe.vertical_flip)
     return random_transpose(turn, generator, recipe.transpose_probability)
 
 

@@ -32,7 +32,8 @@ class Training:
     augmentations of an epoch come from the seed and its number alone: a training that goes on with
     epoch 7 sees what one from the start sees. Of several processes each mixes its own pictures
     (MixUp, CutMix) with one another. A ``sampler`` draws an epoch's rows in its own way,
-    ``(steps, batch)``, and all of them count.
+    ``(steps, batch)``, and all of them count. Without one, an epoch is of ``pictures`` at most,
+    drawn anew each time; none takes every picture.
     """
 
     def __init__(
@@ -44,14 +45,16 @@ class Training:
         seed: int,
         share: Share = WHOLE,
         sampler: ClassBatches | None = None,
+        pictures: int | None = None,
     ):
         self._parts, self._recipe, self._batch, self._seed = parts, recipe, batch, seed
         self._share, self._sampler = share, sampler
         self.labels = np.concatenate([part.labels for part in parts])
         self._encode = encode
         self.weights = class_weights(self.labels, getattr(recipe, "class_weight", "none"))
-        self.steps = sampler.steps if sampler else -(-len(self.labels) // batch)
-        self._known = self.steps * batch if sampler else len(self.labels)
+        self._known = min(pictures or len(self.labels), len(self.labels))
+        self.steps = sampler.steps if sampler else -(-self._known // batch)
+        self._known = self.steps * batch if sampler else self._known
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
         self._order = lru_cache(4)(self._order_of)
 
@@ -61,14 +64,14 @@ class Training:
 
     @property
     def counted(self) -> float:
-        """The pictures of an epoch, each with its weight."""
-        return float(self._known if self._sampler else self.weights.sum())
+        """The pictures of an epoch, each with its weight (of a part of them the mean weight)."""
+        return float(self._known if self._sampler else self._known * self.weights.mean())
 
     def _order_of(self, epoch: int) -> np.ndarray:
         generator = np.random.default_rng((0, self._seed, epoch))
         if self._sampler:
             return self._sampler.epoch(generator).reshape(-1)
-        order = generator.permutation(len(self.labels))
+        order = generator.permutation(len(self.labels))[: self._known]
         return np.resize(order, self.steps * self._batch)  # filled up from its own beginning
 
     def _make(self, number: int) -> Batch:
@@ -116,19 +119,24 @@ class Training:
 
 
 def evaluation_batches(
-    part: Pictures, image_size: int, encode: Encode, batch: int, share: Share = WHOLE, seen: int = 0
+    part: Pictures, recipe: Any, encode: Encode, batch: int, share: Share = WHOLE, seen: int = 0
 ) -> Any:
     """Batches in the records' order, one ``view`` of each picture: a ``grain.IterDataset``.
 
-    As those of ``Training``. The last batch is filled up with the last picture, with weight 0.
-    Without labels the targets are one column of zeros.
+    As those of ``Training``; ``seen`` is the view's number. Where the recipe evaluates whole
+    pictures, the first eight views are of these, the others are corners. The last batch is filled
+    up with the last picture, with weight 0. Without labels the targets are one column of zeros.
     """
-    number = len(part)
+    number, size = len(part), recipe.image_size
+    whole = recipe.evaluates_whole and seen < 8
+
+    def picture(row: int) -> np.ndarray:
+        return view(part.whole(row, size) if whole else part[row], seen, size)
 
     def make(step: int) -> Batch:
         places = share.of(np.arange(step * batch, (step + 1) * batch))
         rows = places.clip(max=number - 1)
-        pictures = np.stack([view(part[row], seen, image_size) for row in rows.tolist()])
+        pictures = np.stack([picture(row) for row in rows.tolist()])
         known = part.records.labels is not None
         targets = encode(part.labels[rows]) if known else np.zeros((len(rows), 1), np.float32)
         return pictures, targets, (places < number).astype(np.float32)

@@ -27,11 +27,14 @@ class Pictures:
         records: what they are read from.
         labels: ``(pictures,)`` int64, zeros where the data has none.
         size: pixels.
+        interpolation: of the resize to that size (``common.data.augment.resize``).
         fault: what could not be decoded; a framework between may have hidden the error itself.
     """
 
-    def __init__(self, records: Records, size: int, cache: str = "none"):
-        self.records, self.size = records, size
+    def __init__(
+        self, records: Records, size: int, cache: str = "none", interpolation: str = "bilinear"
+    ):
+        self.records, self.size, self.interpolation = records, size, interpolation
         self.fault: UserError | None = None
         missing = np.zeros(len(records), dtype=np.int64)
         self.labels = missing if records.labels is None else records.labels
@@ -50,12 +53,19 @@ class Pictures:
     def read(self, row: int, room: np.ndarray | None = None) -> np.ndarray:
         """As ``pictures[row]``; it may be in ``room`` ``(size, size, 3)``, if that is given."""
         if self._kept is None:
-            return resize(self.original(row), self.size, room)
+            return resize(self.original(row), self.size, room, self.interpolation)
         if not self._known[row]:
-            self._kept[row] = resize(self.original(row), self.size)
+            self._kept[row] = resize(self.original(row), self.size, None, self.interpolation)
             self._known[row] = True
         picture: np.ndarray = self._kept[row]
         return picture
+
+    def whole(self, row: int, size: int) -> np.ndarray:
+        """One picture resized to another size, ``(size, size, 3)``, smoothly; it is not cached.
+
+        Not from the cache: resized twice, it would be blurred.
+        """
+        return resize(self.original(row), size)
 
     def original(self, row: int) -> np.ndarray:
         """One picture in its own size. Raises UserError when it cannot be decoded."""

@@ -30,6 +30,7 @@ class Pixels:
 TORCH = Pixels((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255))
 TF = Pixels((127.5,) * 3, (127.5,) * 3)
 CAFFE = Pixels((103.939, 116.779, 123.68), (1.0,) * 3, bgr=True)
+UNIT = Pixels((0.0,) * 3, (255.0,) * 3)  # 0..1, whatever the weights expect
 HALF = Pixels((128.0,) * 3, (128.0,) * 3)  # EfficientNetV2's larger networks have it inside
 
 
@@ -141,12 +142,15 @@ def check_size(name: str, image_size: int) -> Backbone:
     return backbone
 
 
-def build_backbone(name: str, weights: str | None, image_size: int) -> Any:
+def build_backbone(
+    name: str, weights: str | None, image_size: int, preprocessing: str = "backbone"
+) -> Any:
     """A network without its top, on the chosen Keras backend: a ``keras.Model``.
 
     It goes from pictures ``(batch, image_size, image_size, 3)``, uint8 or float in 0..255, to
     features ``(batch, height, width, channels)``. ``weights`` is None, a kind that
-    ``weights_files`` names (it is downloaded), or the path of such a file. Raises UserError for an
+    ``weights_files`` names (it is downloaded), or the path of such a file. ``preprocessing`` is
+    what these weights expect (``backbone``), or pixels in 0..1 (``1/255``). Raises UserError for an
     unknown name, too small pictures, and a file that does not fit.
     """
     import keras
@@ -155,7 +159,7 @@ def build_backbone(name: str, weights: str | None, image_size: int) -> Any:
     if weights is not None and weights in backbone.origins:
         weights = downloaded(backbone.files[weights], backbone.origins[weights])
     pictures = keras.Input((image_size, image_size, 3), name="pictures")
-    pixels = preprocessed(pictures, backbone.pixels)
+    pixels = preprocessed(pictures, UNIT if preprocessing == "1/255" else backbone.pixels)
     if backbone.first_layer:
         features = _behind(name, backbone.first_layer, weights, image_size)(pixels)
     else:

@@ -15,11 +15,11 @@ def check_full_size(kernel: Any, backbone: str = "") -> dict[str, int]:
     ``backbone`` builds with another one than the recipe's own, whose counts nobody has stated:
     they are only told. Returns the counts. Raises UserError when they differ.
     """
-    recipe = dataclasses.replace(kernel.recipe, backbone=backbone or kernel.recipe.backbone)
+    recipe = dataclasses.replace(kernel.recipe, **({"backbone": backbone} if backbone else {}))
     model = kernel.network(recipe)
     counted = parameter_counts(model)
     for name, number in counted.items():
-        wanted = getattr(recipe, name) if recipe.backbone == kernel.recipe.backbone else 0
+        wanted = 0 if backbone else getattr(recipe, name)
         if wanted and wanted != number:
             raise UserError(f"{model.name} at full size has {number:,} {name}, not {wanted:,}")
     report("full_size", **counted)

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from common.errors import UserError
-from common.recipes.image import ImageRecipe, Range
+from common.recipes.image import BackboneRecipe
+from common.recipes.training import Range
 
 
 @dataclass(frozen=True)
-class ClassifierRecipe(ImageRecipe):
-    """How a classifier is trained, beside what every ImageRecipe says.
+class ClassifierRecipe(BackboneRecipe):
+    """How a classifier is trained, with the fields of every BackboneRecipe.
 
     Attributes:
         mixup, cutmix: alpha of the Beta distribution that mixes pairs of pictures; 0 is none.
@@ -18,6 +19,8 @@ class ClassifierRecipe(ImageRecipe):
         class_weight: ``balanced`` weighs a picture by how rare its class is.
         logit_adjustment: tau, the share of the classes' log-frequencies that is added to the
             logits while training.
+        pictures_per_epoch: at most, drawn anew for each epoch of training and refit; none takes
+            every picture once.
         refit: train again on train + validation for the test predictions.
         refit_fresh: with a new model; otherwise the trained one is trained on.
         refit_epochs: of the refit; none takes ``epochs``.
@@ -29,7 +32,8 @@ class ClassifierRecipe(ImageRecipe):
     image_size: int = 331
     crop_margin: int = 30
     rot90_probability: float = 0.2
-    flip_probability: float = 0.5
+    horizontal_flip: float = 0.5
+    vertical_flip: float = 0.5
     transpose_probability: float = 0.25
     weights: str | None = "imagenet"
     mixup: float = 0.0
@@ -37,6 +41,7 @@ class ClassifierRecipe(ImageRecipe):
     label_smoothing: float = 0.0
     class_weight: str = "none"
     logit_adjustment: float = 0.0
+    pictures_per_epoch: int | None = None
     refit: bool = True
     refit_fresh: bool = True
     refit_epochs: int | None = None
@@ -44,17 +49,18 @@ class ClassifierRecipe(ImageRecipe):
     fold: int = 0
 
     RANGES: ClassVar[dict[str, Range]] = {
-        **ImageRecipe.RANGES,
+        **BackboneRecipe.RANGES,
         "mixup": (0, 10),
         "cutmix": (0, 10),
         "logit_adjustment": (0, 10),
         "label_smoothing": (0, 0.9999),
+        "pictures_per_epoch": (1, float("inf")),
         "refit_epochs": (0, float("inf")),
         "folds": (0, 20),
         "fold": (0, 19),
     }
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        **ImageRecipe.CHOICES,
+        **BackboneRecipe.CHOICES,
         "class_weight": ("none", "balanced"),
     }
 

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from common.errors import UserError
-from common.recipes.image import ImageRecipe, Range
+from common.recipes.image import ImageRecipe
+from common.recipes.training import Range, TrainingRecipe
 
 METRIC_LOSSES = ("triplet", "contrastive")
 MARGIN_LOSSES = ("arcface", "cosface")
@@ -12,8 +13,8 @@ LOSSES = (*METRIC_LOSSES, *MARGIN_LOSSES, "softmax")
 
 
 @dataclass(frozen=True)
-class EmbeddingRecipe(ImageRecipe):
-    """How an embedding is trained, beside what every ImageRecipe says.
+class VectorRecipe(TrainingRecipe):
+    """A TrainingRecipe of what gives vectors, whether it sees pictures or other vectors.
 
     Attributes:
         loss: ``triplet`` or ``contrastive`` compare the pictures of a batch
@@ -25,6 +26,8 @@ class EmbeddingRecipe(ImageRecipe):
         scale: of the cosines, with a margin of classes.
         embedding: numbers a picture.
         pictures_per_class: K, of the classes that a batch holds; 0 takes pictures as they come.
+        batches_per_epoch: none takes as many as show every picture about once. Without
+            ``pictures_per_class`` an epoch shows each once at most.
         patience: epochs without a better AUC on validation after which training ends, with the
             weights of the best one; 0 trains to the end.
     """
@@ -36,18 +39,20 @@ class EmbeddingRecipe(ImageRecipe):
     scale: float = 30.0
     embedding: int = 64
     pictures_per_class: int = 4
+    batches_per_epoch: int | None = None
     patience: int = 0
 
     RANGES: ClassVar[dict[str, Range]] = {
-        **ImageRecipe.RANGES,
+        **TrainingRecipe.RANGES,
         "margin": (0, 100),
         "scale": (1e-3, 1e3),
         "embedding": (2, 4096),
         "pictures_per_class": (0, 64),
+        "batches_per_epoch": (1, float("inf")),
         "patience": (0, float("inf")),
     }
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        **ImageRecipe.CHOICES,
+        **TrainingRecipe.CHOICES,
         "loss": LOSSES,
         "distance": ("euclidean", "squared", "cosine"),
         "miner": ("batch-hard", "batch-all", "semi-hard"),
@@ -85,3 +90,14 @@ class EmbeddingRecipe(ImageRecipe):
         if self.margin is None and self.loss not in ("triplet", "softmax"):
             raise UserError(f"setting margin=none: loss={self.loss} needs a number")
         super().hold_together()
+
+
+@dataclass(frozen=True)
+class EmbeddingRecipe(ImageRecipe, VectorRecipe):
+    """How a network is trained that gives vectors of pictures."""
+
+    RANGES: ClassVar[dict[str, Range]] = {**ImageRecipe.RANGES, **VectorRecipe.RANGES}
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
+        **ImageRecipe.CHOICES,
+        **VectorRecipe.CHOICES,
+    }

@@ -3,26 +3,24 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from common.recipes.embedding import EmbeddingRecipe
-from common.recipes.image import Range
+from common.recipes.embedding import VectorRecipe
+from common.recipes.training import Range
 
 
 @dataclass(frozen=True)
-class HeadRecipe(EmbeddingRecipe):
-    """An EmbeddingRecipe, of which what is said of pictures does not count, with the head's own.
+class HeadRecipe(VectorRecipe):
+    """A VectorRecipe with the head's own layers; it sees no pictures and has no field for them.
 
     Attributes:
         hidden: units of the dense layer before the last; 0 is none.
         dropout: before each dense layer.
     """
 
-    image_size: int = 0
     hidden: int = 256
     dropout: float = 0.5
 
     RANGES: ClassVar[dict[str, Range]] = {
-        **EmbeddingRecipe.RANGES,
-        "image_size": (0, 1024),  # a setting for all may reach it
+        **VectorRecipe.RANGES,
         "hidden": (0, 65536),
         "dropout": (0, 0.99),
     }

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from common.errors import UserError
 from common.recipes.embedding import EmbeddingRecipe
-from common.recipes.image import Range
+from common.recipes.training import Range
 
 
 @dataclass(frozen=True)

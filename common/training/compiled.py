@@ -8,8 +8,8 @@ from common.networks.embedding_losses import SOFT, contrastive_loss, triplet_los
 from common.networks.losses import crossentropy
 from common.networks.margins import margin_loss
 from common.recipes.classifier import ClassifierRecipe
-from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, EmbeddingRecipe
-from common.recipes.image import ImageRecipe
+from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, VectorRecipe
+from common.recipes.training import TrainingRecipe
 from common.tasks.task import Task
 
 
@@ -28,11 +28,12 @@ def compiled(model: Any, recipe: ClassifierRecipe, labels: np.ndarray, task: Tas
     return model
 
 
-def compiled_embedding(model: Any, recipe: EmbeddingRecipe) -> Any:
+def compiled_embedding(model: Any, recipe: VectorRecipe) -> Any:
     """``model`` with its optimizer and its loss; ``accuracy`` is of triplets or of classes."""
     import keras
 
-    set_batchnorm_momentum(model, recipe.batchnorm_momentum)
+    # A head has no such layer, and its recipe no such field.
+    set_batchnorm_momentum(model, getattr(recipe, "batchnorm_momentum", None))
     if recipe.loss == "triplet":
         margin = SOFT if recipe.margin is None else recipe.margin
         loss = triplet_loss(recipe.distance, recipe.miner, margin)
@@ -53,7 +54,7 @@ def compiled_embedding(model: Any, recipe: EmbeddingRecipe) -> Any:
     return model
 
 
-def optimizer_of(recipe: ImageRecipe) -> Any:
+def optimizer_of(recipe: TrainingRecipe) -> Any:
     """Keras's optimizer of the recipe's name, with a moving average of the weights if it asks."""
     import keras
 

@@ -22,7 +22,9 @@ from common.networks.full_size import parameter_counts
 from common.parameters import Parameters
 from common.recipe import split_setting
 from common.recipes.hours import refit_epochs, scaled_hours, tell_hours
-from common.recipes.image import ImageRecipe, check_batch
+from common.recipes.image import ImageRecipe
+from common.recipes.training import TrainingRecipe, check_batch
+from common.recipes.words import augmentations, seen_in_prediction, value_in_words
 from common.training.terminal_plot import EIGHTHS, PLAIN, bars
 
 PICTURE = "schedule.png"
@@ -143,9 +145,9 @@ def stay_on_cpu() -> None:
 def _build(kernel: Any, recipe: ImageRecipe) -> Any:
     """The network with random weights, on this machine's CPU."""
     stay_on_cpu()
-    size = recipe.image_size
-    if recipe.backbone and not recipe.miniature:
-        check_weights(recipe.backbone, recipe.weights)
+    size, backbone = recipe.image_size, getattr(recipe, "backbone", "")
+    if backbone and not recipe.miniature:
+        check_weights(backbone, getattr(recipe, "weights", None))
     print(f"building the network at {size} x {size} ...", file=sys.stderr, flush=True)
     try:
         return kernel.network(recipe)
@@ -154,13 +156,13 @@ def _build(kernel: Any, recipe: ImageRecipe) -> Any:
         raise UserError(f"the network cannot be built with this recipe: {reason[0]}") from error
 
 
-def recipe_rows(published: ImageRecipe, recipe: ImageRecipe, asked: Asked) -> Rows:
+def recipe_rows(published: Any, recipe: Any, asked: Asked) -> Rows:
     """Which recipe, and what of the published one is changed."""
     name = "best" if asked.best else "published"
     small = ", with a dry run's small settings" if asked.small else ""
     stated = dataclasses.asdict(published)
     changes = [
-        f"{name} {_tell(stated[name])} -> {_tell(value)}"
+        f"{name} {value_in_words(stated[name])} -> {value_in_words(value)}"
         for name, value in dataclasses.asdict(recipe).items()
         if value != stated[name]
     ]
@@ -171,11 +173,13 @@ def recipe_rows(published: ImageRecipe, recipe: ImageRecipe, asked: Asked) -> Ro
 def _model_rows(model: Any, recipe: ImageRecipe) -> Rows:
     taken = model.inputs[0]
     shape = " x ".join(str(size) for size in taken.shape[1:])
-    frozen = ", backbone frozen" if recipe.freeze_backbone else ""
+    frozen = ", backbone frozen" if getattr(recipe, "freeze_backbone", False) else ""
+    divided = getattr(recipe, "preprocessing", "") == "1/255" and not recipe.miniature
+    pixels = "divided by 255" if divided else "preprocessed"
     return [
-        ("weights", f"{recipe.weights or 'random'}{frozen}"),
+        ("weights", f"{getattr(recipe, 'weights', None) or 'random'}{frozen}"),
         ("parameters", told_parameters(model)),
-        ("input", f"{shape}, {taken.dtype}, 0 to 255; preprocessed inside the network"),
+        ("input", f"{shape}, {taken.dtype}, 0 to 255; {pixels} inside the network"),
     ]
 
 
@@ -186,40 +190,22 @@ def told_parameters(model: Any) -> str:
 
 
 def _training_rows(recipe: ImageRecipe) -> Rows:
-    views = [("prediction", f"mean of {recipe.tta} views of a picture")] if recipe.tta > 1 else []
-    return [("augmentation", _augmentations(recipe)), *learning_rows(recipe), *views]
+    views = (
+        [("prediction", seen_in_prediction(recipe))] if recipe.tta > 1 or recipe.crop_margin else []
+    )
+    return [("augmentation", augmentations(recipe)), *learning_rows(recipe), *views]
 
 
-def learning_rows(recipe: ImageRecipe) -> Rows:
+def learning_rows(recipe: TrainingRecipe) -> Rows:
     """What is learnt, and by what."""
-    average = f"; moving average of the weights {_tell(recipe.ema)}" if recipe.ema else ""
+    average = f"; moving average of the weights {value_in_words(recipe.ema)}" if recipe.ema else ""
     waits = getattr(recipe, "patience", 0)
     patience = [("patience", f"{waits} epochs without a better AUC")] if waits else []
     return [("loss", recipe.told_loss), ("optimizer", recipe.optimizer + average), *patience]
 
 
-def _augmentations(recipe: ImageRecipe) -> str:
-    """Those that are on, with their strengths."""
-    size = recipe.image_size
-    crop = f"crop {size} of {size + recipe.crop_margin}" if recipe.crop_margin else ""
-    named = {
-        "each quarter turn": recipe.rot90_probability,
-        "each flip": recipe.flip_probability,
-        "transposition": recipe.transpose_probability,
-        "colour jitter": recipe.colour_jitter,
-        "rotation in degrees": recipe.rotation,
-        "zoom": recipe.zoom,
-        "shift": recipe.shift,
-        "shear": recipe.shear,
-        "MixUp": getattr(recipe, "mixup", 0),
-        "CutMix": getattr(recipe, "cutmix", 0),
-    }
-    on = [crop] * bool(crop) + [f"{name} {_tell(value)}" for name, value in named.items() if value]
-    return ", ".join(on) or "none"
-
-
 def course_rows(
-    recipe: ImageRecipe, replicas: int, pictures: Mapping[str, int], source: str
+    recipe: TrainingRecipe, replicas: int, pictures: Mapping[str, int], source: str
 ) -> Rows:
     """Pictures, batch, epochs and refit with their steps."""
     batch, again = recipe.batch_size * replicas, refit_epochs(recipe)
@@ -227,26 +213,27 @@ def course_rows(
     trained = training_pictures(recipe, pictures) if pictures else None
     if trained is not None:
         check_batch(recipe.batch_size, replicas, trained)
+    most = getattr(recipe, "pictures_per_epoch", None)
     counts = ", ".join(f"{count:,} {part}" for part, count in pictures.items())
     folds = getattr(recipe, "folds", 0)
     part = f"train + val but fold {getattr(recipe, 'fold', 0)} of {folds}" if folds else "train"
     network = "a new network" if getattr(recipe, "refit_fresh", True) else "the trained network"
+    refit = f"{_several(again, 'epoch')} of {network} on train + val, "
     return [
         ("pictures", f"{counts} ({source})" if pictures else "unknown"),
         ("batch", f"{batch} = {recipe.batch_size} x {_several(replicas, 'replica')}"),
-        ("epochs", f"{recipe.epochs} on {part}, {_steps(trained, batch)}"),
-        (
-            "refit",
-            f"{_several(again, 'epoch')} of {network} on train + val, {_steps(labelled, batch)}"
-            if again
-            else "none",
-        ),
+        ("epochs", f"{recipe.epochs} on {part}, {_steps(trained, batch, most)}"),
+        ("refit", refit + _steps(labelled, batch, most) if again else "none"),
     ]
 
 
-def _steps(pictures: int | None, batch: int) -> str:
-    """An epoch's steps; its last batch is padded, so that no picture is dropped."""
-    return "steps unknown" if pictures is None else f"{math.ceil(pictures / batch):,} steps each"
+def _steps(pictures: int | None, batch: int, most: int | None) -> str:
+    """An epoch's steps on ``most`` of the pictures; its last batch is padded, and drops none."""
+    if pictures is None:
+        return "steps unknown"
+    seen = min(pictures, most or pictures)
+    part = f" of {seen:,} pictures" if seen < pictures else ""
+    return f"{math.ceil(seen / batch):,} steps each{part}"
 
 
 def _several(number: int, what: str) -> str:
@@ -266,10 +253,10 @@ def _hours(kernel: Kernel, recipe: ImageRecipe, accelerator: str) -> str:
     return ("unknown" if hours is None else tell_hours(hours)) + f" on {accelerator}"
 
 
-def show_schedule(recipe: ImageRecipe, replicas: int) -> None:
+def show_schedule(recipe: TrainingRecipe, replicas: int) -> None:
     """The schedule in words, in the terminal and as a PNG; a plateau cannot be drawn before."""
     times = "" if recipe.schedule == "constant" else f" x {replicas}"
-    words = f"{recipe.schedule}, lr_max {_tell(recipe.lr_max)}{times}"
+    words = f"{recipe.schedule}, lr_max {value_in_words(recipe.lr_max)}{times}"
     if recipe.schedule == "plateau":
         show(("schedule", f"{words}, {_plateau(recipe)}"))
         return
@@ -279,11 +266,11 @@ def show_schedule(recipe: ImageRecipe, replicas: int) -> None:
     print("", *bars(rates, blocks=_blocks()), sep="\n")
 
 
-def _plateau(recipe: ImageRecipe) -> str:
+def _plateau(recipe: TrainingRecipe) -> str:
+    decay, lowest = value_in_words(recipe.lr_decay), value_in_words(recipe.lr_min)
     return (
-        f"times {_tell(recipe.lr_decay)} whenever {recipe.lr_patience} epochs brought no "
-        f"{recipe.told_judged}, never below {_tell(recipe.lr_min)}: not drawn, for it depends on "
-        f"the epochs before"
+        f"times {decay} whenever {recipe.lr_patience} epochs brought no {recipe.told_judged}, "
+        f"never below {lowest}: not drawn, for it depends on the epochs before"
     )
 
 
@@ -294,9 +281,3 @@ def _blocks() -> str:
     except UnicodeEncodeError:
         return PLAIN
     return EIGHTHS
-
-
-def _tell(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    return "none" if value is None else str(value)

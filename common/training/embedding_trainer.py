@@ -17,6 +17,7 @@ from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES
 from common.training.compiled import compiled_embedding
 from common.training.divergence import check_told
 from common.training.trainer import Trainer
+from common.training.validation_loss import ValidationLoss
 
 SHOWN = 400  # validation pictures at most whose vectors are kept while they are learnt
 _EPOCH_PAIRS = 500_000
@@ -28,6 +29,7 @@ class EmbeddingTrainer(Trainer):
 
     validation: Pictures
     pairs: ValidationPairs
+    validation_loss: ValidationLoss
 
     def begin(self) -> list[Pictures]:
         """The pictures of train, validation and test; the course begins, or goes on."""
@@ -35,6 +37,8 @@ class EmbeddingTrainer(Trainer):
         self.validation = parts[1]
         labels, ids = self.validation.labels, self.validation.records.ids
         self.pairs = ValidationPairs(ids, labels, labels < self._known, _EPOCH_PAIRS)
+        classes = self.classes if self.classes == self._known else None
+        self.validation_loss = ValidationLoss(labels, self.recipe, classes, self.batch)
         return parts
 
     def load_parts(self) -> tuple[Records, Records, Records]:
@@ -67,7 +71,7 @@ class EmbeddingTrainer(Trainer):
             variable.assign(value)
 
     def measured(self, model: Any, epoch: int) -> dict[str, float]:
-        """AUC of validation's pairs; keeps the best weights, and a view of the vectors.
+        """Loss, accuracy and AUC of validation; keeps the best weights, and a view of the vectors.
 
         With a moving average of the weights it is the average that is measured and kept. Raises
         UserError when the vectors are no vectors any more.
@@ -87,7 +91,7 @@ class EmbeddingTrainer(Trainer):
             for number, variable in enumerate(model.variables):
                 value = np.array(variable.value, copy=True)  # JAX gives its memory away
                 self.course.kept[f"{_BEST}{number:04d}"] = value
-        return in_history(found)
+        return {**self.validation_loss.of(model, rows), **in_history(found)}
 
     def judged(self, row: Mapping[str, Any]) -> float | None:
         """What is missing to an AUC of 1."""
@@ -113,7 +117,7 @@ class EmbeddingTrainer(Trainer):
         """Ids, labels and vectors ``(pictures, d)`` of all of train, for what is put on top."""
         recipe = self.recipe
         size = recipe.image_size + recipe.crop_margin
-        whole = Pictures(self._whole_train, size, "none")
+        whole = Pictures(self._whole_train, size, "none", recipe.interpolation)
         rows = self.split(self.predict(model, whole))
         return whole.records.ids, whole.labels, next(iter(rows.values()))
 
@@ -149,13 +153,14 @@ class EmbeddingTrainer(Trainer):
 
     def _training(self, parts: Sequence[Pictures]) -> Training:
         recipe, seed, share = self.recipe, self.parameters.seed, self.accelerator.share
-        sampler = None
+        sampler, most = None, recipe.batches_per_epoch
         if recipe.loss in METRIC_LOSSES or recipe.pictures_per_class:
             labels = np.concatenate([part.labels for part in parts])
             each, replicas = recipe.pictures_per_class, self.accelerator.replicas
-            sampler = ClassBatches(labels, self.batch // each, each, replicas=replicas)
+            sampler = ClassBatches(labels, self.batch // each, each, most or 0, replicas)
             report("batches", of=sampler.told)
-        return Training(parts, recipe, self.encode, self.batch, seed, share, sampler)
+        pictures = most * self.batch if most else None
+        return Training(parts, recipe, self.encode, self.batch, seed, share, sampler, pictures)
 
     @contextmanager
     def _average_in_place(self, model: Any) -> Iterator[None]:

@@ -14,7 +14,7 @@ from common.pairs.validation import ValidationPairs, in_history
 from common.progress import report
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES
 from common.recipes.head import HeadRecipe
-from common.recipes.image import check_batch
+from common.recipes.training import check_batch
 from common.training.checkpoint import build_optimizer
 from common.training.compiled import compiled_embedding
 from common.training.divergence import check_loss, check_told
@@ -26,6 +26,7 @@ from common.training.embedding_trainer import (
 )
 from common.training.outputs import HISTORY
 from common.training.stacking import Stacked
+from common.training.validation_loss import ValidationLoss
 
 _EPOCH_PAIRS = 500_000
 
@@ -89,6 +90,9 @@ class HeadTrainer:
         self._pairs = ValidationPairs(
             found.validation_ids, found.validation_labels, found.validation_seen, _EPOCH_PAIRS
         )
+        self._validation_loss = ValidationLoss(
+            found.validation_labels, recipe, self.classes, self.batch
+        )
         self._rows = rows_to_show(found.validation_labels)
         self._shown: dict[int, np.ndarray] = {}
         self._best: list[np.ndarray] = []
@@ -99,7 +103,8 @@ class HeadTrainer:
         """Batches of an epoch."""
         if self._sampler is not None:
             return self._sampler.steps
-        return -(-len(self.stacked.train) // self.batch)
+        whole = -(-len(self.stacked.train) // self.batch)
+        return min(self.recipe.batches_per_epoch or whole, whole)
 
     def fit(self) -> None:
         """Train; with patience the head ends as in its best epoch.
@@ -155,9 +160,8 @@ class HeadTrainer:
         kept = self.recipe.pictures_per_class
         if not kept:
             return None
-        return ClassBatches(
-            self.stacked.train_labels, self.batch // kept, kept, replicas=self.replicas
-        )
+        labels, steps = self.stacked.train_labels, self.recipe.batches_per_epoch or 0
+        return ClassBatches(labels, self.batch // kept, kept, steps, self.replicas)
 
     def _batches(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Rows and one-hot labels of batch after batch, without end."""
@@ -199,9 +203,10 @@ class HeadTrainer:
         self.model.stop_training = out_of_patience(scores, self.recipe.patience)
 
     def _measured(self) -> dict[str, float]:
-        """AUC of validation's pairs; keeps the best weights, and a view of the vectors."""
+        """Loss, accuracy and AUC of validation; keeps the best weights, a view of the vectors."""
         (rows,) = self.stacked.vectors.validation.values()
-        told = next(iter(self.channels(rows).values()))
+        channels = self.channels(rows)
+        told = next(iter(channels.values()))
         epoch = len(self.history) + 1
         check_told(told, "the head", epoch, self._rate(epoch - 1))
         found = self._pairs.auc(self._pairs.scores(told))
@@ -210,4 +215,4 @@ class HeadTrainer:
         earlier = max((row["val_auc"] for row in self.history), default=-1.0)
         if self.recipe.patience and found["all"] > earlier:  # type: ignore[operator]
             self._best = [np.array(v.value, copy=True) for v in self.model.variables]
-        return in_history(found)
+        return {**self._validation_loss.of(self.model, channels), **in_history(found)}

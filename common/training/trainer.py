@@ -22,7 +22,8 @@ from common.parameters import Parameters
 from common.progress import report
 from common.recipes.classifier import ClassifierRecipe
 from common.recipes.hours import refit_epochs
-from common.recipes.image import check_batch
+from common.recipes.image import BackboneRecipe
+from common.recipes.training import check_batch
 from common.tasks.task import Task
 from common.training.checkpoint import Course, build_optimizer, restore, variables_of
 from common.training.compiled import compiled
@@ -50,9 +51,15 @@ class Trainer:
         self.accelerator, self.run = accelerator, run
         self.task = kernel.competition.task
         self.batch = recipe.batch_size * accelerator.replicas
-        files = weights_files(recipe.backbone) if recipe.backbone else {}
-        self.weights = resolve_weights(recipe.weights, files, parameters)
+        self.weights = self._pretrained()
         self.input_wait: float | None = None
+
+    def _pretrained(self) -> str | None:
+        """What the network begins with; a recipe without a backbone begins at random."""
+        if not isinstance(self.recipe, BackboneRecipe):
+            return None
+        files = weights_files(self.recipe.backbone) if self.recipe.backbone else {}
+        return resolve_weights(self.recipe.weights, files, self.parameters)
 
     def new_model(self, parts: Sequence[Pictures]) -> Any:
         """A compiled model to train on ``parts``; the same seed gives the same weights."""
@@ -160,10 +167,15 @@ class Trainer:
         recipe = self.recipe
         parts = self.load_parts()
         size = recipe.image_size + recipe.crop_margin
-        again = recipe.tta > 1  # test is seen once a view, so that one view keeps nothing of it
+        # Test is seen once a view, so that one view keeps nothing of it. Whole pictures come from
+        # their records, at their own size.
+        again = recipe.tta > (8 if recipe.evaluates_whole else 1)
         kept = choose_cache(recipe.cache, sum(map(len, parts if again else parts[:2])), size)
         caches = (kept, kept, kept if again else "none")
-        pictures = [Pictures(part, size, cache) for part, cache in zip(parts, caches, strict=True)]
+        pictures = [
+            Pictures(part, size, cache, recipe.interpolation)
+            for part, cache in zip(parts, caches, strict=True)
+        ]
         check_batch(recipe.batch_size, self.accelerator.replicas, len(pictures[0]))
         pictures[2].hold()  # what would otherwise be found after hours of training
         self.course = Course(self.run, self._identity(pictures), self.parameters)
@@ -171,11 +183,12 @@ class Trainer:
 
     def _training(self, parts: Sequence[Pictures]) -> Training:
         recipe, seed, share = self.recipe, self.parameters.seed, self.accelerator.share
-        return Training(parts, recipe, self.encode, self.batch, seed, share)
+        most = recipe.pictures_per_epoch
+        return Training(parts, recipe, self.encode, self.batch, seed, share, pictures=most)
 
     def _evaluation(self, part: Pictures, seen: int = 0) -> Any:
-        size, share = self.recipe.image_size, self.accelerator.share
-        return evaluation_batches(part, size, self.encode, self.batch, share, seen)
+        share = self.accelerator.share
+        return evaluation_batches(part, self.recipe, self.encode, self.batch, share, seen)
 
     def _steps(self, part: Pictures) -> int:
         return math.ceil(len(part) / self.batch)

@@ -29,10 +29,10 @@ RECIPE: dict = dict(
     zoom=0.2,
     shift=0.2,
     shear=0.3,
-    flip_probability=0.5,
+    horizontal_flip=0.5,
+    vertical_flip=0.5,
     loss="softmax",
     l2=0.003,
-    weights=None,
     tta=1,
     networks=0,  # one
     total_parameters=39_364_256,
@@ -43,8 +43,8 @@ PARAMETERS: dict = {}
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from common.recipes.image import Range
 from common.recipes.networks import NetworksRecipe
+from common.recipes.training import Range
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import class_network

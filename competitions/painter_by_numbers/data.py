@@ -1,7 +1,7 @@
 """The competition's data: where they are, what they hold, and what ``prepare`` made of them."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from common.parameters import Parameters
 from common.progress import report
 
 PARTS = ("train", "val", "test")
+# Kaggle has the pictures of train once more in nine parts, for who cannot fetch them at once.
+TRAIN = ("train", *(f"train_{number}" for number in range(1, 10)))
 PREPARE = "prepare"
 TRAIN_TABLE = "train_info.csv"  # filename,artist,title,style,genre,date
 PAIRS_TABLE = "submission_info.csv"  # index,image1,image2
@@ -30,13 +32,13 @@ class Files:
     """Where the competition's files are.
 
     Attributes:
-        train, test: a folder of pictures, or a zip.
+        train, test: folders of pictures, or zips; a name that several have is the first one's.
         replacements: a folder or zip whose pictures take the place of those of the same name.
         train_table, pairs_table: ``.csv`` or ``.csv.zip``.
     """
 
-    train: Path
-    test: Path
+    train: tuple[Path, ...]
+    test: tuple[Path, ...]
     replacements: Path | None
     train_table: Path
     pairs_table: Path
@@ -55,7 +57,10 @@ class Pictures:
 
     def __init__(self, files: Files, part: str):
         self._reader = Reader()
-        self._places = places(files.train if part == "train" else files.test)
+        found = files.train if part == "train" else files.test
+        self._places: dict[str, Place] = {}
+        for path in reversed(found):  # one name is one picture, however many parts have it
+            self._places |= places(path)
         self._replacements = places(files.replacements) if files.replacements else {}
 
     def names(self) -> list[str]:
@@ -87,18 +92,19 @@ def check_folder(root: Path) -> Files:
 
 def find_files(root: Path) -> Files:
     """The competition's files below ``root``. Raises UserError with all that is lacking."""
-    train, test = (_pictures_of(root, part) for part in ("train", "test"))
+    train, test = _pictures_of(root, *TRAIN), _pictures_of(root, "test")
     train_table, pairs = find_table(root, TRAIN_TABLE), find_table(root, PAIRS_TABLE)
     needed = {
-        "pictures in train/, train/train/ or train.zip": train,
+        "pictures in train/, train/train/, train.zip or train_1.zip to train_9.zip": train,
         "pictures in test/, test/test/ or test.zip": test,
         f"{TRAIN_TABLE} or {TRAIN_TABLE}.zip": train_table,
         f"{PAIRS_TABLE} or {PAIRS_TABLE}.zip": pairs,
     }
-    lacking = [what for what, found in needed.items() if found is None]
-    if train is None or test is None or train_table is None or pairs is None:
+    lacking = [what for what, found in needed.items() if not found]
+    if lacking or train_table is None or pairs is None:
         raise UserError(f"{root} lacks {'; '.join(lacking)}; {listing(root)}")
-    return Files(train, test, _pictures_of(root, REPLACEMENTS), train_table, pairs)
+    replacements = next(iter(_pictures_of(root, REPLACEMENTS)), None)
+    return Files(train, test, replacements, train_table, pairs)
 
 
 def pairs_table(root: Path) -> Path:
@@ -156,8 +162,8 @@ def pictures_in_pairs(files: Files, test: Pictures) -> tuple[set[str], set[str]]
     if len(missing) > len(there):
         raise UserError(
             f"{files.pairs_table}: {len(missing)} of the {len(asked)} pictures that its pairs name "
-            f"are not in {files.test}, {min(missing, key=natural)!r} is the first: use pictures "
-            f"and pairs of one download"
+            f"are not in {in_words(files.test)}, {min(missing, key=natural)!r} is the first: use "
+            f"pictures and pairs of one download"
         )
     read_pairs(_as_read_pairs_takes_it(files.pairs_table), sorted(there, key=natural), missing)
     return there, missing
@@ -216,7 +222,19 @@ def _as_read_pairs_takes_it(path: Path) -> Path:
     return path.with_suffix("") if path.suffix == ".zip" else path
 
 
-def _pictures_of(root: Path, part: str) -> Path | None:
+def in_words(paths: Sequence[Path]) -> str:
+    """Folders and zips as a message names them."""
+    first, *others = map(str, paths)
+    return f"{first} and {len(others)} more" if others else first
+
+
+def _pictures_of(root: Path, *parts: str) -> tuple[Path, ...]:
+    """The folder or zip of each of ``parts`` that is there."""
+    found = (_folder_or_zip(root, part) for part in parts)
+    return tuple(path for path in found if path)
+
+
+def _folder_or_zip(root: Path, part: str) -> Path | None:
     """A part's folder or zip: the innermost of ``part/part``, ``part``, else ``part.zip``."""
     for folder in (root / part / part, root / part):
         if folder.is_dir() and any(path.is_file() for path in folder.iterdir()):

@@ -27,7 +27,8 @@ RECIPE: dict = dict(
     lr_max=1e-4,  # per replica: 8e-4 on the eight of them
     lr_min=1e-6,
     lr_ramp_epochs=2,
-    flip_probability=0.5,
+    horizontal_flip=0.5,
+    vertical_flip=0.5,
     rotation=15.0,  # degrees, to either side
     zoom=0.1,
     shift=0.1,
@@ -46,6 +47,7 @@ PARAMETERS: dict = {}
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from common.recipes.image import BackboneRecipe
 from common.recipes.networks import NetworksRecipe
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
@@ -53,13 +55,14 @@ from competitions.painter_by_numbers.networks import margin_network
 
 
 @dataclass(frozen=True)
-class MarginRecipe(NetworksRecipe):
-    """A NetworksRecipe with the backbone's ``pooling``, ``gem`` or ``average``."""
+class MarginRecipe(NetworksRecipe, BackboneRecipe):
+    """A NetworksRecipe with a backbone and its ``pooling``, ``gem`` or ``average``."""
 
     pooling: str = "gem"
 
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
         **NetworksRecipe.CHOICES,
+        **BackboneRecipe.CHOICES,
         "pooling": ("gem", "average"),
     }
 

@@ -1,15 +1,43 @@
 """The networks of the painter kernels: from pictures in 0..255 to vectors or classes."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 from common.recipes.embedding import MARGIN_LOSSES, EmbeddingRecipe
+from common.recipes.training import Range
 
+PUBLISHED = (32, 64, 128, 128)  # channels of the convolutions, a pooling after each
 # Channels of the 3 x 3 convolutions, a list between two poolings.
-PUBLISHED = ((32,), (64,), (128,), (128,))
 WINNER = ((16, 16), (32, 32), (64, 64, 64), (128, 128, 128), (256, 256, 256, 256))
 
 
-def embedding_network(recipe: EmbeddingRecipe, name: str) -> Any:
+@dataclass(frozen=True)
+class ConvolutionsRecipe(EmbeddingRecipe):
+    """An EmbeddingRecipe with what the publication varied of its small network.
+
+    Attributes:
+        kernel_size: pixels of each convolution's side.
+        batchnorm: BatchNormalization after each convolution, before its ReLU.
+        dropout: after each pooling.
+        dense_dropout: before the last dense layer.
+        final_relu: a ReLU after the last dense layer; no number of a vector is negative then.
+    """
+
+    kernel_size: int = 3
+    batchnorm: bool = False
+    dropout: float = 0.1
+    dense_dropout: float = 0.2
+    final_relu: bool = True
+
+    RANGES: ClassVar[dict[str, Range]] = {
+        **EmbeddingRecipe.RANGES,
+        "kernel_size": (1, 15),
+        "dropout": (0, 0.99),
+        "dense_dropout": (0, 0.99),
+    }
+
+
+def embedding_network(recipe: ConvolutionsRecipe, name: str) -> Any:
     """Four convolutions with ReLU, each followed by max-pooling and dropout, two dense layers.
 
     Gives unit vectors ``(batch, recipe.embedding)``. A miniature has half of the channels.
@@ -22,11 +50,14 @@ def embedding_network(recipe: EmbeddingRecipe, name: str) -> Any:
     part = 2 if recipe.miniature else 1
     inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="pictures")
     x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(inputs)
-    for channels in sum(PUBLISHED, ()):
-        x = layers.Conv2D(channels // part, 3, padding="same", activation="relu")(x)
-        x = layers.Dropout(0.1)(layers.MaxPooling2D()(x))
+    for channels in PUBLISHED:
+        x = layers.Conv2D(channels // part, recipe.kernel_size, padding="same")(x)
+        x = layers.BatchNormalization()(x) if recipe.batchnorm else x
+        x = layers.MaxPooling2D()(layers.Activation("relu")(x))
+        x = layers.Dropout(recipe.dropout)(x)
     x = layers.Dense(256 // part, activation="relu")(layers.Flatten()(x))
-    x = layers.Dense(recipe.embedding)(layers.Dropout(0.2)(x))
+    x = layers.Dropout(recipe.dense_dropout)(x)
+    x = layers.Dense(recipe.embedding, activation="relu" if recipe.final_relu else None)(x)
     return keras.Model(inputs, UnitLength(name="embedding")(x), name=name)
 
 
@@ -64,9 +95,7 @@ def class_network(recipe: EmbeddingRecipe, classes: int, l2: float, name: str) -
     return keras.Model(inputs, weighted(layers.Dense, classes, **ending)(x), name=name)
 
 
-def margin_network(
-    weights: str | None, recipe: EmbeddingRecipe, classes: int, pooling: str, name: str
-) -> Any:
+def margin_network(weights: str | None, recipe: Any, classes: int, pooling: str, name: str) -> Any:
     """A backbone, its pooling (``gem``, else the average), a unit vector, cosines with the classes.
 
     Gives cosines ``(batch, classes)`` for a margin loss. A miniature has three convolutions for a
@@ -82,7 +111,7 @@ def margin_network(
     if recipe.miniature:
         backbone = _miniature(recipe.image_size)
     else:
-        backbone = build_backbone(recipe.backbone, weights, recipe.image_size)
+        backbone = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
         backbone.trainable = not recipe.freeze_backbone
     pooled = GeM() if pooling == "gem" else layers.GlobalAveragePooling2D(dtype="float32")
     x = layers.Dense(recipe.embedding, use_bias=False)(pooled(backbone.output))

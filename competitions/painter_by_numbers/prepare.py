@@ -1,11 +1,11 @@
 """Every picture decoded once: squares of RGB as TFRecords, and who is in train and validation.
 
-Reads ``train.zip`` and ``test.zip`` as they are (or folders), whatever size, mode and format the
-pictures have, in bounded memory. Leaves ``train``, ``val`` and ``test`` with shards,
-``classes.csv`` (the artists), ``broken.csv`` (pictures that could not be read, and why),
-``metrics.json`` and ``prepared.png``. Killed and run again in the same folder, it goes on where it
-was. CPU, no internet. The source of all of the competition's training kernels, once for all of
-them.
+Reads ``train.zip`` (or ``train_1.zip`` to ``train_9.zip``, or both: each picture counts once) and
+``test.zip`` as they are, or folders, whatever size, mode and format the pictures have, in bounded
+memory. Leaves ``train``, ``val`` and ``test`` with shards, ``classes.csv`` (the artists),
+``broken.csv`` (pictures that could not be read, and why), ``metrics.json`` and ``prepared.png``.
+Killed and run again in the same folder, it goes on where it was. CPU, no internet. The source of
+all of the competition's training kernels, once for all of them.
 
 From a clone of the repository: python submit.py painter --ensemble
 """
@@ -47,6 +47,7 @@ from competitions.painter_by_numbers.data import (
     Files,
     Pictures,
     find_files,
+    in_words,
     paintings,
     pictures_in_pairs,
     write_broken,
@@ -140,7 +141,10 @@ def list_work(files: Files, recipe: PrepareRecipe) -> Work:
     tested = found[: recipe.most or None]
     twice = next((name for name in tested if name in split.labels), None)
     if twice:
-        raise UserError(f"{twice} is in {files.train} and in {files.test}: one name, one picture")
+        raise UserError(
+            f"{twice} is in {in_words(files.train)} and in {in_words(files.test)}: one name, one "
+            f"picture"
+        )
     labels = split.labels.get
     items = {
         "train": [Item(name, labels(name), train.place(name).bytes) for name in split.train],

@@ -1,9 +1,9 @@
 """One network of the super-model: triplets on about 20 of the 200 artists with most paintings.
 
 As published: ten such networks, each a kernel of its own, side by side; ``supermodel.py`` puts a
-head on their vectors (about 0.67 accuracy on test pairs for all of it; alone nothing is stated).
-Artists are dealt in turn, so that each network has large ones and small ones. The network and its
-training are those of ``triplets.py``, with batches that fit 20 artists on two devices.
+head on their vectors (no score is stated, of all or of one). Artists are dealt in turn, so that
+each network has large ones and small ones. The network and its training are those of
+``triplets.py``, with batches that fit 20 artists on two devices.
 
 From a clone of the repository: python submit.py painter --model submodel [--dry-run], and with
 --set parts=5 --set artists=100 fewer of them.
@@ -25,17 +25,23 @@ RECIPE: dict = dict(
     lr_min=1e-5,
     lr_decay=0.5,
     lr_patience=4,
-    flip_probability=0.5,
+    horizontal_flip=0.5,
+    vertical_flip=0.5,
     rotation=0.0,
     zoom=0.0,
     shift=0.0,
     shear=0.0,
+    kernel_size=3,
+    batchnorm=False,
+    dropout=0.1,
+    dense_dropout=0.2,
+    final_relu=True,
+    batches_per_epoch=None,  # as many as show every picture
     loss="triplet",
     distance="euclidean",
     miner="batch-hard",
     margin=0.2,
     embedding=128,
-    weights=None,
     tta=1,
     total_parameters=2_371_136,
     trainable_parameters=2_371_136,
@@ -49,16 +55,15 @@ import numpy as np
 
 from common.data.tfrecords import Records
 from common.errors import UserError
-from common.recipes.embedding import EmbeddingRecipe
-from common.recipes.image import Range
+from common.recipes.training import Range
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import COMPETITION, data
-from competitions.painter_by_numbers.networks import embedding_network
+from competitions.painter_by_numbers.networks import ConvolutionsRecipe, embedding_network
 
 
 @dataclass(frozen=True)
-class SubmodelRecipe(EmbeddingRecipe):
-    """An EmbeddingRecipe for some of the artists.
+class SubmodelRecipe(ConvolutionsRecipe):
+    """A ConvolutionsRecipe for some of the artists.
 
     Attributes:
         parts: networks, each a kernel.
@@ -71,7 +76,7 @@ class SubmodelRecipe(EmbeddingRecipe):
     artists: int = 200
 
     RANGES: ClassVar[dict[str, Range]] = {
-        **EmbeddingRecipe.RANGES,
+        **ConvolutionsRecipe.RANGES,
         "parts": (1, 100),
         "part": (0, 99),
         "artists": (2, float("inf")),

@@ -1,6 +1,6 @@
 """The super-model: the vectors of ten small networks side by side, and a head on top of them.
 
-Published: about 0.67 accuracy on test pairs. The networks are those of ``submodel.py``; the head's
+As published, but that no score is stated. The networks are those of ``submodel.py``; the head's
 form is not stated, this one is two dense layers with dropout, trained as the networks are, on all
 artists. ``metrics.json`` says too what the vectors score without it (``concatenation_score``).
 Minutes on a CPU, once the networks have ended.

@@ -21,6 +21,7 @@ SETTINGS = {
     "lr_ramp_epochs": 1,
     "lr_decay": 0.7,
     "batchnorm_momentum": 0.8,  # a few dozen steps an epoch: 0.99 would leave validation at chance
+    "pictures_per_epoch": None,
     "refit_fresh": False,
     "refit_epochs": 1,
     "cache": "memory",

@@ -31,7 +31,7 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-from common.data.batches import Training
+from common.data.batches import Training, one_hot
 from common.data.pictures import Pictures
 from common.data.tfrecords import Records, decode, first_fault, record_places
 from common.errors import UserError, shown_in_one_line
@@ -131,7 +131,11 @@ def published(files: Sequence[Path], number: int, recipe: ClassifierRecipe) -> I
 
 def ours(part: Pictures, recipe: ClassifierRecipe, epoch: int = 0) -> Iterator[Any]:
     """What the kernels use."""
-    batches = Training([part], recipe, 1, BATCH, 0).batches(range(epoch, epoch + 1))
+
+    def encode(labels: np.ndarray) -> np.ndarray:
+        return one_hot(labels, 1)
+
+    batches = Training([part], recipe, encode, BATCH, 0).batches(range(epoch, epoch + 1))
     return iter(batches)
 
 

@@ -69,6 +69,7 @@ def plan_kernels(request: Request) -> tuple[PlannedKernel, ...]:
     The utility script (unless its code is embedded), then the members, then the audit if one is
     asked for, then the ensemble that reads all members. An audit without members has no ensemble.
     """
+    request.competition.check()
     _check_options(request)
     others = [*([AUDIT] if request.audit else []), *([ENSEMBLE] if request.members else [])]
     declared = {name: load_kernel(request.competition, name) for name in others}
@@ -106,6 +107,7 @@ def _check_options(request: Request) -> None:
 
 def _member_kernel(request: Request, graph: Graph, one: Resolved) -> PlannedKernel:
     recipe, accelerator = one.recipe, accelerator_of(request, one.member, one.kernel)
+    _check_task(request, recipe)
     _check_network(request, one.member.script, recipe)
     counted = request.competition.pictures
     if counted and not request.small and hasattr(recipe, "batch_size"):
@@ -161,6 +163,9 @@ def _blend_settings(request: Request, kernel: Kernel) -> dict[str, Any]:
         settings["method"] = request.blend
     if request.calibrate and "calibrate" not in field_types(kernel.recipe):
         raise UserError("--calibrate: this ensemble tells probabilities already; leave it out")
+    if request.calibrate and request.competition.task.name != "classification":
+        name = request.competition.task.name
+        raise UserError(f"--calibrate is of one class in several, the task is {name}: leave it out")
     if request.calibrate:
         settings["calibrate"] = True
     return settings
@@ -197,6 +202,17 @@ def _check_network(request: Request, script: str, recipe: Any) -> None:
             f"--no-internet, and {script} begins with weights={weights}: attach a data set or "
             f"model that holds {files[weights]} with --weights-source, or --set weights=none"
         )
+
+
+def _check_task(request: Request, recipe: Any) -> None:
+    """Raise UserError for a setting that the competition's task makes no use of."""
+    task, plain = request.competition.task, type(recipe)()
+    for name in task.idle:
+        value = getattr(recipe, name, None)
+        if value != getattr(plain, name, None):
+            raise UserError(
+                f"setting {name}={value} changes nothing, the task is {task.name}: leave it out"
+            )
 
 
 def _check_settings(request: Request, graph: Graph, others: dict[str, Kernel]) -> None:

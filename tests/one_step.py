@@ -72,7 +72,7 @@ def step(kernel: ClassifierKernel, optimizer: str, loss: str) -> dict[str, np.nd
     model.optimizer.learning_rate.assign(1e-2)
     pictures = generator.integers(0, 256, (8, *model.input_shape[1:])).astype(np.uint8)
     targets = np.eye(classes, dtype=np.float32)[LABELS]
-    weights = class_weights(LABELS, classes, "balanced") * (np.arange(8) < 7)
+    weights = class_weights(LABELS, "balanced") * (np.arange(8) < 7)
     before = np.asarray(model.predict(pictures, verbose=0))
     told = model.train_on_batch(pictures, targets, weights, return_dict=True)
     after = [value.ravel() for value in variables_of(model) if value.dtype == np.float32]

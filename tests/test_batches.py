@@ -23,6 +23,12 @@ from common.share import Share
 
 CACHES = ("none", "memory", "disk")
 CLASSES = 104
+
+
+def encode(labels: np.ndarray) -> np.ndarray:
+    return one_hot(labels, CLASSES)
+
+
 LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
 RECIPE = ClassifierRecipe(image_size=16, crop_margin=4, batch_size=4, cache="none")
 Batches = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
@@ -52,7 +58,7 @@ def pictures(folder: Path, cache: str = "none") -> Pictures:
 
 def training(part: Pictures, epochs: range, seed: int = 0, **options: object) -> Batches:
     recipe = options.pop("recipe", RECIPE)
-    return list(Training([part], recipe, CLASSES, 4, seed, **options).batches(epochs))
+    return list(Training([part], recipe, encode, 4, seed, **options).batches(epochs))
 
 
 def same(first: Batches, second: Batches) -> bool:
@@ -67,7 +73,7 @@ def test_evaluation_keeps_every_picture_in_order_and_fills_up_the_last_batch(
     flowers.shard(tmp_path, LABELS)
     part = pictures(tmp_path, cache)
     for _ in range(2):  # the second time from the cache
-        found = list(evaluation_batches(part, RECIPE, CLASSES, 4))
+        found = list(evaluation_batches(part, RECIPE, encode, 4))
         assert [len(batch) for batch, _, _ in found] == [4, 4, 4]
         assert found[0][0].dtype == np.uint8
         weights = np.concatenate([weight for _, _, weight in found])
@@ -92,7 +98,7 @@ def test_every_picture_comes_once_an_epoch_whatever_divides_it(noise: Path) -> N
 
 def test_the_order_is_over_the_whole_epoch_and_not_over_one_file(noise: Path) -> None:
     part = pictures(noise)
-    places = np.array([Training([part], RECIPE, CLASSES, 4, s)._order(0)[:10] for s in range(300)])
+    places = np.array([Training([part], RECIPE, encode, 4, s)._order(0)[:10] for s in range(300)])
     means = [(places == row).nonzero()[1].mean() for row in range(10)]
     np.testing.assert_allclose(means, 4.5, atol=0.7)  # every picture comes early as often as late
 
@@ -134,7 +140,7 @@ def test_the_shares_of_several_processes_are_the_batches_of_one(
     ]
     assert same(training(part, range(2)), joined)
     shares = [
-        list(evaluation_batches(part, RECIPE, CLASSES, 4, Share(p, processes)))
+        list(evaluation_batches(part, RECIPE, encode, 4, Share(p, processes)))
         for p in range(processes)
     ]
     weights = [weight for share in shares for _, _, weight in share]
@@ -148,7 +154,7 @@ def test_whole_pictures_are_evaluated_at_the_size_of_the_network(noise: Path, ca
     part[0]  # as after training: from the cache it would be the middle, or blurred
     for seen in (0, 3, 8):
         found = np.concatenate(
-            [batch for batch, _, _ in evaluation_batches(part, recipe, CLASSES, 5, seen=seen)]
+            [batch for batch, _, _ in evaluation_batches(part, recipe, encode, 5, seen=seen)]
         )
         for row in range(10):
             at_16 = resize(part.original(row), 16)
@@ -160,7 +166,7 @@ def test_without_a_margin_whole_and_centre_are_the_same(noise: Path) -> None:
     part = Pictures(read_records(noise, True, CLASSES), 16, "memory")
     recipes = [ClassifierRecipe(image_size=16, crop_margin=0, evaluation=e) for e in
                ("whole", "centre")]  # fmt: skip
-    assert same(*(list(evaluation_batches(part, recipe, CLASSES, 5)) for recipe in recipes))
+    assert same(*(list(evaluation_batches(part, recipe, encode, 5)) for recipe in recipes))
 
 
 @pytest.mark.parametrize(("most", "steps", "shown"), [(8, 2, 8), (6, 2, 6), (99, 3, 10)])
@@ -168,7 +174,7 @@ def test_an_epoch_may_be_of_a_part_of_the_pictures(
     noise: Path, most: int, steps: int, shown: int
 ) -> None:
     part = pictures(noise)
-    made = Training([part], RECIPE, CLASSES, 4, 0, pictures=most)
+    made = Training([part], RECIPE, encode, 4, 0, pictures=most)
     assert (made.steps, made.counted) == (steps, shown)
     found = list(made.batches(range(30)))
     weights = np.concatenate([weight for _, _, weight in found]).reshape(30, -1)
@@ -176,13 +182,13 @@ def test_an_epoch_may_be_of_a_part_of_the_pictures(
     orders = [made._order(epoch)[:shown].tolist() for epoch in range(30)]
     assert all(len(set(order)) == shown for order in orders), "a picture comes twice an epoch"
     assert set(np.ravel(orders).tolist()) == set(range(10)), "each epoch is drawn anew"
-    again = Training([part], RECIPE, CLASSES, 4, 0, pictures=most)
+    again = Training([part], RECIPE, encode, 4, 0, pictures=most)
     assert same(found[7 * steps :], list(again.batches(range(7, 30))))
 
 
 def test_several_parts_are_one_epoch(noise: Path) -> None:
     part = pictures(noise)
-    both = Training([part, part], RECIPE, CLASSES, 4, 0)
+    both = Training([part, part], RECIPE, encode, 4, 0)
     assert both.steps == 5
     labels = np.concatenate([target.argmax(axis=1) for _, target, _ in both.batches(range(1))])
     assert sorted(labels.tolist()) == sorted(LABELS * 2)
@@ -214,7 +220,7 @@ def test_mixed_pictures_bring_their_own_weights(noise: Path, way: str) -> None:
         image_size=16, crop_margin=4, class_weight="balanced", cache="memory", **{way: 1.0}
     )
     part = pictures(noise, "memory")
-    made = Training([part], recipe, CLASSES, 10, 0)
+    made = Training([part], recipe, encode, 10, 0)
     mass = np.zeros(CLASSES)
     for _, targets, weights in made.batches(range(300)):
         np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-5)
@@ -226,11 +232,11 @@ def test_mixed_pictures_bring_their_own_weights(noise: Path, way: str) -> None:
 
 def test_balanced_weights_give_each_class_the_same_say() -> None:
     labels = np.array([0, 0, 0, 2, 2, 5])
-    weights = class_weights(labels, 6, "balanced")
+    weights = class_weights(labels, "balanced")
     totals = np.bincount(labels, weights, minlength=6)
     np.testing.assert_allclose(totals[[0, 2, 5]], 2.0, rtol=1e-6)
     assert weights.mean() == pytest.approx(1.0)
-    assert class_weights(labels, 6, "none").tolist() == [1.0] * 6
+    assert class_weights(labels, "none").tolist() == [1.0] * 6
 
 
 @pytest.mark.parametrize("cache", CACHES)
@@ -244,7 +250,7 @@ def test_a_corrupt_jpeg_is_named_wherever_it_is_met(tmp_path: Path, cache: str) 
     with pytest.raises(UserError, match=told):
         training(part, range(1))
     with pytest.raises(UserError, match=told):
-        list(evaluation_batches(part, RECIPE, CLASSES, 4))
+        list(evaluation_batches(part, RECIPE, encode, 4))
     assert "record 2 (y)" in str(part.fault)
     with pytest.raises(UserError, match=told):
         pictures(tmp_path, cache).hold()
@@ -287,7 +293,7 @@ def test_a_cache_decodes_each_picture_once(noise: Path, cache: str) -> None:
 
 def of_classes(part: Pictures, seed: int = 0, **options: object) -> Training:
     """Batches of 2 classes x 2 pictures: of the three classes that have two."""
-    return Training([part], RECIPE, CLASSES, 4, seed, sampler=ClassBatches(LABELS, 2, 2), **options)
+    return Training([part], RECIPE, encode, 4, seed, sampler=ClassBatches(LABELS, 2, 2), **options)
 
 
 def test_a_sampler_draws_whole_classes_that_all_count(noise: Path) -> None:
@@ -310,7 +316,7 @@ def test_a_samplers_pictures_are_those_of_its_rows(noise: Path) -> None:
         transpose_probability=0.0,
     )  # fmt: skip
     part = Pictures(read_records(noise, True, CLASSES), 16, "none")
-    made = Training([part], recipe, CLASSES, 4, 0, sampler=ClassBatches(LABELS, 2, 2))
+    made = Training([part], recipe, encode, 4, 0, sampler=ClassBatches(LABELS, 2, 2))
     rows = made._order(0).reshape(2, 4)
     for (batch, targets, _), of_batch in zip(made.batches(range(1)), rows, strict=True):
         np.testing.assert_array_equal(batch, [part[row] for row in of_batch])

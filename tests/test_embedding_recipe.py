@@ -83,12 +83,12 @@ def test_the_soft_margin_is_of_triplets(loss: str) -> None:
 @pytest.mark.parametrize(
     ("recipe", "setting"),
     [
-        (supermodel.RECIPE, {"rotation": 15}),
-        (supermodel.RECIPE, {"image_size": 64}),
-        (supermodel.RECIPE, {"batchnorm_momentum": 0.9}),
-        (triplets.RECIPE, {"backbone": "MobileNet"}),
-        (classes.RECIPE, {"weights": "imagenet"}),
-        (submodel.RECIPE, {"freeze_backbone": True}),
+        (supermodel.KERNEL.recipe, {"rotation": 15}),
+        (supermodel.KERNEL.recipe, {"image_size": 64}),
+        (supermodel.KERNEL.recipe, {"batchnorm_momentum": 0.9}),
+        (triplets.KERNEL.recipe, {"backbone": "MobileNet"}),
+        (classes.KERNEL.recipe, {"weights": "imagenet"}),
+        (submodel.KERNEL.recipe, {"freeze_backbone": True}),
     ],
 )
 def test_a_field_that_would_do_nothing_is_refused(recipe: Any, setting: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ def test_a_field_that_would_do_nothing_is_refused(recipe: Any, setting: dict[str
 
 
 def test_a_head_and_a_network_have_what_is_learnt_in_common() -> None:
-    head, network = (set(field_types(r)) for r in (supermodel.RECIPE, EmbeddingRecipe()))
+    head, network = (set(field_types(r)) for r in (supermodel.KERNEL.recipe, EmbeddingRecipe()))
     assert head - network == {"hidden", "dropout"}
     assert {"loss", "margin", "patience", "lr_max", "ema"} < head
     assert set(HeadRecipe.RANGES) < head

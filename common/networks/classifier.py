@@ -36,7 +36,7 @@ def build_classifier(task: Task, weights: str | None, recipe: Any) -> Any:
     if recipe.miniature:
         backbone = miniature(recipe.image_size)
     else:
-        backbone = build_backbone(recipe.backbone, weights, recipe.image_size)
+        backbone = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
         backbone.trainable = not recipe.freeze_backbone
     x = keras.layers.GlobalAveragePooling2D()(backbone.output)
     name = "miniature" if recipe.miniature else recipe.backbone.lower()

@@ -32,6 +32,7 @@ class MultiLabel(Task):
     name: ClassVar[str] = "multilabel"
     activation: ClassVar[str] = "sigmoid"
     sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "labels", "settings")
+    idle: ClassVar[tuple[str, ...]] = ("class_weight", "logit_adjustment")
 
     @property
     def units(self) -> int:  # type: ignore[override]

@@ -27,6 +27,7 @@ class Number(Task):
     units: ClassVar[int] = 1  # type: ignore[misc]
     activation: ClassVar[str] = "sigmoid"
     sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "errors", "settings")
+    idle: ClassVar[tuple[str, ...]] = ("class_weight", "logit_adjustment", "label_smoothing")
 
     def __post_init__(self) -> None:
         """Raise UserError when there is nothing between the bounds."""

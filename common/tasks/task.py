@@ -19,12 +19,14 @@ class Task(ABC):
         units: of the head.
         activation: of the head, its Keras name.
         sections: of the report, in their order.
+        idle: fields of a recipe that would change nothing here.
     """
 
     name: ClassVar[str]
     units: int
     activation: ClassVar[str]
     sections: ClassVar[tuple[str, ...]]
+    idle: ClassVar[tuple[str, ...]] = ()
     classes: tuple[str, ...] = ()
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """Training an image classifier: what every such kernel does with its recipe."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from common.accelerator import Accelerator, choose, clear_session
@@ -11,6 +11,7 @@ from common.declaration import DescribedKernel, Kernel
 from common.files.predictions import Predictions
 from common.files.thumbnails import leave_thumbnails
 from common.kernel import KernelRun
+from common.networks.classifier import SMALL, build_classifier
 from common.networks.full_size import check_full_size
 from common.outputs import write_outputs
 from common.parameters import Parameters
@@ -32,17 +33,26 @@ class ClassifierKernel(DescribedKernel):
     Attributes:
         load: ``(image_size, parameters) -> (train, validation, test)`` records.
         build_model: ``(weights, recipe) -> keras.Model`` from pictures as they are decoded,
-            ``(batch, image_size, image_size, 3)`` in 0..255, to probabilities
-            ``(batch, classes)`` float32. ``weights`` is None, a name that the backbone knows, or
-            the path of a weights file.
+            ``(batch, image_size, image_size, 3)`` in 0..255, to what the task learns,
+            ``(batch, units)`` float32. ``weights`` is None, a name that the backbone knows, or
+            the path of a weights file. None: the recipe's backbone, average pooling, the task's
+            head (``common.networks.classifier``).
+        dry_run: as Kernel's; by default those of that network's miniature.
     """
 
     load: Callable[[int, Parameters], tuple[Records, Records, Records]]
-    build_model: Callable[[str | None, Any], Any]
+    build_model: Callable[[str | None, Any], Any] | None = None
+    dry_run: Mapping[str, Any] = field(default_factory=lambda: SMALL)
+
+    def build(self, weights: str | None, recipe: Any) -> Any:
+        """The network as it begins, a ``keras.Model``."""
+        if self.build_model is None:
+            return build_classifier(self.competition.task, weights, recipe)
+        return self.build_model(weights, recipe)
 
     def network(self, recipe: Any) -> Any:
         """The network with random weights, for its parameters to be counted."""
-        return self.build_model(None, recipe)
+        return self.build(None, recipe)
 
     def carry_out(self, run: KernelRun) -> None:
         """Train, measure on validation, refit, predict test, and leave a kernel's files behind.

@@ -72,7 +72,7 @@ class Trainer:
 
     def build(self) -> Any:
         """The network as it begins."""
-        return self.kernel.build_model(self.weights, self.recipe)
+        return self.kernel.build(self.weights, self.recipe)
 
     def compile(self, model: Any, labels: np.ndarray) -> Any:
         """``model`` with optimizer and loss; ``labels`` ``(pictures,)`` are its training's."""

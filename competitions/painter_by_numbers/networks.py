@@ -105,11 +105,12 @@ def margin_network(weights: str | None, recipe: Any, classes: int, pooling: str,
     from keras import layers
 
     from common.networks.backbones import build_backbone
+    from common.networks.classifier import miniature
     from common.networks.embedding_layers import CosineClasses, GeM, UnitLength
 
     assert recipe.loss in MARGIN_LOSSES
     if recipe.miniature:
-        backbone = _miniature(recipe.image_size)
+        backbone = miniature(recipe.image_size)
     else:
         backbone = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
         backbone.trainable = not recipe.freeze_backbone
@@ -117,15 +118,3 @@ def margin_network(weights: str | None, recipe: Any, classes: int, pooling: str,
     x = layers.Dense(recipe.embedding, use_bias=False)(pooled(backbone.output))
     x = UnitLength(name="embedding")(layers.BatchNormalization(dtype="float32")(x))
     return keras.Model(backbone.input, CosineClasses(classes, name="cosines")(x), name=name)
-
-
-def _miniature(image_size: int) -> Any:
-    import keras
-    from keras import layers
-
-    inputs = keras.Input((image_size, image_size, 3), name="pictures")
-    x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(inputs)
-    for channels in (24, 48, 96):
-        x = layers.Conv2D(channels, 3, strides=2, padding="same", use_bias=False)(x)
-        x = layers.Activation("relu")(layers.BatchNormalization()(x))
-    return keras.Model(inputs, x)

@@ -1,19 +1,12 @@
 """The tiny competition's ensemble."""
 
-RECIPE: dict = dict(method="mean", calibrate=False)
+RECIPE: dict = dict(method="mean", calibrate=False, resamples=20)
 PARAMETERS: dict = {}
 
-from common.blending.ensemble import BlendRecipe, run_ensemble
-from common.declaration import Kernel
-from common.kernel import KernelRun
+from common.blending.ensemble import BlendRecipe, EnsembleKernel
 from competitions.tiny_digits import COMPETITION
 
-
-def blend(run: KernelRun) -> None:
-    run_ensemble(COMPETITION, run)
-
-
-KERNEL = Kernel(COMPETITION, BlendRecipe(**RECIPE), work=blend, accelerators=("cpu",))
+KERNEL = EnsembleKernel(COMPETITION, BlendRecipe(**RECIPE))
 
 if __name__ == "__main__":
     KERNEL.main(PARAMETERS)

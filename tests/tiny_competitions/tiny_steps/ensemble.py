@@ -1,19 +1,12 @@
-"""The competition of steps's ensemble."""
+"""The ensemble of the competition of steps."""
 
-RECIPE: dict = dict(method="mean", calibrate=False)
+RECIPE: dict = dict(method="mean", calibrate=False, resamples=20)
 PARAMETERS: dict = {}
 
-from common.blending.ensemble import BlendRecipe, run_ensemble
-from common.declaration import Kernel
-from common.kernel import KernelRun
+from common.blending.ensemble import BlendRecipe, EnsembleKernel
 from competitions.tiny_steps import COMPETITION
 
-
-def blend(run: KernelRun) -> None:
-    run_ensemble(COMPETITION, run)
-
-
-KERNEL = Kernel(COMPETITION, BlendRecipe(**RECIPE), work=blend, accelerators=("cpu",))
+KERNEL = EnsembleKernel(COMPETITION, BlendRecipe(**RECIPE))
 
 if __name__ == "__main__":
     KERNEL.main(PARAMETERS)

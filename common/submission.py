@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from common.competition import Competition
-from common.data.archives import open_table
 from common.errors import UserError
 
 NAME = "submission.csv"
@@ -48,9 +47,17 @@ def write_submission(
 
 
 def read_header(path: Path) -> list[str]:
-    """The first row of a csv file, also of the only one in a zip; empty when there is none."""
-    with open_table(path) as file:
-        return next(csv.reader(file), [])
+    """The first row of a csv file. Raises UserError when there is none."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            header = next(csv.reader(file), [])
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error):
+        raise UserError(f"{path}: not a csv file in UTF-8") from None
+    if not header:
+        raise UserError(f"{path}: the file is empty")
+    return header
 
 
 def _order(columns: Sequence[str], sample: Path | None) -> Sequence[int]:
@@ -77,7 +84,7 @@ def check_submission(path: Path, sample: Path, competition: Competition) -> int:
     """
     task, form = competition.task, competition.submission
     columns = [form.id_column, *form.columns(task)]
-    header = _header(path)
+    header = read_header(path)
     expected = _expected_header(sample, columns)
     if header != expected:
         raise UserError(f"{path}: its header is {_row(header)}, not {_row(expected)}")
@@ -94,43 +101,38 @@ def check_submission(path: Path, sample: Path, competition: Competition) -> int:
 
 def check_sample_header(sample: Path, competition: Competition) -> None:
     """Raise UserError when the form does not fit the header of the competition's own sample."""
+    fault = header_fault(read_header(sample), competition)
+    if fault:
+        raise UserError(f"{sample}: {fault}")
+
+
+def header_fault(header: Sequence[str], competition: Competition) -> str:
+    """What does not fit between the competition's form and the sample's header; empty if nothing.
+
+    In words that end with what to do.
+    """
     form = competition.submission
     columns = [form.id_column, *form.columns(competition.task)]
-    header = _header(sample)
-    if header[:1] == columns[:1] and sorted(header) == sorted(columns):
-        return
+    if sorted(header) == sorted(columns):
+        return ""
     lacking = [name for name in columns if name not in header]
     strange = [name for name in header if name not in columns]
     parts = [
-        f"{what} {', '.join(map(repr, names[:4]))}{' …' if len(names) > 4 else ''}"
+        f"{what} {', '.join(names[:4])}{' …' if len(names) > 4 else ''}"
         for what, names in (("lacks", lacking), ("has", strange))
         if names
     ]
-    first = header[0] == form.id_column
-    other = "repeats a column" if first else f"does not begin with {form.id_column!r}"
-    raise UserError(
-        f"the submission form {type(form).__name__} does not fit {sample.name}: it "
-        f"{' and '.join(parts) or other}; change `submission` (or the task's classes) "
-        f"in competitions/{competition.folder}/__init__.py"
+    return (
+        f"the sample {' and '.join(parts) or 'repeats a column'}, and the submission "
+        f"{type(form).__name__} is of {_row(columns)}: mend it, or the task's classes, in "
+        f"competitions/{competition.folder}/__init__.py"
     )
 
 
 def _expected_header(sample: Path, columns: list[str]) -> list[str]:
     """The sample's own header where it has the form's columns in any order, else the form's."""
-    header = _header(sample)
+    header = read_header(sample)
     return header if sorted(header) == sorted(columns) else columns
-
-
-def _header(path: Path) -> list[str]:
-    try:
-        header = read_header(path)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, csv.Error):
-        raise UserError(f"{path}: not a csv file in UTF-8") from None
-    if not header:
-        raise UserError(f"{path}: the file is empty")
-    return header
 
 
 def _read(path: Path, first_column_alone: bool = False) -> Any:
@@ -141,7 +143,7 @@ def _read(path: Path, first_column_alone: bool = False) -> Any:
     try:
         return pl.read_csv(path, infer_schema=False, columns=columns)
     except pl.exceptions.PolarsError:
-        _refuse_ragged(path, len(_header(path)))
+        _refuse_ragged(path, len(read_header(path)))
         raise UserError(f"{path}: not a csv file in UTF-8") from None
 
 

@@ -3,10 +3,14 @@
 Each gives kagglesdk's own answer, whose fields may be None, and raises KaggleError for a no.
 """
 
+import tempfile
 from collections.abc import Callable, Mapping
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+from common.errors import UserError
+from common.submission import read_header
 from kernels.answers import KaggleError, NoAnswerError
 from kernels.client import Kaggle
 
@@ -36,6 +40,16 @@ class Questions:
 def competition_facts(kaggle: Kaggle, slug: str) -> Any:
     """``ApiCompetition``."""
     return kaggle.competition(slug)
+
+
+def sample_header(kaggle: Kaggle, slug: str, name: str) -> list[str]:
+    """The header of a competition's sample submission."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = kaggle.download_competition_file(slug, name, Path(folder))
+        try:
+            return read_header(path)
+        except UserError:
+            raise KaggleError(f"{name} is not a csv file in UTF-8") from None
 
 
 def submission_limits(kaggle: Kaggle, slug: str) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from common.competition import Competition
 from common.errors import UserError
 from common.recipes.hours import tell_hours
+from common.submission import header_fault
 from kernels.answers import KaggleError, NoAnswerError
 from kernels.bundle import Bundle
 from kernels.bundle_checks import check_bundles
@@ -21,6 +22,7 @@ from kernels.lookup import (
     accelerator_quota,
     competition_facts,
     in_hours,
+    sample_header,
     submission_limits,
 )
 from kernels.request import Request, in_short
@@ -91,10 +93,12 @@ def preflight(
     is_there = not isinstance(facts, KaggleError)
     only = bool(getattr(facts, "is_kernels_submissions_only", False))
     limits = questions.ask(submission_limits, competition.slug) if is_there and submit else None
+    blends = bool(request.members) and getattr(facts, "user_has_entered", False)
     return (
         check_credentials(kaggle.owner, quota),
         *check_competition(competition, facts, submit, now),
         *([check_allowance(competition, facts, limits, now)] if is_there and submit else []),
+        *([check_form(questions, competition)] if blends else []),
         *check_quota(quota, bundles, hours),
         *_check_sources(questions, bundles, competition),
         *check_bundles(bundles, kaggle.owner, only),
@@ -171,6 +175,25 @@ def check_allowance(competition: Competition, facts: Any, limits: Answer, now: d
         told = f"no submission left in {competition.slug}, after {total} in all"
         return failed(name, told, "train without one: --no-submit")
     return failed(name, f"no submission left{of} today", f"{turn}; or give --no-submit")
+
+
+def check_form(questions: Questions, competition: Competition) -> Check:
+    """The form of the submission against the competition's own sample.
+
+    Of pairs Kaggle's file is their table, which says nothing of a submission.
+    """
+    name, sample = "submission", competition.sample
+    kind = type(competition.submission).__name__
+    if competition.task.name == "pairs":
+        return passed(name, f"submission {kind}: {sample} is the table of pairs")
+    header = questions.ask(sample_header, competition.slug, sample)
+    if isinstance(header, KaggleError):
+        if header.code == 404:
+            todo = f"name the file in competitions/{competition.folder}/__init__.py, as `sample`"
+            return failed(name, f"{competition.slug} has no file {sample}", todo)
+        return _unanswered(name, f"{sample} of {competition.slug}", header)
+    fault, _, todo = header_fault(header, competition).partition(": ")
+    return failed(name, fault, todo) if fault else passed(name, f"submission {kind} fits {sample}")
 
 
 def check_quota(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from common.competition import Competition
+from common.data.archives import open_table
 from common.errors import UserError
 
 NAME = "submission.csv"
@@ -47,9 +48,9 @@ def write_submission(
 
 
 def read_header(path: Path) -> list[str]:
-    """The first row of a csv file. Raises UserError when there is none."""
+    """The first row of a csv file, or of the only one in a zip. Raises UserError without any."""
     try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
+        with open_table(path) as file:
             header = next(csv.reader(file), [])
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
@@ -69,10 +70,8 @@ def _order(columns: Sequence[str], sample: Path | None) -> Sequence[int]:
 
 
 def _text(cells: Sequence[object] | np.ndarray) -> Sequence[object]:
-    """A column as it is written: eight digits of a number say all that a float32 knows."""
-    if isinstance(cells, np.ndarray) and np.issubdtype(cells.dtype, np.floating):
-        return [f"{value:.8g}" for value in cells.tolist()]
-    return list(cells)
+    """A column as it is written: numbers with the digits that say exactly what they are."""
+    return cells.astype(str).tolist() if isinstance(cells, np.ndarray) else list(cells)
 
 
 def check_submission(path: Path, sample: Path, competition: Competition) -> int:
@@ -113,7 +112,7 @@ def header_fault(header: Sequence[str], competition: Competition) -> str:
     """
     form = competition.submission
     columns = [form.id_column, *form.columns(competition.task)]
-    if sorted(header) == sorted(columns):
+    if header[:1] == columns[:1] and sorted(header) == sorted(columns):
         return ""
     lacking = [name for name in columns if name not in header]
     strange = [name for name in header if name not in columns]
@@ -122,8 +121,9 @@ def header_fault(header: Sequence[str], competition: Competition) -> str:
         for what, names in (("lacks", lacking), ("has", strange))
         if names
     ]
+    other = "repeats a column" if header[:1] == columns[:1] else "begins with another column"
     return (
-        f"the sample {' and '.join(parts) or 'repeats a column'}, and the submission "
+        f"the sample {' and '.join(parts) or other}, and the submission "
         f"{type(form).__name__} is of {_row(columns)}: mend it, or the task's classes, in "
         f"competitions/{competition.folder}/__init__.py"
     )

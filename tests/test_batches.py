@@ -285,7 +285,7 @@ def test_a_cache_decodes_each_picture_once(noise: Path, cache: str) -> None:
     first = part[3].copy()
     part._files = []  # what is read from now on is not in the files
     if cache == "none":
-        with pytest.raises(IndexError):
+        with pytest.raises(UserError, match="record 4"):
             part[3]
     else:
         np.testing.assert_array_equal(part[3], first)

@@ -13,7 +13,7 @@ import pytest
 from describe_small import COMPETITION, KERNEL
 from hypothesis import given
 
-from common.blending.folds import stratified_folds
+from common.data.splits import stratified_folds
 from common.errors import UserError
 from common.parameters import Parameters
 from common.recipe import override

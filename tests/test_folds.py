@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 import tiny
 from common.blending.ensemble import BlendRecipe
-from common.blending.folds import fold_groups, join_folds, stratified_folds
+from common.blending.folds import fold_groups, join_folds
+from common.data.splits import stratified_folds
 from common.errors import UserError
 from common.files.predictions import Predictions, load_predictions
 from competitions import find_competition

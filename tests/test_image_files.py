@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from common.data.files import hold_out, image_files
+from common.data.files import image_files
 from common.data.pictures import Pictures
+from common.data.splits import hold_out
 from common.errors import UserError
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel

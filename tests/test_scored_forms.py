@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scored import (
-    FLOWERS,
     FORMS,
     RANKED,
     fitting,
@@ -276,11 +275,3 @@ def test_a_metric_that_is_broken_in_the_pipeline_differs(
 def shifted(function):
     """The metric of all rows but the last."""
     return lambda truth, predicted: function(truth[:-1], predicted[:-1])
-
-
-def test_flowers_have_a_name_of_two_words() -> None:
-    assert any(" " in name for name in FLOWERS)  # which a separator of lists must not tear
-    with pytest.raises(UserError, match="separates labels by ' ', which is in 'sun flower'"):
-        make(MultiLabel(FLOWERS), "micro_f1", LabelList("t")).check()
-    with pytest.raises(UserError, match="separates labels by ' ', which is in 'sun flower'"):
-        make(Classification(FLOWERS), "map@5", BestLabels("t")).check()

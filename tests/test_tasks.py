@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from common.blending.folds import stratified_folds
 from common.competition import Competition
+from common.data.splits import stratified_folds
 from common.errors import UserError
 from common.forms import (
     BestLabels,

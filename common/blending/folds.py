@@ -1,4 +1,4 @@
-"""Stratified folds: how labelled rows are split, and how the folds of a model become one again."""
+"""The folds of a model become one member again."""
 
 from collections.abc import Mapping
 
@@ -7,35 +7,6 @@ import numpy as np
 from common.errors import UserError
 from common.files.predictions import Predictions, row_order
 from common.variants import Recipes, kernels_of_models
-
-
-def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Part of each row, so that each part holds nearly the same share of each class.
-
-    The rows are shuffled, sorted by class and dealt out one by one, so that the counts of a class
-    and the sizes of the parts differ by at most one between parts, also for a class with fewer
-    rows than there are parts (where scikit-learn's StratifiedKFold warns or stops).
-
-    Args:
-        labels: (n,) integers, class of each row.
-        folds: parts, 1 or more.
-        seed: of the shuffling; the same seed and labels give the same parts.
-
-    Returns:
-        (n,) int64, the part of each row, from 0 to folds - 1.
-
-    Raises:
-        UserError: fewer rows than parts, or fewer than 1 part.
-    """
-    labels = np.asarray(labels)
-    if not 1 <= folds <= len(labels):
-        raise UserError(f"{len(labels)} labelled rows cannot be split into {folds} folds")
-    # RandomState's stream is frozen: kernels on images with other numpy versions deal the same.
-    shuffled = np.random.RandomState(seed).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
-    parts = np.empty(len(labels), np.int64)
-    parts[by_class] = np.arange(len(labels)) % folds
-    return parts
 
 
 def fold_groups(recipes: Recipes) -> dict[str, tuple[str, ...]]:

@@ -1,17 +1,14 @@
-"""Pictures that are files of their own, with labels from a table, and a part of them held out."""
+"""Pictures that are files of their own, with labels from a table."""
 
-import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common.blending.folds import stratified_folds
 from common.data.tfrecords import Records
 from common.errors import UserError
 from common.inputs import listing
-from common.tasks.task import Task
 
 
 def image_files(
@@ -45,17 +42,3 @@ def image_files(
         raise UserError(f"{name}: the id {found[counts > 1][0]} comes {counts.max()} times")
     places = np.array([(number, 0, path.stat().st_size) for number, path in enumerate(files)])
     return Records(name, files, names, known, places, whole_files=True)
-
-
-def hold_out(
-    records: Records, task: Task, share: float = 0.2, seed: int = 0
-) -> tuple[Records, Records]:
-    """Train and validation of labelled pictures, stratified as ``task`` says.
-
-    ``share`` is that of validation, ``1 / share`` rounded to a whole number of parts.
-    """
-    if records.labels is None:
-        raise UserError(f"{records.name} has no labels: there is nothing to validate on")
-    parts = stratified_folds(task.strata(records.labels), max(2, round(1 / share)), seed)
-    validation = dataclasses.replace(records.take(parts == 0), name="val")
-    return records.take(parts > 0), validation

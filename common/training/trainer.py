@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from common.accelerator import Accelerator
-from common.blending.folds import stratified_folds
 from common.data.batches import Training, evaluation_batches
 from common.data.feed import Feed
 from common.data.pictures import Pictures, choose_cache
+from common.data.splits import stratified_folds
 from common.data.tfrecords import Records, join
 from common.errors import UserError
 from common.kernel import KernelRun

@@ -32,7 +32,7 @@ class Kind:
 
 
 def submitted_kind(competition: Competition) -> Kind:
-    """What stands in each column of a submission beside the id."""
+    """What stands in each column of a submission but the id's."""
     form, classes = competition.submission, competition.task.classes
     if isinstance(form, LabelColumn):
         return _names(classes) if form.text else _integers(len(classes))
@@ -44,7 +44,7 @@ def submitted_kind(competition: Competition) -> Kind:
 
 
 def true_kind(competition: Competition) -> Kind:
-    """What stands in each column of a solution beside the id and ``Usage``."""
+    """What stands in each column of a solution but the id's and ``Usage``."""
     form, task = competition.submission, competition.task
     if isinstance(form, BestLabels):
         return _names(task.classes)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.blending.folds import stratified_folds
+from common.data.splits import stratified_folds
 from common.errors import UserError
 from common.files.predictions import Predictions, save_predictions
 from common.inputs import competition_folder, kernel_output_folder

@@ -3,7 +3,6 @@
 from typing import Any
 
 from common.networks.backbones import build_backbone
-from common.tasks.task import Task
 
 # What a dry run changes in a recipe: a miniature that learns from scratch in seconds on a CPU.
 SMALL: dict[str, Any] = {
@@ -25,10 +24,10 @@ SMALL: dict[str, Any] = {
 }
 
 
-def build_classifier(task: Task, weights: str | None, recipe: Any) -> Any:
+def build_classifier(head: Any, weights: str | None, recipe: Any) -> Any:
     """A ``keras.Model`` from pictures ``(batch, image_size, image_size, 3)`` in 0..255.
 
-    It gives what the task learns, ``(batch, units)`` float32. ``weights`` is None, a name that the
+    It ends with the layer ``head``, a task's ``output_layer()``. ``weights`` is None, a name that the
     recipe's backbone has, or the path of a weights file.
     """
     import keras
@@ -40,7 +39,7 @@ def build_classifier(task: Task, weights: str | None, recipe: Any) -> Any:
         backbone.trainable = not recipe.freeze_backbone
     x = keras.layers.GlobalAveragePooling2D()(backbone.output)
     name = "miniature" if recipe.miniature else recipe.backbone.lower()
-    return keras.Model(backbone.input, task.output_layer()(x), name=name)
+    return keras.Model(backbone.input, head(x), name=name)
 
 
 def miniature(image_size: int) -> Any:

@@ -47,7 +47,7 @@ class ClassifierKernel(DescribedKernel):
     def build(self, weights: str | None, recipe: Any) -> Any:
         """The network as it begins, a ``keras.Model``."""
         if self.build_model is None:
-            return build_classifier(self.competition.task, weights, recipe)
+            return build_classifier(self.competition.task.output_layer(), weights, recipe)
         return self.build_model(weights, recipe)
 
     def network(self, recipe: Any) -> Any:

@@ -27,7 +27,7 @@ SMALL: dict[str, Any] = {
 def build_classifier(head: Any, weights: str | None, recipe: Any) -> Any:
     """A ``keras.Model`` from pictures ``(batch, image_size, image_size, 3)`` in 0..255.
 
-    It ends with the layer ``head``, a task's ``output_layer()``. ``weights`` is None, a name that the
+    It ends with ``head``, a task's ``output_layer()``. ``weights`` is None, a name that the
     recipe's backbone has, or the path of a weights file.
     """
     import keras

@@ -19,6 +19,7 @@ class Task(ABC):
         units: of the head.
         activation: of the head, its Keras name.
         sections: of the report, in their order.
+        one, many: what a class is called, and several.
     """
 
     name: ClassVar[str]
@@ -26,6 +27,8 @@ class Task(ABC):
     activation: ClassVar[str]
     sections: ClassVar[tuple[str, ...]]
     classes: tuple[str, ...] = ()
+    one: str = "class"
+    many: str = "classes"
 
     @abstractmethod
     def check_labels(self, labels: np.ndarray, source: str) -> None:

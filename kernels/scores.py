@@ -92,6 +92,6 @@ def _sentence(over: str, gain: float, ends: list[float], share: object) -> str:
         return f"{said}."
     low, high = sorted(turned * end for end in ends)
     better = read_number(share)
-    resamples = "" if better is None else f"; better in {better:.0%} of resamples"
+    resamples = "" if better is None else f"; better in {100 * better:.0f} % of resamples"
     sure = f"surely {'better' if gain > 0 else 'worse'}" if low > 0 else "that may be chance"
     return f"{said} (95 %: {low:.3f} to {high:.3f}{resamples}): {sure}."

@@ -1,6 +1,7 @@
 """The history of runs: read from their folders, which are the only truth."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,21 @@ from kernels.joined import with_networks
 from kernels.plan import SHARED
 from kernels.request import AUDIT, ENSEMBLE
 from kernels.run import STATE, Run, all_runs
+from kernels.scores import Interval, Score, greater_is_better, read_score
 
-_BLEND = ("method", "weights", "members", "folds", "calibration")
+_BLEND = (
+    *("method", "weights", "members", "intervals", "gain", "folds", "calibration"),
+    *("thresholds", "chosen_on"),
+)
 QUOTA = ("gpu", "tpu")  # accelerators whose hours Kaggle counts
 
 
 @dataclass(frozen=True)
 class MemberEntry:
-    """One training kernel of a run; what it did not reach is None or empty."""
+    """One training kernel of a run; what it did not reach is None or empty.
+
+    ``interval`` is that of its score, 95 %, by bootstrap, ``n`` the number of pictures.
+    """
 
     name: str
     validation_score: float | None
@@ -27,6 +35,13 @@ class MemberEntry:
     seconds: float
     reused: str
     recipe: dict[str, Any]
+    interval: Interval | None = None
+    n: int | None = None
+
+    @property
+    def score(self) -> Score:
+        """Its score with interval and number."""
+        return Score(self.validation_score, self.interval, self.n)
 
 
 @dataclass(frozen=True)
@@ -43,10 +58,14 @@ class Entry:
         request: what was asked for: settings, seed, blend, …
         members: its training kernels.
         quota_hours: accelerator → hours that this run spent of the week's quota.
-        blend: ``method`` and ``weights``, the score of each of its ``members``, of those with
-            folds or networks each one's (``folds``, ``networks``), and each member's temperature
-            (``calibration``).
-        validation_score: of the blend.
+        blend: ``method`` and ``weights``, the score of each of its ``members`` with ``intervals``,
+            the ``gain`` over the best one, of those with folds or networks each one's (``folds``,
+            ``networks``), each member's temperature (``calibration``), ``thresholds``, and what was
+            ``chosen_on`` validation.
+        metric: the competition's; empty where no kernel wrote it.
+        greater_is_better: its direction; True where no kernel wrote it.
+        validation_score, interval, n: of the blend, as of members.
+        scored: whether Kaggle has scored the latest submission, and may show no score all the same.
         public_score, private_score: of the latest submission.
         submission_ref: Kaggle's reference of it.
         gap: public less validation score, where both are of the same file.
@@ -62,11 +81,21 @@ class Entry:
     members: tuple[MemberEntry, ...]
     quota_hours: dict[str, float]
     blend: dict[str, Any]
+    metric: str
+    greater_is_better: bool
     validation_score: float | None
+    interval: Interval | None
+    n: int | None
+    scored: bool
     public_score: float | None
     private_score: float | None
     submission_ref: int | None
     gap: float | None
+
+    @property
+    def score(self) -> Score:
+        """The blend's score with interval and number."""
+        return Score(self.validation_score, self.interval, self.n)
 
 
 def read_history(folder: Path, competition: str = "") -> list[Entry]:
@@ -78,13 +107,22 @@ def read_history(folder: Path, competition: str = "") -> list[Entry]:
 
 
 def best_first(entries: list[Entry]) -> list[Entry]:
-    """By public score, then by validation score; runs without either come last."""
+    """By public score, then by validation score, as their metric is better.
 
-    def rank(entry: Entry) -> tuple[bool, float, float]:
-        public, validation = entry.public_score, entry.validation_score
-        return (public is not None, public or 0.0, validation or 0.0)
+    Runs without either come last. Scores of two competitions cannot be compared: each one's runs
+    stand together, those of the first of ``entries`` first.
+    """
+    places: dict[str, int] = {}
+    for entry in entries:
+        places.setdefault(entry.competition, len(places))
 
-    return sorted(entries, key=rank, reverse=True)
+    def rank(entry: Entry) -> tuple[int, float, float]:
+        sign = 1 if entry.greater_is_better else -1
+        scores = (entry.public_score, entry.validation_score)
+        public, validation = (math.inf if s is None else -sign * s for s in scores)
+        return places[entry.competition], public, validation
+
+    return sorted(entries, key=rank)
 
 
 def read_entry(run: Run) -> Entry:
@@ -95,7 +133,7 @@ def read_entry(run: Run) -> Entry:
     sent = next((sent for sent in reversed(run.submissions) if sent.ref), None)
     scores = {member.name: member.validation_score for member in members}
     blend = {key: metrics[key] for key in _BLEND if key in metrics}
-    validation = metrics.get("validation_score")
+    score = read_score(metrics)
     public = sent.public_score if sent else None
     file = run.output(ENSEMBLE) / SUBMISSION
     same = sent is not None and file.is_file() and file_sha256(file) == sent.sha256
@@ -110,11 +148,16 @@ def read_entry(run: Run) -> Entry:
         members=members,
         quota_hours=_quota(members),
         blend=with_networks(blend, scores),
-        validation_score=validation,
+        metric=str(metrics.get("metric", "")),
+        greater_is_better=greater_is_better(metrics),
+        validation_score=score.value,
+        interval=score.interval,
+        n=score.n,
+        scored=sent is not None and (sent.scored or public is not None),
         public_score=public,
         private_score=sent.private_score if sent else None,
         submission_ref=sent.ref if sent else None,
-        gap=_gap(public, validation) if same else None,
+        gap=_gap(public, score.value) if same else None,
     )
 
 
@@ -125,13 +168,16 @@ def _gap(public: float | None, validation: float | None) -> float | None:
 def _member(run: Run, name: str) -> MemberEntry:
     known = run.kernels[name]
     manifest = _json(run.output(name) / MANIFEST)
+    score = read_score(_json(run.output(name) / "metrics.json"))
     return MemberEntry(
         name=name,
-        validation_score=_json(run.output(name) / "metrics.json").get("validation_score"),
+        validation_score=score.value,
         accelerator=str(manifest.get("accelerator", {}).get("seen", "")),
         seconds=known.seconds,
         reused=known.reused,
         recipe=dict(manifest.get("recipe", {})),
+        interval=score.interval,
+        n=score.n,
     )
 
 

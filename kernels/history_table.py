@@ -2,10 +2,13 @@
 
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from common.metrics.metric import find_metric
 from kernels.history import Entry
 from kernels.joined import joined
+from kernels.scores import NOT_TOLD, interval_words, read_interval
 
 COLUMNS = ("when (UTC)", "run", "public", "valid.", "gap", "time", "ref")
 WIDE = 100  # columns at most
@@ -29,8 +32,8 @@ def _cells(entry: Entry) -> tuple[str, ...]:
     return (
         entry.started.replace("T", " ").removesuffix("Z"),
         Path(entry.run_dir).name,
-        _number(entry.public_score),
-        _number(entry.validation_score),
+        NOT_TOLD if entry.scored and entry.public_score is None else _number(entry.public_score),
+        str(replace(entry.score, interval=None, n=None)),
         "" if entry.gap is None else f"{entry.gap:+.4f}",
         f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s",
         str(entry.submission_ref or ""),
@@ -39,7 +42,8 @@ def _cells(entry: Entry) -> tuple[str, ...]:
 
 def _words(entry: Entry) -> list[str]:
     """What the run was: its marks, members and settings, in lines."""
-    told = (" ".join(_marks(entry)), ", ".join(_members(entry)), _settings(entry))
+    members = ", ".join(_members(entry))
+    told = (" ".join(_marks(entry)), _validation(entry), members, _settings(entry))
     wrapped = textwrap.TextWrapper(
         WIDE,
         initial_indent="  ",
@@ -48,6 +52,17 @@ def _words(entry: Entry) -> list[str]:
         break_on_hyphens=False,
     )
     return wrapped.wrap("; ".join(filter(None, told)))
+
+
+def _validation(entry: Entry) -> str:
+    """What the validation score is, and its interval: ``macro F1 0.942 to 0.975 (95 %), n 416``."""
+    ends = interval_words(entry.interval)
+    if not ends:
+        return ""
+    title = find_metric(entry.metric).title if entry.metric else "valid."
+    lower = "" if entry.greater_is_better else " (lower is better)"
+    pictures = "" if entry.n is None else f", n {entry.n:,}"
+    return f"{title}{lower} {ends} (95 %){pictures}"
 
 
 def _marks(entry: Entry) -> list[str]:
@@ -63,12 +78,16 @@ def _members(entry: Entry) -> list[str]:
     told = {name for _, kernels in together.values() for name in kernels}
     alone = [m for m in entry.members if m.name not in told]
     return [
-        *(f"{m.name} {_number(m.validation_score)}".strip() for m in alone),
-        *(
-            f"{name} {_number(entry.blend['members'][name])} ({len(kernels)} {kind})"
-            for name, (kind, kernels) in together.items()
-        ),
+        *(f"{m.name} {replace(m.score, n=None)}".strip() for m in alone),
+        *(_together(entry, name, f"{len(own)} {kind}") for name, (kind, own) in together.items()),
     ]
+
+
+def _together(entry: Entry, name: str, parts: str) -> str:
+    """A model of several kernels: ``left 0.9592 (0.933 to 0.981, 5 folds)``."""
+    ends = interval_words(read_interval(entry.blend.get("intervals", {}), name))
+    around = ", ".join(filter(None, (ends, parts)))
+    return f"{name} {entry.blend['members'][name]:.4f} ({around})"
 
 
 def _settings(entry: Entry) -> str:

@@ -135,10 +135,12 @@ def test_each_fold_is_a_kernel_and_a_model_is_one_member(dry: list, tmp_path: Pa
         assert words in page
     # The same in words, and in the history: one line a model.
     said = tiny.submit(*command).stdout
-    assert "  left             validation 1.00000" in said
-    assert "3 folds: 1.00000 1.00000 1.00000" in said
-    history = tiny.submit("--history", "--run-dir", run).stdout
-    assert "left 1.00000 (3 folds), right 1.00000 (3 folds)" in history
+    assert "  left             validation 1.0000 (1.000 to 1.000)" in said
+    assert "3 folds: 1.0000, 1.0000, 1.0000" in said
+    history = " ".join(tiny.submit("--history", "--run-dir", run).stdout.split())
+    assert (
+        "left 1.0000 (1.000 to 1.000, 3 folds), right 1.0000 (1.000 to 1.000, 3 folds)" in history
+    )
 
 
 @pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
@@ -151,10 +153,12 @@ def test_the_report_of_ten_kernels_fits_a_phone(dry: list, tmp_path: Path) -> No
             driver.get(Path(told["report"]).as_uri())
             wide = driver.execute_script("return document.documentElement.scrollWidth")
             assert wide <= width
-        heads = driver.find_elements("css selector", "#blend table:has(caption) thead")
-        assert [" ".join(head.text.replace("↕", "").split()) for head in heads][1] == (
-            "model out of fold spread fold 0 fold 1 fold 2 fold 3 fold 4"
-        )
+        rows = driver.find_elements("css selector", "#blend .ranges .name")
+        folds = [f"fold {fold}" for fold in range(5)]
+        assert [row.text for row in rows if "fold" in row.text] == [
+            *("left, out of fold", *folds),
+            *("right, out of fold", *folds),
+        ]
         told = driver.find_element("css selector", "#kernels svg").text
         assert all(f"{model} × 5" in told for model in ("left", "right"))  # noqa: RUF001
         # One column a model: its folds differ in their number alone.

@@ -77,7 +77,7 @@ def test_the_table_has_a_line_of_numbers_a_run_and_its_words_below(runs: Path) -
         assert word in head
     assert "(dry run) (failed)" in failed
     assert "seed=7" in single
-    for word in ("1.00000", "+0.0000", "left 0.50000, right 0.50000", "epochs=3"):
+    for word in ("1.00000", "1.0000 ", "+0.0000", "left 0.5000, right 0.5000", "epochs=3"):
         assert word in ensemble
 
 
@@ -93,7 +93,7 @@ def test_no_line_of_the_table_is_wide_and_nothing_is_cut(
     told = capsys.readouterr().out
     assert max(map(len, told.splitlines())) <= 100
     for part in parts:
-        assert f"{part.name} {part.validation_score:.5f}" in " ".join(told.split())
+        assert f"{part.name} {part.validation_score:.4f}" in " ".join(told.split())
 
 
 def test_how_it_is_sorted_is_newest_or_best(runs: Path) -> None:

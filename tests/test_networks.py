@@ -207,9 +207,9 @@ def test_the_terminal_tells_the_joined_score_and_each_networks_own() -> None:
         "painter", "run", "complete", None, None, 0, None, None, blend, members, None, "f", "r"
     )
     lines = [" ".join(line.split()) for line in tell(result).splitlines()]
-    assert "classes validation 0.80000 seen 0.82000 unseen 0.60000 120 s on cpu" in lines
-    assert "2 networks: 0.75000 0.70000" in lines
-    assert "triplets validation 0.65000 60 s on cpu" in lines
+    assert "classes validation 0.8000 seen 0.8200 unseen 0.6000 120 s on cpu" in lines
+    assert "2 networks: 0.7500, 0.7000" in lines
+    assert "triplets validation 0.6500 60 s on cpu" in lines
     assert not any("classes-network" in line for line in lines)
 
 
@@ -232,7 +232,7 @@ def test_the_history_tells_networks_as_one_model(
     write_json(run.output("ensemble") / "metrics.json", BLEND)
     show_history([read_entry(run)])
     said = capsys.readouterr().out
-    for words, there in (("networks)", True), ("0.80000", True), ("0.75000", False)):
+    for words, there in (("networks)", True), ("0.8000", True), ("0.7500", False)):
         assert (words in said) is there
     entry = read_entry(run)
     assert entry.blend["networks"] == {"classes": dict(list(OWN.items())[:2])}

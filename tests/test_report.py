@@ -18,6 +18,7 @@ import tiny
 from common.files.predictions import Predictions, save_predictions
 from common.files.thumbnails import save_thumbnails
 from common.manifest import write_json
+from common.tasks.classification import Classification
 from competitions import find_competition
 from kernels.bundle import Bundle, build_bundles
 from kernels.plan import plan_kernels
@@ -157,7 +158,7 @@ def test_a_run_without_curves_and_pictures_says_so(finished: dict) -> None:
     assert "pictures are told by their ids" in told
     assert "<img" not in told
     assert f"{finished['public_score']:.5f}" in told
-    assert f"{finished['blend']['validation_score']:.5f}" in told
+    assert f"{finished['blend']['validation_score']:.4f}" in told
 
 
 def test_nothing_of_test_and_nothing_secret_is_in_it(rich: Path, finished: dict) -> None:
@@ -187,7 +188,7 @@ def test_it_renders_from_disk_with_all_its_figures(page: Any) -> None:
     assert console(page) == []
     assert texts(page, "h1") == ["Tiny Digits"]
     assert page.title == "Tiny Digits, run"
-    assert texts(page, ".value")[:3] == ["0.75000", "0.50000", "+0.25000"]
+    assert texts(page, ".value")[:3] == ["0.75000", "0.5000", "+0.2500"]
     targets = [href[1:] for href in hrefs(page, "nav a")]
     assert targets == [s.get_attribute("id") for s in page.find_elements("css selector", "section")]
     drawings = page.execute_script(
@@ -374,7 +375,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     import competitions.tiny_digits as module
 
     names = (HOSTILE, f"{HOSTILE} two", "three")
-    changed = dataclasses.replace(module.COMPETITION, classes=names, title=HOSTILE)
+    changed = dataclasses.replace(module.COMPETITION, task=Classification(names), title=HOSTILE)
     monkeypatch.setattr(module, "COMPETITION", changed)
     folder = tmp_path / HOSTILE.replace("/", "")
     kept = list(bundles("tiny", "left", "right"))

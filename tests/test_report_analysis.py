@@ -11,7 +11,9 @@ from kernels.report.analysis import (
     class_scores,
     fixed_and_broken,
     hardest,
+    label_scores,
     reliability,
+    sureness,
     worst_confusions,
 )
 
@@ -65,7 +67,8 @@ def test_f1_of_each_class_is_scikit_learns_and_sorted(seed: int) -> None:
 def test_confusions_hold_every_mistake_once_and_the_most_frequent_first(seed: int) -> None:
     labels, probabilities = drawn(seed)
     predicted = probabilities.argmax(axis=1)
-    found = worst_confusions(labels, probabilities, limit=1000)
+    classes, sure = probabilities.shape[1], sureness(probabilities, predicted)
+    found = worst_confusions(labels, predicted, sure, classes, limit=1000)
     rows = [row for confusion in found for row in confusion.rows]
     assert sorted(rows) == np.flatnonzero(labels != predicted).tolist()
     times = [len(confusion.rows) for confusion in found]
@@ -75,9 +78,26 @@ def test_confusions_hold_every_mistake_once_and_the_most_frequent_first(seed: in
         assert set(labels[chosen]) == {confusion.true}
         assert set(predicted[chosen]) == {confusion.taken_for}
         assert confusion.of == (labels == confusion.true).sum()
-        sure = probabilities[chosen, confusion.taken_for].tolist()
-        assert sure == sorted(sure, reverse=True)
-    assert worst_confusions(labels, probabilities, limit=2) == found[:2]
+        chances = probabilities[chosen, confusion.taken_for].tolist()
+        assert chances == sorted(chances, reverse=True)
+    assert worst_confusions(labels, predicted, sure, classes, limit=2) == found[:2]
+
+
+def test_a_grade_is_surer_the_nearer_its_value_is() -> None:
+    values = np.array([[1.4], [0.9], [2.2]])
+    assert np.argsort(-sureness(values, np.array([1, 1, 2]))).tolist() == [1, 2, 0]
+
+
+@given(seeds)
+def test_f1_of_each_label_is_scikit_learns_and_sorted(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    labels, predicted = rng.random((2, 20, 5)) < 0.2
+    found = label_scores(labels.astype(np.uint8), predicted.astype(np.uint8))
+    wanted = f1_score(labels, predicted, average=None, zero_division=0)
+    assert {s.number for s in found} == set(np.flatnonzero((labels | predicted).any(axis=0)))
+    assert [s.f1 for s in found] == pytest.approx([wanted[s.number] for s in found])
+    assert [s.f1 for s in found] == sorted(s.f1 for s in found)
+    assert [s.pictures for s in found] == [int(labels[:, s.number].sum()) for s in found]
 
 
 @given(seeds)

@@ -28,6 +28,7 @@ from common.pairs.ensemble import PairBlendRecipe, run_pair_ensemble
 from common.pairs.scored import load_scored_pairs, save_scored_pairs
 from common.pairs.validation import ValidationPairs
 from common.parameters import Parameters
+from common.tasks.pairs import Pairs
 from competitions.painter_by_numbers import COMPETITION
 from kernels.bundle import Bundle
 from kernels.report import write_report
@@ -205,9 +206,9 @@ def test_the_head_tells_seen_and_unseen_artists(page: Any, whole: Path) -> None:
     tiles = dict(zip(texts(page, ".tiles dt"), texts(page, ".tiles .value"), strict=True))
     told = json.loads((whole / "outputs" / "ensemble" / "metrics.json").read_text())
     assert tiles["Public score"] == "0.75000"
-    assert tiles["Validation"] == f"{told['validation_score']:.5f}"
-    assert tiles["Seen artists"] == f"{told['validation_seen']:.5f}"
-    assert tiles["Unseen artists"] == f"{told['validation_unseen']:.5f}"
+    assert tiles["Validation"] == f"{told['validation_score']:.4f}"
+    assert tiles["Seen artists"] == f"{told['validation_seen']:.4f}"
+    assert tiles["Unseen artists"] == f"{told['validation_unseen']:.4f}"
 
 
 @needs_browser
@@ -219,10 +220,10 @@ def test_the_blend_tells_each_channel(page: Any, whole: Path) -> None:
     told = json.loads((whole / "outputs" / "ensemble" / "metrics.json").read_text())
     for row, (name, auc) in zip(rows, channel_scores(told).items(), strict=False):
         assert row[:2] == name.split("/")
-        assert row[2:5] == [f"{auc[part]:.5f}" for part in ("all", "seen", "unseen")]
+        assert row[2:5] == [f"{auc[part]:.4f}" for part in ("all", "seen", "unseen")]
         assert row[5].strip() == f"{told['weights'][name]:.3f}"
     assert [row[0] for row in rows] == ["triplets", "classes", "blend"]
-    assert rows[-1][2] == f"{told['validation_score']:.5f}"
+    assert rows[-1][2] == f"{told['validation_score']:.4f}"
     assert f"{told['validation_accuracy']:.2%} of the pairs are right" in " ".join(
         texts(page, "#blend p")
     )
@@ -379,7 +380,7 @@ def test_artists_are_told_by_number_unless_they_have_a_name(whole: Path) -> None
 def test_a_competition_of_others_speaks_of_them(
     spoilt: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    faces = dataclasses.replace(COMPETITION, title="Faces", called=("person", "people"))
+    faces = dataclasses.replace(COMPETITION, title="Faces", task=Pairs("person", "people"))
     monkeypatch.setattr("competitions.painter_by_numbers.COMPETITION", faces)
     made = written(spoilt).read_text("utf-8")
     told = made.replace(COMPETITION.slug, "")
@@ -761,8 +762,8 @@ def test_the_terminal_tells_seen_and_unseen_in_short_lines(whole: Path) -> None:
         told = json.loads((whole / "outputs" / folder / "metrics.json").read_text())
         [line] = [line for line in lines if line.startswith(f"  {name} ")]
         for part in ("seen", "unseen"):
-            assert f"   {part} {told[f'validation_{part}']:.5f}   " in line
-        assert f"validation {told['validation_score']:.5f}   seen" in line
+            assert f"   {part} {told[f'validation_{part}']:.4f}   " in line
+        assert f"validation {told['validation_score']:.4f}" in line
     counts = json.loads((whole / "outputs" / "ensemble" / "metrics.json").read_text())["same_pairs"]
     [told] = [line.strip() for line in lines if "same pairs:" in line]
     assert told == f"same pairs: {', '.join(f'{n:,} {part}' for part, n in counts.items())}"

@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers.painters import painters
 from competitions.painter_by_numbers.painting import paint
 from kernels.report.embedding import Embedding, embedding_section, scaled
@@ -38,7 +37,7 @@ def made_gallery() -> Gallery:
         picture = paint(found[artist], int(rng.integers(8)), 64, 64, rng)
         jpegs[name] = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
     names = np.array([found[artist].name for artist in artists])
-    return Gallery(ids, artists, names, artists < ARTISTS - 3, jpegs, COMPETITION.called)
+    return Gallery(ids, artists, names, artists < ARTISTS - 3, jpegs, ("artist", "artists"))
 
 
 def made_vectors(gallery: Gallery, sure: float) -> np.ndarray:

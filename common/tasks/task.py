@@ -20,6 +20,7 @@ class Task(ABC):
         activation: of the head, its Keras name.
         sections: of the report, in their order.
         idle: fields of a recipe that would change nothing here.
+        one, many: what a class is called, and several.
     """
 
     name: ClassVar[str]
@@ -28,6 +29,8 @@ class Task(ABC):
     sections: ClassVar[tuple[str, ...]]
     idle: ClassVar[tuple[str, ...]] = ()
     classes: tuple[str, ...] = ()
+    one: str = "class"
+    many: str = "classes"
 
     @abstractmethod
     def check_labels(self, labels: np.ndarray, source: str) -> None:

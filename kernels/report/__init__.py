@@ -1,15 +1,21 @@
 """The report of a run: one HTML file that opens from disk, made of what the kernels left."""
 
+from collections.abc import Callable
 from pathlib import Path
+
+from markupsafe import Markup
 
 from common.manifest import write_text
 from kernels.bundle import Bundle
+from kernels.report.blend import blend_section
 from kernels.report.classes import classes_section, confusions_section, hardest_section
-from kernels.report.facts import gather
+from kernels.report.errors import errors_section
+from kernels.report.facts import Facts, gather
 from kernels.report.graph import kernels_section
+from kernels.report.labels import labels_section
 from kernels.report.learning import learning_section
 from kernels.report.members import calibration_section, members_section
-from kernels.report.overview import blend_section, headline
+from kernels.report.overview import headline
 from kernels.report.page import page
 from kernels.report.pair_channels import channels_section
 from kernels.report.pair_sections import (
@@ -23,28 +29,24 @@ from kernels.run import Run, Sent
 
 NAME = "report.html"
 
-SECTIONS = (
-    kernels_section,
-    blend_section,
-    learning_section,
-    members_section,
-    classes_section,
-    confusions_section,
-    hardest_section,
-    calibration_section,
-    settings_section,
-)
-
-PAIR_SECTIONS = (
-    kernels_section,
-    channels_section,
-    learning_section,
-    curves_section,
-    space_section,
-    nearest_section,
-    confident_section,
-    settings_section,
-)
+SECTIONS: dict[str, Callable[[Facts], Markup | None]] = {
+    "kernels": kernels_section,
+    "blend": blend_section,
+    "channels": channels_section,
+    "learning": learning_section,
+    "members": members_section,
+    "classes": classes_section,
+    "labels": labels_section,
+    "confusions": confusions_section,
+    "errors": errors_section,
+    "hardest": hardest_section,
+    "calibration": calibration_section,
+    "curves": curves_section,
+    "space": space_section,
+    "nearest": nearest_section,
+    "confident": confident_section,
+    "settings": settings_section,
+}
 
 
 def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Path:
@@ -54,8 +56,8 @@ def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Pa
     leave is left out, or its section says so.
     """
     facts = gather(run, bundles, sent)
-    chosen = SECTIONS if facts.competition.classes else PAIR_SECTIONS
-    sections = [made for make in chosen if (made := make(facts)) is not None]
+    makers = (SECTIONS[name] for name in facts.task.sections)
+    sections = [made for make in makers if (made := make(facts)) is not None]
     title = f"{facts.competition.title}, {run.folder.name}"
     document = page(title, headline(facts), sections, facts.notes)
     return write_text(run.folder / NAME, str(document))

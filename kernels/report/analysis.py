@@ -79,6 +79,25 @@ def class_scores(labels: np.ndarray, predicted: np.ndarray, classes: int) -> lis
     ]
 
 
+def label_scores(labels: np.ndarray, predicted: np.ndarray) -> list[ClassScore]:
+    """The labels that pictures have or are given, the lowest F1 first; both ``(rows, classes)``."""
+    truth, given = np.asarray(labels, bool), np.asarray(predicted, bool)
+    hits, labelled, guessed = (truth & given).sum(axis=0), truth.sum(axis=0), given.sum(axis=0)
+    shown = np.flatnonzero(labelled + guessed)
+    f1 = 2 * hits / np.maximum(labelled + guessed, 1)
+    nan = float("nan")
+    return [
+        ClassScore(
+            int(c),
+            float(f1[c]),
+            float(hits[c] / guessed[c]) if guessed[c] else nan,
+            float(hits[c] / labelled[c]) if labelled[c] else nan,
+            int(labelled[c]),
+        )
+        for c in shown[np.argsort(f1[shown], kind="stable")]
+    ]
+
+
 @dataclass(frozen=True)
 class Confusion:
     """One class taken for another: how often, of how many, and the rows, the surest first."""
@@ -89,17 +108,31 @@ class Confusion:
     rows: tuple[int, ...]
 
 
-def worst_confusions(labels: np.ndarray, probabilities: np.ndarray, limit: int) -> list[Confusion]:
-    """The most frequent confusions; of equal ones, that of the larger share of its class first."""
-    predicted = probabilities.argmax(axis=1)
-    counts = confusion_matrix(labels, predicted, probabilities.shape[1])
+def sureness(predictions: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """How sure ``predictions`` ``(rows, units)`` are of the classes ``predicted``, ``(rows,)``.
+
+    The probability of the class; of grades, which are one value a row, how near the value is.
+    """
+    if predictions.shape[1] == 1:
+        return -np.abs(predictions[:, 0] - predicted)
+    return np.asarray(predictions[np.arange(len(predicted)), predicted])
+
+
+def worst_confusions(
+    labels: np.ndarray, predicted: np.ndarray, sure: np.ndarray, classes: int, limit: int
+) -> list[Confusion]:
+    """The most frequent confusions; of equal ones, that of the larger share of its class first.
+
+    ``labels``, ``predicted`` and ``sure`` are ``(rows,)``.
+    """
+    counts = confusion_matrix(labels, predicted, classes)
     of = counts.sum(axis=1)
     np.fill_diagonal(counts, 0)
     pairs = sorted(np.argwhere(counts).tolist(), key=lambda p: (-counts[p[0], p[1]], of[p[0]]))
     found = []
     for true, taken_for in pairs[:limit]:
         rows = np.flatnonzero((labels == true) & (predicted == taken_for))
-        rows = rows[np.argsort(-probabilities[rows, taken_for], kind="stable")]
+        rows = rows[np.argsort(-sure[rows], kind="stable")]
         found.append(Confusion(true, taken_for, int(of[true]), tuple(rows.tolist())))
     return found
 

@@ -1,31 +1,36 @@
 """Reads what a run's kernels left behind for the report. Copes with whatever is missing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from common.blending.blend import align
-from common.blending.calibration import at_temperature
-from common.blending.folds import fold_groups, join_folds
+from common.blending.folds import fold_groups
 from common.competition import Competition
 from common.errors import UserError
 from common.files.predictions import NAME as PREDICTIONS
 from common.files.predictions import Predictions, load_predictions
 from common.files.thumbnails import load_thumbnails
 from common.manifest import NAME as MANIFEST
-from common.metrics import classification
 from common.pairs.networks import network_groups
-from common.variants import Recipes
+from common.tasks.task import Task
 from competitions import find_competition
 from kernels.audit import read_audit
 from kernels.bundle import Bundle
 from kernels.plan import SHARED
 from kernels.report.files import Row, read_history, read_json
+from kernels.report.models import (
+    comparable,
+    group_kernels,
+    join_members,
+    of_the_task,
+    temper,
+)
 from kernels.report.pair_facts import PairFacts, gather_pairs
 from kernels.request import AUDIT, ENSEMBLE, VARIANT
 from kernels.run import KernelState, Run, Sent
+from kernels.scores import Score, read_interval, read_number, read_score
 
 
 @dataclass(frozen=True)
@@ -59,13 +64,13 @@ class Facts:
         competition: its competition.
         sent: the submission, if there is one.
         kernels: every kernel, sources first.
-        blend: the ensemble's predictions; none where classes cannot be told from them.
+        blend: the ensemble's predictions; none where they are not of the competition's task.
         folds: the kernels of each model, by model; one, or its folds or networks in their order.
         members: the models' predictions on the blend's pictures, in the same order; folds are
             joined and probabilities tempered as the blend found them.
         thumbnails: JPEG files by picture.
         notes: what could not be read, and what the audit warns of, each a sentence.
-        pairs: what there is to show where pairs are scored; none where classes are.
+        pairs: what there is to show where pairs are scored; none where pictures are.
     """
 
     run: Run
@@ -108,18 +113,54 @@ class Facts:
         return next((left for left in self.kernels if left.name == ENSEMBLE), None)
 
     @property
+    def task(self) -> Task:
+        """The competition's task."""
+        return self.competition.task
+
+    @property
     def metric(self) -> str:
         """The competition's metric, in words."""
-        names = {"macro_f1": "macro F1", "roc_auc": "ROC AUC"}
-        return names.get(self.competition.metric, self.competition.metric.replace("_", " "))
+        return self.competition.scoring.title
 
-    def score(self, labels: np.ndarray, predicted: np.ndarray) -> float:
-        """The competition's metric of predicted classes."""
-        return float(getattr(classification, self.competition.metric)(labels, predicted))
+    @property
+    def blended(self) -> Mapping[str, Any]:
+        """The ensemble's metrics; empty where there is none."""
+        return self.ensemble.metrics if self.ensemble else {}
+
+    @property
+    def thresholds(self) -> np.ndarray | None:
+        """Those of the blend, as the ensemble wrote them; None where labels need none."""
+        found = self.blended.get("thresholds")
+        return np.array(found, float) if isinstance(found, list) else None
+
+    @property
+    def temperatures(self) -> dict[str, dict[str, float]]:
+        """Model → ``temperature``, ``nll_before``, ``nll_after``; empty where none is tempered."""
+        found = self.blended.get("calibration")
+        return dict(found) if isinstance(found, dict) else {}
+
+    def decide(self, predictions: Predictions) -> np.ndarray:
+        """Labels on validation: the blend's at its thresholds, a member's at its own best ones."""
+        thresholds = self.thresholds
+        if predictions is not self.blend and thresholds is not None:
+            truth = predictions.validation_labels
+            thresholds = self.competition.find_thresholds(truth, predictions.validation)
+        return self.task.decide(predictions.validation, thresholds)
+
+    def member_score(self, model: str) -> Score:
+        """A model's score: as the ensemble measured it, else as its one kernel did."""
+        kernels = self.models.get(model, ())
+        own = read_score(kernels[0].metrics) if len(kernels) == 1 else Score()
+        scores, intervals = (self.blended.get(name) for name in ("members", "intervals"))
+        value = read_number(scores.get(model)) if isinstance(scores, dict) else None
+        if value is None:
+            return own
+        ends = read_interval(intervals, model) if isinstance(intervals, dict) else None
+        return Score(value, ends or own.interval, read_score(self.blended).n or own.n)
 
     def class_name(self, number: int) -> str:
         """A class in words."""
-        return self.competition.classes[number]
+        return self.task.classes[number]
 
 
 def kind_of(kernel: str) -> str:
@@ -134,7 +175,7 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Facts:
     kernels = tuple(_left(run, bundle, bundles) for bundle in bundles)
     audit = read_audit(run)
     notes = [f"Audit: {warning}." for warning in (audit.warnings if audit else ())]
-    if not competition.classes:
+    if "channels" in competition.task.sections:
         return _of_pairs(Facts(run, competition, sent, kernels, None, {}, {}, {}, ()), notes)
     predictions: dict[str, Predictions] = {}
     thumbnails: dict[str, bytes] = {}
@@ -147,19 +188,17 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Facts:
         except UserError as error:
             notes.append(f"{error}.")
     blend = predictions.pop(ENSEMBLE, None)
-    if blend is not None and not _tells_classes(blend, competition):
-        notes.append("The predictions are not of one class each, so pictures are not shown.")
-        blend = None
-    folds = _alike(_blended(kernels), fold_groups, "Folds", notes)
-    members = _comparable(blend, _joined(folds, predictions, notes), notes)
-    members = _tempered(members, next((k for k in kernels if k.name == ENSEMBLE), None))
-    return Facts(run, competition, sent, kernels, blend, folds, members, thumbnails, tuple(notes))
+    blend = of_the_task(blend, competition, notes)
+    folds = group_kernels(_blended(kernels), fold_groups, "Folds", notes)
+    members = comparable(blend, join_members(folds, predictions, notes), notes)
+    facts = Facts(run, competition, sent, kernels, blend, folds, {}, thumbnails, tuple(notes))
+    return replace(facts, members=temper(members, facts.temperatures))
 
 
 def _of_pairs(facts: Facts, notes: list[str]) -> Facts:
     """The facts of a competition whose kernels score pairs."""
     folders = {left.name: facts.run.output(left.name) for left in facts.kernels}
-    networks = _alike(_blended(facts.kernels), network_groups, "Networks", notes)
+    networks = group_kernels(_blended(facts.kernels), network_groups, "Networks", notes)
     metrics = {left.name: left.metrics for left in facts.kernels}
     models = {
         model: ({name: folders[name] for name in names}, metrics[names[0]])
@@ -178,57 +217,13 @@ def _of_pairs(facts: Facts, notes: list[str]) -> Facts:
     return replace(facts, folds=networks, thumbnails=thumbnails, notes=tuple(notes), pairs=pairs)
 
 
-def _blended(kernels: Sequence[Left]) -> tuple[Left, ...]:
-    return tuple(left for left in _trained(kernels) if left.blended)
+def _blended(kernels: Sequence[Left]) -> dict[str, Mapping[str, Any]]:
+    """The manifests of the kernels that the ensemble blends."""
+    return {left.name: left.manifest for left in _trained(kernels) if left.blended}
 
 
 def _trained(kernels: Sequence[Left]) -> tuple[Left, ...]:
     return tuple(left for left in kernels if left.name not in (SHARED, AUDIT, ENSEMBLE))
-
-
-def _alike(
-    trained: Sequence[Left],
-    groups: Callable[[Recipes], dict[str, tuple[str, ...]]],
-    kind: str,
-    notes: list[str],
-) -> dict[str, tuple[str, ...]]:
-    """The kernels of each model; where their manifests do not say so, each is its own."""
-    recipes = {left.name: left.manifest.get("recipe") or {} for left in trained}
-    try:
-        return groups(recipes)
-    except (UserError, AttributeError, KeyError, TypeError) as error:
-        notes.append(f"{kind} are not joined: {error}.")
-        return {name: (name,) for name in recipes}
-
-
-def _joined(
-    folds: Mapping[str, tuple[str, ...]], predictions: Mapping[str, Predictions], notes: list[str]
-) -> dict[str, Predictions]:
-    """The predictions of each model that has all of its own."""
-    found = {}
-    for model, names in folds.items():
-        if not all(name in predictions for name in names):
-            continue
-        try:
-            found[model] = join_folds({name: predictions[name] for name in names})
-        except UserError as error:
-            notes.append(f"{error}.")
-    return found
-
-
-def _tempered(members: Mapping[str, Predictions], ensemble: Left | None) -> dict[str, Predictions]:
-    """The members as they were blended: at the temperatures that the ensemble tells, if any."""
-    told = temperatures(ensemble)
-    return {
-        name: at_temperature(member, told[name]["temperature"]) if name in told else member
-        for name, member in members.items()
-    }
-
-
-def temperatures(ensemble: Left | None) -> dict[str, dict[str, float]]:
-    """Model → ``temperature``, ``nll_before`` and ``nll_after``; empty where none was tempered."""
-    told = ensemble.metrics.get("calibration") if ensemble else None
-    return dict(told) if isinstance(told, dict) else {}
 
 
 def _left(run: Run, bundle: Bundle, bundles: tuple[Bundle, ...]) -> Left:
@@ -250,25 +245,3 @@ def _is_blended(run: Run, bundle: Bundle, bundles: tuple[Bundle, ...]) -> bool:
     kernel = bundle.kernel.declared
     readers = {other.kernel.name for other in bundles if name in other.kernel.sources}
     return bool(kernel and kernel.predicts) and (not readers or ENSEMBLE in readers)
-
-
-def _tells_classes(blend: Predictions, competition: Competition) -> bool:
-    """Whether there are pictures, each with a label and a probability for each class."""
-    labels, classes = blend.validation_labels, len(competition.classes)
-    shaped = bool(len(labels)) and blend.validation.shape[1] == classes
-    return shaped and bool((labels >= 0).all() and (labels < classes).all())
-
-
-def _comparable(
-    blend: Predictions | None, predictions: Mapping[str, Predictions], notes: list[str]
-) -> dict[str, Predictions]:
-    """The members that were validated on the blend's own pictures, in its order."""
-    if blend is None:
-        return {}
-    found = {}
-    for name, member in predictions.items():
-        try:
-            found[name] = align({"the blend": blend, name: member})[name]
-        except UserError:
-            notes.append(f"{name} was validated on other pictures than the blend.")
-    return found

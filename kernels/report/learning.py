@@ -18,10 +18,11 @@ from kernels.report.markup import Cell, details, join, legend, number, section, 
 PANELS = (
     ("loss", "Loss", ("loss", "val_loss")),
     ("accuracy", "Accuracy", ("accuracy", "val_accuracy")),
+    ("mae", "Mean absolute error, share of the range", ("mae", "val_mae")),
     ("auc", "Validation ROC AUC", ("val_auc_unseen", "val_auc_seen", "val_auc")),
     ("rate", "Learning rate", ("learning_rate",)),
 )
-COLOURS = {"val_loss": "two", "val_accuracy": "two"}
+COLOURS = {"val_loss": "two", "val_accuracy": "two", "val_mae": "two"}
 COLOURS |= {"val_auc": "two", "val_auc_seen": "three", "val_auc_unseen": "four"}
 OWN = ("loss", "rate")
 ALL_PAIRS = ("val_auc", "val_auc_seen", "val_auc_unseen")  # of which the first stands for them
@@ -56,7 +57,7 @@ def learning_section(facts: Facts) -> Markup:
     if any(row["stage"] == "refit" for left in taught for row in left.history):
         words.append(("rest", "refit on train and validation, for the test predictions"))
     if any("val_auc_seen" in row for left in taught for row in left.history):
-        many = facts.competition.called[1]
+        many = facts.task.many
         words += [("three", f"validation, seen {many}"), ("four", f"validation, unseen {many}")]
     frame = Frame(tuple(taught), OWN if facts.pairs else ())
     models = {**facts.models, **facts.others}

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from common.files.predictions import Predictions
 from kernels.report.analysis import Reliability, agreement, reliability
 from kernels.report.charts import Axes, bar, dot, drawing, grid
-from kernels.report.facts import Facts, temperatures
+from kernels.report.facts import Facts
 from kernels.report.markup import (
     Cell,
     count,
@@ -130,7 +130,7 @@ def calibration_section(facts: Facts) -> Markup | None:
 
 def _temperatures(facts: Facts) -> Markup | str:
     """What each member was tempered with before the blend, and what it did."""
-    told = temperatures(facts.ensemble)
+    told = facts.temperatures
     if not told:
         return ""
     names = ("temperature", "nll_before", "nll_after")

@@ -6,10 +6,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from kernels.report.blend import accelerator, comparison, known, score_ranges, weights
 from kernels.report.facts import Facts, Left
 from kernels.report.markup import Cell, duration, number, section, signed, table, tag
-from kernels.report.overview import accelerator, blend_score, known, weights
 from kernels.report.pair_facts import auc_of, channel_scores, model_channels
+from kernels.scores import read_number
 
 PARTS = ("all", "seen", "unseen")
 SCALES = {"rank": "their ranks", "logit": "log-odds, by a logistic regression on validation"}
@@ -19,7 +20,7 @@ def channels_section(facts: Facts) -> Markup | None:
     """Members, channels and blend in one table, and what the blend gained; none without any."""
     if not facts.models:  # an audit alone
         return None
-    told = facts.ensemble.metrics if facts.ensemble else {}
+    told = facts.blended
     heads = ["member", "channel", *(f"AUC {part}" for part in PARTS)]
     heads += ["weight", "seconds", "accelerator"]
     rows = [
@@ -33,6 +34,8 @@ def channels_section(facts: Facts) -> Markup | None:
     return section(
         "blend",
         f"The blend{f': {method}' if method else ''}",
+        score_ranges(facts),
+        *(tag("p", words) for words in comparison(facts)),
         table("Members and blend on validation", heads, rows),
         *(tag("p", words) for words in _words(facts, told)),
     )
@@ -40,7 +43,7 @@ def channels_section(facts: Facts) -> Markup | None:
 
 def _scores(facts: Facts, model: str, left: Left) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Each channel of a model with its AUC, as the ensemble measured it or the model itself."""
-    own = model_channels(model, left.metrics, facts.ensemble.metrics if facts.ensemble else {})
+    own = model_channels(model, left.metrics, facts.blended)
     yield from own.items() or [("", {"all": left.metrics.get("validation_score")})]
 
 
@@ -55,7 +58,7 @@ def _row(
     return [
         Cell(model),
         Cell(channel),
-        *(number(known(scores.get(part)), 5) for part in PARTS),
+        *(number(known(scores.get(part)), 4) for part in PARTS),
         number(known(chosen.get(f"{model}/{channel}")), 3, bar=True),
         Cell(duration(seconds), seconds),
         Cell(", ".join(dict.fromkeys(accelerator(left) for left in kernels))),
@@ -67,7 +70,7 @@ def _blend(ensemble: Left) -> list[Cell]:
     return [
         Cell(tag("strong", "blend")),
         Cell("all"),
-        *(number(known(value), 5) for value in told),
+        *(number(known(value), 4) for value in told),
         number(1.0, 3),
         Cell(duration(ensemble.known.seconds), ensemble.known.seconds),
         Cell(accelerator(ensemble)),
@@ -75,7 +78,7 @@ def _blend(ensemble: Left) -> list[Cell]:
 
 
 def _words(facts: Facts, told: Mapping[str, Any]) -> Iterator[str]:
-    one, many = facts.competition.called
+    one, many = facts.task.one, facts.task.many
     yield (
         "A channel's score of a pair is the dot product of the two pictures' vectors: the cosine "
         f"of embeddings, or how far two tell the same classes. Seen: both {many} have pictures "
@@ -86,10 +89,10 @@ def _words(facts: Facts, told: Mapping[str, Any]) -> Iterator[str]:
     if scale and len(weights(facts)) > 1:
         yield f"Before the scores are added up they are brought to one scale: {scale}."
     alone = {name: auc_of(found) for name, found in channel_scores(told).items()}
-    ours = blend_score(facts)
-    if len(alone) > 1 and ours is not None:
+    ours = read_number(told.get("validation_score"))
+    if len(alone) > 1 and ours is not None and "gain" not in told:
         best = max(alone, key=lambda name: alone[name])
-        gained = signed(ours - alone[best], 5)
+        gained = signed(ours - alone[best], 4)
         yield f"The best channel alone is {best}: the blend less that channel is {gained}."
     accuracy, threshold, share = (
         known(told.get(name)) for name in ("validation_accuracy", "threshold", "same_share")

@@ -20,7 +20,7 @@ def curves_section(facts: Facts) -> Markup | None:
     scored = facts.pairs.scored if facts.pairs else None
     if scored is None:
         return None
-    one, _ = facts.competition.called
+    one = facts.task.one
     words = (
         f"{len(scored.first):,} pairs of {len(scored.ids):,} validation pictures, told by the "
         f"blend. Score is the chance that both pictures are of one {one}; a pair of a seen and an "
@@ -47,7 +47,7 @@ def _distances(embedding: Channel | None, scored: ScoredPairs) -> Distances | No
 
 
 def _counted(facts: Facts) -> str:
-    one, many = facts.competition.called
+    one, many = facts.task.one, facts.task.many
     return (
         f"All is about the pictures of seen {many} and as many of each unseen {one}, of whom "
         "validation has more than test."
@@ -89,7 +89,7 @@ def confident_section(facts: Facts) -> Markup | None:
     gallery = _gallery(facts, scored.ids, scored.labels, scored.seen)
     rows = _shown(facts, scored)
     first, second, chances = (v[rows] for v in (scored.first, scored.second, scored.chances))
-    one, _ = facts.competition.called
+    one = facts.task.one
     words = f"Score is the blend's chance that both pictures are of one {one}."
     if len(rows) < len(scored.first):
         words += f" {len(rows):,} pairs have both their pictures here."
@@ -98,7 +98,7 @@ def confident_section(facts: Facts) -> Markup | None:
 
 def _gallery(facts: Facts, ids: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> Gallery:
     assert facts.pairs is not None
-    called = facts.competition.called
+    called = (facts.task.one, facts.task.many)
     told = facts.pairs.told(labels, called[0])
     return Gallery(ids, labels, told, seen, facts.thumbnails, called)
 

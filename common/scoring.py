@@ -40,12 +40,14 @@ def kernel_metrics(
     labels = predictions.validation_labels
     thresholds = competition.find_thresholds(labels, predictions.validation)
     scorer = row_scorer(competition, predictions, thresholds)
-    drawn = resampled_scores({"kernel": scorer}, len(labels), resamples if len(labels) else 0)
+    metric, score = competition.scoring, validation_score(competition, predictions)
+    strata = competition.task.resampling_strata(labels)
+    drawn = resampled_scores({"kernel": scorer}, strata, resamples if len(labels) else 0)["kernel"]
     facts = {
-        "metric": competition.metric,
-        "greater_is_better": competition.scoring.greater_is_better,
-        "validation_score": validation_score(competition, predictions),
-        "interval": interval(drawn["kernel"]),
+        "metric": metric.name,
+        "greater_is_better": metric.greater_is_better,
+        "validation_score": score,
+        "interval": interval(drawn, score or 0.0, metric.lowest, metric.highest),
         "n": len(labels),
         "thresholds": None if thresholds is None else thresholds.tolist(),
         **(competition.task.summary(labels, predictions.validation) if len(labels) else {}),

@@ -1,6 +1,7 @@
 """Intervals of scores: they cover the truth about as often as they say, paired differences too."""
 
 import numpy as np
+import pytest
 
 from common.errors import UserError
 from common.metrics.bootstrap import compare, interval, resampled_scores
@@ -10,8 +11,9 @@ def test_an_interval_covers_the_true_accuracy_about_as_often_as_it_says() -> Non
     random, covered = np.random.default_rng(0), 0
     for trial in range(200):
         right = random.random(100) < 0.8
-        drawn = resampled_scores({"m": lambda rows, r=right: r[rows].mean()}, 100, 200, trial)
-        ends = interval(drawn["m"])
+        strata = np.zeros(100, int)
+        drawn = resampled_scores({"m": lambda rows, r=right: r[rows].mean()}, strata, 200, trial)
+        ends = interval(drawn["m"], right.mean(), 0, 1)
         assert ends is not None
         covered += ends[0] <= 0.8 <= ends[1]
     assert 0.88 <= covered / 200 <= 0.99
@@ -23,8 +25,8 @@ def test_models_are_scored_on_the_same_resamples() -> None:
     second = first.copy()
     second[:9] = ~second[:9]  # differs in nine rows alone
     scores = {"a": lambda rows: first[rows].mean(), "b": lambda rows: second[rows].mean()}
-    drawn = resampled_scores(scores, 300, 400)
-    alone = interval(drawn["a"])
+    drawn = resampled_scores(scores, np.zeros(300, int), 400)
+    alone = interval(drawn["a"], first.mean())
     difference = float(first.mean() - second.mean())
     found = compare("b", difference, drawn["a"], drawn["b"], 1)
     assert alone is not None
@@ -48,8 +50,22 @@ def test_what_is_not_defined_is_left_out_and_too_little_has_no_interval() -> Non
     def never(rows: np.ndarray) -> float:
         raise UserError("not defined")
 
-    drawn = resampled_scores({"some": sometimes, "none": never}, 100, 60)
+    drawn = resampled_scores({"some": sometimes, "none": never}, np.zeros(100, int), 60)
     assert 0 < np.isnan(drawn["some"]).sum() < 60
-    assert interval(drawn["some"]) is not None
-    assert interval(drawn["none"]) is None
-    assert interval(np.zeros(0)) is None
+    assert interval(drawn["some"], 49.5) is not None
+    assert interval(drawn["none"], 0.0) is None
+    assert interval(np.zeros(0), 0.0) is None
+
+
+def test_each_class_is_drawn_as_often_as_it_is_there() -> None:
+    strata = np.array([3, 1, 1, 3, 3, 0])
+    seen = []
+    resampled_scores({"m": lambda rows: float(len(seen.append(rows) or rows))}, strata, 50)
+    assert all(np.array_equal(np.bincount(strata[rows]), np.bincount(strata)) for rows in seen)
+    assert len({tuple(rows) for rows in seen}) > 10
+    assert set(np.concatenate(seen)) == set(range(6))
+
+
+def test_an_interval_stays_within_what_the_metric_can_be() -> None:
+    drawn = np.linspace(0.9, 1.0, 101)
+    assert interval(drawn, 0.99, 0, 1) == [pytest.approx(0.9825), 1.0]

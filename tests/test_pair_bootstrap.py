@@ -37,9 +37,9 @@ def test_intervals_are_of_pictures_and_wider_than_those_of_pairs_would_be() -> N
     vectors = np.eye(8)[labels] + random.normal(0, 1.2, (len(labels), 8))
     scores = pairs.scores(vectors.astype(np.float32))
     drawn = resampled_auc(pairs, {"m": scores}, 200)["m"]
-    ends = interval(drawn)
-    assert ends is not None
     whole = roc_auc_score(pairs.labelled.same, scores)
+    ends = interval(drawn, whole, 0, 1)
+    assert ends is not None
     assert ends[0] < whole < ends[1]
     of_pairs = []
     for _ in range(200):

@@ -42,9 +42,14 @@ def write_metrics(
     scores = {name: validation_score(competition, one) for name, one in everyone.items()}
     drawn = resampled_scores(
         {name: row_scorer(competition, one, thresholds[name]) for name, one in everyone.items()},
-        len(labels),
+        competition.task.resampling_strata(labels),
         resamples if len(labels) else 0,
     )
+    ends = {
+        name: interval(drawn[name], score, metric.lowest, metric.highest)
+        for name, score in scores.items()
+        if score is not None
+    }
     found = thresholds[BLEND]
     own = {name: score for name, score in scores.items() if name != BLEND and score is not None}
     facts: dict[str, Any] = {
@@ -53,11 +58,11 @@ def write_metrics(
         "method": blend.method,
         "weights": dict(zip(joined.members, blend.weights, strict=True)),
         "validation_score": scores[BLEND],
-        "interval": interval(drawn[BLEND]),
+        "interval": ends.get(BLEND),
         "n": len(labels),
         **(competition.task.summary(labels, mixed.validation) if len(labels) else {}),
         "members": own,
-        "intervals": {name: interval(drawn[name]) for name in own},
+        "intervals": {name: ends[name] for name in own},
         "gain": _gain(scores, drawn, metric.sign) if own else None,
         "folds": {
             model: {name: validation_score(competition, fold) for name, fold in folds.items()}

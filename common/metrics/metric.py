@@ -31,7 +31,7 @@ class Metric:
         tasks: the names of the tasks that it measures (``common.tasks``).
         function: ``(truth, predicted) -> float``; shapes are those of the task.
         greater_is_better: its direction.
-        highest: that it can be; None is without a bound. The lowest is 0, but for kappa.
+        highest: that it can be; None is without a bound.
     """
 
     name: str
@@ -41,6 +41,11 @@ class Metric:
     function: Function
     greater_is_better: bool = True
     highest: float | None = 1.0
+
+    @property
+    def lowest(self) -> float:
+        """The lowest that it can be."""
+        return -1.0 if self.name.endswith("kappa") else 0.0
 
     @property
     def sign(self) -> int:

@@ -245,8 +245,8 @@ def intervals(
     drawn = resampled_auc(pairs, scores, resamples)
     best = max(alone, key=lambda name: alone[name])
     return {
-        "interval": interval(drawn["blend"]),
+        "interval": interval(drawn["blend"], whole, 0, 1),
         "n": int(np.count_nonzero(pairs.counted)),
-        "intervals": {name: interval(drawn[name]) for name in alone},
+        "intervals": {name: interval(drawn[name], alone[name], 0, 1) for name in alone},
         "gain": compare(best, whole - alone[best], drawn["blend"], drawn[best], 1),
     }

@@ -52,6 +52,10 @@ class Task(ABC):
     def strata(self, labels: np.ndarray) -> np.ndarray:
         """``(rows,)`` int64: rows of one number are spread evenly over the folds."""
 
+    def resampling_strata(self, labels: np.ndarray) -> np.ndarray:
+        """``(rows,)`` within which a bootstrap draws; numbers have none."""
+        return self.strata(labels) if self.classes else np.zeros(len(labels), np.int64)
+
     @abstractmethod
     def loss(self, recipe: Any, labels: np.ndarray) -> Any:
         """The Keras loss of ``targets``; ``labels`` are those of the training pictures."""

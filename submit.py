@@ -208,8 +208,17 @@ def _check_options(args: argparse.Namespace, competition: Any) -> None:
     for name in ("data", "solution", "full_size"):
         if getattr(args, name) and not args.dry_run:
             raise UserError(f"--{name.replace('_', '-')} belongs to --dry-run")
+    _check_own_data(args, competition)
+
+
+def _check_own_data(args: argparse.Namespace, competition: Any) -> None:
+    """``--data`` and ``--solution`` as they must be, or a competition that makes its own."""
     if bool(args.data) != bool(args.solution):
         raise UserError("--data and --solution go together: the pictures and their hidden labels")
+    if args.dry_run and not (args.data or args.plan):
+        from kernels.dry_run import check_generated
+
+        check_generated(competition)
     for path, what in ((args.data, "folder"), (args.solution, "file")):
         if path and not (path.is_dir() if what == "folder" else path.is_file()):
             raise UserError(f"{path}: no such {what}")

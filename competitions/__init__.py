@@ -50,6 +50,12 @@ def kernel_scripts(competition: Competition) -> dict[str, Path]:
     return {name: path for name, path in files.items() if _DECLARES.search(_text(path))}
 
 
+def load_module(competition: Competition, name: str) -> ModuleType | None:
+    """A module of the competition's folder; None without it. Raises UserError with its fault."""
+    path = modules(competition).get(name)
+    return _import(f"competitions.{competition.folder}.{name}", path) if path else None
+
+
 def load_kernel(competition: Competition, script: str) -> Kernel:
     """What a script declares; importing it imports no training framework.
 

@@ -65,7 +65,7 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from competitions import all_competitions
+    from competitions import all_competitions, modules
     from kernels.dry_run import generated_data
     from kernels.local import HostedCompetition, LocalKaggle, check_port
     from kernels.local.faults import read_faults
@@ -77,6 +77,9 @@ def _serve(args: argparse.Namespace) -> int:
     state = args.state or Path(tempfile.mkdtemp(prefix="local-kaggle-"))
     hosted = []
     for competition in all_competitions().values():
+        if "generated" not in modules(competition):
+            _say(f"{competition.name} has no generated.py: it is not served")
+            continue
         folder = state / "generated" / competition.name
         data, solution = generated_data(competition, folder, 0, _say)
         hosted.append(HostedCompetition(competition, data, solution))

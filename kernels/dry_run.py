@@ -1,7 +1,6 @@
 """The dry run's own part: a local Kaggle, with generated or given data, and no way out."""
 
 import hashlib
-import importlib
 import os
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from common.competition import Competition
 from common.data.archives import find_table, read_columns
 from common.errors import UserError
 from common.submission import check_sample_header
+from competitions import load_module, modules
 from kernels.bundle import ROOT
 from kernels.isolation import isolate
 
@@ -43,7 +43,9 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
     from kernels.local.scoring import read_solution
 
     labels = read_solution(competition, solution)
-    importlib.import_module(f"competitions.{competition.folder}.data").check_folder(data)
+    check_folder = getattr(load_module(competition, "data"), "check_folder", None)
+    if check_folder:  # what it needs beside the sample; a competition may leave it out
+        check_folder(data)
     sample = find_table(data, competition.sample)
     if sample is None:
         raise UserError(f"{data}: no {competition.sample}, whose ids the solution answers")
@@ -67,6 +69,15 @@ def describe_data(data: Path | None, solution: Path | None) -> str:
     told = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
     digest = hashlib.sha256(repr((told, solution.read_bytes())).encode()).hexdigest()
     return f"the data in {data.resolve()} and {solution.name} ({digest[:8]})"
+
+
+def check_generated(competition: Competition) -> None:
+    """Raise UserError when the competition cannot make pictures for a dry run."""
+    if "generated" not in modules(competition):
+        raise UserError(
+            f"competitions/{competition.folder} has no generated.py to make pictures for a dry "
+            f"run: give --data DIR, in the competition's layout, and --solution CSV"
+        )
 
 
 def generated_data(

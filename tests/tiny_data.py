@@ -12,6 +12,7 @@ import numpy as np
 
 from common.competition import Competition
 
+LAYOUT = "train.csv, test.csv and sample_submission.csv"  # of every such competition
 FEATURES = ("x0", "x1", "x2")
 TRAIN, TEST = 90, 40
 
@@ -63,6 +64,7 @@ def answer_cells(
             return [(" ".join(np.asarray(task.classes)[row]),) for row in several]
         return [tuple(row) for row in several.astype(int).tolist()]
     directions = np.random.default_rng(7).normal(size=(3, len(task.classes)))
+    directions /= np.linalg.norm(directions, axis=0)  # so that all classes are about as large
     labels = (noisy @ directions).argmax(axis=1).tolist()
     if kind == "ProbabilityColumns":
         return [tuple(int(n == label) for n in range(task.units)) for label in labels]

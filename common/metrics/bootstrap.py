@@ -59,7 +59,7 @@ def interval(
 ) -> list[float] | None:
     """Ends of the basic interval of ``LEVEL``, within what a metric can be.
 
-    ``scores`` are those of the draws, ``whole`` is that of all rows. None where too few are defined.
+    ``scores`` are those of the draws, ``whole`` that of all rows. None where too few are defined.
     """
     known = scores[np.isfinite(scores)]
     if len(known) < max(2, len(scores) / 2):

@@ -1,7 +1,7 @@
 """One folder a competition; this finds them and their kernel scripts, with no list to extend.
 
-What is broken in one folder or script is told in one line where that one is asked for, and
-disturbs no other.
+What is broken in one folder or script is one line where that one is asked for, and disturbs no
+other.
 """
 
 import importlib

@@ -32,7 +32,6 @@ class Parameters:
         sources: member name → ``owner/slug`` of the kernels whose outputs it reads.
         source_nonces: member name → the nonce that its manifest must show; another is stale.
         time_limit: seconds from its start after which it must have ended; 0 is none.
-        rehearse: say what this machine holds before anything else.
         resume: ``owner/slug`` of its own earlier, unfinished version; empty starts anew.
     """
 
@@ -49,7 +48,6 @@ class Parameters:
     source_nonces: Mapping[str, str] = field(default_factory=dict)
     time_limit: float = 0.0
     resume: str = ""
-    rehearse: bool = False
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Parameters":

@@ -1,7 +1,7 @@
 """One folder a competition; this finds them and their kernel scripts, with no list to extend.
 
-What is broken in one folder or script is told in one line where that one is asked for, and
-disturbs no other.
+What is broken in one folder or script is one line where that one is asked for, and disturbs no
+other.
 """
 
 import importlib
@@ -61,7 +61,10 @@ def load_kernel(competition: Competition, script: str) -> Kernel:
 
     Raises UserError with the script's fault.
     """
-    path = modules(competition)[script]
+    files = modules(competition)
+    if script not in files:
+        raise UserError(f"competitions/{competition.folder} has no {script}.py: write one")
+    path = files[script]
     kernel = getattr(_import(f"competitions.{competition.folder}.{script}", path), "KERNEL", None)
     if not isinstance(kernel, Kernel):
         raise UserError(f"{_shown(path)}: its KERNEL is no Kernel of common.declaration")

@@ -5,6 +5,7 @@ brings the shared code, then the script as it is.
 """
 
 import ast
+import io
 import json
 import re
 import subprocess
@@ -97,7 +98,7 @@ def render_script(source: str, kernel: PlannedKernel, files: Mapping[str, str] |
     }
     if not isinstance(recipe.value, ast.Call) or recipe.lineno > parameters.lineno:
         raise UserError(f"{kernel.script}.py: RECIPE must be a dict(...) and stand first")
-    lines = source.splitlines(keepends=True)
+    lines = io.StringIO(source).readlines()  # as ast counts them
     before, after = lines[: parameters.lineno - 1], lines[parameters.end_lineno :]
     _write_values(before, recipe.value, changed)
     link = repository_link()

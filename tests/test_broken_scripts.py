@@ -117,6 +117,12 @@ def test_a_recipe_that_does_not_fit_is_told_in_the_recipes_words(folder: Path) -
         planned("bad")
 
 
+def test_a_competition_without_an_ensemble(folder: Path) -> None:
+    (folder / "ensemble.py").unlink()
+    with pytest.raises(UserError, match=r"competitions/fresh_.* has no ensemble.py: write one"):
+        planned("good")
+
+
 def test_the_command_tells_it_in_one_line(tmp_path: Path) -> None:
     done = tiny.submit("tiny", "--model", "data", "--dry-run", "--plan")
     assert done.returncode == 1

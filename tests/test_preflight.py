@@ -26,6 +26,7 @@ from kernels.bundle_checks import (
     check_internet,
     check_machine_shapes,
     check_names,
+    check_sizes,
 )
 from kernels.client import Kaggle
 from kernels.local import HostedCompetition, LocalKaggle
@@ -38,7 +39,7 @@ from kernels.preflight import (
     check_source,
     preflight,
 )
-from kernels.request import Member, Request
+from kernels.request import Member, Request, choose_members
 
 NOW = datetime(2026, 11, 22, 17, 30)
 tiny.add_tiny()
@@ -505,6 +506,25 @@ def test_titles_and_slugs(changes: dict, said: str | None) -> None:
     check = check_names(bundles(**changes), "alice")
     assert check.ok == (said is None)
     assert (said or "titles and slugs agree") in check.line
+
+
+@pytest.mark.parametrize("embed", [False, True])
+def test_a_text_is_smaller_than_kaggle_takes(embed: bool) -> None:
+    for name in ("petals", "painter"):
+        competition = find_competition(name)
+        request = Request(competition, choose_members(competition, [], True), embed=embed)
+        built = build_bundles(competition, plan_kernels(request), "alice", "n")
+        assert check_sizes(built).ok
+    # One byte less than 1 MiB is taken, 1 MiB is not.
+    last, size = built[-1], len(built[-1].text.encode())
+    for more, ok in ((-1, True), (0, False)):
+        after = f"{last.page.after}{'#' * (1024**2 - size + more)}"
+        check = check_sizes([*built[:-1], replace(last, page=replace(last.page, after=after))])
+        assert check.ok is ok
+    assert check.line == (
+        "NO   kernel ensemble: its text has 1,048,576 bytes, and Kaggle takes less than 1,048,576: "
+        "let its competition's modules import less"
+    )
 
 
 def petals(**changes: object) -> dict[str, float | None]:

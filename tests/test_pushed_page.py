@@ -5,11 +5,12 @@ import os
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+import tiny
 from common.declaration import Kernel
 from common.shared_code import source_hash
 from competitions import find_competition, kernel_scripts
@@ -18,8 +19,8 @@ from kernels.attach import attach
 from kernels.bundle import Bundle, build_bundles, collect_shared, with_nonces
 from kernels.imports import imported_files
 from kernels.plan import SHARED, plan_kernels
-from kernels.rendering import page_of, repository_link
-from kernels.request import Request, choose_members
+from kernels.rendering import page_of, render_script, repository_link
+from kernels.request import Member, Request, choose_members
 
 NAMES = ("petals", "painter")
 MODELS = {"petals": ["densenet201", "efficientnetb7", "xception"]}
@@ -89,6 +90,47 @@ def test_a_setting_stands_in_the_recipe() -> None:
     assert "\n    epochs=3,  # instead of 25\n" in page.text
     assert "\n    batch_size=16,  # per replica: 128 on a TPU's eight\n" in page.text
     assert "epochs" not in page.parameters.to_dict()
+
+
+SOURCE = '''"""A page — with an odd\x0cline."""
+
+RECIPE: dict = dict(
+    sharpness=1.0,  # „wie“ 1.0
+    epochs=2, misbehave="",  # two on a line
+)
+PARAMETERS: dict = {}
+
+x = 1
+'''
+
+
+def test_values_are_written_where_the_old_ones_stand() -> None:
+    tiny.add_tiny()
+    competition = find_competition("tiny")
+    left = plan_kernels(Request(competition, (Member("left"),)))[1]
+    recipe = replace(left.recipe, sharpness=2.5, epochs=7, misbehave='say "ö"', sessions=3)
+    text = render_script(SOURCE, replace(left, recipe=recipe), None).text({"seed": 1})
+    assert "\n".join(text.splitlines()).startswith(
+        "\n".join(
+            '''"""A page — with an odd\x0cline."""
+
+RECIPE: dict = dict(
+    sharpness=2.5,  # instead of 1.0
+    epochs=7, misbehave="say \\"ö\\"",  # instead of ""
+    sessions=3,  # instead of 1
+)
+PARAMETERS: dict = {'seed': 1}
+
+# The shared code'''.splitlines()
+        )
+    )
+    assert shown(text) == {
+        "sharpness": 2.5, "epochs": 7, "misbehave": 'say "ö"', "sessions": 3
+    }  # fmt: skip
+    assert text.endswith("\n\nx = 1\n")
+    flat = "RECIPE: dict = dict()\nPARAMETERS: dict = {}\n"
+    flat = render_script(flat, replace(left, recipe=recipe), None).text({})
+    assert shown(flat)["sessions"] == 3
 
 
 def test_nonces_are_written_into_the_same_page() -> None:

@@ -1,0 +1,92 @@
+"""One declaration a kernel: what it runs is resolved from it, and its work needs no framework."""
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from common.competition import Competition
+from common.declaration import Kernel
+from common.errors import UserError
+from common.kernel import KernelRun
+from common.manifest import read_manifest
+
+COMPETITION = Competition(
+    "own", "own", "Own", "own", "macro_f1", ("a", "b"), "id", "label", (), "val.csv"
+)
+
+
+@dataclass(frozen=True)
+class OwnRecipe:
+    trees: int = 100
+    depth: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.trees < (self.depth or 0):
+            raise UserError(f"setting trees={self.trees}: at least depth={self.depth}")
+
+
+def train(run: KernelRun) -> None:
+    (run.folder / "trees.txt").write_text(f"{run.recipe.trees} {run.parameters.seed}")
+
+
+KERNEL = Kernel(
+    COMPETITION, OwnRecipe(), work=train, best={"trees": 500}, dry_run={"trees": 2, "depth": 2}
+)
+
+
+def test_the_users_settings_come_before_the_small_ones_and_these_before_the_best() -> None:
+    assert KERNEL.resolve() == OwnRecipe()
+    assert KERNEL.resolve(best=True) == OwnRecipe(500)
+    assert KERNEL.resolve(best=True, small=True) == OwnRecipe(2, 2)
+    assert KERNEL.resolve(small=True, settings={"trees": "3"}) == OwnRecipe(3, 2)
+    assert replace(KERNEL, best=None).resolve(best=True) == OwnRecipe()
+
+
+def test_only_what_runs_must_fit() -> None:
+    # One tree is too few for the depth of a small run, which is changed as well.
+    assert KERNEL.resolve(small=True, settings={"trees": 1, "depth": "none"}) == OwnRecipe(1)
+    with pytest.raises(UserError, match="setting trees=1: at least depth=2"):
+        KERNEL.resolve(small=True, settings={"trees": 1})
+    with pytest.raises(UserError, match="unknown setting 'tree': did you mean trees"):
+        KERNEL.resolve(settings={"tree": 1})
+
+
+def test_a_kernel_of_any_framework_leaves_a_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    KERNEL.main({"kernel": "forest", "nonce": "n1", "seed": 7, "accelerator": "cpu"}, [])
+    assert (tmp_path / "trees.txt").read_text() == "100 7"
+    manifest = read_manifest(tmp_path, "forest", "n1")
+    assert manifest["recipe"] == {"trees": 100, "depth": None}
+    assert manifest["accelerator"] == {"asked": "cpu", "seen": "cpu", "replicas": 1}
+    assert "trees.txt" in manifest["files"]
+
+
+def test_what_the_kernel_says_of_its_accelerator_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_two(run: KernelRun) -> None:
+        run.facts["accelerator"] = {"asked": "gpu", "seen": "gpu", "replicas": 2}
+
+    monkeypatch.chdir(tmp_path)
+    replace(KERNEL, work=on_two).main({"kernel": "forest"}, [])
+    assert json.loads((tmp_path / "manifest.json").read_text())["accelerator"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("arguments", [["--describe"], ["--set", "trees=3"]])
+def test_it_takes_no_arguments(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        KERNEL.main({}, arguments)
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {' '.join(arguments)}: this kernel takes no arguments, not ev")
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -65,7 +65,8 @@ DRY_RUN: dict = {
     "embedding": 32,
     "miner": "batch-all",
 }
-# Hard batches draw this network's vectors together at first; docs/log.md has both side by side.
+# Hard batches draw this network's vectors together at first, with its last ReLU too, which costs
+# the others nothing; docs/log.md has all side by side.
 BEST: dict = {"miner": "batch-all"}
 
 

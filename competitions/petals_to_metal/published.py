@@ -1,7 +1,6 @@
 """The published recipe: what its three networks have in common, and how its source is read.
 
-All of it is as published. ``--recipe best`` has what we would rather do (``BEST``): the backbones'
-own preprocessing, and every picture in every epoch.
+All of it is as published. ``--recipe best`` has what we would rather do (``BEST``).
 
 Two places of the source say something else than they seem to:
 
@@ -43,12 +42,13 @@ SETTINGS: dict[str, Any] = {
     "refit_epochs": None,
 }
 
-# Cosine and eight views helped a small network in the ablation of docs/log.md; pretrained weights
-# expect their own preprocessing; 99 batches leave out a quarter of the refit's pictures an epoch.
-# None of it is measured at full size.
+# Cosine, eight views and the centre, which is at the scale of training's crops, helped a small
+# network (docs/log.md); pretrained weights expect their own preprocessing; 99 batches leave out a
+# quarter of the refit's pictures an epoch. None of it is measured at full size.
 BEST: dict[str, Any] = {
     "schedule": "cosine",
     "tta": 8,
+    "evaluation": "centre",
     "preprocessing": "backbone",
     "pictures_per_epoch": None,
 }

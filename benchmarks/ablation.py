@@ -69,6 +69,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "step": {"schedule": "step", "lr_patience": 8, "lr_decay": 0.3},
     "plateau": {"schedule": "plateau", "lr_patience": 3, "lr_decay": 0.4},
     "no crop, turn or flip": {**PLAIN, "crop_margin": 0},
+    "whole pictures": {"evaluation": "whole"},
     "colour_jitter 0.2": {"colour_jitter": 0.2},
     "mixup 0.2": {"mixup": 0.2},
     "cutmix 1": {"cutmix": 1.0},

@@ -51,6 +51,11 @@ ROWS = {
     "batch-hard, soft": Row("triplets", {**TRIPLETS, "miner": "batch-hard", "margin": None}),
     "semi-hard": Row("triplets", {**TRIPLETS, "miner": "semi-hard"}),
     "batch-all": Row("triplets", TRIPLETS),
+    "batch-all, no final ReLU": Row("triplets", {**TRIPLETS, "final_relu": False}),
+    "batch-all, BatchNorm": Row(
+        "triplets", {**TRIPLETS, "batchnorm": True, "batchnorm_momentum": 0.9}
+    ),
+    "batch-all, kernels of 5": Row("triplets", {**TRIPLETS, "kernel_size": 5}),
     "winner's classes": Row("classes", {"epochs": 20, "patience": 0}),
     "no margin": Row("margin", {**MARGIN, "margin": 0.0}),
     "arcface": Row("margin", MARGIN),

@@ -126,6 +126,24 @@ def test_each_loss_learns_and_leaves_what_it_says(train: Train, tmp_path: Path, 
     assert NAME not in files
 
 
+@pytest.mark.parametrize(("loss", "whole"), [("triplet", 4), ("softmax", 4)])
+def test_the_batches_of_an_epoch_are_a_field(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: str, whole: int
+) -> None:
+    steps = []
+    begin = Course.begin_epoch
+
+    def begun(course: Course, number: int) -> None:
+        steps.append(number)
+        begin(course, number)
+
+    monkeypatch.setattr(Course, "begin_epoch", begun)
+    for batches in (None, 2):
+        settings = {**LOSSES[loss], "epochs": 1, "batches_per_epoch": batches}
+        train(tmp_path / str(batches), settings)
+    assert steps == [whole, 2]
+
+
 @pytest.fixture(scope="module")
 def patient(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an undisturbed training with patience left."""

@@ -1,6 +1,7 @@
 """The networks of Painter by Numbers, and what of the published settings runs on Kaggle."""
 
 import os
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from common.accelerator import REPLICAS
+from common.errors import UserError
 from common.recipe import override
-from competitions.painter_by_numbers import classes, margin
+from competitions.painter_by_numbers import classes, margin, submodel, triplets
 
 # Of Keras with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -37,6 +39,49 @@ def test_all_of_the_winners_layers_begin_with_he_and_are_held_by_l2() -> None:
     for kernel in kernels[1:]:  # the first one is too small to measure
         fan_in = kernel.size / kernel.shape[-1]
         assert float(kernel.std()) == pytest.approx((2 / fan_in) ** 0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("script", [triplets, submodel], ids=["triplets", "submodel"])
+def test_what_the_publication_varied_of_the_small_network_is_a_field_each(script: Any) -> None:
+    import keras
+
+    small = {"miniature": True, "image_size": 32, "embedding": 8}
+
+    def built(**changes: object) -> Any:
+        return script.build_model(None, override(script.RECIPE, {**small, **changes}))
+
+    def layers(model: Any, kind: type) -> list[Any]:
+        return [layer for layer in model.layers if isinstance(layer, kind)]
+
+    plain = built()
+    wide = built(kernel_size=5, batchnorm="yes", dropout=0.3, dense_dropout=0.4)
+    assert {layer.kernel_size for layer in layers(plain, keras.layers.Conv2D)} == {(3, 3)}
+    assert {layer.kernel_size for layer in layers(wide, keras.layers.Conv2D)} == {(5, 5)}
+    assert not layers(plain, keras.layers.BatchNormalization)
+    assert len(layers(wide, keras.layers.BatchNormalization)) == 4
+    rates = [[layer.rate for layer in layers(m, keras.layers.Dropout)] for m in (plain, wide)]
+    assert rates == [[0.1] * 4 + [0.2], [0.3] * 4 + [0.4]]
+
+
+def test_the_published_network_ends_in_a_relu() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    pictures = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3)).astype(np.float32)
+    small = {"miniature": True, "image_size": 32, "embedding": 16}
+    assert triplets.RECIPE.final_relu
+    assert submodel.RECIPE.final_relu
+    for relu in (True, False):
+        recipe = override(triplets.RECIPE, {**small, "final_relu": relu})
+        rows = np.asarray(triplets.build_model(None, recipe)(pictures))
+        assert (rows.min() >= 0) == relu
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+
+
+def test_the_small_networks_fields_are_held() -> None:
+    for name, value, said in (("kernel_size", 0, "from 1 to 15"), ("dropout", 1, "from 0 to 0.99")):
+        with pytest.raises(UserError, match=f"{name}={value}.*: it must be {said}"):
+            override(triplets.RECIPE, {name: value})
 
 
 def test_the_margins_pooling_is_chosen() -> None:

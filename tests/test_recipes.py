@@ -99,6 +99,7 @@ def test_ours_differs_from_the_published_recipe_where_it_says_so() -> None:
         ours = kernel.resolve(best=True)
         assert (ours.schedule, ours.tta) == ("cosine", 8)
         assert (ours.preprocessing, ours.pictures_per_epoch) == ("backbone", None)
+        assert (ours.schedule, ours.tta, ours.evaluation) == ("cosine", 8, "centre")
 
 
 @pytest.mark.parametrize("name", KERNELS)

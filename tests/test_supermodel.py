@@ -226,6 +226,16 @@ def test_a_head_learns(stacked: Stacked, changes: Mapping[str, Any]) -> None:
     assert last["val_accuracy"] > first["val_accuracy"]
 
 
+@pytest.mark.parametrize("loss", ["triplet", "softmax"])
+def test_the_batches_of_a_heads_epoch_are_a_field(stacked: Stacked, loss: str) -> None:
+    each = {"loss": loss, "pictures_per_class": 4 if loss == "triplet" else 0}
+    steps = [
+        HeadTrainer(stacked, dataclasses.replace(HEAD, **each, batches_per_epoch=batches)).steps
+        for batches in (None, 3)
+    ]
+    assert steps == [7, 3]  # 224 rows in batches of 32
+
+
 def test_a_seed_repeats_a_head(stacked: Stacked) -> None:
     def told(seed: int) -> tuple[list[dict[str, Any]], np.ndarray]:
         trainer = HeadTrainer(stacked, dataclasses.replace(HEAD, epochs=3), seed)

@@ -75,7 +75,8 @@ KERNEL = EmbeddingKernel(
     TripletsRecipe(**RECIPE),
     load=data.load,
     build_model=build_model,
-    # Hard batches draw this network's vectors together at first; docs/log.md has both side by side.
+    # Hard batches draw this network's vectors together at first, with its last ReLU too, which
+    # costs the others nothing; docs/log.md has all side by side.
     best=dict(miner="batch-all"),
     dry_run={
         "miniature": True,

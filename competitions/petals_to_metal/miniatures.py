@@ -21,6 +21,9 @@ SETTINGS = {
     "lr_ramp_epochs": 1,
     "lr_decay": 0.7,
     "batchnorm_momentum": 0.8,  # a few dozen steps an epoch: 0.99 would leave validation at chance
+    # In five epochs a small network does not learn flowers of another size than it has seen: whole
+    # pictures cost it 0.04 of macro F1.
+    "evaluation": "centre",
     "pictures_per_epoch": None,
     "refit_fresh": False,
     "refit_epochs": 1,

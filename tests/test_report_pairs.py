@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 
 from common.errors import UserError
-from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers.painters import painters
 from competitions.painter_by_numbers.painting import paint
 from kernels.report.embedding import Embedding, embedding_section, scaled

@@ -762,7 +762,7 @@ def test_the_terminal_tells_seen_and_unseen_in_short_lines(whole: Path) -> None:
         told = json.loads((whole / "outputs" / folder / "metrics.json").read_text())
         [line] = [line for line in lines if line.startswith(f"  {name} ")]
         for part in ("seen", "unseen"):
-            assert f"   {part} {told[f'validation_{part}']:.4f}   " in line
+            assert f"  {part} {told[f'validation_{part}']:.4f}" in line
         assert f"validation {told['validation_score']:.4f}" in line
     counts = json.loads((whole / "outputs" / "ensemble" / "metrics.json").read_text())["same_pairs"]
     [told] = [line.strip() for line in lines if "same pairs:" in line]
@@ -770,6 +770,14 @@ def test_the_terminal_tells_seen_and_unseen_in_short_lines(whole: Path) -> None:
     assert any(line.strip().startswith("accuracy 0.") for line in lines)
     short = [line for line in lines if str(whole) not in line]
     assert max(map(len, short)) < 100
+    wide: dict[str, Any] = {"interval": (0.743, 0.758), "n": 10_000}
+    members = tuple(
+        dataclasses.replace(member, accelerator="gpu", **wide) for member in result.members
+    )
+    wider = dataclasses.replace(result, members=members, blend={**result.blend, **wide})
+    shown = [line for line in tell(wider).splitlines() if str(whole) not in line]
+    assert sum("(0.743 to 0.758" in line for line in shown) == len(members) + 1
+    assert max(map(len, shown)) < 100
     many = {f"a-model-{n}/embedding": 1 / 9 for n in range(9)}
     longer = tell(dataclasses.replace(result, blend={**result.blend, "weights": many}))
     assert all(f"a-model-{n}/embedding 0.111" in longer for n in range(9))

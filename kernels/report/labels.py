@@ -59,7 +59,7 @@ def _dots(facts: Facts, scores: list[ClassScore]) -> Markup:
     }
     if facts.thresholds is not None:
         values["threshold"] = [float(facts.thresholds[score.number]) for score in scores]
-    colours = ("six", "seven", "rest")
+    colours = ("four", "five", "rest")
     said = (
         "Precision: of the pictures that are given the label, how many have it. Recall: of those "
         "that have it, how many are given it. A label is given from its threshold on."

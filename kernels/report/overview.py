@@ -10,6 +10,7 @@ from kernels.run import Sent
 from kernels.scores import NOT_TOLD, Score, interval_words, read_number, read_score
 
 _PARTS = ("seen", "unseen")
+_SPACE = "\N{NO-BREAK SPACE}"
 
 
 def headline(facts: Facts) -> Markup:
@@ -68,7 +69,7 @@ def _around(facts: Facts, score: Score) -> str:
         facts.metric,
         "" if scoring.greater_is_better else "lower is better",
         f"95 %: {interval_words(score.interval)}" if score.interval else "",
-        f"n = {score.n:,}" if score.n is not None else "",
+        f"n{_SPACE}={_SPACE}{score.n:,}" if score.n is not None else "",
         "out of fold" if split else "",
     ]
     return ", ".join(filter(None, parts))

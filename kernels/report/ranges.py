@@ -60,7 +60,7 @@ def _whisker(axis: Axis, ends: Interval, colour: str) -> Markup:
 
 
 def _at(axis: Axis) -> list[float]:
-    return ticks(axis.low, axis.high, 4)
+    return ticks(axis.low, axis.high)
 
 
 def _scale(axis: Axis) -> Markup:

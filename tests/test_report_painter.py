@@ -782,3 +782,19 @@ def test_the_terminal_tells_seen_and_unseen_in_short_lines(whole: Path) -> None:
     longer = tell(dataclasses.replace(result, blend={**result.blend, "weights": many}))
     assert all(f"a-model-{n}/embedding 0.111" in longer for n in range(9))
     assert max(len(line) for line in longer.splitlines() if str(whole) not in line) < 100
+
+
+def test_the_blend_of_pairs_has_intervals_and_its_gain(spoilt: Path) -> None:
+    path = spoilt / "outputs" / "ensemble" / "metrics.json"
+    known = json.loads(path.read_text())
+    gain = {"over": "classes/classes", "difference": 0.0034, "interval": [-0.002, 0.009]}
+    more = {"interval": [0.81, 0.93], "n": 240, "gain": {**gain, "share_better": 0.91}}
+    more["intervals"] = {name: [0.5, 0.7] for name in MEMBERS}
+    assert "The best channel alone is" in written(spoilt).read_text("utf-8")
+    write_json(path, {**known, **more})
+    page = " ".join(plain(written(spoilt).read_text("utf-8")).split())
+    assert "ROC AUC, 95 %: 0.810 to 0.930, n = 240" in page
+    assert page.count("0.500 to 0.700") == len(MEMBERS)
+    said = "The blend is better than classes/classes by 0.0034 (95 %: -0.002 to 0.009; better in "
+    assert f"{said}91 % of resamples): that may be chance." in page
+    assert "The best channel alone is" not in page

@@ -63,7 +63,7 @@ def comparison(facts: Facts) -> Iterator[str]:
     """Whether the blend beats the best member, and what was chosen on the same pictures."""
     gain = gain_words(facts.blended)
     if gain:
-        yield gain.replace("95 %", "95\N{NO-BREAK SPACE}%")
+        yield gain.replace(" %", "\N{NO-BREAK SPACE}%")
     chosen = str(facts.blended.get("chosen_on") or "")
     if chosen:
         yield f"{chosen[0].upper()}{chosen[1:]}: on others the blend will score a little worse."

@@ -33,7 +33,7 @@ def errors_section(facts: Facts) -> Markup | None:
     errors = values - labels
     said = (
         f"The mean absolute error is {np.abs(errors).mean():.4g}, and {_of_mean(labels):.4g} for "
-        f"always saying the mean. In the mean the blend says {abs(errors.mean()):.3g} too "
+        f"always saying the mean. On average the blend says {abs(errors.mean()):.3g} too "
         f"{'much' if errors.mean() > 0 else 'little'}."
     )
     charts = (_scatter(facts, labels, values), _histogram(errors))

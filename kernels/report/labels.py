@@ -26,7 +26,7 @@ def labels_section(facts: Facts) -> Markup | None:
     }
     said = (
         f"{len(scores)} of {len(names)} labels are on validation, a picture has "
-        f"{np.mean(labels.sum(axis=1)):.1f} of them in the mean. From left to right, the lowest "
+        f"{np.mean(labels.sum(axis=1)):.1f} of them on average. From left to right, the lowest "
         f"F1 first."
     )
     entries = [("one", "blend"), *zip(COLOURS, members, strict=False)]

@@ -7,10 +7,13 @@ from typing import Any, ClassVar
 
 from common.accelerator import KNOWN
 from common.competition import Competition
-from common.errors import UserError, shown_in_one_line
+from common.errors import UserError, show_uncaught, shown_in_one_line
 from common.kernel import KernelRun
 from common.parameters import Parameters
 from common.recipe import override
+
+if hasattr(sys.modules["__main__"], "PARAMETERS"):  # a kernel script, run by itself
+    show_uncaught()
 
 
 @dataclass(frozen=True)

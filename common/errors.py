@@ -4,6 +4,7 @@ import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import TracebackType
 
 PREFIX = "error: "
 _ROOM, _RIGHT = "make room", "choose a place that may be written"
@@ -49,6 +50,22 @@ def machine_faults() -> Iterator[None]:
         raise UserError(
             f"{where}: {error.strerror}: {_MACHINE[error.errno]}, then give the same command again"
         ) from None
+
+
+def show_uncaught() -> None:
+    """From now on a UserError that nobody catches ends this process in one line, too.
+
+    A kernel script makes its recipe while it is imported: there is nobody yet to catch it.
+    """
+    others = sys.excepthook
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if isinstance(error, UserError):
+            show(error)
+        else:
+            others(kind, error, trace)
+
+    sys.excepthook = hook
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from common.declaration import Kernel
 from common.errors import UserError
 from common.recipe import nearest
 
+_UNKNOWN_FIELD = re.compile(r"unexpected keyword argument '(\w+)'")
 _DECLARES = re.compile(r"^KERNEL\b.*=", re.MULTILINE)
 
 
@@ -108,7 +109,9 @@ def _import(name: str, path: Path) -> ModuleType:
     except Exception as error:  # of code that somebody writes just now it can be any
         lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         line = f" in line {lines[-1].lineno}" if lines else ""
-        raise UserError(f"{_shown(path)}: {type(error).__name__}{line}: mend it") from error
+        field = _UNKNOWN_FIELD.search(str(error)) if isinstance(error, TypeError) else None
+        what = f"there is no field {field[1]!r}" if field else type(error).__name__
+        raise UserError(f"{_shown(path)}: {what}{line}: mend it") from error
 
 
 def _text(path: Path) -> str:

@@ -155,6 +155,16 @@ def test_an_embedded_page_compiles_and_holds_the_hash_once(name: str) -> None:
         assert bundle.text.count(bundle.shared_hash) == 1
 
 
+def test_a_recipe_that_cannot_be_is_one_line_where_it_runs(tmp_path: Path) -> None:
+    """Who changes a number on Kaggle's page gets no traceback for it."""
+    page = next(b for b in bundles("petals", embed=True) if b.kernel.name == "densenet201").text
+    script = tmp_path / "script.py"
+    script.write_text(page.replace("epochs=25,", "epochs=0,"), encoding="utf-8")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "error: setting epochs=0: it must be at least 1\n"
+
+
 def test_a_rehearsal_says_what_the_machine_holds_before_the_code_is_looked_for() -> None:
     text = bundles("petals", rehearse=True)[-1].text
     assert text.index("print(surroundings(") < text.index("attach(PARAMETERS")

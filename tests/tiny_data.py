@@ -12,7 +12,10 @@ import numpy as np
 
 from common.competition import Competition
 
-LAYOUT = "train.csv, test.csv and sample_submission.csv"  # of every such competition
+LAYOUTS = (  # of every such competition
+    "train.csv, test.csv and sample_submission.csv",
+    "train.csv, test.csv and pairs.csv",
+)
 FEATURES = ("x0", "x1", "x2")
 TRAIN, TEST = 90, 40
 
@@ -22,6 +25,8 @@ def write_data(competition: Competition, folder: Path, seed: int = 0) -> tuple[P
     data, solution = folder / "data", folder / "solution.csv"
     data.mkdir(parents=True)
     generator = np.random.default_rng(seed)
+    if competition.task.name == "pairs":
+        return write_pairs(competition, data, solution, generator)
     form, number = competition.submission, TRAIN + TEST
     features = generator.normal(size=(number, 3))
     answers = answer_cells(competition, features, generator)
@@ -42,6 +47,31 @@ def write_data(competition: Competition, folder: Path, seed: int = 0) -> tuple[P
     _write(data / "sample_submission.csv", (head, *turned), [(i, *blank) for i in ids[TRAIN:]])
     hidden = [(i, *a, u) for i, a, u in zip(ids[TRAIN:], answers[TRAIN:], usage, strict=True)]
     _write(solution, (head, *columns, "Usage"), hidden)
+    return data, solution
+
+
+def write_pairs(
+    competition: Competition, data: Path, solution: Path, generator: np.random.Generator
+) -> tuple[Path, Path]:
+    """Nine classes of points, and 300 pairs of those of test."""
+    labels = np.arange(TRAIN + TEST) % 9
+    centres = np.random.default_rng(7).normal(0, 1.5, (9, 3))
+    points = (centres[labels] + generator.normal(size=(len(labels), 3))).round(4).tolist()
+    ids = [f"p{row}" for row in range(len(labels))]
+    rows = [(name, *cells) for name, cells in zip(ids, points, strict=True)]
+    numbers = ("id", *FEATURES)
+    known = [(*row, label) for row, label in zip(rows, labels.tolist(), strict=True)]
+    _write(data / "train.csv", (*numbers, "label"), known[:TRAIN])
+    _write(data / "test.csv", numbers, rows[TRAIN:])
+    first, second = np.triu_indices(TEST, 1)
+    chosen = generator.permutation(len(first))[:300]
+    first, second = first[chosen] + TRAIN, second[chosen] + TRAIN
+    pairs = list(zip(range(300), [ids[n] for n in first], [ids[n] for n in second], strict=True))
+    form = competition.submission
+    _write(data / competition.sample, (form.id_column, "image1", "image2"), pairs)
+    same = (labels[first] == labels[second]).astype(int).tolist()
+    hidden = [(n, answer, "Public" if n % 3 else "Private") for n, answer in enumerate(same)]
+    _write(solution, (form.id_column, *form.columns(competition.task), "Usage"), hidden)
     return data, solution
 
 

@@ -1,8 +1,7 @@
 """Training a network that embeds pictures: what every such kernel does with its recipe."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from common.data.pictures import Pictures
@@ -13,10 +12,8 @@ from common.files.projection import Projection, project, save_projection
 from common.files.thumbnails import leave_thumbnails
 from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
-from common.manifest import write_json
-from common.pairs.validation import channel_auc
+from common.pairs.outputs import write_pair_metrics
 from common.parameters import Parameters
-from common.progress import report
 from common.training.checkpoint import remove_checkpoint
 from common.training.classifier_training import begin_training
 from common.training.describe import describe
@@ -104,21 +101,3 @@ def leave_behind(
         save_projection(folder, Projection(ids, labels, seen, epochs, project(shown)))
         leave_thumbnails(folder, validation, rows.tolist())
     remove_checkpoint(folder)
-
-
-def write_pair_metrics(folder: Path, vectors: Vectors, facts: Mapping[str, Any]) -> None:
-    """``metrics.json``: AUC of validation's pairs by channel, of all, seen and unseen classes.
-
-    The score is that of the first channel.
-    """
-    channels = channel_auc(vectors)
-    first = next(iter(channels.values()))
-    scored = {
-        "metric": "roc_auc",
-        "validation_score": first["all"],
-        "validation_seen": first["seen"],
-        "validation_unseen": first["unseen"],
-        **facts,
-    }
-    write_json(folder / "metrics.json", {**scored, "channels": dict(channels)})
-    report("scored", **{name: value for name, value in scored.items() if value is not None})

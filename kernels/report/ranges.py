@@ -34,7 +34,7 @@ def ranges(scores: Sequence[tuple[str, Score]], title: str, greater_is_better: b
     axis = Axis(*bounds(ends))
     rows = [_row(axis, name, score, name == "blend") for name, score in known]
     better = "" if greater_is_better else ", lower is better"
-    words = f"{title[0].upper()}{title[1:]}{better}. The line is where 95 in 100 resamples lie."
+    words = f"{title[0].upper()}{title[1:]}{better}. The line is the 95 % interval (bootstrap)."
     if not any(score.interval for _, score in known):
         words = f"{title[0].upper()}{title[1:]}{better}."
     listed = tag("ul", *rows, _scale(axis), class_="stacks ranges")

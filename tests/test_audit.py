@@ -142,7 +142,7 @@ def test_the_table_says_where_each_stands_and_how_near(found: tuple[dict, Path])
     rows = {row["id_b"]: row for row in table(found[1])}
     row = rows["cropped"]
     assert (row["split_a"], row["split_b"]) == ("train", "validation")
-    assert row["label_a"] == row["label_b"] == COMPETITION.classes[2]
+    assert row["label_a"] == row["label_b"] == COMPETITION.task.classes[2]
     assert int(row["distance"]) <= 16
     assert 0.97 <= float(row["agreement"]) <= 1
     assert rows["leak"]["label_b"] == ""
@@ -152,7 +152,7 @@ def test_the_table_says_where_each_stands_and_how_near(found: tuple[dict, Path])
 
 
 def test_the_warnings_say_what_and_how_many(found: tuple[dict, Path]) -> None:
-    names = COMPETITION.classes
+    names = COMPETITION.task.classes
     warnings = found[0]["warnings"]
     assert warnings[:5] == [
         "7 of 12 pictures of validation are in train too (ids compressed, brighter, cropped, "
@@ -171,7 +171,8 @@ def test_a_class_that_a_split_lacks_is_named(tmp_path: Path) -> None:
     write_split(tmp_path / "test", [example("d", None, picture(4))])
     told = audit(tmp_path, tmp_path / "out")
     assert (
-        told["warnings"][0] == f"1 class without a picture in validation ({COMPETITION.classes[1]})"
+        told["warnings"][0]
+        == f"1 class without a picture in validation ({COMPETITION.task.classes[1]})"
     )
     assert told["classes"]["train"][:3] == [1, 1, 0]
     assert told["classes"]["validation"][:3] == [1, 0, 0]
@@ -415,7 +416,7 @@ def test_a_large_group_of_copies_is_told_in_short() -> None:
     alike = [Picture("train", f"p{n}", n % 2, Path("f"), n, None) for n in range(60)]
     group = tuple(range(60))
     told = warnings_of(
-        Audit(("train",), tuple(alike), (), (), (group,), 16, 16, {}), COMPETITION.classes
+        Audit(("train",), tuple(alike), (), (), (group,), 16, 16, {}), COMPETITION.task.classes
     )
     conflict = next(line for line in told if "more than one label" in line)
     assert conflict.endswith("and 56 more): audit.csv")

@@ -13,10 +13,12 @@ from kernels.request import Request, choose_members
 
 FACTS = """
 from common.competition import Competition
+from common.forms import LabelColumn
+from common.tasks.classification import Classification
 
 COMPETITION = Competition(
-    name="fresh", slug="fresh", title="Fresh", folder="typed wrong", metric="macro_f1",
-    classes=("a", "b"), id_column="id", target_column="label", ensemble=("good",), layout="csv",
+    name="fresh", slug="fresh", title="Fresh", task=Classification(("a", "b")), metric="macro_f1",
+    submission=LabelColumn("label"), ensemble=("good",), layout="csv", folder="typed wrong",
 )
 """
 SCRIPT = (tiny.FOLDER / "tiny_digits" / "left.py").read_text()

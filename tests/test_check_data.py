@@ -48,7 +48,7 @@ def test_a_solution_of_other_columns_is_named(files: tuple[Path, Path]) -> None:
 def test_a_sample_of_another_form_is_named(files: tuple[Path, Path]) -> None:
     edit(files[0] / "sample_submission.csv", "id,label", "id,class")
     said = fault(files)
-    assert "form LabelColumn does not fit sample_submission.csv: it lacks 'label' and has" in said
+    assert "the sample lacks label and has class, and the submission LabelColumn is of id" in said
     assert said.endswith("in competitions/tiny_digits/__init__.py")
 
 
@@ -56,7 +56,9 @@ def test_a_sample_whose_ids_are_not_first_is_named(files: tuple[Path, Path]) -> 
     sample = files[0] / "sample_submission.csv"
     rows = [",".join(reversed(line.split(","))) for line in sample.read_text().splitlines()]
     sample.write_text("\n".join(rows))
-    assert "it does not begin with 'id'; change `submission`" in fault(files)
+    assert "the sample begins with another column, and the submission LabelColumn is of" in fault(
+        files
+    )
 
 
 def test_a_solution_of_other_ids_is_named(files: tuple[Path, Path]) -> None:

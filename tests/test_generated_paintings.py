@@ -269,4 +269,5 @@ def test_the_answers_are_never_written_where_kernels_read(tmp_path: Path) -> Non
 
 def test_the_competition_is_known_by_its_name() -> None:
     assert (COMPETITION.name, COMPETITION.slug) == ("painter", "painter-by-numbers")
-    assert (COMPETITION.id_column, COMPETITION.target_column) == ("index", "sameArtist")
+    form = COMPETITION.submission
+    assert (form.id_column, form.target_column) == ("index", "sameArtist")

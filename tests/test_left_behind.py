@@ -90,7 +90,7 @@ def test_predictions_go_round(tmp_path: Path) -> None:
 def test_nan_is_refused_with_the_first_id(tmp_path: Path) -> None:
     bad = some()
     bad.test[2, 1] = np.nan
-    with pytest.raises(UserError, match="tiny: test probabilities are NaN .* in 1 of 4 rows.*i2"):
+    with pytest.raises(UserError, match="tiny: test predictions are NaN .* in 1 of 4 rows.*i2"):
         save_predictions(tmp_path, bad, "tiny")
     assert not list(tmp_path.iterdir())
 

@@ -72,9 +72,9 @@ def test_what_is_no_score_is_none(text: str | None) -> None:
 @pytest.mark.parametrize(
     ("ref", "public", "private", "line"),
     [
-        (7, None, None, "public     not told"),
-        (7, None, 0.25, "public     not told   private 0.25000"),
-        (7, 0.5, None, "public     0.50000"),
+        (7, None, None, "public not told   private not told"),
+        (7, None, 0.25, "public not told   private 0.25000"),
+        (7, 0.5, None, "public 0.50000   private not told"),
         (None, None, None, None),
     ],
 )

@@ -48,7 +48,7 @@ def test_what_the_publication_varied_of_the_small_network_is_a_field_each(script
     small = {"miniature": True, "image_size": 32, "embedding": 8}
 
     def built(**changes: object) -> Any:
-        return script.build_model(None, override(script.RECIPE, {**small, **changes}))
+        return script.build_model(None, override(script.KERNEL.recipe, {**small, **changes}))
 
     def layers(model: Any, kind: type) -> list[Any]:
         return [layer for layer in model.layers if isinstance(layer, kind)]
@@ -69,10 +69,10 @@ def test_the_published_network_ends_in_a_relu() -> None:
     keras.utils.set_random_seed(0)
     pictures = np.random.default_rng(0).integers(0, 256, (9, 32, 32, 3)).astype(np.float32)
     small = {"miniature": True, "image_size": 32, "embedding": 16}
-    assert triplets.RECIPE.final_relu
-    assert submodel.RECIPE.final_relu
+    assert triplets.KERNEL.recipe.final_relu
+    assert submodel.KERNEL.recipe.final_relu
     for relu in (True, False):
-        recipe = override(triplets.RECIPE, {**small, "final_relu": relu})
+        recipe = override(triplets.KERNEL.recipe, {**small, "final_relu": relu})
         rows = np.asarray(triplets.build_model(None, recipe)(pictures))
         assert (rows.min() >= 0) == relu
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
@@ -81,7 +81,7 @@ def test_the_published_network_ends_in_a_relu() -> None:
 def test_the_small_networks_fields_are_held() -> None:
     for name, value, said in (("kernel_size", 0, "from 1 to 15"), ("dropout", 1, "from 0 to 0.99")):
         with pytest.raises(UserError, match=f"{name}={value}.*: it must be {said}"):
-            override(triplets.RECIPE, {name: value})
+            override(triplets.KERNEL.recipe, {name: value})
 
 
 def test_the_margins_pooling_is_chosen() -> None:

@@ -11,6 +11,9 @@ import pytest
 from sklearn.metrics import f1_score
 
 import tiny
+from common.errors import UserError
+from kernels.dry_run import describe_data
+from kernels.run import open_run
 
 
 def read(path: Path) -> dict[str, dict[str, str]]:
@@ -86,7 +89,7 @@ def test_one_model_is_a_run_too_and_settings_reach_the_kernel(dry: list, tmp_pat
         ),
         ("vanish", r"kernel left: no manifest.json in .*outputs/left.*\(whole log: "),
         ("alter", "kernel left: .*metrics.json is not the file that the kernel wrote"),
-        ("nan", "test probabilities are NaN or infinite in 1 of 12 rows, the first is id r13"),
+        ("nan", "test predictions are NaN or infinite in 1 of 12 rows, the first is id r13"),
     ],
 )
 def test_a_kernel_that_fails_is_one_clear_line(
@@ -169,4 +172,5 @@ def test_a_run_does_not_go_on_with_other_data(dry: list, tmp_path: Path) -> None
     done = tiny.submit(*other, "--data", data, "--solution", solution)
     assert done.returncode == 1
     assert "was made with the data in" in done.stderr.splitlines()[-1]
-    assert "this is generated pictures" in tiny.submit(*other).stderr.splitlines()[-1]
+    with pytest.raises(UserError, match="and this is generated pictures: give it the same data"):
+        open_run(tmp_path / "run", "tiny", True).hold_data(describe_data(None, None))

@@ -200,7 +200,7 @@ def test_each_member_is_resolved_once(monkeypatch: pytest.MonkeyPatch) -> None:
     bundles("painter", dry_run=True)
     assert counted == {
         "PrepareRecipe": 1,
-        "NetworksRecipe": 1,
+        "TripletsRecipe": 1,
         "SubmodelRecipe": 1,
         "HeadRecipe": 1,
         "ClassesRecipe": 1,

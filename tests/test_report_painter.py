@@ -524,7 +524,6 @@ def test_the_best_channel_of_all_tells_the_neighbours(spoilt: Path) -> None:
     write_json(path, metrics)
     told = written(spoilt).read_text("utf-8")
     assert "those of triplets/embedding, the best channel alone" in told
-    assert "The best channel alone is triplets/embedding" in told
     names = re.findall(r"&#34;name&#34;: &#34;(\w+)&#34;", told)
     assert names == ["triplets", "classes"]
     write_json(path, {})
@@ -790,6 +789,8 @@ def test_the_blend_of_pairs_has_intervals_and_its_gain(spoilt: Path) -> None:
     gain = {"over": "classes/classes", "difference": 0.0034, "interval": [-0.002, 0.009]}
     more = {"interval": [0.81, 0.93], "n": 240, "gain": {**gain, "share_better": 0.91}}
     more["intervals"] = {name: [0.5, 0.7] for name in MEMBERS}
+    older = {name: value for name, value in known.items() if name not in ("gain", "intervals")}
+    write_json(path, older)
     assert "The best channel alone is" in written(spoilt).read_text("utf-8")
     write_json(path, {**known, **more})
     page = " ".join(plain(written(spoilt).read_text("utf-8")).split())

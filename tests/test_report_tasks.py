@@ -31,7 +31,7 @@ from kernels.run import Run, Sent
 ROWS = 90
 MEMBERS = ("left", "right")
 LEVELS = ("none", "mild", "severe")
-LEAVES = ("healthy", "rust", "scab", "frog eye")
+LEAVES = ("healthy", "rust", "scab", "frog_eye")
 TASKS = {
     "labels": (MultiLabel(LEAVES), "samples_f1", LabelList("labels")),
     "number": (Number(1.0, 100.0), "rmse", NumberColumn("score")),

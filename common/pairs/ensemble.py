@@ -205,7 +205,9 @@ def write_metrics(
     parts = pairs.auc(total)
     first = {name: channel_name(name, next(iter(m.validation))) for name, m in members.items()}
     alone: dict[str, Any] = {name: channels[channel]["all"] for name, channel in first.items()}
-    compared = {name: validated.scores[channel] for name, channel in first.items()}
+    every = {name: float(found["all"] or 0.0) for name, found in channels.items()}
+    compared = {**validated.scores, "blend": total}
+    ends, gain = intervals(pairs, {**every, "blend": parts["all"] or 0.0}, compared, resamples)
     told: dict[str, Any] = {
         "metric": "roc_auc",
         "greater_is_better": True,
@@ -213,7 +215,10 @@ def write_metrics(
         "scale": blend.scale,
         "weights": dict(blend.weights),
         "validation_score": blend.validation_score,
-        **intervals(pairs, alone, {**compared, "blend": total}, parts["all"] or 0.0, resamples),
+        "interval": ends["blend"],
+        "n": int(np.count_nonzero(pairs.counted)),
+        "intervals": {name: ends[channel] for name, channel in first.items()},
+        "gain": gain,
         "chosen_on": f"{blend.method} weights chosen on the same pictures"
         if blend.method != "mean"
         else "",
@@ -233,20 +238,16 @@ def write_metrics(
 
 def intervals(
     pairs: ValidationPairs,
-    alone: Mapping[str, float],
+    auc: Mapping[str, float],
     scores: Mapping[str, np.ndarray],
-    whole: float,
     resamples: int,
-) -> dict[str, Any]:
-    """For ``metrics.json``: intervals of the blend and the members, and what the blend gains.
+) -> tuple[dict[str, list[float] | None], dict[str, Any]]:
+    """Intervals of the AUC of channels and ``blend``, and what that gains over the best channel.
 
-    ``alone`` are the members' AUC, ``whole`` is that of the blend, ``scores`` are ``(pairs,)``.
+    ``auc`` and ``scores`` ``(pairs,)`` are of the same names.
     """
     drawn = resampled_auc(pairs, scores, resamples)
-    best = max(alone, key=lambda name: alone[name])
-    return {
-        "interval": interval(drawn["blend"], whole, 0, 1),
-        "n": int(np.count_nonzero(pairs.counted)),
-        "intervals": {name: interval(drawn[name], alone[name], 0, 1) for name in alone},
-        "gain": compare(best, whole - alone[best], drawn["blend"], drawn[best], 1),
-    }
+    ends = {name: interval(found, auc[name], 0, 1) for name, found in drawn.items()}
+    best = max((name for name in auc if name != "blend"), key=lambda name: auc[name])
+    gain = compare(best, auc["blend"] - auc[best], drawn["blend"], drawn[best], 1)
+    return ends, gain

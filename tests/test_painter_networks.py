@@ -48,7 +48,7 @@ def test_what_the_publication_varied_of_the_small_network_is_a_field_each(script
     small = {"miniature": True, "image_size": 32, "embedding": 8}
 
     def built(**changes: object) -> Any:
-        return script.build_model(None, override(script.KERNEL.recipe, {**small, **changes}))
+        return script.KERNEL.network(override(script.KERNEL.recipe, {**small, **changes}))
 
     def layers(model: Any, kind: type) -> list[Any]:
         return [layer for layer in model.layers if isinstance(layer, kind)]
@@ -73,7 +73,7 @@ def test_the_published_network_ends_in_a_relu() -> None:
     assert submodel.KERNEL.recipe.final_relu
     for relu in (True, False):
         recipe = override(triplets.KERNEL.recipe, {**small, "final_relu": relu})
-        rows = np.asarray(triplets.build_model(None, recipe)(pictures))
+        rows = np.asarray(triplets.KERNEL.network(recipe)(pictures))
         assert (rows.min() >= 0) == relu
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
 

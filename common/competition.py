@@ -1,5 +1,6 @@
 """What a competition is: its task, its metric, the form of its submissions, and plain facts."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -67,7 +68,13 @@ class Competition:
         Raises UserError where it is not defined, such as the AUC of rows that are all alike.
         """
         metric = self.scoring
-        return metric.score(labels, self.given(metric.takes, predictions, thresholds))
+        given = self.given(metric.takes, predictions, thresholds)
+        return metric.score(labels, given, self.task.classes)
+
+    def check_measurable(self, labels: np.ndarray) -> None:
+        """Raise UserError where no predictions of pictures with ``labels`` could be scored."""
+        even = np.full((len(labels), self.task.units), 1 / self.task.units, np.float32)
+        self.score(labels, self.task.predictions(even))
 
     def find_thresholds(self, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray | None:
         """The thresholds of the best labels on these rows; None where there are none to find."""
@@ -78,6 +85,7 @@ class Competition:
 
     def check(self) -> None:
         """Raise UserError when task, metric and submission form do not fit each other."""
+        self._check_fields()
         task, metric, form = self.task, self.scoring, self.submission
         kind = type(form).__name__
         if task.name not in metric.tasks:
@@ -93,3 +101,26 @@ class Competition:
             fault = form.fault(task, metric)
         if fault:
             raise UserError(f"competition {self.name}: its {fault}")
+
+    def _check_fields(self) -> None:
+        """Raise UserError for the first field that is not of its type, or that no name can be."""
+        for name, value, kind in (
+            ("task", self.task, Task),
+            ("submission", self.submission, Form),
+            ("ensemble", self.ensemble, tuple),
+        ):
+            if not isinstance(value, kind):
+                raise UserError(
+                    f"competition {self.name}: its {name} is a {type(value).__name__}, expected a "
+                    f"{kind.__name__}, as in competitions/petals_to_metal/__init__.py"
+                )
+        if not re.fullmatch("[a-z0-9]+", self.name):
+            raise UserError(f"competition {self.name!r}: name it with small letters and digits")
+        classes = self.task.classes
+        if isinstance(classes, str) or not all(isinstance(one, str) for one in classes):
+            raise UserError(f"competition {self.name}: its classes must be a tuple of names")
+        if len(set(classes)) < len(classes):
+            twice = next(one for one in classes if list(classes).count(one) > 1)
+            raise UserError(f"competition {self.name}: the class {twice!r} is named twice")
+        if len(classes) == 1 and self.task.name != "multilabel":
+            raise UserError(f"competition {self.name}: one class, {classes[0]}: name two or more")

@@ -2,17 +2,21 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass, field, is_dataclass
 from typing import Any, ClassVar
 
 from common.accelerator import KNOWN
 from common.competition import Competition
-from common.errors import UserError, show_uncaught, shown_in_one_line
+from common.errors import UserError, end_process, show_uncaught, shown_in_one_line
+from common.files.predictions import NAME as PREDICTIONS
 from common.kernel import KernelRun
 from common.parameters import Parameters
-from common.recipe import override
+from common.recipe import by_name, override, typed
 
-if hasattr(sys.modules["__main__"], "PARAMETERS"):  # a kernel script, run by itself
+# A kernel script that is run by itself; in a notebook there is no file, and no end of its own.
+_MAIN = sys.modules["__main__"]
+_BY_ITSELF = hasattr(_MAIN, "PARAMETERS") and hasattr(_MAIN, "__file__")
+if _BY_ITSELF:
     show_uncaught()
 
 
@@ -49,6 +53,16 @@ class Kernel:
 
     takes: ClassVar[str] = "no arguments, not even --describe: leave them out"
 
+    def __post_init__(self) -> None:
+        """Raise UserError for a declaration that could not run."""
+        if not is_dataclass(self.recipe) or isinstance(self.recipe, type):
+            raise UserError("recipe= must be of a frozen dataclass: write Recipe(**RECIPE)")
+        if self.work is None and type(self).carry_out is Kernel.carry_out:
+            raise UserError("work= is missing: give KERNEL the function that does its work")
+        for name in (*self.accelerators, *self.hours):
+            by_name("accelerator", name, dict.fromkeys(KNOWN))
+        typed(self.recipe, {**(self.best or {}), **self.dry_run})
+
     def resolve(
         self, best: bool = False, small: bool = False, settings: Mapping[str, Any] | None = None
     ) -> Any:
@@ -61,7 +75,6 @@ class Kernel:
             self.recipe, {**ours, **(self.dry_run if small else {}), **(settings or {})}
         )
 
-    @shown_in_one_line()
     def main(self, parameters: Mapping[str, Any], arguments: Sequence[str] | None = None) -> None:
         """Run the kernel in the current folder; what only the user can mend ends it with one line.
 
@@ -69,7 +82,15 @@ class Kernel:
             parameters: the script's ``PARAMETERS``.
             arguments: of the command line, if others than this process's own.
         """
-        arguments = sys.argv[1:] if arguments is None else arguments
+        try:
+            self._run(parameters, sys.argv[1:] if arguments is None else arguments)
+        except SystemExit as end:
+            if _BY_ITSELF:
+                end_process(end.code if isinstance(end.code, int) else 1)
+            raise
+
+    @shown_in_one_line()
+    def _run(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
         if arguments:
             self.describe(parameters, arguments)
             return
@@ -77,9 +98,18 @@ class Kernel:
             self.carry_out(run)
 
     def carry_out(self, run: KernelRun) -> None:
-        """Do the kernel's work and leave its files in ``run.folder``."""
-        assert self.work is not None, "give the kernel its work"
+        """Do the kernel's work and leave its files in ``run.folder``.
+
+        Raises UserError when it predicts and leaves no predictions.
+        """
+        assert self.work is not None  # see __post_init__
         self.work(run)
+        pairs = self.competition.task.name == "pairs"  # whose kernels leave vectors or scores
+        if self.predicts and run.primary and not pairs and not (run.folder / PREDICTIONS).is_file():
+            raise UserError(
+                f"{run.parameters.kernel} has left no {PREDICTIONS} to blend: call write_outputs "
+                f"(common/outputs.py), or declare predicts=False"
+            )
 
     def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
         """Answer a command line. Raises UserError: a kernel of this class takes none."""

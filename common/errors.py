@@ -1,6 +1,7 @@
 """The one exception for what a person can put right, and how it is shown."""
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +56,8 @@ def machine_faults() -> Iterator[None]:
 def show_uncaught() -> None:
     """From now on a UserError that nobody catches ends this process in one line, too.
 
-    A kernel script makes its recipe while it is imported: there is nobody yet to catch it.
+    A kernel script makes its recipe while it is imported: there is nobody yet to catch it. Whatever
+    it is, the process ends at once (``end_process``).
     """
     others = sys.excepthook
 
@@ -64,8 +66,20 @@ def show_uncaught() -> None:
             show(error)
         else:
             others(kind, error, trace)
+        end_process(1)
 
     sys.excepthook = hook
+
+
+def end_process(status: int) -> None:
+    """End this process without the interpreter's own end.
+
+    There an input pipeline that was broken off may wait for the interpreter for ever
+    (https://github.com/tensorflow/tensorflow/pull/21319).
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 @contextmanager

@@ -140,6 +140,11 @@ class ProbabilityColumns(Form):
 
     def fault(self, task: Task, metric: Metric) -> str:
         """Whether there are as many names as classes."""
+        if self.target_column:
+            return (
+                f"submission has a column a class, none called {self.target_column}: for the ids' "
+                f"write id_column={self.target_column!r}"
+            )
         if self.names and len(self.names) != task.units:
             return f"submission names {len(self.names)} columns, and there are {task.units} classes"
         return super().fault(task, metric)

@@ -37,7 +37,8 @@ def write_outputs(
         kernel: its name, for errors.
         facts: for ``metrics.json``, beside the scores.
     """
-    competition.task.check_predictions(predictions.validation, f"{kernel or 'this kernel'}")
+    for part, values in (("validation", predictions.validation), ("test", predictions.test)):
+        competition.task.check_predictions(values, f"{kernel or 'this kernel'}, {part}")
     if len(predictions.validation_labels):
         competition.task.check_labels(predictions.validation_labels, "validation")
     save_predictions(folder, predictions, kernel or "this kernel")

@@ -18,6 +18,8 @@ from common.errors import UserError
 from common.recipe import nearest
 
 _UNKNOWN_FIELD = re.compile(r"unexpected keyword argument '(\w+)'")
+_MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+)")
+_NO_NAME = re.compile(r"cannot import name '(\w+)' from .*?'([\w.]+)'")
 _DECLARES = re.compile(r"^KERNEL\b.*=", re.MULTILINE)
 
 
@@ -66,10 +68,27 @@ def load_kernel(competition: Competition, script: str) -> Kernel:
     if script not in files:
         raise UserError(f"competitions/{competition.folder} has no {script}.py: write one")
     path = files[script]
-    kernel = getattr(_import(f"competitions.{competition.folder}.{script}", path), "KERNEL", None)
+    module = _import(f"competitions.{competition.folder}.{script}", path)
+    kernel = getattr(module, "KERNEL", None)
     if not isinstance(kernel, Kernel):
         raise UserError(f"{_shown(path)}: its KERNEL is no Kernel of common.declaration")
+    _check_script(module, kernel, path)
     return kernel
+
+
+def _check_script(module: ModuleType, kernel: Kernel, path: Path) -> None:
+    """Raise UserError where what is pushed would not be what the script declares."""
+    recipe, text = getattr(module, "RECIPE", None), _text(path)
+    for name, example in (("RECIPE", "dict(...)"), ("PARAMETERS", "{}")):
+        if not isinstance(getattr(module, name, None), dict):
+            raise UserError(f"{_shown(path)}: a kernel script needs the line {name} = {example}")
+    for name, value in (recipe or {}).items():
+        if getattr(kernel.recipe, name, None) != value:
+            raise UserError(
+                f"{_shown(path)}: RECIPE's {name} is not KERNEL's: make its recipe with **RECIPE"
+            )
+    if "KERNEL.main(PARAMETERS)" not in text:
+        raise UserError(f"{_shown(path)}: end it with KERNEL.main(PARAMETERS), below __main__")
 
 
 def _look() -> tuple[dict[str, Competition], dict[Path, UserError]]:
@@ -81,7 +100,13 @@ def _look() -> tuple[dict[str, Competition], dict[Path, UserError]]:
             folder = Path(found.module_finder.path, found.name)  # type: ignore[union-attr]
             try:
                 competition = _competition(folder)
-                known[competition.name] = competition
+                other = known.setdefault(competition.name, competition)
+                if other != competition:
+                    del known[competition.name]
+                    raise UserError(
+                        f"competitions/{other.folder} and competitions/{folder.name} are both "
+                        f"named {competition.name}: give one another name"
+                    )
             except UserError as fault:
                 faults[folder] = fault
     return dict(sorted(known.items(), key=lambda one: one[1].folder)), faults
@@ -92,7 +117,12 @@ def _competition(folder: Path) -> Competition:
     found = getattr(_import(f"competitions.{folder.name}", path), "COMPETITION", None)
     if not isinstance(found, Competition):
         raise UserError(f"{_shown(path)} has no COMPETITION: see common/competition.py")
-    return replace(found, folder=folder.name)
+    competition = replace(found, folder=folder.name)
+    try:
+        competition.check()
+    except UserError as fault:
+        raise UserError(f"{_shown(path)}: {fault}") from None
+    return competition
 
 
 def _import(name: str, path: Path) -> ModuleType:
@@ -103,15 +133,32 @@ def _import(name: str, path: Path) -> ModuleType:
         raise UserError(f"{_shown(path)}: {error}") from None
     except SyntaxError as error:
         where = _shown(Path(error.filename or path))
-        raise UserError(f"{where}: SyntaxError in line {error.lineno}: mend it") from None
-    except ModuleNotFoundError as error:
-        raise UserError(f"{_shown(path)}: there is no module {error.name}: mend it") from None
+        raise UserError(f"{where}, line {error.lineno}: {error.msg}: mend it") from None
     except Exception as error:  # of code that somebody writes just now it can be any
-        lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        line = f" in line {lines[-1].lineno}" if lines else ""
-        field = _UNKNOWN_FIELD.search(str(error)) if isinstance(error, TypeError) else None
-        what = f"there is no field {field[1]!r}" if field else type(error).__name__
-        raise UserError(f"{_shown(path)}: {what}{line}: mend it") from error
+        raise UserError(f"{_place(error, path)}: {_fault(error)}") from error
+
+
+def _place(error: Exception, path: Path) -> str:
+    """The last line that ran in the competition's folder, or else the file that was imported."""
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).parent == path.parent]
+    return f"{_shown(Path(ours[-1].filename))}, line {ours[-1].lineno}" if ours else _shown(path)
+
+
+def _fault(error: Exception) -> str:
+    """An exception of somebody's own code in words, and what to do."""
+    text = str(error)
+    if isinstance(error, ModuleNotFoundError):
+        return f"there is no module {error.name}: install it, or mend the import"
+    if isinstance(error, ImportError) and (name := _NO_NAME.search(text)):
+        return f"there is no {name[1]} in {name[2]}: mend the import"
+    if isinstance(error, TypeError) and (field := _UNKNOWN_FIELD.search(text)):
+        return f"there is no field {field[1]!r}: mend it"
+    if isinstance(error, TypeError) and (missing := _MISSING.search(text)):
+        return f"{missing[1]} is missing: give it"
+    if isinstance(error, NameError):
+        return f"there is no name {error.name}: mend it"
+    return f"{type(error).__name__}: mend it"
 
 
 def _text(path: Path) -> str:

@@ -42,15 +42,15 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
     """
     from kernels.local.scoring import read_solution
 
+    sample = find_table(data, competition.sample)
+    if sample and competition.task.name != "pairs":  # whose sample is the table of the pairs
+        check_sample_header(sample, competition)
     labels = read_solution(competition, solution)
     check_folder = getattr(load_module(competition, "data"), "check_folder", None)
     if check_folder:  # what it needs beside the sample; a competition may leave it out
         check_folder(data)
-    sample = find_table(data, competition.sample)
     if sample is None:
         raise UserError(f"{data}: no {competition.sample}, whose ids the solution answers")
-    if competition.task.name != "pairs":  # whose sample is the table of the pairs
-        check_sample_header(sample, competition)
     ids = {row[0] for row in read_columns(sample, (competition.submission.id_column,))}
     strange = sorted(ids ^ set(labels.ids))
     if strange:

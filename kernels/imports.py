@@ -5,10 +5,14 @@ must not spend an accelerator's hours a second time.
 """
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 
 from common.shared_code import files_hash
+
+_FACTS = re.compile(r"competitions/\w+/__init__\.py")
+_FOR_PEOPLE = ("ensemble", "title", "layout", "pictures")
 
 
 def imported_files(source: str, files: Mapping[str, str]) -> dict[str, str]:
@@ -29,9 +33,28 @@ def imported_files(source: str, files: Mapping[str, str]) -> dict[str, str]:
 
 
 def imports_hash(source: str, files: Mapping[str, str]) -> str:
-    """SHA-256 over ``source`` and every file that it imports."""
-    imported = {name: text.encode() for name, text in imported_files(source, files).items()}
+    """SHA-256 over ``source`` and every file that it imports.
+
+    Of a competition's facts without those that no kernel computes with (``_FOR_PEOPLE``).
+    """
+    imported = {
+        name: (_computed(text) if _FACTS.fullmatch(name) else text).encode()
+        for name, text in imported_files(source, files).items()
+    }
     return files_hash({"": source.encode(), **imported})
+
+
+@cache
+def _computed(source: str) -> str:
+    """A competition's ``__init__`` as code, without the facts that are for people."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return source
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Competition":
+            node.keywords = [word for word in node.keywords if word.arg not in _FOR_PEOPLE]
+    return ast.unparse(tree)
 
 
 @cache

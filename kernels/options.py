@@ -5,7 +5,7 @@ Imports nothing heavy, so that ``--help`` answers at once.
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from common.errors import UserError
 
@@ -13,8 +13,26 @@ if TYPE_CHECKING:
     from kernels.request import Request
 
 
+class _Once(argparse._StoreAction):
+    """An option with a value that is given once: of two values one would silently count."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        given = namespace.__dict__.setdefault("given_once", set())
+        if option_string and self.dest in given:
+            parser.error(f"{option_string} {values}: it is given twice, give it once")
+        given.add(self.dest)
+        super().__call__(parser, namespace, values, option_string)
+
+
 def add_request_options(parser: argparse.ArgumentParser) -> None:
     """What to train, with which settings, and on what."""
+    parser.register("action", None, _Once)
     parser.add_argument("competition", nargs="?", default="", help="its short name, e.g. petals")
     which = parser.add_argument_group("what to train")
     _add_what_to_train(which)

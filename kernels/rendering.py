@@ -171,6 +171,7 @@ def _write_values(lines: list[str], call: ast.Call, changed: Mapping[str, tuple[
     close = lines[last].encode()
     new = {name: pair for name, pair in changed.items() if name not in there}
     if new and call.lineno < call.end_lineno:
+        _end_with_comma(lines, call)
         lines[last:last] = [
             f"    {n}={_spelled(v)},  # instead of {_spelled(old)}\n" for n, (v, old) in new.items()
         ]
@@ -180,6 +181,17 @@ def _write_values(lines: list[str], call: ast.Call, changed: Mapping[str, tuple[
         lines[last] = (close[:column] + added.encode() + close[column:]).decode()
     for name in sorted(changed.keys() & there.keys(), key=lambda n: _start(there[n]), reverse=True):
         _write_value(lines, there[name], *changed[name])
+
+
+def _end_with_comma(lines: list[str], call: ast.Call) -> None:
+    """A comma behind the last of a call's arguments, for others to follow."""
+    if call.keywords:
+        value = call.keywords[-1].value
+        assert value.end_lineno is not None
+        line = lines[value.end_lineno - 1].encode()
+        before, rest = line[: value.end_col_offset].decode(), line[value.end_col_offset :].decode()
+        if not rest.lstrip().startswith(","):
+            lines[value.end_lineno - 1] = f"{before},{rest}"
 
 
 def _start(node: ast.expr) -> tuple[int, int]:

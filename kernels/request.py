@@ -131,7 +131,7 @@ def choose_members(
         raise UserError(f"which model? give --ensemble, or --model with {known}")
     for name in names:
         _check_model(competition, name)
-    if not folds:
+    if folds is None:
         return tuple(Member(name) for name in names)
     return tuple(member for name in names for member in _folds(competition, name, folds))
 

@@ -130,7 +130,7 @@ class Run:
         if self.data and self.data != told:
             raise UserError(
                 f"run {self.folder} was made with {self.data}, and this is {told}: give it the "
-                f"same data, or name another --run-dir"
+                f"same data, name another --run-dir, or begin a new one with --fresh"
             )
         self.data = told
         self.save()

@@ -1,5 +1,6 @@
 """What is broken in one competition's folder or script is one line, and disturbs no other."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -60,9 +61,9 @@ def test_a_folder_needs_no_name_typed_into_it(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("x = (\n", r"__init__.py: SyntaxError in line 1: mend it"),
-        ("import nothing_here\n", r"__init__.py: there is no module nothing_here: mend it"),
-        ("\nx = 1 / 0\n", r"__init__.py: ZeroDivisionError in line 2: mend it"),
+        ("x = (\n", r"__init__.py, line 1: '\(' was never closed: mend it"),
+        ("import nothing_here\n", r"__init__.py, line 1: there is no module nothing_here: inst"),
+        ("\nx = 1 / 0\n", r"__init__.py, line 2: ZeroDivisionError: mend it"),
         ("", r"__init__.py has no COMPETITION: see common/competition.py"),
         ("COMPETITION = 'fresh'\n", r"__init__.py has no COMPETITION"),
     ],
@@ -81,23 +82,34 @@ def test_a_broken_folder(folder: Path, text: str, said: str) -> None:
 
 def test_a_broken_folder_is_told_under_its_own_name_too(folder: Path) -> None:
     (folder / "__init__.py").write_text(f"{FACTS}x = (\n")
-    with pytest.raises(UserError, match="SyntaxError in line"):
+    with pytest.raises(UserError, match=r"__init__.py, line \d+: '\(' was never closed: mend"):
         competitions.find_competition("fresh")
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (f"{SCRIPT}x = (\n", r"bad.py: SyntaxError in line \d+: mend it"),
-        (f"import nothing_here\n{SCRIPT}", r"bad.py: there is no module nothing_here: mend it"),
-        (f"x = 1 / 0\n{SCRIPT}", r"bad.py: ZeroDivisionError in line 1: mend it"),
-        (f"from common import gone\n{SCRIPT}", r"bad.py: ImportError in line 1: mend it"),
+        (f"{SCRIPT}x = (\n", r"bad.py, line \d+: '\(' was never closed: mend it"),
+        (f"import nothing_here\n{SCRIPT}", r"bad.py, line 1: there is no module nothing_here"),
+        (f"x = 1 / 0\n{SCRIPT}", r"bad.py, line 1: ZeroDivisionError: mend it"),
+        (f"from common import gone\n{SCRIPT}", r"bad.py, line 1: there is no gone in common: mend"),
         (
             SCRIPT.replace("epochs=2", "epohcs=2"),
-            r"bad.py: there is no field 'epohcs' in line \d+: mend it",
+            r"bad.py, line \d+: there is no field 'epohcs': mend it",
         ),
         ("KERNEL = 3\n", r"bad.py: its KERNEL is no Kernel of common.declaration"),
         ("x = 1\n", r"unknown model 'bad': competitions/fresh.*/bad.py declares no KERNEL"),
+        (SCRIPT.replace("TinyRecipe(**RECIPE)", "TinyRecipe(epochs=9)"),
+         "bad.py: RECIPE's epochs is not KERNEL's: make its recipe with"),
+        (SCRIPT.replace("    KERNEL.main(PARAMETERS)", "    train(KERNEL)"),
+         r"bad.py: end it with KERNEL.main\(PARAMETERS\)"),
+        (SCRIPT.replace("TinyRecipe(**RECIPE)", "RECIPE"), "bad.py: recipe= must be of a frozen"),
+        (SCRIPT.replace("    work=train,\n", ""), "bad.py: work= is missing: give KERNEL the func"),
+        (SCRIPT.replace("COMPETITION,\n    TinyRecipe(**RECIPE),", "COMPETITION,"),
+         r"bad.py, line \d+: 'recipe' is missing: give it"),
+        (SCRIPT.replace('"gpu": 2.0', '"gqu": 2.0'), "bad.py: unknown accelerator 'gqu'"),
+        (SCRIPT.replace("dry_run=dict(epochs=1)", "dry_run=dict(epoch=1)"),
+         "bad.py: unknown setting 'epoch': did you mean epochs"),
         (SCRIPT.replace("RECIPE: dict", "SETTINGS: dict").replace("**RECIPE", "**SETTINGS"),
          "bad.py: a kernel script needs the line RECIPE"),
     ],
@@ -112,6 +124,37 @@ def test_a_broken_script(folder: Path, text: str, said: str) -> None:
     assert built("good") == ["shared", "good", "ensemble"]
     with pytest.raises(UserError, match="unknown model 'goood': did you mean good"):
         planned("goood")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ('ensemble=("good",)', 'ensemble=("good")', "its ensemble is a str, expected a tuple"),
+        ('Classification(("a", "b"))', '("a", "b")', "its task is a tuple, expected a Task"),
+        ('LabelColumn("label")', '"label"', "its submission is a str, expected a Form"),
+        ('("a", "b")', '("a", "b", "a")', "the class 'a' is named twice"),
+        ('("a", "b")', '("a",)', "one class, a: name two or more"),
+        ('("a", "b")', '"ab"', "its classes must be a tuple of names"),
+        ('name="fresh"', 'name="Fresh One"', "'Fresh One': name it with small letters"),
+        ('"macro_f1"', '"macrof1"', "__init__.py: unknown metric 'macrof1': did you mean macro_f1"),
+        ('"macro_f1"', '"rmse"', "metric rmse does not measure the task classification"),
+        ('name="fresh"', 'name="petals"', "petals_to_metal and competitions/fresh"),
+    ],
+)
+def test_facts_that_cannot_be(folder: Path, before: str, after: str, said: str) -> None:
+    assert before in FACTS
+    (folder / "__init__.py").write_text(FACTS.replace(before, after))
+    with pytest.raises(UserError, match=re.escape(said)) as caught:
+        competitions.find_competition(folder.name)
+    assert "\n" not in str(caught.value)
+    assert "painter" in competitions.all_competitions()
+
+
+def test_a_recipes_field_of_another_type_is_told(folder: Path) -> None:
+    petals = Path(competitions.__file__).parent / "petals_to_metal" / "densenet201.py"
+    (folder / "bad.py").write_text(petals.read_text().replace("epochs=25", 'epochs="25"'))
+    with pytest.raises(UserError, match=r"bad.py: setting epochs='25': it must be a number"):
+        planned("bad")
 
 
 def test_a_recipe_that_does_not_fit_is_told_in_the_recipes_words(folder: Path) -> None:

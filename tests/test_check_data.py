@@ -64,3 +64,11 @@ def test_a_sample_whose_ids_are_not_first_is_named(files: tuple[Path, Path]) -> 
 def test_a_solution_of_other_ids_is_named(files: tuple[Path, Path]) -> None:
     edit(files[1], "r12,", "r99,")
     assert "differ in 2 ids, for example r12, r99: they must name the same" in fault(files)
+
+
+def test_a_form_that_fits_neither_sample_nor_solution_is_told_of_the_sample(
+    files: tuple[Path, Path],
+) -> None:
+    for path in (files[0] / "sample_submission.csv", files[1]):
+        edit(path, "id,label", "image,label")
+    assert "the sample lacks id and has image" in fault(files)

@@ -44,3 +44,13 @@ def test_planning_and_building_import_no_framework() -> None:
 def test_every_option_is_in_the_readme(parser) -> None:
     options = set(re.findall(r"--[a-z][a-z-]+", parser.format_help())) - {"--help"}
     assert [option for option in sorted(options) if f"`{option}" not in README] == []
+
+
+def test_an_option_with_one_value_is_given_once(capsys: pytest.CaptureFixture[str]) -> None:
+    parser = submit.build_parser()
+    asked = ["petals", "--model", "a", "--model", "b", "--set", "epochs=1", "--set", "lr_max=1"]
+    assert parser.parse_args([*asked, "--seed", "1"]).seed == 1
+    with pytest.raises(SystemExit) as end:
+        parser.parse_args([*asked, "--seed", "1", "--blend", "mean", "--seed", "2"])
+    assert end.value.code == 2
+    assert "--seed 2: it is given twice, give it once" in capsys.readouterr().err

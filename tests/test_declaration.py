@@ -1,20 +1,19 @@
 """One declaration a kernel: what it runs is resolved from it, and its work needs no framework."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from toy_competition import TOY
 
-from common.competition import Competition
 from common.declaration import Kernel
 from common.errors import UserError
 from common.kernel import KernelRun
 from common.manifest import read_manifest
-
-COMPETITION = Competition(
-    "own", "own", "Own", "own", "macro_f1", ("a", "b"), "id", "label", (), "val.csv"
-)
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,12 @@ def train(run: KernelRun) -> None:
 
 
 KERNEL = Kernel(
-    COMPETITION, OwnRecipe(), work=train, best={"trees": 500}, dry_run={"trees": 2, "depth": 2}
+    TOY,
+    OwnRecipe(),
+    work=train,
+    best={"trees": 500},
+    dry_run={"trees": 2, "depth": 2},
+    predicts=False,
 )
 
 
@@ -90,3 +94,63 @@ def test_it_takes_no_arguments(
     assert said.startswith(f"error: {' '.join(arguments)}: this kernel takes no arguments, not ev")
     assert said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kernel_that_predicts_leaves_predictions_or_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        replace(KERNEL, predicts=True).main({"kernel": "forest"}, [])
+    said = capsys.readouterr().err
+    assert said.startswith("error: forest has left no predictions.npz to blend: call write_outputs")
+    assert not (tmp_path / "manifest.json").exists()
+
+
+SCRIPT = """
+RECIPE = {}
+PARAMETERS = {"kernel": "forest"}
+import threading, time
+from dataclasses import dataclass
+from common.declaration import Kernel
+from common.errors import UserError
+from toy_competition import TOY
+
+@dataclass(frozen=True)
+class Recipe:
+    trees: int = 1
+
+def train(run):
+    threading.Thread(target=time.sleep, args=(600,)).start()  # as an input pipeline may
+    raise FAULT
+
+KERNEL = Kernel(TOY, Recipe(), work=train)
+KERNEL.main(PARAMETERS, [])
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "last"),
+    [
+        ("UserError('no pictures: look at data.py')", "error: no pictures: look at data.py"),
+        ("ZeroDivisionError('of nothing')", "ZeroDivisionError: of nothing"),
+    ],
+)
+def test_a_script_that_fails_ends_whatever_still_runs_in_it(
+    tmp_path: Path, fault: str, last: str
+) -> None:
+    script = tmp_path / "forest.py"
+    script.write_text(SCRIPT.replace("FAULT", fault))
+    tests = Path(__file__).parent
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])}
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == last
+    assert ("Traceback" in done.stderr) is (fault[0] == "Z")

@@ -9,7 +9,14 @@ import pytest
 from scored import FLOWERS, make
 
 from common.errors import UserError
-from common.forms import BestLabels, Form, LabelList, NumberColumn, ProbabilityColumn
+from common.forms import (
+    BestLabels,
+    Form,
+    LabelList,
+    NumberColumn,
+    ProbabilityColumn,
+    ProbabilityColumns,
+)
 from common.metrics.metric import find_metric
 from common.submission import check_sample_header, check_submission, write_submission
 from common.tasks.classification import Classification
@@ -41,6 +48,12 @@ NONE = MultiLabel(("a", "b"), at_least_one=False)
         (NONE, "micro_f1", LabelList("t"), "empty cells where there is no label: name a word as"),
         (TWO, "roc_auc", ProbabilityColumn("t", positive=2), "of class 2: name 0 or 1"),
         (Pairs(), "roc_auc", ProbabilityColumn("t", positive=0), "of class 0: name 1"),
+        (
+            TWO,
+            "log_loss",
+            ProbabilityColumns("image_id"),
+            "the ids' write id_column='image_id'",
+        ),
     ],
 )
 def test_a_form_that_cannot_be_read_again_is_refused(

@@ -96,3 +96,13 @@ def _imports(text: str, path: str) -> bool:
         re.search(rf"^\s*(from|import) {re.escape(name)}\b(?!\.)", text, re.M)
         or re.search(rf"^\s*from {re.escape(package)} import .*\b{module}\b", text, re.M)
     )
+
+
+def test_facts_for_people_cost_no_training() -> None:
+    facts = "COMPETITION = Competition(name='a', title='{}', ensemble=({}), metric='{}')\n"
+    path, script = "competitions/flowers/__init__.py", "import competitions.flowers\n"
+    hashed = [
+        imports_hash(script, {**FILES, path: facts.format(*values)})
+        for values in (("A", "'x',", "m"), ("B", "'x', 'y'", "m"), ("A", "'x',", "n"))
+    ]
+    assert hashed[0] == hashed[1] != hashed[2]

@@ -131,6 +131,9 @@ PARAMETERS: dict = {'seed': 1}
     flat = "RECIPE: dict = dict()\nPARAMETERS: dict = {}\n"
     flat = render_script(flat, replace(left, recipe=recipe), None).text({})
     assert shown(flat)["sessions"] == 3
+    bare = 'RECIPE: dict = dict(\n    epochs=(\n        2\n    ),\n    misbehave=""  # none\n)\n'
+    bare = render_script(f"{bare}PARAMETERS: dict = {{}}\n", replace(left, recipe=recipe), None)
+    assert {**shown(bare.text({})), "epochs": 7} == shown(text) | {"sharpness": 2.5}
 
 
 def test_nonces_are_written_into_the_same_page() -> None:

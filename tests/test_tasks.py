@@ -1,6 +1,7 @@
 """Tasks: labels, targets, decisions, thresholds and folds; what does not fit is one line."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -94,6 +95,58 @@ def test_several_labels_are_encoded_by_name() -> None:
     assert [task.describe(row) for row in encoded] == ["a", "b, c", "none"]
     with pytest.raises(UserError, match="row 1: 'd' is none of a, b, c"):
         task.encode([["a"], ["d"]])
+
+
+def test_classes_are_encoded_by_name() -> None:
+    task = Classification(ABC)
+    encoded = task.encode(np.array(["c", "a", "c"]))
+    assert encoded.tolist() == [2, 0, 2]
+    assert encoded.dtype == np.int64
+    with pytest.raises(UserError, match="row 1: 'd' is none of the classes: known are a, b, c"):
+        task.encode(["a", "d"])
+
+
+@pytest.mark.parametrize(
+    ("task", "row", "said"),
+    [
+        ("classification", [0.2, 0.3, 0.1], "m, test: row 1 predicts 0.2, 0.3, 0.1, and the task"),
+        ("classification", [1.5, -0.5, 0.0], "has probabilities from 0 to 1 whose sum is 1"),
+        ("multilabel", [0.5, 1.5, 0.0], "multilabel has probabilities from 0 to 1"),
+    ],
+)
+def test_predictions_that_are_no_probabilities_are_refused(
+    task: str, row: list[float], said: str
+) -> None:
+    sound = np.array([[0.2, 0.3, 0.5]])
+    TASKS[task].check_predictions(sound, "m, test")
+    with pytest.raises(UserError, match=said):
+        TASKS[task].check_predictions(np.vstack([sound, [row]]), "m, test")
+
+
+@pytest.mark.parametrize(
+    ("task", "labels", "said"),
+    [
+        (Classification(("no", "yes")), [1, 1, 1], "all 3 rows have the same answer$"),
+        (Classification(ABC), [0, 1, 0], "all 3 rows have the same answer, of c"),
+        (MultiLabel(ABC), [[1, 0, 0], [0, 0, 1]], "all 2 rows have the same answer, of b"),
+    ],
+)
+def test_what_could_not_be_measured_is_told_of_labels_alone(
+    task: Task, labels: list, said: str
+) -> None:
+    facts = competition(task, "roc_auc", ProbabilityColumns())
+    with pytest.raises(UserError, match=f"ROC AUC cannot be measured: {said}"):
+        facts.check_measurable(np.array(labels))
+    replace(facts, metric="log_loss").check_measurable(np.array(labels))
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_labels_that_can_be_measured_pass(name: str) -> None:
+    competition(
+        TASKS[name],
+        next(m.name for m in METRICS.values() if TASKS[name].name in m.tasks),
+        ProbabilityColumns(),
+    ).check_measurable(LABELS[name])
 
 
 def test_a_picture_has_a_label_at_least_unless_it_need_not() -> None:

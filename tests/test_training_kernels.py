@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,15 @@ import numpy as np
 import pytest
 import small_classifier
 
+from common.accelerator import Accelerator
+from common.data.tfrecords import Records
+from common.errors import UserError
 from common.files.predictions import load_predictions
+from common.forms import ProbabilityColumns
+from common.kernel import KernelRun
 from common.manifest import read_manifest
+from common.parameters import Parameters
+from common.training.trainer import Trainer, load_records
 from competitions.petals_to_metal import generated
 
 ROOT = Path(__file__).parent.parent
@@ -134,3 +142,38 @@ def test_a_broken_test_picture_is_told_before_anything_is_trained(tmp_path: Path
     assert done.returncode == 1
     assert "record 7 (test6) holds no readable JPEG" in done.stderr.splitlines()[-1]
     assert "stage=training" not in done.stdout
+
+
+def read_missing(*arguments: Any) -> None:
+    Path("/nowhere/train.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        (read_missing, "/nowhere/train.csv: no such file; the data of small must have train, val"),
+        (lambda *arguments: (1, 2), "load of small gave no .train, validation, test. of Records"),
+    ],
+)
+def test_data_that_cannot_be_loaded_is_one_line(load: Any, said: str) -> None:
+    kernel = replace(small_classifier.KERNEL, load=load)
+    with pytest.raises(UserError, match=said):
+        load_records(kernel, kernel.recipe, Parameters())
+
+
+def test_what_cannot_be_measured_is_told_before_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def one_class_missing(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+        train, validation, test = small_classifier.load(size, parameters)
+        return train, validation.take(validation.labels != 2), test
+
+    small_classifier.write_data(tmp_path / "competitions" / "small")
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path))
+    facts = replace(small_classifier.COMPETITION, metric="roc_auc", submission=ProbabilityColumns())
+    kernel = replace(small_classifier.KERNEL, competition=facts, load=one_class_missing)
+    cpu = Accelerator("", "cpu", 1, "cpu", "tensorflow", "float32")
+    run = KernelRun(Parameters(), kernel.recipe, tmp_path)
+    trainer = Trainer(kernel, kernel.recipe, run.parameters, cpu, run)
+    with pytest.raises(UserError, match="all 6 rows have the same answer, of blue"):
+        trainer.begin()

@@ -17,7 +17,7 @@ import tiny
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["tini", "--ensemble"], "unknown competition 'tini': did you mean tiny?"),
+        (["tini", "--ensemble"], "unknown competition 'tini': did you mean tiny"),
         (["tiny"], "which model? give --ensemble, or --model with left, right"),
         (["tiny", "--model", "lefd"], "unknown model 'lefd': did you mean left?"),
         (
@@ -76,6 +76,7 @@ import tiny
             ["tiny", "--ensemble", "--set", "epochs=1", "--set", "epochs=2"],
             "--set epochs is given twice (1 and 2)",
         ),
+        (["tiny", "--ensemble", "--folds", "0"], "--folds 0: give 2 or more"),
         (["tiny", "--model", "left", "--model", "left"], "--model left is given twice"),
         (["tiny", "--ensemble", "--weights-source", "nets"], "--weights-source nets: write OWNER/"),
         (

@@ -115,7 +115,8 @@ def read_members(
         recipes[name] = manifest.get("recipe") or {}
     sources = {name: load_predictions(folder, name) for name, folder in folders.items()}
     for name, source in sources.items():
-        competition.task.check_predictions(source.validation, name)
+        for part, values in (("validation", source.validation), ("test", source.test)):
+            competition.task.check_predictions(values, f"{name}, {part}")
         competition.task.check_labels(source.validation_labels, f"{name}: validation")
     groups = fold_groups(recipes)
     parts = {model: {n: sources[n] for n in kernels} for model, kernels in groups.items()}

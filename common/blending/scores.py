@@ -78,7 +78,7 @@ def write_metrics(
 
 def chosen_on(method: str, joined: "Joined", thresholds: np.ndarray | None) -> str:
     """What was chosen on the pictures that the scores are of, in words; empty if nothing."""
-    chosen = [f"{method} weights"] if method != "mean" and len(joined.members) > 1 else []
+    chosen = ["weights"] if method != "mean" and len(joined.members) > 1 else []
     chosen += ["temperatures"] if joined.calibration else []
     chosen += ["thresholds"] if thresholds is not None else []
     return f"{' and '.join(chosen)} chosen on the same pictures" if chosen else ""

@@ -6,7 +6,7 @@ computed, because a plan only asks for names.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,18 +52,27 @@ class Metric:
         """1 where greater is better, else -1: ``sign * score`` is to be maximised."""
         return 1 if self.greater_is_better else -1
 
-    def score(self, truth: np.ndarray, predicted: np.ndarray) -> float:
-        """The metric of ``predicted``. Raises UserError where it is not defined."""
+    def score(self, truth: np.ndarray, predicted: np.ndarray, columns: Sequence[str] = ()) -> float:
+        """The metric of ``predicted``, whose columns are called ``columns``.
+
+        Raises UserError where it is not defined.
+        """
         if not len(truth):
             raise UserError(f"{self.title} of no rows: there are no validation predictions")
         try:
             return float(self.function(np.asarray(truth), np.asarray(predicted)))
         except UndefinedError as error:
-            raise UserError(f"{self.title} cannot be measured: {error}") from None
+            number = error.column
+            where = "" if number is None else f", of {columns[number] if columns else number}"
+            raise UserError(f"{self.title} cannot be measured: {error}{where}") from None
 
 
 class UndefinedError(ValueError):
-    """The metric is not defined for these rows; the message is the reason."""
+    """The metric is not defined for these rows, or their ``column``; the message is the reason."""
+
+    def __init__(self, reason: str, column: int | None = None):
+        super().__init__(reason)
+        self.column = column
 
 
 def find_metric(name: str) -> Metric:
@@ -129,8 +138,8 @@ def roc_auc(truth: np.ndarray, scores: np.ndarray) -> float:
         columns = list(zip(of_class.T, scores.T, strict=True))
     for number, (answers, _) in enumerate(columns):
         if len(np.unique(answers)) < 2:
-            where = f" in column {number}" if len(columns) > 1 else ""
-            raise UndefinedError(f"all {len(answers)} rows have the same answer{where}")
+            column = number if len(columns) > 1 else None
+            raise UndefinedError(f"all {len(answers)} rows have the same answer", column)
     return float(np.mean([roc_auc_score(answers, column) for answers, column in columns]))
 
 

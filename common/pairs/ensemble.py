@@ -219,9 +219,7 @@ def write_metrics(
         "n": int(np.count_nonzero(pairs.counted)),
         "intervals": {name: ends[channel] for name, channel in first.items()},
         "gain": gain,
-        "chosen_on": f"{blend.method} weights chosen on the same pictures"
-        if blend.method != "mean"
-        else "",
+        "chosen_on": "weights chosen on the same pictures" if blend.method != "mean" else "",
         "validation_seen": parts["seen"],
         "validation_unseen": parts["unseen"],
         "validation_accuracy": accuracy,

@@ -31,10 +31,6 @@ class ClassifierRecipe(BackboneRecipe):
     backbone: str = "DenseNet201"
     image_size: int = 331
     crop_margin: int = 30
-    rot90_probability: float = 0.2
-    horizontal_flip: float = 0.5
-    vertical_flip: float = 0.5
-    transpose_probability: float = 0.25
     weights: str | None = "imagenet"
     mixup: float = 0.0
     cutmix: float = 0.0

@@ -77,6 +77,8 @@ class TrainingRecipe:
         """Hold the fields in their ranges. Raises UserError for the first that is not."""
         for name, (lowest, highest) in self.RANGES.items():
             value = getattr(self, name)
+            if not isinstance(value, int | float | None):
+                raise UserError(f"setting {name}={value!r}: it must be a number")
             if value is not None and not lowest <= value <= highest:
                 least = f"at least {lowest}"
                 bounds = least if highest == math.inf else f"from {lowest} to {highest:.4g}"

@@ -1,6 +1,6 @@
 """One of N classes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from common.errors import UserError
 from common.metrics.metric import accuracy
-from common.tasks.task import Task
+from common.recipe import nearest
+from common.tasks.task import Task, outside_0_to_1
 
 
 def check_class_numbers(labels: np.ndarray, classes: int, source: str) -> None:
@@ -37,6 +38,7 @@ class Classification(Task):
 
     name: ClassVar[str] = "classification"
     activation: ClassVar[str] = "softmax"
+    predicted: ClassVar[str] = "probabilities from 0 to 1 whose sum is 1"
     sections: ClassVar[tuple[str, ...]] = (
         *("kernels", "blend", "learning", "members", "classes", "confusions", "hardest"),
         *("calibration", "settings"),
@@ -47,9 +49,27 @@ class Classification(Task):
         """A probability for each class."""
         return len(self.classes)
 
+    def encode(self, labels: Iterable[str]) -> np.ndarray:
+        """Names of classes, one a picture, as ``(rows,)`` int64.
+
+        Raises UserError for a name that is none of the classes.
+        """
+        known = {name: number for number, name in enumerate(self.classes)}
+        encoded = []
+        for row, name in enumerate(labels):
+            if name not in known:
+                hint = nearest(str(name), self.classes)
+                raise UserError(f"row {row}: {name!r} is none of the classes: {hint}")
+            encoded.append(known[name])
+        return np.array(encoded, np.int64)
+
     def check_labels(self, labels: np.ndarray, source: str) -> None:
         """Raise UserError when ``labels`` are not class numbers."""
         check_class_numbers(labels, len(self.classes), source)
+
+    def strange(self, predictions: np.ndarray) -> np.ndarray:
+        """Rows that are no probabilities, or do not sum to 1; half precision is near enough."""
+        return outside_0_to_1(predictions) | (np.abs(predictions.sum(axis=1) - 1) > 0.01)
 
     def targets(self, labels: np.ndarray) -> np.ndarray:
         """One-hot ``(rows, classes)`` float32."""

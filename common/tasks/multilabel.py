@@ -1,6 +1,6 @@
 """Several labels a picture."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.metrics.metric import Metric
-from common.tasks.task import Task
+from common.tasks.task import Task, outside_0_to_1
 
 _GRID = np.linspace(0.02, 0.98, 49)
 
@@ -31,6 +31,7 @@ class MultiLabel(Task):
 
     name: ClassVar[str] = "multilabel"
     activation: ClassVar[str] = "sigmoid"
+    predicted: ClassVar[str] = "probabilities from 0 to 1"
     sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "labels", "settings")
     idle: ClassVar[tuple[str, ...]] = ("class_weight", "logit_adjustment")
 
@@ -60,6 +61,10 @@ class MultiLabel(Task):
             raise UserError(
                 f"{source}: labels of shape {labels.shape}, expected 0 or 1 in shape {shape}"
             )
+
+    def strange(self, predictions: np.ndarray) -> np.ndarray:
+        """Rows that are no probabilities."""
+        return outside_0_to_1(predictions)
 
     def targets(self, labels: np.ndarray) -> np.ndarray:
         """The labels as float32."""
@@ -111,11 +116,6 @@ class MultiLabel(Task):
     @property
     def _numbers(self) -> range:
         return range(len(self.classes))
-
-    def summary(self, labels: np.ndarray, predictions: np.ndarray) -> Mapping[str, float]:
-        """The share of labels that are right at a threshold of 0.5."""
-        right = self.decide(predictions) == np.asarray(labels)
-        return {"validation_accuracy": float(right.mean())} if len(labels) else {}
 
     def describe(self, label: Any) -> str:
         """The names of a picture's labels."""

@@ -10,6 +10,11 @@ from common.errors import UserError
 from common.metrics.metric import Metric
 
 
+def outside_0_to_1(predictions: np.ndarray) -> np.ndarray:
+    """``(rows,)`` bool: which rows have something that is no probability, but for rounding."""
+    return np.any((predictions < -1e-6) | (predictions > 1 + 1e-6), axis=1)
+
+
 class Task(ABC):
     """What is predicted of a picture; subclasses are frozen dataclasses.
 
@@ -20,6 +25,7 @@ class Task(ABC):
         activation: of the head, its Keras name.
         sections: of the report, in their order.
         idle: fields of a recipe that would change nothing here.
+        predicted: what a row of predictions is, in words.
         one, many: what a class is called, and several.
     """
 
@@ -29,6 +35,7 @@ class Task(ABC):
     sections: ClassVar[tuple[str, ...]]
     idle: ClassVar[tuple[str, ...]] = ()
     classes: tuple[str, ...] = ()
+    predicted: ClassVar[str] = "numbers"
     one: str = "class"
     many: str = "classes"
 
@@ -43,6 +50,16 @@ class Task(ABC):
                 f"{source}: predictions of shape {predictions.shape}, and the task {self.name} has "
                 f"{self.units} columns"
             )
+        wrong = np.flatnonzero(self.strange(predictions))
+        if len(wrong):
+            raise UserError(
+                f"{source}: row {wrong[0]} predicts {_in_short(predictions[wrong[0]])}, and the "
+                f"task {self.name} has {self.predicted}"
+            )
+
+    def strange(self, predictions: np.ndarray) -> np.ndarray:
+        """``(rows,)`` bool: which rows of ``predictions`` are not what is ``predicted``."""
+        return np.zeros(len(predictions), bool)
 
     @abstractmethod
     def targets(self, labels: np.ndarray) -> np.ndarray:
@@ -99,3 +116,7 @@ class Task(ABC):
     def describe(self, label: Any) -> str:
         """One picture's label in words."""
         return str(label)
+
+
+def _in_short(row: np.ndarray) -> str:
+    return ", ".join(f"{value:.4g}" for value in row[:4]) + (", …" if len(row) > 4 else "")

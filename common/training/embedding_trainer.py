@@ -16,7 +16,7 @@ from common.progress import report
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES
 from common.training.compiled import compiled_embedding
 from common.training.divergence import check_told
-from common.training.trainer import Trainer
+from common.training.trainer import Trainer, load_records
 from common.training.validation_loss import ValidationLoss
 
 SHOWN = 400  # validation pictures at most whose vectors are kept while they are learnt
@@ -43,7 +43,8 @@ class EmbeddingTrainer(Trainer):
 
     def load_parts(self) -> tuple[Records, Records, Records]:
         """Train as this kernel chooses from it; validation and test whole."""
-        train, validation, test = self.kernel.load(self.recipe.image_size, self.parameters)
+        train, validation, test = load_records(self.kernel, self.recipe, self.parameters)
+        assert train.labels is not None
         self._known = int(train.labels.max()) + 1
         self._whole_train = train
         train = self.kernel.choose(train, self.recipe)

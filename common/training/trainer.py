@@ -32,6 +32,29 @@ from common.training.outputs import HISTORY
 from common.training.prediction import probabilities
 
 
+def load_records(
+    kernel: Any, recipe: Any, parameters: Parameters
+) -> tuple[Records, Records, Records]:
+    """What the kernel's ``load`` reads. Raises UserError when it is not three Records."""
+    try:
+        parts = kernel.load(recipe.image_size, parameters)
+    except FileNotFoundError as error:
+        facts = kernel.competition
+        raise UserError(
+            f"{error.filename}: no such file; the data of {facts.name} must have {facts.layout}"
+        ) from None
+    if (
+        not isinstance(parts, tuple)
+        or len(parts) != 3
+        or not all(isinstance(part, Records) for part in parts)
+    ):
+        raise UserError(
+            f"load of {kernel.competition.name} gave no (train, validation, test) of Records: look "
+            f"at the competition's data.py"
+        )
+    return parts
+
+
 class Trainer:
     """One training of one kernel: its pictures, its models and the course that it takes.
 
@@ -84,14 +107,17 @@ class Trainer:
 
     def load_parts(self) -> tuple[Records, Records, Records]:
         """Train, validation and test as this training takes them."""
-        train, validation, test = self.kernel.load(self.recipe.image_size, self.parameters)
+        train, validation, test = load_records(self.kernel, self.recipe, self.parameters)
         for part in (train, validation):
             if part.labels is None:
                 raise UserError(f"{part.name} has no labels: look at the competition's data.py")
             self.task.check_labels(part.labels, part.name)
-        if not self.recipe.folds:
-            return train, validation, test
-        return (*_split(train, validation, self.task, self.recipe, self.parameters.seed), test)
+        if self.recipe.folds:
+            seed = self.parameters.seed
+            train, validation = _split(train, validation, self.task, self.recipe, seed)
+        # What would otherwise be found when training has ended.
+        self.kernel.competition.check_measurable(validation.labels)
+        return train, validation, test
 
     def measured(self, model: Any, epoch: int) -> dict[str, float]:
         """What else is known of ``model`` after an epoch (from 1), for ``history.csv``."""

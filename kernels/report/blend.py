@@ -77,7 +77,7 @@ def weights(facts: Facts) -> dict[str, float]:
 def _members(facts: Facts) -> Markup:
     """The table of members and blend; accuracy where the task has it."""
     chosen = weights(facts)
-    accuracy = any(ACCURACY in left.metrics for left in facts.kernels)
+    accuracy = facts.metric != "accuracy" and any(ACCURACY in k.metrics for k in facts.kernels)
     heads = ["member", "weight", facts.metric, "95 %", *(["accuracy"] if accuracy else [])]
     rows = [_member(facts, model, chosen, accuracy) for model in facts.models]
     if facts.ensemble:

@@ -57,7 +57,8 @@ def _tiles(facts: Facts) -> list[Markup]:
         _tile("Gap", UNKNOWN if gap is None else signed(gap, 4), "public score less validation"),
     ]
     if sent and sent.private_score is not None:
-        tiles.append(_tile("Private score", _on_kaggle(sent, sent.private_score), "on Kaggle"))
+        private = _on_kaggle(sent, sent.private_score)
+        tiles.append(_tile("Private score", private, "of the other rows"))
     return [*tiles, *_right(facts), *_parts(facts)]
 
 

@@ -72,7 +72,12 @@ class Competition:
         return metric.score(labels, given, self.task.classes)
 
     def check_measurable(self, labels: np.ndarray) -> None:
-        """Raise UserError where no predictions of pictures with ``labels`` could be scored."""
+        """Raise UserError where no predictions of pictures with ``labels`` could be scored.
+
+        No pictures at all are no fault: then nothing is measured.
+        """
+        if not len(labels):
+            return
         even = np.full((len(labels), self.task.units), 1 / self.task.units, np.float32)
         self.score(labels, self.task.predictions(even))
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from test_report import a_run, bundles, needs_browser, small_jpeg, write_history
 
-from common.blending.ensemble import Joined, blend_members
-from common.blending.scores import write_metrics
+from common.blending.ensemble import blend_members
+from common.blending.scores import Joined, write_metrics
 from common.competition import Competition
 from common.files.predictions import Predictions, save_predictions
 from common.files.thumbnails import save_thumbnails

@@ -138,6 +138,7 @@ def test_what_could_not_be_measured_is_told_of_labels_alone(
     with pytest.raises(UserError, match=f"ROC AUC cannot be measured: {said}"):
         facts.check_measurable(np.array(labels))
     replace(facts, metric="log_loss").check_measurable(np.array(labels))
+    facts.check_measurable(np.array(labels)[:0])
 
 
 @pytest.mark.parametrize("name", TASKS)

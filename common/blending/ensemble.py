@@ -11,7 +11,7 @@ from common.blending.blend import METHODS, Blend, find_blend, mix
 from common.blending.calibration import at_temperature, fit_temperature, negative_log_likelihood
 from common.blending.figures import draw_blend
 from common.blending.folds import fold_groups, join_folds
-from common.blending.scores import write_metrics
+from common.blending.scores import Joined, Members, write_metrics
 from common.competition import Competition
 from common.declaration import Kernel
 from common.errors import UserError
@@ -25,7 +25,6 @@ from common.recipe import nearest
 from common.submission import NAME as SUBMISSION
 from common.submission import write_submission
 
-Members = dict[str, Predictions]
 _ROUNDS = 2
 
 
@@ -49,21 +48,6 @@ class BlendRecipe:
             raise UserError(f"unknown blend {self.method!r}: {nearest(self.method, METHODS)}")
         if not 0 <= self.resamples <= 100_000:
             raise UserError(f"setting resamples={self.resamples}: it must be from 0 to 100000")
-
-
-@dataclass(frozen=True)
-class Joined:
-    """The sources as members to blend, and how each came about.
-
-    Attributes:
-        members: by model; the folds of one model are one member.
-        folds: model → fold kernel → its predictions of its own part; of models with folds.
-        calibration: model → ``temperature``, ``nll_before`` and ``nll_after`` on validation.
-    """
-
-    members: Members
-    folds: Mapping[str, Mapping[str, Predictions]]
-    calibration: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)

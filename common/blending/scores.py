@@ -1,8 +1,9 @@
 """``metrics.json`` of an ensemble: the blend and each member on validation, with intervals."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -14,17 +15,30 @@ from common.metrics.bootstrap import compare, interval, resampled_scores
 from common.progress import report
 from common.scoring import row_scorer, validation_score
 
-if TYPE_CHECKING:
-    from common.blending.ensemble import Joined
-
+Members = dict[str, Predictions]
 BLEND = "blend"
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The sources as members to blend, and how each came about.
+
+    Attributes:
+        members: by model; the folds of one model are one member.
+        folds: model → fold kernel → its predictions of its own part; of models with folds.
+        calibration: model → ``temperature``, ``nll_before`` and ``nll_after`` on validation.
+    """
+
+    members: Members
+    folds: Mapping[str, Mapping[str, Predictions]]
+    calibration: Mapping[str, Mapping[str, float]]
 
 
 def write_metrics(
     folder: Path,
     competition: Competition,
     blend: Blend,
-    joined: "Joined",
+    joined: Joined,
     mixed: Predictions,
     resamples: int,
 ) -> None:
@@ -76,7 +90,7 @@ def write_metrics(
     report("blended", method=blend.method, score=scores[BLEND], n=len(labels))
 
 
-def chosen_on(method: str, joined: "Joined", thresholds: np.ndarray | None) -> str:
+def chosen_on(method: str, joined: Joined, thresholds: np.ndarray | None) -> str:
     """What was chosen on the pictures that the scores are of, in words; empty if nothing."""
     chosen = ["weights"] if method != "mean" and len(joined.members) > 1 else []
     chosen += ["temperatures"] if joined.calibration else []

@@ -24,7 +24,17 @@ COMPETITION = Competition(
     folder="small",
     pictures={"train": 100, "val": 61},
 )
-RECIPE = ClassifierRecipe(image_size=24, crop_margin=0, batch_size=8, epochs=10, refit_epochs=2)
+RECIPE = ClassifierRecipe(
+    image_size=24,
+    crop_margin=0,
+    batch_size=8,
+    epochs=10,
+    refit_epochs=2,
+    rot90_probability=0.2,
+    horizontal_flip=0.5,
+    vertical_flip=0.5,
+    transpose_probability=0.25,
+)
 
 
 def load(*_: Any) -> Any:

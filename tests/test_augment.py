@@ -85,7 +85,10 @@ def test_all_of_them_together_come_as_often_as_the_published_way_gives_them() ->
     """Of the eight symmetries of a square each comes with the probability of its parts."""
     middle = np.random.default_rng(2).integers(0, 256, (8, 8, 3)).astype(np.uint8)
     known = [augment.view(middle, number, 8).tobytes() for number in range(8)]
-    recipe = ClassifierRecipe(image_size=8, crop_margin=0)
+    recipe = ClassifierRecipe(
+        image_size=8, crop_margin=0, horizontal_flip=0.5, vertical_flip=0.5, rot90_probability=0.2,
+        transpose_probability=0.25,
+    )  # fmt: skip
     seen = np.zeros(8)
     for seed in range(4000):
         found = augment.augment(middle, np.random.default_rng(seed), recipe)

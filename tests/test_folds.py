@@ -195,6 +195,6 @@ def test_names_in_short() -> None:
 
 def test_a_script_without_such_fields_cannot_be_split(monkeypatch: pytest.MonkeyPatch) -> None:
     competition = find_competition("tiny")
-    tiny.redeclare(monkeypatch, competition, "right", recipe=BlendRecipe())
+    tiny.redeclare(monkeypatch, competition, "right", recipe=BlendRecipe(), best=None, dry_run={})
     with pytest.raises(UserError, match="--folds 3: right cannot be split into folds; leave it"):
         choose_members(competition, [], True, 3)

@@ -45,7 +45,7 @@ NOW = datetime(2026, 11, 22, 17, 30)
 tiny.add_tiny()
 TINY = find_competition("tiny")
 REQUEST = Request(TINY, (Member("left"),))
-COMMAND = ("tiny", "--ensemble", "--accelerator", "cpu")
+COMMAND = ("tiny", "--ensemble")
 
 
 @contextmanager
@@ -66,7 +66,8 @@ def go(tmp_path: Path, tiny_data: tuple[Path, Path]) -> Go:
         with served(tmp_path, tiny_data, **options) as server:
             prepare(server)
             env = tiny.real_environment(server.url, tmp_path / "home")
-            done = tiny.submit(*COMMAND, *arguments, env=env)
+            on = () if "--accelerator" in arguments else ("--accelerator", "cpu")
+            done = tiny.submit(*COMMAND, *on, *arguments, env=env)
             pushed = server.store.kernels()
         last = (done.stderr.splitlines() or [""])[-1]
         return SimpleNamespace(

@@ -254,7 +254,7 @@ def test_grades_are_decided_at_the_thresholds_of_the_ensemble(run: Run) -> None:
 
 @pytest.mark.parametrize("competition", ["classes"], indirect=True)
 def test_what_was_chosen_on_validation_is_said(run: Run) -> None:
-    said = "eighted weights chosen on the same pictures"
+    said = "eights chosen on the same pictures"
     assert f"W{said}" in written(run)
     assert f"w{said}" in tell(read_result(run, bundles("tiny", *MEMBERS), None, 0))
     plain_mean = {key: v for key, v in metrics(run).items() if key != "chosen_on"}

@@ -30,6 +30,8 @@ def redeclare(monkeypatch: Any, competition: Any, script: str, **changes: Any) -
     kernel = dataclasses.replace(load_kernel(competition, script), **changes)
     module = sys.modules[f"competitions.{competition.folder}.{script}"]
     monkeypatch.setattr(module, "KERNEL", kernel)
+    if "recipe" in changes:
+        monkeypatch.setattr(module, "RECIPE", {})
 
 
 def write_data(folder: Path) -> tuple[Path, Path]:

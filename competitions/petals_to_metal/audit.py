@@ -44,6 +44,7 @@ KERNEL = Kernel(
     work=audit,
     accelerators=("cpu",),
     hours={"cpu": 0.1},
+    predicts=False,
 )
 
 if __name__ == "__main__":

@@ -23,7 +23,9 @@ def audit(run: KernelRun) -> None:
     write_json(run.folder / "audit.json", {"warnings": [warning]})
 
 
-KERNEL = Kernel(COMPETITION, TinyAuditRecipe(**RECIPE), work=audit, accelerators=("cpu",))
+KERNEL = Kernel(
+    COMPETITION, TinyAuditRecipe(**RECIPE), work=audit, accelerators=("cpu",), predicts=False
+)
 
 if __name__ == "__main__":
     KERNEL.main(PARAMETERS)

@@ -21,7 +21,8 @@ from common.forms import ProbabilityColumns
 from common.kernel import KernelRun
 from common.manifest import read_manifest
 from common.parameters import Parameters
-from common.training.trainer import Trainer, load_records
+from common.training.records import load_records
+from common.training.trainer import Trainer
 from competitions.petals_to_metal import generated
 
 ROOT = Path(__file__).parent.parent

@@ -16,7 +16,8 @@ from common.progress import report
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES
 from common.training.compiled import compiled_embedding
 from common.training.divergence import check_told
-from common.training.trainer import Trainer, load_records
+from common.training.records import load_records
+from common.training.trainer import Trainer
 from common.training.validation_loss import ValidationLoss
 
 SHOWN = 400  # validation pictures at most whose vectors are kept while they are learnt

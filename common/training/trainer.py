@@ -12,47 +12,22 @@ from common.accelerator import Accelerator
 from common.data.batches import Training, evaluation_batches
 from common.data.feed import Feed
 from common.data.pictures import Pictures, choose_cache
-from common.data.splits import stratified_folds
-from common.data.tfrecords import Records, join
+from common.data.tfrecords import Records
 from common.errors import UserError
 from common.kernel import KernelRun
 from common.networks.backbones import weights_files
 from common.networks.weights import resolve_weights, weights_explained
 from common.parameters import Parameters
 from common.progress import report
-from common.recipes.classifier import ClassifierRecipe
 from common.recipes.hours import refit_epochs
 from common.recipes.image import BackboneRecipe
 from common.recipes.training import check_batch
-from common.tasks.task import Task
 from common.training.checkpoint import Course, build_optimizer, restore, variables_of
 from common.training.compiled import compiled
 from common.training.divergence import check_loss
 from common.training.outputs import HISTORY
 from common.training.prediction import probabilities
-
-
-def load_records(
-    kernel: Any, recipe: Any, parameters: Parameters
-) -> tuple[Records, Records, Records]:
-    """What the kernel's ``load`` reads. Raises UserError when it is not three Records."""
-    try:
-        parts = kernel.load(recipe.image_size, parameters)
-    except FileNotFoundError as error:
-        facts = kernel.competition
-        raise UserError(
-            f"{error.filename}: no such file; the data of {facts.name} must have {facts.layout}"
-        ) from None
-    if (
-        not isinstance(parts, tuple)
-        or len(parts) != 3
-        or not all(isinstance(part, Records) for part in parts)
-    ):
-        raise UserError(
-            f"load of {kernel.competition.name} gave no (train, validation, test) of Records: look "
-            f"at the competition's data.py"
-        )
-    return parts
+from common.training.records import fold_of, load_records
 
 
 class Trainer:
@@ -114,7 +89,7 @@ class Trainer:
             self.task.check_labels(part.labels, part.name)
         if self.recipe.folds:
             seed = self.parameters.seed
-            train, validation = _split(train, validation, self.task, self.recipe, seed)
+            train, validation = fold_of(train, validation, self.task, self.recipe, seed)
         # What would otherwise be found when training has ended.
         self.kernel.competition.check_measurable(validation.labels)
         return train, validation, test
@@ -301,14 +276,3 @@ class Trainer:
             ),
         ]
         return [keras.callbacks.SwapEMAWeights(), *callbacks] if self.recipe.ema else callbacks
-
-
-def _split(
-    train: Records, validation: Records, task: Task, recipe: ClassifierRecipe, seed: int
-) -> tuple[Records, Records]:
-    """Train and validation of one fold of both together."""
-    both = join(train.name, train, validation)
-    assert both.labels is not None
-    held_out = stratified_folds(task.strata(both.labels), recipe.folds, seed) == recipe.fold
-    kept = dataclasses.replace(both.take(held_out), name=validation.name)
-    return both.take(~held_out), kept

@@ -1,7 +1,7 @@
 """The forms of a submission: which columns it has, what stands in them, and what may not.
 
 A form says what it ``gives`` (``labels``, ``probabilities``, a ``ranking`` or ``values``), which a
-metric must take, and of which tasks. Its cells are text or numbers, one column beside the id or
+metric must take, and of which tasks. Its cells are text or numbers, one column after the id or
 several.
 """
 
@@ -23,7 +23,7 @@ class Form(ABC):
     """A submission's columns; subclasses say what stands in them.
 
     Attributes:
-        target_column: the header of the column beside the id.
+        target_column: the header of the column after the id.
         id_column: the header of the ids.
     """
 
@@ -34,7 +34,7 @@ class Form(ABC):
     tasks: ClassVar[tuple[str, ...]]
 
     def columns(self, task: Task) -> tuple[str, ...]:
-        """The header beside the id."""
+        """The header after the id."""
         return (self.target_column,)
 
     def fault(self, task: Task, metric: Metric) -> str:

@@ -35,7 +35,7 @@ def write_outputs(
         competition: whose metric is measured, with an interval.
         predictions: on validation and test. Raises UserError when they are not of its task.
         kernel: its name, for errors.
-        facts: for ``metrics.json``, beside the scores.
+        facts: for ``metrics.json``, besides the scores.
     """
     for part, values in (("validation", predictions.validation), ("test", predictions.test)):
         competition.task.check_predictions(values, f"{kernel or 'this kernel'}, {part}")

@@ -1,4 +1,4 @@
-"""The parameters of a pushed kernel, beside its recipe.
+"""The parameters of a pushed kernel, besides its recipe.
 
 A kernel on Kaggle gets no arguments, so the pipeline writes these into the pushed script's
 ``PARAMETERS = {...}`` line. Run as it stands on a workstation, the line is empty and the

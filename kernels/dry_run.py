@@ -47,7 +47,7 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
         check_sample_header(sample, competition)
     labels = read_solution(competition, solution)
     check_folder = getattr(load_module(competition, "data"), "check_folder", None)
-    if check_folder:  # what it needs beside the sample; a competition may leave it out
+    if check_folder:  # what it needs besides the sample; a competition may leave it out
         check_folder(data)
     if sample is None:
         raise UserError(f"{data}: no {competition.sample}, whose ids the solution answers")

@@ -139,7 +139,7 @@ def choose_members(
 def model_scripts(competition: Competition) -> list[str]:
     """The scripts that can be blended; a Kernel with ``predicts=False`` is there for others.
 
-    Scripts that are broken stand among them: whoever asks for one is told its fault.
+    Scripts that are broken stand among them: whoever asks for one gets its fault.
     """
     names = [name for name in kernel_scripts(competition) if name not in (ENSEMBLE, AUDIT)]
     return [name for name in names if _predicts(competition, name)]

@@ -184,13 +184,13 @@ def _warnings(audit: Audited | None) -> list[str]:
 def _blend(blend: dict[str, Any]) -> list[str]:
     """The blend's scores, its weights (on lines of their own where they need them), its pairs."""
     scores = _scores(read_score(blend), blend)
-    told = [f"{name} {weight:.3f}" for name, weight in blend["weights"].items()]
-    weights = ", ".join(told)
+    parts = [f"{name} {weight:.3f}" for name, weight in blend["weights"].items()]
+    weights = ", ".join(parts)
     head = f"  {'blend':<16} {scores}"
     line = f"{head}   {blend['method']}: {weights}"
     if len(line) <= _WIDTH:
         return [line, *_pairs(blend)]
-    return [head, *_listed([f"{blend['method']}: {told[0]}", *told[1:]]), *_pairs(blend)]
+    return [head, *_listed([f"{blend['method']}: {parts[0]}", *parts[1:]]), *_pairs(blend)]
 
 
 def _pairs(blend: dict[str, Any]) -> list[str]:
@@ -204,9 +204,9 @@ def _pairs(blend: dict[str, Any]) -> list[str]:
     return [f"{'':19}same pairs: {counts}", f"{'':19}{told}"]
 
 
-def _scores(score: Score, told: dict[str, Any]) -> str:
-    """``validation 0.7502 (0.743 to 0.757)``, and ``seen`` and ``unseen`` where they are told."""
-    parts = {part: told.get(f"validation_{part}") for part in ("seen", "unseen")}
+def _scores(score: Score, metrics: dict[str, Any]) -> str:
+    """``validation 0.7502 (0.743 to 0.757)``, and ``seen`` and ``unseen`` where they are known."""
+    parts = {part: metrics.get(f"validation_{part}") for part in ("seen", "unseen")}
     known = [f"{part} {value:.4f}" for part, value in parts.items() if value is not None]
     return "  ".join([f"validation {score}" if score.value is not None else "", *known])
 
@@ -224,9 +224,9 @@ def _listed(entries: list[str]) -> list[str]:
 
 def _line(member: MemberResult, blend: dict[str, Any]) -> str:
     """A member's scores; its number of pictures where it is not the blend's."""
-    told = f"{member.seconds:6.0f} s on {member.accelerator}"
+    took = f"{member.seconds:6.0f} s on {member.accelerator}"
     score = replace(member.score, n=None if member.n == blend.get("n") else member.n)
-    return f"  {member.name:<16} {_scores(score, vars(member))}  {told}"
+    return f"  {member.name:<16} {_scores(score, vars(member))}  {took}"
 
 
 def _joined(

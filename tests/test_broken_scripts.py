@@ -28,7 +28,7 @@ ENSEMBLE = (tiny.FOLDER / "tiny_digits" / "ensemble.py").read_text()
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder of a sound competition ``fresh``, beside the real ones."""
+    """The folder of a sound competition ``fresh``, next to the real ones."""
     tiny.add_tiny()
     monkeypatch.setattr(competitions, "__path__", [*competitions.__path__, str(tmp_path)])
     # A name of its own in each test: what Python has imported once it does not look at again.

@@ -78,8 +78,8 @@ def test_confusions_hold_every_mistake_once_and_the_most_frequent_first(seed: in
         assert set(labels[chosen]) == {confusion.true}
         assert set(predicted[chosen]) == {confusion.taken_for}
         assert confusion.of == (labels == confusion.true).sum()
-        chances = probabilities[chosen, confusion.taken_for].tolist()
-        assert chances == sorted(chances, reverse=True)
+        taken = probabilities[chosen, confusion.taken_for].tolist()
+        assert taken == sorted(taken, reverse=True)
     assert worst_confusions(labels, predicted, sure, classes, limit=2) == found[:2]
 
 

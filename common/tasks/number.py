@@ -89,7 +89,7 @@ class Number(Task):
 class Grades(Number):
     """Each picture has one of some ordered grades, 0 the lowest. Labels are ``(rows,)`` int64.
 
-    Learnt as a number from 0 to the highest grade, so that a grade beside the right one is a small
+    Learnt as a number from 0 to the highest grade, so that a grade next to the right one is a small
     mistake. Grades begin at thresholds, which are found on validation.
     """
 

@@ -78,7 +78,7 @@ class Task(ABC):
         """The Keras loss of ``targets``; ``labels`` are those of the training pictures."""
 
     def metrics(self) -> list[Any]:
-        """What Keras reports beside the loss; its name is a column of ``history.csv``."""
+        """What Keras reports besides the loss; its name is a column of ``history.csv``."""
         return ["accuracy"]
 
     def output_layer(self, **options: Any) -> Any:
@@ -110,7 +110,7 @@ class Task(ABC):
         return predictions
 
     def summary(self, labels: np.ndarray, predictions: np.ndarray) -> Mapping[str, float]:
-        """Further scores for ``metrics.json``, beside the competition's own."""
+        """Further scores for ``metrics.json``, besides the competition's own."""
         return {}
 
     def describe(self, label: Any) -> str:

@@ -112,7 +112,7 @@ def train_in_stages(trainer: Trainer) -> None:
             trainer.task.predictions(trainer.predict(model, test)),
         )
     if run.primary:
-        leave_behind(trainer, train, validation, predictions)
+        write_results(trainer, train, validation, predictions)
 
 
 def refit(trainer: Trainer, model: Any, train: Pictures, validation: Pictures) -> Any:
@@ -131,7 +131,7 @@ def refit(trainer: Trainer, model: Any, train: Pictures, validation: Pictures) -
     return model
 
 
-def leave_behind(
+def write_results(
     trainer: Trainer, train: Pictures, validation: Pictures, predictions: Predictions
 ) -> None:
     """Every file of a finished kernel but the manifest."""

@@ -72,10 +72,10 @@ def train_in_stages(trainer: EmbeddingTrainer) -> None:
     if run.primary:
         if features:
             save_features(run.folder, *features)
-        leave_behind(trainer, train, validation, vectors)
+        write_results(trainer, train, validation, vectors)
 
 
-def leave_behind(
+def write_results(
     trainer: EmbeddingTrainer, train: Pictures, validation: Pictures, vectors: Vectors
 ) -> None:
     """Every file of a finished kernel but the manifest."""

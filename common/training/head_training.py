@@ -58,10 +58,10 @@ def train_on_top(kernel: HeadKernel, run: KernelRun) -> None:
     with run.stage("prediction"):
         vectors = trainer.vectors()
     with run.stage("figures"):
-        leave_behind(run, trainer, vectors)
+        write_results(run, trainer, vectors)
 
 
-def leave_behind(run: KernelRun, trainer: HeadTrainer, vectors: Vectors) -> None:
+def write_results(run: KernelRun, trainer: HeadTrainer, vectors: Vectors) -> None:
     """Every file of a finished kernel but the manifest."""
     folder, history = run.folder, trainer.history
     save_vectors(folder, vectors, run.parameters.kernel or "this kernel")

@@ -1,4 +1,4 @@
-"""Scores with their intervals: a dot and a whisker each, on one axis, and the numbers beside."""
+"""Scores with their intervals: a dot and a whisker each, on one axis, with the numbers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from common.errors import UserError, machine_faults, show
-from kernels.options import (
+from kernels.plan.options import (
     add_dry_run_options,
     add_history_options,
     add_manner_options,
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace) -> int:
-    from kernels.plan import plan_kernels
+    from kernels.plan.planned import plan_kernels
 
     if args.history:
         return _show_history(args)
@@ -89,11 +89,11 @@ def _run(args: argparse.Namespace) -> int:
 
 
 def _carry_out(args: argparse.Namespace, request: Any, kernels: Any) -> int:
-    from kernels.client import Kaggle
-    from kernels.display import open_display
+    from kernels.kaggle.client import Kaggle
     from kernels.pipeline import run_pipeline
-    from kernels.request import request_facts
-    from kernels.result import tell
+    from kernels.plan.request import request_facts
+    from kernels.results.result import tell
+    from kernels.run.display import open_display
 
     signed_in = None if args.dry_run else Kaggle()
     asked = {**request_facts(request), "data": args.data and str(args.data.resolve())}
@@ -122,7 +122,7 @@ def _carry_out(args: argparse.Namespace, request: Any, kernels: Any) -> int:
 def _manner(args: argparse.Namespace, request: Any) -> Any:
     """Whether and how to submit, and how to watch the kernels."""
     from kernels.pipeline import Manner
-    from kernels.watch import Watching
+    from kernels.run.watch import Watching
 
     return Manner(
         submit=bool(request.members) and not (args.no_submit or args.rehearse),
@@ -141,14 +141,14 @@ def _differences(args: argparse.Namespace, run: Any) -> dict[str, Any]:
     """What a rehearsal found otherwise than believed."""
     if not args.rehearse:
         return {}
-    from kernels.rehearsal import NAME
+    from kernels.results.rehearsal import NAME
 
     findings = json.loads((run.folder / NAME).read_text("utf-8"))
     return {"differs": [finding for finding in findings if not finding["holds"]]}
 
 
 def _pick_run(args: argparse.Namespace, asked: dict[str, Any]) -> Any:
-    from kernels.run import STATE, open_run, pick_run
+    from kernels.run.state import STATE, open_run, pick_run
 
     if not args.run_dir:
         return pick_run(Path("runs"), args.competition, args.dry_run, asked, args.fresh)
@@ -159,8 +159,8 @@ def _pick_run(args: argparse.Namespace, asked: dict[str, Any]) -> Any:
 
 def _show_history(args: argparse.Namespace) -> int:
     from competitions import find_competition
-    from kernels.history import best_first, read_history
-    from kernels.history_table import show_history
+    from kernels.results.history import best_first, read_history
+    from kernels.results.history_table import show_history
 
     if args.sort not in ("newest", "best"):
         raise UserError(f"--sort {args.sort}: newest or best")
@@ -178,8 +178,8 @@ def _show_history(args: argparse.Namespace) -> int:
 
 
 def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> int:
-    from kernels.client import Kaggle
-    from kernels.planning import make_plan, tell_plan
+    from kernels.kaggle.client import Kaggle
+    from kernels.preflight.show_plan import make_plan, tell_plan
 
     submit = bool(request.members) and not args.no_submit
     runs = args.run_dir.parent if args.run_dir else Path("runs")
@@ -216,14 +216,14 @@ def _check_own_data(args: argparse.Namespace, competition: Any) -> None:
     if bool(args.data) != bool(args.solution):
         raise UserError("--data and --solution go together: the pictures and their hidden labels")
     if args.dry_run and not (args.data or args.plan):
-        from kernels.dry_run import check_generated
+        from kernels.local.dry_run import check_generated
 
         check_generated(competition)
     for path, what in ((args.data, "folder"), (args.solution, "file")):
         if path and not (path.is_dir() if what == "folder" else path.is_file()):
             raise UserError(f"{path}: no such {what}")
     if args.data:
-        from kernels.dry_run import check_data
+        from kernels.local.dry_run import check_data
 
         check_data(competition, args.data, args.solution)
         args.data, args.solution = args.data.resolve(), args.solution.resolve()
@@ -242,7 +242,7 @@ def _findings_told(
         yield
     finally:
         if args.rehearse:
-            from kernels.rehearsal import read_rehearsal, tell_rehearsal
+            from kernels.results.rehearsal import read_rehearsal, tell_rehearsal
 
             say(tell_rehearsal(read_rehearsal(run, competition, kernels)))
 
@@ -259,8 +259,8 @@ def _kaggle(
     if signed_in:
         yield signed_in
         return
-    from kernels.client import Kaggle
-    from kernels.dry_run import describe_data, generated_data, local_kaggle
+    from kernels.kaggle.client import Kaggle
+    from kernels.local.dry_run import describe_data, generated_data, local_kaggle
 
     data, solution = args.data, args.solution
     run.hold_data(describe_data(data, solution))

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 
 from common.errors import UserError, shown_in_one_line
-from kernels.options import add_request_options, read_request
+from kernels.plan.options import add_request_options, read_request
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -51,8 +51,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _build(args: argparse.Namespace) -> int:
-    from kernels.bundle import build_bundles, write_bundle
-    from kernels.plan import plan_kernels
+    from kernels.bundle.build import build_bundles, write_bundle
+    from kernels.plan.planned import plan_kernels
 
     if not re.fullmatch(r"[A-Za-z0-9_-]+", args.owner):
         raise UserError(f"--owner {args.owner!r}: a Kaggle user name, as in kaggle.com/alice")
@@ -66,8 +66,8 @@ def _build(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     from competitions import all_competitions, modules
-    from kernels.dry_run import generated_data
     from kernels.local import HostedCompetition, LocalKaggle, check_port
+    from kernels.local.dry_run import generated_data
     from kernels.local.faults import read_faults
 
     faults = read_faults(args.faults, _say) if args.faults else None
@@ -93,8 +93,8 @@ def _serve(args: argparse.Namespace) -> int:
 
 def _clean(args: argparse.Namespace) -> int:
     from competitions import all_competitions, find_competition
-    from kernels.clean import delete_kernels, tools_kernels
-    from kernels.client import Kaggle
+    from kernels.kaggle.clean import delete_kernels, tools_kernels
+    from kernels.kaggle.client import Kaggle
 
     name = args.competition
     chosen = [find_competition(name)] if name else list(all_competitions().values())

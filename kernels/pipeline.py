@@ -2,17 +2,18 @@
 
 from dataclasses import dataclass, field
 
-from kernels.bundle import build_bundles
-from kernels.client import Kaggle
-from kernels.code import code_state
-from kernels.display import LiveDisplay, PlainDisplay
-from kernels.plan import PlannedKernel
-from kernels.preflight import hold_checks
-from kernels.request import ENSEMBLE, Request, in_short
-from kernels.result import Result, read_result
-from kernels.run import Run, Sent
-from kernels.submission import Sending, await_score, check_output, count_sent, send_once
-from kernels.watch import Watch, Watching
+from kernels.bundle.build import build_bundles
+from kernels.bundle.code import code_state
+from kernels.kaggle.client import Kaggle
+from kernels.plan.planned import PlannedKernel
+from kernels.plan.request import ENSEMBLE, Request, in_short
+from kernels.preflight.checklist import hold_checks
+from kernels.report import write_report
+from kernels.results.result import Result, read_result
+from kernels.run.display import LiveDisplay, PlainDisplay
+from kernels.run.state import Run, Sent
+from kernels.run.submission import Sending, await_score, check_output, count_sent, send_once
+from kernels.run.watch import Watch, Watching
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def run_pipeline(
         sent = sent and await_score(kaggle, run, sent, poll, display.say, limit)
     submissions = count_sent(kaggle, competition.slug, run)
     run.set_state("complete")
-    return read_result(run, bundles, sent, submissions)
+    return read_result(run, bundles, sent, submissions, write_report(run, bundles, sent))
 
 
 def _members(request: Request) -> list[str]:

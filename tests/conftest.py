@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import tiny
+from support import tiny
 
 SLOW = (
     "test_checkpoint",

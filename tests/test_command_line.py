@@ -8,7 +8,7 @@ import pytest
 
 import kernels.__main__
 import submit
-import tiny
+from support import tiny
 
 README = (tiny.ROOT / "README.md").read_text("utf-8")
 

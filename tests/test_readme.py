@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import tiny
+from support import tiny
 
 README = (tiny.ROOT / "README.md").read_text("utf-8")
 SECTION = README.split("## Add a competition")[1].split("\n## ")[0]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import tiny
+from support import tiny
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_a_run_folder_that_is_something_else_is_left_alone(dry: list, tmp_path: 
 
 
 def test_a_run_of_another_kind_or_a_broken_state_is_refused(dry: list, tmp_path: Path) -> None:
-    from kernels.run import open_run
+    from kernels.run.state import open_run
 
     open_run(tmp_path / "run", "petals", True)
     assert "is a run of petals, not tiny" in tiny.submit(*dry, "--ensemble").stderr
@@ -156,7 +156,7 @@ def test_a_run_of_another_kind_or_a_broken_state_is_refused(dry: list, tmp_path:
 
 
 def test_two_commands_do_not_share_a_run(dry: list, tmp_path: Path) -> None:
-    from kernels.run import open_run
+    from kernels.run.state import open_run
 
     run = open_run(tmp_path / "run", "tiny", True)
     with run.attempt():

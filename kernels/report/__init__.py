@@ -6,7 +6,7 @@ from pathlib import Path
 from markupsafe import Markup
 
 from common.manifest import write_text
-from kernels.bundle import Bundle
+from kernels.bundle.build import Bundle
 from kernels.report.blend import blend_section
 from kernels.report.classes import classes_section, confusions_section, hardest_section
 from kernels.report.errors import errors_section
@@ -25,7 +25,7 @@ from kernels.report.pair_sections import (
     space_section,
 )
 from kernels.report.settings import settings_section
-from kernels.run import Run, Sent
+from kernels.run.state import Run, Sent
 
 NAME = "report.html"
 

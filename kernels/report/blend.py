@@ -23,7 +23,7 @@ from kernels.report.markup import (
     tag,
 )
 from kernels.report.ranges import ranges
-from kernels.scores import Score, gain_words, greater_is_better, interval_words, read_score
+from kernels.results.scores import Score, gain_words, greater_is_better, interval_words, read_score
 
 ACCURACY = "validation_accuracy"
 

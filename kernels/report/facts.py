@@ -16,9 +16,9 @@ from common.manifest import NAME as MANIFEST
 from common.pairs.networks import network_groups
 from common.tasks.task import Task
 from competitions import find_competition
-from kernels.audit import read_audit
-from kernels.bundle import Bundle
-from kernels.plan import SHARED
+from kernels.bundle.build import Bundle
+from kernels.plan.planned import SHARED
+from kernels.plan.request import AUDIT, ENSEMBLE, VARIANT
 from kernels.report.files import Row, read_history, read_json
 from kernels.report.models import (
     comparable,
@@ -28,9 +28,9 @@ from kernels.report.models import (
     temper,
 )
 from kernels.report.pair_facts import PairFacts, gather_pairs
-from kernels.request import AUDIT, ENSEMBLE, VARIANT
-from kernels.run import KernelState, Run, Sent
-from kernels.scores import Score, read_interval, read_number, read_score
+from kernels.results.audit import read_audit
+from kernels.results.scores import Score, read_interval, read_number, read_score
+from kernels.run.state import KernelState, Run, Sent
 
 
 @dataclass(frozen=True)

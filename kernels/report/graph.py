@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from kernels.plan.request import VARIANT
 from kernels.report.charts import drawing
 from kernels.report.facts import Facts, Left
 from kernels.report.markup import (
@@ -20,7 +21,6 @@ from kernels.report.markup import (
     table,
     tag,
 )
-from kernels.request import VARIANT
 
 WIDE, HIGH, ACROSS, DOWN, EDGE = 172, 62, 46, 26, 12  # of the graph's boxes and gaps
 STAGES = 6  # are told apart by colour, those that take longest

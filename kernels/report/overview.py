@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from kernels.report.facts import Facts
 from kernels.report.markup import UNKNOWN, join, signed, tag
-from kernels.run import Sent
-from kernels.scores import NOT_TOLD, Score, interval_words, read_number, read_score
+from kernels.results.scores import NOT_TOLD, Score, interval_words, read_number, read_score
+from kernels.run.state import Sent
 
 _PARTS = ("seen", "unseen")
 _SPACE = "\N{NO-BREAK SPACE}"

@@ -10,7 +10,7 @@ from kernels.report.blend import accelerator, comparison, known, score_ranges, w
 from kernels.report.facts import Facts, Left
 from kernels.report.markup import Cell, duration, number, section, signed, table, tag
 from kernels.report.pair_facts import auc_of, channel_scores, model_channels
-from kernels.scores import read_number
+from kernels.results.scores import read_number
 
 PARTS = ("all", "seen", "unseen")
 SCALES = {"rank": "their ranks", "logit": "log-odds, by a logistic regression on validation"}

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from kernels.report.charts import bounds, ticks, told
 from kernels.report.markup import tag
-from kernels.scores import Interval, Score, interval_words
+from kernels.results.scores import Interval, Score, interval_words
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import importlib.util
 import os
 from pathlib import Path
 
-_path = Path(__file__).resolve().parents[2] / "offline.py"
+_path = Path(__file__).resolve().parents[2] / "kaggle" / "offline.py"
 _spec = importlib.util.spec_from_file_location("kernel_network_guard", _path)
 assert _spec is not None
 assert _spec.loader is not None

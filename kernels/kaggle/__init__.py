@@ -1,0 +1,1 @@
+"""The real Kaggle client behind one adapter."""

@@ -1,0 +1,1 @@
+"""What kernels wrote, read once: scores, history."""

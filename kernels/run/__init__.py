@@ -1,0 +1,1 @@
+"""One run: its state, its pushes, its outputs and its one submission."""

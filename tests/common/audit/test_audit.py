@@ -1,0 +1,422 @@
+"""The audit: copies, leaks, two labels, broken records; its kernel beside a run's others."""
+
+import contextlib
+import csv
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.audit.findings import Audit, warnings_of
+from common.audit.lookalikes import ODD, Fingerprint, Pair, find_pairs, fingerprint, groups
+from common.audit.records import Picture, Split, read_pictures
+from common.audit.run import AuditRecipe, run_audit
+from common.data.tfrecords import record_files
+from common.errors import UserError
+from common.kernel import KernelRun
+from common.parameters import Parameters
+from common.recipe import override
+from competitions.petals_to_metal import COMPETITION
+from kernels.plan import planned as plan
+from kernels.plan.planned import plan_kernels
+from kernels.plan.request import Request
+from support import flowers, tiny
+
+REAL = tiny.ROOT.parent / "shared" / "data" / "tpu-getting-started" / "tfrecords-jpeg-192x192"
+SIDE = 96
+WARNING = "1 of 12 pictures of test are in val too (id r1): audit.csv"
+
+
+def picture(seed: int) -> np.ndarray:
+    """Soft blotches and edges of many sizes, ``(96, 96, 3)`` uint8: no two seeds are alike."""
+    generator = np.random.default_rng(seed)
+    whole = np.zeros((SIDE, SIDE, 3), np.float32)
+    for size, weight in ((3, 90), (6, 60), (12, 40), (24, 20)):
+        coarse = generator.normal(0, weight, (size, size, 3)).astype(np.float32)
+        whole += cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    return np.clip(whole + 120, 0, 255).astype(np.uint8)
+
+
+def jpeg(image: np.ndarray, quality: int = 95) -> bytes:
+    flags = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    return bytes(cv2.imencode(".jpg", image[..., ::-1], flags)[1].tobytes())
+
+
+def cropped(image: np.ndarray, pixels: int = 3) -> np.ndarray:
+    inner = np.ascontiguousarray(image[pixels:-pixels, pixels:])
+    return cv2.resize(inner, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+
+
+def brighter(image: np.ndarray) -> np.ndarray:
+    return np.clip(image.astype(np.float32) * 1.2, 0, 255).astype(np.uint8)
+
+
+ALTERED: dict[str, Callable[[np.ndarray], bytes]] = {
+    "compressed": lambda image: jpeg(image, 30),
+    "brighter": lambda image: jpeg(brighter(image)),
+    "cropped": lambda image: jpeg(cropped(image)),
+    "smaller": lambda image: jpeg(cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA)),
+    "grey": lambda image: jpeg(
+        cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    ),
+}
+
+
+def write_split(folder: Path, records: list[bytes], promised: int | None = None) -> Path:
+    count = len(records) if promised is None else promised
+    return flowers.write_file(folder / f"00-96x96-{count}.tfrec", records)
+
+
+def example(name: str, label: int | None, image: np.ndarray | bytes) -> bytes:
+    content = image if isinstance(image, bytes) else jpeg(image)
+    return flowers.example(name, label, content)
+
+
+def audit(folder: Path, out: Path, settings: dict | None = None) -> dict:
+    """Run it over ``folder``'s parts; its ``audit.json``."""
+    splits = [
+        Split(name, record_files(folder / part), part != "test")
+        for name, part in (("train", "train"), ("validation", "val"), ("test", "test"))
+    ]
+    out.mkdir(exist_ok=True)
+    with contextlib.chdir(out):
+        with KernelRun(Parameters("audit"), override(AuditRecipe(), settings or {})) as run:
+            run_audit(COMPETITION, splits, run)
+    return dict(json.loads((out / "audit.json").read_text()))
+
+
+def table(out: Path) -> list[dict[str, str]]:
+    with open(out / "audit.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty pictures of three classes; altered copies in validation, and other faults."""
+    root = tmp_path_factory.mktemp("planted")
+    folder = root / "tfrecords-jpeg-96x96"
+    train = [example(f"t{n}", n % 3, picture(n)) for n in range(20)]
+    train += [example("again", 0, picture(0)), example("t19", 1, picture(700))]
+    train += [example("cut", 0, jpeg(picture(701))[:900]), example("label", 104, picture(702))]
+    train += [example("text", 0, b"no picture"), flowers.example("r", None, jpeg(picture(703)))]
+    write_split(folder / "train", train)
+    altered = [
+        example(name, n % 3, change(picture(n))) for n, (name, change) in enumerate(ALTERED.items())
+    ]
+    val = [*altered, example("mirrored", 2, picture(8)[:, ::-1]), example("other", 1, picture(9))]
+    val += [example(f"v{n}", n % 2, picture(n)) for n in range(100, 105)]
+    write_split(folder / "val", val)
+    test = [example("leak", None, picture(10)), example("v-leak", None, picture(100))]
+    write_split(folder / "test", test + [example(f"x{n}", None, picture(n)) for n in (200, 201)])
+    (root / "sample_submission.csv").write_text("id,label\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def found(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
+    out = tmp_path_factory.mktemp("audit") / "out"
+    return audit(planted / "tfrecords-jpeg-96x96", out), out
+
+
+def test_every_planted_copy_is_found_and_nothing_else(found: tuple[dict, Path]) -> None:
+    pairs = {(row["kind"], row["id_a"], row["id_b"]) for row in table(found[1])}
+    near = {("near", f"t{n}", name) for n, name in enumerate(ALTERED)}
+    exact = {("exact", "t0", "again"), ("exact", "t9", "other"), ("exact", "t10", "leak")}
+    assert pairs == near | exact | {("exact", "v100", "v-leak"), ("mirrored", "t8", "mirrored")}
+    assert found[0]["pairs"] == {"exact": 4, "near": 5, "mirrored": 1}
+    assert [{"split": "train", "id": "t10"}, {"split": "test", "id": "leak"}] in found[0]["groups"]
+
+
+def test_the_table_says_where_each_stands_and_how_near(found: tuple[dict, Path]) -> None:
+    rows = {row["id_b"]: row for row in table(found[1])}
+    row = rows["cropped"]
+    assert (row["split_a"], row["split_b"]) == ("train", "validation")
+    assert row["label_a"] == row["label_b"] == COMPETITION.task.classes[2]
+    assert int(row["distance"]) <= 16
+    assert 0.97 <= float(row["agreement"]) <= 1
+    assert rows["leak"]["label_b"] == ""
+    assert rows["other"]["label_a"] != rows["other"]["label_b"]
+    groups_of = {row["group"] for row in rows.values()}
+    assert len(groups_of) == len(found[0]["groups"]) == 9  # t0 has two copies
+
+
+def test_the_warnings_say_what_and_how_many(found: tuple[dict, Path]) -> None:
+    names = COMPETITION.task.classes
+    warnings = found[0]["warnings"]
+    assert warnings[:5] == [
+        "7 of 12 pictures of validation are in train too (ids compressed, brighter, cropped, "
+        "smaller, and 3 more): audit.csv",
+        "1 of 4 pictures of test are in train too (id leak): audit.csv",
+        "1 of 4 pictures of test are in validation too (id v-leak): audit.csv",
+        "1 picture of train is a copy of another there (id again): audit.csv",
+        f"1 picture with more than one label (t9 {names[0]}, other {names[1]}): audit.csv",
+    ]
+    assert "1 id given to more than one record (t19)" in warnings
+
+
+def test_a_class_that_a_split_lacks_is_named(tmp_path: Path) -> None:
+    write_split(tmp_path / "train", [example("a", 0, picture(1)), example("b", 1, picture(2))])
+    write_split(tmp_path / "val", [example("c", 0, picture(3))])
+    write_split(tmp_path / "test", [example("d", None, picture(4))])
+    told = audit(tmp_path, tmp_path / "out")
+    assert (
+        told["warnings"][0]
+        == f"1 class without a picture in validation ({COMPETITION.task.classes[1]})"
+    )
+    assert told["classes"]["train"][:3] == [1, 1, 0]
+    assert told["classes"]["validation"][:3] == [1, 0, 0]
+    assert "test" not in told["classes"]
+    assert told["pictures"] == {"train": 2, "validation": 1, "test": 1}
+    assert table(tmp_path / "out") == []
+    assert told["warnings"][1].startswith("102 classes without any labelled picture (")
+    assert len(told["warnings"]) == 2
+
+
+def test_broken_records_are_listed_with_file_number_and_reason(found: tuple[dict, Path]) -> None:
+    broken = found[0]["broken"]
+    assert [(b["split"], b["file"], b["record"]) for b in broken] == [
+        ("train", "00-96x96-26.tfrec", number) for number in (23, 24, 25, 26)
+    ]
+    reasons = [b["reason"] for b in broken]
+    assert "no whole JPEG" in reasons[0]
+    assert reasons[1] == "label 104 is outside 0..103"
+    assert "no whole JPEG" in reasons[2]
+    assert reasons[3] == "no feature 'class'"
+    assert "4 records cannot be used (00-96x96-26.tfrec record 23: " in found[0]["warnings"][-1]
+
+
+def test_a_file_that_ends_early_is_read_as_far_as_it_goes(planted: Path, tmp_path: Path) -> None:
+    whole = (planted / "tfrecords-jpeg-96x96" / "val" / "00-96x96-12.tfrec").read_bytes()
+    cut = tmp_path / "00-96x96-12.tfrec"
+    cut.write_bytes(whole[: len(whole) // 2])
+    short = write_split(tmp_path, [example("a", 0, picture(0))], promised=3)
+    pictures, broken = read_pictures([Split("train", (cut, short), True)], 104)
+    assert 2 < len(pictures) < 10
+    assert f"after record {len(pictures) - 1}: the rest is lost" in broken[0].reason
+    assert broken[1].reason == "holds 1 records, its name says 3"
+    assert [b.record for b in broken] == [0, 0]
+
+
+def test_the_figure_shows_pairs_and_a_clean_set_has_one_too(
+    found: tuple[dict, Path], tmp_path: Path
+) -> None:
+    for part, label in (("train", 0), ("val", 0), ("test", None)):
+        write_split(tmp_path / part, [example(part, label, picture(len(part)))])
+    audit(tmp_path, tmp_path / "out")
+    with_pairs, clean = (cv2.imread(str(out / "audit.png")) for out in (found[1], tmp_path / "out"))
+    assert with_pairs.shape[0] > clean.shape[0] + 400
+    assert clean.std() > 1
+
+
+def test_a_manifest_is_left_that_holds_the_files(found: tuple[dict, Path]) -> None:
+    from common.manifest import read_manifest
+
+    manifest = read_manifest(found[1], "audit", "")
+    assert set(manifest["files"]) == {"audit.json", "audit.csv", "audit.png"}
+    assert manifest["recipe"] == {"bits": 16, "agreement": 0.97, "most_looks": 300_000}
+    assert set(manifest["seconds"]) == {"reading", "comparing", "figures"}
+
+
+def test_a_bound_on_the_looks_narrows_the_search_and_says_so(
+    planted: Path, found: tuple[dict, Path], tmp_path: Path
+) -> None:
+    told = audit(planted / "tfrecords-jpeg-96x96", tmp_path / "out", {"most_looks": 3})
+    assert told["bits"] < found[0]["bits"] == 16
+    assert told["pairs"]["near"] < 5
+    assert "too many pictures look alike" in told["warnings"][-1]
+
+
+@pytest.mark.parametrize("setting", [{"bits": 64}, {"agreement": 0}, {"most_looks": 0}])
+def test_a_recipe_holds_its_fields_in_range(setting: dict) -> None:
+    with pytest.raises(UserError, match=next(iter(setting))):
+        override(AuditRecipe(), setting)
+
+
+def test_pictures_of_one_colour_are_no_near_copies() -> None:
+    flat = [fingerprint(np.full((96, 96, 3), 100 + n, np.uint8)) for n in range(6)]
+    assert find_pairs(flat, 63, 0.01, 1000) == ([], 63)
+    assert [pair.kind for pair in find_pairs([*flat, flat[0]], 63, 0.01, 1000)[0]] == ["exact"]
+    ramp = np.linspace(0, 6, 96).astype(np.uint8)[None, :, None] + np.zeros((96, 1, 3), np.uint8)
+    faint = [fingerprint(ramp + np.uint8(level)) for level in (20, 200)]  # black and white walls
+    assert find_pairs(faint, 63, 0.5, 1000)[0] == []
+
+
+def test_copies_are_found_far_apart_and_copies_of_copies_once() -> None:
+    prints = [fingerprint(picture(n)[:48, :48]) for n in range(600)]
+    for n in (3, 400):
+        near = cv2.imdecode(np.frombuffer(jpeg(picture(n)[:48, :48], 60), np.uint8), 1)
+        prints.append(fingerprint(np.ascontiguousarray(near[..., ::-1])))
+    prints += [prints[3], prints[580]]
+    pairs, bits = find_pairs(prints, 16, 0.97, 10**6)
+    assert {(p.first, p.second, p.kind) for p in pairs} == {
+        (3, 600, "near"),
+        (400, 601, "near"),
+        (3, 602, "exact"),
+        (580, 603, "exact"),
+    }
+    assert bits == 16
+
+
+@given(st.integers(0, 10_000))
+def test_mirroring_flips_the_bits_of_the_odd_waves(seed: int) -> None:
+    image = picture(seed)
+    one, two = fingerprint(image), fingerprint(np.ascontiguousarray(image[:, ::-1]))
+    assert (one.hash ^ two.hash ^ int(ODD)).bit_count() <= 2
+    assert one.digest != two.digest
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.integers(0, 12)).filter(lambda p: p[0] != p[1])))
+def test_groups_hold_each_pair_together_and_every_picture_once(ends: list) -> None:
+    made = groups([Pair(one, two, "near") for one, two in ends])
+    members = [number for group in made for number in group]
+    assert sorted(members) == sorted({number for pair in ends for number in pair})
+    where = {number: n for n, group in enumerate(made) for number in group}
+    assert all(where[one] == where[two] for one, two in ends)
+    for group in made:  # nothing holds a group together but its pairs
+        reached, grown = {group[0]}, True
+        while grown:
+            more = {n for pair in ends if reached & set(pair) for n in pair}
+            grown = not more <= reached
+            reached |= more
+        assert reached == set(group)
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="no real pictures here")
+def test_real_photographs_have_the_copies_that_were_seen() -> None:
+    splits = [Split(name, record_files(REAL / name), name != "test") for name in ("train", "val")]
+    splits.append(Split("test", record_files(REAL / "test"), False))
+    pictures, broken = read_pictures(splits, 104)
+    recipe = AuditRecipe()
+    pairs, _ = find_pairs([p.print for p in pictures], recipe.bits, recipe.agreement, 10**6)
+    ids = {(pictures[p.first].id, pictures[p.second].id) for p in pairs}
+    assert not broken
+    assert len(ids) == 79  # those that agree less than 0.999 were looked at
+    assert {("c708aa6c4", "71a388781"), ("10e364593", "11122d914")} < ids  # cropped
+    assert not {("3807ecf46", "e3b95ff42"), ("867898703", "910c1c781")} & ids  # only alike
+    labels = [(pictures[p.first].label, pictures[p.second].label) for p in pairs]
+    assert all(one == two for one, two in labels if None not in (one, two))
+
+
+def test_the_competitions_script_runs_by_itself(planted: Path, tmp_path: Path) -> None:
+    mounts, out = tmp_path / "mounts" / "competitions", tmp_path / "out"
+    mounts.mkdir(parents=True)
+    out.mkdir()
+    (mounts / COMPETITION.slug).symlink_to(planted)
+    done = subprocess.run(
+        [sys.executable, "-m", "competitions.petals_to_metal.audit"],
+        cwd=out,
+        env={
+            **os.environ,
+            "KAGGLE_CACHE_MOUNT_FOLDER": str(mounts.parent),
+            "PYTHONPATH": str(tiny.ROOT),
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "progress stage=comparing pictures=38" in done.stdout
+    assert "warning: 7 of 12 pictures of validation are in train too" in done.stdout
+    assert len(table(out)) == 10
+
+
+def test_an_audit_alone_trains_and_submits_nothing(dry: list, tmp_path: Path) -> None:
+    done = tiny.submit(*dry, "--audit", "--json")
+    told = tiny.last_json(done)
+    assert told["audit"]["warnings"] == [WARNING]
+    assert f"warning: {WARNING}" in done.stderr
+    assert (told["submission"], told["submissions"], told["members"]) == (None, 0, [])
+    state = json.loads((tmp_path / "run" / "state.json").read_text())
+    assert list(state["kernels"]) == ["shared", "audit"]
+    assert state["state"] == "complete"
+    assert WARNING in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_beside_a_training_it_is_no_member_and_its_warnings_are_told(
+    dry: list, tmp_path: Path
+) -> None:
+    told = tiny.last_json(tiny.submit(*dry, "--ensemble", "--audit", "--json"))
+    assert [member["name"] for member in told["members"]] == ["left", "right"]
+    assert told["blend"]["weights"] == {"left": 0.5, "right": 0.5}
+    assert told["public_score"] is not None
+    assert told["audit"]["warnings"] == [WARNING]
+    done = tiny.submit("--history", "--run-dir", tmp_path / "run", "--json")
+    entry = tiny.last_json(done)["runs"][0]
+    assert [member["name"] for member in entry["members"]] == ["left", "right"]
+
+
+def test_a_run_goes_on_without_an_audit_that_fails(dry: list, tmp_path: Path) -> None:
+    done = tiny.submit(*dry, "--ensemble", "--audit", "--json", "--set", "trouble=no")
+    told = tiny.last_json(done)
+    assert told["public_score"] is not None
+    assert told["audit"] is None
+    assert "kernel audit ended as ERROR: ValueError: no" in done.stderr
+    assert "the run goes on without its audit" in done.stderr
+
+
+def test_an_audit_alone_that_fails_is_an_error(dry: list) -> None:
+    done = tiny.submit(*dry, "--audit", "--set", "trouble=no")
+    assert done.returncode == 1
+    assert "error: kernel audit ended as ERROR: ValueError: no" in done.stderr
+
+
+def test_the_plan_shows_what_the_latest_audit_found(dry: list, tmp_path: Path) -> None:
+    plan_of = [*dry, "--ensemble", "--plan"]
+    before = tiny.submit(*plan_of).stdout
+    assert "--   not audited for leaks and broken pictures: add --audit" in before
+    assert "tiny-audit" not in before
+    asked = tiny.submit(*plan_of, "--audit").stdout
+    assert "not audited" not in asked
+    assert "tiny-audit" in asked
+    tiny.last_json(tiny.submit(*dry, "--audit", "--json"))
+    after = tiny.submit(*plan_of).stdout
+    assert f"warn {WARNING}" in after
+    assert f"{tmp_path / 'run' / 'outputs' / 'audit'}" in after
+
+
+def test_a_competition_without_an_audit_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    scripts = dict(plan.kernel_scripts(COMPETITION))
+    del scripts["audit"]
+    monkeypatch.setattr(plan, "kernel_scripts", lambda _: scripts)
+    with pytest.raises(UserError, match="petals has no competitions/petals_to_metal/audit.py"):
+        plan_kernels(Request(COMPETITION, (), audit=True))
+
+
+def test_the_audit_kernel_is_on_cpu_reads_no_training_and_nothing_reads_it() -> None:
+    from kernels.plan.request import Member
+
+    members = (Member("densenet201"), Member("xception"))
+    kernels = {k.name: k for k in plan_kernels(Request(COMPETITION, members, audit=True))}
+    assert kernels["audit"].accelerator == "cpu"
+    assert not kernels["audit"].internet
+    assert not kernels["audit"].parameters.internet
+    assert kernels["audit"].sources == ("shared",)
+    assert "audit" not in kernels["ensemble"].sources
+    alone = plan_kernels(Request(COMPETITION, (), audit=True))
+    assert [kernel.name for kernel in alone] == ["shared", "audit"]
+
+
+def test_a_fingerprint_is_small() -> None:
+    known: Fingerprint = fingerprint(picture(0))
+    assert known.hash < 2**63
+    assert known.grey.nbytes < 4000
+
+
+def test_a_large_group_of_copies_is_told_in_short() -> None:
+    alike = [Picture("train", f"p{n}", n % 2, Path("f"), n, None) for n in range(60)]
+    group = tuple(range(60))
+    told = warnings_of(
+        Audit(("train",), tuple(alike), (), (), (group,), 16, 16, {}), COMPETITION.task.classes
+    )
+    conflict = next(line for line in told if "more than one label" in line)
+    assert conflict.endswith("and 56 more): audit.csv")
+    assert len(conflict) < 200

@@ -1,0 +1,316 @@
+"""Pictures of any kind: every mode, broken files, and claims that no memory could hold."""
+
+import contextlib
+import io
+import struct
+import subprocess
+import sys
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from common.data import images
+from common.data.images import PictureError, decode, square, square_jpeg
+from support import tiny
+
+WIDTH, HEIGHT = 64, 40
+
+
+def picture(width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    """Soft colours, ``(height, width, 3)`` uint8."""
+    y, x = np.mgrid[0:height, 0:width]
+    planes = (40 + 170 * x / width, 200 - 150 * y / height, 60 + 90 * (x + y) / (width + height))
+    return np.stack(planes, axis=2).astype(np.uint8)
+
+
+def saved(image: Image.Image, kind: str, **how: object) -> bytes:
+    file = io.BytesIO()
+    image.save(file, kind, **how)
+    return file.getvalue()
+
+
+def rgb() -> Image.Image:
+    return Image.fromarray(picture())
+
+
+def clear() -> Image.Image:
+    """With alpha, nowhere to be seen."""
+    image = rgb().convert("RGBA")
+    image.putalpha(0)
+    return image
+
+
+def sixteen(channels: int) -> bytes:
+    """A PNG of 16 bits a channel: 1 grey, 3 colours, 4 with alpha."""
+    wide = picture()[..., ::-1].astype(np.uint16) * 257
+    if channels == 1:
+        wide = wide[..., 1]
+    if channels == 4:
+        wide = np.dstack([wide, np.full((HEIGHT, WIDTH), 900, np.uint16)])
+    return bytes(cv2.imencode(".png", wide)[1].tobytes())
+
+
+def ycck() -> bytes:
+    """Adobe's inverted YCCK: a CMYK JPEG of such values, then called YCCK in its header."""
+    colours = Image.fromarray(255 - picture()).convert("YCbCr")
+    planes = [Image.eval(plane, lambda v: 255 - v) for plane in colours.split()]
+    cmyk = Image.merge("CMYK", (*planes, Image.new("L", colours.size, 0)))
+    content = bytearray(saved(cmyk, "JPEG", quality=100, subsampling=0))
+    at = content.index(b"Adobe")
+    assert content[at + 11] == 0  # its colours are not transformed
+    content[at + 11] = 2
+    return bytes(content)
+
+
+GREY = np.repeat(np.asarray(Image.fromarray(picture()).convert("L"))[..., None], 3, axis=2)
+GREEN = np.repeat(picture()[..., 1:2], 3, axis=2)  # what cv2 is given as grey
+KINDS: dict[str, tuple[bytes, np.ndarray, float]] = {
+    "jpeg": (saved(rgb(), "JPEG", quality=95), picture(), 3),
+    "jpeg progressive": (saved(rgb(), "JPEG", quality=95, progressive=True), picture(), 3),
+    "jpeg grey": (saved(rgb().convert("L"), "JPEG", quality=95), GREY, 3),
+    "jpeg cmyk": (saved(rgb().convert("CMYK"), "JPEG", quality=95), picture(), 3),
+    "jpeg ycck": (ycck(), picture(), 3),
+    "png": (saved(rgb(), "PNG"), picture(), 0),
+    "png grey": (saved(rgb().convert("L"), "PNG"), GREY, 0),
+    "png grey and alpha": (saved(clear().convert("LA"), "PNG"), GREY, 1),
+    "png alpha": (saved(clear(), "PNG"), picture(), 0),
+    "png palette": (saved(rgb().quantize(256), "PNG"), picture(), 16),
+    "png palette with alpha": (
+        saved(rgb().quantize(255), "PNG", transparency=bytes(range(255))),
+        picture(),
+        16,
+    ),
+    "png 16 bits": (sixteen(3), picture(), 0),
+    "png 16 bits and alpha": (sixteen(4), picture(), 0),
+    "png 16 bits grey": (sixteen(1), GREEN, 0),
+    "png 1 bit": (saved(Image.new("1", (WIDTH, HEIGHT), 1), "PNG"), np.full_like(GREY, 255), 0),
+    "gif": (saved(rgb(), "GIF"), picture(), 16),
+    "gif with alpha": (saved(rgb().quantize(255), "GIF", transparency=3), picture(), 16),
+    "gif that moves": (
+        saved(rgb(), "GIF", save_all=True, append_images=[Image.new("RGB", (WIDTH, HEIGHT))]),
+        picture(),
+        16,
+    ),
+    "webp": (saved(rgb(), "WEBP", lossless=True), picture(), 0),
+    "webp with alpha": (saved(clear(), "WEBP", lossless=True, exact=True), picture(), 0),
+}
+WHOLE = {kind: content for kind, (content, _, _) in KINDS.items()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_becomes_the_same_rgb(kind: str) -> None:
+    content, expected, off = KINDS[kind]
+    found = decode(content)
+    assert (found.shape, found.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
+    assert np.abs(found.astype(int) - expected).max() <= 3 * off
+    assert np.abs(found.astype(int) - expected).mean() <= off
+
+
+def test_what_a_file_says_of_its_orientation_turns_nothing() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = saved(rgb(), "JPEG", quality=95, exif=exif)
+    assert np.array_equal(decode(turned), decode(WHOLE["jpeg"]))
+
+
+@pytest.mark.parametrize("kind", ["jpeg", "jpeg progressive", "png", "gif", "webp", "jpeg ycck"])
+def test_what_is_cut_short_is_refused_with_a_reason(kind: str) -> None:
+    for end in (len(WHOLE[kind]) * 3 // 4, len(WHOLE[kind]) // 2, 30, 3):
+        with pytest.raises(PictureError, match=r"\w{3}"):
+            decode(WHOLE[kind][:end])
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "no picture: the file is empty"),
+        (b"<html>not found</html>", "no picture: none of JPEG, PNG, GIF, WEBP"),
+        (saved(rgb(), "TIFF"), "no picture: none of JPEG, PNG, GIF, WEBP"),
+        (WHOLE["jpeg"][:-200], "cannot be decoded: image file is truncated"),
+    ],
+)
+def test_a_reason_is_one_short_line(content: bytes, reason: str) -> None:
+    with pytest.raises(PictureError) as told:
+        decode(content)
+    assert str(told.value) == reason
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.sampled_from(sorted(WHOLE)), st.integers(1, 8), st.data())
+def test_damage_is_a_reason_or_a_picture_and_never_anything_else(
+    kind: str, changes: int, data: st.DataObject
+) -> None:
+    content = bytearray(WHOLE[kind])
+    for _ in range(changes):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(PictureError):
+        found = decode(bytes(content), 8)
+        assert found.ndim == 3
+        assert (found.shape[2], found.dtype) == (3, np.uint8)
+
+
+def claiming(content: bytes, width: int, height: int) -> bytes:
+    """A JPEG whose frame claims another size."""
+    at = 2
+    while content[at + 1] not in (0xC0, 0xC1, 0xC2):
+        at += 2 + struct.unpack(">H", content[at + 2 : at + 4])[0]
+    return content[: at + 5] + struct.pack(">HH", height, width) + content[at + 9 :]
+
+
+def bomb(kind: str) -> bytes:
+    """A file that claims 60,000 x 60,000 pixels (WebP: 16,383, all it can)."""
+    if kind == "png":
+        header = struct.pack(">IIBBBBB", 60000, 60000, 8, 2, 0, 0, 0)
+        chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(bytes(10**6))), (b"IEND", b""))
+        parts = [
+            struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d))
+            for n, d in chunks
+        ]
+        return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+    if kind == "gif":
+        content = bytearray(WHOLE["gif"])
+        content[6:10] = struct.pack("<HH", 60000, 60000)
+        return bytes(content)
+    if kind == "webp":
+        content = bytearray(WHOLE["webp"])
+        at = content.index(b"VP8L") + 9
+        (bits,) = struct.unpack("<I", content[at : at + 4])
+        content[at : at + 4] = struct.pack("<I", bits & ~0xFFFFFFF | 16382 | 16382 << 14)
+        return bytes(content)
+    whole = WHOLE["jpeg progressive" if "progressive" in kind else "jpeg"]
+    content = bytearray(claiming(whole, 60000, 60000))
+    if "scans" in kind:  # its first scan has one colour of three
+        at = content.index(b"\xff\xda")
+        content[at + 4] = 1
+    if "padded" in kind:  # as many bytes as such a picture must have
+        content[-2:-2] = bytes(60000 * 60000 // 512)
+    return bytes(content)
+
+
+MEASURED = """
+import resource, sys
+import numpy, PIL.Image
+from common.data.images import PictureError, square_jpeg
+content = open(sys.argv[1], "rb").read()
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3
+before = peak()
+try:
+    print("made", len(square_jpeg(content, 288, 95)))
+except PictureError as error:
+    print(error)
+print(peak() - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason", "most_mb"),
+    [
+        ("png", "too large: 60000 x 60000 pixels would take 43.2 GB", 60),
+        ("gif", "too large: 60000 x 60000 pixels would take 43.2 GB", 60),
+        ("webp", "too large: 16383 x 16383 pixels would take 6.4 GB", 60),
+        ("jpeg", "cut short: 60000 x 60000 pixels cannot be in", 60),
+        ("jpeg progressive", "cut short: 60000 x 60000 pixels cannot be in", 60),
+        ("jpeg progressive padded", "too large: 60000 x 60000 pixels would take", 60),
+        ("jpeg scans padded", "too large: 60000 x 60000 pixels would take", 60),
+        ("jpeg padded", "made", 900),  # at an eighth: 7,500 x 7,500
+    ],
+)
+def test_memory_is_bounded_whatever_a_picture_claims(
+    kind: str, reason: str, most_mb: float, tmp_path: object
+) -> None:
+    path = f"{tmp_path}/bomb"
+    with open(path, "wb") as file:
+        file.write(bomb(kind))
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, path], capture_output=True, text=True, cwd=tiny.ROOT
+    )
+    said, taken = done.stdout.splitlines()
+    assert said.startswith(reason)
+    assert float(taken) < most_mb
+
+
+SIDE_BY_SIDE = """
+import io, sys
+from concurrent.futures import ThreadPoolExecutor
+from PIL import Image
+from common.data.images import square_jpeg
+def peak():
+    lines = open("/proc/self/status").read().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3
+file = io.BytesIO()
+Image.new("RGB", (5000, 4000)).save(file, "PNG")
+square_jpeg(file.getvalue(), 32, 95)
+alone = peak()
+with ThreadPoolExecutor(6) as pool:
+    list(pool.map(lambda _: square_jpeg(file.getvalue(), 32, 95), range(12)))
+print(peak() - alone)
+"""
+
+
+def test_large_pictures_in_many_threads_take_turns() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", SIDE_BY_SIDE], capture_output=True, text=True, cwd=tiny.ROOT
+    )
+    assert float(done.stdout) < 800, done.stderr  # 490; six at a time 1,440
+
+
+def test_a_jpeg_that_is_too_large_is_decoded_smaller_and_others_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    large = Image.fromarray(picture(800, 600))
+    monkeypatch.setattr(images, "MOST_BYTES", 400_000)
+    found = decode(saved(large, "JPEG", quality=95))
+    assert found.shape == (150, 200, 3)
+    assert np.abs(found.astype(int) - picture(200, 150)).mean() < 4
+    for content in (saved(large, "JPEG", progressive=True), saved(large, "PNG")):
+        with pytest.raises(PictureError, match="too large: 800 x 600 pixels would take"):
+            decode(content)
+
+
+@pytest.mark.parametrize(
+    ("least", "shape"), [(None, (600, 800, 3)), (301, (600, 800, 3)), (300, (300, 400, 3)),
+                         (75, (75, 100, 3)), (8, (75, 100, 3))]
+)  # fmt: skip
+def test_a_jpeg_is_decoded_no_smaller_than_asked(least: int | None, shape: tuple) -> None:
+    assert decode(saved(Image.fromarray(picture(800, 600)), "JPEG"), least).shape == shape
+
+
+def test_a_square_is_the_middle_and_nothing_is_stretched() -> None:
+    wide = np.zeros((300, 500, 3), np.uint8)
+    cv2.circle(wide, (250, 150), 100, (255, 255, 255), -1)
+    inside = square(wide, 150)[..., 0] > 127
+    assert inside.shape == (150, 150)
+    assert inside.any(axis=0).sum() == inside.any(axis=1).sum() == pytest.approx(101, abs=2)
+    tall = square(np.rot90(wide), 150)[..., 0] > 127
+    assert np.mean(tall == np.rot90(inside)) > 0.999
+
+
+def test_fine_patterns_become_their_mean_and_not_others() -> None:
+    stripes = np.zeros((400, 400, 3), np.uint8)
+    stripes[:, ::2] = 255
+    small = square(stripes, 90).astype(int)[:, 4:-4]
+    assert np.abs(small - 128).max() < 12
+
+
+def test_small_pictures_are_enlarged_and_odd_ones_work() -> None:
+    assert square(picture(), 90).shape == (90, 90, 3)
+    for width, height in ((1, 1), (1, 700), (3000, 2)):
+        made = decode(
+            square_jpeg(saved(Image.new("RGB", (width, height), (9, 99, 199)), "PNG"), 40, 95)
+        )
+        assert made.shape == (40, 40, 3)
+        assert np.abs(made.astype(int) - (9, 99, 199)).max() < 5
+
+
+def test_a_prepared_picture_is_a_jpeg_of_the_side_asked_for() -> None:
+    for content in WHOLE.values():
+        made = square_jpeg(content, 32, 95)
+        assert made.startswith(b"\xff\xd8")
+        assert decode(made).shape == (32, 32, 3)

@@ -1,0 +1,446 @@
+"""The ensemble kernel of pairs, whole: members' outputs and the pairs in, a submission out."""
+
+import contextlib
+import csv
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
+
+from common.data.shards import Broken
+from common.files.classes import PictureClass, save_classes
+from common.files.vectors import Vectors, save_vectors
+from common.kernel import KernelRun
+from common.metrics.verification import accuracy_at
+from common.pairs.blend import fit_platt, linked
+from common.pairs.scored import load_scored_pairs
+from common.parameters import Parameters
+from competitions.painter_by_numbers import ensemble
+from competitions.painter_by_numbers.data import write_broken
+from support.carry_out import carry_out
+
+KNOWN = 5
+LABELS = np.repeat(np.arange(8), [6] * KNOWN + [9] * 3)  # of validation; train has the first five
+# Of the nine pictures of each unseen artist six count, evenly, as many as a seen one has.
+COUNTED = np.array([True] * 6 * KNOWN + [n in (0, 2, 3, 5, 6, 8) for n in range(9)] * 3)
+VALIDATION = np.array([f"v{number}.jpg" for number in range(len(LABELS))])
+TEST = np.array([f"{number}.jpg" for number in range(30)])
+ARTISTS = np.repeat(np.arange(6), 5)  # of test
+BROKEN = "broken.jpg"
+Run = Callable[..., str]
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def vectors(seed: int, noise: float, width: int = 16) -> Vectors:
+    """Of artists who differ, with noise; classes that know those of train alone."""
+    generator = np.random.default_rng(seed)
+    middles = np.random.default_rng(99).normal(size=(8, width))
+    parts = {}
+    for name, labels in (("validation", LABELS), ("test", ARTISTS)):
+        rows = middles[labels] + noise * generator.normal(size=(len(labels), width))
+        odds = 4 * (labels[:, None] == np.arange(KNOWN)) + generator.normal(size=(len(labels), 5))
+        chances = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
+        parts[name] = {"embedding": unit(rows), "classes": chances.astype(np.float32)}
+    seen = LABELS < KNOWN
+    return Vectors(VALIDATION, LABELS, seen, parts["validation"], TEST, parts["test"])
+
+
+def shuffled(given: Vectors, seed: int) -> Vectors:
+    """The same rows in another order, in both parts."""
+    generator = np.random.default_rng(seed)
+    rows, test = generator.permutation(len(VALIDATION)), generator.permutation(len(TEST))
+    return Vectors(
+        given.validation_ids[rows],
+        given.validation_labels[rows],
+        given.validation_seen[rows],
+        {name: values[rows] for name, values in given.validation.items()},
+        given.test_ids[test],
+        {name: values[test] for name, values in given.test.items()},
+    )
+
+
+def only(given: Vectors, channel: str) -> Vectors:
+    """With one of its channels."""
+    kept = ({channel: part[channel]} for part in (given.validation, given.test))
+    return dataclasses.replace(given, **dict(zip(("validation", "test"), kept, strict=True)))
+
+
+MEMBERS = {
+    "left": only(vectors(1, 1.5), "embedding"),
+    "right": shuffled(vectors(2, 2.0), 5),
+}
+
+
+def all_pairs() -> list[tuple[int, str, str]]:
+    """Every pair of test, the broken picture's too, with an index that has gaps."""
+    names = [*TEST.tolist(), BROKEN]
+    both = [(a, b) for n, a in enumerate(names) for b in names[n + 1 :]]
+    return [(3 * n + 7, a, b) for n, (a, b) in enumerate(both)]
+
+
+class World:
+    """An input root as Kaggle mounts it: the competition, ``prepare`` and the members."""
+
+    def __init__(self, root: Path):
+        self.root = root
+        self.pairs = root / "competitions" / "painter-by-numbers" / "submission_info.csv"
+        self.write_pairs(all_pairs())
+        prepared = self.output("prepare")
+        artists = [PictureClass(n, f"artist {n}", 6, n < KNOWN) for n in range(8)]
+        with self.kernel("prepare"):
+            save_classes(prepared, artists)
+            write_broken(prepared, [Broken(BROKEN, "test", "cut"), Broken("t.jpg", "train", "cut")])
+        for name, member in MEMBERS.items():
+            self.write_member(name, member)
+
+    def output(self, name: str) -> Path:
+        folder = self.root / "notebooks" / "alice" / f"painter-{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def kernel(self, name: str) -> KernelRun:
+        return KernelRun(Parameters(kernel=name), Parameters(), self.output(name))
+
+    def write_member(self, name: str, member: Vectors) -> None:
+        with self.kernel(name):
+            save_vectors(self.output(name), member, name)
+
+    def write_pairs(self, rows: list[tuple[object, ...]]) -> None:
+        self.pairs.parent.mkdir(parents=True, exist_ok=True)
+        with open(self.pairs, "w", newline="") as file:
+            csv.writer(file).writerows([("index", "image1", "image2"), *rows])
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path / "input")
+
+
+@pytest.fixture
+def run(
+    world: World,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Run:
+    """Run the kernel of Painter by Numbers in ``out``: what it printed, or its error."""
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(world.root))
+
+    def main(settings: dict[str, object] | None = None, names: tuple[str, ...] = ()) -> str:
+        out = tmp_path / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        monkeypatch.chdir(out)
+        sources = {n: f"alice/painter-{n}" for n in names or ("prepare", "left", "right")}
+        parameters = {"sources": sources, "settings": settings or {}, "internet": False}
+        capsys.readouterr()
+        with contextlib.suppress(SystemExit):
+            carry_out(ensemble.KERNEL, parameters)
+            return capsys.readouterr().out
+        assert not (out / "manifest.json").exists()
+        return capsys.readouterr().err
+
+    return main
+
+
+def read_scores(folder: Path) -> dict[int, float]:
+    with open(folder / "submission.csv", newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["index", "sameArtist"]
+    found = {int(index): float(value) for index, value in rows[1:]}
+    assert len(found) == len(rows) - 1
+    return found
+
+
+def scored(member: Vectors, part: str, pairs: list[tuple[str, str]]) -> dict[str, np.ndarray]:
+    """The float64 dot products of ``pairs``, by channel."""
+    places = {name: row for row, name in enumerate(getattr(member, f"{part}_ids").tolist())}
+    sides = [[places[name] for name in side] for side in zip(*pairs, strict=True)]
+    rows = {name: values.astype(np.float64) for name, values in getattr(member, part).items()}
+    return {name: (v[sides[0]] * v[sides[1]]).sum(axis=1) for name, v in rows.items()}
+
+
+def columns(part: str, pairs: list[tuple[str, str]]) -> dict[str, np.ndarray]:
+    return {
+        f"{name}/{channel}": scores
+        for name, member in MEMBERS.items()
+        for channel, scores in scored(member, part, pairs).items()
+    }
+
+
+def validation() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Which pairs are same, all channels' scores, and the masks of seen and unseen."""
+    first, second = np.triu_indices(len(LABELS), 1)
+    pairs = list(zip(VALIDATION[first].tolist(), VALIDATION[second].tolist(), strict=True))
+    seen, unseen = (mask[first] & mask[second] for mask in (LABELS < KNOWN, LABELS >= KNOWN))
+    masks = {"all": COUNTED[first] & COUNTED[second], "seen": seen, "unseen": unseen}
+    return LABELS[first] == LABELS[second], columns("validation", pairs), masks
+
+
+@pytest.mark.parametrize("scale", ["rank", "logit"])
+@pytest.mark.parametrize("method", ["mean", "weighted", "greedy"])
+def test_every_pair_gets_the_blend_of_its_members_scores(
+    run: Run, tmp_path: Path, method: str, scale: str
+) -> None:
+    run({"method": method, "blend_scale": scale})
+    told = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (told["method"], told["scale"]) == (method, scale)
+    scores, rows = read_scores(tmp_path / "out"), all_pairs()
+    assert list(scores) == [index for index, _, _ in rows]
+    same, known, masks = validation()
+    counted = masks["all"]
+    readable = [row for row in rows if BROKEN not in row]
+    total = np.zeros(len(readable))
+    for name, found in columns("test", [row[1:] for row in readable]).items():
+        if scale == "rank":
+            brought = (rankdata(found) - 0.5) / len(found)
+        else:
+            platt = fit_platt(same[counted], linked(name, known[name][counted]))
+            brought = platt.log_odds(linked(name, found))
+        total += told["weights"][name] * brought
+    chances = np.array([scores[row[0]] for row in readable])
+    odds = np.log(chances / (1 - chances))
+    line = np.polyfit(total, odds, 1)
+    assert line[0] > 0
+    np.testing.assert_allclose(odds, np.polyval(line, total), atol=2e-3 * np.ptp(odds))
+    first, second = ([int(row[n].split(".")[0]) for row in readable] for n in (1, 2))
+    assert roc_auc_score(ARTISTS[first] == ARTISTS[second], chances) > 0.85
+
+
+def test_a_pair_with_a_picture_that_cannot_be_read_gets_the_prior(run: Run, tmp_path: Path) -> None:
+    run()
+    scores = read_scores(tmp_path / "out")
+    same, _, masks = validation()
+    prior = [scores[index] for index, *names in all_pairs() if BROKEN in names]
+    assert len(prior) == len(TEST)
+    np.testing.assert_allclose(prior, same[masks["all"]].mean(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["rank", "logit"])
+def test_pictures_that_cannot_be_read_change_no_other_score(
+    run: Run, world: World, tmp_path: Path, scale: str
+) -> None:
+    run({"blend_scale": scale})
+    with_them = read_scores(tmp_path / "out")
+    world.write_pairs([row for row in all_pairs() if BROKEN not in row])
+    run({"blend_scale": scale})
+    without = read_scores(tmp_path / "out")
+    np.testing.assert_array_equal(list(without.values()), [with_them[index] for index in without])
+
+
+def test_metrics_are_those_of_all_seen_and_unseen_pairs(run: Run, tmp_path: Path) -> None:
+    run({"method": "weighted"})
+    told = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    same, known, masks = validation()
+    for name, scores in known.items():
+        for part, mask in masks.items():
+            wanted = roc_auc_score(same[mask], scores[mask])
+            assert told["channels"][name][part] == pytest.approx(wanted, abs=1e-5)
+    # A classifier's classes tell artists that train has not from nobody.
+    assert told["channels"]["right/classes"]["seen"] > 0.9
+    assert told["channels"]["right/classes"]["unseen"] < 0.7
+    assert set(told["weights"]) == set(known)
+    assert told["members"] == {
+        name: told["channels"][f"{name}/embedding"]["all"] for name in MEMBERS
+    }
+    best = max(parts["all"] for parts in told["channels"].values())
+    assert told["validation_score"] >= best
+    counted = masks["all"]
+    assert told["same_share"] == pytest.approx(same[counted].mean())
+    assert told["same_pairs"] == {part: same[mask].sum() for part, mask in masks.items()}
+    saved = load_scored_pairs(tmp_path / "out")
+    chances, parts = saved.chances, saved.parts
+    for part, name in {"all": "score", "seen": "seen", "unseen": "unseen"}.items():
+        wanted = roc_auc_score(saved.same[parts[part]], chances[parts[part]])
+        assert told[f"validation_{name}"] == pytest.approx(wanted, abs=1e-5)
+    all_ = parts["all"]
+    accuracy = accuracy_at(saved.same[all_], chances[all_], told["threshold"])
+    assert accuracy == pytest.approx(told["validation_accuracy"], abs=1e-6)
+    balanced = [
+        accuracy_at(saved.same[all_], chances[all_], threshold, 0.5)
+        for threshold in np.unique(chances)
+    ]
+    assert told["validation_balanced_accuracy"] == pytest.approx(max(balanced), abs=1e-6)
+
+
+def test_figures_are_left_and_the_manifest_names_all(run: Run, tmp_path: Path) -> None:
+    run()
+    out = tmp_path / "out"
+    files = json.loads((out / "manifest.json").read_text())["files"]
+    assert {"roc.png", "scores.png", "submission.csv", "metrics.json"} < set(files)
+    for name in ("roc.png", "scores.png"):
+        with Image.open(out / name) as figure:
+            assert min(figure.size) > 200
+            assert len(np.unique(np.asarray(figure.convert("RGB")).reshape(-1, 3), axis=0)) > 50
+
+
+def test_the_order_of_a_members_rows_changes_nothing(
+    run: Run, world: World, tmp_path: Path
+) -> None:
+    run()
+    first = (tmp_path / "out" / "submission.csv").read_bytes()
+    world.write_member("right", shuffled(MEMBERS["right"], 8))
+    run()
+    assert (tmp_path / "out" / "submission.csv").read_bytes() == first
+
+
+def test_validation_without_unseen_artists_has_no_figure_of_them(
+    run: Run, world: World, tmp_path: Path
+) -> None:
+    for name, member in MEMBERS.items():
+        kept = member.validation_labels < KNOWN
+        world.write_member(name, only_rows(member, kept))
+    run()
+    told = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert told["validation_unseen"] is None
+    assert told["validation_seen"] == told["validation_score"]
+    assert (tmp_path / "out" / "roc.png").exists()
+
+
+def only_rows(member: Vectors, kept: np.ndarray) -> Vectors:
+    return dataclasses.replace(
+        member,
+        validation_ids=member.validation_ids[kept],
+        validation_labels=member.validation_labels[kept],
+        validation_seen=member.validation_seen[kept],
+        validation={name: values[kept] for name, values in member.validation.items()},
+    )
+
+
+def change_member(**changes: object) -> Callable[[World], None]:
+    right = MEMBERS["right"]
+    return lambda world: world.write_member("right", dataclasses.replace(right, **changes))
+
+
+def spoil(channel: str, value: float) -> Callable[[World], None]:
+    """Written past the check that ``save_vectors`` makes, by a kernel that has none."""
+
+    def change(world: World) -> None:
+        path = world.output("right") / "predictions.npz"
+        with np.load(path) as arrays:
+            found = dict(arrays)
+        found[f"test_{channel}_vectors"][4] = value
+        with world.kernel("right"):
+            np.savez(path, **found)
+
+    return change
+
+
+def add_pair(*row: object) -> Callable[[World], None]:
+    return lambda world: world.write_pairs([*all_pairs(), row])
+
+
+def keep_artists(*kept: int) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        for name, member in MEMBERS.items():
+            world.write_member(name, only_rows(member, np.isin(member.validation_labels, kept)))
+
+    return change
+
+
+def one_painting_each(world: World) -> None:
+    firsts = VALIDATION[np.unique(LABELS, return_index=True)[1]].tolist()
+    for name, member in MEMBERS.items():
+        world.write_member(name, only_rows(member, np.isin(member.validation_ids, firsts)))
+
+
+def damage(name: str) -> Callable[[World], None]:
+    def change(world: World) -> None:
+        path = world.output("left") / name
+        path.write_bytes(path.read_bytes()[:-9])
+
+    return change
+
+
+RIGHT = MEMBERS["right"]
+OTHER = np.array([f"other{n}.jpg" for n in range(len(TEST))])
+WRONG = {
+    "other test pictures": (
+        change_member(test_ids=OTHER),
+        "test ids of left (30) and right (30) differ in 60 ids",
+    ),
+    "other validation pictures": (
+        change_member(validation_ids=np.char.add("o", RIGHT.validation_ids)),
+        "validation ids of left (57) and right (57) differ in 114 ids",
+    ),
+    "other labels": (
+        change_member(validation_labels=RIGHT.validation_labels[::-1]),
+        "validation labels of left and right differ",
+    ),
+    "NaN": (spoil("embedding", np.nan), "right: test embedding vectors are NaN"),
+    "no norm": (spoil("classes", 0.0), "right: test classes vectors are NaN, infinite or all zer"),
+    "a picture that no pair can have": (
+        add_pair(9999, "0.jpg", "nobody.jpg"),
+        "line 467: image 'nobody.jpg' is none of the 31 pictures",
+    ),
+    "an index twice": (add_pair(7, "4.jpg", "5.jpg"), "lines 2 and 467: both have index 7"),
+    "a picture with itself": (add_pair(9999, "4.jpg", "4.jpg"), "4.jpg is paired with itself"),
+    "no pairs": (lambda world: world.pairs.unlink(), "lacks submission_info.csv or "),
+    "one artist in validation": (keep_artists(6), "is of the different kind"),
+    "an artist's only painting": (one_painting_each, "is of the same kind"),
+    "one picture in validation": (
+        lambda world: [
+            world.write_member(name, only_rows(member, member.validation_ids == "v0.jpg"))
+            for name, member in MEMBERS.items()
+        ],
+        "1 labelled pictures make no pair",
+    ),
+    "a source that is not there": (
+        lambda world: shutil.rmtree(world.output("left")),
+        "the output of kernel alice/painter-left was not found",
+    ),
+    "a member cut off": (damage("predictions.npz"), "is not the file that the kernel wrote"),
+    "a member without a manifest": (
+        lambda world: (world.output("left") / "manifest.json").unlink(),
+        "kernel left: no manifest.json",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_is_wrong_is_one_line(run: Run, world: World, wrong: str) -> None:
+    change, said = WRONG[wrong]
+    change(world)
+    told = run()
+    assert told.startswith("error: ")
+    assert told.count("\n") == 1
+    assert said in told
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("left", "right"), "this kernel has no source 'prepare': write PARAMETERS['sources']"),
+        (("prepare",), "the ensemble has no members among its sources: run a model first"),
+    ],
+)
+def test_a_source_that_is_not_named_is_one_line(
+    run: Run, names: tuple[str, ...], said: str
+) -> None:
+    told = run(names=names)
+    assert told.startswith(f"error: {said}")
+    assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"method": "weigted"}, "setting method=weigted: did you mean weighted"),
+        ({"blend_scale": "ranks"}, "setting blend_scale=ranks: did you mean rank"),
+        ({"epochs": 3}, "unknown setting 'epochs'"),
+    ],
+)
+def test_a_wrong_setting_is_one_line(run: Run, settings: dict[str, object], said: str) -> None:
+    told = run(settings)
+    assert said in told
+    assert told.count("\n") == 1

@@ -1,0 +1,157 @@
+"""One declaration a kernel: what it runs is resolved from it, and its work needs no framework."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from common.declaration import Kernel
+from common.errors import UserError
+from common.kernel import KernelRun
+from common.manifest import read_manifest
+from support import ROOT
+from support.toy_competition import TOY
+
+
+@dataclass(frozen=True)
+class OwnRecipe:
+    trees: int = 100
+    depth: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.trees < (self.depth or 0):
+            raise UserError(f"setting trees={self.trees}: at least depth={self.depth}")
+
+
+def train(run: KernelRun) -> None:
+    (run.folder / "trees.txt").write_text(f"{run.recipe.trees} {run.parameters.seed}")
+
+
+KERNEL = Kernel(
+    TOY,
+    OwnRecipe(),
+    work=train,
+    best={"trees": 500},
+    dry_run={"trees": 2, "depth": 2},
+    predicts=False,
+)
+
+
+def test_the_users_settings_come_before_the_small_ones_and_these_before_the_best() -> None:
+    assert KERNEL.resolve() == OwnRecipe()
+    assert KERNEL.resolve(best=True) == OwnRecipe(500)
+    assert KERNEL.resolve(best=True, small=True) == OwnRecipe(2, 2)
+    assert KERNEL.resolve(small=True, settings={"trees": "3"}) == OwnRecipe(3, 2)
+    assert replace(KERNEL, best=None).resolve(best=True) == OwnRecipe()
+
+
+def test_only_what_runs_must_fit() -> None:
+    # One tree is too few for the depth of a small run, which is changed as well.
+    assert KERNEL.resolve(small=True, settings={"trees": 1, "depth": "none"}) == OwnRecipe(1)
+    with pytest.raises(UserError, match="setting trees=1: at least depth=2"):
+        KERNEL.resolve(small=True, settings={"trees": 1})
+    with pytest.raises(UserError, match="unknown setting 'tree': did you mean trees"):
+        KERNEL.resolve(settings={"tree": 1})
+
+
+def test_a_kernel_of_any_framework_leaves_a_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    KERNEL.main({"kernel": "forest", "nonce": "n1", "seed": 7, "accelerator": "cpu"}, [])
+    assert (tmp_path / "trees.txt").read_text() == "100 7"
+    manifest = read_manifest(tmp_path, "forest", "n1")
+    assert manifest["recipe"] == {"trees": 100, "depth": None}
+    assert manifest["accelerator"] == {"asked": "cpu", "seen": "cpu", "replicas": 1}
+    assert "trees.txt" in manifest["files"]
+
+
+def test_what_the_kernel_says_of_its_accelerator_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def on_two(run: KernelRun) -> None:
+        run.facts["accelerator"] = {"asked": "gpu", "seen": "gpu", "replicas": 2}
+
+    monkeypatch.chdir(tmp_path)
+    replace(KERNEL, work=on_two).main({"kernel": "forest"}, [])
+    assert json.loads((tmp_path / "manifest.json").read_text())["accelerator"]["replicas"] == 2
+
+
+@pytest.mark.parametrize("arguments", [["--describe"], ["--set", "trees=3"]])
+def test_it_takes_no_arguments(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        KERNEL.main({}, arguments)
+    said = capsys.readouterr().err
+    assert said.startswith(f"error: {' '.join(arguments)}: this kernel takes no arguments, not ev")
+    assert said.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_kernel_that_predicts_leaves_predictions_or_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        replace(KERNEL, predicts=True).main({"kernel": "forest"}, [])
+    said = capsys.readouterr().err
+    assert said.startswith("error: forest has left no predictions.npz to blend: call write_outputs")
+    assert not (tmp_path / "manifest.json").exists()
+
+
+SCRIPT = """
+RECIPE = {}
+PARAMETERS = {"kernel": "forest"}
+import threading, time
+from dataclasses import dataclass
+from common.declaration import Kernel
+from common.errors import UserError
+from support.toy_competition import TOY
+
+@dataclass(frozen=True)
+class Recipe:
+    trees: int = 1
+
+def train(run):
+    threading.Thread(target=time.sleep, args=(600,)).start()  # as an input pipeline may
+    raise FAULT
+
+KERNEL = Kernel(TOY, Recipe(), work=train)
+KERNEL.main(PARAMETERS, [])
+"""
+
+
+@pytest.mark.parametrize(
+    ("fault", "last"),
+    [
+        ("UserError('no pictures: look at data.py')", "error: no pictures: look at data.py"),
+        ("ZeroDivisionError('of nothing')", "ZeroDivisionError: of nothing"),
+    ],
+)
+def test_a_script_that_fails_ends_whatever_still_runs_in_it(
+    tmp_path: Path, fault: str, last: str
+) -> None:
+    script = tmp_path / "forest.py"
+    script.write_text(SCRIPT.replace("FAULT", fault))
+    tests = ROOT / "tests"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tests.parent), str(tests)])}
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == last
+    assert ("Traceback" in done.stderr) is (fault[0] == "Z")

@@ -1,0 +1,310 @@
+"""The super-model: networks of some artists each, and a head on their vectors side by side."""
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+import hypothesis.strategies as st
+import numpy as np
+import pytest
+from hypothesis import given
+
+from common.data.tfrecords import Records
+from common.errors import UserError
+from common.files.features import load_features
+from common.files.projection import load_projection
+from common.files.vectors import Vectors, load_vectors
+from common.pairs.validation import channel_auc
+from common.recipe import override
+from common.recipes.head import HeadRecipe
+from common.recipes.training import Range
+from common.training.head_training import without_head
+from common.training.heads import HeadTrainer
+from common.training.stacking import Features, Stacked, stack
+from competitions import find_competition
+from competitions.painter_by_numbers import submodel, supermodel
+from kernels.plan.planned import plan_kernels
+from kernels.plan.request import Request, choose_members
+from support import ROOT, tiny
+
+WIDTH, TOLD = 24, 4  # numbers of a network, and those of them that tell classes apart
+HEAD = HeadRecipe(
+    batch_size=32,
+    pictures_per_class=4,
+    epochs=16,
+    schedule="constant",
+    lr_max=1e-2,
+    margin=None,
+    miner="batch-all",
+    embedding=8,
+    hidden=32,
+    dropout=0.1,
+)
+
+
+class Unheld(HeadRecipe):
+    """As steep as one likes: within their range few rates diverge on vectors so small."""
+
+    RANGES: ClassVar[dict[str, Range]] = {**HeadRecipe.RANGES, "lr_max": (0, float("inf"))}
+
+
+# Keras reads TensorFlow's variables in a way that NumPy 2 finds old.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+
+
+def records(labels: list[int]) -> Records:
+    names = np.array([f"{number}.jpg" for number in range(len(labels))])
+    places = np.arange(3 * len(labels)).reshape(-1, 3)
+    return Records("train", (), names, np.array(labels, np.int64), places)
+
+
+def parts(number: int, **changes: Any) -> list[submodel.SubmodelRecipe]:
+    small = dataclasses.replace(submodel.KERNEL.recipe, batch_size=8, parts=number, **changes)
+    return [dataclasses.replace(small, part=part) for part in range(number)]
+
+
+@given(
+    st.integers(1, 4),
+    st.integers(8, 14),
+    st.lists(st.integers(2, 5), min_size=8, max_size=16),
+    st.randoms(use_true_random=False),
+)
+def test_the_parts_share_the_first_artists_out(
+    number: int, artists: int, paintings: list[int], random: Any
+) -> None:
+    labels = [artist for artist, count in enumerate(paintings) for _ in range(count)]
+    random.shuffle(labels)
+    train = records(labels)
+    found = [submodel.choose(train, recipe) for recipe in parts(number, artists=artists)]
+    wanted = [name for name, label in zip(train.ids, labels, strict=True) if label < artists]
+    assert sorted(name for part in found for name in part.ids) == sorted(wanted)
+    sizes = []
+    for place, part in enumerate(found):
+        assert part.labels is not None
+        own = {name: labels[int(name.split(".")[0])] for name in part.ids.tolist()}
+        assert {label % number for label in own.values()} == {place}
+        # Labelled from 0 in the order of the artists' numbers.
+        ranks = {label: rank for rank, label in enumerate(sorted(set(own.values())))}
+        assert part.labels.tolist() == [ranks[label] for label in own.values()]
+        sizes.append(len(ranks))
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_each_picture_keeps_its_place_in_the_files() -> None:
+    train = records([0, 1, 2, 3, 0, 1, 2, 3])
+    chosen = submodel.choose(train, parts(2)[1])
+    assert chosen.ids.tolist() == ["1.jpg", "3.jpg", "5.jpg", "7.jpg"]
+    assert np.array_equal(chosen.places, train.places[[1, 3, 5, 7]])
+
+
+@pytest.mark.parametrize(
+    ("labels", "said"),
+    [
+        ([0, 0, 1, 1, 2, 2], "part 1 of 2 has 1 of 3 artists, 1 with two pictures or more"),
+        ([0, 0, 1, 1, 2, 2, 3], "part 1 of 2 has 2 of 4 artists, 1 with two pictures or more"),
+    ],
+)
+def test_a_part_of_too_few_artists_is_refused(labels: list[int], said: str) -> None:
+    with pytest.raises(UserError, match=f"{said}, and needs 2: lower parts, for example --set "):
+        submodel.choose(records(labels), parts(2)[1])
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"parts": 0}, "parts=0: it must be from 1"),
+        ({"part": 10}, "parts=10 part=10: they count from 0"),
+        ({"artists": 19}, "parts=10 artists=19: a part needs 2 artists"),
+        ({"artists": 50}, "a batch of 10 artists, and a part has 5: lower batch_size to 20"),
+    ],
+)
+def test_recipes_that_cannot_be(settings: Mapping[str, int], said: str) -> None:
+    with pytest.raises(UserError, match=re.escape(said)):
+        override(submodel.KERNEL.recipe, settings)
+
+
+def test_the_supermodel_is_ten_kernels_and_one_on_top() -> None:
+    painter = find_competition("painter")
+    request = Request(painter, choose_members(painter, ["supermodel"], False))
+    kernels = {kernel.name: kernel for kernel in plan_kernels(request)}
+    ten = tuple(f"submodel-part{part}" for part in range(10))
+    assert kernels["supermodel"].sources == ("shared", *ten)
+    assert kernels["ensemble"].sources == ("shared", "prepare", "supermodel")
+    assert [kernels[name].recipe.part for name in ten] == list(range(10))
+    # A batch on both devices holds no more artists than a part has.
+    recipe = submodel.KERNEL.recipe
+    assert 2 * recipe.batch_size // recipe.pictures_per_class <= 20
+
+
+def drawn(seed: int, labels: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Unit rows of which TOLD numbers tell the class, and the others are noise."""
+    generator = np.random.default_rng(seed)
+    rows = generator.normal(size=(len(labels), WIDTH))
+    rows[:, :TOLD] = centres[labels] + 0.3 * generator.normal(size=(len(labels), TOLD))
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def networks() -> tuple[dict[str, Vectors], dict[str, Features]]:
+    """What two networks tell of 20 classes, the last six of which train has not."""
+    train, validation = np.repeat(np.arange(14), 16), np.repeat(np.arange(20), 5)
+    ids = [np.array([f"{part}{n}" for n in range(size)]) for part, size in
+           (("t", len(train)), ("v", len(validation)), ("u", 30))]  # fmt: skip
+    members, features = {}, {}
+    for number, name in enumerate(("a", "b")):
+        centres = np.random.default_rng(number).normal(size=(20, TOLD))
+        rows = [drawn(10 * number + n, part, centres)
+                for n, part in enumerate((train, validation, np.zeros(30, int)))]  # fmt: skip
+        features[name] = (ids[0], train, rows[0])
+        members[name] = Vectors(
+            ids[1], validation, validation < 14, {"embedding": rows[1]}, ids[2],
+            {"embedding": rows[2]},
+        )  # fmt: skip
+    return members, features
+
+
+@pytest.fixture(scope="module")
+def stacked() -> Stacked:
+    return stack(*networks())
+
+
+def shuffled(name: str, order: np.ndarray) -> tuple[dict[str, Vectors], dict[str, Features]]:
+    """The networks, the rows of train of one of them in another order."""
+    members, features = networks()
+    ids, labels, rows = features[name]
+    return members, {**features, name: (ids[order], labels[order], rows[order])}
+
+
+def test_vectors_are_aligned_by_id_and_of_length_one(stacked: Stacked) -> None:
+    order = np.random.default_rng(0).permutation(len(stacked.train))
+    again = stack(*shuffled("b", order))
+    assert np.array_equal(again.train, stacked.train)
+    assert stacked.train.shape == (224, 2 * WIDTH)
+    for rows in (stacked.train, *stacked.vectors.validation.values()):
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+
+
+def test_networks_of_other_pictures_are_refused() -> None:
+    members, features = networks()
+    ids, labels, rows = features["b"]
+    for wrong, said in (
+        ((np.where(ids == "t0", "t999", ids), labels, rows), "train ids of a .* and b .* differ"),
+        ((ids, labels[::-1].copy(), rows), "train labels of a and b differ"),
+        ((ids, labels, rows[:, 1:]), "b: vectors of 23 numbers for train and of 24 for validation"),
+    ):
+        with pytest.raises(UserError, match=said):
+            stack(members, {**features, "b": wrong})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"hidden": 0},
+        {"loss": "cosface", "margin": 0.2, "scale": 10.0, "pictures_per_class": 0},
+        {"loss": "softmax", "ema": 0.9},
+    ],
+    ids=str,
+)
+def test_a_head_learns(stacked: Stacked, changes: Mapping[str, Any]) -> None:
+    before = without_head(stacked)
+    trainer = HeadTrainer(stacked, dataclasses.replace(HEAD, **changes))
+    trainer.fit()
+    found = channel_auc(trainer.vectors())
+    after = next(iter(found.values()))
+    assert after["seen"] > before["concatenation_seen"] + 0.1
+    assert after["all"] > before["concatenation_score"] + 0.03
+    names = {"triplet": ["embedding"], "softmax": ["classes"], "cosface": ["embedding", "classes"]}
+    assert list(found) == names[trainer.recipe.loss]
+    first, last = trainer.history[0], trainer.history[-1]
+    assert last["val_loss"] < first["val_loss"]
+    assert last["val_accuracy"] > first["val_accuracy"]
+
+
+@pytest.mark.parametrize("loss", ["triplet", "softmax"])
+def test_the_batches_of_a_heads_epoch_are_a_field(stacked: Stacked, loss: str) -> None:
+    each = {"loss": loss, "pictures_per_class": 4 if loss == "triplet" else 0}
+    steps = [
+        HeadTrainer(stacked, dataclasses.replace(HEAD, **each, batches_per_epoch=batches)).steps
+        for batches in (None, 3)
+    ]
+    assert steps == [7, 3]  # 224 rows in batches of 32
+
+
+def test_a_seed_repeats_a_head(stacked: Stacked) -> None:
+    def told(seed: int) -> tuple[list[dict[str, Any]], np.ndarray]:
+        trainer = HeadTrainer(stacked, dataclasses.replace(HEAD, epochs=3), seed)
+        trainer.fit()
+        return trainer.history, trainer.vectors().test["embedding"]
+
+    (first, rows), (again, same), (_, other) = told(1), told(1), told(2)
+    assert first == again
+    assert np.array_equal(rows, same)
+    assert not np.allclose(rows, other)
+
+
+def test_patience_ends_the_training_and_keeps_the_best_epoch(stacked: Stacked) -> None:
+    wild = dataclasses.replace(HEAD, lr_max=0.05, epochs=40, patience=3)
+    trainer = HeadTrainer(stacked, wild)
+    trainer.fit()
+    scores = [row["val_auc"] for row in trainer.history]
+    assert len(scores) < 40
+    assert len(scores) == trainer.best_epoch + 3
+    found = channel_auc(trainer.vectors())["embedding"]["all"]
+    assert found == pytest.approx(max(scores), abs=1e-6)
+    assert max(scores) > scores[-1]
+    shown = trainer.projection(next(iter(trainer.vectors().validation.values())))
+    assert shown.epochs.tolist()[-1] == len(scores)
+
+
+def test_a_head_that_diverges_and_one_of_too_large_batches(stacked: Stacked) -> None:
+    with pytest.raises(UserError, match="classes, and 14 of 14 classes have 2 pictures or more"):
+        HeadTrainer(stacked, dataclasses.replace(HEAD, batch_size=64))
+    found = dataclasses.asdict(HEAD)
+    steep = Unheld(**{**found, "loss": "softmax", "lr_max": 1e38, "optimizer": "sgd"})
+    with pytest.raises(UserError, match="the loss became .* in epoch 1 of the head.*lower it"):
+        HeadTrainer(stacked, steep).fit()
+    far = Unheld(**{**found, "lr_max": 1e18, "optimizer": "sgd"})
+    with pytest.raises(UserError, match="the training diverged: .* of the head.* rate 1e.18: lowe"):
+        HeadTrainer(stacked, far).fit()
+
+
+def test_a_dry_run_of_the_supermodel(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    settings = ("--set", "epochs=3", "--set", "parts=2", "--set", "image_size=32")
+    command = [sys.executable, ROOT / "submit.py", "painter", "--model", "supermodel", "--dry-run"]
+    done = subprocess.run(
+        [*map(str, command), *settings, "--run-dir", str(run), "--json"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    told = tiny.last_json(done)
+    assert told["state"] == "complete"
+    assert 0.3 < told["public_score"] < 1
+    outputs = run / "outputs"
+    parts = [outputs / f"submodel-part{part}" for part in range(2)]
+    ids, labels, rows = load_features(parts[0], "part 0")
+    manifests = [json.loads((part / "manifest.json").read_text()) for part in parts]
+    assert [manifest["recipe"]["part"] for manifest in manifests] == [0, 1]
+    assert len(np.unique(labels)) > 12, "the vectors of all artists, not of the part's alone"
+    left = outputs / "supermodel"
+    found = load_vectors(left, "supermodel")
+    width = supermodel.KERNEL.dry_run["embedding"]
+    assert found.validation["embedding"].shape == (len(found.validation_ids), width)
+    metrics = json.loads((left / "metrics.json").read_text())
+    assert metrics["validation_score"] == channel_auc(found)["embedding"]["all"]
+    members = {part.name: load_vectors(part, part.name) for part in parts}
+    features = {part.name: load_features(part, part.name) for part in parts}
+    assert without_head(stack(members, features)).items() <= metrics.items()
+    shown = load_projection(left)
+    assert shown is not None
+    assert shown.epochs.tolist() == [1, 2, 3]
+    for figure in ("curves.png", "schedule.png"):
+        assert (left / figure).stat().st_size > 1000
+    assert (left / "history.csv").read_text().count("\n") == 4
+    assert rows.shape == (len(ids), submodel.KERNEL.dry_run["embedding"])

@@ -1,0 +1,127 @@
+"""The checks that every training kernel of every competition passes."""
+
+import ast
+import os
+import subprocess
+import sys
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import competitions
+from common.recipe import field_types, override
+from support import ROOT
+from support.every_kernel import KERNELS, MODELS, NAMES, NETWORKS, PATHS, small
+
+# Those that see pictures; others, such as a head, see what these have made of them.
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_a_script_reads_as_a_recipe(name: str) -> None:
+    text = PATHS[name].read_text("utf-8")
+    docstring, recipe, parameters, *_ = ast.parse(text).body
+    assert isinstance(docstring, ast.Expr)
+    lines = text.splitlines()
+    assert lines[recipe.lineno - 1] == "RECIPE: dict = dict("
+    assert lines[parameters.lineno - 1] == "PARAMETERS: dict = {}"
+    assert isinstance(recipe, ast.AnnAssign)
+    assert isinstance(recipe.value, ast.Call)
+    stated = [keyword.arg for keyword in recipe.value.keywords]
+    assert set(stated) <= set(field_types(KERNELS[name].recipe))
+    assert text.endswith('if __name__ == "__main__":\n    KERNEL.main(PARAMETERS)\n')
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_short_and_says_how_it_is_trained(name: str) -> None:
+    competition, _, script = name.partition("/")
+    text = PATHS[name].read_text("utf-8")
+    docstring = ast.get_docstring(ast.parse(text)) or ""
+    command = f"From a clone of the repository: python submit.py {competition} --model {script}"
+    assert command in docstring
+    assert len(text.splitlines()) <= 160
+    shown = text.partition("\nPARAMETERS")[0]
+    for field in ("batch_size", "epochs", "schedule", "lr_max", "optimizer"):
+        assert f"    {field}=" in shown
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_every_field_of_a_recipe_can_be_set_and_is_documented(name: str) -> None:
+    recipe = KERNELS[name].recipe
+    values = {field: str(getattr(recipe, field)) for field in field_types(recipe)}
+    assert override(recipe, values) == recipe
+    documented = " ".join(kind.__doc__ or "" for kind in type(recipe).__mro__)
+    assert [field for field in values if field not in documented] == []
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_its_best_and_dry_run_settings_fit_its_recipe(name: str) -> None:
+    for miniature in (False, True):
+        assert KERNELS[name].resolve(best=True, small=miniature).miniature is miniature
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_full_size_network_takes_pictures_and_is_counted(name: str) -> None:
+    import keras
+
+    from common.networks.full_size import check_full_size
+
+    kernel = KERNELS[name]
+    counted = check_full_size(kernel)
+    # What the recipe states, and does not leave at 0: --full-size then holds it.
+    assert 0 < kernel.recipe.trainable_parameters <= kernel.recipe.total_parameters
+    assert counted == {field: getattr(kernel.recipe, field) for field in counted}
+    keras.backend.clear_session()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_dry_run_is_small(name: str) -> None:
+    assert small(name).count_params() < 3_000_000
+
+
+def test_the_small_networks_see_raw_pictures_and_run_on_jax() -> None:
+    code = """
+import os
+os.environ |= {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
+import sys
+sys.path[:0] = [".", "tests"]
+import keras, numpy as np
+from support.every_kernel import NETWORKS, small
+for name in NETWORKS:
+    model = small(name)
+    side = model.input_shape[1]
+    pixels = np.stack([np.full((side, side, 3), shade, np.uint8) for shade in (0, 80, 160, 255)])
+    seen = np.concatenate([model(pixels), model(pixels.astype("float32"))])
+    print(keras.config.backend(), name, np.ptp(seen[:4], axis=0).max() > 1e-6)
+    np.testing.assert_array_equal(seen[:4], seen[4:])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [word for name in NETWORKS for word in ("jax", name, "True")]
+
+
+def test_scripts_are_imported_without_keras() -> None:
+    modules = ", ".join(f"competitions.{p.parent.name}.{p.stem}" for p in PATHS.values())
+    heavy = "{'keras', 'tensorflow', 'jax', 'matplotlib', 'efficientnet', 'polars', 'PIL'}"
+    code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_the_ensemble_trains_is_a_model(name: str) -> None:
+    competition = competitions.find_competition(name)
+    assert competition.ensemble
+    assert {f"{name}/{script}" for script in competition.ensemble} <= set(MODELS)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_setting_is_of_one_type_in_all_recipes(name: str) -> None:
+    competition = competitions.find_competition(name)
+    found: dict[str, dict[str, str]] = {}
+    for script in competitions.kernel_scripts(competition):
+        for field, kind in field_types(KERNELS[f"{name}/{script}"].recipe).items():
+            found.setdefault(field, {})[script] = str(kind)
+    assert {f: kinds for f, kinds in found.items() if len(set(kinds.values())) > 1} == {}

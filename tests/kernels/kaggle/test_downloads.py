@@ -1,0 +1,89 @@
+"""Outputs that arrive broken are gone on with, fetched again, and in the end refused."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from common.errors import UserError
+from common.manifest import read_manifest, write_manifest
+from kernels.kaggle import answers
+from kernels.kaggle.downloads import download, fetch_outputs
+from kernels.local import LocalKaggle
+from kernels.local.faults import Faults, Rule
+from kernels.local.wire import Call
+from support.toy_competition import make_toy
+
+CONTENT = bytes(range(256)) * 2000
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "PAUSE", 0.01)
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator:
+    """``serve(*rules)`` → addresses of a kernel's output by name, from a Kaggle with faults."""
+    output = tmp_path / "output"
+    output.mkdir()
+    (output / "predictions.npz").write_bytes(CONTENT)
+    (output / "metrics.json").write_text(json.dumps({"validation_score": 0.5}))
+    write_manifest(output, {"nonce": "n"})
+    servers = []
+
+    def start(*rules: Rule) -> dict[str, str]:
+        faults = Faults(rules, 0)
+        server = LocalKaggle(tmp_path / "kaggle", [make_toy(tmp_path / "toy")], faults=faults)
+        servers.append(server)
+        call = Call("alice", f"{server.url}/")
+        return {path.name: server.links.add(call, path) for path in sorted(output.iterdir())}
+
+    yield start
+    for server in servers:
+        server.close()
+
+
+def test_a_transfer_that_breaks_goes_on_where_it_broke(serve, tmp_path: Path) -> None:
+    urls = serve(Rule("download", "cut"))
+    seen: list[str | None] = []
+    get = requests.get
+
+    def noted(url: str, **options) -> requests.Response:
+        seen.append(options["headers"].get("Range"))
+        return get(url, **options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(requests, "get", noted)
+        download(urls["predictions.npz"], tmp_path / "here" / "predictions.npz")
+    assert (tmp_path / "here" / "predictions.npz").read_bytes() == CONTENT
+    assert seen == [None, f"bytes={len(CONTENT) // 2 // 65536 * 65536}-"]
+    assert [path.name for path in (tmp_path / "here").iterdir()] == ["predictions.npz"]
+
+
+@pytest.mark.parametrize("fault", ["corrupt", "truncate", "drop", "cut", "lose", "refuse"])
+@pytest.mark.parametrize("name", ["predictions.npz", "metrics.json"])
+def test_a_broken_file_is_fetched_again(serve, tmp_path: Path, fault: str, name: str) -> None:
+    urls = serve(Rule("download", fault, contains=name))
+    fetch_outputs(urls, tmp_path / "here", "left")
+    assert read_manifest(tmp_path / "here", "left", "n")["nonce"] == "n"
+
+
+@pytest.mark.parametrize("fault", ["corrupt", "truncate"])
+def test_a_file_that_stays_broken_is_refused(serve, tmp_path: Path, fault: str) -> None:
+    urls = serve(Rule("download", fault, times=None, contains="predictions.npz"))
+    said = "kernel left: predictions.npz is not the file that the kernel wrote"
+    with pytest.raises(UserError, match=said):
+        fetch_outputs(urls, tmp_path / "here", "left")
+    assert not (tmp_path / "here" / "predictions.npz").exists()
+
+
+def test_files_that_are_whole_already_are_not_fetched_again(serve, tmp_path: Path) -> None:
+    # From its second download on, this file is wrong.
+    rule = Rule("download", "corrupt", times=None, after=1, contains="predictions.npz")
+    urls = serve(rule)
+    for _ in range(2):
+        fetch_outputs(urls, tmp_path / "here", "left")
+        assert (tmp_path / "here" / "predictions.npz").read_bytes() == CONTENT

@@ -1,0 +1,70 @@
+"""A kernel whose network is built at once: ``describe_small.py --describe``."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from common.competition import Competition
+from common.forms import LabelColumn
+from common.recipes.classifier import ClassifierRecipe
+from common.tasks.classification import Classification
+from common.training.classifier_training import ClassifierKernel
+
+COMPETITION = Competition(
+    name="small",
+    slug="small",
+    title="Small",
+    task=Classification(("red", "green")),
+    metric="macro_f1",
+    submission=LabelColumn("label"),
+    ensemble=(),
+    layout="parts",
+    folder="small",
+    pictures={"train": 100, "val": 61},
+)
+RECIPE = ClassifierRecipe(
+    image_size=24,
+    crop_margin=0,
+    batch_size=8,
+    epochs=10,
+    refit_epochs=2,
+    rot90_probability=0.2,
+    horizontal_flip=0.5,
+    vertical_flip=0.5,
+    transpose_probability=0.25,
+)
+
+
+def load(*_: Any) -> Any:
+    """Describing reads no data."""
+    raise AssertionError
+
+
+def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
+    """One convolution."""
+    import keras
+    from keras import layers
+
+    if recipe.image_size < 12:
+        raise ValueError("too small a picture\nfor this network")
+    inputs = layers.Input((recipe.image_size, recipe.image_size, 3))
+    x = layers.Conv2D(4, 3, trainable=not recipe.freeze_backbone)(inputs)
+    x = layers.GlobalAveragePooling2D()(x)
+    return keras.Model(inputs, layers.Dense(2, activation="softmax")(x), name="small")
+
+
+KERNEL = ClassifierKernel(
+    COMPETITION,
+    RECIPE,
+    load=load,
+    build_model=build_model,
+    dry_run={"epochs": 2, "batch_size": 32},
+    best={"schedule": "cosine", "mixup": 0.2, "tta": 4, "ema": 0.99},
+    accelerators=("tpu", "cpu"),
+    hours={"tpu": 3.0},
+)
+
+if __name__ == "__main__":
+    KERNEL.main({})

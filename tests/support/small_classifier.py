@@ -1,0 +1,102 @@
+"""A kernel that trains in seconds: ``python tests/support/small_classifier.py '{"seed": 1}'``."""
+
+import hashlib
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.competition import Competition
+from common.data.tfrecords import Records, read_records
+from common.forms import LabelColumn
+from common.inputs import competition_folder
+from common.parameters import Parameters
+from common.recipes.classifier import ClassifierRecipe
+from common.tasks.classification import Classification
+from common.training import classifier_training as training
+from common.training.checkpoint import variables_of
+from common.training.classifier_training import ClassifierKernel
+from common.training.trainer import Trainer
+from support import flowers
+from support.carry_out import carry_out
+
+CLASSES = ("red", "green", "blue")
+COMPETITION = Competition(
+    name="small",
+    slug="small",
+    title="Small",
+    task=Classification(CLASSES),
+    metric="macro_f1",
+    submission=LabelColumn("label"),
+    ensemble=(),
+    layout="train, val, test",
+    folder="small",
+)
+PICTURES = {"train": 24, "val": 9, "test": 7}
+RECIPE = ClassifierRecipe(
+    image_size=16,
+    crop_margin=4,
+    batch_size=8,
+    epochs=3,
+    schedule="constant",
+    lr_max=0.01,
+    weights=None,
+    refit_epochs=2,
+)
+
+
+def write_data(folder: Path) -> None:
+    """Noise, a little brighter in the class's own colour: no two pictures or crops are alike."""
+    import tensorflow as tf
+
+    generator = np.random.default_rng(0)
+    for part, count in PICTURES.items():
+        records = []
+        for number in range(count):
+            picture = generator.integers(0, 200, (20, 20, 3), dtype=np.uint8)
+            picture[..., number % 3] += 40
+            label = None if part == "test" else number % 3
+            jpeg = tf.io.encode_jpeg(picture).numpy()
+            records.append(flowers.example(f"{part}{number}", label, jpeg))
+        flowers.write_file(folder / part / f"00-20x20-{count}.tfrec", records)
+
+
+def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    """As a competition's ``data.load``."""
+    folder = competition_folder("small", False, "train, val, test")
+    train, validation, test = (read_records(folder / p, p != "test", 3) for p in PICTURES)
+    return train, validation, test
+
+
+def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
+    """One of each kind of state: weights, moving averages, the seeds of dropout."""
+    import keras
+    from keras import layers
+
+    inputs = layers.Input((recipe.image_size, recipe.image_size, 3))
+    # No bias before a normalisation: its gradient is rounding, which Adam makes large.
+    x = layers.Conv2D(8, 3, strides=2, use_bias=False)(layers.Rescaling(1 / 255)(inputs))
+    x = layers.Activation("relu")(layers.BatchNormalization()(x))
+    x = layers.Dropout(0.3)(layers.Flatten()(x))
+    return keras.Model(inputs, layers.Dense(3, activation="softmax")(x), name="small")
+
+
+KERNEL = ClassifierKernel(
+    COMPETITION, RECIPE, load=load, build_model=build_model, accelerators=("cpu",)
+)
+
+
+class Told(Trainer):
+    """Prints a digest of the weights after each fit, to hold processes against each other."""
+
+    def fit(self, model: Any, *arguments: Any, **options: Any) -> None:
+        super().fit(model, *arguments, **options)
+        values = b"".join(value.tobytes() for value in variables_of(model))
+        print("weights", hashlib.sha256(values).hexdigest(), flush=True)
+
+
+if __name__ == "__main__":
+    training.Trainer = Told
+    carry_out(KERNEL, json.loads(sys.argv[1]))

@@ -1,0 +1,121 @@
+"""``submit.py`` with the tiny competition besides the real ones: ``tiny.py ARGS``."""
+
+import csv
+import dataclasses
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "tests" / "support" / "tiny_competitions"
+
+
+def add_tiny() -> None:
+    """Make ``competitions.tiny_digits`` importable in this process."""
+    import competitions
+
+    if str(FOLDER) not in competitions.__path__:
+        competitions.__path__.append(str(FOLDER))
+
+
+def redeclare(monkeypatch: Any, competition: Any, script: str, **changes: Any) -> None:
+    """Let a script declare something else for as long as a test lasts."""
+    from competitions import load_kernel
+
+    kernel = dataclasses.replace(load_kernel(competition, script), **changes)
+    module = sys.modules[f"competitions.{competition.folder}.{script}"]
+    monkeypatch.setattr(module, "KERNEL", kernel)
+    if "recipe" in changes:
+        monkeypatch.setattr(module, "RECIPE", {})
+
+
+def write_data(folder: Path) -> tuple[Path, Path]:
+    """Data and solution of the tiny competition."""
+    data = folder / "data"
+    data.mkdir(parents=True)
+    rows = [(f"r{n}", n % 3 + (0.3 if n % 2 else -0.3), n % 3) for n in range(24)]
+    for name, header, lines in (
+        (data / "val.csv", ("id", "value", "label"), rows[:12]),
+        (data / "test.csv", ("id", "value"), [row[:2] for row in rows[12:]]),
+        (data / "sample_submission.csv", ("id", "label"), [(row[0], 0) for row in rows[12:]]),
+        (
+            folder / "solution.csv",
+            ("id", "label", "Usage"),
+            [(r[0], r[2], "Public" if i % 2 else "Private") for i, r in enumerate(rows[12:])],
+        ),
+    ):
+        with open(name, "w", newline="") as file:
+            csv.writer(file).writerows([header, *lines])
+    return data, folder / "solution.csv"
+
+
+def command(*arguments: object) -> list[str]:
+    """The command line that runs ``submit.py`` with the tiny competition."""
+    return [sys.executable, str(Path(__file__)), *map(str, arguments)]
+
+
+def submit(
+    *arguments: object, env: dict[str, str] | None = None, cwd: Path = ROOT
+) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    environment = {**os.environ, **(env or {})}
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, env=environment, cwd=cwd, timeout=300
+    )
+
+
+def real_environment(url: str, home: Path) -> dict[str, str]:
+    """What makes the command without ``--dry-run`` talk to the local Kaggle at ``url``."""
+    home.mkdir(exist_ok=True)
+    return {
+        "HOME": str(home),
+        "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
+        "KAGGLE_USERNAME": "alice",
+        "KAGGLE_KEY": "a-secret-of-alice",
+        "HTTP_PROXY": url,
+        "NO_PROXY": "",
+        "no_proxy": "",
+    }
+
+
+def kill_at(save: str) -> None:
+    """Kill this process at a save of the run's state: ``"4:before"`` or ``"4:after"`` it."""
+    import kernels.run.state
+
+    number, _, when = save.partition(":")
+    write, counted = kernels.run.state.write_json, itertools.count(1)
+
+    def counting(path: Path, value: object) -> Path:
+        ends = next(counted) == int(number)
+        if ends and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        written = write(path, value)
+        if ends:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return written
+
+    kernels.run.state.write_json = counting
+
+
+def last_json(done: subprocess.CompletedProcess[str]) -> dict:
+    """The JSON object on the last line of its output."""
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(ROOT))
+    add_tiny()
+    from kernels.kaggle import answers
+    from submit import main
+
+    answers.PAUSE = 0.05
+    if "TINY_KILL" in os.environ:
+        kill_at(os.environ.pop("TINY_KILL"))
+
+    sys.exit(main())

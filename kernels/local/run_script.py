@@ -53,8 +53,8 @@ def main() -> None:
 
 
 def load_offline() -> ModuleType:
-    """The module ``offline.py`` one folder up, loaded by its path."""
-    spec = importlib.util.spec_from_file_location("offline", HERE.parent / "offline.py")
+    """The module ``kernels/kaggle/offline.py``, loaded by its path."""
+    spec = importlib.util.spec_from_file_location("offline", HERE.parent / "kaggle" / "offline.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -1,14 +1,13 @@
-"""Run a kernel's script as Kaggle does; started as ``run_script.py SCRIPT NETWORK LIFELINE``.
+"""Run a kernel's script as Kaggle does; started as ``run_script.py SCRIPT LIFELINE``.
 
-NETWORK is ``loopback`` or ``off``; LIFELINE is the number of a pipe's reading end whose other
-end the local Kaggle holds: when it closes, the server is gone and the kernel ends as well.
+LIFELINE is the number of a pipe's reading end. The local Kaggle has the other end: when it closes,
+the server is gone and the kernel ends as well.
 
-Standard library alone, and nothing of the project, so that a kernel finds the shared code only
-where it is mounted.
+This file imports only the standard library, so that a kernel finds the shared code only where it
+is mounted. ``guard/sitecustomize.py`` has cut the network off before it starts.
 """
 
 import errno
-import importlib.util
 import os
 import runpy
 import signal
@@ -16,10 +15,9 @@ import sys
 import threading
 import traceback
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Which arguments of an audit event are paths that it changes.
 _CHANGES = {
@@ -35,11 +33,10 @@ _CHANGES = {
 
 def main() -> None:
     """Run the script that the command line names, guarded, as ``__main__``."""
-    script, network, lifeline = sys.argv[1:4]
+    script, lifeline = sys.argv[1:]
+    if "kernel_network_guard" not in sys.modules:
+        sys.exit("the network guard did not start: this kernel must not run")
     end_with_the_server(int(lifeline))
-    load_offline().forbid_network(loopback=network == "loopback")
-    os.environ["LOCAL_KAGGLE_NETWORK"] = network
-    os.environ["PYTHONPATH"] = str(HERE / "guard")
     kaggle = Path(script).parent.parent
     keep_read_only(kaggle / "input", kaggle / "usr")
     sys.path[0] = str(Path(script).parent)  # as if the script had been started itself
@@ -50,16 +47,6 @@ def main() -> None:
         sys.stdout.flush()
         traceback.print_exception(type(error), error, own_frames(error.__traceback__, script))
         sys.exit(1)
-
-
-def load_offline() -> ModuleType:
-    """The module ``kernels/kaggle/offline.py``, loaded by its path."""
-    spec = importlib.util.spec_from_file_location("offline", HERE.parent / "kaggle" / "offline.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def end_with_the_server(lifeline: int) -> None:

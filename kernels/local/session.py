@@ -14,12 +14,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
+from common.errors import UserError
 from kernels.local.accelerators import session_seconds
 from kernels.local.files import list_files
 from kernels.local.mounts import mount_inputs, set_writable
 from kernels.local.store import STOPPED, Store, Version
 
 RUN_SCRIPT = Path(__file__).with_name("run_script.py")
+GUARD = Path(__file__).with_name("guard")
 _PASSED_ON = ("LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
 _CHUNK = 65536
 
@@ -28,6 +30,11 @@ class Sessions:
     """The sessions of one local Kaggle: at most ``max_parallel`` run, the others are queued."""
 
     def __init__(self, store: Store, data: Mapping[str, Path], layout: str, max_parallel: int):
+        if not (GUARD / "sitecustomize.py").is_file():
+            raise UserError(
+                f"{GUARD} lacks sitecustomize.py, which keeps kernels off the network: "
+                "install this package again"
+            )
         self._store = store
         self._data = dict(data)
         self._layout = layout
@@ -87,15 +94,14 @@ class Sessions:
 
     def _spawn(self, version: Version, lifeline: int, network: bool) -> subprocess.Popen[bytes]:
         script = version.kaggle / "src" / "script.py"
-        mode = "loopback" if network else "off"
         with self._lock:
             try:
                 if self.closed.is_set():
                     raise RuntimeError(STOPPED)
                 process = subprocess.Popen(
-                    [sys.executable, "-u", str(RUN_SCRIPT), str(script), mode, str(lifeline)],
+                    [sys.executable, "-u", str(RUN_SCRIPT), str(script), str(lifeline)],
                     cwd=version.working,
-                    env=kernel_environment(version.folder),
+                    env=kernel_environment(version.folder, network),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE,
@@ -119,8 +125,8 @@ class Sessions:
         self._store.update(version, ended=time.time(), **outcome)
 
 
-def kernel_environment(folder: Path) -> dict[str, str]:
-    """All that a kernel is told by its environment; nothing of the user's own, no credentials."""
+def kernel_environment(folder: Path, network: bool) -> dict[str, str]:
+    """The whole environment of a kernel: nothing of the user's own, no credentials."""
     for name in ("home", "tmp"):
         (folder / name).mkdir(exist_ok=True)
     return {
@@ -134,6 +140,8 @@ def kernel_environment(folder: Path) -> dict[str, str]:
         "MPLBACKEND": "Agg",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "PIP_NO_INDEX": "1",
+        "PYTHONPATH": str(GUARD),
+        "LOCAL_KAGGLE_NETWORK": "loopback" if network else "off",
         **{name: os.environ[name] for name in _PASSED_ON if name in os.environ},
     }
 

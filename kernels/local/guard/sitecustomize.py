@@ -1,7 +1,8 @@
-"""Python processes that a kernel starts get the kernel's network guard as well."""
+"""Python imports this first in a kernel and in its child processes: it cuts the network off."""
 
 import importlib.util
 import os
+import sys
 from pathlib import Path
 
 _path = Path(__file__).resolve().parents[2] / "kaggle" / "offline.py"
@@ -11,3 +12,4 @@ assert _spec.loader is not None
 _offline = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_offline)
 _offline.forbid_network(loopback=os.environ.get("LOCAL_KAGGLE_NETWORK") == "loopback")
+sys.modules[_spec.name] = _offline  # run_script.py checks that the guard has started

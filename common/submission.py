@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from common.competition import Competition
-from common.data.archives import open_table
+from common.data.tables import open_table
 from common.errors import UserError
 
 NAME = "submission.csv"

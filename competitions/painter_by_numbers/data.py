@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from common.data.archives import Place, Reader, find_table, natural, places, read_columns
+from common.data.archives import Place, Reader, natural, places
 from common.data.shards import Broken
+from common.data.tables import find_table, read_columns
 from common.data.tfrecords import Records, read_records
 from common.errors import UserError
 from common.files.classes import load_classes

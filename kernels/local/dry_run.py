@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.competition import Competition
-from common.data.archives import find_table, read_columns
+from common.data.tables import find_table, read_columns
 from common.errors import UserError
 from common.submission import check_sample_header
 from competitions import load_module, modules

@@ -6,30 +6,6 @@ import pytest
 
 from support import tiny
 
-SLOW = (
-    "test_checkpoint",
-    "test_embedding_trainer",
-    "test_every",
-    "test_local_",
-    "test_painter",
-    "test_pipeline",
-    "test_preflight",
-    "test_real_path",
-    "test_supermodel",
-    "test_survive",
-    "test_rehearsal",
-    "test_recipes",
-    "test_report",
-    "test_thumbnails",
-    "test_training",
-    "test_dry",
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast files first, so that a plain mistake shows at once."""
-    items.sort(key=lambda item: item.path.stem.startswith(SLOW))
-
 
 @pytest.fixture(scope="session", autouse=True)
 def _tiny_competition() -> None:

@@ -4,6 +4,8 @@ import atexit
 import csv
 import json
 import os
+import subprocess
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +63,10 @@ def behave(how: str) -> None:
         Path("started").touch()
         while not Path("go").exists():
             time.sleep(0.05)
+    if how == "network":
+        code = "import socket; socket.getaddrinfo('kaggle.invalid', 443)"
+        child = subprocess.run([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+        print(child.stderr)
     if how == "vanish":
         os._exit(0)
 

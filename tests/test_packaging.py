@@ -2,6 +2,8 @@
 
 import ast
 import configparser
+import importlib
+import pkgutil
 import re
 import shutil
 import subprocess
@@ -100,3 +102,9 @@ def test_what_is_imported_is_declared() -> None:
     assert tests <= declared()["product"] | declared()["tests"]
     # kaggle imports six and does not declare it
     assert declared()["product"] - product <= {"jinja2", "pandas", "six"}
+
+
+def test_every_module_can_be_imported() -> None:
+    for package in PACKAGES:
+        for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
+            importlib.import_module(module.name)

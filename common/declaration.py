@@ -114,20 +114,3 @@ class Kernel:
     def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
         """Answer a command line. Raises UserError: a kernel of this class takes none."""
         raise UserError(f"{' '.join(arguments)}: this kernel takes {self.takes}")
-
-
-@dataclass(frozen=True)
-class DescribedKernel(Kernel):
-    """A Kernel that says with ``--describe`` what it would train, and how."""
-
-    takes: ClassVar[str] = "no arguments but --describe: change its RECIPE instead"
-
-    def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
-        """Answer ``--describe``, with its options. Raises UserError for anything else."""
-        if "--describe" not in arguments:
-            super().describe(parameters, arguments)
-        self.show_description(Parameters.from_dict(parameters), arguments)
-
-    def show_description(self, parameters: Parameters, arguments: Sequence[str]) -> None:
-        """Print what it would train."""
-        raise NotImplementedError

@@ -61,18 +61,18 @@ class ClassifierRecipe(BackboneRecipe):
     }
 
     @property
-    def told_loss(self) -> str:
+    def loss_in_words(self) -> str:
         """The loss in words."""
         fields = ("label_smoothing", "class_weight", "logit_adjustment")
         told = {name: getattr(self, name) for name in fields}
         changed = [f"{name} {value}" for name, value in told.items() if value not in (0, "none")]
         return ", ".join(["cross-entropy", *changed])
 
-    def hold_together(self) -> None:
+    def validate(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""
         if self.folds == 1 or self.fold >= max(1, self.folds):
             raise UserError(
                 f"settings folds={self.folds} fold={self.fold}: folds are 2 or more (0 for none), "
                 f"and a fold is one of 0 to folds - 1"
             )
-        super().hold_together()
+        super().validate()

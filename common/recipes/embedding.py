@@ -59,7 +59,7 @@ class VectorRecipe(TrainingRecipe):
     }
 
     @property
-    def told_loss(self) -> str:
+    def loss_in_words(self) -> str:
         """The loss in words."""
         margin = "soft margin" if self.margin is None else f"margin {self.margin:g}"
         if self.loss == "softmax":
@@ -72,11 +72,11 @@ class VectorRecipe(TrainingRecipe):
         return f"{self.loss}, {self.distance} distance{mined}, {margin}, {of}"
 
     @property
-    def told_judged(self) -> str:
+    def plateau_in_words(self) -> str:
         """What a plateau waits for, in words."""
         return "higher AUC of validation's pairs"
 
-    def hold_together(self) -> None:
+    def validate(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""
         kept = self.pictures_per_class
         compared = self.loss in METRIC_LOSSES
@@ -89,7 +89,7 @@ class VectorRecipe(TrainingRecipe):
             )
         if self.margin is None and self.loss not in ("triplet", "softmax"):
             raise UserError(f"setting margin=none: loss={self.loss} needs a number")
-        super().hold_together()
+        super().validate()
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def scaled_hours(hours: float | None, recipe: Any, published: Any) -> float | No
     return float(hours) * _work(recipe) / _work(published)
 
 
-def tell_hours(hours: float) -> str:
+def hours_in_words(hours: float) -> str:
     """For people: ``about 9 min``, ``about 4.0 h``."""
     return f"about {hours:.1f} h" if hours >= 1 else f"about {math.ceil(hours * 60 - 1e-9)} min"
 

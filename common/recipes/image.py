@@ -84,9 +84,9 @@ class ImageRecipe(TrainingRecipe):
         """Whether whole pictures are predicted at another size than that they are trained at."""
         return self.evaluation == "whole" and self.crop_margin > 0
 
-    def hold_together(self) -> None:
+    def validate(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""
-        super().hold_together()
+        super().validate()
         if self.tta > 8 and not self.crop_margin:
             raise UserError(f"setting tta={self.tta}: without a crop_margin there are 8 views")
 

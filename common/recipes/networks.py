@@ -28,10 +28,10 @@ class NetworksRecipe(EmbeddingRecipe):
         "network": (0, 99),
     }
 
-    def hold_together(self) -> None:
+    def validate(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""
         if self.network >= max(1, self.networks):
             raise UserError(
                 f"settings networks={self.networks} network={self.network}: they count from 0"
             )
-        super().hold_together()
+        super().validate()

@@ -87,19 +87,19 @@ class TrainingRecipe:
             if getattr(self, name) not in known:
                 hint = nearest(str(getattr(self, name)), known)
                 raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
-        self.hold_together()
+        self.validate()
 
     @property
-    def told_loss(self) -> str:
+    def loss_in_words(self) -> str:
         """The loss in words."""
         return "the script's own"
 
     @property
-    def told_judged(self) -> str:
+    def plateau_in_words(self) -> str:
         """What a plateau waits for, in words."""
         return "lower validation loss"
 
-    def hold_together(self) -> None:
+    def validate(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""
         if not self.lr_max:
             raise UserError("setting lr_max=0: nothing would be learned")

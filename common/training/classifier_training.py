@@ -1,13 +1,13 @@
 """Training an image classifier: what every such kernel does with its recipe."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from common.accelerator import Accelerator, choose, clear_session
 from common.data.pictures import Pictures
 from common.data.tfrecords import Records
-from common.declaration import DescribedKernel, Kernel
+from common.declaration import Kernel
 from common.files.predictions import Predictions
 from common.files.thumbnails import leave_thumbnails
 from common.kernel import KernelRun
@@ -19,7 +19,7 @@ from common.recipe import override
 from common.recipes.hours import refit_epochs
 from common.tasks.figures import draw_predictions
 from common.training.checkpoint import remove_checkpoint
-from common.training.describe import describe
+from common.training.describe import Asked, TrainingKernel, picture_network
 from common.training.outputs import SHOWN, draw_training, write_history
 from common.training.trainer import Trainer
 
@@ -27,7 +27,7 @@ T = TypeVar("T", bound=Trainer)
 
 
 @dataclass(frozen=True, kw_only=True)
-class ClassifierKernel(DescribedKernel):
+class ClassifierKernel(TrainingKernel):
     """A Kernel that trains a classifier.
 
     Attributes:
@@ -62,9 +62,9 @@ class ClassifierKernel(DescribedKernel):
         """
         train_in_stages(begin_training(self, run, Trainer))
 
-    def show_description(self, parameters: Parameters, arguments: Sequence[str]) -> None:
-        """Print what it would train."""
-        describe(self, parameters, arguments)
+    def network_to_describe(self, asked: Asked) -> tuple[Any, Any, dict[str, str]]:
+        """As TrainingKernel's."""
+        return picture_network(self, asked)
 
 
 def begin_training(kernel: Kernel, run: KernelRun, trainer: type[T]) -> T:

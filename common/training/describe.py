@@ -6,9 +6,11 @@ import math
 import os
 import sys
 import textwrap
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 from common.accelerator import KNOWN, REPLICAS
 from common.competition import Competition
@@ -21,18 +23,16 @@ from common.networks.backbones import check_weights
 from common.networks.full_size import parameter_counts
 from common.parameters import Parameters
 from common.recipe import split_setting
-from common.recipes.hours import refit_epochs, scaled_hours, tell_hours
-from common.recipes.image import ImageRecipe
-from common.recipes.training import TrainingRecipe, check_batch
-from common.recipes.words import augmentations, seen_in_prediction, value_in_words
-from common.training.terminal_plot import EIGHTHS, PLAIN, bars
+from common.recipes.hours import hours_in_words, scaled_hours
+from common.recipes.training import check_batch
+from common.recipes.words import describe_recipe, training_pictures, value_in_words
 
 PICTURE = "schedule.png"
-Rows = list[tuple[str, str]]
-_MARGIN = 14  # columns of the labels
+_EIGHTHS, _PLAIN = " ▁▂▃▄▅▆▇█", " #"  # what bars are drawn with; the second is ASCII
+_MARGIN, _WIDTH = 14, 80  # columns: of the labels, of all
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True)
 class Asked:
     """The options of ``--describe``: which recipe, on which accelerator (empty: the first)."""
 
@@ -42,29 +42,53 @@ class Asked:
     settings: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
-def describe(kernel: Any, parameters: Parameters, arguments: Sequence[str]) -> None:
-    """Print what ``kernel`` would do, and draw its learning rate (``schedule.png``, here).
+@dataclass(frozen=True)
+class TrainingKernel(Kernel):
+    """A Kernel that trains a network, and describes itself with ``--describe``."""
 
-    The network is built with random weights; nothing is trained, read or downloaded.
+    takes: ClassVar[str] = "no arguments but --describe: change its RECIPE instead"
 
-    Args:
-        kernel: a ClassifierKernel or an EmbeddingKernel.
-        parameters: the script's.
-        arguments: of the command line; they come before ``parameters``.
-    """
-    asked = read_arguments(kernel, parameters, arguments)
-    recipe = kernel.resolve(asked.best, asked.small, asked.settings)
-    accelerator = choose_accelerator(kernel.accelerators, asked)
-    model = _build(kernel, recipe)
-    print(f"{model.name}: {kernel.competition.title}, on {accelerator}\n")
-    show(
-        *recipe_rows(kernel.recipe, recipe, asked),
-        *_model_rows(model, recipe),
-        *_training_rows(recipe),
-        *course_rows(recipe, REPLICAS[accelerator], *count_pictures(kernel.competition)),
-        ("hours", _hours(kernel, recipe, accelerator)),
-    )
-    show_schedule(recipe, REPLICAS[accelerator])
+    @abstractmethod
+    def network_to_describe(self, asked: Asked) -> tuple[Any, Any, dict[str, str]]:
+        """The recipe asked for, its network with random weights, and what is special about it."""
+
+    def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
+        """Print what this kernel would do, and draw its learning rate (``schedule.png``, here).
+
+        Nothing is trained, read or downloaded. ``arguments`` of the command line come before the
+        script's ``parameters``. Raises UserError for arguments without ``--describe``, unknown
+        ones, and a recipe that cannot be built.
+        """
+        if "--describe" not in arguments:
+            super().describe(parameters, arguments)
+        asked = read_arguments(self, Parameters.from_dict(parameters), arguments)
+        accelerator = choose_accelerator(self.accelerators, asked)
+        _stay_on_cpu()
+        recipe, model, special = self.network_to_describe(asked)
+        sees_pictures = hasattr(recipe, "image_size")
+        pictures, source = count_pictures(self.competition) if sees_pictures else ({}, "")
+        replicas = REPLICAS[accelerator]
+        if pictures:
+            check_batch(recipe.batch_size, replicas, training_pictures(recipe, pictures))
+        counts = ", ".join(f"{count:,} {part}" for part, count in pictures.items())
+        hours = scaled_hours(self.hours.get(accelerator), recipe, self.recipe)
+        words = describe_recipe(recipe, replicas, pictures)
+        schedule = words.pop("schedule")
+        words.pop("size", "")  # the input says it
+        print(f"{model.name}: {self.competition.title}, on {accelerator}\n")
+        _show(
+            {
+                **_chosen(self.recipe, recipe, asked),
+                **special,
+                **words,
+                "parameters": "{:,} in all, {:,} trainable".format(
+                    *parameter_counts(model).values()
+                ),
+                "pictures": f"{counts} ({source})" if pictures else "unknown",
+                "hours": f"{hours_in_words(hours) if hours else 'unknown'} on {accelerator}",
+            }
+        )
+        _show_schedule(schedule, recipe, replicas)
 
 
 def read_arguments(kernel: Kernel, parameters: Parameters, arguments: Sequence[str]) -> Asked:
@@ -84,8 +108,7 @@ def read_arguments(kernel: Kernel, parameters: Parameters, arguments: Sequence[s
     best, settings = args.recipe == "best", dict(map(split_setting, args.set))
     if best and kernel.best is None:
         raise UserError("this kernel has no best recipe: leave out --recipe best")
-    accelerator = args.accelerator or parameters.accelerator
-    return Asked(accelerator, best, args.dry_run, settings)
+    return Asked(args.accelerator or parameters.accelerator, best, args.dry_run, settings)
 
 
 def choose_accelerator(able: Sequence[str], asked: Asked) -> str:
@@ -95,8 +118,7 @@ def choose_accelerator(able: Sequence[str], asked: Asked) -> str:
     """
     chosen = asked.accelerator or ("cpu" if asked.small else able[0])
     if chosen not in able:
-        known = ", ".join(able)
-        raise UserError(f"this kernel cannot run on {chosen}: it runs on {known}")
+        raise UserError(f"this kernel cannot run on {chosen}: it runs on {', '.join(able)}")
     return chosen
 
 
@@ -118,45 +140,45 @@ def count_pictures(competition: Competition) -> tuple[Mapping[str, int], str]:
         return competition.pictures, "Kaggle's own data"
 
 
-def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
-    """How many pictures an epoch trains on; with folds, all of train + validation but one fold."""
-    if not getattr(recipe, "folds", 0):
-        return pictures["train"]
-    labelled = pictures["train"] + pictures["val"]
-    held_out = (labelled - recipe.fold + recipe.folds - 1) // recipe.folds
-    return labelled - held_out
+def picture_network(kernel: Any, asked: Asked) -> tuple[Any, Any, dict[str, str]]:
+    """``network_to_describe`` of a kernel whose ``network(recipe)`` takes pictures."""
+    recipe = kernel.resolve(asked.best, asked.small, asked.settings)
+    size, backbone = recipe.image_size, getattr(recipe, "backbone", "")
+    if backbone and not recipe.miniature:
+        check_weights(backbone, getattr(recipe, "weights", None))
+    print(f"building the network at {size} x {size} ...", file=sys.stderr, flush=True)
+    try:
+        model = kernel.network(recipe)
+    except ValueError as error:  # Keras's word for a picture that is too small, for example
+        reason = str(error).strip().splitlines() or ["no message"]
+        raise UserError(f"the network cannot be built with this recipe: {reason[0]}") from error
+    taken = model.inputs[0]
+    shape = " x ".join(str(size) for size in taken.shape[1:])
+    frozen = ", backbone frozen" if getattr(recipe, "freeze_backbone", False) else ""
+    divided = getattr(recipe, "preprocessing", "") == "1/255" and not recipe.miniature
+    pixels = "divided by 255" if divided else "preprocessed"
+    return recipe, model, {
+        "weights": f"{getattr(recipe, 'weights', None) or 'random'}{frozen}",
+        "input": f"{shape}, {taken.dtype}, 0 to 255; {pixels} inside the network",
+    }  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):
-    """Tells a wrong argument as every other wrong input is told."""
+    """Shows a wrong argument as every other wrong input is shown."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"--describe: {message}; --describe --help lists the options")
 
 
-def stay_on_cpu() -> None:
-    """Before Keras is imported: what is built to be described is built on this machine's CPU."""
+def _stay_on_cpu() -> None:
+    """Before Keras is imported: what is described is built on this machine's CPU."""
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
     os.environ["JAX_PLATFORMS"] = "cpu"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # that there is no GPU is no news here
 
 
-def _build(kernel: Any, recipe: ImageRecipe) -> Any:
-    """The network with random weights, on this machine's CPU."""
-    stay_on_cpu()
-    size, backbone = recipe.image_size, getattr(recipe, "backbone", "")
-    if backbone and not recipe.miniature:
-        check_weights(backbone, getattr(recipe, "weights", None))
-    print(f"building the network at {size} x {size} ...", file=sys.stderr, flush=True)
-    try:
-        return kernel.network(recipe)
-    except ValueError as error:  # Keras's word for a picture that is too small, for example
-        reason = str(error).strip().splitlines() or ["no message"]
-        raise UserError(f"the network cannot be built with this recipe: {reason[0]}") from error
-
-
-def recipe_rows(published: Any, recipe: Any, asked: Asked) -> Rows:
+def _chosen(published: Any, recipe: Any, asked: Asked) -> dict[str, str]:
     """Which recipe, and what of the published one is changed."""
     name = "best" if asked.best else "published"
     small = ", with a dry run's small settings" if asked.small else ""
@@ -166,118 +188,51 @@ def recipe_rows(published: Any, recipe: Any, asked: Asked) -> Rows:
         for name, value in dataclasses.asdict(recipe).items()
         if value != stated[name]
     ]
-    told = [("recipe", name + small)]
-    return [*told, ("changed", ", ".join(changes))] if changes else told
+    return {"recipe": name + small, **({"changed": ", ".join(changes)} if changes else {})}
 
 
-def _model_rows(model: Any, recipe: ImageRecipe) -> Rows:
-    taken = model.inputs[0]
-    shape = " x ".join(str(size) for size in taken.shape[1:])
-    frozen = ", backbone frozen" if getattr(recipe, "freeze_backbone", False) else ""
-    divided = getattr(recipe, "preprocessing", "") == "1/255" and not recipe.miniature
-    pixels = "divided by 255" if divided else "preprocessed"
-    return [
-        ("weights", f"{getattr(recipe, 'weights', None) or 'random'}{frozen}"),
-        ("parameters", told_parameters(model)),
-        ("input", f"{shape}, {taken.dtype}, 0 to 255; {pixels} inside the network"),
-    ]
-
-
-def told_parameters(model: Any) -> str:
-    """How many a model has."""
-    total, trainable = parameter_counts(model).values()
-    return f"{total:,} in all, {trainable:,} trainable"
-
-
-def _training_rows(recipe: ImageRecipe) -> Rows:
-    views = (
-        [("prediction", seen_in_prediction(recipe))] if recipe.tta > 1 or recipe.crop_margin else []
-    )
-    return [("augmentation", augmentations(recipe)), *learning_rows(recipe), *views]
-
-
-def learning_rows(recipe: TrainingRecipe) -> Rows:
-    """What is learnt, and by what."""
-    average = f"; moving average of the weights {value_in_words(recipe.ema)}" if recipe.ema else ""
-    waits = getattr(recipe, "patience", 0)
-    patience = [("patience", f"{waits} epochs without a better AUC")] if waits else []
-    return [("loss", recipe.told_loss), ("optimizer", recipe.optimizer + average), *patience]
-
-
-def course_rows(
-    recipe: TrainingRecipe, replicas: int, pictures: Mapping[str, int], source: str
-) -> Rows:
-    """Pictures, batch, epochs and refit with their steps."""
-    batch, again = recipe.batch_size * replicas, refit_epochs(recipe)
-    labelled = pictures["train"] + pictures["val"] if pictures else None
-    trained = training_pictures(recipe, pictures) if pictures else None
-    if trained is not None:
-        check_batch(recipe.batch_size, replicas, trained)
-    most = getattr(recipe, "pictures_per_epoch", None)
-    counts = ", ".join(f"{count:,} {part}" for part, count in pictures.items())
-    folds = getattr(recipe, "folds", 0)
-    part = f"train + val but fold {getattr(recipe, 'fold', 0)} of {folds}" if folds else "train"
-    network = "a new network" if getattr(recipe, "refit_fresh", True) else "the trained network"
-    refit = f"{_several(again, 'epoch')} of {network} on train + val, "
-    return [
-        ("pictures", f"{counts} ({source})" if pictures else "unknown"),
-        ("batch", f"{batch} = {recipe.batch_size} x {_several(replicas, 'replica')}"),
-        ("epochs", f"{recipe.epochs} on {part}, {_steps(trained, batch, most)}"),
-        ("refit", refit + _steps(labelled, batch, most) if again else "none"),
-    ]
-
-
-def _steps(pictures: int | None, batch: int, most: int | None) -> str:
-    """An epoch's steps on ``most`` of the pictures; its last batch is padded, and drops none."""
-    if pictures is None:
-        return "steps unknown"
-    seen = min(pictures, most or pictures)
-    part = f" of {seen:,} pictures" if seen < pictures else ""
-    return f"{math.ceil(seen / batch):,} steps each{part}"
-
-
-def _several(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
-
-
-def show(*rows: tuple[str, str]) -> None:
+def _show(rows: Mapping[str, str]) -> None:
     """Labels and what they say, within 80 columns."""
-    for label, text in rows:
-        folded = textwrap.wrap(text, 80 - _MARGIN, break_on_hyphens=False) or [""]
+    for label, text in rows.items():
+        folded = textwrap.wrap(text, _WIDTH - _MARGIN, break_on_hyphens=False) or [""]
         for number, line in enumerate(folded):
             print(f"{'' if number else label:<{_MARGIN}}{line}")
 
 
-def _hours(kernel: Kernel, recipe: ImageRecipe, accelerator: str) -> str:
-    hours = scaled_hours(kernel.hours.get(accelerator), recipe, kernel.recipe)
-    return ("unknown" if hours is None else tell_hours(hours)) + f" on {accelerator}"
-
-
-def show_schedule(recipe: TrainingRecipe, replicas: int) -> None:
+def _show_schedule(words: str, recipe: Any, replicas: int) -> None:
     """The schedule in words, in the terminal and as a PNG; a plateau cannot be drawn before."""
-    times = "" if recipe.schedule == "constant" else f" x {replicas}"
-    words = f"{recipe.schedule}, lr_max {value_in_words(recipe.lr_max)}{times}"
     if recipe.schedule == "plateau":
-        show(("schedule", f"{words}, {_plateau(recipe)}"))
+        _show({"schedule": f"{words}: not drawn, for it depends on the epochs before"})
         return
     rates = [recipe.learning_rate(epoch, replicas) for epoch in range(recipe.epochs)]
     figures.schedule(rates, Path(PICTURE))
-    show(("schedule", f"{words} ({PICTURE})"))
-    print("", *bars(rates, blocks=_blocks()), sep="\n")
-
-
-def _plateau(recipe: TrainingRecipe) -> str:
-    decay, lowest = value_in_words(recipe.lr_decay), value_in_words(recipe.lr_min)
-    return (
-        f"times {decay} whenever {recipe.lr_patience} epochs brought no {recipe.told_judged}, "
-        f"never below {lowest}: not drawn, for it depends on the epochs before"
-    )
-
-
-def _blocks() -> str:
-    """What bars are drawn with, where standard output can show it."""
+    _show({"schedule": f"{words} ({PICTURE})"})
     try:
-        (EIGHTHS + "┤").encode(sys.stdout.encoding or "ascii")
+        _EIGHTHS.encode(sys.stdout.encoding or "ascii")
+        blocks = _EIGHTHS
     except UnicodeEncodeError:
-        return PLAIN
-    return EIGHTHS
+        blocks = _PLAIN
+    print("\nlearning rate", *draw_bars(rates, blocks), sep="\n")
+
+
+def draw_bars(rates: Sequence[float], blocks: str = _EIGHTHS, height: int = 10) -> list[str]:
+    """A bar for each epoch, from 0 to the highest, with an axis; no library for one small chart.
+
+    Where there are more epochs than columns, a column shows the highest of several.
+    """
+    label = f"{max(rates):.3g}"
+    room = _WIDTH - len(label) - 2
+    grouped = math.ceil(len(rates) / room)
+    shown = [max(rates[at : at + grouped]) for at in range(0, len(rates), grouped)]
+    wide, full = min(6, room // len(shown)), len(blocks) - 1
+    # Never empty, so that every epoch is seen.
+    tops = [max(1, round(rate / (max(rates) or 1) * height * full)) for rate in shown]
+    lines = []
+    for row in reversed(range(height)):
+        bars = "".join(blocks[min(full, max(0, top - row * full))] * wide for top in tops)
+        at = label if row == height - 1 else "" if row else "0"
+        lines.append(f"{at:>{len(label)}} |{bars}".rstrip())
+    last = f"{len(rates)}" if len(rates) > 1 else ""
+    marks = f"1{last:>{len(shown) * wide - 1}}"
+    several = f", {grouped} in a column" if grouped > 1 else ""
+    return [*lines, *(" " * (len(label) + 2) + text for text in (marks, f"epoch{several}"))]

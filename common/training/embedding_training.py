@@ -1,12 +1,11 @@
 """Training a network that embeds pictures: what every such kernel does with its recipe."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from common.data.pictures import Pictures
 from common.data.tfrecords import Records
-from common.declaration import DescribedKernel
 from common.files.features import save_features
 from common.files.projection import Projection, project, save_projection
 from common.files.thumbnails import leave_thumbnails
@@ -16,13 +15,13 @@ from common.pairs.outputs import write_pair_metrics
 from common.parameters import Parameters
 from common.training.checkpoint import remove_checkpoint
 from common.training.classifier_training import begin_training
-from common.training.describe import describe
+from common.training.describe import Asked, TrainingKernel, picture_network
 from common.training.embedding_trainer import EmbeddingTrainer
 from common.training.outputs import SHOWN, draw_training, write_history
 
 
 @dataclass(frozen=True, kw_only=True)
-class EmbeddingKernel(DescribedKernel):
+class EmbeddingKernel(TrainingKernel):
     """A Kernel that trains an embedding.
 
     Attributes:
@@ -53,9 +52,9 @@ class EmbeddingKernel(DescribedKernel):
         """
         train_in_stages(begin_training(self, run, EmbeddingTrainer))
 
-    def show_description(self, parameters: Parameters, arguments: Sequence[str]) -> None:
-        """Print what it would train."""
-        describe(self, parameters, arguments)
+    def network_to_describe(self, asked: Asked) -> tuple[Any, Any, dict[str, str]]:
+        """As TrainingKernel's."""
+        return picture_network(self, asked)
 
 
 def train_in_stages(trainer: EmbeddingTrainer) -> None:

@@ -1,25 +1,25 @@
 """Training a head on other kernels' vectors: what every such kernel does with its recipe."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-from common.declaration import DescribedKernel
 from common.files.projection import save_projection
 from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
-from common.parameters import Parameters
 from common.progress import report
+from common.recipe import field_types
 from common.training.classifier_training import take_accelerator
+from common.training.describe import Asked, TrainingKernel
 from common.training.embedding_training import EmbeddingKernel, write_pair_metrics
-from common.training.head_description import describe_head
-from common.training.heads import HeadTrainer
+from common.training.heads import HeadTrainer, head_network
 from common.training.outputs import draw_course, write_history
 from common.training.stacking import Stacked, read_stacked
 
 
 @dataclass(frozen=True, kw_only=True)
-class HeadKernel(DescribedKernel):
+class HeadKernel(TrainingKernel):
     """A Kernel that trains a head on the vectors of its sources.
 
     Attributes:
@@ -37,9 +37,26 @@ class HeadKernel(DescribedKernel):
         """Read the sources' vectors and train the head."""
         train_on_top(self, run)
 
-    def show_description(self, parameters: Parameters, arguments: Sequence[str]) -> None:
-        """Print what it would train."""
-        describe_head(self, parameters, arguments)
+    def network_to_describe(self, asked: Asked) -> tuple[Any, Any, dict[str, str]]:
+        """As TrainingKernel's; the head is built for the networks below it.
+
+        As in a run, a setting reaches every kernel whose recipe has it; the head keeps what is
+        neither's, to be refused.
+        """
+        read, given = self.below(), asked.settings.items()
+        has_head, has_networks = field_types(self.recipe), field_types(read.recipe)
+        own = {name: value for name, value in given if name in has_head or name not in has_networks}
+        recipe = self.resolve(asked.best, asked.small, own)
+        below = {name: value for name, value in given if name in has_networks}
+        networks = read.resolve(asked.best, asked.small, below)
+        number, each = int(getattr(networks, "parts", 1)), networks.embedding
+        model = head_network(recipe, number * each, self.classes)
+        kinds = [f"{type(layer).__name__} {layer.output.shape[-1]}" for layer in model.layers[1:]]
+        return recipe, model, {
+            "weights": "random",
+            "input": f"{number * each} numbers: {number} networks x {each}, side by side",
+            "layers": ", ".join(kinds),
+        }  # fmt: skip
 
 
 def train_on_top(kernel: HeadKernel, run: KernelRun) -> None:

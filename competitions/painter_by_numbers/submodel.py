@@ -82,7 +82,7 @@ class SubmodelRecipe(ConvolutionsRecipe):
         "artists": (2, float("inf")),
     }
 
-    def hold_together(self) -> None:
+    def validate(self) -> None:
         """Fields that do not fit each other. Raises UserError for the first."""
         if self.part >= self.parts:
             raise UserError(f"settings parts={self.parts} part={self.part}: they count from 0")
@@ -98,7 +98,7 @@ class SubmodelRecipe(ConvolutionsRecipe):
                 f"a batch of {self.batch_size // self.pictures_per_class} artists, and a part has "
                 f"{fewest}: lower batch_size to {fewest * self.pictures_per_class} or less"
             )
-        super().hold_together()
+        super().validate()
 
 
 def build_model(weights: str | None, recipe: SubmodelRecipe, classes: int) -> Any:

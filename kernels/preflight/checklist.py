@@ -7,7 +7,7 @@ from typing import Any
 
 from common.competition import Competition
 from common.errors import UserError
-from common.recipes.hours import tell_hours
+from common.recipes.hours import hours_in_words
 from common.submission import header_fault
 from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError
@@ -215,7 +215,7 @@ def check_quota(
 def _check_quota(answer: Any, accelerator: str, need: float, unknown: tuple[str, ...]) -> Check:
     name, what = "quota", f"{accelerator.upper()} quota"
     quota = getattr(answer, f"{accelerator}_quota")
-    asked = f"the plan needs {tell_hours(need)}"
+    asked = f"the plan needs {hours_in_words(need)}"
     asked += f" (unknown: {in_short(unknown)})" if unknown else ""
     if quota is None or quota.total_time_allowed is None:
         return passed(name, f"{what}: {_NOT_TOLD}; {asked}")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
-from common.recipes.hours import refit_epochs, tell_hours
+from common.recipes.hours import hours_in_words, refit_epochs
 from kernels.bundle.build import build_bundles
 from kernels.kaggle.client import Kaggle
 from kernels.plan.estimate import need_of
@@ -197,10 +197,10 @@ def _rates(rates: list[float]) -> str:
 
 
 def _hours(hours: float | None) -> str:
-    return "hours unknown" if hours is None else tell_hours(hours)
+    return "hours unknown" if hours is None else hours_in_words(hours)
 
 
 def _total(accelerator: str, total: Mapping[str, Any]) -> str:
-    parts = [tell_hours(total["known"])] if total["known"] else []
+    parts = [hours_in_words(total["known"])] if total["known"] else []
     parts += [f"unknown for {in_short(total['unknown'])}"] if total["unknown"] else []
     return f"{accelerator.upper()} {' and '.join(parts)}"

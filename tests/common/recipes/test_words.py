@@ -1,0 +1,61 @@
+"""A recipe in words and in plain values."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from common.recipe import override
+from common.recipes.embedding import LOSSES, EmbeddingRecipe
+from common.recipes.words import describe_recipe, recipe_facts, unused_settings
+from competitions.painter_by_numbers import submodel, triplets
+from competitions.petals_to_metal import densenet201
+
+
+@dataclass(frozen=True)
+class Forest:
+    trees: int = 100
+
+
+def test_a_recipe_without_the_pictures_has_no_steps() -> None:
+    rows = describe_recipe(densenet201.KERNEL.recipe, 8)
+    assert list(rows) == [
+        *("size", "parameters", "augmentation", "loss", "optimizer", "prediction", "batch"),
+        *("epochs", "refit", "schedule"),
+    ]
+    assert rows["size"] == "331 x 331 pixels"
+    assert rows["parameters"] == "18,521,768 in all, 18,292,712 trainable"
+    assert rows["epochs"] == "25 on train"
+    assert rows["refit"] == "25 epochs of a new network on train + val"
+
+
+def test_one_of_several_networks_says_so() -> None:
+    assert describe_recipe(submodel.KERNEL.recipe)["parts"] == "one of 10"
+    several = override(triplets.KERNEL.recipe, {"networks": 3})
+    assert describe_recipe(several)["networks"] == "one of 3"
+    small = override(triplets.KERNEL.recipe, {"networks": 1, "miniature": True})
+    assert "networks" not in describe_recipe(small)
+    assert describe_recipe(small)["parameters"] == "those of a miniature of the network"
+
+
+def test_any_dataclass_is_a_recipe() -> None:
+    assert describe_recipe(Forest()) == recipe_facts(Forest()) == {}
+
+
+def test_a_recipe_in_plain_values() -> None:
+    facts = recipe_facts(override(densenet201.KERNEL.recipe, {"epochs": 2, "folds": 3, "fold": 1}))
+    assert facts == {
+        **{"image_size": 331, "batch_size": 16, "epochs": 2, "folds": 3, "fold": 1},
+        **{"total_parameters": 18_521_768, "trainable_parameters": 18_292_712},
+        "learning_rates": pytest.approx([1e-5, 1.8e-5]),
+    }
+    assert recipe_facts(densenet201.KERNEL.resolve(small=True))["miniature"] is True
+    assert recipe_facts(densenet201.KERNEL.recipe)["refit_epochs"] == 25
+
+
+def test_settings_that_a_loss_does_not_use_are_named() -> None:
+    unused = {loss: unused_settings({"loss": loss}) for loss in LOSSES}
+    assert unused["triplet"] == ("scale",)
+    assert unused["contrastive"] == ("miner", "scale")
+    assert unused["arcface"] == unused["cosface"] == ("distance", "miner")
+    assert set(unused["softmax"]) <= set(vars(EmbeddingRecipe()))
+    assert unused_settings({"epochs": 3}) == ()

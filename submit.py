@@ -81,7 +81,7 @@ def _run(args: argparse.Namespace) -> int:
 
     if args.history:
         return _show_history(args)
-    request = read_request(args, args.full_size, args.rehearse)
+    request = read_request(args)
     kernels = plan_kernels(request)
     _check_options(args, request.competition)
     follow = _show_plan if args.plan else _carry_out
@@ -91,12 +91,11 @@ def _run(args: argparse.Namespace) -> int:
 def _carry_out(args: argparse.Namespace, request: Any, kernels: Any) -> int:
     from kernels.kaggle.client import Kaggle
     from kernels.pipeline import run_pipeline
-    from kernels.plan.request import request_facts
     from kernels.results.result import tell
     from kernels.run.display import open_display
 
     signed_in = None if args.dry_run else Kaggle()
-    asked = {**request_facts(request), "data": args.data and str(args.data.resolve())}
+    asked = {**request.facts, "data": args.data and str(args.data.resolve())}
     run = _pick_run(args, asked)
     args.run_dir = run.folder
     with open_display() as display:
@@ -125,7 +124,7 @@ def _manner(args: argparse.Namespace, request: Any) -> Any:
     from kernels.run.watch import Watching
 
     return Manner(
-        submit=bool(request.members) and not (args.no_submit or args.rehearse),
+        submit=bool(request.models) and not (args.no_submit or args.rehearse),
         again=args.submit_again,
         message=args.message,
         watching=Watching(
@@ -181,7 +180,7 @@ def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> int:
     from kernels.kaggle.client import Kaggle
     from kernels.preflight.show_plan import make_plan, tell_plan
 
-    submit = bool(request.members) and not args.no_submit
+    submit = bool(request.models) and not args.no_submit
     runs = args.run_dir.parent if args.run_dir else Path("runs")
     plan = make_plan(request, kernels, None if args.dry_run else Kaggle(), submit, runs)
     print(tell_plan(plan), file=sys.stderr if args.json else sys.stdout, flush=True)

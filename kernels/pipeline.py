@@ -57,12 +57,12 @@ def run_pipeline(
         run.set_data(kaggle.data_digest(competition.slug))
     Watch(kaggle, run, bundles, display, manner.watching).run()
     sent: Sent | None = None
-    if request.members:
+    if request.models:
         path = check_output(kaggle, competition, run)
         display.say(f"checked {path}")
-    if manner.submit and request.members:
+    if manner.submit and request.models:
         slug = next(b.kernel.slug for b in bundles if b.kernel.name == ENSEMBLE)
-        message = manner.message or f"{competition.name} by {in_short(_members(request))}"
+        message = manner.message or f"{competition.name} by {in_short(request.members)}"
         sending = Sending(slug, message, manner.again, display.say)
         sent = send_once(kaggle, competition, run, path, sending)
         limit, poll = manner.score_limit, manner.watching.poll
@@ -70,7 +70,3 @@ def run_pipeline(
     submissions = count_sent(kaggle, competition.slug, run)
     run.set_state("complete")
     return read_result(run, bundles, sent, submissions, write_report(run, bundles, sent))
-
-
-def _members(request: Request) -> list[str]:
-    return [member.name for member in request.members]

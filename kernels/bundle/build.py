@@ -175,7 +175,7 @@ def _metadata(
         "is_private": True,
         "enable_gpu": kernel.accelerator == "gpu",
         "enable_tpu": kernel.accelerator == "tpu",
-        "enable_internet": kernel.internet,
+        "enable_internet": kernel.parameters.internet,
         "keywords": ["utility script"] if kernel.name == SHARED else [],
         "competition_sources": [] if kernel.name == SHARED else [competition.slug],
         "dataset_sources": [weights] if weights and not is_model else [],

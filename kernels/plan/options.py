@@ -144,18 +144,24 @@ def add_dry_run_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def read_request(
-    args: argparse.Namespace, full_size: bool = False, rehearse: bool = False
-) -> "Request":
+def read_request(args: argparse.Namespace) -> "Request":
     """What the options ask for. Raises UserError for what is unknown or does not fit."""
+    from common.recipe import split_setting
     from competitions import find_competition
-    from kernels.plan.request import Request, choose_members
+    from kernels.plan.request import Request, choose_models
 
     competition = find_competition(args.competition)
+    settings: dict[str, str] = {}
+    for key, value in map(split_setting, args.set):
+        if key in settings:
+            raise UserError(f"--set {key} is given twice ({settings[key]} and {value}): give one")
+        settings[key] = value
+    rehearse = getattr(args, "rehearse", False)  # not an option of `kernels build`
     return Request(
         competition,
-        choose_members(competition, args.model, args.ensemble, args.folds, args.audit),
-        settings=_settings(args.set),
+        choose_models(competition, args.model, args.ensemble, args.audit),
+        folds=args.folds,
+        settings=settings,
         seed=args.seed,
         blend=args.blend,
         calibrate=args.calibrate,
@@ -164,19 +170,8 @@ def read_request(
         internet=not args.no_internet,
         weights_source=args.weights_source,
         dry_run=args.dry_run,
-        full_size=full_size,
+        full_size=getattr(args, "full_size", False),
         rehearse=rehearse,
         embed=args.embed,
         audit=args.audit,
     )
-
-
-def _settings(texts: list[str]) -> dict[str, str]:
-    from common.recipe import split_setting
-
-    settings: dict[str, str] = {}
-    for key, value in map(split_setting, texts):
-        if key in settings:
-            raise UserError(f"--set {key} is given twice ({settings[key]} and {value}): give one")
-        settings[key] = value
-    return settings

@@ -22,7 +22,7 @@ from kernels.kaggle.lookup import (
     sample_header,
     submission_limits,
 )
-from kernels.plan.estimate import need_of
+from kernels.plan.planned import need_of
 from kernels.plan.request import Request, in_short
 from kernels.preflight.bundle_checks import check_bundles
 from kernels.preflight.check import Check, failed, passed
@@ -93,7 +93,7 @@ def preflight(
     is_there = not isinstance(facts, KaggleError)
     only = bool(getattr(facts, "is_kernels_submissions_only", False))
     limits = questions.ask(submission_limits, competition.slug) if is_there and submit else None
-    blends = bool(request.members) and getattr(facts, "user_has_entered", False)
+    blends = bool(request.models) and getattr(facts, "user_has_entered", False)
     return (
         check_credentials(kaggle.owner, quota),
         *check_competition(competition, facts, submit, now),

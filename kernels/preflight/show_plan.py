@@ -9,8 +9,7 @@ from common.errors import UserError
 from common.recipes.hours import hours_in_words, refit_epochs
 from kernels.bundle.build import build_bundles
 from kernels.kaggle.client import Kaggle
-from kernels.plan.estimate import need_of
-from kernels.plan.planned import SESSION_HOURS, SHARED, PlannedKernel
+from kernels.plan.planned import SESSION_HOURS, SHARED, PlannedKernel, need_of
 from kernels.plan.request import AUDIT, ENSEMBLE, VARIANT, Request, in_short
 from kernels.preflight.check import Check
 from kernels.preflight.checklist import preflight, require

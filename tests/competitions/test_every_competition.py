@@ -107,17 +107,17 @@ def test_what_does_not_fit_is_refused_before_anything_is_pushed(
 ) -> None:
     from common.errors import UserError
     from kernels.plan.planned import plan_kernels
-    from kernels.plan.request import Member, Request
+    from kernels.plan.request import Request
 
     wrong = dataclasses.replace(TINY["names"], **change)
     with pytest.raises(UserError, match=said):
-        plan_kernels(Request(wrong, (Member("model"),), dry_run=True))
+        plan_kernels(Request(wrong, ("model",), dry_run=True))
 
 
 def test_a_setting_without_effect_and_calibration_of_numbers_are_refused(tmp_path: Path) -> None:
     done = tiny.submit("paws", "--ensemble", "--calibrate", "--run-dir", tmp_path / "run")
     assert done.returncode == 1
-    assert "--calibrate is of one class in several, the task is number" in done.stderr
+    assert "--calibrate is for one class of several, the task is number" in done.stderr
 
 
 def test_a_form_that_does_not_fit_the_sample_is_refused_with_the_data(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from common.manifest import write_json
 from competitions import find_competition
 from kernels.bundle.build import Bundle, build_bundles
 from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Member, Request
+from kernels.plan.request import Request
 from kernels.run.state import KernelState, Run
 from support import browser
 
@@ -21,8 +21,8 @@ needs_browser = pytest.mark.skipif(bool(browser.missing()), reason=browser.missi
 
 
 def bundles(competition: str, *names: str) -> tuple[Bundle, ...]:
-    found, members = find_competition(competition), tuple(Member(name) for name in names)
-    kernels = plan_kernels(Request(found, members, accelerator="cpu"))
+    found = find_competition(competition)
+    kernels = plan_kernels(Request(found, names, accelerator="cpu"))
     return build_bundles(found, kernels, "alice", "n1")
 
 

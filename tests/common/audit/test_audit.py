@@ -27,7 +27,7 @@ from common.kernel import KernelRun
 from common.parameters import Parameters
 from common.recipe import override
 from competitions.petals_to_metal import COMPETITION
-from kernels.plan import planned as plan
+from kernels.plan import checks as plan
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
 from support import flowers, tiny
@@ -392,12 +392,10 @@ def test_a_competition_without_an_audit_says_so(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_the_audit_kernel_is_on_cpu_reads_no_training_and_nothing_reads_it() -> None:
-    from kernels.plan.request import Member
-
-    members = (Member("densenet201"), Member("xception"))
-    kernels = {k.name: k for k in plan_kernels(Request(COMPETITION, members, audit=True))}
+    request = Request(COMPETITION, ("densenet201", "xception"), audit=True)
+    kernels = {k.name: k for k in plan_kernels(request)}
     assert kernels["audit"].accelerator == "cpu"
-    assert not kernels["audit"].internet
+    assert not kernels["audit"].parameters.internet
     assert not kernels["audit"].parameters.internet
     assert kernels["audit"].sources == ("shared",)
     assert "audit" not in kernels["ensemble"].sources

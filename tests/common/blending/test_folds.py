@@ -15,7 +15,8 @@ from common.data.splits import stratified_folds
 from common.errors import UserError
 from common.files.predictions import Predictions, load_predictions
 from competitions import find_competition
-from kernels.plan.request import choose_members, in_short
+from kernels.plan.planned import plan_kernels
+from kernels.plan.request import Request, in_short
 from support import browser, tiny
 
 
@@ -196,4 +197,4 @@ def test_a_script_without_such_fields_cannot_be_split(monkeypatch: pytest.Monkey
     competition = find_competition("tiny")
     tiny.redeclare(monkeypatch, competition, "right", recipe=BlendRecipe(), best=None, dry_run={})
     with pytest.raises(UserError, match="--folds 3: right cannot be split into folds; leave it"):
-        choose_members(competition, [], True, 3)
+        plan_kernels(Request(competition, competition.ensemble, folds=3))

@@ -18,7 +18,7 @@ from common.parameters import Parameters
 from common.recipes.networks import NetworksRecipe
 from competitions import find_competition
 from kernels.plan.planned import PlannedKernel, plan_kernels
-from kernels.plan.request import Request, choose_members, in_short
+from kernels.plan.request import Request, choose_models, in_short
 from kernels.preflight.show_plan import make_plan, tell_plan
 from kernels.results.history import read_entry
 from kernels.results.history_table import show_history
@@ -135,7 +135,7 @@ def test_the_ensemble_reads_networks_as_one_member(
 
 
 def planned(*models: str, **changes: object) -> dict[str, PlannedKernel]:
-    members = choose_members(PAINTER, list(models), not models)
+    members = choose_models(PAINTER, list(models), not models)
     kernels = plan_kernels(Request(PAINTER, members, **changes))  # type: ignore[arg-type]
     return {kernel.name: kernel for kernel in kernels}
 
@@ -182,7 +182,7 @@ def test_networks_that_cannot_be(asked: dict[str, str], said: str) -> None:
 
 
 def test_a_plan_tells_networks_together() -> None:
-    members = choose_members(PAINTER, ["classes"], False)
+    members = choose_models(PAINTER, ["classes"], False)
     request = Request(PAINTER, members, settings={"networks": "18"}, dry_run=True)
     told = tell_plan(make_plan(request, plan_kernels(request), None, False))
     assert "3-20  painter-classes-network0 to network17" in told

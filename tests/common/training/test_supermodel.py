@@ -29,7 +29,7 @@ from common.training.stacking import Features, Stacked, stack
 from competitions import find_competition
 from competitions.painter_by_numbers import submodel, supermodel
 from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Request, choose_members
+from kernels.plan.request import Request, choose_models
 from support import ROOT, tiny
 
 WIDTH, TOLD = 24, 4  # numbers of a network, and those of them that tell classes apart
@@ -130,7 +130,7 @@ def test_recipes_that_cannot_be(settings: Mapping[str, int], said: str) -> None:
 
 def test_the_supermodel_is_ten_kernels_and_one_on_top() -> None:
     painter = find_competition("painter")
-    request = Request(painter, choose_members(painter, ["supermodel"], False))
+    request = Request(painter, choose_models(painter, ["supermodel"], False))
     kernels = {kernel.name: kernel for kernel in plan_kernels(request)}
     ten = tuple(f"submodel-part{part}" for part in range(10))
     assert kernels["supermodel"].sources == ("shared", *ten)

@@ -9,7 +9,7 @@ import competitions
 from common.errors import UserError
 from kernels.bundle.build import build_bundles
 from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Request, choose_members
+from kernels.plan.request import Request, choose_models
 from support import tiny
 
 FACTS = """
@@ -42,14 +42,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def built(model: str) -> list[str]:
     found = competitions.find_competition("fresh")
-    request = Request(found, choose_members(found, [model], False), dry_run=True)
+    request = Request(found, choose_models(found, [model], False), dry_run=True)
     bundles = build_bundles(found, plan_kernels(request), "alice", "")
     return [bundle.kernel.name for bundle in bundles]
 
 
 def planned(*models: str) -> list[str]:
     found = competitions.find_competition("fresh")
-    members = choose_members(found, list(models), not models)
+    members = choose_models(found, list(models), not models)
     return [kernel.name for kernel in plan_kernels(Request(found, members, dry_run=True))]
 
 

@@ -16,12 +16,12 @@ from kernels.bundle.build import build_bundles, collect_shared, write_bundle
 from kernels.bundle.rendering import render_script, render_utility
 from kernels.kaggle.paths import inside, unzip
 from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Member, Request
+from kernels.plan.request import Request
 
 
 def bundles(owner: str = "alice", nonce: str = "n1", **changes: object) -> dict:
     competition = find_competition("tiny")
-    request = Request(competition, (Member("left"), Member("right")), **changes)  # type: ignore[arg-type]
+    request = Request(competition, ("left", "right"), **changes)  # type: ignore[arg-type]
     built = build_bundles(competition, plan_kernels(request), owner, nonce)
     return {bundle.kernel.name: bundle for bundle in built}
 
@@ -61,12 +61,10 @@ def test_weights_come_from_a_data_set_or_a_model(source: str, field: str) -> Non
 
 def test_the_same_script_with_other_parameters_is_another_kernel() -> None:
     competition = find_competition("tiny")
-    members = (Member("left", "fold0", {"epochs": 3}), Member("left", "fold1", {"epochs": 4}))
-    kernels = plan_kernels(Request(competition, members))
+    kernels = plan_kernels(Request(competition, ("left",), folds=2))
     built = {b.kernel.name: b for b in build_bundles(competition, kernels, "alice", "n")}
     assert built["left-fold0"].metadata["id"] == "alice/tiny-left-fold0"
-    assert "    epochs=3,  # instead of 2\n" in built["left-fold0"].text
-    assert "    epochs=4,  # instead of 2\n" in built["left-fold1"].text
+    assert "    fold=1,  # instead of 0\n" in built["left-fold1"].text
     assert "alice/tiny-left-fold1" in built["ensemble"].text
 
 

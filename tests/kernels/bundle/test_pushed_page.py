@@ -19,7 +19,7 @@ from kernels.bundle.build import Bundle, build_bundles, collect_shared, with_non
 from kernels.bundle.imports import imported_files
 from kernels.bundle.rendering import page_of, render_script, repository_link
 from kernels.plan.planned import SHARED, plan_kernels
-from kernels.plan.request import Member, Request, choose_members
+from kernels.plan.request import Request, choose_models
 from support import ROOT, tiny
 
 NAMES = ("petals", "painter")
@@ -33,7 +33,7 @@ WAYS: dict[str, dict] = {
 
 def bundles(name: str, **changes: object) -> tuple[Bundle, ...]:
     competition = find_competition(name)
-    chosen = choose_members(competition, MODELS.get(name, []), True)
+    chosen = choose_models(competition, MODELS.get(name, []), True)
     has_audit = "audit" in kernel_scripts(competition)
     request = Request(competition, chosen, audit=has_audit, **changes)  # type: ignore[arg-type]
     return build_bundles(competition, plan_kernels(request), "alice", "")
@@ -107,7 +107,7 @@ x = 1
 def test_values_are_written_where_the_old_ones_stand() -> None:
     tiny.add_tiny()
     competition = find_competition("tiny")
-    left = plan_kernels(Request(competition, (Member("left"),)))[1]
+    left = plan_kernels(Request(competition, ("left",)))[1]
     recipe = replace(left.recipe, sharpness=2.5, epochs=7, misbehave='say "ö"', sessions=3)
     text = render_script(SOURCE, replace(left, recipe=recipe), None).text({"seed": 1})
     assert "\n".join(text.splitlines()).startswith(

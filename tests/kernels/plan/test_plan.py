@@ -1,4 +1,4 @@
-"""What is planned: which recipe, and on what accelerator."""
+"""What is planned: which kernels, which of them read which, with which recipe, on what."""
 
 import json
 from pathlib import Path
@@ -9,59 +9,116 @@ from common.errors import UserError
 from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
 from kernels.plan.planned import PlannedKernel, plan_kernels
-from kernels.plan.request import Member, Request, request_facts
+from kernels.plan.request import Request, choose_models, in_short
 from kernels.run.state import open_run, pick_run
 from support import tiny
 
 tiny.add_tiny()
-TINY = find_competition("tiny")
-LEFT, RIGHT = Member("left"), Member("right")
 
 
-def accelerators(*members: Member, **changes: object) -> list[str]:
-    kernels = plan_kernels(Request(TINY, members, **changes))  # type: ignore[arg-type]
-    assert {k.accelerator for k in (kernels[0], kernels[-1])} == {"cpu"}
-    for kernel in kernels[1:-1]:
-        assert kernel.parameters.accelerator == kernel.accelerator
-    return [kernel.accelerator for kernel in kernels[1:-1]]
+def planned(competition: str, *models: str, **changes: object) -> dict[str, PlannedKernel]:
+    request = Request(find_competition(competition), models, **changes)  # type: ignore[arg-type]
+    return {kernel.name: kernel for kernel in plan_kernels(request)}
+
+
+def test_a_model_brings_what_it_reads_with_it() -> None:
+    both = {name: kernel.sources for name, kernel in planned("steps", "both").items()}
+    assert both == {
+        "shared": (),
+        "prepare": ("shared",),
+        "half-part0": ("shared", "prepare"),
+        "half-part1": ("shared", "prepare"),
+        "both": ("shared", "half-part0", "half-part1"),
+        "ensemble": ("shared", "both"),
+    }
+    assert list(both) == ["shared", "prepare", "half-part0", "half-part1", "both", "ensemble"]
+    half = planned("steps", "half")["ensemble"]
+    assert half.sources == ("shared", "half-part0", "half-part1")
+    together = planned("steps", "both", "half", embed=True)["ensemble"]
+    assert together.sources == ("both", "half-part0", "half-part1")
+
+
+@pytest.mark.parametrize(
+    ("competition", "models", "changes", "said"),
+    [
+        ("steps", ["both"], {"settings": {"part": 1}}, "--set part: each kernel has its own"),
+        ("tiny", ["left", "right"], {"recipe": "best"}, "right has no best recipe: leave out --re"),
+        # What a kernel would refuse is refused before it is pushed, in the recipe that runs.
+        ("painter", ["margin"], {"settings": {"blend_scale": "ranks"}}, "did you mean rank"),
+        ("painter", ["margin"], {"settings": {"method": "best"}}, "setting method=best: "),
+        ("painter", ["triplets"], {"settings": {"pictures_per_class": "7"}, "dry_run": True},
+         "batch_size=48 pictures_per_class=7"),
+        ("painter", ["triplets"], {"settings": {"pictures_per_class": "6"}},
+         "batch_size=80 pictures_per_class=6"),
+        ("painter", ["submodel"], {"settings": {"parts": "2", "artists": "8"}, "dry_run": True},
+         "batch_size=20 parts=2 artists=8"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be(competition: str, models: list, changes: dict, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        planned(competition, *models, **changes)
+
+
+@pytest.mark.parametrize(
+    ("script", "sources", "said"),
+    [
+        ("half", ("both",), "half.py has 'both' in its sources, which reads it in turn"),
+        ("prepare", ("nothing",), "prepare.py has 'nothing' in its sources, which is not there"),
+    ],
+)
+def test_sources_that_cannot_be(
+    script: str, sources: tuple, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny.redeclare(monkeypatch, find_competition("steps"), script, sources=sources)
+    with pytest.raises(UserError, match=said):
+        planned("steps", "both")
+
+
+def test_what_only_others_read_is_no_model() -> None:
+    with pytest.raises(UserError, match="unknown model 'prepare': known are both, half"):
+        choose_models(find_competition("steps"), ["prepare"], False)
+
+
+def test_settings_reach_the_recipes_that_have_them() -> None:
+    three = planned("steps", "both", settings={"parts": 3})
+    assert three["both"].sources == ("shared", *(f"half-part{n}" for n in range(3)))
+    # The scale of cosines is not that of the blend.
+    found = planned("painter", "margin", settings={"scale": "20", "blend_scale": "rank"})
+    assert found["margin"].recipe.scale == 20.0
+    assert found["ensemble"].recipe.blend_scale == "rank"
+    small = planned("painter", "triplets", settings={"pictures_per_class": "6"}, dry_run=True)
+    assert small["triplets"].recipe.pictures_per_class == 6
+    folds = planned("tiny", "left", folds=2, settings={"epochs": "4"})
+    assert [(folds[f"left-fold{n}"].recipe.fold, n) for n in (0, 1)] == [(0, 0), (1, 1)]
+    assert {folds[f"left-fold{n}"].recipe.epochs for n in (0, 1)} == {4}
 
 
 def test_each_script_runs_on_the_first_that_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    tiny.redeclare(monkeypatch, TINY, "right", accelerators=("gpu", "cpu"))
-    assert accelerators(LEFT, RIGHT) == ["tpu", "gpu"]
-    assert accelerators(LEFT, RIGHT, accelerator="gpu") == ["gpu", "gpu"]
-    assert accelerators(LEFT, RIGHT, dry_run=True) == ["cpu", "cpu"]
-    assert accelerators(LEFT, RIGHT, rehearse=True) == ["cpu", "cpu"]
+    tiny.redeclare(monkeypatch, find_competition("tiny"), "right", accelerators=("gpu", "cpu"))
+
+    def accelerators(**changes: object) -> list[str]:
+        kernels = planned("tiny", "left", "right", **changes)
+        assert {kernels[name].accelerator for name in ("shared", "ensemble")} == {"cpu"}
+        return [kernels[name].parameters.accelerator for name in ("left", "right")]
+
+    assert accelerators() == ["tpu", "gpu"]
+    assert accelerators(accelerator="gpu") == ["gpu", "gpu"]
+    assert accelerators(dry_run=True) == accelerators(rehearse=True) == ["cpu", "cpu"]
     with pytest.raises(UserError, match="right cannot run on tpu: it takes gpu, cpu"):
-        accelerators(LEFT, RIGHT, accelerator="tpu")
-
-
-def test_without_a_word_a_run_is_planned_on_tpu_and_its_quota_looked_at(
-    tiny_data: tuple[Path, Path], tmp_path: Path
-) -> None:
-    hosted = HostedCompetition(TINY, *tiny_data)
-    with LocalKaggle(tmp_path / "kaggle", [hosted]) as server:
-        env = tiny.real_environment(server.url, tmp_path / "home")
-        done = tiny.submit("tiny", "--ensemble", "--plan", env=env)
-        assert "ok   TPU quota: 20.0 of 20.0 h left, refreshes 20" in done.stdout
-        assert "the plan needs about 30 min (unknown: right)" in done.stdout
-        assert "machine shapes: CPU, TpuV5E8" in done.stdout
-        # Two at once are more than Kaggle's one TPU session: the second waits for the first.
-        run = tmp_path / "run"
-        more = ("--model", "left", "--folds", "2", "--run-dir", run, "--json", "--no-submit")
-        told = tiny.last_json(tiny.submit("tiny", *more, env=env))
-    assert [member["name"] for member in told["members"]] == ["left-fold0", "left-fold1"]
-    metadata = json.loads((run / "kernels" / "left-fold1" / "kernel-metadata.json").read_text())
-    assert (metadata["machine_shape"], metadata["enable_tpu"]) == ("TpuV5E8", True)
-    assert "docker_image" not in metadata
+        accelerators(accelerator="tpu")
+    # What models only read runs on what it can.
+    on_gpu = {
+        name: k.accelerator for name, k in planned("steps", "both", accelerator="gpu").items()
+    }
+    assert (on_gpu["prepare"], on_gpu["half-part0"], on_gpu["both"]) == ("cpu", "gpu", "gpu")
 
 
 def test_the_best_recipe_is_the_published_one_changed(monkeypatch: pytest.MonkeyPatch) -> None:
     best = {"sharpness": 2.0, "epochs": 7, "sessions": 3}
-    tiny.redeclare(monkeypatch, TINY, "left", best=best, dry_run={"epochs": 1})
+    tiny.redeclare(monkeypatch, find_competition("tiny"), "left", best=best, dry_run={"epochs": 1})
 
     def recipe(**changes: object) -> tuple[float, int, int]:
-        found = plan_kernels(Request(TINY, (LEFT,), **changes))[1].recipe  # type: ignore[arg-type]
+        found = planned("tiny", "left", **changes)["left"].recipe
         return found.sharpness, found.epochs, found.sessions
 
     assert recipe() == (1.0, 2, 1)
@@ -71,74 +128,67 @@ def test_the_best_recipe_is_the_published_one_changed(monkeypatch: pytest.Monkey
     assert recipe(recipe="best", dry_run=True, settings=asked) == (5.0, 4, 3)
 
 
-def test_a_run_of_the_best_recipe_trains_and_tells_it(dry: list, tmp_path: Path) -> None:
+def test_hours_scale_with_the_recipe() -> None:
+    def hours(**changes: object) -> float | None:
+        return planned("petals", "densenet201", **changes)["densenet201"].hours
+
+    full = hours()
+    assert full
+    assert hours(settings={"epochs": "5"}) == pytest.approx(full / 5)
+    assert hours(settings={"refit": "no"}) == pytest.approx(full / 2)
+    assert hours(settings={"refit_epochs": "0"}) == pytest.approx(full / 2)
+    # Nobody knows those of an accelerator that the script does not name, nor of a small kernel.
+    assert hours(accelerator="cpu") is None
+    assert hours(dry_run=True) is None
+    assert planned("painter", "triplets")["prepare"].hours == 1.0
+    for small in ("dry_run", "rehearse"):
+        assert planned("painter", "triplets", **{small: True})["prepare"].hours is None
+    assert planned("petals", audit=True, dry_run=True)["audit"].hours is None
+
+
+def test_a_run_goes_through_all_that_it_was_asked(tmp_path: Path) -> None:
+    """Kernels that read others, the best recipe on TPU, one session at a time."""
+    tiny_data = tiny.write_data(tmp_path)
     run = tmp_path / "run"
-    command = (*dry, "--model", "left", "--recipe", "best")
-    told = tiny.last_json(tiny.submit(*command, "--json", "--no-submit"))
-    manifest = json.loads((run / "outputs" / "left" / "manifest.json").read_text())
-    text = next((run / "kernels" / "left").glob("*.py")).read_text()
-    assert "    sharpness=2.0,  # instead of 1.0\n" in text
+    with LocalKaggle(
+        tmp_path / "kaggle", [HostedCompetition(find_competition("tiny"), *tiny_data)]
+    ) as server:
+        env = tiny.real_environment(server.url, tmp_path / "home")
+        asked = ("--model", "left", "--folds", "2", "--recipe", "best", "--run-dir", run)
+        result = tiny.last_json(tiny.submit("tiny", *asked, "--json", "--no-submit", env=env))
+    assert [member["name"] for member in result["members"]] == ["left-fold0", "left-fold1"]
+    metadata = json.loads((run / "kernels" / "left-fold1" / "kernel-metadata.json").read_text())
+    assert (metadata["machine_shape"], metadata["enable_tpu"]) == ("TpuV5E8", True)
+    assert "docker_image" not in metadata
+    manifest = json.loads((run / "outputs" / "left-fold1" / "manifest.json").read_text())
     assert manifest["recipe"]["sharpness"] == 2.0
-    assert "Settings (best recipe" in Path(told["report"]).read_text()
-    assert "recipe=best" in tiny.submit("--history", "--run-dir", run).stdout
-    planned = tiny.submit(*command, "--plan").stdout
-    assert "\nthe best recipes\n" in planned
-    # The published one is another kernel, and pushed as before there was another.
-    tiny.last_json(tiny.submit(*dry, "--model", "left", "--json", "--no-submit"))
-    text = next((run / "kernels" / "left").glob("*.py")).read_text()
-    assert "    sharpness=1.0,\n" in text
+    text = next((run / "kernels" / "left-fold1").glob("*.py")).read_text()
+    assert "    sharpness=2.0,  # instead of 1.0\n" in text
+    assert "Settings (best recipe" in Path(result["report"]).read_text()
 
 
-def painter(model: str, dry_run: bool = False, **settings: str) -> dict[str, PlannedKernel]:
-    competition = find_competition("painter")
-    kernels = plan_kernels(
-        Request(competition, (Member(model),), settings=settings, dry_run=dry_run)
-    )
-    return {kernel.name: kernel for kernel in kernels}
+def test_a_dry_run_of_steps(tmp_path: Path) -> None:
+    data, solution = tiny.write_data(tmp_path)
+    run = tmp_path / "run"
+    given = ("--data", data, "--solution", solution, "--run-dir", run, "--json")
+    result = tiny.last_json(tiny.submit("steps", "--ensemble", "--dry-run", *given))
+    assert result["public_score"] == 1.0
+    assert [member["name"] for member in result["members"]] == ["both"]
+    assert result["blend"]["members"] == {"both": 1.0}
+    output = run / "outputs" / "prepare"
+    assert (output / "counts.json").is_file()
+    assert not (output / "parts").exists()  # it stays at Kaggle
 
 
-def test_the_scale_of_cosines_is_not_that_of_the_blend() -> None:
-    planned = painter("margin", scale="20", blend_scale="rank")
-    assert planned["margin"].recipe.scale == 20.0
-    assert planned["ensemble"].recipe.blend_scale == "rank"
-
-
-@pytest.mark.parametrize(
-    ("model", "settings", "said"),
-    [
-        ("margin", {"blend_scale": "ranks"}, "setting blend_scale=ranks: did you mean rank"),
-        ("margin", {"method": "best"}, "setting method=best: "),
-        ("triplets", {"pictures_per_class": "7"}, "batch_size=48 pictures_per_class=7"),
-    ],
-)
-def test_what_a_kernel_would_refuse_is_refused_before_it_is_pushed(
-    model: str, settings: dict[str, str], said: str
-) -> None:
-    with pytest.raises(UserError, match=said):
-        painter(model, dry_run=True, **settings)
-
-
-def test_settings_are_held_against_the_recipe_that_runs() -> None:
-    small = painter("triplets", dry_run=True, pictures_per_class="6")
-    assert small["triplets"].recipe.pictures_per_class == 6
-    with pytest.raises(UserError, match="batch_size=80 pictures_per_class=6"):
-        painter("triplets", pictures_per_class="6")
-    with pytest.raises(UserError, match="batch_size=20 parts=2 artists=8"):
-        painter("submodel", dry_run=True, parts="2", artists="8")
-    parts = painter("submodel", dry_run=True, parts="2", artists="12")
-    assert [name for name in parts if "part" in name] == ["submodel-part0", "submodel-part1"]
-
-
-def test_a_script_without_a_best_recipe_says_so() -> None:
-    with pytest.raises(UserError, match="right has no best recipe: leave out --recipe best"):
-        plan_kernels(Request(TINY, (LEFT, RIGHT), recipe="best"))
-
-
-def test_a_run_from_before_these_options_is_gone_on_with(tmp_path: Path) -> None:
-    facts = request_facts(Request(TINY, (LEFT,)))
+def test_a_run_from_before_an_option_is_gone_on_with(tmp_path: Path) -> None:
+    facts = Request(find_competition("tiny"), ("left",)).facts
     run = open_run(tmp_path / "runs" / "tiny-old", "tiny", False)
     run.request = {k: v for k, v in facts.items() if k not in ("recipe", "calibrate")}
     run.save()
     assert pick_run(tmp_path / "runs", "tiny", False, facts, False).folder == run.folder
     other = {**facts, "recipe": "best"}
     assert pick_run(tmp_path / "runs", "tiny", False, other, False).folder != run.folder
+
+
+def test_names_in_short() -> None:
+    assert in_short(["a-part0", "a-part1", "b"]) == "a-part0 to part1, b"

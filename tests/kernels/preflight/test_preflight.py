@@ -22,7 +22,7 @@ from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
 from kernels.local import HostedCompetition, LocalKaggle
 from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Member, Request, choose_members
+from kernels.plan.request import Request, choose_models
 from kernels.preflight.bundle_checks import (
     check_images,
     check_internet,
@@ -44,7 +44,7 @@ from support.toy_competition import connect, point_client_at, push
 NOW = datetime(2026, 11, 22, 17, 30)
 tiny.add_tiny()
 TINY = find_competition("tiny")
-REQUEST = Request(TINY, (Member("left"),))
+REQUEST = Request(TINY, ("left",))
 COMMAND = ("tiny", "--ensemble")
 
 
@@ -513,7 +513,7 @@ def test_titles_and_slugs(changes: dict, said: str | None) -> None:
 def test_a_text_is_smaller_than_kaggle_takes(embed: bool) -> None:
     for name in ("petals", "painter"):
         competition = find_competition(name)
-        request = Request(competition, choose_members(competition, [], True), embed=embed)
+        request = Request(competition, choose_models(competition, [], True), embed=embed)
         built = build_bundles(competition, plan_kernels(request), "alice", "n")
         assert check_sizes(built).ok
     # One byte less than 1 MiB is taken, 1 MiB is not.
@@ -526,32 +526,3 @@ def test_a_text_is_smaller_than_kaggle_takes(embed: bool) -> None:
         "NO   kernel ensemble: its text has 1,048,576 bytes, and Kaggle takes less than 1,048,576: "
         "let its competition's modules import less"
     )
-
-
-def petals(**changes: object) -> dict[str, float | None]:
-    members = (Member("densenet201"), Member("efficientnetb7"))
-    return hours(Request(find_competition("petals"), members, **changes))  # type: ignore[arg-type]
-
-
-def hours(request: Request) -> dict[str, float | None]:
-    return {kernel.name: kernel.hours for kernel in plan_kernels(request)}
-
-
-def test_hours_scale_with_the_recipe() -> None:
-    full = petals()["densenet201"]
-    assert full
-    assert petals(settings={"epochs": "5"})["densenet201"] == pytest.approx(full / 5)
-    assert petals(settings={"refit": "no"})["densenet201"] == pytest.approx(full / 2)
-    assert petals(settings={"refit_epochs": "0"})["densenet201"] == pytest.approx(full / 2)
-    assert petals(accelerator="cpu")["densenet201"] is None
-    assert petals(dry_run=True)["densenet201"] is None
-
-
-@pytest.mark.parametrize("small", ["dry_run", "rehearse"])
-def test_hours_of_the_full_size_do_not_stand_for_a_small_kernel(small: str) -> None:
-    painter = find_competition("painter")
-    members = (Member("triplets"),)
-    assert hours(Request(painter, members))["prepare"] == 1.0
-    assert hours(Request(painter, members, **{small: True}))["prepare"] is None
-    audited = Request(find_competition("petals"), (), audit=True, dry_run=True)
-    assert hours(audited)["audit"] is None

@@ -20,8 +20,8 @@ from common.errors import UserError, machine_faults, show
 from kernels.plan.options import (
     add_dry_run_options,
     add_history_options,
-    add_manner_options,
     add_request_options,
+    add_run_options,
     read_request,
 )
 
@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add_request_options(parser)
-    add_manner_options(parser)
+    add_run_options(parser)
     add_dry_run_options(parser)
     add_history_options(parser)
     return parser
@@ -107,8 +107,8 @@ def _carry_out(args: argparse.Namespace, request: Any, kernels: Any) -> int:
                 _findings_told(args, request.competition, kernels, run, display.say),
                 _kaggle(signed_in, args, request, run, display.say) as kaggle,
             ):
-                manner = _manner(args, request)
-                result = run_pipeline(request, kernels, manner, kaggle, run, display)
+                options = _run_options(args, request)
+                result = run_pipeline(request, kernels, options, kaggle, run, display)
         except KeyboardInterrupt:
             _say_interrupted(args, run, display)
             _print_json(args, {"state": "interrupted"})
@@ -118,21 +118,17 @@ def _carry_out(args: argparse.Namespace, request: Any, kernels: Any) -> int:
     return 0
 
 
-def _manner(args: argparse.Namespace, request: Any) -> Any:
-    """Whether and how to submit, and how to watch the kernels."""
-    from kernels.pipeline import Manner
-    from kernels.run.watch import Watching
+def _run_options(args: argparse.Namespace, request: Any) -> Any:
+    from kernels.run.options import RunOptions
 
-    return Manner(
+    return RunOptions(
         submit=bool(request.models) and not (args.no_submit or args.rehearse),
-        again=args.submit_again,
+        submit_again=args.submit_again,
         message=args.message,
-        watching=Watching(
-            poll=0.3 if args.dry_run else 15.0,
-            follow=args.follow,
-            fresh=args.fresh,
-            rerun=args.rerun,
-        ),
+        fresh=args.fresh,
+        rerun=args.rerun,
+        follow=args.follow,
+        poll=0.3 if args.dry_run else 15.0,
     )
 
 
@@ -262,7 +258,7 @@ def _kaggle(
     from kernels.local.dry_run import describe_data, generated_data, local_kaggle
 
     data, solution = args.data, args.solution
-    run.hold_data(describe_data(data, solution))
+    run.check_data(describe_data(data, solution))
     if data is None:
         data, solution = generated_data(request.competition, run.folder / "data", args.seed, say)
     with local_kaggle(request.competition, run.folder, data, solution) as url:

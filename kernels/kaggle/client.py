@@ -22,28 +22,23 @@ from typing import Any, TypeVar
 from kernels.kaggle.answers import KaggleError, SessionLimitError, ask, change, one_line
 from kernels.kaggle.paths import inside, unzip
 from kernels.kaggle.signin import sign_in
+from kernels.kaggle.states import KernelState
 
 T = TypeVar("T")
 
-RUNNING = ("QUEUED", "RUNNING", "NEW_SCRIPT", "CANCEL_REQUESTED")
 _INVALID = ("dataset", "competition", "kernel", "model")
 
 
 @dataclass(frozen=True)
-class Status:
-    """A kernel version's state (``QUEUED``, ``RUNNING``, ``COMPLETE``, ``ERROR``, …) and why."""
+class KernelStatus:
+    """A kernel version's state, and what Kaggle says of a failure."""
 
-    state: str
+    state: KernelState
     message: str = ""
-
-    @property
-    def running(self) -> bool:
-        """Whether it may still change."""
-        return self.state in RUNNING
 
 
 @dataclass(frozen=True)
-class Score:
+class SubmissionScore:
     """A submission as Kaggle sees it.
 
     Scores are None until there are any; one that is ``COMPLETE`` may still have none, as where
@@ -89,7 +84,7 @@ class Kaggle:
                 )
         return int(answer.version_number)
 
-    def status(self, slug: str, version: int) -> Status:
+    def status(self, slug: str, version: int) -> KernelStatus:
         """The state of one version of the owner's kernel ``slug``."""
         from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
 
@@ -99,7 +94,7 @@ class Kaggle:
         answer = self.read(
             lambda c: c.kernels.kernels_api_client.get_kernel_session_status(request)
         )
-        return Status(answer.status.name, one_line(answer.failure_message or ""))
+        return KernelStatus(KernelState[answer.status.name], one_line(answer.failure_message or ""))
 
     def latest_version(self, slug: str) -> int:
         """The number of the latest version of the owner's kernel ``slug``; 0 without any."""
@@ -230,7 +225,7 @@ class Kaggle:
             raise KaggleError(f"the submission was not taken by {slug}: {answer.message}")
         return int(answer.ref)
 
-    def score(self, ref: int) -> Score:
+    def score(self, ref: int) -> SubmissionScore:
         """The submission with this reference."""
         from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionRequest
 
@@ -268,8 +263,8 @@ def _events(log: str) -> list[dict[str, Any]]:
     return events if isinstance(events, list) else []
 
 
-def _score(answer: Any) -> Score:
-    return Score(
+def _score(answer: Any) -> SubmissionScore:
+    return SubmissionScore(
         answer.ref,
         answer.status.name,
         _number(answer.public_score),

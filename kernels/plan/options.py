@@ -90,7 +90,7 @@ def _add_what_on(which: argparse._ArgumentGroup) -> None:
     which.add_argument("--dry-run", action="store_true", help="small settings, on a local Kaggle")
 
 
-def add_manner_options(parser: argparse.ArgumentParser) -> None:
+def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Where and how a run is carried out."""
     where = parser.add_argument_group("where and how")
     where.add_argument("--run-dir", type=Path, help="the run's folder (default: below runs)")

@@ -11,7 +11,7 @@ from common.recipes.hours import hours_in_words
 from common.submission import header_fault
 from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError
-from kernels.kaggle.client import RUNNING, Kaggle
+from kernels.kaggle.client import Kaggle
 from kernels.kaggle.lookup import (
     SOURCES,
     Answer,
@@ -22,40 +22,45 @@ from kernels.kaggle.lookup import (
     sample_header,
     submission_limits,
 )
+from kernels.kaggle.states import KernelState
 from kernels.plan.planned import need_of
 from kernels.plan.request import Request, in_short
 from kernels.preflight.bundle_checks import check_bundles
 from kernels.preflight.check import Check, failed, passed
+from kernels.run.options import RunOptions
 from kernels.run.reuse import finished_before
 from kernels.run.state import Run
 
 _NOT_TOLD = "not told by Kaggle"
 
 
-def hold_checks(
+def check_run(
     kaggle: Kaggle,
     request: Request,
     bundles: Sequence[Bundle],
     run: Run,
-    submit: bool,
+    options: RunOptions,
     say: Callable[[str], None],
-    reuses: bool = True,
-    again: bool = False,
 ) -> None:
     """Say the checklist of a run. Raises UserError when it must not start or go on.
 
-    Kernels that ran or run, or that an earlier run has finished (``reuses``), are not counted
-    against the quota. Of a run that has pushed already, today's submissions are not looked at
-    unless it is to send one more (``again``): its own may be among them.
+    Kernels that are finished or running in this run, or finished in an earlier one, are not counted
+    against the quota. Today's submissions are not checked if this run has pushed already and is not
+    to submit again: one of them may be its own.
     """
-    at_work = {name for name, k in run.kernels.items() if k.state in ("COMPLETE", *RUNNING)}
+    at_work = {
+        name
+        for name, kernel in run.kernels.items()
+        if kernel.state is KernelState.COMPLETE or kernel.state.running
+    }
     with contextlib.suppress(KaggleError):  # the checks say what is wrong with Kaggle
         slug = request.competition.slug
-        at_work |= finished_before(kaggle, run, bundles, slug) if reuses else set()
+        at_work |= finished_before(kaggle, run, bundles, slug) if not options.fresh else set()
     kernels = [bundle.kernel for bundle in bundles]
     to_come = {kernel.name: kernel.hours for kernel in kernels if kernel.name not in at_work}
-    begun = any(k.state != "WAITING" and not k.reused for k in run.kernels.values())
-    checks = preflight(kaggle, request, bundles, submit and (again or not begun), to_come)
+    begun = any(k.state is not KernelState.WAITING and not k.reused for k in run.kernels.values())
+    submit = options.submit and (options.submit_again or not begun)
+    checks = preflight(kaggle, request, bundles, submit, to_come)
     for check in checks:
         say(check.line)
     require(checks)

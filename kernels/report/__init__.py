@@ -25,7 +25,7 @@ from kernels.report.pair_sections import (
     space_section,
 )
 from kernels.report.settings import settings_section
-from kernels.run.state import Run, Sent
+from kernels.run.state import Run, Submission
 
 NAME = "report.html"
 
@@ -49,7 +49,7 @@ SECTIONS: dict[str, Callable[[Facts], Markup | None]] = {
 }
 
 
-def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Path:
+def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Path:
     """Write ``report.html`` into the run's folder, whole or not at all; returns its path.
 
     It needs no network and no other file, and shows validation alone. What a kernel did not

@@ -30,7 +30,7 @@ from kernels.report.models import (
 from kernels.report.pair_facts import PairFacts, gather_pairs
 from kernels.results.audit import read_audit
 from kernels.results.scores import Score, read_interval, read_number, read_score
-from kernels.run.state import KernelState, Run, Sent
+from kernels.run.state import KernelRecord, Run, Submission
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Left:
 
     name: str
     sources: tuple[str, ...]
-    known: KernelState
+    known: KernelRecord
     manifest: Mapping[str, Any]
     metrics: Mapping[str, Any]
     history: tuple[Row, ...]
@@ -75,7 +75,7 @@ class Facts:
 
     run: Run
     competition: Competition
-    sent: Sent | None
+    sent: Submission | None
     kernels: tuple[Left, ...]
     blend: Predictions | None
     folds: Mapping[str, tuple[str, ...]]
@@ -169,7 +169,7 @@ def kind_of(kernel: str) -> str:
     return found[1] if found else ""
 
 
-def gather(run: Run, bundles: tuple[Bundle, ...], sent: Sent | None) -> Facts:
+def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Facts:
     """Read everything. What is missing stays empty; what is broken becomes a note."""
     competition = find_competition(run.competition)
     kernels = tuple(_left(run, bundle, bundles) for bundle in bundles)
@@ -231,7 +231,7 @@ def _left(run: Run, bundle: Bundle, bundles: tuple[Bundle, ...]) -> Left:
     return Left(
         name,
         tuple(bundle.kernel.sources),
-        run.kernels.get(name, KernelState()),
+        run.kernels.get(name, KernelRecord()),
         read_json(folder / MANIFEST),
         read_json(folder / "metrics.json"),
         read_history(folder / "history.csv"),

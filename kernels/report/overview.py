@@ -7,7 +7,7 @@ from markupsafe import Markup
 from kernels.report.facts import Facts
 from kernels.report.markup import UNKNOWN, join, signed, tag
 from kernels.results.scores import NOT_TOLD, Score, interval_words, read_number, read_score
-from kernels.run.state import Sent
+from kernels.run.state import Submission
 
 _PARTS = ("seen", "unseen")
 _SPACE = "\N{NO-BREAK SPACE}"
@@ -76,7 +76,7 @@ def _around(facts: Facts, score: Score) -> str:
     return ", ".join(filter(None, parts))
 
 
-def _on_kaggle(sent: Sent | None, score: float | None) -> str:
+def _on_kaggle(sent: Submission | None, score: float | None) -> str:
     """A score as Kaggle shows it; it may show none although it has scored."""
     if score is not None:
         return f"{score:.5f}"

@@ -9,6 +9,7 @@ from typing import Any
 from common.audit.findings import NAME
 from common.competition import Competition
 from competitions import kernel_scripts
+from kernels.kaggle.states import KernelState
 from kernels.plan.request import AUDIT
 from kernels.run.state import Run, all_runs
 
@@ -31,7 +32,7 @@ class Audited:
 def read_audit(run: Run) -> Audited | None:
     """What a run's audit found; None when it had none, or has none that is complete."""
     known = run.kernels.get(AUDIT)
-    if known is None or known.state != "COMPLETE":
+    if known is None or known.state is not KernelState.COMPLETE:
         return None
     folder = run.output(AUDIT)
     try:

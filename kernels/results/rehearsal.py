@@ -11,6 +11,7 @@ from typing import Any
 
 from common.competition import Competition
 from common.manifest import write_json
+from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED, PlannedKernel
 from kernels.plan.request import ENSEMBLE
 from kernels.run.state import Run
@@ -92,8 +93,10 @@ def _findings(run: Run, competition: Competition, kernel: PlannedKernel) -> Iter
         found = path if path in seen["folders"] else (", ".join(near) or "nowhere")
         yield finding(what, path, found, path in seen["folders"])
     known = run.kernels.get(kernel.name)
-    state = known.state if known else "WAITING"
-    yield finding("the shared code and the work", "COMPLETE", state, state == "COMPLETE")
+    state = known.state if known else KernelState.WAITING
+    yield finding(
+        "the shared code and the work", KernelState.COMPLETE, state, state is KernelState.COMPLETE
+    )
 
 
 def _mounts(run: Run, competition: Competition, kernel: PlannedKernel) -> Iterator[tuple[str, str]]:

@@ -24,7 +24,7 @@ from kernels.results.scores import (
     read_interval,
     read_score,
 )
-from kernels.run.state import Run, Sent
+from kernels.run.state import Run, Submission
 
 # What of the ensemble's metrics is told.
 BLEND = (
@@ -91,7 +91,7 @@ class Result:
 
 
 def read_result(
-    run: Run, bundles: tuple[Bundle, ...], sent: Sent | None, submissions: int, report: Path
+    run: Run, bundles: tuple[Bundle, ...], sent: Submission | None, submissions: int, report: Path
 ) -> Result:
     """The result of a run whose kernels are complete; gathers their figures."""
     read = {name for b in bundles if b.kernel.name == ENSEMBLE for name in b.kernel.sources}

@@ -2,7 +2,8 @@
 
 from common.errors import UserError
 from kernels.bundle.build import Bundle
-from kernels.kaggle.client import RUNNING, Kaggle
+from kernels.kaggle.client import Kaggle
+from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED
 from kernels.run.state import Run
 
@@ -16,7 +17,8 @@ def change_of(run: Run, bundle: Bundle, key: str, rerun: bool) -> str:
     known = run.kernels.get(name)
     if known is None or known.key == key:
         return ""
-    if known.state not in ("COMPLETE", "UNFINISHED", *RUNNING):
+    finished = known.state in (KernelState.COMPLETE, KernelState.UNFINISHED)
+    if not (finished or known.state.running):
         return ""
     said = f"kernel {name} has changed (settings, code, data or sources) since version"
     if kind == "cpu" or rerun:

@@ -9,15 +9,16 @@ from typing import Any
 from common.errors import PREFIX, UserError
 from common.manifest import Unfinished, read_manifest
 from kernels.kaggle.answers import pause
-from kernels.kaggle.client import Kaggle, Status
+from kernels.kaggle.client import Kaggle, KernelStatus
 from kernels.kaggle.downloads import fetch_outputs
-from kernels.run.state import KernelState, Run
+from kernels.kaggle.states import KernelState
+from kernels.run.state import KernelRecord, Run
 
 _TAIL = 12
 _LOOKS = 4
 
 
-def collect(kaggle: Kaggle, run: Run, name: str, slug: str, known: KernelState) -> dict[str, Any]:
+def collect(kaggle: Kaggle, run: Run, name: str, slug: str, known: KernelRecord) -> dict[str, Any]:
     """Bring back the output of a version that Kaggle calls COMPLETE, and check it; its manifest.
 
     Kaggle may say so of an older version, or show the output late: it is looked at again before
@@ -44,12 +45,12 @@ def collect(kaggle: Kaggle, run: Run, name: str, slug: str, known: KernelState) 
     return manifest
 
 
-def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: Status) -> UserError:
+def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: KernelStatus) -> UserError:
     """What ended a kernel that is not COMPLETE, and what to do; its log is fetched."""
     _, events = kaggle.outputs(slug, run.kernels[name].version)
     lines = _write_log(run.log(name), events)
     whole = f"(whole log: {run.log(name)})"
-    if status.state == "CANCEL_ACKNOWLEDGED":
+    if status.state is KernelState.CANCEL_ACKNOWLEDGED:
         return UserError(
             f"kernel {name} was stopped at its time cap, or cancelled by hand: Kaggle gives such a "
             f"version to no other kernel; lower its epochs or its size, then give the same command "
@@ -65,7 +66,7 @@ def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: Status) -> U
     return UserError(said, tuple(lines[-_TAIL:]))
 
 
-def spent(known: KernelState, manifest: dict[str, Any]) -> float:
+def spent(known: KernelRecord, manifest: dict[str, Any]) -> float:
     """Seconds from the push of a version to its end, which its manifest tells.
 
     Where this is noted already (nothing was pushed since), or clocks differ much: 0 or until now.

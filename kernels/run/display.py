@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TextIO
 
-_COLOURS = {"COMPLETE": "green", "ERROR": "red", "RUNNING": "cyan", "QUEUED": "yellow"}
+from kernels.kaggle.states import KernelState
+
+_COLOURS = {
+    KernelState.COMPLETE: "green",
+    KernelState.ERROR: "red",
+    KernelState.RUNNING: "cyan",
+    KernelState.QUEUED: "yellow",
+}
 
 
 @dataclass
@@ -15,7 +22,7 @@ class View:
     """One kernel as it is shown: its state and the last progress line of its log."""
 
     name: str
-    state: str = "WAITING"
+    state: KernelState = KernelState.WAITING
     progress: dict[str, str] = field(default_factory=dict)
     started: float = 0.0
     seconds: float = 0.0
@@ -23,18 +30,22 @@ class View:
     @property
     def stage(self) -> str:
         """The stage it is in, while it runs."""
-        return self.progress.get("stage", "") if self.state == "RUNNING" else ""
+        return self.progress.get("stage", "") if self.state is KernelState.RUNNING else ""
 
     @property
     def facts(self) -> str:
         """Loss, accuracy and the like."""
         shown = {k: v for k, v in self.progress.items() if k not in ("stage", "epoch")}
-        return " ".join(f"{k}={v}" for k, v in shown.items()) if self.state == "RUNNING" else ""
+        return (
+            " ".join(f"{k}={v}" for k, v in shown.items())
+            if self.state is KernelState.RUNNING
+            else ""
+        )
 
     @property
     def epoch(self) -> str:
         """``3/12`` while it trains."""
-        return self.progress.get("epoch", "") if self.state == "RUNNING" else ""
+        return self.progress.get("epoch", "") if self.state is KernelState.RUNNING else ""
 
     @property
     def elapsed(self) -> float:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from common.errors import UserError
 from kernels.kaggle.answers import KaggleError, NoAnswerError
-from kernels.kaggle.client import Kaggle, Status
+from kernels.kaggle.client import Kaggle, KernelStatus
+from kernels.kaggle.states import KernelState
 from kernels.run.state import Run
 
 _MISSING = 4  # a version that is not found this often in a row is gone
@@ -23,7 +24,7 @@ class Looks:
         self._missing: Counter[str] = Counter()
         self._silent_since = 0.0
 
-    def status(self, name: str, slug: str) -> Status | None:
+    def status(self, name: str, slug: str) -> KernelStatus | None:
         """The state of the kernel's version; None when it cannot be told just now.
 
         Raises UserError when the version is gone, NoAnswerError after too long a silence.
@@ -46,7 +47,7 @@ class Looks:
         if self._missing[name] < _MISSING:
             return
         version = self._run.kernels[name].version
-        self._run.set_kernel(name, state="VANISHED")
+        self._run.set_kernel(name, state=KernelState.VANISHED)
         raise UserError(
             f"kernel {name} has vanished: Kaggle no longer has version {version} of "
             f"{self._kaggle.owner}/{slug}; if it was deleted, the same command pushes it again"

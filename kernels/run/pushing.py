@@ -7,9 +7,9 @@ from common.errors import UserError
 from kernels.bundle.build import Bundle, with_nonces, write_bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError, pause
 from kernels.kaggle.client import Kaggle
-from kernels.run.state import KernelState, Run
+from kernels.kaggle.states import KernelState
+from kernels.run.state import KernelRecord, Run
 
-PUSHING = "PUSHING"
 _TRIES = 5
 _LOOKS = 3
 _BACK = 2  # versions before the latest that are looked through
@@ -17,7 +17,7 @@ _BACK = 2  # versions before the latest that are looked through
 
 def push_kernel(
     kaggle: Kaggle, run: Run, bundle: Bundle, key: str, source_nonces: Mapping[str, str]
-) -> KernelState:
+) -> KernelRecord:
     """Push ``bundle`` and note its version. What is noted first lets a later start look for it.
 
     Raises SessionLimitError when Kaggle has no session free, KaggleError when it refuses.
@@ -37,9 +37,9 @@ def push_kernel(
             if attempt + 1 == _TRIES:
                 raise
         except UserError:
-            run.set_kernel(name, state="WAITING")  # it certainly did not happen
+            run.set_kernel(name, state=KernelState.WAITING)  # it certainly did not happen
             raise
-    return run.set_kernel(name, version=version, state="QUEUED")
+    return run.set_kernel(name, version=version, state=KernelState.QUEUED)
 
 
 def find_push(kaggle: Kaggle, slug: str, nonce: str) -> int:
@@ -65,14 +65,14 @@ def _holds(kaggle: Kaggle, slug: str, version: int, nonce: str) -> bool:
 
 def _intend(run: Run, name: str, key: str) -> tuple[str, bool]:
     """Note that a push is about to happen; its nonce, and whether it goes on from the last."""
-    known = run.kernels.get(name, KernelState())
-    resume = known.state == "UNFINISHED" and known.key == key
+    known = run.kernels.get(name, KernelRecord())
+    resume = known.state is KernelState.UNFINISHED and known.key == key
     number = known.pushes + 1
     nonce = f"{run.nonce}-{number}"
     run.set_kernel(
         name,
         version=0,
-        state=PUSHING,
+        state=KernelState.PUSHING,
         key=key,
         nonce=nonce,
         pushes=number,

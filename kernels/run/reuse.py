@@ -10,11 +10,12 @@ from common.errors import UserError
 from common.manifest import read_manifest
 from kernels.bundle.build import Bundle
 from kernels.kaggle.client import Kaggle
+from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED
-from kernels.run.state import KernelState, Run, all_runs
+from kernels.run.state import KernelRecord, Run, all_runs
 
 
-def kernel_key(bundle: Bundle, known: Mapping[str, KernelState], data: str) -> str:
+def kernel_key(bundle: Bundle, known: Mapping[str, KernelRecord], data: str) -> str:
     """What the kernel's output depends on: its own content, its data, which versions it reads."""
     read = {name: known[name] for name in bundle.kernel.sources if name != SHARED}
     sources = {name: (state.version, state.nonce) for name, state in read.items()}
@@ -30,7 +31,7 @@ def finished_before(
 
     ``competition`` is its slug.
     """
-    known: dict[str, KernelState] = {}
+    known: dict[str, KernelRecord] = {}
     if run.dry_run or len(all_runs(run.folder.parent)) < 2:
         return set()
     data = kaggle.data_digest(competition)
@@ -43,7 +44,7 @@ def finished_before(
     return set(known)
 
 
-def reuse(kaggle: Kaggle, run: Run, name: str, slug: str, key: str) -> KernelState | None:
+def reuse(kaggle: Kaggle, run: Run, name: str, slug: str, key: str) -> KernelRecord | None:
     """Take over kernel ``name`` from an earlier real run beside this one, if it is the same.
 
     The same: its key (text, imports, recipe, sources), an output that matches its manifest, and
@@ -59,13 +60,13 @@ def _find(kaggle: Kaggle, run: Run, name: str, slug: str, key: str) -> Run | Non
     for earlier in all_runs(run.folder.parent):
         known = earlier.kernels.get(name)
         mine = earlier.owner == run.owner and earlier.folder != run.folder and not earlier.dry_run
-        if mine and known and known.state == "COMPLETE" and known.key == key:
+        if mine and known and known.state is KernelState.COMPLETE and known.key == key:
             if _is_whole(earlier, name, known) and _is_latest(kaggle, slug, known):
                 return earlier
     return None
 
 
-def _is_whole(earlier: Run, name: str, known: KernelState) -> bool:
+def _is_whole(earlier: Run, name: str, known: KernelRecord) -> bool:
     try:
         read_manifest(earlier.output(name), name, known.nonce, fetched=True)
     except (UserError, OSError):
@@ -73,12 +74,12 @@ def _is_whole(earlier: Run, name: str, known: KernelState) -> bool:
     return True
 
 
-def _is_latest(kaggle: Kaggle, slug: str, known: KernelState) -> bool:
+def _is_latest(kaggle: Kaggle, slug: str, known: KernelRecord) -> bool:
     latest = kaggle.latest_version(slug)
     return latest == known.version and known.nonce in kaggle.pushed_text(slug, latest)
 
 
-def _take(run: Run, earlier: Run, name: str, known: KernelState) -> KernelState:
+def _take(run: Run, earlier: Run, name: str, known: KernelRecord) -> KernelRecord:
     target = run.output(name)
     shutil.rmtree(target, ignore_errors=True)
     shutil.copytree(earlier.output(name), target, copy_function=_link)
@@ -88,7 +89,7 @@ def _take(run: Run, earlier: Run, name: str, known: KernelState) -> KernelState:
     return run.set_kernel(
         name,
         version=known.version,
-        state="COMPLETE",
+        state=KernelState.COMPLETE,
         key=known.key,
         nonce=known.nonce,
         seconds=known.seconds,

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from common.errors import UserError
 from common.manifest import write_json
+from kernels.kaggle.states import KernelState
 
 FORMAT = 2
 STATE = "state.json"
@@ -24,13 +25,12 @@ _BEFORE = {"recipe": "published", "calibrate": False, "audit": False}
 
 
 @dataclass(frozen=True)
-class KernelState:
+class KernelRecord:
     """What a run knows of one of its kernels.
 
     Attributes:
         version: Kaggle's number of the pushed version; 0 before the first push.
-        state: Kaggle's state of that version, or one of ours: WAITING, PUSHING (it may have
-            happened), INVALID, UNFINISHED, VANISHED.
+        state: of that version, or of what is still to be pushed.
         key: hash of what was pushed and of its sources' versions; the same key need not run again.
         seconds: from push to end, of all its parts.
         pushed: when it was pushed, seconds since 1970.
@@ -41,7 +41,7 @@ class KernelState:
     """
 
     version: int = 0
-    state: str = "WAITING"
+    state: KernelState = KernelState.WAITING
     key: str = ""
     seconds: float = 0.0
     pushed: float = 0.0
@@ -52,7 +52,7 @@ class KernelState:
 
 
 @dataclass(frozen=True)
-class Sent:
+class Submission:
     """A submission: noted before it is sent, completed when Kaggle has answered.
 
     Attributes:
@@ -99,8 +99,8 @@ class Run:
     dry_run: bool
     nonce: str
     state: str = "running"
-    kernels: dict[str, KernelState] = field(default_factory=dict)
-    submissions: list[Sent] = field(default_factory=list)
+    kernels: dict[str, KernelRecord] = field(default_factory=dict)
+    submissions: list[Submission] = field(default_factory=list)
     data: str = ""
     started: str = ""
     owner: str = ""
@@ -113,9 +113,9 @@ class Run:
         del values["folder"]
         write_json(self.folder / STATE, {"format": FORMAT, **values})
 
-    def set_kernel(self, name: str, **changes: Any) -> KernelState:
+    def set_kernel(self, name: str, **changes: Any) -> KernelRecord:
         """Change what is known of a kernel, and save."""
-        known = self.kernels.get(name, KernelState())
+        known = self.kernels.get(name, KernelRecord())
         self.kernels[name] = dataclasses.replace(known, **changes)
         self.save()
         return self.kernels[name]
@@ -125,7 +125,7 @@ class Run:
         self.state = state
         self.save()
 
-    def hold_data(self, told: str) -> None:
+    def check_data(self, told: str) -> None:
         """Note what the run is made with. Raises UserError when it began with other data."""
         if self.data and self.data != told:
             raise UserError(
@@ -145,7 +145,7 @@ class Run:
         self.code = code
         self.save()
 
-    def hold_owner(self, owner: str) -> None:
+    def check_owner(self, owner: str) -> None:
         """Note whose kernels these are. Raises UserError when the run is another user's."""
         if self.owner and self.owner != owner:
             raise UserError(
@@ -155,7 +155,7 @@ class Run:
         self.owner = owner
         self.save()
 
-    def set_submission(self, sent: Sent) -> Sent:
+    def set_submission(self, sent: Submission) -> Submission:
         """Note what is known of the latest submission, and save."""
         self.submissions[-1] = sent
         self.save()
@@ -289,8 +289,12 @@ def _read(path: Path) -> Run:
             raise ValueError("it is not the state of a run")
         if values.pop("format") != FORMAT:
             raise ValueError("another format")
-        kernels = {name: KernelState(**known) for name, known in values.pop("kernels").items()}
-        sent = [Sent(**known) for known in values.pop("submissions")]
+        kernels = {name: _record(**known) for name, known in values.pop("kernels").items()}
+        sent = [Submission(**known) for known in values.pop("submissions")]
         return Run(path.parent.resolve(), kernels=kernels, submissions=sent, **values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read ({error}): name another --run-dir") from None
+
+
+def _record(state: str, **known: Any) -> KernelRecord:
+    return KernelRecord(state=KernelState(state), **known)

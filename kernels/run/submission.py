@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from common.competition import Competition
@@ -10,30 +10,16 @@ from common.errors import UserError
 from common.manifest import file_sha256
 from common.submission import NAME, check_submission
 from kernels.kaggle.answers import NoAnswerError, pause, pause_between_looks
-from kernels.kaggle.client import Kaggle, Score
+from kernels.kaggle.client import Kaggle, SubmissionScore
 from kernels.kaggle.lookup import submission_limits
 from kernels.plan.request import ENSEMBLE
-from kernels.run.state import Run, Sent, all_runs
+from kernels.run.options import RunOptions
+from kernels.run.state import Run, Submission, all_runs
+
+Say = Callable[[str], None]
 
 _TRIES = 5
 _LOOKS = 8
-
-
-@dataclass(frozen=True)
-class Sending:
-    """How a submission is sent.
-
-    Attributes:
-        kernel: slug of the ensemble kernel, for competitions that take only kernels.
-        message: what stands beside it on Kaggle, before the run's nonce.
-        again: send another file although the run has sent one.
-        say: tells a person what is done.
-    """
-
-    kernel: str
-    message: str
-    again: bool
-    say: Callable[[str], None]
 
 
 def check_output(kaggle: Kaggle, competition: Competition, run: Run) -> Path:
@@ -50,8 +36,14 @@ def check_output(kaggle: Kaggle, competition: Competition, run: Run) -> Path:
 
 
 def send_once(
-    kaggle: Kaggle, competition: Competition, run: Run, path: Path, sending: Sending
-) -> Sent | None:
+    kaggle: Kaggle,
+    competition: Competition,
+    run: Run,
+    path: Path,
+    kernel: str,
+    options: RunOptions,
+    say: Say,
+) -> Submission | None:
     """Send ``path`` unless the run has sent one already; at most once, whatever happens.
 
     Returns the submission of this very file, or None when it is not sent because the run has sent
@@ -59,7 +51,7 @@ def send_once(
 
     What is about to be sent is noted first, with a description that Kaggle shows. When it is not
     known whether Kaggle has it (a lost answer, a killed process), it is looked for there. A
-    competition that takes only kernels gets the ensemble kernel's version instead of the file.
+    competition that takes only kernels gets the version of ``kernel``, the ensemble, instead.
     """
     digest = file_sha256(path)
     last = run.submissions[-1] if run.submissions else None
@@ -67,32 +59,34 @@ def send_once(
         _find(kaggle, competition.slug, run, last)
     same = next((sent for sent in run.submissions if sent.sha256 == digest), None)
     if same:
-        sending.say(f"this file was sent already, as submission {same.ref}: it is not sent again")
+        say(f"this file was sent already, as submission {same.ref}: it is not sent again")
         return same
     twin = sent_before(run, digest)
     if twin:
-        sending.say(f"an earlier run sent this very file as submission {twin.ref}: not sent again")
+        say(f"an earlier run sent this very file as submission {twin.ref}: not sent again")
         return twin
-    if run.submissions and not sending.again:
-        sending.say(
+    if run.submissions and not options.submit_again:
+        say(
             f"this run has sent submission {run.submissions[-1].ref}, of another file: one is "
             f"enough, unless --submit-again says that this file is to be sent too"
         )
         return None
-    return _send(kaggle, competition.slug, run, path, digest, sending)
+    return _send(kaggle, competition.slug, run, path, digest, kernel, options.message)
 
 
-def _send(kaggle: Kaggle, slug: str, run: Run, path: Path, digest: str, sending: Sending) -> Sent:
+def _send(
+    kaggle: Kaggle, slug: str, run: Run, path: Path, digest: str, kernel: str, message: str
+) -> Submission:
     only_kernels = kaggle.competition(slug).is_kernels_submissions_only
-    description = f"{sending.message} [{run.nonce}-{len(run.submissions) + 1}]"
+    description = f"{message} [{run.nonce}-{len(run.submissions) + 1}]"
     counted = _counted(kaggle, slug)
-    run.submissions.append(Sent(digest, description, counted))
+    run.submissions.append(Submission(digest, description, counted))
     run.save()
     for attempt in range(_TRIES):
         try:
             if only_kernels:
                 version = run.kernels[ENSEMBLE].version
-                ref = kaggle.submit_kernel(slug, sending.kernel, version, NAME, description)
+                ref = kaggle.submit_kernel(slug, kernel, version, NAME, description)
             else:
                 ref = kaggle.submit_file(slug, path, description)
             return run.set_submission(replace(run.submissions[-1], ref=ref))
@@ -109,7 +103,9 @@ def _send(kaggle: Kaggle, slug: str, run: Run, path: Path, digest: str, sending:
     raise AssertionError("unreachable")
 
 
-def _find(kaggle: Kaggle, slug: str, run: Run, sent: Sent, keep: bool = False) -> Sent | None:
+def _find(
+    kaggle: Kaggle, slug: str, run: Run, sent: Submission, keep: bool = False
+) -> Submission | None:
     """A submission of which it is not known whether Kaggle took it: found there, or None.
 
     Kaggle may list it late: as long as it counts one more than before, it is looked for. None
@@ -137,7 +133,7 @@ def _counted(kaggle: Kaggle, slug: str) -> int:
     return int(submission_limits(kaggle, slug).num_total or 0)
 
 
-def sent_before(run: Run, digest: str) -> Sent | None:
+def sent_before(run: Run, digest: str) -> Submission | None:
     """The submission of the same file by an earlier real run of the same user beside this one."""
     if run.dry_run:
         return None  # each dry run has a Kaggle of its own
@@ -154,8 +150,8 @@ def sent_before(run: Run, digest: str) -> Sent | None:
 
 
 def await_score(
-    kaggle: Kaggle, run: Run, sent: Sent, poll: float, say: Callable[[str], None], limit: float
-) -> Sent:
+    kaggle: Kaggle, run: Run, sent: Submission, poll: float, say: Say, limit: float
+) -> Submission:
     """Wait until Kaggle has scored it, with or without a public score.
 
     Raises UserError with Kaggle's own text on its error.
@@ -180,7 +176,7 @@ def await_score(
     return sent
 
 
-def _record(run: Run, sent: Sent, score: Score) -> Sent:
+def _record(run: Run, sent: Submission, score: SubmissionScore) -> Submission:
     known = replace(
         sent,
         public_score=score.public,

@@ -4,48 +4,31 @@ import graphlib
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from common.errors import UserError
 from common.manifest import Unfinished, read_manifest
 from common.progress import parse
 from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import NoAnswerError, SessionLimitError, pause_between_looks
-from kernels.kaggle.client import RUNNING, Kaggle, Status
+from kernels.kaggle.client import Kaggle, KernelStatus
 from kernels.kaggle.downloads import DownloadError
 from kernels.kaggle.logs import follow_log
+from kernels.kaggle.states import KernelState
 from kernels.plan.request import AUDIT, ENSEMBLE
 from kernels.run.changes import change_of, replaced
 from kernels.run.collecting import collect, failure, spent
 from kernels.run.display import LiveDisplay, PlainDisplay, View
 from kernels.run.looks import Looks
-from kernels.run.pushing import PUSHING, find_push, push_kernel
+from kernels.run.options import RunOptions
+from kernels.run.pushing import find_push, push_kernel
 from kernels.run.reuse import kernel_key, reuse
-from kernels.run.state import KernelState, Run
+from kernels.run.state import KernelRecord, Run
 
 # Sessions that Kaggle runs at once; a queued one counts.
 SESSIONS = {"tpu": 1, "gpu": 2, "cpu": 5}
 MAX_PARTS = 5  # versions in a row that one training may be spread over
-
-
-@dataclass(frozen=True)
-class Watching:
-    """How kernels are watched.
-
-    Attributes:
-        poll: the longest pause between looks at Kaggle, in seconds; the first are shorter.
-        follow: show every line of the logs.
-        fresh: use no finished kernel of an earlier run.
-        rerun: push again what is finished or runs, where its settings, its code or, through
-            another run, its latest version at Kaggle have changed.
-        patience: how long Kaggle may be out of reach while kernels run, in seconds.
-    """
-
-    poll: float = 15.0
-    follow: bool = False
-    fresh: bool = False
-    rerun: bool = False
-    patience: float = 3600.0
+_GOES_ON = (KernelState.PUSHING, KernelState.UNFINISHED)
+_ENDED = (KernelState.COMPLETE, KernelState.INVALID)
 
 
 class Watch:
@@ -57,15 +40,15 @@ class Watch:
         run: Run,
         bundles: Sequence[Bundle],
         display: PlainDisplay | LiveDisplay,
-        how: Watching,
+        options: RunOptions,
     ):
-        self._kaggle, self._run, self._display, self._how = kaggle, run, display, how
+        self._kaggle, self._run, self._display, self._options = kaggle, run, display, options
         self._bundles = {bundle.kernel.name: bundle for bundle in bundles}
         self._views = {name: View(name) for name in self._bundles}
         self._running: set[str] = set()
         self._waiting: list[str] = []
         self._finished: set[str] = set()
-        self._looks = Looks(kaggle, run, how.patience, display.say)
+        self._looks = Looks(kaggle, run, options.patience, display.say)
 
     def run(self) -> None:
         """Run every kernel that is not already done. Raises UserError when one fails."""
@@ -86,7 +69,7 @@ class Watch:
                     self._note_done(name, order)
             self._display.show(self._views.values())
             if order.is_active() and (self._running or self._waiting):
-                time.sleep(pause_between_looks(time.monotonic() - start, self._how.poll))
+                time.sleep(pause_between_looks(time.monotonic() - start, self._options.poll))
         self._display.show(self._views.values())
 
     def _note_done(self, name: str, order: graphlib.TopologicalSorter[str]) -> None:
@@ -98,20 +81,20 @@ class Watch:
         """Whether the kernel's output is here already, from this run or an earlier one."""
         known, key = self._run.kernels.get(name), self._key(name)
         if known and known.key == key:
-            if known.state == "COMPLETE":
+            if known.state is KernelState.COMPLETE:
                 return self._is_whole(name, known)
-            if known.state in (*RUNNING, PUSHING, "UNFINISHED"):
+            if known.state.running or known.state in _GOES_ON:
                 return False  # it goes on
-            if known.state == "INVALID" and self._is_whole_now(name, known):
+            if known.state is KernelState.INVALID and self._is_whole_now(name, known):
                 return True
         slug = self._bundles[name].kernel.slug
-        found = None if self._how.fresh else reuse(self._kaggle, self._run, name, slug, key)
+        found = None if self._options.fresh else reuse(self._kaggle, self._run, name, slug, key)
         if found is None:
             return False
         self._display.say(f"{name}: used again from run {found.reused}")
         return self._is_whole(name, found)
 
-    def _is_whole(self, name: str, known: KernelState) -> bool:
+    def _is_whole(self, name: str, known: KernelRecord) -> bool:
         try:
             read_manifest(self._run.output(name), name, known.nonce, fetched=True)
         except UserError as error:
@@ -122,10 +105,10 @@ class Watch:
         view.state, view.seconds = known.state, known.seconds
         return True
 
-    def _is_whole_now(self, name: str, known: KernelState) -> bool:
+    def _is_whole_now(self, name: str, known: KernelRecord) -> bool:
         """Whether an output that was not as it must be is so now: Kaggle may have shown it late."""
         status = self._looks.status(name, self._bundles[name].kernel.slug)
-        if status is None or status.state != "COMPLETE":
+        if status is None or status.state is not KernelState.COMPLETE:
             return False
         try:
             self._collect(name)
@@ -144,18 +127,20 @@ class Watch:
         if known is None or known.key != self._key(name):
             return False
         slug = self._bundles[name].kernel.slug
-        if known.state == PUSHING:
+        if known.state is KernelState.PUSHING:
             version = find_push(self._kaggle, slug, known.nonce)
             if not version:
                 return False
-            known = self._run.set_kernel(name, version=version, state="QUEUED")
-        if not (Status(known.state).running or known.state in ("COMPLETE", "INVALID")):
+            known = self._run.set_kernel(name, version=version, state=KernelState.QUEUED)
+        if not (known.state.running or known.state in _ENDED):
             return False
-        if self._how.rerun and known.state == "COMPLETE":
+        if self._options.rerun and known.state is KernelState.COMPLETE:
             return False  # what is at Kaggle has not arrived whole
         status = self._looks.status(name, self._bundles[name].kernel.slug)
-        if status and not status.running:
-            if known.state == "INVALID" or (self._run.dry_run and status.state != "COMPLETE"):
+        if status and not status.state.running:
+            if known.state is KernelState.INVALID or (
+                self._run.dry_run and status.state is not KernelState.COMPLETE
+            ):
                 return False  # looked at already, or ended with the local Kaggle
         self._start(name)
         return True
@@ -167,17 +152,17 @@ class Watch:
         of_kind = [n for n in self._running if self._bundles[n].kernel.accelerator == kind]
         if len(of_kind) >= SESSIONS[kind] or not self._sources_stand(bundle):
             return False
-        changed = change_of(self._run, bundle, self._key(name), self._how.rerun)
+        changed = change_of(self._run, bundle, self._key(name), self._options.rerun)
         if changed:
             self._display.say(changed)
         nonces = {source: known.nonce for source, known in self._run.kernels.items()}
         try:
             push_kernel(self._kaggle, self._run, bundle, self._key(name), nonces)
         except SessionLimitError as error:
-            if self._views[name].state != "NO SESSION":
+            if self._views[name].state is not KernelState.NO_SESSION:
                 said = str(error).rstrip(".")
                 self._display.say(f"{said}: {name} waits until one is free")
-            self._views[name].state = "NO SESSION"
+            self._views[name].state = KernelState.NO_SESSION
             return False
         self._start(name)
         return True
@@ -190,10 +175,10 @@ class Watch:
         for name in bundle.kernel.sources:
             if name in self._running or name in self._waiting:
                 return False
-            said = replaced(self._kaggle, self._run, self._bundles[name], self._how.rerun)
+            said = replaced(self._kaggle, self._run, self._bundles[name], self._options.rerun)
             if said:
                 self._display.say(said)
-                self._run.set_kernel(name, state="REPLACED")
+                self._run.set_kernel(name, state=KernelState.REPLACED)
                 self._waiting.append(name)
                 return False
         return True
@@ -201,7 +186,7 @@ class Watch:
     def _start(self, name: str) -> None:
         view, known = self._views[name], self._run.kernels[name]
         behind = max(0.0, time.time() - known.pushed) if known.pushed else 0.0
-        view.state, view.started = "QUEUED", time.monotonic() - behind - known.seconds
+        view.state, view.started = KernelState.QUEUED, time.monotonic() - behind - known.seconds
         view.seconds = 0.0
         self._running.add(name)
         threading.Thread(target=self._follow, args=(name,), daemon=True).start()
@@ -214,7 +199,7 @@ class Watch:
         if status.state != view.state:
             view.state = status.state
             self._run.set_kernel(name, state=status.state)
-        if status.running:
+        if status.state.running:
             return False
         self._running.discard(name)
         return self._finish(name, status)
@@ -231,10 +216,10 @@ class Watch:
             self._display.say(f"{error}: the run goes on without its audit")
             return True
 
-    def _finish(self, name: str, status: Status) -> bool:
+    def _finish(self, name: str, status: KernelStatus) -> bool:
         """Bring a version's output back; False when the kernel goes on in another version."""
         slug, view = self._bundles[name].kernel.slug, self._views[name]
-        if status.state != "COMPLETE":
+        if status.state is not KernelState.COMPLETE:
             view.seconds = round(view.elapsed, 1)
             raise failure(self._kaggle, self._run, name, slug, status)
         try:
@@ -246,10 +231,10 @@ class Watch:
             raise
         except UserError:
             again = self._looks.status(name, self._bundles[name].kernel.slug)
-            if again is None or again.running:  # it was the answer of an older version
+            if again is None or again.state.running:  # it was the answer of an older version
                 self._running.add(name)
                 return False
-            self._run.set_kernel(name, state="INVALID")
+            self._run.set_kernel(name, state=KernelState.INVALID)
             raise
         view.seconds = self._run.kernels[name].seconds
         return True
@@ -259,19 +244,23 @@ class Watch:
         slug, known = self._bundles[name].kernel.slug, self._run.kernels[name]
         manifest = collect(self._kaggle, self._run, name, slug, known)
         seconds = known.seconds + spent(known, manifest)
-        self._run.set_kernel(name, state="COMPLETE", seconds=round(seconds, 1), pushed=0.0)
+        self._run.set_kernel(
+            name, state=KernelState.COMPLETE, seconds=round(seconds, 1), pushed=0.0
+        )
 
     def _go_on(self, name: str, unfinished: Unfinished) -> None:
         """A version that stopped itself before the time cap: the next one goes on from it."""
         known = self._run.kernels[name]
         if known.parts + 1 >= MAX_PARTS:
-            self._run.set_kernel(name, state="INVALID")
+            self._run.set_kernel(name, state=KernelState.INVALID)
             raise UserError(
                 f"kernel {name} is not finished after {MAX_PARTS} sessions: lower its epochs or "
                 f"its size with --set, or choose a faster --accelerator"
             )
         seconds = known.seconds + max(0.0, time.time() - known.pushed)
-        self._run.set_kernel(name, state="UNFINISHED", parts=known.parts + 1, seconds=seconds)
+        self._run.set_kernel(
+            name, state=KernelState.UNFINISHED, parts=known.parts + 1, seconds=seconds
+        )
         self._display.say(f"{unfinished}: the next version goes on from there")
         self._waiting.append(name)
 
@@ -280,11 +269,11 @@ class Watch:
 
         def on_line(line: str) -> None:
             view.progress = parse(line) or view.progress
-            if self._how.follow and line.strip():
+            if self._options.follow and line.strip():
                 self._display.say(f"{name} | {line}")
 
         slug, path = self._bundles[name].kernel.slug, self._run.log(name)
-        follow_log(self._kaggle, slug, path, on_line, self._how.poll)
+        follow_log(self._kaggle, slug, path, on_line, self._options.poll)
 
     def _key(self, name: str) -> str:
         return kernel_key(self._bundles[name], self._run.kernels, self._run.data)

@@ -12,9 +12,10 @@ from common.files.thumbnails import save_thumbnails
 from common.manifest import write_json
 from competitions import find_competition
 from kernels.bundle.build import Bundle, build_bundles
+from kernels.kaggle.states import KernelState
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
-from kernels.run.state import KernelState, Run
+from kernels.run.state import KernelRecord, Run
 from support import browser
 
 needs_browser = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
@@ -28,7 +29,7 @@ def bundles(competition: str, *names: str) -> tuple[Bundle, ...]:
 
 def a_run(folder: Path, competition: str, *names: str) -> Run:
     known = {
-        name: KernelState(1, "COMPLETE", seconds=60.0 + 600 * place)
+        name: KernelRecord(1, KernelState.COMPLETE, seconds=60.0 + 600 * place)
         for place, name in enumerate(("shared", *names, "ensemble"))
     }
     return Run(folder, competition, False, "n1", "complete", kernels=known)

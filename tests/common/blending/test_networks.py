@@ -17,6 +17,7 @@ from common.pairs.networks import join_networks, network_groups
 from common.parameters import Parameters
 from common.recipes.networks import NetworksRecipe
 from competitions import find_competition
+from kernels.kaggle.states import KernelState
 from kernels.plan.planned import PlannedKernel, plan_kernels
 from kernels.plan.request import Request, choose_models, in_short
 from kernels.preflight.show_plan import make_plan, tell_plan
@@ -224,7 +225,7 @@ def test_the_history_tells_networks_as_one_model(
 ) -> None:
     run = open_run(tmp_path / "run", "painter", True)
     for name, score in OWN.items():
-        run.set_kernel(name, state="COMPLETE")
+        run.set_kernel(name, state=KernelState.COMPLETE)
         run.output(name).mkdir(parents=True)
         write_json(run.output(name) / "metrics.json", {"validation_score": score})
     before = read_entry(run)

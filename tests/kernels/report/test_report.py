@@ -16,7 +16,7 @@ from common.files.predictions import Predictions, save_predictions
 from common.manifest import write_json
 from common.tasks.classification import Classification
 from kernels.report import write_report
-from kernels.run.state import Sent
+from kernels.run.state import Submission
 from support import browser, tiny
 from support.report_run import (
     a_run,
@@ -48,7 +48,7 @@ def rich(finished: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
     leave(folder, ("left", "right"), np.arange(60) % 3, 3)
     run = a_run(folder, "tiny", "left", "right")
     return write_report(
-        run, bundles("tiny", "left", "right"), Sent("0" * 64, ref=7, public_score=0.75)
+        run, bundles("tiny", "left", "right"), Submission("0" * 64, ref=7, public_score=0.75)
     )
 
 

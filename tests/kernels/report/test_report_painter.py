@@ -28,6 +28,7 @@ from common.parameters import Parameters
 from common.tasks.pairs import Pairs
 from competitions.painter_by_numbers import COMPETITION
 from kernels.bundle.build import Bundle
+from kernels.kaggle.states import KernelState
 from kernels.report import write_report
 from kernels.report.facts import gather
 from kernels.report.gallery import Gallery
@@ -35,7 +36,7 @@ from kernels.report.graph import kernels_section
 from kernels.report.pair_facts import channel_scores, gather_pairs, ranked
 from kernels.report.settings import settings_section
 from kernels.results.result import read_result, tell
-from kernels.run.state import KernelState, Run, Sent
+from kernels.run.state import KernelRecord, Run, Submission
 from support import browser
 from support.report_pairs import coloured, drawn, made_gallery, made_vectors, surest
 from support.report_run import a_run, bundles, console, texts
@@ -138,12 +139,14 @@ def leave(root: Path, gallery: Gallery) -> Path:
 
 def a_painter_run(folder: Path) -> Run:
     run = a_run(folder, "painter", "prepare", *MEMBERS)
-    run.kernels.update({name: KernelState(1, "COMPLETE", seconds=90.0) for name in PARTS})
+    run.kernels.update(
+        {name: KernelRecord(1, KernelState.COMPLETE, seconds=90.0) for name in PARTS}
+    )
     return run
 
 
 def written(folder: Path, parts: tuple[str, ...] = PARTS) -> Path:
-    sent = Sent("0" * 64, ref=3, public_score=0.75)
+    sent = Submission("0" * 64, ref=3, public_score=0.75)
     return write_report(a_painter_run(folder), painter_bundles(parts), sent)
 
 
@@ -299,7 +302,7 @@ def test_on_a_phone_the_graph_says_that_it_scrolls(page: Any) -> None:
 
 def test_a_failure_of_one_of_many_is_seen_in_the_graph(whole: Path) -> None:
     run = a_painter_run(whole)
-    run.kernels[PARTS[1]] = KernelState(1, "ERROR", seconds=3.0)
+    run.kernels[PARTS[1]] = KernelRecord(1, KernelState.ERROR, seconds=3.0)
     told = kernels_section(gather(run, painter_bundles(PARTS), None))
     assert "3 complete, 1 error" in told
     assert '"state bad"' in told
@@ -632,7 +635,9 @@ def networks(spoilt: Path) -> str:
         write_json(outputs / name / "manifest.json", {"recipe": recipe})
     shutil.rmtree(outputs / "classes")
     run = a_painter_run(spoilt)
-    run.kernels.update({name: KernelState(1, "COMPLETE", seconds=100.0) for name in NETWORKS})
+    run.kernels.update(
+        {name: KernelRecord(1, KernelState.COMPLETE, seconds=100.0) for name in NETWORKS}
+    )
     bundles = {bundle.kernel.name: bundle for bundle in painter_bundles()}
     like = bundles.pop("classes")
     alike = [

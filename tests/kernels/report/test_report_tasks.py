@@ -24,7 +24,7 @@ from kernels.report import write_report
 from kernels.results.history import best_first, read_entry
 from kernels.results.history_table import show_history
 from kernels.results.result import read_result, tell
-from kernels.run.state import Run, Sent
+from kernels.run.state import Run, Submission
 from support import browser
 from support.report_run import a_run, bundles, needs_browser, small_jpeg, write_history
 
@@ -129,7 +129,7 @@ def run(
     return a_run(tmp_path / "run", "tiny", *MEMBERS)
 
 
-def written(run: Run, sent: Sent | None = None) -> str:
+def written(run: Run, sent: Submission | None = None) -> str:
     return write_report(run, bundles("tiny", *MEMBERS), sent).read_text("utf-8")
 
 
@@ -303,7 +303,7 @@ def test_a_run_of_before_without_intervals_is_told_as_far_as_it_is_known(run: Ru
 def test_a_score_that_kaggle_does_not_show_is_not_told(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sent = Sent("0" * 64, ref=7, private_score=0.81, scored=True)
+    sent = Submission("0" * 64, ref=7, private_score=0.81, scored=True)
     tile = 'Public score</dt><dd class="value">{}</dd>'
     assert tile.format("not told") in written(run, sent)
     waiting = dataclasses.replace(sent, scored=False, private_score=None)

@@ -102,6 +102,7 @@ def test_how_it_is_sorted_is_newest_or_best(runs: Path) -> None:
 
 
 def test_accelerator_hours_are_counted_without_what_was_used_again(tmp_path: Path) -> None:
+    from kernels.kaggle.states import KernelState
     from kernels.results.history import read_entry
     from kernels.run.state import open_run
 
@@ -111,7 +112,7 @@ def test_accelerator_hours_are_counted_without_what_was_used_again(tmp_path: Pat
         ("right", 7200.0, "gpu", "earlier"),
         ("third", 3600.0, "cpu", ""),
     ):
-        run.set_kernel(name, state="COMPLETE", seconds=seconds, reused=reused)
+        run.set_kernel(name, state=KernelState.COMPLETE, seconds=seconds, reused=reused)
         run.output(name).mkdir(parents=True)
         manifest = {"accelerator": {"seen": seen}}
         (run.output(name) / "manifest.json").write_text(json.dumps(manifest))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
-from kernels.kaggle.client import Score, _number
+from kernels.kaggle.client import SubmissionScore, _number
 from kernels.local import LocalKaggle
-from kernels.run.state import Run, Sent, open_run
+from kernels.run.state import Run, Submission, open_run
 from kernels.run.submission import await_score
 from support.toy_competition import RIGHT, connect, make_toy, point_client_at, submission, submit
 
@@ -17,26 +17,26 @@ from support.toy_competition import RIGHT, connect, make_toy, point_client_at, s
 class Shows:
     """A Kaggle that answers with these scores, one after the other."""
 
-    def __init__(self, *scores: Score):
+    def __init__(self, *scores: SubmissionScore):
         self.scores = list(scores)
 
-    def score(self, ref: int) -> Score:
+    def score(self, ref: int) -> SubmissionScore:
         """The next; none is left when somebody asks once too often."""
         return self.scores.pop(0)
 
 
-PENDING = Score(7, "PENDING", None, None, "")
+PENDING = SubmissionScore(7, "PENDING", None, None, "")
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
     run = open_run(tmp_path / "run", "tiny", dry_run=True)
-    run.submissions.append(Sent("0" * 64, "sent", ref=7))
+    run.submissions.append(Submission("0" * 64, "sent", ref=7))
     run.save()
     return run
 
 
-def wait(run: Run, *scores: Score) -> Sent:
+def wait(run: Run, *scores: SubmissionScore) -> Submission:
     kaggle, say = Shows(*scores), lambda _: None
     sent = await_score(kaggle, run, run.submissions[0], 0.01, say, 5)  # type: ignore[arg-type]
     assert not kaggle.scores
@@ -47,7 +47,7 @@ def wait(run: Run, *scores: Score) -> Sent:
 def test_what_is_scored_is_not_waited_for(
     run: Run, public: float | None, private: float | None
 ) -> None:
-    done = Score(7, "COMPLETE", public, private, "")
+    done = SubmissionScore(7, "COMPLETE", public, private, "")
     sent = wait(run, PENDING, PENDING, done)
     assert (sent.public_score, sent.private_score, sent.scored) == (public, private, True)
     again = open_run(run.folder, "tiny", dry_run=True)
@@ -56,7 +56,7 @@ def test_what_is_scored_is_not_waited_for(
 
 
 def test_a_run_of_before_knows_its_score(run: Run) -> None:
-    run.submissions[0] = Sent("0" * 64, "sent", ref=7, public_score=0.5)
+    run.submissions[0] = Submission("0" * 64, "sent", ref=7, public_score=0.5)
     run.save()
     state = json.loads((run.folder / "state.json").read_text())
     del state["submissions"][0]["scored"]

@@ -173,4 +173,4 @@ def test_a_run_does_not_go_on_with_other_data(dry: list, tmp_path: Path) -> None
     assert done.returncode == 1
     assert "was made with the data in" in done.stderr.splitlines()[-1]
     with pytest.raises(UserError, match="and this is generated pictures: give it the same data"):
-        open_run(tmp_path / "run", "tiny", True).hold_data(describe_data(None, None))
+        open_run(tmp_path / "run", "tiny", True).check_data(describe_data(None, None))

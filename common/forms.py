@@ -50,20 +50,20 @@ class Form(ABC):
 
     @abstractmethod
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
-        """Which of a column's ``cells`` (a polars series of text) cannot be, and what they are not.
+        """Return which of a column's ``cells`` cannot be, and what they are not.
 
-        The first is a polars series of bool, nulls counting as bad; the second is for a message:
-        "… rows have WHAT".
+        ``cells`` is a pandas series of text. The first is a series of bool, the second is for a
+        message: "… rows have WHAT".
         """
 
 
-def _number_cells(task: Task, cells: Any, low: float, high: float, name: str) -> tuple[Any, str]:
-    import polars as pl
+def _not_numbers(cells: Any, low: float, high: float, name: str) -> tuple[Any, str]:
+    import pandas as pd
 
-    number = cells.cast(pl.Float64, strict=False)
-    fits = number.is_finite() & (number >= low) & (number <= high)
+    numbers = pd.to_numeric(cells, errors="coerce")
+    fits = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
     bounds = "" if np.isinf(low) else f" from {low:g} to {high:g}"
-    return ~fits.fill_null(False), f"{name} that is not a finite number{bounds}"
+    return ~fits, f"{name} that is not a finite number{bounds}"
 
 
 @dataclass(frozen=True)
@@ -84,13 +84,9 @@ class LabelColumn(Form):
         """What is no class."""
         if self.text:
             known = ", ".join(task.classes[:4]) + (", …" if len(task.classes) > 4 else "")
-            return ~cells.is_in(list(task.classes)).fill_null(False), f"a label that is not {known}"
-        import polars as pl
-
-        number = cells.cast(pl.Int64, strict=False)
-        fits = cells.str.contains(r"^[0-9]+$") & (number < len(task.classes))
-        what = f"a label that is not an integer from 0 to {len(task.classes) - 1}"
-        return ~fits.fill_null(False), what
+            return ~cells.isin(task.classes), f"a label that is not {known}"
+        numbers = [str(number) for number in range(len(task.classes))]
+        return ~cells.isin(numbers), f"a label that is not an integer from 0 to {numbers[-1]}"
 
 
 @dataclass(frozen=True)
@@ -118,7 +114,7 @@ class ProbabilityColumn(Form):
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no probability."""
-        return _number_cells(task, cells, 0, 1, "a probability")
+        return _not_numbers(cells, 0, 1, "a probability")
 
 
 @dataclass(frozen=True)
@@ -155,7 +151,7 @@ class ProbabilityColumns(Form):
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no probability."""
-        return _number_cells(task, cells, 0, 1, "a probability")
+        return _not_numbers(cells, 0, 1, "a probability")
 
 
 @dataclass(frozen=True)
@@ -172,7 +168,7 @@ class NumberColumn(Form):
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no number of the task's range."""
         low, high = getattr(task, "lowest", -np.inf), getattr(task, "highest", np.inf)
-        return _number_cells(task, cells, low, high, "a value")
+        return _not_numbers(cells, low, high, "a value")
 
 
 @dataclass(frozen=True)
@@ -203,9 +199,9 @@ class LabelList(Form):
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no list of labels, or names one twice."""
-        fits = _lists(cells, self.separator, task.classes, range(1, len(task.classes) + 1))
-        allowed = (cells == self.none).fill_null(False) if self.none else fits
-        return ~(fits | allowed), f"something else than labels with {self.separator!r} between them"
+        bad = _not_lists(cells, self.separator, task.classes, len(task.classes))
+        bad &= (cells != self.none) | (self.none == "")
+        return bad, f"something else than labels with {self.separator!r} between them"
 
 
 @dataclass(frozen=True)
@@ -231,8 +227,8 @@ class BestLabels(Form):
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no list of at most k labels."""
-        fits = _lists(cells, self.separator, task.classes, range(1, self.k + 1))
-        return ~fits, f"something else than 1 to {self.k} labels with {self.separator!r} between"
+        bad = _not_lists(cells, self.separator, task.classes, self.k)
+        return bad, f"something else than 1 to {self.k} labels with {self.separator!r} between"
 
 
 def _torn(task: Task, separator: str) -> str:
@@ -245,10 +241,12 @@ def _torn(task: Task, separator: str) -> str:
     return ""
 
 
-def _lists(cells: Any, separator: str, classes: Sequence[str], lengths: range) -> Any:
-    """Which cells are lists of distinct classes of one of the ``lengths``."""
-    parts = cells.fill_null("").str.split(separator)
-    strange = parts.list.set_difference(list(classes)).list.len() > 0
-    distinct = parts.list.n_unique() == parts.list.len()
-    number = parts.list.len()
-    return ~strange & distinct & (number >= lengths.start) & (number < lengths.stop)
+def _not_lists(cells: Any, separator: str, classes: Sequence[str], most: int) -> Any:
+    """Which cells are not 1 to ``most`` different classes."""
+    known = set(classes)
+
+    def is_bad(cell: str) -> bool:
+        names = cell.split(separator)
+        return not len(set(names)) == len(names) <= most or not known.issuperset(names)
+
+    return cells.map(is_bad).astype(bool)

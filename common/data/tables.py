@@ -1,4 +1,8 @@
-"""Small csv files, plain or in a zip: all values as text, and no row that is cut short."""
+"""Csv files, plain or in a zip: all values as text, and no row that is cut short.
+
+pandas reads them with the header as the first row, so that a row with too many values is an error;
+where a row ends in an empty cell, Python's csv module looks whether the row is whole.
+"""
 
 import csv
 import io
@@ -7,10 +11,15 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TextIO
 
 from common.data.archives import open_zip, places
 from common.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ROWS = 1 << 18  # read at a time: a submission may have millions
 
 
 def find_table(root: Path, name: str) -> Path | None:
@@ -36,42 +45,70 @@ def open_table(path: Path) -> Iterator[io.TextIOBase]:
         yield io.TextIOWrapper(packed, encoding="utf-8-sig", newline="")
 
 
+def read_header(path: Path) -> list[str]:
+    """Return the first row of a csv file, plain or in a zip.
+
+    Raises UserError for a file that is missing, empty or not a csv file in UTF-8.
+    """
+    with _opened(path) as file:
+        header = next(csv.reader(file), [])
+    if not header:
+        raise UserError(f"{path}: the file is empty")
+    return header
+
+
+def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
+    """Return all rows of ``read_rows`` in one frame."""
+    import pandas as pd
+
+    return pd.concat(list(read_rows(path, columns)))
+
+
 def read_columns(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:
-    """Yield the values of ``columns`` of each row that is not empty; for tables of any length.
+    """Yield the values of ``columns`` of each row of ``read_rows``; for tables of any length."""
+    for rows in read_rows(path, columns):
+        yield from rows.to_numpy().tolist()
 
-    Raises UserError for a missing column and for a row with too few or too many values.
+
+def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator["pd.DataFrame"]:
+    """Yield the rows of a csv file in frames of at most 262,144; one without rows if it has none.
+
+    Every cell is text, an empty one is "". The index has each row's line in the file. Blank lines
+    are skipped. ``columns`` are those to keep, all by default.
+
+    Raises UserError as ``read_header``, for a missing column, and for a row that has another
+    number of values than the header, with its line.
     """
-    with open_table(path) as text:
-        rows = csv.reader(text)
+    import pandas as pd
+
+    header = read_header(path)
+    chosen = header if columns is None else list(columns)
+    missing = [name for name in chosen if name not in header]
+    if missing:
+        raise UserError(
+            f"{path}: no column {', '.join(missing)}; its columns are {', '.join(header)}: fetch "
+            f"the file again"
+        )
+    with _opened(path) as file:
+        parts = pd.read_csv(
+            file,
+            header=None,
+            dtype=str,
+            keep_default_na=False,
+            skip_blank_lines=False,
+            chunksize=_ROWS,
+        )
         try:
-            header = next(rows, [])
-            missing = [name for name in columns if name not in header]
-            if missing:
-                raise UserError(
-                    f"{path}: no column {', '.join(missing)}; its columns are {', '.join(header)}: "
-                    f"fetch the file again"
-                )
-            numbers = [header.index(name) for name in columns]
-            for row in filter(any, rows):
-                if len(row) != len(header):
-                    raise UserError(
-                        f"{path}: line {rows.line_num} has {len(row)} values, the header "
-                        f"{len(header)}: fetch the file again"
-                    )
-                yield [row[number] for number in numbers]
-        except (csv.Error, UnicodeDecodeError, zipfile.BadZipFile, zlib.error) as error:
-            where = f"after line {rows.line_num}"
-            raise UserError(f"{path}: {where}: {error}: fetch the file again") from None
-
-
-def read_table(path: Path, columns: Sequence[str]) -> Any:
-    """Read a small table as a ``pandas.DataFrame`` of text. Raises UserError as ``read_columns``.
-
-    ``pandas.read_csv`` would fill up a short row in silence.
-    """
-    import pandas
-
-    return pandas.DataFrame(read_columns(path, columns), columns=list(columns), dtype=str)
+            for number, rows in enumerate(parts):
+                rows.columns, rows.index = pd.Index(header), rows.index + 1
+                rows = rows if number else rows.iloc[1:]
+                if (rows.iloc[:, -1] == "").any():
+                    _check_widths(path, len(header))
+                    rows = rows[(rows != "").any(axis=1)]
+                yield rows[chosen]
+        except pd.errors.ParserError:
+            _check_widths(path, len(header))
+            raise UserError(f"{path}: not a csv file in UTF-8") from None
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Path:
@@ -81,3 +118,27 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable[obje
         writer.writerow(columns)
         writer.writerows(rows)
     return path
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TextIO]:
+    """The text of a csv file. Raises UserError for one that is missing or cannot be read."""
+    try:
+        with open_table(path) as file:
+            yield file  # type: ignore[misc]
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error):
+        raise UserError(f"{path}: not a csv file in UTF-8") from None
+
+
+def _check_widths(path: Path, width: int) -> None:
+    """Raise UserError for the first row that has another number of values than the header."""
+    with _opened(path) as file:
+        reader = csv.reader(file)
+        for row in reader:
+            if row and len(row) != width:
+                raise UserError(
+                    f"{path}: line {reader.line_num} has {len(row)} values, the header {width}: "
+                    f"fetch the file again"
+                )

@@ -9,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from common.data.tables import read_header
 from common.errors import UserError
-from common.submission import read_header
 from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
 

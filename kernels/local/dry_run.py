@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from common.competition import Competition
-from common.data.tables import find_table, read_columns
+from common.data.tables import find_table
 from common.errors import UserError
-from common.submission import check_sample_header
+from common.submission import read_sample_ids
 from competitions import load_module, modules
 from kernels.bundle.build import ROOT
 from kernels.kaggle.isolation import isolate
@@ -43,15 +43,13 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
     from kernels.local.scoring import read_solution
 
     sample = find_table(data, competition.sample)
-    if sample and competition.task.name != "pairs":  # whose sample is the table of the pairs
-        check_sample_header(sample, competition)
+    ids = set(read_sample_ids(sample, competition)) if sample else set()
     labels = read_solution(competition, solution)
     check_folder = getattr(load_module(competition, "data"), "check_folder", None)
     if check_folder:  # what it needs besides the sample; a competition may leave it out
         check_folder(data)
     if sample is None:
         raise UserError(f"{data}: no {competition.sample}, whose ids the solution answers")
-    ids = {row[0] for row in read_columns(sample, (competition.submission.id_column,))}
     strange = sorted(ids ^ set(labels.ids))
     if strange:
         raise UserError(

@@ -452,7 +452,7 @@ def test_a_folder_that_lacks_something_is_refused_in_one_line(name: str, tmp_pat
         ("train_info.csv", "filename,artist\n1.jpg\n", "line 2 has 1 values, the header 2"),
         ("train_info.csv", "filename,artist\n1.jpg,\n", "row 1 has no filename or artist"),
         ("submission_info.csv", "index,a,b\n", "no column image1, image2"),
-        ("submission_info.csv", "index,image1,image2\n0,\xff\n", "line"),
+        ("submission_info.csv", "index,image1,image2\n0,\xff\n", "not a csv file in UTF-8"),
         ("submission_info.csv", "index,image1,image2\n", "has no rows: fetch it again"),
     ],
 )

@@ -16,7 +16,7 @@ from common.forms import (
     ProbabilityColumn,
     ProbabilityColumns,
 )
-from common.submission import check_sample_header, check_submission, write_submission
+from common.submission import check_submission, read_sample_ids, write_submission
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Number
@@ -102,8 +102,7 @@ def test_a_real_layout_is_written_checked_and_scored(slug: str, tmp_path: Path) 
     competition, sample = COMPETITIONS[slug], sample_of(slug)
     hidden = REAL / f"{slug}-solution.csv"
     competition.check()
-    check_sample_header(sample, competition)
-    ids = pandas.read_csv(sample, dtype=str).iloc[:, 0]
+    ids = read_sample_ids(sample, competition)
     generator = np.random.default_rng(0)
     predictions = random_predictions(generator, competition.task, len(ids))
     path = tmp_path / "submission.csv"

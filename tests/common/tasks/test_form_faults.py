@@ -17,7 +17,7 @@ from common.forms import (
     ProbabilityColumns,
 )
 from common.metrics.metric import find_metric
-from common.submission import check_sample_header, check_submission, write_submission
+from common.submission import check_submission, read_sample_ids, write_submission
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Number
@@ -98,6 +98,6 @@ def test_a_sample_is_read_in_a_zip(tmp_path: Path) -> None:
     competition = make(TWO, "roc_auc", ProbabilityColumn("t"))
     with zipfile.ZipFile(tmp_path / "sample.csv.zip", "w") as archive:
         archive.writestr("sample.csv", "id,t\n1,0\n")
-    check_sample_header(tmp_path / "sample.csv.zip", competition)
+    assert list(read_sample_ids(tmp_path / "sample.csv.zip", competition)) == ["1"]
     with pytest.raises(UserError, match="no such file"):
-        check_sample_header(tmp_path / "none.csv", competition)
+        read_sample_ids(tmp_path / "none.csv", competition)

@@ -45,7 +45,7 @@ class NoAnswerError(KaggleError):
     """The answer was lost or a fault of the server's: the call may have been carried out."""
 
 
-def ask(call: Callable[[], T]) -> T:
+def read(call: Callable[[], T]) -> T:
     """Read from Kaggle: again after a 429, a 5xx or a broken connection, within a bound."""
     for attempt in range(_TRIES - 1):
         try:
@@ -97,9 +97,9 @@ def reason(error: Exception) -> str:
     """What the server said, which the client hides behind "400 Client Error"."""
     response = getattr(error, "response", None)
     if response is None:
-        told = one_line(str(error))
-        cause = _CAUSE.search(told)  # urllib3 wraps it in names of classes and objects
-        return cause.group() if cause else f"{type(error).__name__}: {told[:160]}"
+        text = one_line(str(error))
+        cause = _CAUSE.search(text)  # urllib3 wraps it in names of classes and objects
+        return cause.group() if cause else f"{type(error).__name__}: {text[:160]}"
     try:
         body = response.json()
     except ValueError:

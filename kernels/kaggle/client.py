@@ -3,30 +3,35 @@
 Handled here: pushes that fail with exit status 0 and sources that are dropped in silence; the
 body of a 4xx that hides behind "400 Client Error"; calls without a retry; outputs written
 outside their folder; status and outputs of *a version*, which the client's own methods cannot
-ask for. The import itself, which signs in, talks to the network and prints, is in ``signin``.
+ask for. The import itself, which signs in, calls out and prints, is in ``signin``.
 """
 
 import contextlib
 import hashlib
+import inspect
 import io
 import itertools
 import json
 import math
+import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from kernels.kaggle.answers import KaggleError, SessionLimitError, ask, change, one_line
+from kernels.kaggle.answers import KaggleError, SessionLimitError, change, one_line, read
 from kernels.kaggle.paths import inside, unzip
 from kernels.kaggle.signin import sign_in
 from kernels.kaggle.states import KernelState
 
-T = TypeVar("T")
-
-_INVALID = ("dataset", "competition", "kernel", "model")
+_SERVICES = {
+    "kernels": operator.attrgetter("kernels.kernels_api_client"),
+    "competitions": operator.attrgetter("competitions.competition_api_client"),
+    "datasets": operator.attrgetter("datasets.dataset_api_client"),
+    "models": operator.attrgetter("models.model_api_client"),
+}
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,13 @@ class KernelStatus:
 
 @dataclass(frozen=True)
 class SubmissionScore:
-    """A submission as Kaggle sees it.
+    """A submission's state and scores.
 
-    Scores are None until there are any; one that is ``COMPLETE`` may still have none, as where
-    no row is public.
+    Attributes:
+        ref: Kaggle's reference.
+        state: ``PENDING``, ``COMPLETE`` or ``ERROR``.
+        public, private: None until there are any, and of a complete one where Kaggle shows none.
+        message: what Kaggle says of an error.
     """
 
     ref: int
@@ -53,29 +61,49 @@ class SubmissionScore:
 
 
 class Kaggle:
-    """A signed-in user's view of Kaggle. ``endpoint`` is a local stand-in's URL, or None.
+    """A signed-in user's view of Kaggle. ``endpoint`` is a local Kaggle's URL, or None.
 
-    Raises UserError when there are no credentials.
+    Raises UserError without credentials. Every method may raise NoAnswerError, after which a
+    change may have happened all the same, and KaggleError for a refusal.
     """
 
     def __init__(self, endpoint: str | None = None):
         self._api = sign_in(endpoint)
         self.owner = str(self._api.config_values["username"])
 
+    def ask(self, service: str, method: str, **fields: Any) -> Any:
+        """Return kagglesdk's own answer to a question that changes nothing.
+
+        ``fields`` are those of the method's request.
+        """
+
+        def once() -> Any:
+            with self._api.build_kaggle_client() as client:
+                ask = getattr(_SERVICES[service](client), method)
+                request = inspect.get_annotations(ask)["request"]()
+                for name, value in fields.items():
+                    setattr(request, name, value)
+                return ask(request)
+
+        return read(once)
+
+    def _ask_kernel(self, method: str, slug: str, version: int = 0, **fields: Any) -> Any:
+        if version:
+            fields["version_label"] = f"v{version}"
+        return self.ask("kernels", method, user_name=self.owner, kernel_slug=slug, **fields)
+
     def push(self, folder: Path) -> int:
         """Push a kernel's folder; returns the version that now runs.
 
-        Raises SessionLimitError when it must wait, NoAnswerError when it may have happened all
-        the same, KaggleError when Kaggle refuses it or drops one of its sources.
+        Raises SessionLimitError when it must wait, KaggleError also for a source that is dropped.
         """
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stdout(io.StringIO()):
             answer = change(lambda: self._api.kernels_push(str(folder)))
         if answer.error:
             limit = re.search(r"[Mm]aximum .*session count", answer.error)
             kind = SessionLimitError if limit else KaggleError
             raise kind(f"Kaggle refused kernel {folder.name}: {one_line(answer.error)}")
-        for what in _INVALID:
+        for what in ("dataset", "competition", "kernel", "model"):
             dropped = getattr(answer, f"invalid_{what}_sources")
             if dropped:
                 raise KaggleError(
@@ -85,21 +113,17 @@ class Kaggle:
         return int(answer.version_number)
 
     def status(self, slug: str, version: int) -> KernelStatus:
-        """The state of one version of the owner's kernel ``slug``."""
-        from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelSessionStatusRequest
-
-        request = ApiGetKernelSessionStatusRequest()
-        request.user_name, request.kernel_slug = self.owner, slug
-        request.version_label = f"v{version}"
-        answer = self.read(
-            lambda c: c.kernels.kernels_api_client.get_kernel_session_status(request)
-        )
+        """Return the status of one version of the owner's kernel ``slug``."""
+        try:
+            answer = self._ask_kernel("get_kernel_session_status", slug, version)
+        except KeyError as error:  # a state that kagglesdk does not know
+            return KernelStatus(KernelState.UNKNOWN, str(error.args[0]))
         return KernelStatus(KernelState[answer.status.name], one_line(answer.failure_message or ""))
 
     def latest_version(self, slug: str) -> int:
-        """The number of the latest version of the owner's kernel ``slug``; 0 without any."""
+        """Return the number of the latest version of the owner's kernel ``slug``; 0 without any."""
         try:
-            kernel = self._kernel(slug)
+            kernel = self._ask_kernel("get_kernel", slug)
         except KaggleError as error:
             if error.code in (403, 404):
                 return 0
@@ -107,29 +131,20 @@ class Kaggle:
         return int(kernel.metadata.current_version_number or 0)
 
     def pushed_text(self, slug: str, version: int) -> str:
-        """What was pushed as one version of the owner's kernel ``slug``."""
-        return str(self._kernel(slug, f"v{version}").blob.source or "")
-
-    def _kernel(self, slug: str, label: str = "") -> Any:
-        from kagglesdk.kernels.types.kernels_api_service import ApiGetKernelRequest
-
-        request = ApiGetKernelRequest()
-        request.user_name, request.kernel_slug = self.owner, slug
-        if label:
-            request.version_label = label
-        return self.read(lambda c: c.kernels.kernels_api_client.get_kernel(request))
+        """Return what was pushed as one version of the owner's kernel ``slug``."""
+        return str(self._ask_kernel("get_kernel", slug, version).blob.source or "")
 
     def own_kernels(self) -> dict[str, str]:
-        """The owner's kernels: slug → when each last ran (UTC)."""
+        """Return the owner's kernels: slug → when each last ran (UTC)."""
         found: dict[str, str] = {}
         for page in itertools.count(1):
             # A page that brings nothing new is the last.
-            listed = ask(partial(self._api.kernels_list, page, 100, mine=True))
+            listed = read(partial(self._api.kernels_list, page, 100, mine=True))
             new = {k.slug: str(k.last_run_time)[:19] for k in listed or [] if k.slug not in found}
             if not new:
-                return found
+                break
             found |= new
-        raise AssertionError("unreachable")
+        return found
 
     def delete(self, slug: str) -> None:
         """Delete the owner's kernel ``slug`` with all of its versions."""
@@ -137,7 +152,7 @@ class Kaggle:
             change(lambda: self._api.kernels_delete(f"{self.owner}/{slug}", no_confirm=True))
 
     def follow_log(self, slug: str) -> Iterator[str]:
-        """The lines of the latest version's log as they come, until it ends."""
+        """Yield the lines of the latest version's log as they come, until it ends."""
         rest = ""
         for event in self._api.kernels_logs_stream(f"{self.owner}/{slug}"):
             *lines, rest = (rest + str(event.get("data") or "")).split("\n")
@@ -145,52 +160,30 @@ class Kaggle:
         if rest:
             yield rest
 
-    def outputs(self, slug: str, version: int) -> tuple[dict[str, str], list[dict[str, Any]]]:
-        """One version's output files (name → address), and its log's events."""
-        from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputRequest
-
-        request = ApiListKernelSessionOutputRequest()
-        request.user_name, request.kernel_slug = self.owner, slug
-        request.version_label, request.page_size = f"v{version}", 200
+    def outputs(self, slug: str, version: int) -> tuple[dict[str, str], str]:
+        """Return one version's output files (name → address) and its whole log."""
         files: dict[str, str] = {}
-        log = ""
+        log, fields = "", {"page_size": 200}
         while True:
-            page = self.read(
-                lambda c: c.kernels.kernels_api_client.list_kernel_session_output(request)
-            )
+            page = self._ask_kernel("list_kernel_session_output", slug, version, **fields)
             files.update((file.file_name, file.url) for file in page.files or [])
             log = log or page.log or ""
             if not page.next_page_token:
-                return files, _events(log)
-            request.page_token = page.next_page_token
-
-    def competition(self, slug: str) -> Any:
-        """Kaggle's own facts of a competition (``ApiCompetition``). KaggleError if unknown."""
-        from kagglesdk.competitions.types.competition_api_service import ApiGetCompetitionRequest
-
-        request = ApiGetCompetitionRequest()
-        request.competition_name = slug
-        return self.read(lambda c: c.competitions.competition_api_client.get_competition(request))
+                return files, _log_text(log)
+            fields["page_token"] = page.next_page_token
 
     def data_digest(self, slug: str) -> str:
-        """A hash over a competition's data files: names, sizes, dates of the first 200."""
-        from kagglesdk.competitions.types.competition_api_service import ApiListDataFilesRequest
-
-        request = ApiListDataFilesRequest()
-        request.competition_name, request.page_size = slug, 200
-        page = self.read(lambda c: c.competitions.competition_api_client.list_data_files(request))
-        told = [(f.name, f.total_bytes, str(f.creation_date)) for f in page.files or []]
-        return hashlib.sha256(repr(sorted(told)).encode()).hexdigest()
+        """Return a hash over a competition's data files: names, sizes, dates of the first 200."""
+        page = self.ask("competitions", "list_data_files", competition_name=slug, page_size=200)
+        facts = [(f.name, f.total_bytes, str(f.creation_date)) for f in page.files or []]
+        return hashlib.sha256(repr(sorted(facts)).encode()).hexdigest()
 
     def download_competition_file(self, slug: str, name: str, folder: Path) -> Path:
-        """One file of a competition's data, e.g. its sample submission."""
+        """Download one file of a competition's data, e.g. its sample submission."""
         folder.mkdir(parents=True, exist_ok=True)
+        download = partial(self._api.competition_download_file, slug, name, str(folder), True, True)
         with contextlib.redirect_stdout(io.StringIO()):
-            ask(
-                lambda: self._api.competition_download_file(
-                    slug, name, str(folder), True, quiet=True
-                )
-            )
+            read(download)
         path = inside(folder, name)
         zipped = path.with_name(f"{path.name}.zip")
         if zipped.exists() and not path.exists():
@@ -200,83 +193,54 @@ class Kaggle:
         return path
 
     def submit_file(self, slug: str, path: Path, message: str) -> int:
-        """Send a submission file; returns its reference. Never retried: it may have counted.
+        """Send a submission file, once: it may count whatever the answer. Returns its reference."""
+        return self._submit(slug, self._api.competition_submit, str(path), message, slug)
 
-        Raises NoAnswerError when it may have been taken all the same.
-        """
+    def submit_kernel(self, slug: str, kernel: str, version: int, file: str, message: str) -> int:
+        """Submit a kernel's output, as ``submit_file``, where a competition takes nothing else."""
+        submit, source = self._api.competition_submit_code, f"{self.owner}/{kernel}"
+        return self._submit(slug, submit, file, message, slug, source, version)
+
+    def _submit(self, slug: str, submit: Any, *arguments: Any) -> int:
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            answer = change(
-                lambda: self._api.competition_submit(str(path), message, slug, quiet=True)
-            )
+            answer = change(partial(submit, *arguments, quiet=True))
         if not answer.ref:
             said = one_line(f"{answer.message} {printed.getvalue()}")
             raise KaggleError(f"the submission was not taken by {slug}: {said}")
         return int(answer.ref)
 
-    def submit_kernel(self, slug: str, kernel: str, version: int, file: str, message: str) -> int:
-        """Submit a kernel's output to a competition that takes nothing else."""
-        answer = change(
-            lambda: self._api.competition_submit_code(
-                file, message, slug, f"{self.owner}/{kernel}", version, quiet=True
-            )
-        )
-        if not answer.ref:
-            raise KaggleError(f"the submission was not taken by {slug}: {answer.message}")
-        return int(answer.ref)
-
     def score(self, ref: int) -> SubmissionScore:
-        """The submission with this reference."""
-        from kagglesdk.competitions.types.competition_api_service import ApiGetSubmissionRequest
-
-        request = ApiGetSubmissionRequest()
-        request.ref = ref
-        answer = self.read(lambda c: c.competitions.competition_api_client.get_submission(request))
-        return _score(answer)
+        """Return the state and the scores of the submission with this reference."""
+        answer = self.ask("competitions", "get_submission", ref=ref)
+        return SubmissionScore(
+            answer.ref,
+            answer.status.name,
+            read_score(answer.public_score),
+            read_score(answer.private_score),
+            one_line(answer.error_description or ""),
+        )
 
     def submissions(self, slug: str, limit: int = 100) -> list[tuple[int, str]]:
-        """Reference and description of the user's latest submissions, newest first."""
-        from kagglesdk.competitions.types.competition_api_service import ApiListSubmissionsRequest
-
-        request = ApiListSubmissionsRequest()
-        request.competition_name, request.page_size = slug, limit
-        answer = self.read(
-            lambda c: c.competitions.competition_api_client.list_submissions(request)
-        )
+        """Return reference and description of the user's latest submissions, newest first."""
+        question = {"competition_name": slug, "page_size": limit}
+        answer = self.ask("competitions", "list_submissions", **question)
         return [(item.ref, item.description or "") for item in answer.submissions or []]
 
-    def read(self, call: Callable[[Any], T]) -> T:
-        """Ask kagglesdk's own client something that changes nothing; again when that may help."""
 
-        def once() -> T:
-            with self._api.build_kaggle_client() as client:
-                return call(client)
-
-        return ask(once)
-
-
-def _events(log: str) -> list[dict[str, Any]]:
-    try:
-        events = json.loads(log) if log else []
-    except ValueError:
-        return [{"stream_name": "stdout", "data": log}]
-    return events if isinstance(events, list) else []
-
-
-def _score(answer: Any) -> SubmissionScore:
-    return SubmissionScore(
-        answer.ref,
-        answer.status.name,
-        _number(answer.public_score),
-        _number(answer.private_score),
-        one_line(answer.error_description or ""),
-    )
-
-
-def _number(text: str | None) -> float | None:
-    """A score; None where Kaggle shows none, which it may also write as a word."""
+def read_score(text: str | None) -> float | None:
+    """Return a score; None where Kaggle shows none, for which it may also write a word."""
     try:
         number = float(text) if text else math.nan
     except ValueError:
         return None
     return number if math.isfinite(number) else None
+
+
+def _log_text(log: str) -> str:
+    """Return the text of a log: Kaggle gives a JSON array of events."""
+    try:
+        events = json.loads(log) if log else []
+        return "".join(str(event.get("data", "")) for event in events)
+    except (ValueError, TypeError, AttributeError):
+        return log

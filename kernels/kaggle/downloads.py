@@ -11,7 +11,7 @@ import requests
 from common.errors import UserError
 from common.manifest import NAME as MANIFEST
 from common.manifest import file_sha256, stays
-from kernels.kaggle.answers import ask
+from kernels.kaggle.answers import read
 from kernels.kaggle.paths import inside
 
 _TIMEOUT = 60  # seconds without a byte
@@ -34,7 +34,7 @@ def fetch_outputs(urls: Mapping[str, str], folder: Path, kernel: str) -> None:
     if MANIFEST in urls:
         paths[MANIFEST].unlink(missing_ok=True)
         download(urls[MANIFEST], paths[MANIFEST])
-    manifest = _read(paths.get(MANIFEST))
+    manifest = _read_manifest(paths.get(MANIFEST))
     wanted = {name: facts["sha256"] for name, facts in manifest.get("files", {}).items()}
     for name in urls:
         if name != MANIFEST and not stays(manifest, name):
@@ -48,7 +48,7 @@ def download(url: str, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    ask(lambda: _transfer(url, part))
+    read(lambda: _transfer(url, part))
     os.replace(part, path)
 
 
@@ -80,7 +80,7 @@ def _transfer(url: str, part: Path) -> None:
                 file.write(block)
 
 
-def _read(path: Path | None) -> dict[str, Any]:
+def _read_manifest(path: Path | None) -> dict[str, Any]:
     """The manifest; empty where there is none or it is not one, which is told later."""
     try:
         manifest = json.loads(path.read_text("utf-8")) if path else {}

@@ -1,49 +1,139 @@
-"""Questions to Kaggle that change nothing: what the checks before the first push ask.
+"""What the checks before the first push ask of Kaggle: questions that change nothing.
 
-Each gives kagglesdk's own answer, whose fields may be None, and raises KaggleError for a no.
+Every function raises KaggleError for a no.
 """
 
 import tempfile
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from common.data.tables import read_header
 from common.errors import UserError
 from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
 
-Answer = Any | KaggleError
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class CompetitionFacts:
+    """A competition as Kaggle describes it.
+
+    Attributes:
+        title: empty where Kaggle gives none, as every field here.
+        entered: whether the user has accepted its rules.
+        kernels_only: whether it takes the output of a kernel and no files.
+        disabled: whether it takes no submissions at all.
+        deadline: UTC.
+        daily: submissions a day.
+    """
+
+    title: str
+    entered: bool
+    kernels_only: bool
+    disabled: bool
+    deadline: datetime | None
+    daily: int
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """The user's (or team's) submissions to a competition: still allowed now, sent today, ever."""
+
+    now: int
+    today: int
+    total: int
+    limited_by_total: bool
+
+
+@dataclass(frozen=True)
+class Quota:
+    """Accelerator hours of a week. ``hours``: accelerator → (left, in all), as Kaggle gives it."""
+
+    refresh: datetime | None
+    hours: Mapping[str, tuple[float, float]]
 
 
 class Questions:
-    """Asks Kaggle; a no is an answer too. Once Kaggle is silent it is not asked again."""
+    """Asks Kaggle; a no is an answer too. Once Kaggle does not answer it is not asked again."""
 
     def __init__(self, kaggle: Kaggle):
         self._kaggle = kaggle
         self._silent: KaggleError | None = None
 
-    def ask(self, question: Callable[..., Any], *words: str) -> Answer:
-        """The answer to ``question(kaggle, *words)``, or the KaggleError that came for it."""
+    def ask(self, question: Callable[..., T], *words: str) -> T | KaggleError:
+        """Return ``question(kaggle, *words)``, or the KaggleError that came for it."""
         if self._silent:
             return self._silent
         try:
             return question(self._kaggle, *words)
-        except NoAnswerError as error:  # after every try there is: the next would wait as long
+        except NoAnswerError as error:  # it was asked often enough: the next would wait as long
             self._silent = error
             return error
         except KaggleError as error:
             return error
 
 
-def competition_facts(kaggle: Kaggle, slug: str) -> Any:
-    """``ApiCompetition``."""
-    return kaggle.competition(slug)
+def competition_facts(kaggle: Kaggle, slug: str) -> CompetitionFacts:
+    """Return Kaggle's facts of a competition."""
+    return read_competition(kaggle.ask("competitions", "get_competition", competition_name=slug))
+
+
+def read_competition(answer: Any) -> CompetitionFacts:
+    """Return the facts that an ``ApiCompetition`` gives."""
+    return CompetitionFacts(
+        title=answer.title or "",
+        entered=bool(answer.user_has_entered),
+        kernels_only=bool(answer.is_kernels_submissions_only),
+        disabled=bool(answer.submissions_disabled),
+        deadline=answer.deadline,
+        daily=answer.max_daily_submissions or 0,
+    )
+
+
+def allowance(kaggle: Kaggle, slug: str) -> Allowance:
+    """Return what was submitted and may still be."""
+    return read_allowance(
+        kaggle.ask("competitions", "get_submission_limits", competition_name=slug)
+    )
+
+
+def read_allowance(answer: Any) -> Allowance:
+    """Return what an ``ApiSubmissionLimits`` says."""
+    return Allowance(
+        now=answer.num_allowed_now or 0,
+        today=answer.num_today or 0,
+        total=answer.num_total or 0,
+        limited_by_total=bool(answer.limited_by_total),
+    )
+
+
+def accelerator_quota(kaggle: Kaggle) -> Quota:
+    """Return the user's accelerator hours of this week."""
+    return read_quota(kaggle.ask("kernels", "get_accelerator_quota_statistics"))
+
+
+def read_quota(answer: Any) -> Quota:
+    """Return what an ``ApiGetAcceleratorQuotaStatisticsResponse`` says."""
+    hours = {}
+    for accelerator in ("gpu", "tpu"):
+        quota = getattr(answer, f"{accelerator}_quota")
+        if quota is not None and quota.total_time_allowed is not None:
+            total = _hours(quota.total_time_allowed)
+            used = _hours(quota.time_used) + _hours(quota.time_reserved)
+            hours[accelerator] = (max(0.0, total - used), total)
+    return Quota(answer.quota_refresh_time, hours)
+
+
+def _hours(duration: timedelta | None) -> float:
+    return duration.total_seconds() / 3600 if duration else 0.0
 
 
 def sample_header(kaggle: Kaggle, slug: str, name: str) -> list[str]:
-    """The header of a competition's sample submission."""
+    """Return the header of a competition's sample submission."""
     with tempfile.TemporaryDirectory() as folder:
         path = kaggle.download_competition_file(slug, name, Path(folder))
         try:
@@ -52,75 +142,47 @@ def sample_header(kaggle: Kaggle, slug: str, name: str) -> list[str]:
             raise KaggleError(f"{name} is not a csv file in UTF-8") from None
 
 
-def submission_limits(kaggle: Kaggle, slug: str) -> Any:
-    """``ApiSubmissionLimits``: what the user (or team) has sent and may still send today."""
-    from kagglesdk.competitions.types import competition_api_service as api
-
-    request = api.ApiGetSubmissionLimitsRequest()
-    request.competition_name = slug
-    return kaggle.read(
-        lambda c: c.competitions.competition_api_client.get_submission_limits(request)
-    )
+def dataset_status(kaggle: Kaggle, ref: str) -> str:
+    """Return the status of data set ``owner/slug``: ``READY`` when it can be used."""
+    owner, slug = ref.split("/")
+    answer = kaggle.ask("datasets", "get_dataset_status", owner_slug=owner, dataset_slug=slug)
+    return str(answer.status.name)
 
 
-def accelerator_quota(kaggle: Kaggle) -> Any:
-    """``ApiGetAcceleratorQuotaStatisticsResponse``; its times are timedeltas."""
-    from kagglesdk.kernels.types import kernels_api_service as api
-
-    request = api.ApiGetAcceleratorQuotaStatisticsRequest()
-    return kaggle.read(
-        lambda c: c.kernels.kernels_api_client.get_accelerator_quota_statistics(request)
-    )
-
-
-def dataset_status(kaggle: Kaggle, ref: str) -> Any:
-    """``ApiGetDatasetStatusResponse`` of data set ``owner/slug``."""
-    from kagglesdk.datasets.types import dataset_api_service as api
-
-    request = api.ApiGetDatasetStatusRequest()
-    request.owner_slug, request.dataset_slug = ref.split("/")
-    return kaggle.read(lambda c: c.datasets.dataset_api_client.get_dataset_status(request))
-
-
-def kernel(kaggle: Kaggle, ref: str) -> Any:
-    """``ApiGetKernelResponse`` of kernel ``owner/slug``."""
-    from kagglesdk.kernels.types import kernels_api_service as api
-
-    request = api.ApiGetKernelRequest()
-    request.user_name, request.kernel_slug = ref.split("/")
-    return kaggle.read(lambda c: c.kernels.kernels_api_client.get_kernel(request))
-
-
-def model_variation(kaggle: Kaggle, ref: str) -> Any:
-    """``ApiModelInstance`` of ``owner/model/framework/variation[/version]``."""
-    from kagglesdk.models.types import model_api_service as api
+def model_version(kaggle: Kaggle, ref: str) -> int:
+    """Return the newest version of model ``owner/model/framework/variation[/version]``, or 0."""
     from kagglesdk.models.types.model_enums import ModelFramework
 
-    request = api.ApiGetModelInstanceRequest()
-    request.owner_slug, request.model_slug, framework, request.instance_slug = ref.split("/")[:4]
+    owner, model, framework, variation = ref.split("/")[:4]
+    # tensorFlow2 in a model's handle is TENSOR_FLOW_2 in kagglesdk.
     named = {_plain(known.name.removeprefix("MODEL_FRAMEWORK_")): known for known in ModelFramework}
     if _plain(framework) not in named:
         raise KaggleError(f"there is no framework {framework!r}")
-    request.framework = named[_plain(framework)]
-    return kaggle.read(lambda c: c.models.model_api_client.get_model_instance(request))
-
-
-def in_hours(duration: timedelta | None) -> float:
-    """Hours of a duration of kagglesdk's; 0 where Kaggle tells none.
-
-    ``timedelta.seconds`` would leave the days out: a week's 30 hours would read as 6.
-    """
-    return duration.total_seconds() / 3600 if duration else 0.0
+    answer = kaggle.ask(
+        "models",
+        "get_model_instance",
+        owner_slug=owner,
+        model_slug=model,
+        framework=named[_plain(framework)],
+        instance_slug=variation,
+    )
+    return int(answer.version_number or 0)
 
 
 def _plain(name: str) -> str:
-    # tensorFlow2 in a model's handle is TENSOR_FLOW_2 in kagglesdk.
     return name.replace("_", "").replace("-", "").lower()
+
+
+def kernel_version(kaggle: Kaggle, ref: str) -> int:
+    """Return the newest version of anybody's kernel ``owner/slug``."""
+    owner, slug = ref.split("/")
+    answer = kaggle.ask("kernels", "get_kernel", user_name=owner, kernel_slug=slug)
+    return int(answer.metadata.current_version_number or 0)
 
 
 SOURCES: Mapping[str, Callable[[Kaggle, str], Any]] = {
     "dataset": dataset_status,
-    "model": model_variation,
-    "kernel": kernel,
+    "model": model_version,
+    "kernel": kernel_version,
     "competition": competition_facts,
 }

@@ -13,6 +13,7 @@ class KernelState(StrEnum):
     CANCEL_REQUESTED = "CANCEL_REQUESTED"
     CANCEL_ACKNOWLEDGED = "CANCEL_ACKNOWLEDGED"
     NEW_SCRIPT = "NEW_SCRIPT"
+    UNKNOWN = "UNKNOWN"  # a word that Kaggle has new: it is watched on
 
     WAITING = "WAITING"  # not pushed yet
     NO_SESSION = "NO SESSION"  # not pushed yet: Kaggle has no free session
@@ -33,4 +34,5 @@ _RUNNING = {
     KernelState.RUNNING,
     KernelState.NEW_SCRIPT,
     KernelState.CANCEL_REQUESTED,
+    KernelState.UNKNOWN,
 }

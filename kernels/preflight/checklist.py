@@ -14,13 +14,14 @@ from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
 from kernels.kaggle.lookup import (
     SOURCES,
-    Answer,
+    Allowance,
+    CompetitionFacts,
     Questions,
+    Quota,
     accelerator_quota,
+    allowance,
     competition_facts,
-    in_hours,
     sample_header,
-    submission_limits,
 )
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import need_of
@@ -95,14 +96,12 @@ def preflight(
     competition, now = request.competition, datetime.now(UTC).replace(tzinfo=None)
     quota = questions.ask(accelerator_quota)
     facts = questions.ask(competition_facts, competition.slug)
-    is_there = not isinstance(facts, KaggleError)
-    only = bool(getattr(facts, "is_kernels_submissions_only", False))
-    limits = questions.ask(submission_limits, competition.slug) if is_there and submit else None
-    blends = bool(request.models) and getattr(facts, "user_has_entered", False)
+    only = isinstance(facts, CompetitionFacts) and facts.kernels_only
+    blends = bool(request.models) and isinstance(facts, CompetitionFacts) and facts.entered
     return (
         check_credentials(kaggle.owner, quota),
         *check_competition(competition, facts, submit, now),
-        *([check_allowance(competition, facts, limits, now)] if is_there and submit else []),
+        *(_check_allowance(questions, competition, facts, now) if submit else []),
         *([check_form(questions, competition)] if blends else []),
         *check_quota(quota, bundles, hours),
         *_check_sources(questions, bundles, competition),
@@ -110,7 +109,18 @@ def preflight(
     )
 
 
-def check_credentials(owner: str, answer: Answer) -> Check:
+def _check_allowance(
+    questions: Questions,
+    competition: Competition,
+    facts: CompetitionFacts | KaggleError,
+    now: datetime,
+) -> Iterator[Check]:
+    if not isinstance(facts, KaggleError):
+        limits = questions.ask(allowance, competition.slug)
+        yield check_allowance(competition, facts, limits, now)
+
+
+def check_credentials(owner: str, answer: object) -> Check:
     """Whether Kaggle takes the credentials; a key is not tried before something is asked."""
     name = "credentials"
     if isinstance(answer, KaggleError) and answer.code == 401:
@@ -122,7 +132,7 @@ def check_credentials(owner: str, answer: Answer) -> Check:
 
 
 def check_competition(
-    competition: Competition, facts: Answer, submit: bool, now: datetime
+    competition: Competition, facts: CompetitionFacts | KaggleError, submit: bool, now: datetime
 ) -> Iterator[Check]:
     """That it exists, is open, its rules are accepted; and how it takes submissions."""
     name, slug = "competition", competition.slug
@@ -137,21 +147,22 @@ def check_competition(
     yield _check_rules(competition, facts)
     if submit:
         yield _check_open(competition, facts, now)
-    only = facts.is_kernels_submissions_only
-    yield passed("kind", f"takes {'the output of a kernel, no files' if only else 'files'}")
+    yield passed(
+        "kind", f"takes {'the output of a kernel, no files' if facts.kernels_only else 'files'}"
+    )
 
 
-def _check_rules(competition: Competition, facts: Any) -> Check:
-    if facts.user_has_entered:
+def _check_rules(competition: Competition, facts: CompetitionFacts) -> Check:
+    if facts.entered:
         return passed("rules", f"rules of {competition.slug} are accepted")
     told = f"rules of {competition.slug} are not accepted"
     return failed("rules", told, f"accept them at {competition.url}/rules")
 
 
-def _check_open(competition: Competition, facts: Any, now: datetime) -> Check:
+def _check_open(competition: Competition, facts: CompetitionFacts, now: datetime) -> Check:
     """Whether it takes submissions: most do after their deadline, too, without ranking them."""
     name, deadline = "open", facts.deadline
-    if facts.submissions_disabled:
+    if facts.disabled:
         told = f"submissions to {competition.slug} are disabled"
         return failed(name, told, "train without one: --no-submit")
     if deadline is None:
@@ -161,17 +172,22 @@ def _check_open(competition: Competition, facts: Any, now: datetime) -> Check:
     return passed(name, f"open until {_minute(deadline)}")
 
 
-def check_allowance(competition: Competition, facts: Any, limits: Answer, now: datetime) -> Check:
+def check_allowance(
+    competition: Competition,
+    facts: CompetitionFacts,
+    limits: Allowance | KaggleError,
+    now: datetime,
+) -> Check:
     """Submissions left today, and when the day turns (UTC)."""
     name, turn = "submissions", f"the next day begins at 00:00 UTC, {_until_midnight(now)}"
     if isinstance(limits, KaggleError):
         return _unanswered(name, f"submissions left in {competition.slug}", limits)
-    most = facts.max_daily_submissions or 0
+    most = facts.daily
     of = f" of {most}" if most else ""
-    left, total = limits.num_allowed_now or 0, limits.num_total or 0
+    left, total = limits.now, limits.total
     if left > 0:
         return passed(name, f"{left}{of} submissions left today; {turn}")
-    if _is_closed(facts, now) and not limits.num_today:
+    if facts.deadline and facts.deadline < now and not limits.today:
         told = f"{competition.slug} closed on {_day(facts.deadline)} and takes nothing late"
         return failed(name, told, "train without a submission: --no-submit")
     if not total and most:  # zeros stand for a user without a team, too
@@ -202,7 +218,7 @@ def check_form(questions: Questions, competition: Competition) -> Check:
 
 
 def check_quota(
-    answer: Answer, bundles: Sequence[Bundle], hours: Mapping[str, float | None]
+    answer: Quota | KaggleError, bundles: Sequence[Bundle], hours: Mapping[str, float | None]
 ) -> Iterator[Check]:
     """Hours left of each accelerator that is to be used, against the estimate."""
     used = {bundle.kernel.accelerator for bundle in bundles} & {"gpu", "tpu"}
@@ -217,16 +233,13 @@ def check_quota(
             yield _check_quota(answer, accelerator, need, unknown)
 
 
-def _check_quota(answer: Any, accelerator: str, need: float, unknown: tuple[str, ...]) -> Check:
+def _check_quota(quota: Quota, accelerator: str, need: float, unknown: tuple[str, ...]) -> Check:
     name, what = "quota", f"{accelerator.upper()} quota"
-    quota = getattr(answer, f"{accelerator}_quota")
     asked = f"the plan needs {hours_in_words(need)}"
     asked += f" (unknown: {in_short(unknown)})" if unknown else ""
-    if quota is None or quota.total_time_allowed is None:
+    if accelerator not in quota.hours:
         return passed(name, f"{what}: {_NOT_TOLD}; {asked}")
-    total = in_hours(quota.total_time_allowed)
-    left = max(0.0, total - in_hours(quota.time_used) - in_hours(quota.time_reserved))
-    refresh = answer.quota_refresh_time
+    (left, total), refresh = quota.hours[accelerator], quota.refresh
     turns = f"refreshes {_minute(refresh) if refresh else f'at a time {_NOT_TOLD}'}"
     told = f"{what}: {left:.1f} of {total:.1f} h left, {turns}; {asked}"
     if left < need or (left <= 0 and unknown):
@@ -246,18 +259,18 @@ def _check_sources(
                 yield check_source(kind, ref, questions.ask(question, ref))
 
 
-def check_source(kind: str, ref: str, answer: Answer) -> Check:
+def check_source(kind: str, ref: str, answer: Any) -> Check:
     """A data set, model, kernel or competition that a kernel reads: there, and ready."""
     name, what = "source", f"{'data set' if kind == 'dataset' else kind} {ref}"
     if isinstance(answer, KaggleError):
         if isinstance(answer, NoAnswerError) or answer.code not in (0, 403, 404):
             return _unanswered(name, what, answer)
         return failed(name, f"no {what}: {answer}", "check its name, and that you may see it")
-    if kind == "dataset" and answer.status.name != "READY":
-        told = f"{what} is not ready: {answer.status.name}"
+    if kind == "dataset" and answer != "READY":
+        told = f"{what} is not ready: {answer}"
         return failed(name, told, "wait until Kaggle has prepared it")
     if kind == "model":
-        return _check_model(what, ref, int(answer.version_number or 0))
+        return _check_model(what, ref, answer)
     return passed(name, f"{what} is {'ready' if kind == 'dataset' else 'there'}")
 
 
@@ -275,7 +288,7 @@ def _unanswered(name: str, what: str, error: KaggleError) -> Check:
     return failed(name, f"{what}: {error}", "give the same command again when Kaggle answers")
 
 
-def _is_closed(facts: Any, now: datetime) -> bool:
+def _is_closed(facts: CompetitionFacts, now: datetime) -> bool:
     return bool(facts.deadline and facts.deadline < now)
 
 

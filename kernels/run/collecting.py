@@ -28,8 +28,8 @@ def collect(kaggle: Kaggle, run: Run, name: str, slug: str, known: KernelRecord)
     arriving = run.output(name).with_name(f"{name}.arriving")
     for look in range(_LOOKS):
         try:
-            files, events = kaggle.outputs(slug, known.version)
-            _write_log(run.log(name), events)
+            files, log = kaggle.outputs(slug, known.version)
+            _write_log(run.log(name), log)
             arriving.mkdir(parents=True, exist_ok=True)
             fetch_outputs(files, arriving, name)
             manifest = read_manifest(arriving, name, known.nonce, fetched=True)
@@ -47,8 +47,8 @@ def collect(kaggle: Kaggle, run: Run, name: str, slug: str, known: KernelRecord)
 
 def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: KernelStatus) -> UserError:
     """What ended a kernel that is not COMPLETE, and what to do; its log is fetched."""
-    _, events = kaggle.outputs(slug, run.kernels[name].version)
-    lines = _write_log(run.log(name), events)
+    _, log = kaggle.outputs(slug, run.kernels[name].version)
+    lines = _write_log(run.log(name), log)
     whole = f"(whole log: {run.log(name)})"
     if status.state is KernelState.CANCEL_ACKNOWLEDGED:
         return UserError(
@@ -80,8 +80,7 @@ def spent(known: KernelRecord, manifest: dict[str, Any]) -> float:
     return max(0.0, min(ended, time.time()) - known.pushed)
 
 
-def _write_log(path: Path, events: list[dict[str, Any]]) -> list[str]:
-    text = "".join(str(event.get("data", "")) for event in events)
+def _write_log(path: Path, text: str) -> list[str]:
     path.parent.mkdir(parents=True, exist_ok=True)
     arriving = path.with_name(f".{path.name}.arriving")
     arriving.write_text(text, encoding="utf-8")

@@ -11,7 +11,7 @@ from common.manifest import file_sha256
 from common.submission import NAME, check_submission
 from kernels.kaggle.answers import NoAnswerError, pause, pause_between_looks
 from kernels.kaggle.client import Kaggle, SubmissionScore
-from kernels.kaggle.lookup import submission_limits
+from kernels.kaggle.lookup import allowance, competition_facts
 from kernels.plan.request import ENSEMBLE
 from kernels.run.options import RunOptions
 from kernels.run.state import Run, Submission, all_runs
@@ -77,7 +77,7 @@ def send_once(
 def _send(
     kaggle: Kaggle, slug: str, run: Run, path: Path, digest: str, kernel: str, message: str
 ) -> Submission:
-    only_kernels = kaggle.competition(slug).is_kernels_submissions_only
+    only_kernels = competition_facts(kaggle, slug).kernels_only
     description = f"{message} [{run.nonce}-{len(run.submissions) + 1}]"
     counted = _counted(kaggle, slug)
     run.submissions.append(Submission(digest, description, counted))
@@ -130,7 +130,7 @@ def _find(
 
 def _counted(kaggle: Kaggle, slug: str) -> int:
     """How many submissions Kaggle counts of the user (or team) in a competition."""
-    return int(submission_limits(kaggle, slug).num_total or 0)
+    return allowance(kaggle, slug).total
 
 
 def sent_before(run: Run, digest: str) -> Submission | None:

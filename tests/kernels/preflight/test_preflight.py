@@ -13,13 +13,20 @@ from types import SimpleNamespace
 
 import pytest
 from kagglesdk.competitions.types import competition_api_service as competition_api
-from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetStatusResponse
 from kagglesdk.kernels.types import kernels_api_service as kernel_api
 
 from competitions import find_competition
 from kernels.bundle.build import Bundle, build_bundles
 from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
+from kernels.kaggle.lookup import (
+    Allowance,
+    CompetitionFacts,
+    Quota,
+    read_allowance,
+    read_competition,
+    read_quota,
+)
 from kernels.local import HostedCompetition, LocalKaggle
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request, choose_models
@@ -325,19 +332,19 @@ def test_a_petals_plan_tells_sizes_schedules_and_hours() -> None:
 # Kaggle's answers that the local one does not give, as kagglesdk reads them.
 
 
-def facts(**fields: object) -> competition_api.ApiCompetition:
+def facts(**fields: object) -> CompetitionFacts:
     known = {"title": "Tiny", "userHasEntered": True, "maxDailySubmissions": 5}
-    return competition_api.ApiCompetition.from_dict({**known, **fields})
+    return read_competition(competition_api.ApiCompetition.from_dict({**known, **fields}))
 
 
-def limits(**fields: object) -> competition_api.ApiSubmissionLimits:
-    return competition_api.ApiSubmissionLimits.from_dict(fields)
+def limits(**fields: object) -> Allowance:
+    return read_allowance(competition_api.ApiSubmissionLimits.from_dict(fields))
 
 
-def quota(used: str = "0s", total: str = "108000s", **fields: object):
+def quota(used: str = "0s", total: str = "108000s", **fields: object) -> Quota:
     gpu = {"timeUsed": used, "totalTimeAllowed": total, **fields}
     answer = {"gpuQuota": gpu, "quotaRefreshTime": "2026-11-28T00:00:00Z"}
-    return kernel_api.ApiGetAcceleratorQuotaStatisticsResponse.from_dict(answer)
+    return read_quota(kernel_api.ApiGetAcceleratorQuotaStatisticsResponse.from_dict(answer))
 
 
 def bundles(accelerator: str = "gpu", weights_source: str = "", **changes: object) -> list[Bundle]:
@@ -371,7 +378,7 @@ def test_the_kind_of_submissions_is_told() -> None:
 
 
 def test_the_allowance_of_a_day() -> None:
-    def line(asked: competition_api.ApiCompetition, **fields: object) -> str:
+    def line(asked: CompetitionFacts, **fields: object) -> str:
         return check_allowance(TINY, asked, limits(**fields), NOW).line
 
     turn = "the next day begins at 00:00 UTC, in 6 h 30 min"
@@ -394,7 +401,7 @@ def test_the_allowance_of_a_day() -> None:
     assert line(late, numAllowedNow=5, numTotal=9).startswith("ok   5 of 5 submissions left")
 
 
-def quota_lines(answer: object, hours: dict[str, float | None]) -> list[str]:
+def quota_lines(answer: Quota, hours: dict[str, float | None]) -> list[str]:
     return [check.line for check in check_quota(answer, bundles(), hours)]
 
 
@@ -412,7 +419,7 @@ def test_quotas_of_more_than_a_day_are_read_in_full() -> None:
 
 
 def test_a_quota_that_is_not_told_passes() -> None:
-    told = kernel_api.ApiGetAcceleratorQuotaStatisticsResponse.from_dict({})
+    told = read_quota(kernel_api.ApiGetAcceleratorQuotaStatisticsResponse.from_dict({}))
     assert quota_lines(told, {"left": 1.0}) == [
         "ok   GPU quota: not told by Kaggle; the plan needs about 1.0 h"
     ]
@@ -447,8 +454,7 @@ def test_what_kaggle_does_not_answer_fails_with_what_it_said() -> None:
     ],
 )
 def test_a_data_set_is_ready(status: str, line: str) -> None:
-    answer = ApiGetDatasetStatusResponse.from_dict({"status": status})
-    assert check_source("dataset", "bob/nets", answer).line == line
+    assert check_source("dataset", "bob/nets", status).line == line
 
 
 @pytest.mark.parametrize(

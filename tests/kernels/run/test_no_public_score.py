@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
-from kernels.kaggle.client import SubmissionScore, _number
+from kernels.kaggle.client import SubmissionScore, read_score
 from kernels.local import LocalKaggle
 from kernels.run.state import Run, Submission, open_run
 from kernels.run.submission import await_score
@@ -66,7 +66,7 @@ def test_a_run_of_before_knows_its_score(run: Run) -> None:
 
 @pytest.mark.parametrize("text", [None, "", "nan", "NaN", "inf", "None", "-"])
 def test_what_is_no_score_is_none(text: str | None) -> None:
-    assert _number(text) is None
+    assert read_score(text) is None
 
 
 @pytest.mark.parametrize(

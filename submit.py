@@ -91,7 +91,7 @@ def _run(args: argparse.Namespace) -> int:
 def _carry_out(args: argparse.Namespace, request: Any, kernels: Any) -> int:
     from kernels.kaggle.client import Kaggle
     from kernels.pipeline import run_pipeline
-    from kernels.results.result import tell
+    from kernels.results.terminal import show_result
     from kernels.run.display import open_display
 
     signed_in = None if args.dry_run else Kaggle()
@@ -113,7 +113,7 @@ def _carry_out(args: argparse.Namespace, request: Any, kernels: Any) -> int:
             _say_interrupted(args, run, display)
             _print_json(args, {"state": "interrupted"})
             return 130
-    print(tell(result), file=sys.stderr if args.json else sys.stdout)
+    print(show_result(result), file=sys.stderr if args.json else sys.stdout)
     _print_json(args, {**dataclasses.asdict(result), **_differences(args, run)})
     return 0
 
@@ -139,7 +139,7 @@ def _differences(args: argparse.Namespace, run: Any) -> dict[str, Any]:
     from kernels.results.rehearsal import NAME
 
     findings = json.loads((run.folder / NAME).read_text("utf-8"))
-    return {"differs": [finding for finding in findings if not finding["holds"]]}
+    return {"differs": [finding for finding in findings if not finding["right"]]}
 
 
 def _pick_run(args: argparse.Namespace, asked: dict[str, Any]) -> Any:
@@ -154,8 +154,8 @@ def _pick_run(args: argparse.Namespace, asked: dict[str, Any]) -> Any:
 
 def _show_history(args: argparse.Namespace) -> int:
     from competitions import find_competition
-    from kernels.results.history import best_first, read_history
-    from kernels.results.history_table import show_history
+    from kernels.results.result import best_first, read_history
+    from kernels.results.terminal import show_history
 
     if args.sort not in ("newest", "best"):
         raise UserError(f"--sort {args.sort}: newest or best")
@@ -237,9 +237,9 @@ def _findings_told(
         yield
     finally:
         if args.rehearse:
-            from kernels.results.rehearsal import read_rehearsal, tell_rehearsal
+            from kernels.results.rehearsal import read_rehearsal, show_rehearsal
 
-            say(tell_rehearsal(read_rehearsal(run, competition, kernels)))
+            say(show_rehearsal(read_rehearsal(run, competition, kernels)))
 
 
 @contextmanager

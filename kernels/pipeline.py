@@ -9,7 +9,8 @@ from kernels.plan.planned import PlannedKernel
 from kernels.plan.request import ENSEMBLE, Request, in_short
 from kernels.preflight.checklist import check_run
 from kernels.report import write_report
-from kernels.results.result import Result, read_result
+from kernels.results.blends import keep_blend
+from kernels.results.result import Result, gather_figures, result_of
 from kernels.run.display import LiveDisplay, PlainDisplay
 from kernels.run.options import RunOptions
 from kernels.run.state import Run, Submission
@@ -50,4 +51,7 @@ def run_pipeline(
         sent = sent and await_score(kaggle, run, sent, poll, display.say, limit)
     submissions = count_sent(kaggle, competition.slug, run)
     run.set_state("complete")
-    return read_result(run, bundles, sent, submissions, write_report(run, bundles, sent))
+    keep_blend(run)
+    gather_figures(run)
+    write_report(run, bundles, sent)
+    return result_of(run, sent, submissions)

@@ -6,7 +6,7 @@ from markupsafe import Markup
 
 from kernels.report.facts import Facts
 from kernels.report.markup import UNKNOWN, join, signed, tag
-from kernels.results.scores import NOT_TOLD, Score, interval_words, read_number, read_score
+from kernels.results.scores import NOT_GIVEN, Score, interval_words, read_number, read_score
 from kernels.run.state import Submission
 
 _PARTS = ("seen", "unseen")
@@ -80,7 +80,7 @@ def _on_kaggle(sent: Submission | None, score: float | None) -> str:
     """A score as Kaggle shows it; it may show none although it has scored."""
     if score is not None:
         return f"{score:.5f}"
-    return NOT_TOLD if sent and sent.scored else UNKNOWN
+    return NOT_GIVEN if sent and sent.scored else UNKNOWN
 
 
 def _right(facts: Facts) -> list[Markup]:

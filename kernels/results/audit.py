@@ -1,6 +1,5 @@
 """What an audit kernel found: of one run, and of the latest run that had one."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from common.competition import Competition
 from competitions import kernel_scripts
 from kernels.kaggle.states import KernelState
 from kernels.plan.request import AUDIT
+from kernels.results.output import read_json
 from kernels.run.state import Run, all_runs
 
 
@@ -19,8 +19,8 @@ class Audited:
     """What an audit found.
 
     Attributes:
-        started: when its run was, UTC.
-        folder: of its output: table and figure are there.
+        started: when its run was started, UTC.
+        folder: of its output, with the table and the figure.
         warnings: a line each.
     """
 
@@ -30,38 +30,34 @@ class Audited:
 
 
 def read_audit(run: Run) -> Audited | None:
-    """What a run's audit found; None when it had none, or has none that is complete."""
+    """Read what a run's audit found; None if it has no audit that is complete."""
     known = run.kernels.get(AUDIT)
     if known is None or known.state is not KernelState.COMPLETE:
         return None
-    folder = run.output(AUDIT)
-    try:
-        warnings = json.loads((folder / NAME).read_text("utf-8"))["warnings"]
-        return Audited(run.started, str(folder), tuple(map(str, warnings)))
-    except (OSError, ValueError, KeyError, TypeError):
+    warnings = read_json(run.output(AUDIT) / NAME).get("warnings")
+    if not isinstance(warnings, list):
         return None
-
-
-def latest_audit(root: Path, competition: Competition, dry_run: bool) -> Audited | None:
-    """Of the newest run in ``root`` that has one; a dry run's data are not Kaggle's."""
-    runs = (run for run in all_runs(root) if run.competition == competition.name)
-    audits = (read_audit(run) for run in runs if run.dry_run == dry_run)
-    return next((audit for audit in audits if audit), None)
+    return Audited(run.started, str(run.output(AUDIT)), tuple(map(str, warnings)))
 
 
 def audit_facts(root: Path, competition: Competition, dry_run: bool) -> dict[str, Any]:
-    """For the plan: whether the competition ``can`` be audited, and what the ``latest`` found."""
-    audit = latest_audit(root, competition, dry_run)
+    """Return whether the competition ``can`` be audited, and what the ``latest`` audit found.
+
+    The latest is that of the newest run in ``root``; a dry run's data are not Kaggle's.
+    """
+    runs = (run for run in all_runs(root) if run.competition == competition.name)
+    audits = (read_audit(run) for run in runs if run.dry_run == dry_run)
+    latest = next((audit for audit in audits if audit), None)
     can = AUDIT in kernel_scripts(competition)
-    return {"can": can, "latest": asdict(audit) if audit else None}
+    return {"can": can, "latest": asdict(latest) if latest else None}
 
 
 def tell_audit(facts: Mapping[str, Any], asked: bool) -> list[str]:
-    """The plan's lines on the audit; none for a competition that cannot be audited."""
+    """Return the plan's lines on the audit; none for a competition that cannot be audited."""
     latest = facts["latest"]
     if latest is None:
-        told = facts["can"] and not asked
-        return ["--   not audited for leaks and broken pictures: add --audit"] if told else []
+        hint = ["--   not audited for leaks and broken pictures: add --audit"]
+        return hint if facts["can"] and not asked else []
     day, warnings = latest["started"][:10], latest["warnings"]
     if not warnings:
         return [f"ok   audited {day}: nothing found"]

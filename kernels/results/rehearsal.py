@@ -1,6 +1,6 @@
-"""What a rehearsal on the real Kaggle found, held against what this project believes.
+"""What a rehearsal on the real Kaggle found, compared with what this project believes.
 
-Beliefs are those of November 2026. A kernel prints what its machine holds before it looks for the
+Beliefs are those of November 2026. A kernel prints what is on its machine before it looks for the
 shared code, so there is something to read even when it stops there.
 """
 
@@ -14,6 +14,7 @@ from common.manifest import write_json
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED, PlannedKernel
 from kernels.plan.request import ENSEMBLE
+from kernels.results.terminal import aligned
 from kernels.run.state import Run
 
 VERSIONS = {"python": "3.12", "tensorflow": "2.20", "keras": "3.13", "jax": "0.7.2"}
@@ -29,13 +30,13 @@ class Finding:
     what: str
     believed: str
     found: str
-    holds: bool
+    right: bool
 
 
 def read_rehearsal(
     run: Run, competition: Competition, kernels: Iterable[PlannedKernel]
 ) -> list[Finding]:
-    """The findings of every kernel that was pushed; also written to ``rehearsal.json``."""
+    """Compare every kernel that was pushed, and write the findings to ``rehearsal.json``."""
     findings = [
         finding
         for kernel in kernels
@@ -46,35 +47,32 @@ def read_rehearsal(
     return findings
 
 
-def tell_rehearsal(findings: Iterable[Finding]) -> str:
-    """A table of what differs from what is believed, or one line when nothing does."""
+def show_rehearsal(findings: Iterable[Finding]) -> str:
+    """Return a table of what differs from what is believed, or one line if nothing does."""
     findings = list(findings)
-    wrong = [finding for finding in findings if not finding.holds]
+    wrong = [finding for finding in findings if not finding.right]
     if not findings:
         return "no kernel was pushed: nothing was found out about Kaggle"
     if not wrong:
-        return f"all {len(findings)} beliefs about Kaggle hold"
+        return f"all {len(findings)} beliefs about Kaggle are right"
     rows = [("kernel", "what", "believed", "found")]
     rows += [(f.kernel, f.what, f.believed, f.found) for f in wrong]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    lines = [
-        "  ".join([*(c.ljust(w) for c, w in zip(r, widths, strict=False)), r[3]]) for r in rows
-    ]
+    lines = aligned(rows)
     if any(f.what == "utility script" for f in wrong):
         lines.append(
             "if the shared code cannot be imported there, --embed puts it into each kernel"
         )
-    return "\n".join([f"{len(wrong)} of {len(findings)} beliefs about Kaggle do not hold:", *lines])
+    return "\n".join([f"{len(wrong)} of {len(findings)} beliefs about Kaggle are wrong:", *lines])
 
 
 def _findings(run: Run, competition: Competition, kernel: PlannedKernel) -> Iterator[Finding]:
     seen = _surroundings(run, kernel.name)
     if seen is None:
-        yield Finding(kernel.name, "its log", "tells what its machine holds", "nothing", False)
+        yield Finding(kernel.name, "its log", "says what is on its machine", "nothing", False)
         return
 
-    def finding(what: str, believed: str, found: str, holds: bool) -> Finding:
-        return Finding(kernel.name, what, believed, found, holds)
+    def finding(what: str, believed: str, found: str, right: bool) -> Finding:
+        return Finding(kernel.name, what, believed, found, right)
 
     for package, version in VERSIONS.items():
         found = seen["python"] if package == "python" else seen["versions"].get(package, "")

@@ -135,12 +135,10 @@ def test_each_fold_is_a_kernel_and_a_model_is_one_member(dry: list, tmp_path: Pa
         assert words in page
     # The same in words, and in the history: one line a model.
     said = tiny.submit(*command).stdout
-    assert "  left             validation 1.0000 (1.000 to 1.000)" in said
+    assert "  left             validation 1.000 (1.000 to 1.000)" in said
     assert "3 folds: 1.0000, 1.0000, 1.0000" in said
     history = " ".join(tiny.submit("--history", "--run-dir", run).stdout.split())
-    assert (
-        "left 1.0000 (1.000 to 1.000, 3 folds), right 1.0000 (1.000 to 1.000, 3 folds)" in history
-    )
+    assert "left 1.000 (1.000 to 1.000, 3 folds), right 1.000 (1.000 to 1.000, 3 folds)" in history
 
 
 @pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())

@@ -21,10 +21,8 @@ from kernels.kaggle.states import KernelState
 from kernels.plan.planned import PlannedKernel, plan_kernels
 from kernels.plan.request import Request, choose_models, in_short
 from kernels.preflight.show_plan import make_plan, tell_plan
-from kernels.results.history import read_entry
-from kernels.results.history_table import show_history
-from kernels.results.joined import with_networks
-from kernels.results.result import MemberResult, Result, tell
+from kernels.results.result import read_result
+from kernels.results.terminal import show_history, show_result
 from kernels.run.state import open_run
 
 PAINTER = find_competition("painter")
@@ -201,41 +199,29 @@ BLEND = {
 }
 
 
-def test_the_terminal_tells_the_joined_score_and_each_networks_own() -> None:
-    members = tuple(MemberResult(name, score, "cpu", 60.0) for name, score in OWN.items())
-    blend = with_networks(BLEND, OWN)
-    result = Result(
-        "painter", "run", "complete", None, None, 0, None, None, blend, members, None, "f", "r"
-    )
-    lines = [" ".join(line.split()) for line in tell(result).splitlines()]
-    assert "classes validation 0.8000 seen 0.8200 unseen 0.6000 120 s on cpu" in lines
-    assert "2 networks: 0.7500, 0.7000" in lines
-    assert "triplets validation 0.6500 60 s on cpu" in lines
-    assert not any("classes-network" in line for line in lines)
-
-
-def test_what_is_not_joined_is_told_alone() -> None:
-    assert "networks" not in with_networks({}, OWN)
-    assert "networks" not in with_networks({"members": {"classes-network0": 0.7}}, OWN)
-    assert with_networks(BLEND, OWN)["networks"] == {"classes": dict(list(OWN.items())[:2])}
-
-
-def test_the_history_tells_networks_as_one_model(
+def test_terminal_and_history_show_the_joined_score_and_each_networks_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = open_run(tmp_path / "run", "painter", True)
     for name, score in OWN.items():
-        run.set_kernel(name, state=KernelState.COMPLETE)
+        run.set_kernel(name, state=KernelState.COMPLETE, seconds=60.0)
         run.output(name).mkdir(parents=True)
         write_json(run.output(name) / "metrics.json", {"validation_score": score})
-    before = read_entry(run)
+        write_json(run.output(name) / "manifest.json", {"accelerator": {"seen": "cpu"}})
+    assert "networks" not in read_result(run).blend  # no blend has joined them
     run.output("ensemble").mkdir()
     write_json(run.output("ensemble") / "metrics.json", BLEND)
-    show_history([read_entry(run)])
+    result = read_result(run)
+    assert result.blend["networks"] == {"classes": dict(list(OWN.items())[:2])}
+    assert result.validation_score == 0.85
+    lines = [" ".join(line.split()) for line in show_result(result).splitlines()]
+    assert "classes validation 0.8000 seen 0.8200 unseen 0.6000 120 s on cpu" in lines
+    assert "2 networks: 0.7500, 0.7000" in lines
+    assert "triplets validation 0.6500 60 s on cpu" in lines
+    assert not any("classes-network" in line for line in lines)
+    show_history([result])
     said = capsys.readouterr().out
-    for words, there in (("networks)", True), ("0.8000", True), ("0.7500", False)):
-        assert (words in said) is there
-    entry = read_entry(run)
-    assert entry.blend["networks"] == {"classes": dict(list(OWN.items())[:2])}
-    assert entry.validation_score == 0.85
-    assert "networks" not in before.blend
+    assert "classes 0.8000 (2 networks)" in said
+    assert "0.7500" not in said
+    write_json(run.output("ensemble") / "metrics.json", {"members": {"classes-network0": 0.7}})
+    assert "networks" not in read_result(run).blend

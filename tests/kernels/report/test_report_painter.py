@@ -35,7 +35,6 @@ from kernels.report.gallery import Gallery
 from kernels.report.graph import kernels_section
 from kernels.report.pair_facts import channel_scores, gather_pairs, ranked
 from kernels.report.settings import settings_section
-from kernels.results.result import read_result, tell
 from kernels.run.state import KernelRecord, Run, Submission
 from support import browser
 from support.report_pairs import coloured, drawn, made_gallery, made_vectors, surest
@@ -758,36 +757,6 @@ def test_pairs_that_do_not_fit_are_refused(tmp_path: Path, change: dict) -> None
         load_scored_pairs(tmp_path)
 
 
-def test_the_terminal_tells_seen_and_unseen_in_short_lines(whole: Path) -> None:
-    result = read_result(a_painter_run(whole), painter_bundles(PARTS), None, 0, Path())
-    lines = tell(result).splitlines()
-    for name in (*MEMBERS, "blend"):
-        folder = "ensemble" if name == "blend" else name
-        told = json.loads((whole / "outputs" / folder / "metrics.json").read_text())
-        [line] = [line for line in lines if line.startswith(f"  {name} ")]
-        for part in ("seen", "unseen"):
-            assert f"  {part} {told[f'validation_{part}']:.4f}" in line
-        assert f"validation {told['validation_score']:.4f}" in line
-    counts = json.loads((whole / "outputs" / "ensemble" / "metrics.json").read_text())["same_pairs"]
-    [told] = [line.strip() for line in lines if "same pairs:" in line]
-    assert told == f"same pairs: {', '.join(f'{n:,} {part}' for part, n in counts.items())}"
-    assert any(line.strip().startswith("accuracy 0.") for line in lines)
-    short = [line for line in lines if str(whole) not in line]
-    assert max(map(len, short)) < 100
-    wide: dict[str, Any] = {"interval": (0.743, 0.758), "n": 10_000}
-    members = tuple(
-        dataclasses.replace(member, accelerator="gpu", **wide) for member in result.members
-    )
-    wider = dataclasses.replace(result, members=members, blend={**result.blend, **wide})
-    shown = [line for line in tell(wider).splitlines() if str(whole) not in line]
-    assert sum("(0.743 to 0.758" in line for line in shown) == len(members) + 1
-    assert max(map(len, shown)) < 100
-    many = {f"a-model-{n}/embedding": 1 / 9 for n in range(9)}
-    longer = tell(dataclasses.replace(result, blend={**result.blend, "weights": many}))
-    assert all(f"a-model-{n}/embedding 0.111" in longer for n in range(9))
-    assert max(len(line) for line in longer.splitlines() if str(whole) not in line) < 100
-
-
 def test_the_blend_of_pairs_has_intervals_and_its_gain(spoilt: Path) -> None:
     path = spoilt / "outputs" / "ensemble" / "metrics.json"
     known = json.loads(path.read_text())
@@ -801,6 +770,6 @@ def test_the_blend_of_pairs_has_intervals_and_its_gain(spoilt: Path) -> None:
     page = " ".join(plain(written(spoilt).read_text("utf-8")).split())
     assert "ROC AUC, 95 %: 0.810 to 0.930, n = 240" in page
     assert page.count("0.500 to 0.700") == len(MEMBERS)
-    said = "The blend is better than classes/classes by 0.0034 (95 %: -0.002 to 0.009; better in "
+    said = "The blend is better than classes/classes by 0.0034 (95 %: -0.0020 to 0.0090; better in "
     assert f"{said}91 % of resamples): that may be chance." in page
     assert "The best channel alone is" not in page

@@ -21,9 +21,9 @@ from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Grades, Number
 from kernels.report import write_report
-from kernels.results.history import best_first, read_entry
-from kernels.results.history_table import show_history
-from kernels.results.result import read_result, tell
+from kernels.results.result import read_result, result_of
+from kernels.results.scores import gain_words
+from kernels.results.terminal import show_history, show_result
 from kernels.run.state import Run, Submission
 from support import browser
 from support.report_run import a_run, bundles, needs_browser, small_jpeg, write_history
@@ -174,7 +174,7 @@ def test_the_metrics_name_is_the_competitions(run: Run, tmp_path: Path) -> None:
     assert score == pytest.approx(metrics(run)["validation_accuracy"])
     assert "macro F1" not in said
     assert f"Validation {score:.4f} accuracy," in said
-    assert "macro" not in tell(read_result(run, bundles("tiny", *MEMBERS), None, 0, Path()))
+    assert "macro" not in show_result(read_result(run))
 
 
 @pytest.mark.parametrize("competition", ["number"], indirect=True)
@@ -184,11 +184,11 @@ def test_of_errors_the_lower_is_the_better(run: Run) -> None:
     assert names[:3] == ["right", "left", "blend"]  # the best member first
     assert found["members"]["right"] < found["members"]["left"]
     gain = found["gain"]
-    low, high = sorted(-end for end in gain["interval"])
     assert gain["difference"] < 0
-    said = f"The blend is better than right by {-gain['difference']:.4f} (95 %: {low:.3f} to "
-    assert said + f"{high:.3f}; better in " in plain(page)
-    lines = tell(read_result(run, bundles("tiny", *MEMBERS), None, 0, Path())).splitlines()
+    said = gain_words(found).replace(" %", "\N{NO-BREAK SPACE}%")
+    assert said.startswith("The blend is better than right by")
+    assert " ".join(said.split()) in plain(page)
+    lines = show_result(read_result(run)).splitlines()
     assert "  RMSE, lower is better; 95 % in brackets" in lines
     assert "on validation (lower is better) by weight" in plain(page)
 
@@ -256,33 +256,11 @@ def test_grades_are_decided_at_the_thresholds_of_the_ensemble(run: Run) -> None:
 def test_what_was_chosen_on_validation_is_said(run: Run) -> None:
     said = "eights chosen on the same pictures"
     assert f"W{said}" in written(run)
-    assert f"w{said}" in tell(read_result(run, bundles("tiny", *MEMBERS), None, 0, Path()))
+    assert f"w{said}" in show_result(read_result(run))
     plain_mean = {key: v for key, v in metrics(run).items() if key != "chosen_on"}
     write_json(run.output("ensemble") / "metrics.json", plain_mean)
     assert said not in written(run)
-    assert said not in tell(read_result(run, bundles("tiny", *MEMBERS), None, 0, Path()))
-
-
-@pytest.mark.parametrize("competition", ["classes"], indirect=True)
-def test_the_terminal_tells_intervals_in_short_lines(run: Run) -> None:
-    result = read_result(run, bundles("tiny", *MEMBERS), None, 0, Path())
-    lines = tell(result).splitlines()
-    for member in result.members:
-        found = metrics(run, member.name)
-        low, high = found["interval"]
-        assert member.interval == (low, high)
-        assert member.n == ROWS
-        told = f"  {member.name:<16} validation {found['validation_score']:.4f} "
-        assert any(line.startswith(f"{told}({low:.3f} to {high:.3f})  ") for line in lines)
-    low, high = result.blend["interval"]
-    [blend] = [line for line in lines if line.startswith("  blend ")]
-    assert (
-        f"validation {result.blend['validation_score']:.4f} ({low:.3f} to {high:.3f}, n {ROWS})"
-        in blend
-    )
-    assert "better in" in " ".join(lines)
-    short = [line for line in lines if str(run.folder) not in line]
-    assert max(map(len, short)) <= 99
+    assert said not in show_result(read_result(run))
 
 
 @pytest.mark.parametrize("competition", ["classes"], indirect=True)
@@ -294,9 +272,9 @@ def test_a_run_of_before_without_intervals_is_told_as_far_as_it_is_known(run: Ru
     page = written(run)
     assert "95 %:" not in page
     assert f"{metrics(run)['validation_score']:.4f}" in page
-    lines = tell(read_result(run, bundles("tiny", *MEMBERS), None, 0, Path())).splitlines()
-    assert any(f"validation {metrics(run)['validation_score']:.4f}   weighted" in x for x in lines)
-    assert read_entry(run).interval is None
+    lines = show_result(read_result(run)).splitlines()
+    assert any(f"validation {metrics(run)['validation_score']:.4f}" in x for x in lines)
+    assert read_result(run).interval is None
 
 
 @pytest.mark.parametrize("competition", ["classes"], indirect=True)
@@ -305,42 +283,17 @@ def test_a_score_that_kaggle_does_not_show_is_not_told(
 ) -> None:
     sent = Submission("0" * 64, ref=7, private_score=0.81, scored=True)
     tile = 'Public score</dt><dd class="value">{}</dd>'
-    assert tile.format("not told") in written(run, sent)
+    assert tile.format("not given") in written(run, sent)
     waiting = dataclasses.replace(sent, scored=False, private_score=None)
-    assert tile.format("not told") not in written(run, waiting)
-    told = tell(read_result(run, bundles("tiny", *MEMBERS), sent, 1, Path()))
-    assert "  score            public not told   private 0.81000" in told.splitlines()
+    assert tile.format("not given") not in written(run, waiting)
+    told = show_result(result_of(run, sent, 1))
+    assert "  score            public not given   private 0.81" in told.splitlines()
     none = dataclasses.replace(sent, public_score=0.5, private_score=None)
-    told = tell(read_result(run, bundles("tiny", *MEMBERS), none, 1, Path()))
-    assert "  score            public 0.50000   private not told" in told.splitlines()
+    told = show_result(result_of(run, none, 1))
+    assert "  score            public 0.50   private not given" in told.splitlines()
     run.submissions.append(sent)
-    show_history([read_entry(run)])
-    assert "not told" in capsys.readouterr().out
-
-
-@pytest.mark.parametrize("competition", ["number"], indirect=True)
-def test_the_best_of_errors_is_the_lowest_and_competitions_stay_together(
-    run: Run, capsys: pytest.CaptureFixture[str]
-) -> None:
-    entry = read_entry(run)
-    assert (entry.metric, entry.greater_is_better, entry.n) == ("rmse", False, ROWS)
-    assert entry.interval == tuple(metrics(run)["interval"])
-    assert [member.n for member in entry.members] == [ROWS, ROWS]
-    worse = dataclasses.replace(entry, validation_score=99.0)
-    public = dataclasses.replace(entry, validation_score=98.0, public_score=17.0)
-    lower = dataclasses.replace(public, public_score=16.0)
-    other = {"competition": "petals", "greater_is_better": True}
-    low, high = (dataclasses.replace(entry, validation_score=s, **other) for s in (0.5, 0.9))
-    none = dataclasses.replace(entry, validation_score=None)
-    found = best_first([none, low, worse, public, high, entry, lower])
-    assert found == [lower, public, entry, worse, none, high, low]
-    show_history([entry])
-    said = " ".join(capsys.readouterr().out.split())
-    ends = f"{entry.interval[0]:.3f} to {entry.interval[1]:.3f}"
-    assert f"RMSE (lower is better) {ends} (95 %), n {ROWS}" in said
-    member = entry.members[0]
-    ends = f"{member.interval[0]:.3f} to {member.interval[1]:.3f}"
-    assert f"left {member.validation_score:.4f} ({ends})" in said
+    show_history([read_result(run)])
+    assert "not given" in capsys.readouterr().out
 
 
 @needs_browser

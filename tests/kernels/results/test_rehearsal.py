@@ -43,9 +43,9 @@ def test_it_runs_under_its_own_slugs_and_submits_nothing(
         ("left", "KAGGLE_KERNEL_RUN_TYPE"),
         ("ensemble", "the shared code and the work"),
     ):
-        assert found[kernel, what]["holds"], found[kernel, what]
-    assert not found["left", "root"]["holds"]  # the local Kaggle is not at /kaggle
-    assert "beliefs about Kaggle do not hold:" in said
+        assert found[kernel, what]["right"], found[kernel, what]
+    assert not found["left", "root"]["right"]  # the local Kaggle is not at /kaggle
+    assert "beliefs about Kaggle are wrong:" in said
     assert "a-secret-of-alice" not in said
 
 
@@ -54,7 +54,7 @@ def test_another_layout_is_told_with_what_is_there(
 ) -> None:
     said, found, _, _ = rehearse(tmp_path, tiny_data, "2025")
     finding = found["left", "competition"]
-    assert not finding["holds"]
+    assert not finding["right"]
     assert finding["believed"].endswith("input/competitions/tiny-digits")
     assert finding["found"].endswith("input/tiny-digits")
     assert finding["found"] in said
@@ -80,7 +80,7 @@ def test_one_that_does_not_start_tells_nothing_about_kaggle(
         done = tiny.submit(*COMMAND, "--run-dir", tmp_path / "run", env=env)
     assert done.returncode == 1
     assert "no kernel was pushed: nothing was found out about Kaggle" in done.stderr
-    assert "do not hold" not in done.stderr
+    assert "are wrong" not in done.stderr
 
 
 def test_it_is_not_a_dry_run(tmp_path: Path) -> None:

@@ -72,21 +72,24 @@ def test_what_is_no_score_is_none(text: str | None) -> None:
 @pytest.mark.parametrize(
     ("ref", "public", "private", "line"),
     [
-        (7, None, None, "public not told   private not told"),
-        (7, None, 0.25, "public not told   private 0.25000"),
-        (7, 0.5, None, "public 0.50000   private not told"),
+        (7, None, None, "public not given   private not given"),
+        (7, None, 0.25, "public not given   private 0.2500"),
+        (7, 0.5, None, "public 0.5000   private not given"),
         (None, None, None, None),
     ],
 )
-def test_a_score_that_is_not_shown_is_not_told(
-    ref: int | None, public: float | None, private: float | None, line: str | None
+def test_a_score_that_is_not_shown_is_not_given(
+    ref: int | None, public: float | None, private: float | None, line: str | None, tmp_path: Path
 ) -> None:
-    from kernels.results.result import Result, tell
+    from kernels.results.result import result_of
+    from kernels.results.terminal import show_result
 
-    result = Result(
-        "tiny", "run", "complete", "s.csv", ref, 1, public, private, {}, (), None, "f", "r"
+    run = open_run(tmp_path / "run", "tiny", True)
+    sent = (
+        Submission("0" * 64, ref=ref, public_score=public, private_score=private) if ref else None
     )
-    scores = [told.strip() for told in tell(result).splitlines() if told.startswith("  score")]
+    said = show_result(result_of(run, sent, 1)).splitlines()
+    scores = [line.strip() for line in said if line.startswith("  score")]
     assert scores == ([] if line is None else [f"score            {line}"])
 
 

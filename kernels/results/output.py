@@ -1,0 +1,130 @@
+"""What the kernels of a run wrote, read once. What is missing or broken is empty."""
+
+import csv
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from common.files.predictions import NAME as PREDICTIONS
+from common.files.predictions import Predictions, load_predictions
+from common.files.thumbnails import load_thumbnails
+from common.manifest import NAME as MANIFEST
+from kernels.plan.planned import SHARED
+from kernels.plan.request import AUDIT, ENSEMBLE, VARIANT
+from kernels.results.scores import Score, read_number, read_score
+from kernels.run.state import KernelRecord, Run
+
+METRICS, HISTORY = "metrics.json", "history.csv"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class KernelOutput:
+    """One kernel of a run: how far it came, and the files that it wrote.
+
+    Attributes:
+        name: within the run.
+        folder: of its output.
+        state: its state, version and seconds.
+        manifest, metrics: the JSON files.
+        sources: the kernels whose outputs it reads, where the caller knows them.
+        blended: whether the ensemble reads it; False for a kernel that only other kernels read.
+    """
+
+    name: str
+    folder: Path
+    state: KernelRecord
+    manifest: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    sources: tuple[str, ...] = ()
+    blended: bool = True
+
+    @property
+    def trained(self) -> bool:
+        """Whether it is neither the shared code, nor the audit, nor the ensemble."""
+        return self.name not in (SHARED, AUDIT, ENSEMBLE)
+
+    @property
+    def script(self) -> str:
+        """Its script: the name without the number of a fold, part or network."""
+        return VARIANT.sub("", self.name)
+
+    @property
+    def kind(self) -> str:
+        """What its name counts: ``fold``, ``part`` or ``network``; empty if nothing."""
+        found = VARIANT.search(self.name)
+        return found[1] if found else ""
+
+    @property
+    def accelerator(self) -> str:
+        """What it saw: ``cpu``, ``gpu`` or ``tpu``; empty if it did not say."""
+        return str(self.facts("accelerator").get("seen", ""))
+
+    @property
+    def score(self) -> Score:
+        """Its score on validation."""
+        return read_score(self.metrics)
+
+    def facts(self, name: str) -> Mapping[str, Any]:
+        """Return an object of the manifest, such as ``recipe``; empty if it is none."""
+        return as_mapping(self.manifest.get(name))
+
+    def number(self, name: str) -> float | None:
+        """Return a number of the metrics."""
+        return read_number(self.metrics.get(name))
+
+    @cached_property
+    def history(self) -> tuple[Row, ...]:
+        """``history.csv``, a row an epoch; numbers are float, what is not finite is left out."""
+        try:
+            with open(self.folder / HISTORY, newline="", encoding="utf-8") as file:
+                return tuple(_row(row) for row in csv.DictReader(file))
+        except (OSError, ValueError, TypeError):
+            return ()
+
+    def predictions(self) -> Predictions | None:
+        """Read ``predictions.npz``; None if there is none. Raises UserError if it is broken."""
+        if not (self.folder / PREDICTIONS).exists():
+            return None
+        return load_predictions(self.folder, self.name)
+
+    def thumbnails(self) -> dict[str, bytes]:
+        """Read the JPEG file of each picture. Raises UserError if they are broken."""
+        return load_thumbnails(self.folder)
+
+
+def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOutput:
+    """Read the output of one kernel of a run, as far as there is one."""
+    folder, asked = run.output(name), run.request.get("members")
+    return KernelOutput(
+        name,
+        folder,
+        run.kernels.get(name, KernelRecord()),
+        read_json(folder / MANIFEST),
+        read_json(folder / METRICS),
+        sources,
+        asked is None or name in asked or VARIANT.sub("", name) in asked,
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read an object of JSON; empty if there is none."""
+    try:
+        return dict(json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def as_mapping(value: object) -> Mapping[str, Any]:
+    """Return the value if it is an object of JSON, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _row(row: Mapping[str, str]) -> Row:
+    numbers = {key: float(value) for key, value in row.items() if key != "stage" and value}
+    kept = {key: value for key, value in numbers.items() if math.isfinite(value)}
+    return {"stage": row.get("stage", ""), **kept}

@@ -287,10 +287,10 @@ def test_a_score_that_kaggle_does_not_show_is_not_told(
     waiting = dataclasses.replace(sent, scored=False, private_score=None)
     assert tile.format("not given") not in written(run, waiting)
     told = show_result(result_of(run, sent, 1))
-    assert "  score            public not given   private 0.81" in told.splitlines()
+    assert "  score            public not given   private 0.810" in told.splitlines()
     none = dataclasses.replace(sent, public_score=0.5, private_score=None)
     told = show_result(result_of(run, none, 1))
-    assert "  score            public 0.50   private not given" in told.splitlines()
+    assert "  score            public 0.500   private not given" in told.splitlines()
     run.submissions.append(sent)
     show_history([read_result(run)])
     assert "not given" in capsys.readouterr().out

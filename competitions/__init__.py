@@ -4,6 +4,7 @@ What is broken in one folder or script is one line where that one is asked for, 
 other.
 """
 
+import ast
 import importlib
 import pkgutil
 import re
@@ -17,9 +18,20 @@ from common.declaration import Kernel
 from common.errors import UserError
 from common.recipe import nearest
 
-_UNKNOWN_FIELD = re.compile(r"unexpected keyword argument '(\w+)'")
-_MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: (.+)")
-_NO_NAME = re.compile(r"cannot import name '(\w+)' from .*?'([\w.]+)'")
+# What Python says of a fault → what is wrong and what to do.
+_FAULTS = {
+    r"ModuleNotFoundError: No module named '([\w.]+)'": (
+        r"there is no module \1: install it, or mend the import"
+    ),
+    r"ImportError: cannot import name '(\w+)' from .*?'([\w.]+)'": (
+        r"there is no \1 in \2: mend the import"
+    ),
+    r"TypeError: .*unexpected keyword argument '(\w+)'": r"there is no field '\1': mend it",
+    r"TypeError: .*missing \d+ required (?:positional|keyword-only) arguments?: (.+)": (
+        r"\1 is missing: give it"
+    ),
+    r"NameError: name '(\w+)' is not defined": r"there is no name \1: mend it",
+}
 _DECLARES = re.compile(r"^KERNEL\b.*=", re.MULTILINE)
 
 
@@ -62,33 +74,46 @@ def load_module(competition: Competition, name: str) -> ModuleType | None:
 def load_kernel(competition: Competition, script: str) -> Kernel:
     """What a script declares; importing it imports no training framework.
 
-    Raises UserError with the script's fault.
+    Raises UserError with the script's fault, also where what is pushed would not be what the
+    script declares.
     """
-    files = modules(competition)
-    if script not in files:
+    module = load_module(competition, script)
+    if module is None:
         raise UserError(f"competitions/{competition.folder} has no {script}.py: write one")
-    path = files[script]
-    module = _import(f"competitions.{competition.folder}.{script}", path)
+    path = modules(competition)[script]
     kernel = getattr(module, "KERNEL", None)
     if not isinstance(kernel, Kernel):
         raise UserError(f"{_shown(path)}: its KERNEL is no Kernel of common.declaration")
-    _check_script(module, kernel, path)
-    return kernel
-
-
-def _check_script(module: ModuleType, kernel: Kernel, path: Path) -> None:
-    """Raise UserError where what is pushed would not be what the script declares."""
-    recipe, text = getattr(module, "RECIPE", None), _text(path)
-    for name, example in (("RECIPE", "dict(...)"), ("PARAMETERS", "{}")):
-        if not isinstance(getattr(module, name, None), dict):
-            raise UserError(f"{_shown(path)}: a kernel script needs the line {name} = {example}")
-    for name, value in (recipe or {}).items():
+    filled_in(_text(path), _shown(path))
+    for name, value in module.RECIPE.items():
         if getattr(kernel.recipe, name, None) != value:
             raise UserError(
                 f"{_shown(path)}: RECIPE's {name} is not KERNEL's: make its recipe with **RECIPE"
             )
-    if "KERNEL.main(PARAMETERS)" not in text:
+    if "KERNEL.main(PARAMETERS)" not in _text(path):
         raise UserError(f"{_shown(path)}: end it with KERNEL.main(PARAMETERS), below __main__")
+    return kernel
+
+
+def filled_in(source: str, name: str) -> tuple[ast.Call, ast.stmt]:
+    """The two places of a script that a push fills in: RECIPE's ``dict(...)``, PARAMETERS' line.
+
+    Raises UserError for a script (``name``) without them, or with the recipe below.
+    """
+    found: dict[str, ast.Assign | ast.AnnAssign] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            if isinstance(target, ast.Name):
+                found.setdefault(target.id, node)
+    for line, example in (("RECIPE", "dict(...)"), ("PARAMETERS", "{}")):
+        if line not in found:
+            raise UserError(f"{name}: a kernel script needs the line {line}: dict = {example}")
+    recipe, parameters = found["RECIPE"].value, found["PARAMETERS"]
+    if isinstance(recipe, ast.Call) and recipe.lineno < parameters.lineno:
+        if isinstance(recipe.func, ast.Name) and recipe.func.id == "dict":
+            return recipe, parameters
+    raise UserError(f"{name}: RECIPE must be a dict(...) and come first")
 
 
 def _look() -> tuple[dict[str, Competition], dict[Path, UserError]]:
@@ -96,19 +121,21 @@ def _look() -> tuple[dict[str, Competition], dict[Path, UserError]]:
     known: dict[str, Competition] = {}
     faults: dict[Path, UserError] = {}
     for found in pkgutil.iter_modules(__path__):
-        if found.ispkg:
-            folder = Path(found.module_finder.path, found.name)  # type: ignore[union-attr]
-            try:
-                competition = _competition(folder)
-                other = known.setdefault(competition.name, competition)
-                if other != competition:
-                    del known[competition.name]
-                    raise UserError(
-                        f"competitions/{other.folder} and competitions/{folder.name} are both "
-                        f"named {competition.name}: give one another name"
-                    )
-            except UserError as fault:
-                faults[folder] = fault
+        if not found.ispkg:
+            continue
+        folder = Path(found.module_finder.path, found.name)  # type: ignore[union-attr]
+        try:
+            competition = _competition(folder)
+        except UserError as fault:
+            faults[folder] = fault
+            continue
+        other = known.setdefault(competition.name, competition)
+        if other != competition:
+            del known[competition.name]
+            faults[folder] = UserError(
+                f"competitions/{other.folder} and competitions/{folder.name} are both named "
+                f"{competition.name}: give one another name"
+            )
     return dict(sorted(known.items(), key=lambda one: one[1].folder)), faults
 
 
@@ -147,17 +174,10 @@ def _place(error: Exception, path: Path) -> str:
 
 def _fault(error: Exception) -> str:
     """An exception of somebody's own code in words, and what to do."""
-    text = str(error)
-    if isinstance(error, ModuleNotFoundError):
-        return f"there is no module {error.name}: install it, or mend the import"
-    if isinstance(error, ImportError) and (name := _NO_NAME.search(text)):
-        return f"there is no {name[1]} in {name[2]}: mend the import"
-    if isinstance(error, TypeError) and (field := _UNKNOWN_FIELD.search(text)):
-        return f"there is no field {field[1]!r}: mend it"
-    if isinstance(error, TypeError) and (missing := _MISSING.search(text)):
-        return f"{missing[1]} is missing: give it"
-    if isinstance(error, NameError):
-        return f"there is no name {error.name}: mend it"
+    text = f"{type(error).__name__}: {error}"
+    for pattern, words in _FAULTS.items():
+        if found := re.match(pattern, text):
+            return found.expand(words)
     return f"{type(error).__name__}: mend it"
 
 

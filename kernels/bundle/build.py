@@ -1,7 +1,7 @@
 """What is pushed: one folder a kernel, as plain ``kaggle kernels push -p FOLDER`` takes it.
 
 A kernel is one text file on Kaggle. The shared packages travel as a utility script, a text that
-holds their files and writes them to its working folder when it runs; every other kernel finds
+has their files and writes them to its working folder when it runs; every other kernel finds
 that output and checks its hash before importing from it.
 """
 
@@ -14,34 +14,25 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import common.shared_code
 from common.competition import Competition
 from common.errors import UserError
 from common.manifest import write_json
 from common.parameters import Parameters
 from common.shared_code import files_hash
 from competitions import kernel_scripts, modules
+from kernels.bundle.code import ROOT
 from kernels.bundle.imports import imported_files, imports_hash
-from kernels.bundle.rendering import Page, render_script, render_utility
+from kernels.bundle.rendering import Page, page_text, render_script, render_utility
 from kernels.plan.planned import SHARED, PlannedKernel
 
-ROOT = Path(common.shared_code.__file__).parents[1]
 METADATA = "kernel-metadata.json"
 MACHINE_SHAPES = {"cpu": "", "gpu": "NvidiaTeslaT4", "tpu": "TpuV5E8"}
 _USED_BY_THE_UTILITY = "import common.kernel"
 
-# A new-style token, or a key as it stands in kaggle.json.
+# A new-style token, or a key as it is written in kaggle.json.
 _CREDENTIAL = re.compile(
     r"KGAT[_][0-9A-Za-z]{8,}|\\?[\"']key\\?[\"']\s*:\s*\\?[\"'][0-9a-f]{32}\\?[\"']"
 )
-
-
-@dataclass(frozen=True)
-class Shared:
-    """The shared code of one competition: its files by name, and their hash."""
-
-    files: dict[str, str]
-    hash: str
 
 
 @dataclass(frozen=True)
@@ -50,7 +41,7 @@ class Bundle:
 
     Attributes:
         kernel: of the plan.
-        metadata: what stands in ``kernel-metadata.json``.
+        metadata: the content of ``kernel-metadata.json``.
         page: the script that Kaggle will run, but for its parameters.
         parameters: of this run.
         content: hash of what makes a difference to its output: the script and all that it
@@ -67,7 +58,7 @@ class Bundle:
     @property
     def text(self) -> str:
         """The script that Kaggle will run."""
-        return self.page.text(self.parameters.to_dict())
+        return page_text(self.page, self.parameters.to_dict())
 
     @property
     def shared_hash(self) -> str:
@@ -80,47 +71,49 @@ class Bundle:
         return str(self.metadata["code_file"])
 
 
-def collect_shared(competition: Competition) -> Shared:
-    """What the competition's kernel scripts import of ``common`` and of its own modules."""
-    own = f"competitions/{competition.folder}"
+def collect_shared(competition: Competition) -> dict[str, str]:
+    """What the competition's kernel scripts import of ``common`` and of its own modules.
+
+    Path → text.
+    """
+    scripts = kernel_scripts(competition)
     paths = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "common").rglob("*.py")}
     paths["competitions/__init__.py"] = ROOT / "competitions" / "__init__.py"
-    scripts = kernel_scripts(competition)
     for name, path in modules(competition).items():
         if name not in scripts:
-            paths[f"{own}/{path.name}"] = path
+            paths[f"competitions/{competition.folder}/{path.name}"] = path
     there = {name: path.read_text("utf-8") for name, path in paths.items()}
     files = imported_files(_USED_BY_THE_UTILITY, there)
     for path in scripts.values():
         files |= imported_files(path.read_text("utf-8"), there)
-    hashed = files_hash({name: text.encode() for name, text in files.items()})
-    return Shared(dict(sorted(files.items())), hashed)
+    return dict(sorted(files.items()))
 
 
 def build_bundles(
     competition: Competition, kernels: tuple[PlannedKernel, ...], owner: str, nonce: str
 ) -> tuple[Bundle, ...]:
     """The bundles of a run's kernels, in the same order."""
-    shared = collect_shared(competition)
+    shared, scripts = collect_shared(competition), kernel_scripts(competition)
+    shared_hash = files_hash({name: text.encode() for name, text in shared.items()})
     slugs = {kernel.name: f"{owner}/{kernel.slug}" for kernel in kernels}
-    scripts = kernel_scripts(competition)
     bundles = []
     for kernel in kernels:
-        source = "" if kernel.name == SHARED else scripts[kernel.script].read_text("utf-8")
         if kernel.name == SHARED:
-            page = render_utility(shared.files, kernel.slug)
+            page, code, recipe = render_utility(shared, kernel.slug), shared_hash, {}
         else:
-            embedded = None if SHARED in kernel.sources else shared.files
-            page = render_script(source, kernel, embedded)
+            source = scripts[kernel.script].read_text("utf-8")
+            page = render_script(source, kernel, None if SHARED in kernel.sources else shared)
+            code, recipe = imports_hash(source, shared), asdict(kernel.recipe)
         metadata = _metadata(competition, kernel, slugs)
         parameters = replace(
             kernel.parameters,
             nonce=nonce,
             shared=slugs[SHARED] if SHARED in kernel.sources else "",
-            shared_hash=shared.hash,
+            shared_hash=shared_hash,
             sources={name: slugs[name] for name in kernel.sources if name != SHARED},
         )
-        content = _content(kernel, metadata, shared, source)
+        hashed = json.dumps([metadata, kernel.parameters.to_dict(), recipe, code], sort_keys=True)
+        content = hashlib.sha256(hashed.encode()).hexdigest()
         bundle = Bundle(kernel, metadata, page, parameters, content)
         _refuse_credentials(kernel.name, bundle.text)
         bundles.append(bundle)
@@ -154,13 +147,6 @@ def write_bundle(bundle: Bundle, folder: Path) -> Path:
     return folder
 
 
-def _content(kernel: PlannedKernel, metadata: dict[str, Any], shared: Shared, source: str) -> str:
-    imported = imports_hash(source, shared.files) if source else shared.hash
-    recipe = asdict(kernel.recipe) if source else {}
-    hashed = [metadata, kernel.parameters.to_dict(), recipe, imported]
-    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
-
-
 def _metadata(
     competition: Competition, kernel: PlannedKernel, slugs: dict[str, str]
 ) -> dict[str, Any]:
@@ -189,4 +175,4 @@ def _metadata(
 def _refuse_credentials(name: str, text: str) -> None:
     own = [os.environ.get(key, "") for key in ("KAGGLE_KEY", "KAGGLE_API_TOKEN")]
     if _CREDENTIAL.search(text) or any(len(key) >= 8 and key in text for key in own):
-        raise UserError(f"kernel {name}: its text holds a Kaggle credential: take it out and retry")
+        raise UserError(f"kernel {name}: its text has a Kaggle credential: take it out and retry")

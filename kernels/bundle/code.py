@@ -1,24 +1,42 @@
-"""With which code a run was made."""
+"""The code that a run is made with: its hash, its commit, its page on the web."""
 
+import re
 import subprocess
+from functools import cache
+from pathlib import Path
 from typing import Any
 
-from common.competition import Competition
-from kernels.bundle.build import ROOT, collect_shared
+import common.shared_code
+
+ROOT = Path(common.shared_code.__file__).parents[1]
+_REMOTE = re.compile(
+    r"(?:https?://(?:[^@/]*@)?|ssh://git@|git@)([\w.-]+)[:/]([\w./-]+?)(?:\.git)?/?"
+)
 
 
-def code_state(competition: Competition) -> dict[str, Any]:
+def code_state(shared_hash: str) -> dict[str, Any]:
     """``hash`` of the shared code, git's ``commit`` and whether there were ``changes`` to it.
 
     Without git, or outside of a clone, commit and changes are None.
     """
-    commit = _git("rev-parse", "HEAD")
     changes = _git("status", "--porcelain", "--untracked-files=no")
     return {
-        "hash": collect_shared(competition).hash,
-        "commit": commit,
+        "hash": shared_hash,
+        "commit": _git("rev-parse", "HEAD"),
         "changes": None if changes is None else bool(changes),
     }
+
+
+@cache
+def repository_link() -> str:
+    """The page of this clone's ``origin``, without anybody's credentials; empty without one."""
+    return page_of(_git("remote", "get-url", "origin") or "")
+
+
+def page_of(remote: str) -> str:
+    """The address of a git remote for people; empty for a folder or what is not understood."""
+    found = _REMOTE.fullmatch(remote)
+    return f"https://{found[1]}/{found[2]}" if found else ""
 
 
 def _git(*arguments: str) -> str | None:

@@ -1,29 +1,26 @@
 """The text of a kernel script as it is pushed: the repository's, with what runs written into it.
 
-Below the docstring stands the recipe with the values of this run, then the parameters, then what
-brings the shared code, then the script as it is.
+Below the docstring come the recipe with the values of this run, the parameters, what brings the
+shared code, and the script as it is.
 """
 
 import ast
-import io
+import itertools
 import json
 import re
-import subprocess
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from functools import cache, lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
+from competitions import filled_in
+from kernels.bundle.code import repository_link
 from kernels.plan.planned import PlannedKernel
 
-_HERE = Path(__file__).parent
 _REHEARSED = ("tensorflow", "keras", "jax", "grain", "numpy", "kagglehub")
-_REMOTE = re.compile(
-    r"(?:https?://(?:[^@/]*@)?|ssh://git@|git@)([\w.-]+)[:/]([\w./-]+?)(?:\.git)?/?"
-)
-_REST = re.compile(r",?\s*(#.*)?$")
+# What may stand behind a value up to the end of its line: a comma, unless it is the last one.
+_REST = re.compile(r",[ \t]*(#.*)?(?=\r?\n)|[ \t]*(#.*)?(?=\r?\n\s*\)\Z)")
 
 _UTILITY = '''\
 """{title}: the code that this run's kernels share, as a Kaggle utility script.
@@ -65,70 +62,89 @@ sys.path.insert(0, str(folder))
 """
 
 
-@dataclass(frozen=True)
-class Page:
-    """A pushed text without its PARAMETERS line, which is known when it is pushed."""
+Page = tuple[str, str]  # a pushed text before and after its PARAMETERS line, known at the push
 
-    before: str
-    after: str
 
-    def text(self, parameters: Mapping[str, Any]) -> str:
-        """The whole text."""
-        return f"{self.before}PARAMETERS: dict = {parameters!r}\n{self.after}"
+def page_text(page: Page, parameters: Mapping[str, Any]) -> str:
+    """The whole text."""
+    before, after = page
+    return f"{before}PARAMETERS: dict = {parameters!r}\n{after}"
 
 
 def render_utility(files: Mapping[str, str], title: str) -> Page:
     """The utility script: every shared file as a readable literal, and the code that writes it."""
-    return Page(_UTILITY.format(title=title), files_text(files) + _UTILITY_END)
+    return _UTILITY.format(title=title), _files_text(files) + _UTILITY_END
 
 
 def render_script(source: str, kernel: PlannedKernel, files: Mapping[str, str] | None) -> Page:
     """A kernel script as it is pushed; with ``files`` it carries the shared code itself.
 
-    Raises UserError for a script without the two lines that are filled in.
+    Raises UserError for a script without the two places that are filled in.
     """
-    tree = ast.parse(source)
-    recipe, parameters = (_assigned(tree, name, kernel) for name in ("RECIPE", "PARAMETERS"))
     assert kernel.declared is not None
+    recipe, parameters = filled_in(source, f"{kernel.script}.py")
     published = asdict(kernel.declared.recipe)
     changed = {
         name: (value, published[name])
         for name, value in asdict(kernel.recipe).items()
         if value != published[name]
     }
-    if not isinstance(recipe.value, ast.Call) or recipe.lineno > parameters.lineno:
-        raise UserError(f"{kernel.script}.py: RECIPE must be a dict(...) and stand first")
-    lines = io.StringIO(source).readlines()  # as ast counts them
-    before, after = lines[: parameters.lineno - 1], lines[parameters.end_lineno :]
-    _write_values(before, recipe.value, changed)
-    link = repository_link()
-    end = tree.body[0].end_lineno or 0
-    if link and before[end - 1].strip() == '"""':
-        before[end - 1 : end - 1] = ["\n", f"The whole of it, with its documentation: {link}\n"]
-    return Page("".join(before), _bring(kernel, files) + "".join(after))
+    at = _positions(source)
+    edits = _recipe_edits(source, at, recipe, changed)
+    link, (_, end) = repository_link(), at(ast.parse(source).body[0])
+    if link and source[:end].endswith('\n"""'):
+        edits.append((end - 3, end - 3, f"\nThe whole of it, with its documentation: {link}\n"))
+    start, end = at(parameters)
+    before, after = source[:start], source[end:].partition("\n")[2]
+    for begin, stop, new in sorted(edits, reverse=True):
+        before = before[:begin] + new + before[stop:]
+    return before, _bring(kernel, files) + after
 
 
-def files_text(files: Mapping[str, str]) -> str:
+def _positions(source: str) -> Callable[[Any], tuple[int, int]]:
+    """Where a node of ``ast`` begins and ends in its source: ``ast`` counts lines and bytes."""
+    lines = source.encode().splitlines(keepends=True)
+    starts = [0, *itertools.accumulate(len(line.decode()) for line in lines)]
+
+    def at(line: int, column: int) -> int:
+        return starts[line - 1] + len(lines[line - 1][:column].decode())
+
+    return lambda node: (
+        at(node.lineno, node.col_offset),
+        at(node.end_lineno, node.end_col_offset),
+    )
+
+
+def _recipe_edits(
+    source: str,
+    at: Callable[[Any], tuple[int, int]],
+    call: ast.Call,
+    changed: Mapping[str, tuple[Any, Any]],
+) -> list[tuple[int, int, str]]:
+    """The edits (start, end, new text) that put ``changed`` (name → new, old value) into a call.
+
+    Where a line ends behind the value, what it said of the old one gives way to that value itself.
+    """
+    edits, added = [], ""
+    values = {keyword.arg: keyword.value for keyword in call.keywords}
+    for name, (value, old) in changed.items():
+        instead = f"{_spelled(value)},  # instead of {_spelled(old)}"
+        if name not in values:
+            added += f"\n    {name}={instead}"
+            continue
+        start, end = at(values[name])
+        rest = _REST.match(source, end, at(call)[1])
+        edits.append((start, rest.end(), instead) if rest else (start, end, _spelled(value)))
+    if added:
+        first = at(call.func)[1] + 1
+        edits.append((first, first, added if source[first] in "\r\n" else f"{added}\n    "))
+    return edits
+
+
+def _files_text(files: Mapping[str, str]) -> str:
     """Files by name as Python that a person can read."""
     texts = (f"FILES[{name!r}] = {_literal(text)}" for name, text in sorted(files.items()))
     return "\n\n".join(["FILES = {}", *texts])
-
-
-@lru_cache(maxsize=1)
-def repository_link() -> str:
-    """The page of this clone's ``origin``, without anybody's credentials; empty without one."""
-    command = ["git", "remote", "get-url", "origin"]
-    try:
-        done = subprocess.run(command, cwd=_HERE, capture_output=True, text=True, timeout=10)
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return page_of(done.stdout.strip())
-
-
-def page_of(remote: str) -> str:
-    """The address of a git remote for people; empty for a folder or what is not understood."""
-    found = _REMOTE.fullmatch(remote)
-    return f"https://{found[1]}/{found[2]}" if found else ""
 
 
 def _bring(kernel: PlannedKernel, files: Mapping[str, str] | None) -> str:
@@ -137,75 +153,16 @@ def _bring(kernel: PlannedKernel, files: Mapping[str, str] | None) -> str:
     if kernel.rehearses:
         look = f"\n{_template('surroundings')}\n\n\nprint(surroundings({_REHEARSED}), flush=True)\n"
     if files is not None:
-        return look + "\n" + _EMBEDDED.format(files=files_text(files))
+        return look + "\n" + _EMBEDDED.format(files=_files_text(files))
     call = 'attach(PARAMETERS["shared"], PARAMETERS["shared_hash"])'
     return f"{look}\n{_template('attach')}\n\n\n{call}\n"
 
 
 @cache
 def _template(name: str) -> str:
-    """``kernels/NAME.py`` without its docstring."""
-    return (_HERE / f"{name}.py").read_text("utf-8").split('"""', 2)[2].strip()
-
-
-def _assigned(tree: ast.Module, name: str, kernel: PlannedKernel) -> ast.Assign | ast.AnnAssign:
-    for node in tree.body:
-        if isinstance(node, ast.Assign | ast.AnnAssign):
-            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-            if isinstance(target, ast.Name) and target.id == name:
-                return node
-    wanted = "RECIPE: dict = dict(...)" if name == "RECIPE" else "PARAMETERS: dict = {}"
-    raise UserError(f"{kernel.script}.py: a kernel script needs the line {wanted}")
-
-
-def _write_values(lines: list[str], call: ast.Call, changed: Mapping[str, tuple[Any, Any]]) -> None:
-    """Put ``changed`` (name → its value, and the one that it takes the place of) into a call.
-
-    The last one in the text first, so that positions hold. What its line said of the old value
-    gives way to that value itself.
-    """
-    assert call.end_lineno is not None
-    assert call.end_col_offset is not None
-    there = {keyword.arg: keyword.value for keyword in call.keywords}
-    last, column = call.end_lineno - 1, call.end_col_offset - 1
-    close = lines[last].encode()
-    new = {name: pair for name, pair in changed.items() if name not in there}
-    if new and call.lineno < call.end_lineno:
-        _end_with_comma(lines, call)
-        lines[last:last] = [
-            f"    {n}={_spelled(v)},  # instead of {_spelled(old)}\n" for n, (v, old) in new.items()
-        ]
-    elif new:
-        comma = ", " if call.keywords else ""
-        added = comma + ", ".join(f"{name}={_spelled(value)}" for name, (value, _) in new.items())
-        lines[last] = (close[:column] + added.encode() + close[column:]).decode()
-    for name in sorted(changed.keys() & there.keys(), key=lambda n: _start(there[n]), reverse=True):
-        _write_value(lines, there[name], *changed[name])
-
-
-def _end_with_comma(lines: list[str], call: ast.Call) -> None:
-    """A comma behind the last of a call's arguments, for others to follow."""
-    if call.keywords:
-        value = call.keywords[-1].value
-        assert value.end_lineno is not None
-        line = lines[value.end_lineno - 1].encode()
-        before, rest = line[: value.end_col_offset].decode(), line[value.end_col_offset :].decode()
-        if not rest.lstrip().startswith(","):
-            lines[value.end_lineno - 1] = f"{before},{rest}"
-
-
-def _start(node: ast.expr) -> tuple[int, int]:
-    return node.lineno, node.col_offset
-
-
-def _write_value(lines: list[str], node: ast.expr, value: Any, old: Any) -> None:
-    assert node.end_lineno is not None
-    first, last = node.lineno - 1, node.end_lineno - 1
-    before = lines[first].encode()[: node.col_offset].decode()
-    rest = lines[last].encode()[node.end_col_offset :].decode()
-    if _REST.fullmatch(rest.rstrip("\n")):
-        rest = f",  # instead of {_spelled(old)}\n"
-    lines[first : last + 1] = [f"{before}{_spelled(value)}{rest}"]
+    """``kernels/bundle/NAME.py`` without its docstring."""
+    text = Path(__file__).with_name(f"{name}.py").read_text("utf-8")
+    return text.split('"""', 2)[2].strip()
 
 
 def _spelled(value: Any) -> str:

@@ -14,7 +14,7 @@ from common.data.tables import find_table
 from common.errors import UserError
 from common.submission import read_sample_ids
 from competitions import load_module, modules
-from kernels.bundle.build import ROOT
+from kernels.bundle.code import ROOT
 from kernels.kaggle.isolation import isolate
 
 

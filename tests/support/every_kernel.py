@@ -1,6 +1,7 @@
 """Every kernel of every competition, found as the commands find them."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -9,7 +10,12 @@ import competitions
 from common.declaration import Kernel
 from kernels.plan.request import AUDIT, ENSEMBLE
 
-NAMES = ("petals", "painter")
+_FOLDER = Path(competitions.__file__).parent
+NAMES = tuple(  # those of the repository, whatever a test has added
+    name
+    for name, found in competitions.all_competitions().items()
+    if (_FOLDER / found.folder).is_dir()
+)
 
 
 PATHS = {

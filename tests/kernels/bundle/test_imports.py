@@ -7,10 +7,14 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given
 
+from common.shared_code import files_hash
 from competitions import find_competition, kernel_scripts
-from kernels.bundle.build import collect_shared
-from kernels.bundle.imports import imported_files, imports_hash
+from kernels.bundle.build import build_bundles, collect_shared
+from kernels.bundle.imports import imported_files, imported_names, imports_hash
+from kernels.plan.planned import plan_kernels
+from kernels.plan.request import Request
 from support import ROOT
+from support.every_kernel import NAMES
 
 ROOM = "common/training"
 FILES = {
@@ -23,6 +27,7 @@ FILES = {
     "competitions/flowers/__init__.py": "from common.c import X\n",
     "competitions/flowers/data.py": "",
 }
+FLOWERS = "competitions/flowers/__init__"
 
 
 @pytest.mark.parametrize(
@@ -38,8 +43,8 @@ FILES = {
                 "common/__init__",
                 "common/c",
                 "competitions/__init__",
-                "competitions/flowers/__init__",
-                "competitions/flowers/data",
+                FLOWERS,
+                f"{FLOWERS[:-8]}data",
             ],
         ),
     ],
@@ -57,9 +62,19 @@ def test_the_hash_changes_with_what_is_imported_and_with_nothing_else(name: str,
     assert imports_hash(source + f"# {text}\n", FILES) != imports_hash(source, FILES)
 
 
+def test_facts_for_people_cost_no_training() -> None:
+    facts = "COMPETITION = Competition(name='a', title='{}', ensemble=({}), metric='{}')\n"
+    script = "import competitions.flowers\n"
+    hashed = [
+        imports_hash(script, {**FILES, f"{FLOWERS}.py": facts.format(*values)})
+        for values in (("A", "'x',", "m"), ("B", "'x', 'y'", "m"), ("A", "'x',", "n"))
+    ]
+    assert hashed[0] == hashed[1] != hashed[2]
+
+
 def test_a_petals_kernel_does_not_depend_on_the_blend() -> None:
     petals = find_competition("petals")
-    files = collect_shared(petals).files
+    files = collect_shared(petals)
     scripts = {name: path.read_text("utf-8") for name, path in kernel_scripts(petals).items()}
     trained = imported_files(scripts["densenet201"], files)
     assert {f"{ROOM}/{name}.py" for name in ("classifier_training", "trainer")} < set(trained)
@@ -68,12 +83,31 @@ def test_a_petals_kernel_does_not_depend_on_the_blend() -> None:
     assert not [name for name in imported_files(scripts["ensemble"], files) if ROOM in name]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_the_shared_code_is_what_kernels_import_and_nothing_else(name: str) -> None:
+    competition = find_competition(name)
+    files = collect_shared(competition)
+    used = set(imported_files("import common.kernel", files))
+    for path in kernel_scripts(competition).values():
+        used |= set(imported_files(path.read_text("utf-8"), files))
+    assert used == set(files)
+    assert "common/kernel.py" in used
+    assert not [path for path in files if path.endswith("generated.py")]
+    others = {"petals": "common/pairs/", "painter": "common/audit/"}.get(name)
+    assert not [path for path in files if others and path.startswith(others)]
+    request = Request(competition, competition.ensemble)
+    built = build_bundles(competition, plan_kernels(request), "alice", "")
+    hashed = files_hash({path: text.encode() for path, text in files.items()})
+    assert {bundle.shared_hash for bundle in built} == {hashed}
+
+
 def test_rooms_of_the_shared_code_import_each_other_one_way() -> None:
-    files = collect_shared(find_competition("petals")).files
+    files = collect_shared(find_competition("petals"))
     arrows: dict[str, set[str]] = {}
     for path, text in files.items():
         if path.startswith("common/"):
-            found = {other for other in files if _imports(text, other)}
+            modules = {f"{name.replace('.', '/')}.py" for name in imported_names(text)}
+            found = modules & set(files)
             assert all(other.startswith("common/") for other in found), path
             arrows.setdefault(_room(path), set()).update(map(_room, found - {path}))
     rooms = {room: others - {room} for room, others in arrows.items()}
@@ -87,26 +121,6 @@ def _room(path: str) -> str:
     """The folder that a module is in; one of ``common`` itself is a room of its own."""
     folder = path.rpartition("/")[0]
     return path if folder == "common" else folder
-
-
-def _imports(text: str, path: str) -> bool:
-    """Whether a file's text names another, by ``import a.b`` or ``from a.b import c``."""
-    package, _, module = path.removesuffix(".py").replace("/", ".").rpartition(".")
-    name = f"{package}.{module}"
-    return bool(
-        re.search(rf"^\s*(from|import) {re.escape(name)}\b(?!\.)", text, re.M)
-        or re.search(rf"^\s*from {re.escape(package)} import .*\b{module}\b", text, re.M)
-    )
-
-
-def test_facts_for_people_cost_no_training() -> None:
-    facts = "COMPETITION = Competition(name='a', title='{}', ensemble=({}), metric='{}')\n"
-    path, script = "competitions/flowers/__init__.py", "import competitions.flowers\n"
-    hashed = [
-        imports_hash(script, {**FILES, path: facts.format(*values)})
-        for values in (("A", "'x',", "m"), ("B", "'x', 'y'", "m"), ("A", "'x',", "n"))
-    ]
-    assert hashed[0] == hashed[1] != hashed[2]
 
 
 def test_rooms_around_the_kernels_import_each_other_one_way() -> None:

@@ -525,8 +525,9 @@ def test_a_text_is_smaller_than_kaggle_takes(embed: bool) -> None:
     # One byte less than 1 MiB is taken, 1 MiB is not.
     last, size = built[-1], len(built[-1].text.encode())
     for more, ok in ((-1, True), (0, False)):
-        after = f"{last.page.after}{'#' * (1024**2 - size + more)}"
-        check = check_sizes([*built[:-1], replace(last, page=replace(last.page, after=after))])
+        before, after = last.page
+        page = (before, f"{after}{'#' * (1024**2 - size + more)}")
+        check = check_sizes([*built[:-1], replace(last, page=page)])
         assert check.ok is ok
     assert check.line == (
         "NO   kernel ensemble: its text has 1,048,576 bytes, and Kaggle takes less than 1,048,576: "

@@ -1,0 +1,338 @@
+"""What is pushed: metadata, and a page whose recipe is the one that runs, first and once."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from common.shared_code import source_hash
+from competitions import find_competition, kernel_scripts
+from kernels.__main__ import main
+from kernels.bundle import rendering
+from kernels.bundle.attach import attach
+from kernels.bundle.build import Bundle, build_bundles, with_nonces, write_bundle
+from kernels.bundle.code import page_of
+from kernels.bundle.rendering import page_text, render_script, render_utility
+from kernels.plan.planned import SHARED, plan_kernels
+from kernels.plan.request import Request, model_scripts
+from support import tiny
+from support.every_kernel import NAMES
+
+tiny.add_tiny()
+WAYS: dict[str, dict] = {
+    "as it stands": {},
+    "small": {"dry_run": True, "settings": {"epochs": "3"}},
+    "rehearsed": {"rehearse": True, "full_size": True},
+    "embedded": {"embed": True},
+}
+
+
+def bundles(name: str, **changes: object) -> dict[str, Bundle]:
+    """Every kernel of a competition, by name."""
+    competition = find_competition(name)
+    request = Request(
+        competition,
+        tuple(model_scripts(competition)),
+        audit="audit" in kernel_scripts(competition),
+        **changes,  # type: ignore[arg-type]
+    )
+    built = build_bundles(competition, plan_kernels(request), "alice", "n1")
+    return {bundle.kernel.name: bundle for bundle in built}
+
+
+def statements(text: str) -> dict[str, ast.AnnAssign]:
+    """The statements with a type, by name: RECIPE and PARAMETERS are the first two."""
+    found = [node for node in ast.parse(text).body if isinstance(node, ast.AnnAssign)]
+    return {node.target.id: node for node in found if isinstance(node.target, ast.Name)}
+
+
+def shown(text: str) -> dict[str, object]:
+    """The fields of the page's RECIPE."""
+    code = ast.Expression(statements(text)["RECIPE"].value)  # type: ignore[arg-type]
+    return dict(eval(compile(code, "RECIPE", "eval")))
+
+
+def parameters(text: str) -> dict:
+    return dict(ast.literal_eval(statements(text)["PARAMETERS"].value))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_begins_with_the_recipe_that_runs(name: str, way: str) -> None:
+    for bundle in bundles(name, **WAYS[way]).values():
+        kernel, text = bundle.kernel, bundle.text
+        compile(text, kernel.name, "exec")
+        assert text.count(bundle.shared_hash) == 1
+        if kernel.declared is None:
+            continue
+        docstring, recipe, line, *_ = ast.parse(text).body
+        lines = text.splitlines()
+        assert lines[docstring.end_lineno or 0 : recipe.lineno - 1] == [""], kernel.name
+        assert lines[recipe.lineno - 1] == "RECIPE: dict = dict("
+        assert lines[line.lineno - 1].startswith("PARAMETERS: dict = {")
+        runs, published = asdict(kernel.recipe), asdict(kernel.declared.recipe)
+        written = shown(text)
+        assert type(kernel.recipe)(**written) == kernel.recipe, kernel.name
+        for field, value in runs.items():
+            if value != published[field]:
+                assert written[field] == value
+                assert f"# instead of {rendering._spelled(published[field])}" in text
+        assert ("print(surroundings(" in text) is (way == "rehearsed")
+        if way != "embedded":  # what brings the shared code is short, and comes before its imports
+            call = lines.index('attach(PARAMETERS["shared"], PARAMETERS["shared_hash"])')
+            begin = next(n for n, line in enumerate(lines) if line.startswith("# The shared code"))
+            assert call + 1 - begin <= 40
+            assert text.index("print(surr" if way == "rehearsed" else "# The sh") < text.index(
+                lines[call]
+            )
+
+
+def test_a_setting_stands_in_the_recipe() -> None:
+    page = bundles("petals", settings={"epochs": "3"}, seed=5)["xception"]
+    assert "\n    epochs=3,  # instead of 25\n" in page.text
+    assert "\n    batch_size=16,  # per replica: 128 on a TPU's eight\n" in page.text
+    values = parameters(page.text)
+    assert (values["seed"], values["nonce"]) == (5, "n1")
+    assert values["shared_hash"] == page.shared_hash
+    assert "epochs" not in values
+
+
+SOURCE = '''"""A page — with an odd\x0cline."""
+
+RECIPE: dict = dict(
+    sharpness=1.0,  # „wie“ 1.0
+    epochs=2, misbehave="",  # two on a line
+)
+PARAMETERS: dict = {}
+
+x = 1
+'''
+PAGE = '''"""A page — with an odd\x0cline."""
+
+RECIPE: dict = dict(
+    sessions=3,  # instead of 1
+    sharpness=2.5,  # instead of 1.0
+    epochs=7, misbehave="say \\"ö\\"",  # instead of ""
+)
+PARAMETERS: dict = {'seed': 1}
+
+# The shared code'''
+
+
+def test_values_are_written_where_the_old_ones_stand() -> None:
+    request = Request(find_competition("tiny"), ("left",))
+    left = {kernel.name: kernel for kernel in plan_kernels(request)}["left"]
+    changes = {"sharpness": 2.5, "epochs": 7, "misbehave": 'say "ö"', "sessions": 3}
+    changed = replace(left, recipe=replace(left.recipe, **changes))
+    text = page_text(render_script(SOURCE, changed, None), {"seed": 1})
+    assert text.startswith(PAGE)
+    assert text.endswith("\n\nx = 1\n")
+    assert shown(text) == changes
+    for recipe in (
+        "dict()",
+        "dict(epochs=1)",
+        'dict(epochs=1,\n    misbehave=""  # none\n)',
+        'dict(\n    epochs=(\n        2\n    ),\n    misbehave=""  # none\n)',
+    ):
+        source = f"RECIPE: dict = {recipe}\nPARAMETERS: dict = {{}}\n"
+        text = page_text(render_script(source, changed, None), {})
+        assert shown(text) == changes, text
+        assert "# none" not in text
+
+
+def test_nonces_are_written_into_the_same_page() -> None:
+    ensemble = bundles("tiny")["ensemble"]
+    nonces = {name: f"n-{name}" for name in ensemble.parameters.sources}
+    assert set(nonces) == set(find_competition("tiny").ensemble)
+    pushed = with_nonces(ensemble, "n-7", nonces, resume=True)
+    assert pushed.parameters.source_nonces == nonces
+    assert pushed.parameters.resume == "alice/tiny-ensemble"
+    assert pushed.metadata["kernel_sources"][-1] == "alice/tiny-ensemble"
+    both = zip(ensemble.text.splitlines(), pushed.text.splitlines(), strict=True)
+    assert [a.startswith("PARAMETERS") for a, b in both if a != b] == [True]
+
+
+def test_the_metadata_says_always_what_kaggle_would_guess() -> None:
+    built = bundles("tiny")
+    for name, bundle in built.items():
+        assert bundle.metadata["is_private"] is True
+        assert bundle.metadata["enable_internet"] is (name in ("left", "right"))
+        assert "docker_image" not in bundle.metadata
+    assert built["shared"].metadata["keywords"] == ["utility script"]
+    left = built["left"].metadata
+    assert left["kernel_sources"] == ["alice/tinycommon"]
+    assert left["competition_sources"] == ["tiny-digits"]
+    read = built["ensemble"].metadata["kernel_sources"]
+    assert read == ["alice/tinycommon", "alice/tiny-left", "alice/tiny-right"]
+    folds = bundles("tiny", folds=2)
+    assert folds["left-fold1"].metadata["id"] == "alice/tiny-left-fold1"
+    assert "    fold=1,  # instead of 0\n" in folds["left-fold1"].text
+    assert "alice/tiny-left-fold1" in folds["ensemble"].text
+
+
+@pytest.mark.parametrize(
+    ("changes", "metadata"),
+    [
+        ({}, {"machine_shape": "TpuV5E8", "enable_gpu": False, "enable_tpu": True}),
+        ({"accelerator": "gpu"}, {"machine_shape": "NvidiaTeslaT4", "enable_gpu": True}),
+        ({"accelerator": "cpu"}, {"machine_shape": None, "enable_gpu": False}),
+        ({"weights_source": "alice/nets", "internet": False},
+         {"dataset_sources": ["alice/nets"], "model_sources": [], "enable_internet": False}),
+        ({"weights_source": "a/b/keras/v1/2"},
+         {"dataset_sources": [], "model_sources": ["a/b/keras/v1/2"], "enable_internet": True}),
+    ],
+)  # fmt: skip
+def test_what_a_kernel_asks_for(changes: dict, metadata: Mapping) -> None:
+    built = bundles("tiny", **changes)
+    found = built["left"].metadata
+    assert {key: found.get(key) for key in metadata} == metadata
+    assert built["ensemble"].metadata["dataset_sources"] == []
+
+
+def test_awkward_sources_survive_the_utility_script() -> None:
+    texts = {
+        "common/a.py": 'x = """quotes"""\n',
+        "common/b.py": "x = '''three'''\n",
+        "common/c.py": "x = 'back\\\\slash \\n'\n",
+        "common/d.py": "x = 'é'",
+        "common/e.py": "",
+    }
+    namespace: dict = {"__name__": "imported"}
+    exec(page_text(render_utility(texts, "title"), {}), namespace)
+    assert namespace["FILES"] == texts
+
+
+def run_script(script: Path, cwd: Path, **environment: object) -> subprocess.CompletedProcess[str]:
+    bare = {"PATH": os.environ["PATH"], "HOME": str(cwd), "KAGGLE_API_ENVIRONMENT": "LOCALHOST"}
+    env = {**bare, **{name: str(value) for name, value in environment.items()}}
+    command = [sys.executable, str(script)]
+    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
+
+
+def test_a_kernel_finds_the_shared_code_or_says_where_it_looked(tmp_path: Path) -> None:
+    built = bundles("tiny")
+    mount = tmp_path / "kaggle" / "usr" / "lib" / "notebooks" / "alice" / "tinycommon"
+    mount.mkdir(parents=True)
+    inputs = {"KAGGLE_CACHE_MOUNT_FOLDER": tmp_path / "kaggle" / "input"}
+    script = write_bundle(built["left"], tmp_path / "left") / "tiny_left.py"
+    last = run_script(script, tmp_path, **inputs).stderr.splitlines()[-1]
+    assert last.startswith("ImportError: the shared code alice/tinycommon is not mounted")
+    assert "usr/lib/notebooks/alice/tinycommon" in last
+    done = run_script(write_bundle(built["shared"], tmp_path / "s") / "tinycommon.py", mount)
+    assert done.returncode == 0, done.stderr
+    found = run_script(script, tmp_path, **inputs)
+    # It got as far as looking for the competition's data: the shared code was imported.
+    assert found.stderr.startswith("error: the data of competition tiny-digits")
+
+
+@pytest.mark.parametrize("place", ["some-code", "some_code", "notebooks/alice/some-code"])
+def test_the_code_that_is_found_is_hashed_as_the_kernels_hash_it(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "usr" / "lib" / place
+    for name in ("common/b.py", "common/a/__init__.py", "common/a-b.py", "competitions/x.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(f"# {name}\n")
+    (root / "common" / "other.txt").write_text("of no matter")
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "input"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    attach("alice/some_code", source_hash(root))
+    assert sys.path[0] == str(root)
+    wanted = "is not the one this kernel was built with"
+    with pytest.raises(ImportError, match=rf"{root} .* there, 0000 wanted\) {wanted}"):
+        attach("alice/some_code", "0000")
+
+
+def test_code_that_is_not_mounted_is_asked_of_kagglehub(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import kagglehub
+
+    (tmp_path / "hub" / "common").mkdir(parents=True)
+    (tmp_path / "hub" / "common" / "found.py").write_text("")
+    monkeypatch.setattr(kagglehub, "utility_script_install", lambda _: tmp_path / "hub")
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "input"))
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    attach("a/b", source_hash(tmp_path / "hub"))
+    assert sys.path[0] == str(tmp_path / "hub")
+
+
+def test_a_recipe_that_cannot_be_is_one_line_where_it_runs(tmp_path: Path) -> None:
+    """Who changes a number on Kaggle's page gets no traceback for it."""
+    page = bundles("petals", embed=True)["densenet201"].text
+    script = tmp_path / "script.py"
+    script.write_text(page.replace("epochs=25,", "epochs=0,"), encoding="utf-8")
+    done = run_script(script, tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == "error: setting epochs=0: it must be at least 1\n"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "_".join(("KGAT", "0123456789abcdef")),
+        "{'username': 'a', \"key\": '" + "0f" * 16 + "'}",
+        "my-own-secret-key",
+    ],
+)
+def test_a_bundle_with_a_credential_is_refused(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KAGGLE_KEY", "my-own-secret-key")
+    with pytest.raises(UserError, match="kernel left: its text has a Kaggle credential") as caught:
+        bundles("tiny", settings={"misbehave": secret})
+    assert secret not in str(caught.value)
+
+
+def test_build_takes_what_submit_takes(tmp_path: Path) -> None:
+    options = ["--dry-run", "--set", "epochs=3", "--seed", "5", "--blend", "greedy"]
+    where = ["--owner", "alice", "--out", str(tmp_path)]
+    assert main(["build", "petals", "--model", "xception", *where, *options]) == 0
+    text = (tmp_path / "petals-xception" / "petals_xception.py").read_text()
+    values = parameters(text)
+    assert (values["seed"], values["accelerator"]) == (5, "cpu")
+    assert "    epochs=3,  # instead of 25\n" in text
+    assert "    miniature=True,  # instead of False\n" in text
+    blend = (tmp_path / "petals-ensemble" / "petals_ensemble.py").read_text()
+    assert 'method="greedy",  # instead of "mean"\n' in blend
+
+
+def test_build_writes_folders_that_kaggle_takes(tmp_path: Path) -> None:
+    assert main(["build", "petals", "--owner", "alice", "--out", str(tmp_path)]) == 0
+    members = [f"petals-{name}" for name in find_competition("petals").ensemble]
+    folders = sorted(tmp_path.iterdir())
+    assert [path.name for path in folders] == [*members, "petals-ensemble", "petalscommon"]
+    for folder in folders:
+        metadata = json.loads((folder / "kernel-metadata.json").read_text())
+        names = sorted(path.name for path in folder.iterdir())
+        assert names == sorted(["kernel-metadata.json", metadata["code_file"]])
+
+
+@pytest.mark.parametrize(
+    ("remote", "link"),
+    [
+        ("https://github.com/alice/flowers.git", "https://github.com/alice/flowers"),
+        ("https://alice:token@github.com/alice/flowers", "https://github.com/alice/flowers"),
+        ("git@github.com:alice/flowers.git", "https://github.com/alice/flowers"),
+        ("ssh://git@gitlab.com/alice/more/flowers.git", "https://gitlab.com/alice/more/flowers"),
+        ("/srv/flowers.git", ""),
+        ("file:///srv/flowers", ""),
+        ("", ""),
+    ],
+)
+def test_the_repository_is_linked_without_credentials(
+    remote: str, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert page_of(remote) == link
+    monkeypatch.setattr(rendering, "repository_link", lambda: link)
+    for name, bundle in bundles("petals").items():
+        docstring = ast.get_docstring(ast.parse(bundle.text)) or ""
+        assert ("with its documentation: " in docstring) is (bool(link) and name != SHARED)
+        assert link in docstring or name == SHARED

@@ -10,6 +10,7 @@ import re
 import sys
 import tempfile
 import threading
+from functools import partial
 from pathlib import Path
 
 from common.errors import UserError, shown_in_one_line
@@ -29,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--state", type=Path, help="its folder (default a new temporary one)")
     serve.add_argument("--layout", choices=("2026", "2025"), default="2026", help="of the mounts")
     serve.add_argument(
-        "--faults", type=Path, help="fail as this file says: see kernels/local/faults.py"
+        "--faults", type=Path, help="inject this file's faults: see kernels/local/faults.py"
     )
     clean = commands.add_parser("clean", help="this tool's kernels at Kaggle: list, delete")
     clean.add_argument("competition", nargs="?", default="", help="only this one's, e.g. petals")
@@ -66,14 +67,11 @@ def _build(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     from competitions import all_competitions, modules
-    from kernels.local import HostedCompetition, LocalKaggle, check_port
+    from kernels.local import HostedCompetition, LocalKaggle
     from kernels.local.dry_run import generated_data
     from kernels.local.faults import read_faults
 
     faults = read_faults(args.faults, _say) if args.faults else None
-    check_port(args.port)
-    if args.state and args.state.exists() and not args.state.is_dir():
-        raise UserError(f"--state {args.state}: it is not a folder: name a new one")
     state = args.state or Path(tempfile.mkdtemp(prefix="local-kaggle-"))
     hosted = []
     for competition in all_competitions().values():
@@ -81,8 +79,9 @@ def _serve(args: argparse.Namespace) -> int:
             _say(f"{competition.name} has no generated.py: it is not served")
             continue
         folder = state / "generated" / competition.name
-        data, solution = generated_data(competition, folder, 0, _say)
-        hosted.append(HostedCompetition(competition, data, solution))
+        data, solution = folder / competition.slug, folder / "solution.csv"
+        generate = partial(generated_data, competition, folder, 0, _say)
+        hosted.append(HostedCompetition(competition, data, solution, generate=generate))
     with LocalKaggle(state, hosted, port=args.port, layout=args.layout, faults=faults) as server:
         print(f"# local Kaggle at {server.url}, state in {state}; point the client at it with")
         print("export KAGGLE_API_ENVIRONMENT=LOCALHOST KAGGLE_USERNAME=alice KAGGLE_KEY=local")

@@ -15,22 +15,19 @@ from typing import IO
 from werkzeug.serving import make_server
 
 from common.errors import UserError
-from kernels.local.competitions_service import CompetitionsService, HostedCompetition
+from kernels.local.competitions_service import CompetitionsService
 from kernels.local.datasets_service import DatasetsService, ModelsService
-from kernels.local.faults import Faults
-from kernels.local.files import is_within
+from kernels.local.faults import Faults, FaultyApplication
+from kernels.local.hosted import Hosted, HostedCompetition
 from kernels.local.kernels_service import KernelsService
 from kernels.local.mounts import LAYOUTS
-from kernels.local.push import Push
-from kernels.local.scoring import Solution, read_solution
-from kernels.local.server import Application, QuietHandler
+from kernels.local.server import Application, OAuthService, QuietHandler
 from kernels.local.session import Sessions
 from kernels.local.store import Store
-from kernels.local.strikes import FaultyApplication
 from kernels.local.submissions import Submissions
 from kernels.local.wire import Links
 
-__all__ = ["HostedCompetition", "LocalKaggle", "check_port"]
+__all__ = ["HostedCompetition", "LocalKaggle"]
 
 HOST = "127.0.0.1"
 
@@ -39,14 +36,12 @@ class LocalKaggle:
     """Serves in threads from the moment it is made until ``close()``, or as a context.
 
     Args:
-        state: the folder of its state; made when missing, gone on from when not.
+        state: the folder of its state; made when missing, continued when not.
         competitions: what can be entered here.
         port: 0 takes a free one.
         layout: where inputs are mounted: ``2026`` (today's) or ``2025``.
         max_parallel: kernels that run at the same time, the processors' number by default.
-        faults: in which it fails; none by default.
-
-    ``calls`` are the names of the wire methods that it answers.
+        faults: to inject; none by default.
 
     Raises UserError when the port or the state is in use, or a competition's files are not as
     they must be.
@@ -63,21 +58,15 @@ class LocalKaggle:
     ):
         if layout not in LAYOUTS:
             raise UserError(f"unknown mount layout {layout!r}: known are {', '.join(LAYOUTS)}")
-        hosted = {held.competition.slug: held for held in competitions}
-        solutions = {slug: _solution(held) for slug, held in hosted.items()}
-        listener = _listen(port)
-        try:
+        hosted = {facts.competition.slug: Hosted(facts) for facts in competitions}
+        with _listen(port) as listener:
             self._state_lock = _lock_state(state.resolve())
-        except BaseException:
-            listener.close()
-            raise
-        self.store = Store(state.resolve())
-        self.store.fail_unfinished()
-        data = {slug: held.data.resolve() for slug, held in hosted.items()}
-        workers = max_parallel or os.cpu_count() or 1
-        self._sessions = Sessions(self.store, data, layout, workers)
-        application = self._application(hosted, solutions, faults)
-        with listener:
+            self.links = Links()
+            self.store = Store(state.resolve())
+            self.store.fail_unfinished()
+            workers = max_parallel or os.cpu_count() or 1
+            self._sessions = Sessions(self.store, hosted, layout, workers)
+            application = self._application(hosted, faults)
             self._server = make_server(
                 HOST, 0, application, True, request_handler=QuietHandler, fd=listener.fileno()
             )
@@ -104,42 +93,21 @@ class LocalKaggle:
         self._state_lock.close()
 
     def _application(
-        self,
-        hosted: dict[str, HostedCompetition],
-        solutions: dict[str, Solution],
-        faults: Faults | None,
+        self, hosted: dict[str, Hosted], faults: Faults | None
     ) -> Application | FaultyApplication:
-        links = self.links = Links()
-        push = Push(self.store, self._sessions, hosted.keys())
-        kernels = KernelsService(self.store, self._sessions, links, push)
-        scored = {slug: (held.competition, solutions[slug]) for slug, held in hosted.items()}
-        submissions = Submissions(self.store.root / "submissions", scored)
-        services = (
-            kernels,
-            CompetitionsService(hosted, self.store, links, kernels, submissions),
-            DatasetsService(self.store, links),
-            ModelsService(self.store, links),
-        )
-        methods = {service.name: service.methods() for service in services}
-        closed = self._sessions.closed.is_set
-        application = Application(self.store, links, kernels, methods, closed)
-        self.calls = application.calls
+        store, links, sessions = self.store, self.links, self._sessions
+        submissions = Submissions(store.root / "submissions", hosted)
+        services = {
+            "kernels.KernelsApiService": KernelsService(store, links, sessions, hosted.keys()),
+            "competitions.CompetitionApiService": CompetitionsService(
+                store, links, hosted, submissions
+            ),
+            "datasets.DatasetApiService": DatasetsService(store, links),
+            "models.ModelApiService": ModelsService(store, links),
+            "security.OAuthService": OAuthService(),
+        }
+        application = Application(store, links, services, sessions.closed.is_set)
         return FaultyApplication(application, faults, submissions) if faults else application
-
-
-def check_port(port: int) -> None:
-    """Raises UserError when ``port`` is taken: before any work for it is done."""
-    _listen(port).close()
-
-
-def _solution(held: HostedCompetition) -> Solution:
-    """The hidden labels, held in memory: only this process reads them."""
-    slug = held.competition.slug
-    if not held.data.is_dir():
-        raise UserError(f"{slug}: {held.data} is not a folder; expected {held.competition.layout}")
-    if is_within(held.solution, held.data):
-        raise UserError(f"{slug}: the solution {held.solution} lies in the data: move it out")
-    return read_solution(held.competition, held.solution)
 
 
 def _listen(port: int) -> socket.socket:
@@ -157,6 +125,8 @@ def _listen(port: int) -> socket.socket:
 
 def _lock_state(state: Path) -> IO[str]:
     """Keep a second local Kaggle off the same state, until the file is closed."""
+    if state.exists() and not state.is_dir():
+        raise UserError(f"{state} is not a folder: name a new one for the local Kaggle's state")
     state.mkdir(parents=True, exist_ok=True)
     file = open(state / "lock", "w", encoding="utf-8")  # noqa: SIM115 (closed by close())
     try:

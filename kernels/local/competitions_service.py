@@ -5,248 +5,185 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from kagglesdk.common.types.http_redirect import HttpRedirect
 from kagglesdk.competitions.types import competition_api_service as api
+from kagglesdk.kaggle_object import KaggleObject
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
 
-from common.competition import Competition
 from kernels.local.files import archive, find_data_file, find_file, list_files
-from kernels.local.kernels_service import KernelsService
-from kernels.local.store import Store, kernel_id, utc
+from kernels.local.hosted import Hosted
+from kernels.local.kernels_service import readable_version
+from kernels.local.store import Store, ref_number, utc
 from kernels.local.submissions import Submissions
-from kernels.local.wire import ApiError, Call, Links, Method, paged
+from kernels.local.wire import ApiError, Call, Links, fill, paged
 
 
 @dataclass(frozen=True)
-class HostedCompetition:
-    """A competition that the local Kaggle holds.
-
-    Attributes:
-        competition: its facts.
-        data: a folder in the competition's layout: what kernels find mounted.
-        solution: a csv with a submission's columns and ``Usage``: hidden labels, outside ``data``.
-        kernels_only: takes no files, only the output of a kernel.
-        max_daily_submissions: a UTC day.
-        entered: whether the user has accepted the rules.
-        deadline: with a time zone; as on Kaggle, late submissions are scored. None: a year from
-            now.
-        submissions_disabled: takes no submissions at all.
-    """
-
-    competition: Competition
-    data: Path
-    solution: Path
-    kernels_only: bool = False
-    max_daily_submissions: int = 5
-    entered: bool = True
-    deadline: datetime | None = None
-    submissions_disabled: bool = False
-
-
 class CompetitionsService:
     """Answers the calls on the hosted competitions, given by their slugs."""
 
-    name = "competitions.CompetitionApiService"
+    store: Store
+    links: Links
+    hosted: Mapping[str, Hosted]
+    submissions: Submissions
 
-    def __init__(
-        self,
-        hosted: Mapping[str, HostedCompetition],
-        store: Store,
-        links: Links,
-        kernels: KernelsService,
-        submissions: Submissions,
-    ):
-        self._hosted = hosted
-        self._store = store
-        self._links = links
-        self._kernels = kernels
-        self._submissions = submissions
-
-    def methods(self) -> dict[str, Method]:
-        """Method name → request type and handler."""
-        return {
-            "GetCompetition": (api.ApiGetCompetitionRequest, self.get_competition),
-            "ListDataFiles": (api.ApiListDataFilesRequest, self.list_data_files),
-            "DownloadDataFile": (api.ApiDownloadDataFileRequest, self.download_file),
-            "DownloadDataFiles": (api.ApiDownloadDataFilesRequest, self.download_files),
-            "StartSubmissionUpload": (api.ApiStartSubmissionUploadRequest, self.start_upload),
-            "CreateSubmission": (api.ApiCreateSubmissionRequest, self.submit_file),
-            "CreateCodeSubmission": (api.ApiCreateCodeSubmissionRequest, self.submit_output),
-            "GetSubmissionLimits": (api.ApiGetSubmissionLimitsRequest, self.get_limits),
-            "GetSubmission": (api.ApiGetSubmissionRequest, self.get_submission),
-            "ListSubmissions": (api.ApiListSubmissionsRequest, self.list_submissions),
-        }
-
-    def get_competition(
-        self, call: Call, request: api.ApiGetCompetitionRequest
-    ) -> api.ApiCompetition:
+    def get_competition(self, call: Call, request: api.ApiGetCompetitionRequest) -> KaggleObject:
         """The facts of a competition."""
-        hosted = self._find(request.competition_name)
-        facts = hosted.competition
-        answer = api.ApiCompetition()
-        answer.id = kernel_id(facts.slug)
-        answer.ref = answer.url = facts.url
-        answer.title = facts.title
-        answer.evaluation_metric = facts.metric
-        answer.is_kernels_submissions_only = hosted.kernels_only
-        answer.max_daily_submissions = hosted.max_daily_submissions
-        answer.user_has_entered = hosted.entered
+        hosted = self._find(request).facts
+        competition = hosted.competition
         deadline = hosted.deadline or datetime.now(UTC) + timedelta(days=365)
-        answer.deadline = utc(deadline.timestamp())
-        answer.submissions_disabled = hosted.submissions_disabled
-        return answer
+        return fill(
+            api.ApiCompetition,
+            id=ref_number(competition.slug),
+            ref=competition.url,
+            url=competition.url,
+            title=competition.title,
+            evaluation_metric=competition.metric,
+            is_kernels_submissions_only=hosted.kernels_only,
+            max_daily_submissions=hosted.max_daily_submissions,
+            user_has_entered=hosted.entered,
+            deadline=utc(deadline.timestamp()),
+            submissions_disabled=hosted.submissions_disabled,
+        )
 
-    def list_data_files(
-        self, call: Call, request: api.ApiListDataFilesRequest
-    ) -> api.ApiListDataFilesResponse:
+    def list_data_files(self, call: Call, request: api.ApiListDataFilesRequest) -> KaggleObject:
         """The data files with their sizes and dates."""
-        folder = self._find(request.competition_name).data
+        folder = self._find(request).data
         names, token = paged(list_files(folder), request)
-        answer = api.ApiListDataFilesResponse()
-        answer.files = [_data_file(folder, name) for name in names]
-        answer.next_page_token = token
-        return answer
+        files = [_data_file(folder, name) for name in names]
+        return fill(api.ApiListDataFilesResponse, files=files, next_page_token=token)
 
-    def download_file(self, call: Call, request: api.ApiDownloadDataFileRequest) -> HttpRedirect:
+    def download_data_file(
+        self, call: Call, request: api.ApiDownloadDataFileRequest
+    ) -> HttpRedirect:
         """One data file."""
-        path = find_data_file(self._entered(request.competition_name).data, request.file_name)
+        path = find_data_file(self._entered(request).data, request.file_name)
         if path is None:
             raise ApiError(404, f"{request.competition_name} has no file {request.file_name!r}")
-        return self._links.redirect(call, path)
+        return self.links.redirect(call, path)
 
-    def download_files(self, call: Call, request: api.ApiDownloadDataFilesRequest) -> HttpRedirect:
+    def download_data_files(
+        self, call: Call, request: api.ApiDownloadDataFilesRequest
+    ) -> HttpRedirect:
         """All data files as an archive."""
-        slug = request.competition_name
-        folder = self._entered(slug).data
-        target = self._store.root / "archives" / f"{slug}.zip"
-        return self._links.redirect(call, archive(folder, target))
+        target = self.store.root / "archives" / f"{request.competition_name}.zip"
+        return self.links.redirect(call, archive(self._entered(request).data, target))
 
-    def start_upload(
+    def start_submission_upload(
         self, call: Call, request: api.ApiStartSubmissionUploadRequest
-    ) -> api.ApiStartSubmissionUploadResponse:
+    ) -> KaggleObject:
         """Where to PUT the file of a submission, and the token to submit it with."""
-        self._entered(request.competition_name)
-        answer = api.ApiStartSubmissionUploadResponse()
-        answer.token = secrets.token_hex(16)
-        answer.create_url = f"{call.host_url}upload/{answer.token}"
-        uploads = self._store.root / "uploads"
-        (uploads / f"{answer.token}.name").write_text(Path(request.file_name).name, "utf-8")
-        return answer
+        self._entered(request)
+        token = secrets.token_hex(16)
+        name = self.store.root / "uploads" / f"{token}.name"
+        name.write_text(Path(request.file_name).name, "utf-8")
+        url = f"{call.host_url}upload/{token}"
+        return fill(api.ApiStartSubmissionUploadResponse, token=token, create_url=url)
 
-    def submit_file(
+    def create_submission(
         self, call: Call, request: api.ApiCreateSubmissionRequest
-    ) -> api.ApiCreateSubmissionResponse:
+    ) -> KaggleObject:
         """Submit an uploaded file; each upload can be submitted once."""
-        hosted = self._open(request.competition_name)
-        if hosted.kernels_only:
-            raise ApiError(
-                400,
-                "Submission not allowed: this competition only accepts Submissions from Notebooks.",
-            )
-        token = request.blob_file_tokens
-        file = find_file(self._store.root / "uploads", token)
+        hosted, token = self._open(request), request.blob_file_tokens
+        if hosted.facts.kernels_only:
+            raise _refused("this competition only accepts Submissions from Notebooks.")
+        file = find_file(self.store.root / "uploads", token)
         if file is None or not token.isalnum():
-            raise ApiError(400, "Submission not allowed: its file was not uploaded.")
+            raise _refused("its file was not uploaded.")
         name = file.with_name(f"{token}.name")
-        description = request.submission_description
-        answer = api.ApiCreateSubmissionResponse()
-        answer.ref = self._submit(call, hosted, file, name.read_text("utf-8"), description)
-        answer.message = f"Successfully submitted to {hosted.competition.title}"
+        made = self._submit(call, hosted, file, name.read_text("utf-8"), request)
         file.unlink()
         name.unlink()
-        return answer
+        return fill(api.ApiCreateSubmissionResponse, **made)
 
-    def submit_output(
+    def create_code_submission(
         self, call: Call, request: api.ApiCreateCodeSubmissionRequest
-    ) -> api.ApiCreateCodeSubmissionResponse:
+    ) -> KaggleObject:
         """Submit an output file of a kernel's complete version."""
-        hosted = self._open(request.competition_name)
+        hosted = self._open(request)
         label = f"v{request.kernel_version}" if request.kernel_version else ""
-        owner, slug, name = request.kernel_owner, request.kernel_slug, request.file_name
-        version = self._kernels.find_version(call, owner, slug, label)
+        ref = f"{request.kernel_owner}/{request.kernel_slug}"
+        version = readable_version(self.store, call, ref, label)
+        named = f"{version.slug} v{version.number}"
         if version.status is not Status.COMPLETE:
-            state = version.status.name
-            raise ApiError(400, f"Submission not allowed: {slug} v{version.number} is {state}.")
-        if hosted.kernels_only and version.request.enable_internet:
-            raise ApiError(400, "Submission not allowed: your Notebook cannot use internet access.")
-        file = find_file(version.working, name, contained=True)
+            raise _refused(f"{named} is {version.status.name}.")
+        if hosted.facts.kernels_only and version.request.enable_internet:
+            raise _refused("your Notebook cannot use internet access.")
+        file = find_file(version.working, request.file_name, contained=True)
         if file is None:
-            raise ApiError(
-                400, f"Submission not allowed: {slug} v{version.number} has no output file {name}."
-            )
-        answer = api.ApiCreateCodeSubmissionResponse()
-        answer.ref = self._submit(call, hosted, file, name, request.submission_description)
-        answer.message = f"Successfully submitted to {hosted.competition.title}"
-        return answer
+            raise _refused(f"{named} has no output file {request.file_name}.")
+        made = self._submit(call, hosted, file, request.file_name, request)
+        return fill(api.ApiCreateCodeSubmissionResponse, **made)
 
-    def get_limits(
+    def get_submission_limits(
         self, call: Call, request: api.ApiGetSubmissionLimitsRequest
-    ) -> api.ApiSubmissionLimits:
+    ) -> KaggleObject:
         """Submissions made, and how many more are allowed today."""
-        hosted = self._find(request.competition_name)
-        answer = api.ApiSubmissionLimits()
-        counts = self._submissions.counts(hosted.competition.slug, call.user)
-        answer.num_today, answer.num_total = counts
-        most = 0 if hosted.submissions_disabled else hosted.max_daily_submissions
-        answer.num_allowed_now = max(0, most - counts[0])
-        return answer
+        facts = self._find(request).facts
+        today, total = self.submissions.counts(facts.competition.slug, call.user)
+        most = 0 if facts.submissions_disabled else facts.max_daily_submissions
+        allowed = max(0, most - today)
+        return fill(
+            api.ApiSubmissionLimits, num_today=today, num_total=total, num_allowed_now=allowed
+        )
 
-    def get_submission(self, call: Call, request: api.ApiGetSubmissionRequest) -> api.ApiSubmission:
+    def get_submission(self, call: Call, request: api.ApiGetSubmissionRequest) -> KaggleObject:
         """One of the caller's submissions."""
-        record = self._submissions.find(request.ref)
-        if record is None or record["user"] != call.user:
+        record = self.submissions.find(request.ref)
+        known = record and record["user"] == call.user and record["competition"] in self.hosted
+        if not record or not known:
             raise ApiError(404, f"Could not find submission {request.ref}")
-        self._find(record["competition"])
-        return self._submissions.answer(record)
+        return self.submissions.answer(record)
 
-    def list_submissions(
-        self, call: Call, request: api.ApiListSubmissionsRequest
-    ) -> api.ApiListSubmissionsResponse:
+    def list_submissions(self, call: Call, request: api.ApiListSubmissionsRequest) -> KaggleObject:
         """The caller's submissions, newest first."""
-        hosted = self._find(request.competition_name)
-        mine = self._submissions.of(hosted.competition.slug, call.user)
-        answer = api.ApiListSubmissionsResponse()
-        records, answer.next_page_token = paged(mine, request)
-        answer.submissions = [self._submissions.answer(record) for record in records]
-        return answer
+        slug = self._find(request).facts.competition.slug
+        records, token = paged(self.submissions.of(slug, call.user), request)
+        found = [self.submissions.answer(record) for record in records]
+        return fill(api.ApiListSubmissionsResponse, submissions=found, next_page_token=token)
 
-    def _find(self, slug: str) -> HostedCompetition:
-        if slug not in self._hosted:
+    def _find(self, request: Any) -> Hosted:
+        slug = request.competition_name
+        if slug not in self.hosted:
             raise ApiError(404, f"Could not find competition {slug!r}")
-        return self._hosted[slug]
+        return self.hosted[slug]
 
-    def _entered(self, slug: str) -> HostedCompetition:
-        hosted = self._find(slug)
-        if not hosted.entered:
-            raise ApiError(403, f"You must accept the rules of {slug} first.")
+    def _entered(self, request: Any) -> Hosted:
+        hosted = self._find(request)
+        if not hosted.facts.entered:
+            raise ApiError(403, f"You must accept the rules of {request.competition_name} first.")
         return hosted
 
-    def _open(self, slug: str) -> HostedCompetition:
-        hosted = self._entered(slug)
-        if hosted.submissions_disabled:
-            raise ApiError(400, f"Submission not allowed: {slug} takes no submissions.")
+    def _open(self, request: Any) -> Hosted:
+        hosted = self._entered(request)
+        if hosted.facts.submissions_disabled:
+            raise _refused(f"{request.competition_name} takes no submissions.")
         return hosted
 
     def _submit(
-        self, call: Call, hosted: HostedCompetition, file: Path, name: str, description: str
-    ) -> int:
-        slug, most = hosted.competition.slug, hosted.max_daily_submissions
-        with self._store.lock:  # between the count and the new one
-            if self._submissions.counts(slug, call.user)[0] >= most:
+        self, call: Call, hosted: Hosted, file: Path, name: str, request: Any
+    ) -> dict[str, Any]:
+        """Keep a submission; returns the fields of the answer."""
+        competition, most = hosted.facts.competition, hosted.facts.max_daily_submissions
+        slug, user = competition.slug, call.user
+        with self.store.lock:  # between the count and the new one
+            if self.submissions.counts(slug, user)[0] >= most:
                 hours = 24 - datetime.now(UTC).hour
-                raise ApiError(
-                    400,
-                    "Submission not allowed: Your team has used its daily Submission allowance "
-                    f"({most}) today, please try again tomorrow UTC (in {hours} hours).",
+                raise _refused(
+                    f"Your team has used its daily Submission allowance ({most}) today, "
+                    f"please try again tomorrow UTC (in {hours} hours)."
                 )
-            return self._submissions.add(slug, call.user, file, name, description)
+            ref = self.submissions.add(slug, user, file, name, request.submission_description)
+        return {"ref": ref, "message": f"Successfully submitted to {competition.title}"}
+
+
+def _refused(reason: str) -> ApiError:
+    return ApiError(400, f"Submission not allowed: {reason}")
 
 
 def _data_file(folder: Path, name: str) -> api.ApiDataFile:
     facts = (folder / name).stat()
-    file = api.ApiDataFile()
-    file.ref = file.name = name
-    file.total_bytes = facts.st_size
-    file.creation_date = utc(facts.st_mtime)
-    return file
+    date = utc(facts.st_mtime)
+    return fill(api.ApiDataFile, ref=name, name=name, total_bytes=facts.st_size, creation_date=date)

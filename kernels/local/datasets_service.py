@@ -1,206 +1,179 @@
-"""``datasets.DatasetApiService`` and ``models.ModelApiService``: folders of the state."""
+"""``datasets.DatasetApiService`` and ``models.ModelApiService``: folders of the state.
 
+A data set is always ready and has one version. Of models there is as much as kagglehub needs to
+download one.
+"""
+
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kagglesdk.common.types.http_redirect import HttpRedirect
-from kagglesdk.datasets.types import dataset_api_service as api
+from kagglesdk.datasets.types import dataset_api_service as datasets
 from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
 from kagglesdk.datasets.types.dataset_types import DatasetInfo, SettingsLicense
+from kagglesdk.kaggle_object import KaggleObject
 from kagglesdk.models.types import model_api_service as models
-from kagglesdk.models.types.model_enums import ModelFramework
 
-from kernels.local.files import archive, find_file, list_files, total_bytes
-from kernels.local.store import Store, kernel_id, utc
-from kernels.local.wire import ApiError, Call, Links, Method, paged
+from kernels.local.files import archive, find_file, list_files
+from kernels.local.store import Store, ref_number, utc
+from kernels.local.wire import ApiError, Call, Links, fill, paged
 
 
+@dataclass(frozen=True)
 class DatasetsService:
-    """Data sets: every one is ready, and has one version."""
+    """Answers the calls on data sets."""
 
-    name = "datasets.DatasetApiService"
+    store: Store
+    links: Links
 
-    def __init__(self, store: Store, links: Links):
-        self._store = store
-        self._links = links
-
-    def methods(self) -> dict[str, Method]:
-        """Method name → request type and handler."""
-        return {
-            "GetDataset": (api.ApiGetDatasetRequest, self.get_dataset),
-            "GetDatasetStatus": (api.ApiGetDatasetStatusRequest, self.get_status),
-            "GetDatasetMetadata": (api.ApiGetDatasetMetadataRequest, self.get_metadata),
-            "ListDatasetFiles": (api.ApiListDatasetFilesRequest, self.list_files),
-            "DownloadDataset": (api.ApiDownloadDatasetRequest, self.download),
-        }
-
-    def get_dataset(self, call: Call, request: api.ApiGetDatasetRequest) -> api.ApiDataset:
+    def get_dataset(self, call: Call, request: datasets.ApiGetDatasetRequest) -> KaggleObject:
         """The facts of a data set."""
-        folder = self._find(request)
-        answer = api.ApiDataset()
-        answer.ref = f"{request.owner_slug}/{request.dataset_slug}"
-        answer.id = kernel_id(answer.ref)
-        answer.title = request.dataset_slug
-        answer.owner_ref = request.owner_slug
-        answer.total_bytes = total_bytes(folder)
-        answer.current_version_number = 1
-        return answer
+        folder, ref = self._find(request), f"{request.owner_slug}/{request.dataset_slug}"
+        return fill(
+            datasets.ApiDataset,
+            ref=ref,
+            id=ref_number(ref),
+            title=request.dataset_slug,
+            owner_ref=request.owner_slug,
+            total_bytes=sum((folder / name).stat().st_size for name in list_files(folder)),
+            current_version_number=1,
+        )
 
-    def get_status(
-        self, call: Call, request: api.ApiGetDatasetStatusRequest
-    ) -> api.ApiGetDatasetStatusResponse:
+    def get_dataset_status(
+        self, call: Call, request: datasets.ApiGetDatasetStatusRequest
+    ) -> KaggleObject:
         """Always ready."""
         self._find(request)
-        answer = api.ApiGetDatasetStatusResponse()
-        answer.status = DatabundleVersionStatus.READY
-        return answer
+        return fill(datasets.ApiGetDatasetStatusResponse, status=DatabundleVersionStatus.READY)
 
-    def get_metadata(
-        self, call: Call, request: api.ApiGetDatasetMetadataRequest
-    ) -> api.ApiGetDatasetMetadataResponse:
+    def get_dataset_metadata(
+        self, call: Call, request: datasets.ApiGetDatasetMetadataRequest
+    ) -> KaggleObject:
         """Its name, owner and licence."""
         self._find(request)
-        license_ = SettingsLicense()
-        license_.name = "unknown"
-        answer = api.ApiGetDatasetMetadataResponse()
-        answer.info = DatasetInfo()
-        answer.info.dataset_slug = answer.info.title = request.dataset_slug
-        answer.info.owner_user = request.owner_slug
-        answer.info.licenses = [license_]
-        return answer
+        info = fill(
+            DatasetInfo,
+            dataset_slug=request.dataset_slug,
+            title=request.dataset_slug,
+            owner_user=request.owner_slug,
+            licenses=[fill(SettingsLicense, name="unknown")],
+        )
+        return fill(datasets.ApiGetDatasetMetadataResponse, info=info)
 
-    def list_files(
-        self, call: Call, request: api.ApiListDatasetFilesRequest
-    ) -> api.ApiListDatasetFilesResponse:
+    def list_dataset_files(
+        self, call: Call, request: datasets.ApiListDatasetFilesRequest
+    ) -> KaggleObject:
         """Its files with their sizes and dates."""
         folder = self._find(request)
-        answer = api.ApiListDatasetFilesResponse()
-        names, answer.next_page_token = paged(list_files(folder), request)
-        answer.dataset_files = [_dataset_file(folder, name) for name in names]
-        return answer
+        names, token = paged(list_files(folder), request)
+        files = [_dataset_file(folder, name) for name in names]
+        return fill(
+            datasets.ApiListDatasetFilesResponse, dataset_files=files, next_page_token=token
+        )
 
-    def download(self, call: Call, request: api.ApiDownloadDatasetRequest) -> HttpRedirect:
+    def download_dataset(
+        self, call: Call, request: datasets.ApiDownloadDatasetRequest
+    ) -> HttpRedirect:
         """One file, or all of them as an archive."""
-        folder = self._find(request)
-        target = f"{request.owner_slug}-{request.dataset_slug}.zip"
-        return _download(self._store, self._links, call, folder, request.file_name, target)
+        target = self.store.root / "archives" / f"{request.owner_slug}-{request.dataset_slug}.zip"
+        return _download(self.links, call, self._find(request), request.file_name, target)
 
-    def _find(self, request: object) -> Path:
-        ref = f"{request.owner_slug}/{request.dataset_slug}"  # type: ignore[attr-defined]
-        folder = self._store.dataset(ref)
+    def _find(self, request: Any) -> Path:
+        ref = f"{request.owner_slug}/{request.dataset_slug}"
+        folder = self.store.dataset(ref)
         if folder is None:
             raise ApiError(404, f"Could not find data set {ref}")
         return folder
 
 
+@dataclass(frozen=True)
 class ModelsService:
-    """Models: as much as kagglehub needs to download one."""
+    """Answers the calls on models."""
 
-    name = "models.ModelApiService"
+    store: Store
+    links: Links
 
-    def __init__(self, store: Store, links: Links):
-        self._store = store
-        self._links = links
-
-    def methods(self) -> dict[str, Method]:
-        """Method name → request type and handler."""
-        return {
-            "GetModel": (models.ApiGetModelRequest, self.get_model),
-            "GetModelInstance": (models.ApiGetModelInstanceRequest, self.get_instance),
-            "ListModelInstanceVersionFiles": (
-                models.ApiListModelInstanceVersionFilesRequest,
-                self.list_files,
-            ),
-            "DownloadModelInstanceVersion": (
-                models.ApiDownloadModelInstanceVersionRequest,
-                self.download,
-            ),
-        }
-
-    def get_model(self, call: Call, request: models.ApiGetModelRequest) -> models.ApiModel:
+    def get_model(self, call: Call, request: models.ApiGetModelRequest) -> KaggleObject:
         """The facts of a model."""
         ref = f"{request.owner_slug}/{request.model_slug}"
-        if not self._store.has_model(ref):
+        if not self.store.has_model(ref):
             raise ApiError(404, f"Could not find model {ref}")
-        answer = models.ApiModel()
-        answer.id, answer.ref = kernel_id(ref), ref
-        answer.author, answer.slug = request.owner_slug, request.model_slug
-        answer.title = request.model_slug
-        return answer
+        return fill(
+            models.ApiModel,
+            id=ref_number(ref),
+            ref=ref,
+            author=request.owner_slug,
+            slug=request.model_slug,
+            title=request.model_slug,
+        )
 
-    def get_instance(
+    def get_model_instance(
         self, call: Call, request: models.ApiGetModelInstanceRequest
-    ) -> models.ApiModelInstance:
+    ) -> KaggleObject:
         """A model's variation with its newest version."""
-        versions = [path.name for path in self._variation(request).iterdir()]
-        answer = models.ApiModelInstance()
-        answer.slug = request.instance_slug
-        answer.framework = request.framework
-        answer.version_number = max((int(v) for v in versions if v.isdecimal()), default=0)
-        return answer
+        names = [path.name for path in self._variation(request).iterdir()]
+        return fill(
+            models.ApiModelInstance,
+            slug=request.instance_slug,
+            framework=request.framework,
+            version_number=max((int(name) for name in names if name.isdecimal()), default=0),
+        )
 
-    def list_files(
+    def list_model_instance_version_files(
         self, call: Call, request: models.ApiListModelInstanceVersionFilesRequest
-    ) -> models.ApiListModelInstanceVersionFilesResponse:
-        """Its files with their sizes and dates."""
+    ) -> KaggleObject:
+        """Its files with their sizes."""
         folder = self._version(request)
-        answer = models.ApiListModelInstanceVersionFilesResponse()
-        names, answer.next_page_token = paged(list_files(folder), request)
-        answer.files = [_model_file(folder, name) for name in names]
-        return answer
+        names, token = paged(list_files(folder), request)
+        sizes = {name: (folder / name).stat().st_size for name in names}
+        return fill(
+            models.ApiListModelInstanceVersionFilesResponse,
+            files=[fill(models.ApiModelFile, name=name, size=sizes[name]) for name in names],
+            next_page_token=token,
+        )
 
-    def download(
+    def download_model_instance_version(
         self, call: Call, request: models.ApiDownloadModelInstanceVersionRequest
     ) -> HttpRedirect:
         """One file, or all of them as an archive."""
-        folder = self._version(request)
-        target = f"{request.owner_slug}-{request.model_slug}-{request.version_number}.zip"
-        return _download(self._store, self._links, call, folder, request.path, target)
+        name = f"{request.owner_slug}-{request.model_slug}-{request.version_number}.zip"
+        target = self.store.root / "archives" / name
+        return _download(self.links, call, self._version(request), request.path, target)
 
-    def _variation(self, request: models.ApiGetModelInstanceRequest) -> Path:
+    def _variation(self, request: Any) -> Path:
         ref = f"{request.owner_slug}/{request.model_slug}"
+        framework = _plain(request.framework.name.removeprefix("MODEL_FRAMEWORK_"))
         if ".." not in ref:
-            for folder in (self._store.root / "models" / ref).glob(f"*/{request.instance_slug}"):
-                if _plain(folder.parent.name) == _framework(request.framework):
+            for folder in (self.store.root / "models" / ref).glob(f"*/{request.instance_slug}"):
+                if _plain(folder.parent.name) == framework:
                     return folder
         raise ApiError(404, f"Could not find model {ref}/{request.instance_slug}")
 
-    def _version(self, request: models.ApiDownloadModelInstanceVersionRequest) -> Path:
+    def _version(self, request: Any) -> Path:
         folder = self._variation(request) / str(request.version_number)
         if not folder.is_dir():
             raise ApiError(404, f"Could not find version {folder.name} of {request.model_slug}")
         return folder
 
 
-def _download(
-    store: Store, links: Links, call: Call, folder: Path, name: str, target: str
-) -> HttpRedirect:
-    """One file of ``folder``, or all of them as an archive called ``target``."""
-    if not name:
-        return links.redirect(call, archive(folder, store.root / "archives" / target))
-    path = find_file(folder, name)
+def _download(links: Links, call: Call, folder: Path, name: str, target: Path) -> HttpRedirect:
+    """One file of ``folder``, or without a name all of them as the archive ``target``."""
+    path = find_file(folder, name) if name else archive(folder, target)
     if path is None:
         raise ApiError(404, f"There is no file {name!r}")
     return links.redirect(call, path)
 
 
-def _dataset_file(folder: Path, name: str) -> api.ApiDatasetFile:
+def _dataset_file(folder: Path, name: str) -> datasets.ApiDatasetFile:
     facts = (folder / name).stat()
-    file = api.ApiDatasetFile()
-    file.ref = file.name = name
-    file.total_bytes = facts.st_size
-    file.creation_date = utc(facts.st_mtime)
-    return file
-
-
-def _model_file(folder: Path, name: str) -> models.ApiModelFile:
-    file = models.ApiModelFile()
-    file.name = name
-    file.size = (folder / name).stat().st_size
-    return file
-
-
-def _framework(framework: ModelFramework) -> str:
-    return _plain(framework.name.removeprefix("MODEL_FRAMEWORK_"))
+    return fill(
+        datasets.ApiDatasetFile,
+        ref=name,
+        name=name,
+        total_bytes=facts.st_size,
+        creation_date=utc(facts.st_mtime),
+    )
 
 
 def _plain(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The dry run's own part: a local Kaggle, with generated or given data, and no way out."""
+"""The dry run's own part: a local Kaggle with generated or given data, and no other network."""
 
 import hashlib
 import os
@@ -24,8 +24,8 @@ def local_kaggle(
 ) -> Iterator[str]:
     """Serve ``competition`` from a local Kaggle below ``folder``; yields its URL.
 
-    From here on this process can reach nothing but this machine. Leaving ends the kernels that
-    run.
+    From here on this process can reach nothing but this machine. The end of the context ends the
+    kernels that run.
     """
     isolate(folder / "home")
     from kernels.local import HostedCompetition, LocalKaggle
@@ -59,13 +59,13 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
 
 
 def describe_data(data: Path | None, solution: Path | None) -> str:
-    """What a dry run is made with, in words; other files or other contents read differently."""
+    """The data of a dry run in words; other files or other contents read differently."""
     if data is None or solution is None:
         return "generated pictures"
     files = [path for path in sorted(data.rglob("*")) if path.is_file()]
     stats = [(path.relative_to(data).as_posix(), path.stat()) for path in files]
-    told = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-    digest = hashlib.sha256(repr((told, solution.read_bytes())).encode()).hexdigest()
+    facts = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    digest = hashlib.sha256(repr((facts, solution.read_bytes())).encode()).hexdigest()
     return f"the data in {data.resolve()} and {solution.name} ({digest[:8]})"
 
 

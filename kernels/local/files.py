@@ -1,23 +1,16 @@
-"""Folders as Kaggle shows them: lists of files, single files by name, pages and archives."""
+"""Folders as Kaggle shows them: lists of files, single files by name, archives.
+
+``contained`` is for what a kernel wrote: a link that leads out of the folder is not followed, or
+it would make a file of this machine part of the kernel's output.
+"""
 
 import os
 import zipfile
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
-
-T = TypeVar("T")
-
-_PAGE = 20
-_LARGEST_PAGE = 200
 
 
 def list_files(folder: Path, contained: bool = False) -> list[str]:
-    """Names of the regular files below ``folder``, with slashes, in order.
-
-    With ``contained``, links are not followed out of the folder: what a kernel wrote must not
-    make a file of this machine part of its output.
-    """
+    """Names of the regular files below ``folder``, with slashes, in order."""
     names = []
     for parent, _, files in os.walk(folder, followlinks=not contained):
         for name in files:
@@ -36,34 +29,18 @@ def find_file(folder: Path, name: str, contained: bool = False) -> Path | None:
 
 
 def find_data_file(folder: Path, name: str) -> Path | None:
-    """As ``find_file``, or in a folder of its own name, or zipped: so Kaggle keeps some tables."""
+    """Like ``find_file``, or in a folder of its own name, or zipped: Kaggle keeps tables so."""
     candidates = (name, f"{name}/{Path(name).name}", f"{name}.zip")
     return next((path for each in candidates if (path := find_file(folder, each))), None)
 
 
 def is_within(path: Path, folder: Path) -> bool:
-    """Whether ``path``, with its links followed, lies in ``folder``."""
+    """Whether ``path``, with its links followed, is in ``folder``."""
     return path.resolve().is_relative_to(folder.resolve())
 
 
-def total_bytes(folder: Path) -> int:
-    """Bytes of all files below ``folder``."""
-    return sum((folder / name).stat().st_size for name in list_files(folder))
-
-
-def page_of(items: Sequence[T], token: str, size: int) -> tuple[list[T], str]:
-    """One page of ``items`` and the token of the next one, empty at the end.
-
-    Raises ValueError for a token that is not one of these.
-    """
-    start = int(token or 0)
-    end = start + min(size or _PAGE, _LARGEST_PAGE)
-    return list(items[start:end]), str(end) if end < len(items) else ""
-
-
 def archive(folder: Path, target: Path, contained: bool = False) -> Path:
-    """Zip the files below ``folder`` into ``target``, dated as the newest of them."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Zip the files below ``folder`` into ``target``, dated like the newest of them."""
     names = list_files(folder, contained)
     partial = target.with_name(f"{target.name}.{os.urandom(4).hex()}")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_STORED, strict_timestamps=False) as file:

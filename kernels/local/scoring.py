@@ -7,17 +7,14 @@ A solution is a csv with the columns of a submission and ``Usage``: ``Public``, 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from common.competition import Competition
 from common.errors import UserError
-from kernels.local.cells import submitted_kind, true_kind
+from kernels.local.cells import Kind, submitted_kind, true_kind
 from kernels.local.csv_table import Table, TableError, read_table
-
-if TYPE_CHECKING:
-    import polars as pl
 
 PARTS = ("Public", "Private")
 IGNORED = "Ignored"
@@ -27,7 +24,7 @@ IGNORED = "Ignored"
 class Score:
     """The metric on the public and on the private rows, or what is wrong with the submission.
 
-    A part without rows, or of which the metric is not defined, has None.
+    A part without rows, or for which the metric is not defined, has None.
     """
 
     public: float | None = None
@@ -37,66 +34,73 @@ class Score:
 
 @dataclass(frozen=True)
 class Solution:
-    """What is true of the rows of a submission.
+    """The right answers of a submission's rows.
 
     Attributes:
-        ids: of all rows, a series of text ``(rows,)``.
+        ids: of all rows, text ``(rows,)``.
         rows: the numbers of each part's rows among them.
         truth: each part's answers, ``(rows of the part, …)``.
     """
 
-    ids: "pl.Series"
+    ids: pd.Index
     rows: dict[str, np.ndarray]
     truth: dict[str, np.ndarray]
 
 
+# What is wrong, which rows have it, and the column that is shown.
+Fault = tuple[str, np.ndarray, str]
+
+
 def read_solution(competition: Competition, path: Path) -> Solution:
     """Read the hidden labels. Raises UserError naming the file and the first fault."""
-    columns = _columns(competition)
-    expected = (*columns, "Usage")
+    id_column, *names = _columns(competition)
+    expected = (id_column, *names, "Usage")
     try:
         table = read_table(path)
     except TableError as error:
-        said = f"the solution {path} {error}: it must be a table of {_row(expected)}"
-        raise UserError(said) from None
+        message = f"the solution {path} {error}: it must be a table of {_row(expected)}"
+        raise UserError(message) from None
     if sorted(table.header) != sorted(expected):
         found = _row(table.header) or "nothing"
         raise UserError(f"the solution {path} starts with {found}, expected {_row(expected)}")
-    fault = _solution_fault(competition, table)
+    kind = true_kind(competition)
+    answers, bad = _read_cells(table, names, kind)
+    usage = table.columns["Usage"].to_numpy()
+    fault = _solution_fault(competition, table, kind, bad)
     if fault:
         raise UserError(f"the solution {path} has {fault}")
-    usage = table.column("Usage").to_numpy()
+    if _is_one_hot(competition):
+        answers = answers.argmax(axis=1)
     rows = {part: np.flatnonzero(usage == part) for part in PARTS}
-    truth = {part: _truth(competition, table, rows[part]) for part in PARTS}
+    truth = {part: answers[rows[part]] for part in PARTS}
     if competition.metric == "roc_auc":
-        _check_both_answers(path, columns[1:], truth)
-    return Solution(table.column(columns[0]), rows, truth)
+        _check_both_answers(path, names, truth)
+    return Solution(pd.Index(table.columns[id_column]), rows, truth)
 
 
 def score(competition: Competition, solution: Solution, path: Path) -> Score:
-    """The score of the submission file ``path``; never raises for what stands in it."""
+    """The score of the submission file ``path``; never raises for what it contains."""
     from kernels.local.measures import find_measure
 
+    columns = _columns(competition)
     try:
         table = read_table(path)
     except TableError as error:
         return Score(error=f"The submission {error}")
-    columns = _columns(competition)
-    wrong = _header_fault(columns, table) or _fault(competition, solution, table)
-    if wrong:
-        return Score(error=wrong)
-    order = np.argsort(_places(solution, table.column(columns[0])).to_numpy())
-    kind, measure = submitted_kind(competition), find_measure(competition.metric)
-
-    def part_score(part: str) -> float | None:
-        rows = order[solution.rows[part]]
-        if not len(rows):
-            return None
-        cells = [kind.read(table.column(name).gather(rows)) for name in columns[1:]]
-        value = float(measure(solution.truth[part], _joined(cells)))
-        return None if np.isnan(value) else value
-
-    return Score(part_score("Public"), part_score("Private"))
+    if sorted(table.header) != sorted(columns):
+        return Score(error=_header_fault(columns, table))
+    kind = submitted_kind(competition)
+    predicted, bad = _read_cells(table, columns[1:], kind)
+    places = solution.ids.get_indexer(table.columns[columns[0]])
+    fault = _submission_fault(columns, solution, table, kind, places, bad)
+    if fault:
+        return Score(error=fault)
+    predicted = predicted[np.argsort(places)]
+    measure, scores = find_measure(competition.metric), {}
+    for part, rows in solution.rows.items():
+        value = measure(solution.truth[part], predicted[rows]) if len(rows) else np.nan
+        scores[part] = None if np.isnan(value) else float(value)
+    return Score(scores["Public"], scores["Private"])
 
 
 def _columns(competition: Competition) -> tuple[str, ...]:
@@ -105,43 +109,40 @@ def _columns(competition: Competition) -> tuple[str, ...]:
     return (form.id_column, *form.columns(competition.task))
 
 
-def _joined(columns: Sequence[np.ndarray]) -> np.ndarray:
-    """One column as it is, ``(rows, …)``; several as ``(rows, columns)``."""
-    return columns[0] if len(columns) == 1 else np.stack(columns, axis=1)
+def _read_cells(
+    table: Table, names: Sequence[str], kind: Kind
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """One column ``(rows, …)``, several as ``(rows, columns)``; the bad cells of each."""
+    read = {name: kind.read(table.columns[name]) for name in names}
+    values = [column for column, _ in read.values()]
+    joined = values[0] if len(values) == 1 else np.stack(values, axis=1)
+    return joined, {name: bad for name, (_, bad) in read.items()}
 
 
-def _truth(competition: Competition, table: Table, rows: np.ndarray) -> np.ndarray:
-    """The answers of ``rows``; of columns that are one-hot, the number of the class."""
-    kind = true_kind(competition)
-    names = _columns(competition)[1:]
-    truth = _joined([kind.read(table.column(name).gather(rows)) for name in names])
-    return truth.argmax(axis=1) if _one_hot(competition) else truth
-
-
-def _solution_fault(competition: Competition, table: Table) -> str:
+def _solution_fault(
+    competition: Competition, table: Table, kind: Kind, bad: dict[str, np.ndarray]
+) -> str:
     """The first thing wrong with a solution's rows, in words; empty if nothing.
 
-    What is true of an ignored row does not matter.
+    The answer in an ignored row does not matter.
     """
-    id_column, *names = _columns(competition)
-    kind, usage = true_kind(competition), table.column("Usage")
-    scored, usages = usage != IGNORED, [*PARTS, IGNORED]
-    faults = {
-        f"an {id_column} again": ~table.column(id_column).is_first_distinct(),
-        f"a Usage that is not one of {', '.join(usages)}": ~usage.is_in(usages),
-    }
-    for name in names:
-        faults[f"a {name} that is not {kind.what}"] = kind.bad(table.column(name)) & scored
-    if _one_hot(competition):
-        ones = sum((table.column(name) == "1").cast(int) for name in names)
-        faults["not a single 1 in the columns of the classes"] = (ones != 1) & scored
-    what, row = min(((what, _first(bad)) for what, bad in faults.items()), key=lambda at: at[1])
-    if row < len(table):
-        cells = _row([column[row] for column in table.columns])
-        return f"in line {table.line(row)} {what}: {cells}"
+    id_column, usages = competition.submission.id_column, [*PARTS, IGNORED]
+    usage = table.columns["Usage"]
+    scored = (usage != IGNORED).to_numpy()
+    faults: list[Fault] = [
+        (f"an {id_column} again", table.columns[id_column].duplicated().to_numpy(), ""),
+        (f"a Usage that is not one of {', '.join(usages)}", ~usage.isin(usages).to_numpy(), ""),
+        *((f"a {name} that is not {kind.what}", bad[name] & scored, "") for name in bad),
+    ]
+    if _is_one_hot(competition):
+        ones = sum((table.columns[name] == "1").to_numpy(int) for name in bad)
+        faults.append(("not a single 1 in the columns of the classes", (ones != 1) & scored, ""))
+    row, what, _ = _first(faults, len(table))
+    if what:
+        cells = _row([table.columns[name][row] for name in table.header])
+        return f"in line {table.lines[row]} {what}: {cells}"
     if table.uneven:
-        count = len(table.header)
-        return f"in line {table.line(len(table))} {table.uneven} values, and {count} columns"
+        return f"in line {table.lines[row]} {table.uneven} values, and {len(table.header)} columns"
     return "" if len(table) else "no rows"
 
 
@@ -163,32 +164,40 @@ def _check_both_answers(path: Path, names: Sequence[str], truth: dict[str, np.nd
 
 
 def _header_fault(columns: Sequence[str], table: Table) -> str:
-    if sorted(table.header) == sorted(columns):
-        return ""
     found = _row(table.header) or "nothing"
     missing = [name for name in columns if name not in table.header]
     known = f": {missing[0]!r} is missing" if table.header and len(columns) > 2 and missing else ""
     return f"Submission must start with the columns {_row(columns)}, and has {found}{known}"
 
 
-def _fault(competition: Competition, solution: Solution, table: Table) -> str:
-    """The first thing wrong with a submission's rows, or nothing."""
-    id_column, *names = _columns(competition)
-    kind, ids = submitted_kind(competition), table.column(id_column)
-    key, value = f"in the key column {id_column!r}", f"is not {kind.what}"
-    faults = [
-        (id_column, f"{key} is not expected", _places(solution, ids).is_null()),
-        (id_column, f"{key} has already been defined", ~ids.is_first_distinct()),
-        *((n, f"in the column {n!r} {value}", kind.bad(table.column(n))) for n in names),
-    ]
-    name, what, bad = min(faults, key=lambda fault: _first(fault[2]))
-    row = _first(bad)
-    if row < len(table):
-        return f"The value {table.column(name)[row]!r} {what} (Line {table.line(row)})"
+def _submission_fault(
+    columns: Sequence[str],
+    solution: Solution,
+    table: Table,
+    kind: Kind,
+    places: np.ndarray,
+    bad: dict[str, np.ndarray],
+) -> str:
+    """The first thing wrong with a submission's rows; empty if nothing.
+
+    ``places`` are the numbers of its rows in the solution, -1 for a row of another id.
+    """
+    id_column, ids = columns[0], table.columns[columns[0]]
+    key = f"in the key column {id_column!r}"
+    row, what, name = _first(
+        [
+            (f"{key} is not expected", places < 0, id_column),
+            (f"{key} has already been defined", ids.duplicated().to_numpy(), id_column),
+            *((f"in the column {n!r} is not {kind.what}", bad[n], n) for n in bad),
+        ],
+        len(table),
+    )
+    if what:
+        return f"The value {table.columns[name][row]!r} {what} (Line {table.lines[row]})"
     if table.uneven:
-        line, count = table.line(len(table)), len(table.header)
-        return f"Submission contains {table.uneven} columns, but {count} expected (Line {line})"
-    missing = solution.ids.filter(~solution.ids.is_in(ids.implode()))
+        expected, line = len(table.header), table.lines[row]
+        return f"Submission contains {table.uneven} columns, but {expected} expected (Line {line})"
+    missing = solution.ids[~solution.ids.isin(ids)]
     if len(missing):
         return (
             f"Submission must have {len(solution.ids)} rows and has {len(ids)}: "
@@ -197,24 +206,15 @@ def _fault(competition: Competition, solution: Solution, table: Table) -> str:
     return ""
 
 
-def _places(solution: Solution, ids: "pl.Series") -> "pl.Series":
-    """The number of each id's row in the solution, null where it has none."""
-    import polars as pl
-
-    known = pl.DataFrame({"id": solution.ids}).with_row_index("place")
-    return pl.DataFrame({"id": ids}).join(known, on="id", how="left", maintain_order="left")[
-        "place"
-    ]
-
-
-def _one_hot(competition: Competition) -> bool:
+def _is_one_hot(competition: Competition) -> bool:
     """Whether a row's columns are those of classes, of which one is true."""
     return len(_columns(competition)) > 2 and competition.task.name == "classification"
 
 
-def _first(bad: "pl.Series") -> int:
-    """The number of the first row that is bad, or that of all rows."""
-    return next(iter(bad.arg_true().head(1)), len(bad))
+def _first(faults: Sequence[Fault], rows: int) -> tuple[int, str, str]:
+    """The first row that has a fault, what is wrong, and the column; ``(rows, "", "")`` if none."""
+    found = [(int(bad.argmax()), what, name) for what, bad, name in faults if bad.any()]
+    return min(found, key=lambda one: one[0], default=(rows, "", ""))
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -1,10 +1,11 @@
-"""The local Kaggle's HTTP side: who calls, which service answers, files that go and come."""
+"""The local Kaggle's HTTP side: who calls, which service answers, file downloads and uploads."""
 
 import http
 import json
 import logging
 import re
 import time
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -16,43 +17,48 @@ from werkzeug.serving import WSGIRequestHandler
 from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
 
-from kernels.local.kernels_service import KernelsService, log_json, log_lines
+from common.errors import UserError
+from kernels.local.kernels_service import log_json, log_lines, readable_version
 from kernels.local.store import ACTIVE, Store, Version
-from kernels.local.wire import ApiError, Call, Links, Method
+from kernels.local.wire import ApiError, Call, Links, fill, wire_methods
 
 _LOG = logging.getLogger("kernels.local")
 _POLL = 0.1  # seconds between looks at a running kernel's log
 
 
 class QuietHandler(WSGIRequestHandler):
-    """Does not print a line for each request."""
+    """Prints no line for each request."""
 
     def log(self, type: str, message: str, *args: object) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:
-        """Close the connection: whether the client has gone, or a fault wants it to think so."""
+        """Close the connection: the client has gone, or an injected fault closes it."""
         self.close_connection = True
 
 
+class OAuthService:
+    """``security.OAuthService``: every token is good."""
+
+    def introspect_token(self, call: Call, request: IntrospectTokenRequest) -> KaggleObject:
+        """The user of a token."""
+        return fill(IntrospectTokenResponse, active=True, username=call.user)
+
+
 class Application:
-    """The WSGI application over the services."""
+    """The WSGI application over the services, which are given by their names."""
 
     def __init__(
         self,
         store: Store,
         links: Links,
-        kernels: KernelsService,
-        services: Mapping[str, Mapping[str, Method]],
+        services: Mapping[str, object],
         closed: Callable[[], bool],
     ):
         self._store = store
         self._links = links
-        self._kernels = kernels
         self._closed = closed
-        introspect: Method = (IntrospectTokenRequest, self._introspect)
-        self._services = {**services, "security.OAuthService": {"IntrospectToken": introspect}}
-        self.calls = frozenset(name for methods in self._services.values() for name in methods)
+        self._methods = {name: wire_methods(service) for name, service in services.items()}
         self._routes: tuple[tuple[str, str, Callable[..., Response]], ...] = (
             ("POST", r"/api/v1/([\w.]+)/(\w+)", self._answer),
             ("GET", r"/api/v1/kernels/logs/stream/([^/]+)/([^/]+)", self._stream_log),
@@ -66,10 +72,11 @@ class Application:
 
     def _respond(self, request: Request) -> Response:
         try:
-            asked = "GET" if request.method == "HEAD" else request.method
+            _check_caller(request)
+            verb = "GET" if request.method == "HEAD" else request.method
             for method, pattern, handler in self._routes:
                 match = re.fullmatch(pattern, request.path)
-                if match and method == asked:
+                if match and method == verb:
                     return handler(request, *match.groups())
             return _error(404, f"Not found: {request.method} {request.path}")
         except ApiError as error:
@@ -78,17 +85,20 @@ class Application:
             return json_answer(body, error.code)
         except HTTPException as error:  # such as 416, a range beyond the file's end
             return error.get_response(request.environ)
+        except UserError as error:  # such as data that could not be generated
+            _LOG.error("%s", "\n".join((*error.details, str(error))))
+            return _error(500, str(error))
         except Exception as error:
             _LOG.exception("%s %s", request.method, request.path)
             return _error(500, f"{type(error).__name__}: {error}")
 
     def _answer(self, request: Request, service: str, method: str) -> Response:
-        if method not in self._services.get(service, {}):
+        handler = self._methods.get(service, {}).get(method)
+        if handler is None:
             return _error(404, f"The local Kaggle has no method {service}/{method}")
-        request_type, handler = self._services[service][method]
-        call = self._call(request)
+        call, kind = self._call(request), typing.get_type_hints(handler)["request"]
         try:
-            asked = request_type.from_dict(json.loads(request.get_data() or b"{}"))
+            asked = kind.from_dict(json.loads(request.get_data() or b"{}"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ApiError(400, f"{method}: the request cannot be read: {error}") from None
         answer = handler(call, asked)
@@ -97,17 +107,11 @@ class Application:
         return json_answer(type(answer).to_dict(answer))
 
     def _call(self, request: Request) -> Call:
-        """Who calls: the name beside a key, or whoever the token belongs to."""
+        """Who calls: the name that comes with a key, or the user of the token."""
         given = request.authorization
         if given is None or not (given.token or (given.username and given.password)):
             raise ApiError(401, "Unauthenticated: set KAGGLE_USERNAME and KAGGLE_KEY")
         return Call(self._store.username(given.username or ""), request.host_url)
-
-    def _introspect(self, call: Call, request: IntrospectTokenRequest) -> KaggleObject:
-        answer = IntrospectTokenResponse()
-        answer.active = True
-        answer.username = call.user
-        return answer
 
     def _download(self, request: Request, token: str) -> Response:
         path = self._links.path(token)
@@ -127,7 +131,7 @@ class Application:
         return Response(status=http.HTTPStatus.OK)
 
     def _stream_log(self, request: Request, owner: str, slug: str) -> Response:
-        version = self._kernels.find_version(self._call(request), owner, slug)
+        version = readable_version(self._store, self._call(request), f"{owner}/{slug}")
         if version.status in ACTIVE:
             return Response(self._events(version), mimetype="text/event-stream")
         return Response(log_json(version), mimetype="application/json")
@@ -143,6 +147,16 @@ class Application:
             if running:
                 time.sleep(_POLL)
         yield "data: END_OF_LOG\n\n"
+
+
+def _check_caller(request: Request) -> None:
+    """Refuse a web page: a browser names its Origin, or by a trick another host than this machine.
+
+    Raises ApiError.
+    """
+    host = request.host.rpartition(":")[0] or request.host
+    if host not in ("127.0.0.1", "localhost") or "Origin" in request.headers:
+        raise ApiError(403, "The local Kaggle answers programs on this machine only")
 
 
 def closing(body: Any) -> Iterator[bytes]:

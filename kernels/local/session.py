@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import signal
-import stat
 import subprocess
 import sys
 import threading
@@ -17,6 +16,7 @@ from typing import IO
 from common.errors import UserError
 from kernels.local.accelerators import session_seconds
 from kernels.local.files import list_files
+from kernels.local.hosted import Hosted
 from kernels.local.mounts import mount_inputs, set_writable
 from kernels.local.store import STOPPED, Store, Version
 
@@ -27,16 +27,19 @@ _CHUNK = 65536
 
 
 class Sessions:
-    """The sessions of one local Kaggle: at most ``max_parallel`` run, the others are queued."""
+    """The sessions of one local Kaggle: at most ``max_parallel`` run, the others are queued.
 
-    def __init__(self, store: Store, data: Mapping[str, Path], layout: str, max_parallel: int):
+    Raises UserError without the file that cuts the network off.
+    """
+
+    def __init__(self, store: Store, hosted: Mapping[str, Hosted], layout: str, max_parallel: int):
         if not (GUARD / "sitecustomize.py").is_file():
             raise UserError(
                 f"{GUARD} lacks sitecustomize.py, which keeps kernels off the network: "
                 "install this package again"
             )
         self._store = store
-        self._data = dict(data)
+        self._hosted = hosted
         self._layout = layout
         self._slots = ThreadPoolExecutor(max_parallel, thread_name_prefix="kernel")
         self._running: dict[Version, subprocess.Popen[bytes]] = {}
@@ -51,7 +54,7 @@ class Sessions:
         """End what runs of kernel ``owner/slug``, and wait until it has ended."""
         while True:
             with self._lock:
-                found = [p for v, p in self._running.items() if f"{v.owner}/{v.slug}" == ref]
+                found = [p for version, p in self._running.items() if version.ref == ref]
                 for process in found:
                     _kill_group(process)
             if not found:
@@ -84,7 +87,7 @@ class Sessions:
 
     def _run_process(self, version: Version) -> dict[str, str]:
         request = version.request
-        mount_inputs(self._store, self._data, request, version.kaggle, self._layout)
+        mount_inputs(self._store, self._hosted, request, version.kaggle, self._layout)
         reading, lifeline = os.pipe()
         try:
             process = self._spawn(version, reading, bool(request.enable_internet))
@@ -118,7 +121,9 @@ class Sessions:
         if not version.folder.is_dir():
             return
         set_writable(version.kaggle, True)
-        _protect(version.working)
+        for name in list_files(version.working, contained=True):
+            if not (version.working / name).is_symlink():
+                (version.working / name).chmod(0o444)  # other kernels mount it
         session = version.session
         spent = time.time() - session.get("started", time.time())
         self._store.add_usage(session["accelerator"], spent)
@@ -147,9 +152,9 @@ def kernel_environment(folder: Path, network: bool) -> dict[str, str]:
 
 
 def _watch(version: Version, process: subprocess.Popen[bytes], limit: float) -> dict[str, str]:
-    """Write the log until the process ends or is stopped at the limit; how it ended."""
+    """Write the log until the process ends or is stopped at the limit; return how it ended."""
     start, lock = time.monotonic(), threading.Lock()
-    last_words: dict[str, str] = {}
+    last_lines: dict[str, str] = {}
 
     def copy(stream_name: str, pipe: IO[bytes]) -> None:
         with pipe, open(version.log, "a", encoding="utf-8") as log:
@@ -160,31 +165,29 @@ def _watch(version: Version, process: subprocess.Popen[bytes], limit: float) -> 
                     log.write(json.dumps({**entry, "data": text}) + "\n")
                     log.flush()
                 if text.strip():
-                    last_words[stream_name] = text.strip()
+                    last_lines[stream_name] = text.strip()
 
     pipes = (("stdout", process.stdout), ("stderr", process.stderr))
     readers = [threading.Thread(target=copy, args=pipe, daemon=True) for pipe in pipes]
     for reader in readers:
         reader.start()
+    timed_out = False
     try:
         process.wait(limit)
-        timed_out = False
     except subprocess.TimeoutExpired:
         timed_out = True
-    _kill_group(process, ended=True)  # what it left behind in its group ends with it
+    _kill_group(process, ended=True)  # processes that it started end with it
     for reader in readers:
         reader.join(5)
-    return _outcome(process.wait(), timed_out, last_words.get("stderr", ""), limit)
-
-
-def _outcome(code: int, timed_out: bool, last_words: str, limit: float) -> dict[str, str]:
+    code = process.wait()
     if timed_out:
         failure = f"the session was stopped at its limit of {limit:.0f} seconds"
         return {"status": "CANCEL_ACKNOWLEDGED", "failure": failure}
     if code == 0:
         return {"status": "COMPLETE"}
     how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
-    return {"status": "ERROR", "failure": f"{how}: {last_words}" if last_words else how}
+    last = last_lines.get("stderr")
+    return {"status": "ERROR", "failure": f"{how}: {last}" if last else how}
 
 
 def _kill_group(process: subprocess.Popen[bytes], ended: bool = False) -> None:
@@ -192,11 +195,3 @@ def _kill_group(process: subprocess.Popen[bytes], ended: bool = False) -> None:
     if ended or process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
-
-
-def _protect(working: Path) -> None:
-    """Outputs become read-only: other kernels mount them."""
-    for name in list_files(working, contained=True):
-        path = working / name
-        if not path.is_symlink():
-            path.chmod(stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)

@@ -5,8 +5,8 @@
     kernels/<owner>/<slug>/v<N>/    request.json, session.json, log.jsonl, kaggle/
     datasets/<owner>/<slug>/        files that can be data set sources
     models/<owner>/<model>/<framework>/<variation>/<version>/
-    submissions/<ref>.json          and the submitted file beside it
-    uploads/, archives/             what is on its way
+    submissions/<ref>.json          and next to it the submitted file
+    uploads/, archives/             temporary
     usage.jsonl                     seconds of each session, for the weekly quota
     account.json                    who a token belongs to
 """
@@ -31,6 +31,7 @@ from kernels.local.files import is_within
 ACTIVE = (Status.QUEUED, Status.RUNNING)
 STOPPED = "the local Kaggle was stopped"
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_FOLDERS = ("kernels", "datasets", "models", "submissions", "uploads", "archives")
 _DEFAULT_USER = "kaggler"
 
 
@@ -42,6 +43,11 @@ class Version:
     slug: str
     number: int
     folder: Path
+
+    @property
+    def ref(self) -> str:
+        """The kernel's ``owner/slug``."""
+        return f"{self.owner}/{self.slug}"
 
     @property
     def kaggle(self) -> Path:
@@ -71,7 +77,7 @@ class Version:
 
     @property
     def status(self) -> Status:
-        """Kaggle's word for where the session is."""
+        """Kaggle's word for the state of the session."""
         return Status[self.session["status"]]
 
 
@@ -81,17 +87,17 @@ class Store:
     def __init__(self, root: Path):
         self.root = root
         self.lock = threading.RLock()
-        for name in ("kernels", "datasets", "models", "submissions", "uploads", "archives"):
+        for name in _FOLDERS:
             (root / name).mkdir(parents=True, exist_ok=True)
 
     def versions(self, ref: str) -> list[Version]:
-        """The versions of kernel ``owner/slug``, oldest first; none when there is no such."""
+        """The versions of kernel ``owner/slug``, oldest first; none for an unknown one."""
         owner, _, slug = ref.partition("/")
         if not (SLUG.fullmatch(owner.lower()) and SLUG.fullmatch(slug)):
             return []
-        found = (self.root / "kernels" / owner / slug).glob("v*/session.json")
+        found = (self.root / "kernels" / ref).glob("v*/session.json")
         numbers = sorted(int(path.parent.name[1:]) for path in found)
-        return [self._version(owner, slug, number) for number in numbers]
+        return [self._version(ref, number) for number in numbers]
 
     def latest(self, ref: str) -> Version | None:
         """The newest version of kernel ``owner/slug``."""
@@ -102,23 +108,22 @@ class Store:
         done = (v for v in reversed(self.versions(ref)) if v.status is Status.COMPLETE)
         return next(done, None)
 
-    def is_utility_script(self, ref: str) -> bool:
-        """Whether kernel ``owner/slug`` carries the tag of a utility script."""
-        latest = self.latest(ref)
-        return latest is not None and "utility script" in (latest.request.category_ids or ())
-
     def kernels(self) -> list[str]:
         """``owner/slug`` of every kernel, in order."""
         kernels = self.root / "kernels"
         found = {path.parent.parent for path in kernels.glob("*/*/v*/session.json")}
         return sorted(path.relative_to(kernels).as_posix() for path in found)
 
+    def active(self) -> list[Version]:
+        """The versions that run or wait."""
+        versions = [version for ref in self.kernels() for version in self.versions(ref)]
+        return [version for version in versions if version.status in ACTIVE]
+
     def add_version(self, ref: str, request: ApiSaveKernelRequest, accelerator: str) -> Version:
         """Write a new version of ``owner/slug``, queued."""
-        owner, _, slug = ref.partition("/")
         with self.lock:
             latest = self.latest(ref)
-            version = self._version(owner, slug, latest.number + 1 if latest else 1)
+            version = self._version(ref, latest.number + 1 if latest else 1)
             version.working.mkdir(parents=True)
             (version.kaggle / "src").mkdir()
             (version.kaggle / "src" / "script.py").write_text(request.text or "", "utf-8")
@@ -140,11 +145,9 @@ class Store:
             shutil.rmtree(self.root / "kernels" / ref, ignore_errors=True)
 
     def fail_unfinished(self) -> None:
-        """Sessions that a stopped server left behind did not end well."""
-        for ref in self.kernels():
-            for version in self.versions(ref):
-                if version.status in ACTIVE:
-                    self.update(version, status="ERROR", ended=time.time(), failure=STOPPED)
+        """Record that the sessions of a stopped server did not end well."""
+        for version in self.active():
+            self.update(version, status="ERROR", ended=time.time(), failure=STOPPED)
 
     def add_usage(self, accelerator: str, seconds: float) -> None:
         """Count a session that ended against the week's quota."""
@@ -180,9 +183,9 @@ class Store:
                 write_json(path, {"username": seen})
         return seen or known or _DEFAULT_USER
 
-    def _version(self, owner: str, slug: str, number: int) -> Version:
-        folder = self.root / "kernels" / owner / slug / f"v{number}"
-        return Version(owner, slug, number, folder)
+    def _version(self, ref: str, number: int) -> Version:
+        owner, _, slug = ref.partition("/")
+        return Version(owner, slug, number, self.root / "kernels" / ref / f"v{number}")
 
     def _folder(self, kind: str, ref: str, parts: int) -> Path | None:
         folder, names = self.root / kind / ref, ref.split("/")
@@ -196,6 +199,6 @@ def utc(seconds: float) -> datetime:
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
 
 
-def kernel_id(ref: str) -> int:
-    """A number that stays the same for ``owner/slug``."""
+def ref_number(ref: str) -> int:
+    """Kaggle's number of a thing: the same for the same ``owner/slug``."""
     return zlib.crc32(ref.encode())

@@ -12,16 +12,17 @@ from typing import Any
 from kagglesdk.competitions.types.competition_api_service import ApiSubmission
 from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
-from common.competition import Competition
 from common.manifest import write_json
-from kernels.local.scoring import Score, Solution, score
+from kernels.local.hosted import Hosted
+from kernels.local.scoring import Score, score
 from kernels.local.store import utc
+from kernels.local.wire import fill
 
 
 class Submissions:
     """The submissions of all competitions; numbers go up and are never used again."""
 
-    def __init__(self, folder: Path, hosted: Mapping[str, tuple[Competition, Solution]]):
+    def __init__(self, folder: Path, hosted: Mapping[str, Hosted]):
         self._folder = folder
         self._hosted = hosted
         self._lock = threading.RLock()
@@ -31,16 +32,17 @@ class Submissions:
         with self._lock:
             ref = max((record["ref"] for record in self._records()), default=0) + 1
             shutil.copyfile(file, self._folder / f"{ref}.submitted")
-            record = {
-                "ref": ref,
-                "competition": slug,
-                "user": user,
-                "file": name,
-                "description": description,
-                "date": time.time(),
-                "status": "PENDING",
-            }
-            write_json(self._folder / f"{ref}.json", record)
+            self._write(
+                {
+                    "ref": ref,
+                    "competition": slug,
+                    "user": user,
+                    "file": name,
+                    "description": description,
+                    "date": time.time(),
+                    "status": "PENDING",
+                }
+            )
         return ref
 
     def find(self, ref: int) -> dict[str, Any] | None:
@@ -54,7 +56,7 @@ class Submissions:
         with self._lock:
             record = self.find(ref)
             if record is not None:
-                write_json(self._folder / f"{ref}.json", {**record, "fails": message})
+                self._write({**record, "fails": message})
 
     def of(self, slug: str, user: str) -> list[dict[str, Any]]:
         """A user's submissions to a competition, newest first."""
@@ -69,39 +71,47 @@ class Submissions:
         return len(today), len(counted)
 
     def answer(self, record: dict[str, Any]) -> ApiSubmission:
-        """What a client is told of a submission.
+        """What Kaggle says of a submission.
 
         A pending one is scored after its answer is made: as on Kaggle, whoever asks must be
         ready to ask again.
         """
-        path = self._folder / f"{record['ref']}.submitted"
-        answer = ApiSubmission()
-        answer.ref = record["ref"]
-        answer.date = utc(record["date"])
-        answer.description = record["description"]
-        answer.file_name = record["file"]
-        answer.submitted_by = answer.submitted_by_ref = answer.team_name = record["user"]
-        answer.total_bytes = path.stat().st_size
-        answer.status = SubmissionStatus[record["status"]]
-        answer.public_score = record.get("public_score")
-        answer.private_score = record.get("private_score")
-        answer.error_description = record.get("error")
+        path, user = self._folder / f"{record['ref']}.submitted", record["user"]
+        answer = fill(
+            ApiSubmission,
+            ref=record["ref"],
+            date=utc(record["date"]),
+            description=record["description"],
+            file_name=record["file"],
+            submitted_by=user,
+            submitted_by_ref=user,
+            team_name=user,
+            total_bytes=path.stat().st_size,
+            status=SubmissionStatus[record["status"]],
+            public_score=record.get("public_score"),
+            private_score=record.get("private_score"),
+            error_description=record.get("error"),
+        )
         if answer.status is SubmissionStatus.PENDING:
             self._score(record, path)
         return answer
 
     def _score(self, record: dict[str, Any], path: Path) -> None:
-        competition, solution = self._hosted[record["competition"]]
-        fails = record.get("fails")
-        result = Score(error=fails) if fails else score(competition, solution, path)
+        hosted, fails = self._hosted[record["competition"]], record.get("fails")
+        result = (
+            Score(error=fails) if fails else score(hosted.facts.competition, hosted.solution, path)
+        )
+        outcome: dict[str, str] = {"status": "COMPLETE"}
         if result.error:
             outcome = {"status": "ERROR", "error": result.error}
-        else:
-            scores = {"public_score": result.public, "private_score": result.private}
-            known = {name: f"{value:.5f}" for name, value in scores.items() if value is not None}
-            outcome = {"status": "COMPLETE", **known}
+        for name, value in (("public_score", result.public), ("private_score", result.private)):
+            if value is not None:
+                outcome[name] = f"{value:.5f}"
         with self._lock:
-            write_json(self._folder / f"{record['ref']}.json", {**record, **outcome})
+            self._write({**record, **outcome})
+
+    def _write(self, record: dict[str, Any]) -> None:
+        write_json(self._folder / f"{record['ref']}.json", record)
 
     def _records(self) -> list[dict[str, Any]]:
         return [json.loads(path.read_text("utf-8")) for path in self._folder.glob("*.json")]

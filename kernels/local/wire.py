@@ -1,18 +1,22 @@
-"""What the services of the local Kaggle share: calls, errors, links to files."""
+"""What the services of the local Kaggle share: callers, errors, answers, pages, links to files."""
 
 import hashlib
 import hmac
+import inspect
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from kagglesdk.common.types.http_redirect import HttpRedirect
 from kagglesdk.kaggle_object import KaggleObject
 
-from kernels.local.files import page_of
+from kernels.local.files import is_within
+
+T = TypeVar("T")
+_PAGE, _LARGEST_PAGE = 20, 200
 
 
 class ApiError(Exception):
@@ -32,12 +36,41 @@ class Call:
     host_url: str
 
 
-# What a service does for each method: the request's type, and what answers it.
-Method = tuple[type[KaggleObject], Callable[[Call, Any], KaggleObject]]
+def wire_methods(service: Any) -> dict[str, Callable[..., KaggleObject]]:
+    """The public methods of a service by Kaggle's names, such as ``SaveKernel``.
+
+    Each takes the call and its ``request``, whose annotation is kagglesdk's type.
+    """
+    found = inspect.getmembers(service, inspect.isroutine)
+    return {
+        "".join(word.capitalize() for word in name.split("_")): method
+        for name, method in found
+        if not name.startswith("_")
+    }
+
+
+def fill(kind: type[T], **fields: Any) -> T:
+    """An object of kagglesdk's type ``kind`` with these fields."""
+    filled = kind()
+    for name, value in fields.items():
+        if not hasattr(kind, name):
+            raise AttributeError(f"{kind.__name__} has no {name}")
+        setattr(filled, name, value)
+    return filled
+
+
+def paged(items: Sequence[T], request: Any) -> tuple[list[T], str]:
+    """The page of ``items`` that a request asks for, and the token of the next one, if any."""
+    try:
+        start = int(request.page_token or 0)
+    except ValueError:
+        raise ApiError(400, f"Invalid page token {request.page_token!r}") from None
+    end = start + min(request.page_size or _PAGE, _LARGEST_PAGE)
+    return list(items[start:end]), str(end) if end < len(items) else ""
 
 
 class Links:
-    """Unguessable addresses of single files, as Kaggle's signed ones; they end with the server."""
+    """Unguessable addresses of single files, like Kaggle's signed ones, for this server's life."""
 
     def __init__(self) -> None:
         self._secret = secrets.token_bytes(32)
@@ -46,7 +79,7 @@ class Links:
     def add(self, call: Call, path: Path, within: Path | None = None) -> str:
         """The address of ``path``, whose last part is its name.
 
-        ``within``: a folder that the file must still lie in when it is fetched.
+        ``within``: a folder that the file must still be in when it is fetched.
         """
         token = hmac.new(self._secret, str(path).encode(), hashlib.sha256).hexdigest()[:32]
         self._paths[token] = (path, within)
@@ -54,23 +87,11 @@ class Links:
 
     def redirect(self, call: Call, path: Path, within: Path | None = None) -> HttpRedirect:
         """An answer that sends the client to ``path``."""
-        answer = HttpRedirect()
-        answer.url = self.add(call, path, within)
-        return answer
+        return fill(HttpRedirect, url=self.add(call, path, within))
 
     def path(self, token: str) -> Path | None:
         """The file behind a token, if it is there and where it should be."""
         path, within = self._paths.get(token, (None, None))
-        if path is None or not path.is_file():
-            return None
-        if within and not path.resolve().is_relative_to(within.resolve()):
+        if path is None or not path.is_file() or (within and not is_within(path, within)):
             return None
         return path
-
-
-def paged(items: Any, request: Any) -> tuple[list[Any], str]:
-    """The page of ``items`` that a request with pageSize and pageToken asks for."""
-    try:
-        return page_of(items, request.page_token, request.page_size)
-    except ValueError:
-        raise ApiError(400, f"Invalid page token {request.page_token!r}") from None

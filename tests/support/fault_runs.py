@@ -107,7 +107,7 @@ def run_once(seed: int, expected: str | None, folder: Path) -> Outcome:
             if said.returncode == 0:
                 break
         wrong = judge(server, said, expected)
-    struck = tuple(f"{fault} {call}" for call, fault in faults.struck)
+    struck = tuple(f"{fault} {call}" for call, fault in faults.injected)
     return Outcome(seed, starts, kills, struck, time.monotonic() - began, wrong)
 
 

@@ -149,7 +149,7 @@ def test_a_solution_inside_the_data_is_refused(tmp_path):
     toy = make_toy(tmp_path)
     inside = toy.data / "solution.csv"
     shutil.copy(toy.solution, inside)
-    with pytest.raises(UserError, match="lies in the data"):
+    with pytest.raises(UserError, match="is in the data"):
         LocalKaggle(tmp_path / "state", [dataclasses.replace(toy, solution=inside)])
 
 

@@ -63,10 +63,9 @@ def submit(
     *arguments: object, env: dict[str, str] | None = None, cwd: Path = ROOT
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
-    environment = {**os.environ, **(env or {})}
-    return subprocess.run(
-        command(*arguments), capture_output=True, text=True, env=environment, cwd=cwd, timeout=300
-    )
+    from support import warm
+
+    return warm.run(Path(__file__), [*map(str, arguments)], {**os.environ, **(env or {})}, cwd)
 
 
 def real_environment(url: str, home: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """A dry run cannot reach the real Kaggle, use real credentials, or touch kagglehub's real cache."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -40,7 +41,12 @@ def test_real_credentials_are_neither_used_nor_written(dry: list, tmp_path: Path
         "HTTP_PROXY": "http://203.0.113.9:3128",
         "HTTPS_PROXY": "http://203.0.113.9:3128",
     }
-    done = tiny.submit(*dry, "--ensemble", env=environment)
+    done = subprocess.run(
+        tiny.command(*dry, "--ensemble"),
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     assert not log.exists(), log.read_text()
     assert sorted(path.name for path in home.rglob("*")) == [".kaggle", "access_token"]

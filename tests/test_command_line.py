@@ -10,7 +10,7 @@ import kernels.__main__
 import submit
 from support import tiny
 
-README = (tiny.ROOT / "README.md").read_text("utf-8")
+REFERENCE = (tiny.ROOT / "docs" / "reference.md").read_text("utf-8")
 
 
 def test_help_imports_no_framework() -> None:
@@ -41,9 +41,9 @@ def test_planning_and_building_import_no_framework() -> None:
 @pytest.mark.parametrize(
     "parser", [submit.build_parser(), kernels.__main__.build_parser()], ids=lambda p: p.prog
 )
-def test_every_option_is_in_the_readme(parser) -> None:
+def test_every_option_is_in_the_reference(parser) -> None:
     options = set(re.findall(r"--[a-z][a-z-]+", parser.format_help())) - {"--help"}
-    assert [option for option in sorted(options) if f"`{option}" not in README] == []
+    assert [option for option in sorted(options) if f"`{option}" not in REFERENCE] == []
 
 
 def test_an_option_with_one_value_is_given_once(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from support import tiny
 
 README = (tiny.ROOT / "README.md").read_text("utf-8")
 SECTION = README.split("## Add a competition")[1].split("\n## ")[0]
+FRAMEWORK = (tiny.ROOT / "docs" / "competitions.md").read_text("utf-8")
 NAMES = ("__init__", "data", "efficientnetb0", "ensemble", "neighbours")
 
 
@@ -30,7 +31,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copyfile(tiny.ROOT / "submit.py", root / "submit.py")
     folder = root / "competitions" / "leaf_spots"
     folder.mkdir()
-    blocks = re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", SECTION + FRAMEWORK, re.DOTALL)
     assert len(blocks) == len(NAMES)
     for name, block in zip(NAMES, blocks, strict=True):
         (folder / f"{name}.py").write_text(block, encoding="utf-8")

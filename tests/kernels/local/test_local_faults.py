@@ -476,8 +476,8 @@ def test_the_calls_of_a_rule_are_those_that_the_server_answers(serve):
     assert set(CALLS) > {"SaveKernel", "download"}
 
 
-def test_every_fault_is_in_the_readme():
-    section = (tiny.ROOT / "README.md").read_text("utf-8").partition("## The kernels by")[2]
+def test_every_fault_is_in_the_reference():
+    section = (tiny.ROOT / "docs/reference.md").read_text("utf-8").partition("## Faults of")[2]
     told = set(re.findall(r"`(\w+)`", section.partition("\n## ")[0]))
     assert set(FAULTS) <= told
 

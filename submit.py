@@ -174,15 +174,21 @@ def _show_history(args: argparse.Namespace) -> int:
 
 def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> int:
     from kernels.kaggle.client import Kaggle
-    from kernels.preflight.show_plan import make_plan, tell_plan
+    from kernels.preflight.checklist import require
+    from kernels.preflight.show_plan import check_plan, plan_facts, plan_text
 
     submit = bool(request.models) and not args.no_submit
     runs = args.run_dir.parent if args.run_dir else Path("runs")
-    plan = make_plan(request, kernels, None if args.dry_run else Kaggle(), submit, runs)
-    print(tell_plan(plan), file=sys.stderr if args.json else sys.stdout, flush=True)
+    checks = None if args.dry_run else check_plan(request, kernels, Kaggle(), submit)
+    plan = plan_facts(request, kernels, checks, runs)
+    text = plan_text(request, kernels, checks, plan["audit"])
+    print(text, file=sys.stderr if args.json else sys.stdout, flush=True)
+    try:
+        require(checks or ())
+    except UserError as error:
+        show(error)
+        plan |= {"state": "failed", "error": str(error)}
     _print_json(args, plan)
-    if "error" in plan:
-        show(UserError(plan["error"]))
     return 1 if "error" in plan else 0
 
 

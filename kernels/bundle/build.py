@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ def collect_shared(competition: Competition) -> dict[str, str]:
 
 
 def build_bundles(
-    competition: Competition, kernels: tuple[PlannedKernel, ...], owner: str, nonce: str
+    competition: Competition, kernels: Sequence[PlannedKernel], owner: str, nonce: str
 ) -> tuple[Bundle, ...]:
     """The bundles of a run's kernels, in the same order."""
     shared, scripts = collect_shared(competition), kernel_scripts(competition)

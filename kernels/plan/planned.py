@@ -226,7 +226,8 @@ def _hours(
     return scaled_hours(declared.hours.get(accelerator), recipe, declared.recipe)
 
 
-def need_of(hours: Mapping[str, float | None]) -> tuple[float, tuple[str, ...]]:
+def needed_hours(kernels: Iterable[PlannedKernel]) -> tuple[float, list[str]]:
     """The hours of some kernels together, and the names of those whose hours are not known."""
-    unknown = tuple(name for name, known in hours.items() if known is None)
+    hours = {kernel.name: kernel.hours for kernel in kernels}
+    unknown = [name for name, known in hours.items() if known is None]
     return sum(known for known in hours.values() if known is not None), unknown

@@ -181,7 +181,7 @@ def test_a_plan_tells_the_folds_of_a_model_together(dry: list) -> None:
         "to",
         "fold4",
     ]
-    assert "from tinycommon, tiny-left-fold0 to fold4, tiny-right-fold0 to fold4" in done.stderr
+    assert "reads  tinycommon, tiny-left-fold0 to fold4, tiny-right-fold0 to fold4" in done.stderr
     assert max(map(len, lines)) < 100
 
 

@@ -20,7 +20,7 @@ from competitions import find_competition
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import PlannedKernel, plan_kernels
 from kernels.plan.request import Request, choose_models, in_short
-from kernels.preflight.show_plan import make_plan, tell_plan
+from kernels.preflight.show_plan import plan_text
 from kernels.results.result import read_result
 from kernels.results.terminal import show_history, show_result
 from kernels.run.state import open_run
@@ -183,9 +183,9 @@ def test_networks_that_cannot_be(asked: dict[str, str], said: str) -> None:
 def test_a_plan_tells_networks_together() -> None:
     members = choose_models(PAINTER, ["classes"], False)
     request = Request(PAINTER, members, settings={"networks": "18"}, dry_run=True)
-    told = tell_plan(make_plan(request, plan_kernels(request), None, False))
-    assert "3-20  painter-classes-network0 to network17" in told
-    assert "epochs, one of 18 networks; learning rate" in told
+    text = plan_text(request, plan_kernels(request), None, {"can": False, "latest": None})
+    assert "3-20  painter-classes-network0 to network17" in text
+    assert "networks    one of 18\n" in text
     assert in_short([f"a-network{n}" for n in range(3)]) == "a-network0 to network2"
 
 

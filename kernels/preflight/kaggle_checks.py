@@ -1,0 +1,262 @@
+"""The checks of Kaggle's answers: who asks, the competition, submissions, quota, sources.
+
+A check yields what it found and what to do about it, which is empty where all is well.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from common.recipes.hours import hours_in_words
+from common.submission import header_fault
+from kernels.bundle.build import Bundle
+from kernels.kaggle.answers import KaggleError, NoAnswerError
+from kernels.kaggle.client import Kaggle
+from kernels.kaggle.lookup import (
+    SOURCES,
+    Allowance,
+    CompetitionFacts,
+    Questions,
+    Quota,
+    accelerator_quota,
+    allowance,
+    competition_facts,
+    sample_header,
+)
+from kernels.plan.planned import needed_hours
+from kernels.plan.request import Request, in_short
+
+Found = Iterator[tuple[str, str]]
+_NOT_GIVEN = "not given by Kaggle"
+_WITHOUT = "train without one: --no-submit"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is checked: a run before its first push, and what Kaggle answers; a no is an answer.
+
+    Attributes:
+        owner: the user who is signed in.
+        request: what is asked for.
+        bundles: what is to be pushed.
+        to_run: names of the kernels that are still to run.
+        submit: whether the run is to submit; without, only what concerns submitting is left out.
+        quota: hours left of each accelerator.
+        facts: of the competition.
+        allowance: submissions left; None where nothing is to be submitted.
+        header: of the competition's sample; None where there is nothing to compare it with.
+        sources: kind and name of what is read besides the run's own kernels → Kaggle's answer.
+        now: UTC.
+    """
+
+    owner: str
+    request: Request
+    bundles: Sequence[Bundle]
+    to_run: frozenset[str]
+    submit: bool
+    quota: Quota | KaggleError
+    facts: CompetitionFacts | KaggleError
+    allowance: Allowance | KaggleError | None
+    header: list[str] | KaggleError | None
+    sources: Mapping[tuple[str, str], Any]
+    now: datetime
+
+    @property
+    def known(self) -> CompetitionFacts | None:
+        """The facts, if Kaggle gives them."""
+        return self.facts if isinstance(self.facts, CompetitionFacts) else None
+
+
+def ask_kaggle(
+    kaggle: Kaggle,
+    request: Request,
+    bundles: Sequence[Bundle],
+    to_run: frozenset[str],
+    submit: bool,
+) -> Subject:
+    """Ask Kaggle all that is to be checked; raises nothing that Kaggle answers."""
+    ask, competition = Questions(kaggle).ask, request.competition
+    quota = ask(accelerator_quota)
+    facts = ask(competition_facts, competition.slug)
+    allowed = header = None
+    if isinstance(facts, CompetitionFacts):
+        allowed = ask(allowance, competition.slug) if submit else None
+        if facts.entered and request.models and competition.task.name != "pairs":
+            header = ask(sample_header, competition.slug, competition.sample)
+    own = {bundle.metadata["id"] for bundle in bundles} | {competition.slug}
+    sources = {
+        (kind, ref): ask(question, ref)
+        for kind, question in SOURCES.items()
+        for ref in dict.fromkeys(
+            ref for bundle in bundles for ref in bundle.metadata.get(f"{kind}_sources") or ()
+        )
+        if ref not in own
+    }
+    now = datetime.now(UTC).replace(tzinfo=None)
+    return Subject(
+        kaggle.owner, request, bundles, to_run, submit, quota, facts, allowed, header, sources, now
+    )
+
+
+def credentials(subject: Subject) -> Found:
+    """Kaggle takes the credentials; a key is not tried before something is asked."""
+    answer, owner = subject.quota, subject.owner
+    if not isinstance(answer, KaggleError) or answer.code in (400, 403, 404):
+        yield f"signed in as {owner}", ""
+    elif answer.code == 401:
+        todo = "make a new API token at https://www.kaggle.com/settings"
+        yield f"not signed in as {owner}: {answer}", todo
+    else:
+        yield _no_answer(f"not known whether signed in as {owner}", answer)
+
+
+def competition(subject: Subject) -> Found:
+    """The competition is there."""
+    asked, facts = subject.request.competition, subject.facts
+    if not isinstance(facts, KaggleError):
+        yield f"competition {asked.slug}: {facts.title or f'its title is {_NOT_GIVEN}'}", ""
+    elif facts.code in (403, 404):
+        yield f"no competition {asked.slug}: {facts}", f"see whether {asked.url} is there for you"
+    else:
+        yield _no_answer(f"competition {asked.slug}", facts)
+
+
+def rules(subject: Subject) -> Found:
+    """Its rules are accepted."""
+    asked = subject.request.competition
+    if subject.known and subject.known.entered:
+        yield f"rules of {asked.slug} are accepted", ""
+    elif subject.known:
+        yield f"rules of {asked.slug} are not accepted", f"accept them at {asked.url}/rules"
+
+
+def deadline(subject: Subject) -> Found:
+    """It takes submissions: most do after their deadline, too, without ranking them."""
+    facts = subject.known
+    if not facts or not subject.submit:
+        return
+    if facts.disabled:
+        yield f"submissions to {subject.request.competition.slug} are disabled", _WITHOUT
+    elif facts.deadline is None:
+        yield f"takes submissions; its deadline is {_NOT_GIVEN}", ""
+    elif facts.deadline < subject.now:
+        yield f"closed on {facts.deadline:%Y-%m-%d}: a late submission is not ranked", ""
+    else:
+        yield f"open until {_minute(facts.deadline)}", ""
+
+
+def kind(subject: Subject) -> Found:
+    """How it takes submissions."""
+    if facts := subject.known:
+        yield f"takes {'the output of a kernel, no files' if facts.kernels_only else 'files'}", ""
+
+
+def submissions(subject: Subject) -> Found:
+    """Submissions are left today; it says when the day turns (UTC)."""
+    facts, allowed, now = subject.known, subject.allowance, subject.now
+    slug = subject.request.competition.slug
+    if not facts or allowed is None:
+        return
+    if isinstance(allowed, KaggleError):
+        yield _no_answer(f"submissions left in {slug}", allowed)
+        return
+    turn = f"the next day begins at 00:00 UTC, {_until_midnight(now)}"
+    of = f" of {facts.daily}" if facts.daily else ""
+    if allowed.now > 0:
+        yield f"{allowed.now}{of} submissions left today; {turn}", ""
+    elif facts.deadline and facts.deadline < now and not allowed.today:
+        yield f"{slug} closed on {facts.deadline:%Y-%m-%d} and takes nothing late", _WITHOUT
+    elif not allowed.total and facts.daily:  # zeros stand for a user without a team, too
+        yield f"no submission sent so far, {facts.daily} a day; {turn}", ""
+    elif allowed.limited_by_total:
+        yield f"no submission left in {slug}, after {allowed.total} in all", _WITHOUT
+    else:
+        yield f"no submission left{of} today", f"{turn}; or give --no-submit"
+
+
+def form(subject: Subject) -> Found:
+    """The form of the submission fits the competition's own sample.
+
+    In a competition of pairs Kaggle's file is their table, which says nothing of a submission.
+    """
+    asked, header = subject.request.competition, subject.header
+    what = f"submission {type(asked.submission).__name__}"
+    if isinstance(header, KaggleError) and header.code == 404:
+        todo = f"name the file in competitions/{asked.folder}/__init__.py, as `sample`"
+        yield f"{asked.slug} has no file {asked.sample}", todo
+    elif isinstance(header, KaggleError):
+        yield _no_answer(f"{asked.sample} of {asked.slug}", header)
+    elif header is not None:
+        fault, _, todo = header_fault(header, asked).partition(": ")
+        yield fault or f"{what} fits {asked.sample}", todo
+    elif subject.known and subject.known.entered and subject.request.models:
+        yield f"{what}: {asked.sample} is the table of pairs", ""
+
+
+def quota(subject: Subject) -> Found:
+    """The hours that are left of each accelerator are enough for the estimate."""
+    kernels = [bundle.kernel for bundle in subject.bundles]
+    used = sorted({kernel.accelerator for kernel in kernels} & {"gpu", "tpu"})
+    if not used:
+        yield "CPU alone: no quota needed", ""
+    for accelerator in used:
+        what, answer = f"{accelerator.upper()} quota", subject.quota
+        if isinstance(answer, KaggleError):
+            yield _no_answer(what, answer)
+            continue
+        need, unknown = needed_hours(
+            k for k in kernels if k.accelerator == accelerator and k.name in subject.to_run
+        )
+        asked = f"the plan needs {hours_in_words(need)}"
+        asked += f" (unknown: {in_short(unknown)})" if unknown else ""
+        if accelerator not in answer.hours:
+            yield f"{what}: {_NOT_GIVEN}; {asked}", ""
+            continue
+        (left, total), refresh = answer.hours[accelerator], answer.refresh
+        turns = f"refreshes {_minute(refresh) if refresh else f'at a time {_NOT_GIVEN}'}"
+        short = left < need or (left <= 0 and unknown)
+        todo = "wait for it, or ask for less with --model or --set epochs=N" if short else ""
+        yield f"{what}: {left:.1f} of {total:.1f} h left, {turns}; {asked}", todo
+
+
+def sources(subject: Subject) -> Found:
+    """Every data set, model, kernel and competition that a kernel reads is there, and ready."""
+    for (kind, ref), answer in subject.sources.items():
+        what = f"{'data set' if kind == 'dataset' else kind} {ref}"
+        if isinstance(answer, KaggleError):
+            if isinstance(answer, NoAnswerError) or answer.code not in (0, 403, 404):
+                yield _no_answer(what, answer)
+            else:
+                yield f"no {what}: {answer}", "check its name, and that you may see it"
+        elif kind == "dataset":
+            todo = "" if answer == "READY" else "wait until Kaggle has prepared it"
+            yield f"{what} is {f'not ready: {answer}' if todo else 'ready'}", todo
+        elif kind == "model":
+            yield _model(what, ref, answer)
+        else:
+            yield f"{what} is there", ""
+
+
+def _model(what: str, ref: str, newest: int) -> tuple[str, str]:
+    asked = ref.split("/")[4:]
+    if not asked:
+        todo = f"write {ref}/{newest or 'VERSION'}"
+        return f"{what} names no version, and a kernel's model must", todo
+    if newest and int(asked[0]) > newest:
+        return f"{what} is not there", f"its newest version is {newest}"
+    return f"{what} is there", ""
+
+
+def _no_answer(what: str, error: KaggleError) -> tuple[str, str]:
+    return f"{what}: {error}", "give the same command again when Kaggle answers"
+
+
+def _until_midnight(now: datetime) -> str:
+    turn = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    minutes = max(1, round((turn - now).total_seconds() / 60))
+    return f"in {minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"in {minutes} min"
+
+
+def _minute(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -107,7 +107,7 @@ def clean_validation(folder: Path) -> set[str]:
     parts = [data.check_folder(folder, BASE.image_size) / name for name in ("train", "val")]
     splits = [Split(part.name, tuple(sorted(part.glob("*.tfrec"))), True) for part in parts]
     pictures, broken = read_pictures(splits, len(CLASSES))
-    found = compare(splits, pictures, broken, AuditRecipe(), len(CLASSES))
+    found = compare(splits, pictures, broken, AuditRecipe(), CLASSES)
     leaked = {
         number
         for group in found.groups

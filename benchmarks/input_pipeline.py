@@ -33,7 +33,8 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from common.data.batches import Training, one_hot
 from common.data.pictures import Pictures
-from common.data.tfrecords import Records, decode, first_fault, record_places
+from common.data.records import Records
+from common.data.tfrecords import decode, parse, record_places, records_of
 from common.errors import UserError, shown_in_one_line
 from common.recipes.classifier import ClassifierRecipe
 
@@ -58,9 +59,7 @@ def find_records(folder: Path | None, scratch: Path) -> tuple[Path, ...]:
     if folder is not None:
         files = tuple(sorted(folder.rglob("*.tfrec")))
         for path in files:
-            fault = first_fault(path, ("image",))
-            if fault:
-                raise UserError(f"{path}: {fault}: leave it out")
+            check_file(path)
         if files and not any(len(record_places(path)) for path in files):
             raise UserError(f"{folder}: its *.tfrec hold no records: name another folder")
         if files:
@@ -75,6 +74,17 @@ def find_records(folder: Path | None, scratch: Path) -> tuple[Path, ...]:
         generator = np.random.default_rng(0)
         jpegs = [photograph(generator) for _ in range(MADE)]
     return (write_records(scratch / "made.tfrec", jpegs),)
+
+
+def check_file(path: Path) -> None:
+    """Raises UserError naming the first record that has no picture."""
+    number = 1
+    try:
+        for record in records_of(path):
+            decode(parse(record, "image")[0])
+            number += 1
+    except ValueError as error:
+        raise UserError(f"{path}: record {number} {error}: leave it out") from None
 
 
 def check(place: object, jpeg: bytes) -> None:
@@ -97,7 +107,7 @@ def write_records(path: Path, jpegs: Iterable[bytes]) -> Path:
     return path
 
 
-def records_of(files: Sequence[Path], number: int) -> Records:
+def many_records(files: Sequence[Path], number: int) -> Records:
     """``number`` records of the files, from the beginning again when there are fewer."""
     places = [np.insert(record_places(path), 0, n, axis=1) for n, path in enumerate(files)]
     rows = np.resize(np.arange(sum(map(len, places))), number)
@@ -175,7 +185,7 @@ def seconds_of(way: Callable[[], Iterator[Any]]) -> float:
 def measure(files: Sequence[Path], number: int, size: int, runs: int) -> dict[str, list[float]]:
     """Images a second of each way, in turns."""
     recipe = ClassifierRecipe(image_size=size, crop_margin=round(size * 30 / 331))
-    records = records_of(files, number)
+    records = many_records(files, number)
     whole = recipe.image_size + recipe.crop_margin
     plain, cached = Pictures(records, whole, "none"), Pictures(records, whole, "memory")
     ways: dict[str, Callable[[], Iterator[Any]]] = {

@@ -1,6 +1,6 @@
 """What is wrong with a data set before anything is trained on it: the work of an audit kernel.
 
-Pictures that stand in two splits or twice in one, pictures with two labels, classes that a split
+Pictures that are in two splits or twice in one, pictures with two labels, classes that a split
 lacks, records that cannot be read. Works on TFRecords of labelled pictures.
 """
 
@@ -10,18 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.audit.figures import draw_audit
-from common.audit.findings import (
-    FIGURE,
-    NAME,
-    TABLE,
-    Audit,
-    chosen,
-    facts_of,
-    warnings_of,
-    write_table,
-)
+from common.audit.findings import FIGURE, NAME, TABLE, Audit, facts_of, warnings_of, write_table
 from common.audit.lookalikes import find_pairs, groups
-from common.audit.records import Broken, Picture, Split, read_pictures
+from common.audit.records import BrokenRecord, Picture, Split, read_pictures
 from common.competition import Competition
 from common.errors import UserError
 from common.kernel import KernelRun
@@ -33,12 +24,12 @@ class AuditRecipe:
     """What counts as the same picture.
 
     The defaults come from 1,120 pictures of flowers: true copies, cropped and compressed anew,
-    agree to 0.977 and better, and the likest two pictures that are not one to 0.956.
+    agree to 0.977 and better, and the two most alike pictures that are not one to 0.956.
 
     Attributes:
         bits: of 63 in which the hashes of a near copy may differ.
-        agreement: the least correlation of two pictures, one laid over the other.
-        most_looks: pairs that are laid over each other; ``bits`` falls when there are more.
+        agreement: the least correlation of two pictures that are aligned.
+        most_looks: pairs that are aligned; ``bits`` falls when there are more.
     """
 
     bits: int = 16
@@ -55,7 +46,7 @@ class AuditRecipe:
 
 
 def run_audit(competition: Competition, splits: Sequence[Split], run: KernelRun) -> None:
-    """Audit the splits and leave ``audit.json``, ``audit.csv`` and ``audit.png``.
+    """Audit the splits and write ``audit.json``, ``audit.csv`` and ``audit.png``.
 
     The run's recipe is an AuditRecipe.
     """
@@ -63,13 +54,12 @@ def run_audit(competition: Competition, splits: Sequence[Split], run: KernelRun)
     with run.stage("reading"):
         pictures, broken = read_pictures(splits, len(classes))
     with run.stage("comparing", pictures=len(pictures)):
-        audit = compare(splits, pictures, broken, run.recipe, len(classes))
-    warnings = warnings_of(audit, classes)
+        audit = compare(splits, pictures, broken, run.recipe, classes)
+    warnings = warnings_of(audit)
     with run.stage("figures", pairs=len(audit.pairs)):
-        write_table(run.folder / TABLE, audit, classes)
+        write_table(run.folder / TABLE, audit)
         write_json(run.folder / NAME, {**facts_of(audit), "warnings": warnings})
-        shown = chosen(audit, classes)
-        draw_audit(run.folder / FIGURE, classes, audit.sizes, audit.classes, shown)
+        draw_audit(run.folder / FIGURE, audit)
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
 
@@ -77,9 +67,9 @@ def run_audit(competition: Competition, splits: Sequence[Split], run: KernelRun)
 def compare(
     splits: Sequence[Split],
     pictures: tuple[Picture, ...],
-    broken: tuple[Broken, ...],
+    broken: tuple[BrokenRecord, ...],
     recipe: AuditRecipe,
-    classes: int,
+    classes: Sequence[str],
 ) -> Audit:
     """Find what is the same, and count the classes."""
     prints = [picture.print for picture in pictures]
@@ -88,13 +78,15 @@ def compare(
     for split in splits:
         labels = [p.label for p in pictures if p.split == split.name and p.label is not None]
         if split.labelled:
-            counts[split.name] = np.bincount(np.array(labels, dtype=np.int64), minlength=classes)
+            numbers = np.array(labels, dtype=np.int64)
+            counts[split.name] = np.bincount(numbers, minlength=len(classes))
     return Audit(
+        names=classes,
         splits=tuple(split.name for split in splits),
         pictures=pictures,
         broken=broken,
-        pairs=tuple(pairs),
-        groups=tuple(tuple(group) for group in groups(pairs)),
+        pairs=pairs,
+        groups=groups(pairs),
         bits=bits,
         bits_asked=recipe.bits,
         classes=counts,

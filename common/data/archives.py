@@ -4,6 +4,7 @@ import re
 import threading
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -42,20 +43,40 @@ def places(path: Path) -> dict[str, Place]:
     return found
 
 
-class Reader:
-    """Reads files where they are, in any number of threads; each zip is opened once."""
+class PackedFiles:
+    """The files of folders and zips by name, read where they are, in any number of threads.
 
-    def __init__(self) -> None:
+    A name that several folders or zips have is the first one's. ``replacements`` are another folder
+    or zip: its files take the place of those of the same name.
+    """
+
+    def __init__(self, paths: Sequence[Path], replacements: Path | None = None):
+        self._places: dict[str, Place] = {}
+        for path in reversed(paths):
+            self._places |= places(path)
+        self._replacements = places(replacements) if replacements else {}
         self._zips: dict[Path, zipfile.ZipFile] = {}
         self._lock = threading.Lock()
 
-    def read(self, place: Place) -> bytes:
+    def names(self) -> list[str]:
+        """Return the names of the files that are there, without those of replacements alone."""
+        return sorted(self._places, key=natural)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._places or name in self._replacements
+
+    def place(self, name: str) -> Place:
+        """Return where a file is, or where its replacement is."""
+        return self._replacements.get(name) or self._places[name]
+
+    def read(self, name: str) -> bytes:
         """Return a file's bytes. Raises ValueError with the reason when they cannot be read."""
+        place = self.place(name)
         if place.bytes > MOST_BYTES:
             raise ValueError(f"too large: a file of {place.bytes / 1e6:.0f} MB")
         if not place.inside:
             return place.path.read_bytes()
-        with self._lock:
+        with self._lock:  # each zip is opened once
             if place.path not in self._zips:
                 self._zips[place.path] = open_zip(place.path)
         try:

@@ -2,10 +2,8 @@
 
 An augmentation takes a picture ``(size, size, 3)`` uint8 and a NumPy generator, and returns a uint8
 picture: the same generator gives the same result, by itself and in the pipeline. Turns and flips
-are drawn as symmetries of a square first, one after the other, so that pixels move once. Those
-that mix pictures take a whole batch and its targets.
-
-OpenCV does the work: it lets go of Python's lock, so that threads run side by side.
+are drawn as one symmetry of a square, so that pixels move once. MixUp and CutMix take a whole batch
+and its targets. OpenCV does the work: it releases Python's lock, so that threads run side by side.
 """
 
 from typing import Any, NamedTuple
@@ -22,7 +20,7 @@ def resize(
     out: np.ndarray | None = None,
     interpolation: str = "bilinear",
 ) -> np.ndarray:
-    """``(size, size, 3)`` uint8; it may be in ``out``, if that is given.
+    """Resize to ``(size, size, 3)`` uint8; the result may be in ``out``, if that is given.
 
     ``bilinear`` is by area where a picture shrinks, so that colours are kept; ``nearest`` takes
     the pixel at each centre, as TensorFlow 2 does.
@@ -38,14 +36,14 @@ def resize(
 
 
 def random_crop(picture: np.ndarray, generator: Generator, size: int) -> np.ndarray:
-    """A random window, ``(size, size, 3)``."""
+    """Return a random window, ``(size, size, 3)``."""
     top = generator.integers(picture.shape[0] - size + 1)
     left = generator.integers(picture.shape[1] - size + 1)
     return picture[top : top + size, left : left + size]
 
 
 def centre_crop(picture: np.ndarray, size: int) -> np.ndarray:
-    """The middle ``size`` by ``size`` of a picture, as validation and test see it."""
+    """Return the middle ``size`` by ``size`` of a picture, as validation and test see it."""
     top, left = (picture.shape[0] - size) // 2, (picture.shape[1] - size) // 2
     return picture[top : top + size, left : left + size]
 
@@ -59,50 +57,42 @@ class Symmetry(NamedTuple):
 
 
 def transpose(turn: Symmetry) -> Symmetry:
-    """Rows and columns exchanged after ``turn``."""
+    """Exchange rows and columns after ``turn``."""
     return Symmetry(not turn.transposed, turn.left_right, turn.up_down)
 
 
 def rot90(turn: Symmetry) -> Symmetry:
-    """A quarter turn to the left after ``turn``, as ``numpy.rot90``."""
-    turned = transpose(turn)
-    return turned._replace(up_down=not turned.up_down)
+    """Turn by a quarter to the left after ``turn``, as ``numpy.rot90``."""
+    after = transpose(turn)
+    return after._replace(up_down=not after.up_down)
 
 
-def random_rot90(turn: Symmetry, generator: Generator, probability: float) -> Symmetry:
-    """Turned by one, two or three quarters, each with ``probability``; else as it is."""
-    quarters = 1 + int(generator.random() / max(probability, 1e-9))
+def random_symmetry(generator: Generator, recipe: Any) -> Symmetry:
+    """Draw one, two or three quarter turns, both flips and a transposition, one after the other.
+
+    The recipe has a probability for each; the order is the published one.
+    """
+    turn = Symmetry()
+    quarters = 1 + int(generator.random() / max(recipe.rot90_probability, 1e-9))
     for _ in range(quarters if quarters < 4 else 0):
         turn = rot90(turn)
-    return turn
-
-
-def random_flip_left_right(turn: Symmetry, generator: Generator, probability: float) -> Symmetry:
-    """Mirrored left to right with ``probability``."""
-    return turn._replace(left_right=turn.left_right ^ (generator.random() < probability))
-
-
-def random_flip_up_down(turn: Symmetry, generator: Generator, probability: float) -> Symmetry:
-    """Mirrored top to bottom with ``probability``."""
-    return turn._replace(up_down=turn.up_down ^ (generator.random() < probability))
-
-
-def random_transpose(turn: Symmetry, generator: Generator, probability: float) -> Symmetry:
-    """Rows and columns exchanged with ``probability``."""
-    return transpose(turn) if generator.random() < probability else turn
+    left_right = turn.left_right ^ (generator.random() < recipe.horizontal_flip)
+    up_down = turn.up_down ^ (generator.random() < recipe.vertical_flip)
+    turn = Symmetry(turn.transposed, up_down, left_right)
+    return transpose(turn) if generator.random() < recipe.transpose_probability else turn
 
 
 def turned(picture: np.ndarray, turn: Symmetry, out: np.ndarray | None = None) -> np.ndarray:
-    """The picture under a symmetry, ``(size, size, 3)``, in ``out`` if that is given."""
+    """Apply a symmetry to a picture, ``(size, size, 3)``, in ``out`` if that is given."""
     import cv2
 
     flip = {(False, True): 1, (True, False): 0, (True, True): -1}.get(turn[1:])
     out = np.empty(picture.shape, np.uint8) if out is None else out
     if turn.transposed:
         # Four channels are exchanged four times faster than three.
-        turned = cv2.transpose(cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA))
-        turned = turned if flip is None else cv2.flip(turned, flip)
-        return cv2.cvtColor(turned, cv2.COLOR_RGBA2RGB, out)
+        moved = cv2.transpose(cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA))
+        moved = moved if flip is None else cv2.flip(moved, flip)
+        return cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB, out)
     if flip is not None:
         return cv2.flip(picture, flip, out)
     np.copyto(out, picture)
@@ -110,7 +100,7 @@ def turned(picture: np.ndarray, turn: Symmetry, out: np.ndarray | None = None) -
 
 
 def colour_jitter(picture: np.ndarray, generator: Generator, strength: float) -> np.ndarray:
-    """Brightness, contrast and saturation, each times a factor from ``1 ± strength``.
+    """Multiply brightness, contrast and saturation, each by a factor from ``1 ± strength``.
 
     One linear map of the channels: towards grey (saturation), towards the mean grey (contrast),
     towards black (brightness).
@@ -134,7 +124,7 @@ def random_affine(
     shift: float = 0.0,
     shear: float = 0.0,
 ) -> np.ndarray:
-    """Turned, sheared, zoomed and shifted about its middle, all at once; borders are mirrored.
+    """Turn, shear, zoom and shift about the middle, all at once; borders are mirrored.
 
     Each is drawn evenly: ``rotation`` from 0 to that many degrees to either side, ``shear`` radians
     likewise; each axis is magnified by ``1 ± zoom`` and moved by up to ``shift`` of its length.
@@ -156,18 +146,10 @@ def random_affine(
     return cv2.warpAffine(picture, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
 
 
-def random_symmetry(generator: Generator, recipe: Any) -> Symmetry:
-    """Turn, flips and transposition in the published order, drawn one after the other."""
-    turn = random_rot90(Symmetry(), generator, recipe.rot90_probability)
-    turn = random_flip_left_right(turn, generator, recipe.horizontal_flip)
-    turn = random_flip_up_down(turn, generator, recipe.vertical_flip)
-    return random_transpose(turn, generator, recipe.transpose_probability)
-
-
 def augment(
     picture: np.ndarray, generator: Generator, recipe: Any, out: np.ndarray | None = None
 ) -> np.ndarray:
-    """All of them, ``(image_size, image_size, 3)`` uint8, in ``out`` if that is given."""
+    """Apply all of them: ``(image_size, image_size, 3)`` uint8, in ``out`` if that is given."""
     picture = random_crop(picture, generator, recipe.image_size)
     warp = (recipe.rotation, recipe.zoom, recipe.shift, recipe.shear)
     picture = random_affine(picture, generator, *warp)
@@ -178,7 +160,7 @@ def augment(
 def mixup(
     pictures: np.ndarray, targets: np.ndarray, generator: Generator, alpha: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Each picture and its target as a weighted mean with another one of the batch.
+    """Replace each picture and its target by a weighted mean with another one of the batch.
 
     ``pictures`` are ``(batch, size, size, 3)`` uint8, ``targets`` ``(batch, classes)`` float32; the
     share of a picture is Beta(alpha, alpha). Zhang et al., 2017 (mixup).
@@ -195,10 +177,10 @@ def mixup(
 def cutmix(
     pictures: np.ndarray, targets: np.ndarray, generator: Generator, alpha: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A rectangle of each picture replaced by the same one of another picture of the batch.
+    """Replace a rectangle of each picture by the same one of another picture of the batch.
 
     Its area is one minus a share of Beta(alpha, alpha), cut at the border; targets are mixed by the
-    area that is left. Shapes as ``mixup``. Yun et al., 2019 (CutMix).
+    area that remains. Shapes as ``mixup``. Yun et al., 2019 (CutMix).
     """
     size = pictures.shape[1]
     partners, shares = _partners(len(pictures), generator, alpha)
@@ -214,7 +196,7 @@ def cutmix(
 
 
 def view(picture: np.ndarray, number: int, size: int) -> np.ndarray:
-    """One of 16 views of a picture for test-time augmentation, ``(size, size, 3)``.
+    """Return one of 16 views of a picture for test-time augmentation, ``(size, size, 3)``.
 
     0 is the middle as it is, 1 to 3 are its flips, 4 to 7 the same of the transposed middle;
     8 to 11 are the four corners, 12 to 15 the corners mirrored left to right.

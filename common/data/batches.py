@@ -1,8 +1,8 @@
 """Pictures to batches: uint8, in any number of threads, always the same for the same seed.
 
-Grain makes them: it is made for JAX and Keras, stands on Kaggle's images, reads any picture at any
-time (so that an epoch's order is over all of it), and with OpenCV in its threads it is faster here
-than ``tf.data`` (figures in docs/log.md). A batch is a function of the seed and its own number.
+Grain makes them: it is on Kaggle's images, reads any picture at any time (so that an epoch's order
+is over all of it), and with OpenCV in its threads it is faster here than ``tf.data`` (figures in
+docs/log.md). A batch is a function of the seed and its own number.
 """
 
 import logging
@@ -32,8 +32,8 @@ class Training:
     augmentations of an epoch come from the seed and its number alone: a training that goes on with
     epoch 7 sees what one from the start sees. Of several processes each mixes its own pictures
     (MixUp, CutMix) with one another. A ``sampler`` draws an epoch's rows in its own way,
-    ``(steps, batch)``, and all of them count. Without one, an epoch is of ``pictures`` at most,
-    drawn anew each time; none takes every picture.
+    ``(steps, batch)``, and all of them count. Without one, an epoch has ``pictures`` at most,
+    drawn anew each time; None takes every picture.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Training:
         self._order = lru_cache(4)(self._order_of)
 
     def batches(self, epochs: range) -> Any:
-        """The batches of ``epochs``, one after the other: a ``grain.IterDataset``."""
+        """Return the batches of ``epochs``, one after the other: a ``grain.IterDataset``."""
         return _dataset(self._make, range(epochs.start * self.steps, epochs.stop * self.steps))
 
     @property
@@ -83,16 +83,13 @@ class Training:
         size = self._recipe.image_size
         pictures = np.empty((len(rows), size, size, 3), np.uint8)
         room = np.empty((self._parts[0].size, self._parts[0].size, 3), np.uint8)
-        for at, (row, seed) in enumerate(zip(rows.tolist(), seeds.tolist(), strict=True)):
-            generator_of_row = np.random.default_rng(seed)
-            augment(self._picture(row, room), generator_of_row, self._recipe, pictures[at])
+        for out, row, seed in zip(pictures, rows.tolist(), seeds.tolist(), strict=True):
+            part = int(np.searchsorted(self._starts, row, side="right")) - 1
+            picture = self._parts[part].read(row - self._starts[part], room)
+            augment(picture, np.random.default_rng(seed), self._recipe, out)
         weights = self.weights[rows] * (self._share.of(places) < self._known)
         targets = self._encode(self.labels[rows])
         return self._mix(pictures, targets, weights.astype(np.float32), generator)
-
-    def _picture(self, row: int, room: np.ndarray) -> np.ndarray:
-        part = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return self._parts[part].read(row - self._starts[part], room)
 
     def _mix(
         self,
@@ -121,7 +118,7 @@ class Training:
 def evaluation_batches(
     part: Pictures, recipe: Any, encode: Encode, batch: int, share: Share = WHOLE, seen: int = 0
 ) -> Any:
-    """Batches in the records' order, one ``view`` of each picture: a ``grain.IterDataset``.
+    """Return batches in the records' order, one ``view`` of each picture: a ``grain.IterDataset``.
 
     As those of ``Training``; ``seen`` is the view's number. Where the recipe evaluates whole
     pictures, the first eight views are of these, the others are corners. The last batch is filled
@@ -145,26 +142,27 @@ def evaluation_batches(
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """``(rows, classes)`` float32; a label that is none of the classes is a row of zeros."""
+    """Return ``(rows, classes)`` float32; a label that is none of the classes: a row of zeros."""
     return (labels[:, None] == np.arange(classes)).astype(np.float32)
 
 
 def class_weights(labels: np.ndarray, how: str) -> np.ndarray:
-    """A weight for each picture, ``(pictures,)`` float32, with mean 1.
+    """Return a weight for each picture, ``(pictures,)`` float32, with mean 1.
 
-    ``balanced``: as scikit-learn's, inversely to the number of its class's pictures.
+    ``none``, or ``balanced``: inversely to the number of its class's pictures.
     """
     if how == "none":
         return np.ones(len(labels), np.float32)
-    counts = np.bincount(labels)
-    return (len(labels) / (np.count_nonzero(counts) * counts[labels])).astype(np.float32)
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    return np.asarray(compute_sample_weight(how, labels), np.float32)
 
 
 def _dataset(make: Any, numbers: range) -> Any:
     import cv2
 
-    # Of profiling, with the JAX that Kaggle has: nothing that its users can do about.
-    logging.getLogger("absl").addFilter(lambda told: "worker profiling" not in told.getMessage())
+    # Grain warns of profiling with the JAX that Kaggle has: users can do nothing about it.
+    logging.getLogger("absl").addFilter(lambda line: "worker profiling" not in line.getMessage())
     import grain
 
     cv2.setNumThreads(1)  # the batches are made side by side already

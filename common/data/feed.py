@@ -10,10 +10,10 @@ _FIRST, _LAST = 3, 53  # batches that are timed: after the compilation, within a
 
 
 class Feed:
-    """Hands batches on, and times some of them.
+    """Passes batches on, and times some of them.
 
-    For these it lets the devices finish the step before, then measures how long they stand still
-    until the next batch is there: the share of a step that is spent waiting for input.
+    For these it lets the devices finish the step before, then measures how long they wait for the
+    next batch: the share of a step that is spent waiting for input.
     """
 
     def __init__(self, batches: Iterable[Batch], steps: int, on_jax: bool):
@@ -26,10 +26,10 @@ class Feed:
         return self._waited / self._spent if self._spent else None
 
     def __iter__(self) -> Iterator[Batch]:
-        """The batches; a generator, as Keras knows it by its type."""
+        """Yield the batches: Keras knows a generator by its type."""
         last = 0.0
         for number, batch, asked, waited in self._timed():
-            between = number % self._steps  # not where an epoch begins: validation lies before
+            between = number % self._steps  # not where an epoch begins, after validation
             if last and between and number < _LAST:
                 self._waited += waited
                 self._spent += asked + waited - last
@@ -51,7 +51,7 @@ class Feed:
 
 
 def _finish() -> None:
-    """Wait for what the devices have been told to do: each works in the order it is told."""
+    """Wait until the devices have done all that was sent: each works in the order of sending."""
     import jax
 
     waiting: list[Any] = [jax.device_put(0.0, device) + 1 for device in jax.local_devices()]

@@ -6,9 +6,7 @@ half, a quarter or an eighth; OpenCV is no faster then (figures in docs/log.md).
 
 import io
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from functools import cache
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -18,7 +16,7 @@ MOST_BYTES = 1_200_000_000  # of memory for one picture
 _LARGE = 100_000_000  # bytes of memory from which pictures are worked on one at a time
 _ONE = threading.Lock()
 _BLOCK = 64 << 20
-_BYTES_A_PIXEL = {"WEBP": 24}  # the animation's canvas stands twice in memory
+_BYTES_A_PIXEL = {"WEBP": 24}  # the animation's canvas is twice in memory
 _BYTES_A_DECODED_PIXEL = 12  # as decoded, as RGB, and as an array
 _PIXELS_A_BYTE = 512  # no JPEG has more: a block of 8 x 8 takes a bit at the very least
 _GAP = 2  # a picture is decoded at no less than this many times the side that is wanted
@@ -28,19 +26,40 @@ class PictureError(ValueError):
     """A picture that cannot be used; the message is the reason, in a few words."""
 
 
-def decode(content: bytes, least: int | None = None) -> np.ndarray:
-    """A JPEG, PNG, GIF (its first picture) or WebP as RGB, ``(height, width, 3)`` uint8.
+def decode(content: bytes, least: int | None = None, side: int | None = None) -> np.ndarray:
+    """Decode a JPEG, PNG, GIF (its first picture) or WebP to RGB, ``(height, width, 3)`` uint8.
 
     Alpha is dropped, 16 bits become 8, and EXIF turns nothing. A JPEG whose shorter side is at
     least two, four or eight times ``least`` pixels, or that would take too much memory as it is,
-    comes reduced by that much. Raises PictureError for what is broken, cut short, or would take
-    more than ``MOST_BYTES``; what a picture claims is held against that before it is decoded.
+    comes reduced by that much. With ``side`` the result is the picture's ``square``.
+
+    Raises PictureError for what is broken, cut short, or would take more than ``MOST_BYTES``: the
+    size that a picture claims is checked before it is decoded.
     """
-    return _decoded(content, least, lambda picture: picture)
+    try:
+        image = _with_header(content)
+        scale = _scale(image, content, least)
+        needed = _memory(image, content, scale)
+        if needed > MOST_BYTES:
+            size = f"{image.width} x {image.height} pixels"
+            raise PictureError(f"too large: {size} would take {needed / 1e9:.1f} GB")
+        if scale > 1:
+            image.draft(None, (image.width // scale, image.height // scale))
+        with _ONE if needed > _LARGE else nullcontext():
+            picture = _rgb(image)
+            made = square(picture, side) if side else picture
+            del image, picture  # before the next one's pixels
+            return made
+    except (PictureError, MemoryError):
+        raise
+    except Exception as error:  # decoders raise nearly everything
+        lines = str(error).partition("(")[0].strip().splitlines()
+        reason = lines[0][:100] if lines else type(error).__name__
+        raise PictureError(f"cannot be decoded: {reason}") from None
 
 
 def square(picture: np.ndarray, side: int) -> np.ndarray:
-    """The middle of a picture, its shorter side made ``side`` pixels: ``(side, side, 3)`` uint8.
+    """Resize the middle of a picture, its shorter side to ``side``: ``(side, side, 3)`` uint8.
 
     Nothing is stretched, so that strokes keep their shape; Lanczos keeps them sharp.
     """
@@ -57,52 +76,20 @@ def square(picture: np.ndarray, side: int) -> np.ndarray:
 
 
 def square_jpeg(content: bytes, side: int, quality: int) -> bytes:
-    """A picture's bytes to those of a JPEG of ``side`` x ``side`` RGB. Raises PictureError."""
+    """Make a JPEG of ``side`` x ``side`` RGB of a picture's bytes. Raises PictureError."""
     from PIL import Image
 
-    made = _decoded(content, _GAP * side, lambda picture: square(picture, side))
     jpeg = io.BytesIO()
-    Image.fromarray(made).save(jpeg, "JPEG", quality=quality)
+    Image.fromarray(decode(content, _GAP * side, side)).save(jpeg, "JPEG", quality=quality)
     return jpeg.getvalue()
-
-
-def _decoded(
-    content: bytes, least: int | None, then: Callable[[np.ndarray], np.ndarray]
-) -> np.ndarray:
-    """What ``then`` makes of a picture; one large picture at a time is in any thread's hands."""
-    with _reasons():
-        image = _with_header(content)
-        scale = _scale(image, content, least)
-        needed = _memory(image, content, scale)
-        if needed > MOST_BYTES:
-            size = f"{image.width} x {image.height} pixels"
-            raise PictureError(f"too large: {size} would take {needed / 1e9:.1f} GB")
-        if scale > 1:
-            image.draft(None, (image.width // scale, image.height // scale))
-        with _ONE if needed > _LARGE else nullcontext():
-            made = then(_rgb(image))
-            del image  # its pixels, before the next one's
-            return made
-
-
-@contextmanager
-def _reasons() -> Iterator[None]:
-    """Whatever a decoder says of foreign bytes, as a PictureError in one short line."""
-    try:
-        yield
-    except (PictureError, MemoryError):
-        raise
-    except Exception as error:  # decoders raise nearly everything
-        lines = str(error).partition("(")[0].strip().splitlines()
-        said = lines[0][:100] if lines else type(error).__name__
-        raise PictureError(f"cannot be decoded: {said}") from None
 
 
 def _with_header(content: bytes) -> Any:
     """The picture with its header read, and none of its pixels."""
     from PIL import Image, UnidentifiedImageError
 
-    _set_pillow()
+    Image.MAX_IMAGE_PIXELS = None  # MOST_BYTES is the bound
+    Image.core.set_block_size(_BLOCK)  # of smaller blocks the C library keeps more than is freed
     if not content:
         raise PictureError("no picture: the file is empty")
     try:
@@ -114,16 +101,6 @@ def _with_header(content: bytes) -> Any:
         size = f"{image.width} x {image.height} pixels"
         raise PictureError(f"cut short: {size} cannot be in {len(content)} bytes")
     return image
-
-
-@cache
-def _set_pillow() -> None:
-    """Our bound in place of Pillow's, and memory that goes back to the machine."""
-    from PIL import Image
-
-    Image.MAX_IMAGE_PIXELS = None  # MOST_BYTES knows what will be decoded
-    # Of smaller blocks the C library keeps more of what each thread has freed.
-    Image.core.set_block_size(_BLOCK)
 
 
 def _scale(image: Any, content: bytes, least: int | None) -> int:
@@ -141,11 +118,10 @@ def _scale(image: Any, content: bytes, least: int | None) -> int:
 
 def _memory(image: Any, content: bytes, scale: int) -> int:
     """The bytes that decoding takes at most, of what the header claims."""
-    pixels = image.width * image.height
     decoded = -(-image.width // scale) * -(-image.height // scale)
     needed = decoded * _BYTES_A_PIXEL.get(image.format, _BYTES_A_DECODED_PIXEL)
-    if _is_jpeg(image) and _keeps_coefficients(content):
-        needed += 2 * pixels * len(image.getbands())
+    if _is_jpeg(image) and _keeps_coefficients(image, content):
+        needed += 2 * image.width * image.height * len(image.getbands())
     return int(needed)
 
 
@@ -153,27 +129,13 @@ def _is_jpeg(image: Any) -> bool:
     return image.format in ("JPEG", "MPO")  # MPO: a JPEG with further pictures behind it
 
 
-def _keeps_coefficients(jpeg: bytes) -> bool:
+def _keeps_coefficients(image: Any, jpeg: bytes) -> bool:
     """Whether a JPEG is decoded over the coefficients of all its pixels, whatever the scale.
 
     They are kept when it is progressive or its colours come one after the other (ITU T.81, B.2).
     """
-    at, components = 2, 0
-    while at + 10 <= len(jpeg):
-        marker = jpeg[at + 1]
-        if jpeg[at] != 0xFF or marker in (0x00, 0xFF):
-            at += 1
-        elif marker == 0x01 or 0xD0 <= marker <= 0xD8:  # without a length
-            at += 2
-        elif marker == 0xDA:  # the first scan
-            return jpeg[at + 4] < components
-        else:
-            if marker in (0xC0, 0xC1):  # a frame whose scans are whole
-                components = jpeg[at + 9]
-            elif 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-                return True
-            at += 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
-    return True
+    scan = jpeg.rfind(b"\xff\xda", 0, image.fp.tell())  # Pillow has read the first one's header
+    return "progressive" in image.info or scan < 0 or jpeg[scan + 4] < image.layers
 
 
 def _rgb(image: Any) -> np.ndarray:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from common.data.augment import resize
-from common.data.tfrecords import Records, decode, record_places
+from common.data.records import Records
+from common.data.tfrecords import decode, parse, record_places
 from common.errors import UserError
 from common.progress import report
 
@@ -20,7 +21,7 @@ _SHARE = 0.5  # of the memory that is free: what decoded pictures may take
 class Pictures:
     """Pictures as ``(size, size, 3)`` uint8, by number; threads may read at the same time.
 
-    Files are mapped into memory, so that a picture is read where it lies, in any order. With a
+    Files are mapped into memory, so that a picture is read where it is, in any order. With a
     ``cache`` (``memory`` or ``disk``; else ``none``) each is decoded once.
 
     Attributes:
@@ -40,53 +41,47 @@ class Pictures:
         self.labels = missing if records.labels is None else records.labels
         # A map needs an open file: there may be too many of single pictures.
         self._files = [] if records.whole_files else [_mapped(path) for path in records.files]
-        self._kept = self._room(cache)
-        self._known = np.zeros(len(records), dtype=bool)
+        self._cache = _room(cache, (len(records), size, size, 3))
+        self._cached = np.zeros(len(records), dtype=bool)
 
     def __len__(self) -> int:
         return len(self.records)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        """One picture, resized. Raises UserError when it cannot be decoded."""
+        """Return one picture, resized. Raises UserError when it cannot be decoded."""
         return self.read(row)
 
     def read(self, row: int, room: np.ndarray | None = None) -> np.ndarray:
         """As ``pictures[row]``; it may be in ``room`` ``(size, size, 3)``, if that is given."""
-        if self._kept is None:
+        if self._cache is None:
             return resize(self.original(row), self.size, room, self.interpolation)
-        if not self._known[row]:
-            self._kept[row] = resize(self.original(row), self.size, None, self.interpolation)
-            self._known[row] = True
-        picture: np.ndarray = self._kept[row]
+        if not self._cached[row]:
+            self._cache[row] = resize(self.original(row), self.size, None, self.interpolation)
+            self._cached[row] = True
+        picture: np.ndarray = self._cache[row]
         return picture
 
     def whole(self, row: int, size: int) -> np.ndarray:
-        """One picture resized to another size, ``(size, size, 3)``, smoothly; it is not cached.
+        """Return one picture resized to another size, ``(size, size, 3)``, smoothly.
 
         Not from the cache: resized twice, it would be blurred.
         """
         return resize(self.original(row), size)
 
     def original(self, row: int) -> np.ndarray:
-        """One picture in its own size. Raises UserError when it cannot be decoded."""
+        """Return one picture in its own size. Raises UserError when it cannot be decoded."""
+        file, start, length = self.records.places[row].tolist()
         try:
-            return decode(self._bytes(row))
+            if self.records.whole_files:
+                return decode(self.records.files[file].read_bytes())
+            (jpeg,) = parse(self._files[file][start : start + length], "image")
+            return decode(jpeg)
         except (ValueError, IndexError, OSError) as error:
             self.fault = self._fault(row, error)
             raise self.fault from None
 
-    def _bytes(self, row: int) -> bytes:
-        """A picture as it is stored: a whole file, or the feature ``image`` of a record."""
-        file, start, length = self.records.places[row].tolist()
-        if self.records.whole_files:
-            return self.records.files[file].read_bytes()
-        from tensorflow.train import Example
-
-        features = Example.FromString(self._files[file][start : start + length]).features
-        return bytes(features.feature["image"].bytes_list.value[0])
-
-    def hold(self) -> None:
-        """Decode all of them, in threads, and keep none. Raises UserError for the first fault."""
+    def decode_all(self) -> None:
+        """Decode every picture, in threads, and keep none. Raises UserError for the first fault."""
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
             for _ in pool.map(lambda row: self.original(row) is None, range(len(self))):
                 pass
@@ -97,30 +92,16 @@ class Pictures:
         if self.records.whole_files:
             return UserError(f"{path}: no readable picture: fetch the file again")
         number = 1 + np.searchsorted(record_places(path)[:, 0], start)
-        what = "no feature 'image'" if isinstance(error, IndexError) else str(error)
         return UserError(
-            f"{path}: record {number} ({self.records.ids[row]}) holds no readable JPEG ({what}): "
+            f"{path}: record {number} ({self.records.ids[row]}) has no readable JPEG ({error}): "
             f"fetch the file again"
         )
 
-    def _room(self, cache: str) -> np.ndarray | None:
-        """Where decoded pictures are kept, ``(pictures, size, size, 3)`` uint8, or None."""
-        shape = (len(self.records), self.size, self.size, 3)
-        if cache == "memory":
-            return np.empty(shape, np.uint8)
-        if cache == "disk" and len(self.records):
-            report("cache", on="disk", gb=round(np.prod(shape, dtype=float) / 1e9, 2))
-            with tempfile.TemporaryFile() as file:  # gone with the process, and never an output
-                # A full disk is told now.
-                os.posix_fallocate(file.fileno(), 0, int(np.prod(shape, dtype=np.int64)))
-                return np.memmap(file, np.uint8, "r+", shape=shape)
-        return None
-
 
 def choose_cache(cache: str, pictures: int, size: int) -> str:
-    """``memory``, ``disk`` or ``none``: for ``auto``, memory when ``pictures`` fit into half of it.
+    """Return ``memory``, ``disk`` or ``none``; of ``auto``, ``memory`` when half of it is enough.
 
-    Raises UserError for ``memory`` where they do not fit at all.
+    Raises UserError for ``memory`` where the pictures do not fit at all.
     """
     needed, free = pictures * size * size * 3, free_memory()
     if cache == "memory" and needed > free:
@@ -134,7 +115,7 @@ def choose_cache(cache: str, pictures: int, size: int) -> str:
 
 
 def free_memory() -> int:
-    """Bytes that may be taken, of the machine and of the container; files kept in memory count."""
+    """Return the bytes that the machine and the container have free; cached files count as free."""
     free = _listed(Path("/proc/meminfo"), "MemAvailable:") * 1024
     free = free or os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     group = Path("/sys/fs/cgroup")
@@ -146,9 +127,22 @@ def free_memory() -> int:
 
 
 def _listed(path: Path, name: str) -> int:
-    """The number beside ``name`` in one of Linux's tables; 0 without it."""
+    """The number after ``name`` in one of Linux's tables; 0 without it."""
     lines = path.read_text().splitlines() if path.exists() else []
     return next((int(line.split()[1]) for line in lines if line.split()[:1] == [name]), 0)
+
+
+def _room(cache: str, shape: tuple[int, ...]) -> np.ndarray | None:
+    """Room for decoded pictures, uint8, or None."""
+    if cache == "memory":
+        return np.empty(shape, np.uint8)
+    if cache == "disk" and shape[0]:
+        size = int(np.prod(shape, dtype=np.int64))
+        report("cache", on="disk", gb=round(size / 1e9, 2))
+        with tempfile.TemporaryFile() as file:  # gone with the process, and never an output
+            os.posix_fallocate(file.fileno(), 0, size)  # a full disk fails now
+            return np.memmap(file, np.uint8, "r+", shape=shape)
+    return None
 
 
 def _mapped(path: Path) -> mmap.mmap:

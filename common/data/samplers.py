@@ -13,7 +13,7 @@ _FEWEST = 2  # classes of a batch, pictures of a class: an anchor needs a positi
 class ClassBatches:
     """Batches of P classes with K pictures each, drawn anew each epoch.
 
-    A class with one picture has no positive: it is left out. Every other class comes equally often
+    A class with one picture has no positive: no batch has it. Every other class comes equally often
     in an epoch, or once less, and in a batch once. A class with fewer than K pictures repeats its
     own, as rarely as it can; the others have distinct pictures in a batch, and each of their
     pictures comes equally often in an epoch, or once less.
@@ -28,7 +28,7 @@ class ClassBatches:
 
     Attributes:
         steps: batches of an epoch.
-        left_out: the number of rows that no batch holds, each alone of its class.
+        unused: the number of rows that no batch has, each alone of its class.
 
     Raises UserError when fewer than two classes are usable, when a batch asks for more classes than
     there are, and when P or K is less than 2.
@@ -37,29 +37,31 @@ class ClassBatches:
     def __init__(
         self, labels: np.ndarray, classes: int, pictures: int, steps: int = 0, replicas: int = 1
     ):
-        rows = _rows_by_class(np.asarray(labels))
-        self._rows = {label: part for label, part in rows.items() if len(part) >= _FEWEST}
+        labels = np.asarray(labels)
+        names, counts = np.unique(labels, return_counts=True)
+        usable = names[counts >= _FEWEST].tolist()
+        self._rows = {label: np.flatnonzero(labels == label) for label in usable}
         self._classes, self._pictures = classes, pictures
-        _hold(classes, pictures, len(self._rows), len(rows), replicas)
-        usable = sum(map(len, self._rows.values()))
-        self.left_out = len(labels) - usable
-        self.steps = steps or -(-usable // (classes * pictures))
+        _check(classes, pictures, len(usable), len(names), replicas)
+        shown = int(counts[counts >= _FEWEST].sum())
+        self.unused = len(labels) - shown
+        self.steps = steps or -(-shown // (classes * pictures))
 
     @property
-    def told(self) -> str:
-        """One line on what the batches hold, for a log."""
+    def summary(self) -> str:
+        """One line on what the batches have, for a log."""
         short = sum(len(part) < self._pictures for part in self._rows.values())
         repeat = "has fewer and repeats its own" if short == 1 else "have fewer and repeat theirs"
-        alone = "class of one picture is" if self.left_out == 1 else "classes of one picture are"
+        alone = "class of one picture is" if self.unused == 1 else "classes of one picture are"
         return (
             f"{self.steps} batches of {self._classes} classes x {self._pictures} pictures from "
-            f"{len(self._rows)} classes; {short} of them {repeat}; {self.left_out} {alone} left out"
+            f"{len(self._rows)} classes; {short} of them {repeat}; {self.unused} {alone} left out"
         )
 
     def epoch(self, generator: np.random.Generator) -> np.ndarray:
-        """The rows of one epoch, ``(steps, P · K)`` int64, the pictures of a class side by side.
+        """Draw the rows of one epoch, ``(steps, P · K)`` int64, a class's pictures side by side.
 
-        It depends on the generator's state alone.
+        They depend on the generator's state alone.
         """
         usable = np.array(sorted(self._rows))
         chosen = deal(usable, self.steps, self._classes, generator)
@@ -71,10 +73,10 @@ class ClassBatches:
 
 
 def deal(items: np.ndarray, hands: int, size: int, generator: np.random.Generator) -> np.ndarray:
-    """``hands`` random hands of ``size`` items, ``(hands, size)``.
+    """Deal ``hands`` random hands of ``size`` items, ``(hands, size)``.
 
-    Every item is dealt equally often, or once less. A hand holds none twice, unless there are fewer
-    items than it has places: then all of them, as evenly as they go.
+    Every item is dealt equally often, or once less. A hand has none twice, unless there are fewer
+    items than it has places: then all of them, as evenly as possible.
     """
     if len(items) < size:
         drawn = [np.resize(generator.permutation(items), size) for _ in range(hands)]
@@ -89,14 +91,7 @@ def deal(items: np.ndarray, hands: int, size: int, generator: np.random.Generato
     return dealt[: hands * size].reshape(hands, size)
 
 
-def _rows_by_class(labels: np.ndarray) -> dict[int, np.ndarray]:
-    order = np.argsort(labels, kind="stable")
-    found, starts = np.unique(labels[order], return_index=True)
-    parts = np.split(order, starts[1:])
-    return dict(zip(found.tolist(), parts, strict=False))  # no label: one part, empty
-
-
-def _hold(classes: int, pictures: int, usable: int, known: int, replicas: int) -> None:
+def _check(classes: int, pictures: int, usable: int, known: int, replicas: int) -> None:
     if min(classes, pictures) < _FEWEST:
         raise UserError(
             f"batches of {classes} classes x {pictures} pictures have no triplets: set both to "

@@ -1,52 +1,53 @@
-"""How labelled pictures are split: folds, and a part that is held out for validation."""
+"""How labelled pictures are split: into folds, or into train and validation."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
-from common.data.tfrecords import Records
+from common.data.records import Records
 from common.errors import UserError
 from common.tasks.task import Task
 
 
 def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Part of each row, so that each part holds nearly the same share of each class.
+    """Return the fold of each row, ``(n,)`` int64 from 0, the classes spread evenly over the folds.
 
-    The rows are shuffled, sorted by class and dealt out one by one, so that the counts of a class
-    and the sizes of the parts differ by at most one between parts, also for a class with fewer
-    rows than there are parts (where scikit-learn's StratifiedKFold warns or stops).
+    The sizes of folds, and a class's rows in each, differ by at most one, also for a class with
+    fewer rows than there are folds. The same seed and labels give the same folds.
 
     Args:
-        labels: (n,) integers, class of each row.
-        folds: parts, 1 or more.
-        seed: of the shuffling; the same seed and labels give the same parts.
+        labels: ``(n,)`` integers, the class of each row.
+        folds: 2 or more.
+        seed: of the shuffling.
 
-    Returns:
-        (n,) int64, the part of each row, from 0 to folds - 1.
-
-    Raises:
-        UserError: fewer rows than parts, or fewer than 1 part.
+    Raises UserError for fewer rows than folds, or fewer than 2 folds.
     """
+    from sklearn.model_selection import KFold, StratifiedKFold
+
     labels = np.asarray(labels)
-    if not 1 <= folds <= len(labels):
+    if not 2 <= folds <= len(labels):
         raise UserError(f"{len(labels)} labelled rows cannot be split into {folds} folds")
-    # RandomState's stream is frozen: kernels on images with other numpy versions deal the same.
-    shuffled = np.random.RandomState(seed).permutation(len(labels))
-    by_class = shuffled[np.argsort(labels[shuffled], kind="stable")]
+    # scikit-learn refuses to stratify when every class has fewer rows than there are folds.
+    enough = np.unique(labels, return_counts=True)[1].max() >= folds
+    kind = StratifiedKFold if enough else KFold
     parts = np.empty(len(labels), np.int64)
-    parts[by_class] = np.arange(len(labels)) % folds
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The least populated class")
+        split = kind(folds, shuffle=True, random_state=seed).split(labels, labels)
+        for number, (_, rows) in enumerate(split):
+            parts[rows] = number
     return parts
 
 
 def hold_out(
     records: Records, task: Task, share: float = 0.2, seed: int = 0
 ) -> tuple[Records, Records]:
-    """Train and validation of labelled pictures, stratified as ``task`` says.
+    """Return train and validation of labelled pictures, stratified as ``task`` says.
 
     ``share`` is that of validation, ``1 / share`` rounded to a whole number of parts.
     """
     if records.labels is None:
         raise UserError(f"{records.name} has no labels: there is nothing to validate on")
     parts = stratified_folds(task.strata(records.labels), max(2, round(1 / share)), seed)
-    validation = dataclasses.replace(records.take(parts == 0), name="val")
-    return records.take(parts > 0), validation
+    return records.take(parts > 0), dataclasses.replace(records.take(parts == 0), name="val")

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from common.accelerator import Accelerator, choose, clear_session
 from common.data.pictures import Pictures
-from common.data.tfrecords import Records
+from common.data.records import Records
 from common.declaration import Kernel
 from common.files.predictions import Predictions
 from common.files.thumbnails import leave_thumbnails

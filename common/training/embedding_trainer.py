@@ -8,8 +8,8 @@ import numpy as np
 
 from common.data.batches import Training, one_hot
 from common.data.pictures import Pictures
+from common.data.records import Records
 from common.data.samplers import ClassBatches
-from common.data.tfrecords import Records
 from common.files.vectors import Vectors
 from common.pairs.validation import ValidationPairs, in_history
 from common.progress import report
@@ -160,7 +160,7 @@ class EmbeddingTrainer(Trainer):
             labels = np.concatenate([part.labels for part in parts])
             each, replicas = recipe.pictures_per_class, self.accelerator.replicas
             sampler = ClassBatches(labels, self.batch // each, each, most or 0, replicas)
-            report("batches", of=sampler.told)
+            report("batches", of=sampler.summary)
         pictures = most * self.batch if most else None
         return Training(parts, recipe, self.encode, self.batch, seed, share, sampler, pictures)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.data.pictures import Pictures
-from common.data.tfrecords import Records
+from common.data.records import Records
 from common.files.features import save_features
 from common.files.projection import Projection, project, save_projection
 from common.files.thumbnails import leave_thumbnails

@@ -3,8 +3,8 @@
 import dataclasses
 from typing import Any
 
+from common.data.records import Records, join
 from common.data.splits import stratified_folds
-from common.data.tfrecords import Records, join
 from common.errors import UserError
 from common.parameters import Parameters
 from common.recipes.classifier import ClassifierRecipe

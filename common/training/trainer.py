@@ -12,7 +12,7 @@ from common.accelerator import Accelerator
 from common.data.batches import Training, evaluation_batches
 from common.data.feed import Feed
 from common.data.pictures import Pictures, choose_cache
-from common.data.tfrecords import Records
+from common.data.records import Records
 from common.errors import UserError
 from common.kernel import KernelRun
 from common.networks.backbones import weights_files
@@ -178,7 +178,7 @@ class Trainer:
             for part, cache in zip(parts, caches, strict=True)
         ]
         check_batch(recipe.batch_size, self.accelerator.replicas, len(pictures[0]))
-        pictures[2].hold()  # what would otherwise be found after hours of training
+        pictures[2].decode_all()  # what would otherwise be found after hours of training
         self.course = Course(self.run, self._identity(pictures), self.parameters)
         return pictures
 

@@ -2,9 +2,9 @@
 
 Reads ``train.zip`` (or ``train_1.zip`` to ``train_9.zip``, or both: each picture counts once) and
 ``test.zip`` as they are, or folders, whatever size, mode and format the pictures have, in bounded
-memory. Leaves ``train``, ``val`` and ``test`` with shards, ``classes.csv`` (the artists),
+memory. Writes ``train``, ``val`` and ``test`` with shards, ``classes.csv`` (the artists),
 ``broken.csv`` (pictures that could not be read, and why), ``metrics.json`` and ``prepared.png``.
-Killed and run again in the same folder, it goes on where it was. CPU, no internet. The source of
+Killed and run again in the same folder, it continues where it was. CPU, no internet. The source of
 all of the competition's training kernels, once for all of them.
 
 From a clone of the repository: python submit.py painter --ensemble
@@ -25,14 +25,14 @@ PARAMETERS: dict = {}
 import os
 import shutil
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from common.data.archives import natural
+from common.data.archives import PackedFiles, natural
 from common.data.images import square_jpeg
-from common.data.shards import Broken, Item, Layout, write_shards
+from common.data.shards import Broken, Item, ShardWriter
 from common.declaration import Kernel
 from common.errors import UserError
 from common.files.classes import save_classes
@@ -45,17 +45,26 @@ from competitions.painter_by_numbers.data import (
     MISSING,
     PARTS,
     Files,
-    Pictures,
     find_files,
     in_words,
-    paintings,
     pictures_in_pairs,
+    read_artists,
     write_broken,
 )
 from competitions.painter_by_numbers.prepared_figure import draw_prepared
-from competitions.painter_by_numbers.split import Split, of_large_artists, split_by_artist
+from competitions.painter_by_numbers.split import ArtistSplit, of_large_artists, split_by_artist
 
 LEFT_OUT = "left out"
+RANGES = {
+    "size": (8, 4096),
+    "quality": (1, 100),
+    "artists_held_out": (0, 0.99),
+    "paintings_held_out": (0, 0.99),
+    "seed": (0, 2**32 - 1),
+    "shard_size": (1, 100_000),
+    "threads": (1, 256),
+    "most": (0, 10**6),
+}
 
 
 @dataclass(frozen=True)
@@ -65,8 +74,8 @@ class PrepareRecipe:
     Attributes:
         size: pixels of a prepared picture; 256 and a margin to crop from.
         quality: of the JPEGs; strokes and colours tell artists apart.
-        artists_held_out: the share of the artists that validation alone has; 0 holds none out, and
-            there are no figures of unseen artists then.
+        artists_held_out: the share of the artists that validation alone has; with 0 there is none,
+            and there are no figures of unseen artists then.
         paintings_held_out: the share of each other artist's paintings that validation has.
         seed: of the split. It is no kernel's own seed: all members of an ensemble share a split.
         shard_size: pictures in a shard.
@@ -85,24 +94,19 @@ class PrepareRecipe:
     most: int = 0
 
     def __post_init__(self) -> None:
-        ranges = {"size": (8, 4096), "quality": (1, 100), "shard_size": (1, 100_000)}
-        ranges |= {"seed": (0, 2**32 - 1), "threads": (1, 256), "most": (0, 10**6)}
-        for name, (least, most) in ranges.items():
+        for name, (least, most) in RANGES.items():
             value = getattr(self, name)
             if value is not None and not least <= value <= most:
                 raise UserError(f"{name}={value}: it must be from {least} to {most}")
-        for name in ("artists_held_out", "paintings_held_out"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UserError(f"{name}={getattr(self, name)}: it must be from 0 to below 1")
 
 
 @dataclass(frozen=True)
 class Work:
     """What is to be written: the items of each part, and what is known to be missing."""
 
-    split: Split
+    split: ArtistSplit
     items: dict[str, list[Item]]
-    pictures: dict[str, Pictures]
+    pictures: dict[str, PackedFiles]
     missing: tuple[Broken, ...]
 
 
@@ -115,26 +119,26 @@ def work(run: KernelRun) -> None:
 def prepare(root: Path, run: KernelRun) -> None:
     """Prepare the pictures below ``root`` into the run's folder. Raises UserError."""
     run.facts["stays"] = [f"{part}/*" for part in PARTS]
-    _bring_earlier(run)
+    _copy_earlier(run)
     with run.stage("listing"):
         listed = list_work(find_files(root), run.recipe)
-    broken = write_parts(listed, run.recipe, run)
+    broken = write_parts(listed, run)
     save_classes(run.folder, listed.split.artists)
     write_broken(run.folder, broken)
     with run.stage("figures"):
         draw_prepared(run.folder, listed.split.artists)
     facts = facts_of(listed, broken, run)
     write_json(run.folder / "metrics.json", facts)
-    untold = {f"{what}_in_test": facts[what]["test"] for what in ("missing", "broken")}
-    report("prepared", **facts["pictures"], **untold)
+    of_test = {f"{what}_in_test": facts[what]["test"] for what in ("missing", "broken")}
+    report("prepared", **facts["pictures"], **of_test)
 
 
 def list_work(files: Files, recipe: PrepareRecipe) -> Work:
-    """Every picture's part and label, without reading any; those that are not there are missing."""
-    train, test = Pictures(files, "train"), Pictures(files, "test")
-    rows = paintings(files)
+    """List every picture's part and label, without reading any, and those that are missing."""
+    train, test = files.pictures("train"), files.pictures("test")
+    artist_of = read_artists(files)
     asked, missing = pictures_in_pairs(files, test)
-    there = [painting for painting in rows if painting.name in train]
+    there = {name: artist for name, artist in artist_of.items() if name in train}
     taken = of_large_artists(there, recipe.most) if recipe.most else there
     split = split_by_artist(taken, recipe.artists_held_out, recipe.paintings_held_out, recipe.seed)
     found = sorted({*test.names(), *asked}, key=natural)
@@ -145,44 +149,50 @@ def list_work(files: Files, recipe: PrepareRecipe) -> Work:
             f"{twice} is in {in_words(files.train)} and in {in_words(files.test)}: one name, one "
             f"picture"
         )
-    labels = split.labels.get
-    items = {
-        "train": [Item(name, labels(name), train.place(name).bytes) for name in split.train],
-        "val": [Item(name, labels(name), train.place(name).bytes) for name in split.validation],
-        "test": [Item(name, None, test.place(name).bytes) for name in tested],
+
+    def items(pictures: PackedFiles, names: Sequence[str]) -> list[Item]:
+        return [Item(name, split.labels.get(name), pictures.place(name).bytes) for name in names]
+
+    parts = {
+        "train": items(train, split.train),
+        "val": items(train, split.validation),
+        "test": items(test, tested),
     }
-    gone = [Broken(row.name, "train", MISSING) for row in rows if row.name not in train]
-    gone += [Broken(name, "test", MISSING) for name in sorted(missing, key=natural)]
+    gone = [Broken(name, "train", MISSING) for name in artist_of if name not in train]
+    gone += [Broken(name, "test", MISSING) for name in missing]
     gone += [Broken(name, "test", LEFT_OUT) for name in found[len(tested) :]]
-    counts = {part: len(listed) for part, listed in items.items()}
     report(
         "listed",
-        **counts,
-        missing_in_train=len(rows) - len(there),
+        **{part: len(listed) for part, listed in parts.items()},
+        missing_in_train=len(artist_of) - len(there),
         missing_in_test=len(missing),
         left_out_of_test=len(found) - len(tested),
         unlisted=len(set(train.names()) - split.labels.keys()),
     )
-    return Work(split, items, {"train": train, "val": train, "test": test}, tuple(gone))
+    return Work(split, parts, {"train": train, "val": train, "test": test}, tuple(gone))
 
 
-def write_parts(work: Work, recipe: PrepareRecipe, run: KernelRun) -> tuple[Broken, ...]:
-    """Write the shards of every part; what is broken or missing, by part and name."""
+def write_parts(work: Work, run: KernelRun) -> tuple[Broken, ...]:
+    """Write the shards of every part; return what is broken or missing, by part and name."""
     import PIL
 
-    made_by = {"quality": recipe.quality, "pillow": PIL.__version__}
+    recipe = run.recipe
     threads = recipe.threads or os.cpu_count() or 1
-    layout = Layout(recipe.size, recipe.shard_size, threads, made_by)
+    made_by = (f"quality={recipe.quality}", f"pillow={PIL.__version__}")
     broken = list(work.missing)
     for part in PARTS:
-        make = partial(_jpeg, work.pictures[part], recipe)
+
+        def make(name: str, pictures: PackedFiles = work.pictures[part]) -> bytes:
+            return square_jpeg(pictures.read(name), recipe.size, recipe.quality)
+
+        writer = ShardWriter(make, recipe.size, recipe.shard_size, threads, made_by, run.has_time)
         with run.stage(part, pictures=len(work.items[part])):
-            broken += write_shards(run.folder / part, work.items[part], make, layout, run.has_time)
+            broken += writer.write(run.folder / part, work.items[part])
     return tuple(sorted(broken, key=lambda b: (PARTS.index(b.part), natural(b.file))))
 
 
 def facts_of(work: Work, broken: tuple[Broken, ...], run: KernelRun) -> dict[str, Any]:
-    """Counts of pictures and artists, of what is missing or broken, of reasons; seconds a stage.
+    """Count pictures, artists, what is missing or broken, and reasons; with seconds a stage.
 
     Of validation the pictures that can be read; what is missing in train would be in either.
     """
@@ -190,11 +200,11 @@ def facts_of(work: Work, broken: tuple[Broken, ...], run: KernelRun) -> dict[str
     unread = {(b.part, b.file) for b in broken if b.reason not in (MISSING, LEFT_OUT)}
     counts = Counter(part for part, _ in unread)
     seen = {artist.number for artist in work.split.artists if artist.seen}
-    readable = [name for name in work.split.validation if ("val", name) not in unread]
-    held = [work.split.labels[name] in seen for name in readable]
+    labels = [work.split.labels[n] for n in work.split.validation if ("val", n) not in unread]
+    of_seen = sum(label in seen for label in labels)
     return {
         "pictures": {part: len(work.items[part]) - counts[part] for part in PARTS},
-        "validation": {"seen": sum(held), "unseen": len(held) - sum(held)},
+        "validation": {"seen": of_seen, "unseen": len(labels) - of_seen},
         "artists": {"seen": len(seen), "unseen": len(work.split.artists) - len(seen)},
         "missing": {part: missing[part] for part in ("train", "test")},
         "broken": {part: counts[part] for part in PARTS},
@@ -203,12 +213,8 @@ def facts_of(work: Work, broken: tuple[Broken, ...], run: KernelRun) -> dict[str
     }
 
 
-def _jpeg(pictures: Pictures, recipe: PrepareRecipe, name: str) -> bytes:
-    return square_jpeg(pictures.read(name), recipe.size, recipe.quality)
-
-
-def _bring_earlier(run: KernelRun) -> None:
-    """Take over the shards of the kernel's own unfinished version; each is checked before use."""
+def _copy_earlier(run: KernelRun) -> None:
+    """Copy the shards of the kernel's own unfinished version; each is checked before use."""
     if run.parameters.resume:
         earlier = kernel_output_folder(run.parameters.resume, run.parameters.internet)
         for part in PARTS:

@@ -53,7 +53,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from common.data.tfrecords import Records
+from common.data.records import Records
 from common.errors import UserError
 from common.recipes.training import Range
 from common.training.embedding_training import EmbeddingKernel

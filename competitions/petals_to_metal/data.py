@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from common.data.tfrecords import Records, read_records, record_files
+from common.data.records import Records
+from common.data.tfrecords import read_records, record_files
 from common.errors import UserError
 from common.inputs import competition_folder, listing
 from common.parameters import Parameters

@@ -1,7 +1,6 @@
-"""The kernel that prepares Painter by Numbers: its inputs, its split, what it leaves."""
+"""The kernel that prepares Painter by Numbers: its inputs, its split, what it writes."""
 
 import contextlib
-import csv
 import io
 import json
 import os
@@ -11,7 +10,7 @@ import sys
 import time
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from PIL import Image
 from common.data.archives import natural
 from common.data.images import decode, square_jpeg
 from common.data.pictures import Pictures
+from common.data.tables import write_table
 from common.errors import UserError
 from common.files.classes import load_classes
 from common.kernel import KernelRun
@@ -34,17 +34,14 @@ from common.parameters import Parameters
 from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers import prepare as script
 from competitions.painter_by_numbers.data import (
-    Painting,
     check_folder,
     find_files,
     load,
     load_from,
-    names_in_pairs,
     pairs_table,
     read_broken,
 )
-from competitions.painter_by_numbers.data import Pictures as PicturesOfPart
-from competitions.painter_by_numbers.prepare import prepare
+from competitions.painter_by_numbers.prepare import list_work, prepare
 from competitions.painter_by_numbers.split import of_large_artists, split_by_artist
 from kernels.local.dry_run import check_data
 from support import tiny
@@ -52,6 +49,7 @@ from support import tiny
 REAL = tiny.ROOT.parent / "shared" / "data" / "painter-by-numbers"
 SMALL = {"size": 24, "shard_size": 16, "artists_held_out": 0.3, "paintings_held_out": 0.25}
 ARTISTS = {"anna": 12, "bert": 10, "cleo": 8, "dora": 8, "emil": 6, "fritz": 2, "gerd": 1}
+TESTED = [f"{n}.jpg" for n in range(98, 112)]
 
 
 def painted(number: int, kind: str = "JPEG") -> bytes:
@@ -63,99 +61,92 @@ def painted(number: int, kind: str = "JPEG") -> bytes:
     return file.getvalue()
 
 
-def rows_of_train() -> list[tuple[str, str]]:
-    """File and artist, all artists mixed."""
+def artist_of() -> dict[str, str]:
+    """Each file's artist, all artists mixed."""
     artists = [artist for artist, count in ARTISTS.items() for _ in range(count)]
     order = np.random.default_rng(1).permutation(len(artists))
-    return [(f"{n + 1}.jpg", artists[row]) for n, row in enumerate(order.tolist())]
+    return {f"{n + 1}.jpg": artists[row] for n, row in enumerate(order.tolist())}
 
 
-def pictures() -> tuple[dict[str, bytes], dict[str, bytes]]:
+def pictures() -> dict[str, dict[str, bytes]]:
     """Train and test: of several kinds, some broken, ``5.jpg`` and ``103.jpg`` not there."""
-    train = {name: painted(n) for n, (name, _) in enumerate(rows_of_train())}
-    test = {f"{n}.jpg": painted(n, "PNG" if n % 2 else "WEBP") for n in range(98, 112)}
+    train = {name: painted(n) for n, name in enumerate(artist_of())}
+    test = {name: painted(n, "PNG" if n % 2 else "WEBP") for n, name in enumerate(TESTED, 98)}
     train |= {"2.jpg": train["2.jpg"][:-40], "9.jpg": b"", "unlisted.jpg": painted(7)}
     test["100.jpg"] = b"not found"
     del train["5.jpg"], test["103.jpg"]
-    return train, test
+    return {"train": train, "test": test}
 
 
-def write_rows(path: Path, header: str, rows: Sequence[Sequence[object]]) -> None:
-    with open(path, "w", newline="") as file:
-        csv.writer(file).writerows([header.split(","), *rows])
-
-
-def write_tables(root: Path) -> None:
-    rows = [(n, a, "a title, with a comma", "", "", "1900") for n, a in rows_of_train()]
-    write_rows(root / "train_info.csv", "filename,artist,title,style,genre,date", rows)
-    tested = [f"{n}.jpg" for n in range(98, 112)]
-    pairs = [(a, b) for n, a in enumerate(tested) for b in tested[n + 1 :]]
-    numbered = [(n, *pair) for n, pair in enumerate(pairs)]
-    write_rows(root / "submission_info.csv", "index,image1,image2", numbered)
-
-
-def write_folder(root: Path, nested: bool = False) -> Path:
-    """The competition's data, unpacked."""
-    for part, contents in zip(("train", "test"), pictures(), strict=True):
-        folder = root / part / part if nested else root / part
-        folder.mkdir(parents=True)
+def write_zip(path: Path, contents: Mapping[str, bytes]) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in contents.items():
-            (folder / name).write_bytes(content)
-    write_tables(root)
-    return root
+            archive.writestr(name, content)
 
 
-def write_zips(root: Path, inside: str = "") -> Path:
-    """The competition's data as zips, csv files too; ``inside`` is a folder in those."""
-    root.mkdir(parents=True)
-    for part, contents in zip(("train", "test"), pictures(), strict=True):
-        with zipfile.ZipFile(root / f"{part}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr(f"__MACOSX/{part}/._98.jpg", b"no picture")
-            for name, content in reversed(contents.items()):
-                archive.writestr(f"{part}/{name}" if inside else name, content)
-    write_tables(root)
-    for name in ("train_info.csv", "submission_info.csv"):
-        with zipfile.ZipFile(root / f"{name}.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.write(root / name, name)
-        (root / name).unlink()
-    return root
+def write_files(folder: Path, contents: Mapping[str, bytes]) -> None:
+    folder.mkdir(parents=True)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
 
 
-def carry_out(root: Path, settings: dict | None = None, **parameters: Any) -> None:
-    recipe = script.KERNEL.resolve(settings={**SMALL, **(settings or {})})
-    with KernelRun(Parameters("prepare", **parameters), recipe) as running:
-        prepare(root, running)
-
-
-def write_numbered(root: Path, kind: str) -> Path:
-    """Train in nine zips or folders, a picture in two of them; ``whole`` has ``train.zip`` too."""
-    write_zips(root)
-    contents = list(pictures()[0].items())
+def write_nine(root: Path, contents: Mapping[str, bytes], unpacked: bool) -> None:
+    """Train in nine parts, a picture in two of them."""
+    names = list(contents)
     for number in range(1, 10):
-        part = dict([*contents[number - 1 :: 9], contents[number]])
-        if kind == "folders":
-            folder = root / f"train_{number}" / f"train_{number}"
-            folder.mkdir(parents=True)
-            for name, content in part.items():
-                (folder / name).write_bytes(content)
-            continue
-        with zipfile.ZipFile(root / f"train_{number}.zip", "w") as archive:
-            for name, content in part.items():
-                archive.writestr(f"train_{number}/{name}", content)
-    if kind != "whole":
-        (root / "train.zip").unlink()
+        some = {n: contents[n] for n in [*names[number - 1 :: 9], names[number]]}
+        name = f"train_{number}"
+        if unpacked:
+            write_files(root / name / name, some)
+        else:
+            write_zip(root / f"{name}.zip", {f"{name}/{n}": c for n, c in some.items()})
+
+
+def write_data(root: Path, packed: str = "folders") -> Path:
+    """The competition's data, packed in one of several ways."""
+    root.mkdir(parents=True)
+    for part, contents in pictures().items():
+        if packed in ("folders", "nested"):
+            folder = root / part / part if packed == "nested" else root / part
+            write_files(folder, contents)
+        elif part == "test" or not packed.startswith("nine"):
+            inside = f"{part}/" if packed == "zip with a folder" else ""
+            hidden = {f"__MACOSX/{part}/._98.jpg": b"no picture"}
+            listed = {f"{inside}{name}": content for name, content in reversed(contents.items())}
+            write_zip(root / f"{part}.zip", hidden | listed)
+        if part == "train" and "nine" in packed:
+            write_nine(root, contents, packed == "nine folders")
+    rows = [(n, a, "a title, with a comma", "", "", "1900") for n, a in artist_of().items()]
+    header = ("filename", "artist", "title", "style", "genre", "date")
+    pairs = [(a, b) for n, a in enumerate(TESTED) for b in TESTED[n + 1 :]]
+    numbered = [(n, *pair) for n, pair in enumerate(pairs)]
+    for path in (
+        write_table(root / "train_info.csv", header, rows),
+        write_table(root / "submission_info.csv", ("index", "image1", "image2"), numbered),
+    ):
+        if "zip" in packed:
+            write_zip(path.with_name(f"{path.name}.zip"), {path.name: path.read_bytes()})
+            path.unlink()
     return root
 
 
-def run(root: Path, out: Path, **settings: object) -> Path:
+@pytest.fixture(autouse=True)
+def _no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The figure takes a second: those of ``prepared`` and the script run alone are enough."""
+    monkeypatch.setattr(script, "draw_prepared", lambda folder, artists: None)
+
+
+def run(root: Path, out: Path, parameters: Mapping[str, Any] | None = None, **changes: Any) -> Path:
     """Prepare ``root`` into ``out``."""
     out.mkdir(parents=True, exist_ok=True)
+    recipe = script.KERNEL.resolve(settings={**SMALL, **changes})
     with contextlib.chdir(out):
-        carry_out(root, settings=settings)
+        with KernelRun(Parameters("prepare", **(parameters or {})), recipe) as running:
+            prepare(root, running)
     return out
 
 
-def left(out: Path) -> dict[str, bytes]:
+def written(out: Path) -> dict[str, bytes]:
     """What must be the same from the same data."""
     names = [p for part in ("train", "val", "test") for p in sorted((out / part).iterdir())]
     names += [out / "classes.csv", out / "broken.csv"]
@@ -164,7 +155,13 @@ def left(out: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_folder(tmp_path_factory.mktemp("data") / "plain")
+    return write_data(tmp_path_factory.mktemp("data") / "plain")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Data that a test may change."""
+    return write_data(tmp_path / "data")
 
 
 @pytest.fixture(scope="module")
@@ -172,35 +169,30 @@ def prepared(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run(data, tmp_path_factory.mktemp("prepared") / "out")
 
 
-@pytest.mark.parametrize("kind", ["zips", "folders", "whole"])
-def test_train_in_nine_parts_is_read_and_no_picture_counts_twice(
-    kind: str, prepared: Path, tmp_path: Path
-) -> None:
-    root = write_numbered(tmp_path / "data", kind)
+def work_of(root: Path) -> tuple:
+    """All that shards are made of: the split, the items, and each picture's bytes."""
+    work = list_work(find_files(root), script.KERNEL.resolve(settings=SMALL))
+    read = {p: [work.pictures[p].read(i.id) for i in items] for p, items in work.items.items()}
+    return work.split, work.items, sorted(map(str, work.missing)), read
+
+
+@pytest.mark.parametrize(
+    "packed", ["nested", "zip", "zip with a folder", "nine zips", "nine folders", "zip and nine"]
+)
+def test_every_way_of_packing_gives_the_same_work(packed: str, data: Path, tmp_path: Path) -> None:
+    root = write_data(tmp_path / "data", packed)
     check_folder(root)
-    assert left(run(root, tmp_path / "out")) == left(prepared)
+    assert work_of(root) == work_of(data)
+    assert len(read_pairs(pairs_table(root), TESTED)) == 14 * 13 / 2
 
 
-def test_a_part_that_is_not_there_leaves_its_pictures_missing(tmp_path: Path) -> None:
-    root = write_numbered(tmp_path / "data", "zips")
+def test_a_part_that_is_not_there_means_missing_pictures(tmp_path: Path) -> None:
+    root = write_data(tmp_path / "data", "nine zips")
     for number in range(3, 10):
         (root / f"train_{number}.zip").unlink()
     files = find_files(root)
     assert [path.name for path in files.train] == ["train_1.zip", "train_2.zip"]
-    assert 0 < len(PicturesOfPart(files, "train").names()) < len(pictures()[0]) / 2
-
-
-@pytest.mark.parametrize("kind", ["nested", "zip", "zip with a folder"])
-def test_every_way_of_packing_gives_the_same_files(
-    kind: str, prepared: Path, tmp_path: Path
-) -> None:
-    if kind == "nested":
-        root = write_folder(tmp_path / "data", nested=True)
-    else:
-        root = write_zips(tmp_path / "data", "folder" if "folder" in kind else "")
-    assert left(run(root, tmp_path / "out")) == left(prepared)
-    names = sorted(names_in_pairs(find_files(root)))
-    assert len(read_pairs(pairs_table(root), names)) == 14 * 13 / 2
+    assert 0 < len(files.pictures("train").names()) < len(artist_of()) / 2
 
 
 def test_broken_and_missing_pictures_are_listed_with_their_reasons(prepared: Path) -> None:
@@ -220,23 +212,24 @@ def test_broken_and_missing_pictures_are_listed_with_their_reasons(prepared: Pat
     assert facts["broken"]["test"] == 1
     assert facts["broken"]["train"] + facts["broken"]["val"] == 2
     assert sum(facts["pictures"].values()) == sum(ARTISTS.values()) + 14 - 5
+    assert sum(facts["validation"].values()) == facts["pictures"]["val"]
+    assert facts["pictures"]["val"] == len(load_from(prepared)[1])
 
 
 def test_every_other_picture_is_there_once_as_it_was(prepared: Path, data: Path) -> None:
     parts = load_from(prepared)
     broken = {b.file for b in read_broken(prepared)}
-    artist_of = dict(rows_of_train())
     names = [name for part in parts for name in part.ids.tolist()]
-    assert sorted(names) == sorted({*artist_of, *(f"{n}.jpg" for n in range(98, 112))} - broken)
+    assert sorted(names) == sorted({*artist_of(), *TESTED} - broken)
     by_number = {artist.number: artist.name for artist in load_classes(prepared)}
     for part, folder in zip(parts, ("train", "train", "test"), strict=True):
-        shown = Pictures(part, SMALL["size"])  # type: ignore[arg-type]
+        shown = Pictures(part, 24)
         for row, name in enumerate(part.ids.tolist()):
             original = decode((data / folder / name).read_bytes())
             off = original.mean(axis=(0, 1)) - shown.original(row).mean(axis=(0, 1))
             assert np.abs(off).max() < 4
             if part.labels is not None:
-                assert by_number[int(part.labels[row])] == artist_of[name]
+                assert by_number[int(part.labels[row])] == artist_of()[name]
 
 
 def test_validation_has_artists_of_its_own_and_paintings_of_others(prepared: Path) -> None:
@@ -270,24 +263,25 @@ def test_validation_has_artists_of_its_own_and_paintings_of_others(prepared: Pat
     st.randoms(use_true_random=False),
 )
 def test_a_split_is_whole_and_the_same_in_any_order(
-    counts: list[int], artists_out: float, paintings_out: float, seed: int, random: object
+    counts: list[int], artists_out: float, paintings_out: float, seed: int, random: Any
 ) -> None:
     counts = [*counts, 5, 5, 5, 5]
-    works = [(f"artist{n}", k) for n, count in enumerate(counts) for k in range(count)]
-    paintings = [Painting(f"{n}.jpg", artist) for n, (artist, _) in enumerate(works)]
-    split = split_by_artist(paintings, artists_out, paintings_out, seed)
-    assert sorted(split.train + split.validation) == sorted(p.name for p in paintings)
-    held = {a.number for a in split.artists if not a.seen}
-    assert len(held) >= 2
-    assert not held & {split.labels[name] for name in split.train}
-    assert {split.labels[name] for name in split.train} == set(range(len(counts) - len(held)))
+    artists = [f"artist{n}" for n, count in enumerate(counts) for _ in range(count)]
+    known = {f"{n}.jpg": artist for n, artist in enumerate(artists)}
+    split = split_by_artist(known, artists_out, paintings_out, seed)
+    assert sorted(split.train + split.validation) == sorted(known)
+    unseen = {a.number for a in split.artists if not a.seen}
+    assert len(unseen) >= 2
+    assert not unseen & {split.labels[name] for name in split.train}
+    assert {split.labels[name] for name in split.train} == set(range(len(counts) - len(unseen)))
     in_validation = Counter(split.labels[name] for name in split.validation)
     assert all(count >= 2 for count in in_validation.values())
-    random.shuffle(paintings)  # type: ignore[attr-defined]
-    assert split_by_artist(paintings, artists_out, paintings_out, seed) == split
+    shuffled = list(known.items())
+    random.shuffle(shuffled)
+    assert split_by_artist(dict(shuffled), artists_out, paintings_out, seed) == split
 
 
-def test_no_artist_is_held_out_where_none_is_to_be(data: Path, tmp_path: Path) -> None:
+def test_no_artist_is_unseen_where_none_is_to_be(data: Path, tmp_path: Path) -> None:
     out = run(data, tmp_path / "out", artists_held_out=0)
     train, validation, _ = load_from(out)
     assert all(artist.seen for artist in load_classes(out))
@@ -296,47 +290,38 @@ def test_no_artist_is_held_out_where_none_is_to_be(data: Path, tmp_path: Path) -
     facts = json.loads((out / "metrics.json").read_text())
     assert facts["artists"] == {"seen": len(ARTISTS), "unseen": 0}
     assert facts["validation"]["unseen"] == 0
-    assert decode((out / "prepared.png").read_bytes()).shape[1] > 400
 
 
-def test_a_validation_that_has_no_two_artists_is_refused() -> None:
-    paintings = [Painting(f"{n}.jpg", "abc"[n % 3]) for n in range(60)]
-    with pytest.raises(UserError, match="paintings of 0 artists and needs 2: hold artists out"):
-        split_by_artist(paintings, 0, 0, 0)
-
-
-def test_validation_counts_the_pictures_that_can_be_read(prepared: Path, tmp_path: Path) -> None:
-    root = write_folder(tmp_path / "data")
-    name = str(load_from(prepared)[1].ids[0])
-    (root / "train" / name).write_bytes(b"")
-    out = run(root, tmp_path / "out")
-    assert (name, "val") in {(b.file, b.part) for b in read_broken(out)}
-    facts = json.loads((out / "metrics.json").read_text())
-    assert sum(facts["validation"].values()) == facts["pictures"]["val"] == len(load_from(out)[1])
-
-
-def test_too_few_artists_are_refused() -> None:
-    paintings = [Painting(f"{n}.jpg", "ab"[n % 2]) for n in range(9)]
-    with pytest.raises(UserError, match="2 artists, 2 of them with two paintings or more, are too"):
-        split_by_artist(paintings, 0.1, 0.1, 0)
+@pytest.mark.parametrize(
+    ("artists", "shares", "said"),
+    [
+        ("abc", (0, 0), "paintings of 0 artists and needs 2: hold artists out"),
+        ("ab", (0.1, 0.1), "2 artists, 2 of them with two paintings or more, are too few"),
+    ],
+)
+def test_a_split_without_pairs_of_artists_is_refused(
+    artists: str, shares: tuple, said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        split_by_artist({f"{n}.jpg": artists[n % len(artists)] for n in range(60)}, *shares, 0)
 
 
 def test_replacements_take_the_place_of_corrupted_files(tmp_path: Path) -> None:
-    root = write_zips(tmp_path / "data")
-    with zipfile.ZipFile(root / "replacements_for_corrupted_files.zip", "w") as archive:
-        for number, name in ((2, "train/2.jpg"), (50, "train/5.jpg"), (100, "test/100.jpg")):
-            archive.writestr(f"replacements/{name}", painted(number))
+    root = write_data(tmp_path / "data", "zip")
+    replaced = {"train/2.jpg": 2, "train/5.jpg": 50, "test/100.jpg": 100}
+    write_zip(
+        root / "replacements_for_corrupted_files.zip",
+        {f"replacements/{name}": painted(number) for name, number in replaced.items()},
+    )
     out = run(root, tmp_path / "out")
     assert {b.file for b in read_broken(out)} == {"9.jpg", "103.jpg"}
     test = load_from(out)[2]
-    shown = Pictures(test, SMALL["size"])  # type: ignore[arg-type]
-    row = test.ids.tolist().index("100.jpg")
-    expected = square_jpeg(painted(100), 24, 95)
-    assert np.array_equal(shown.original(row), decode(expected))
+    found = Pictures(test, 24).original(test.ids.tolist().index("100.jpg"))
+    assert np.array_equal(found, decode(square_jpeg(painted(100), 24, 95)))
 
 
 def test_a_zip_with_damaged_members_costs_only_those(tmp_path: Path, prepared: Path) -> None:
-    root = write_zips(tmp_path / "data")
+    root = write_data(tmp_path / "data", "zip")
     content = bytearray((root / "test.zip").read_bytes())
     with zipfile.ZipFile(root / "test.zip") as archive:
         place = archive.getinfo("105.jpg")
@@ -349,78 +334,60 @@ def test_a_zip_with_damaged_members_costs_only_those(tmp_path: Path, prepared: P
 
 
 def test_killed_in_the_middle_and_run_again_it_ends_the_same(
-    data: Path, prepared: Path, tmp_path: Path
+    data: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mounted = tmp_path / "input" / "competitions" / "painter-by-numbers"
     mounted.parent.mkdir(parents=True)
     mounted.symlink_to(data)
-    out = tmp_path / "out"
-    out.mkdir()
+    out = tmp_path / "input" / "notebooks" / "alice" / "painter-prepare"
+    out.mkdir(parents=True)
     parameters = {"kernel": "prepare", "settings": SMALL, "internet": False}
     (tmp_path / "script.py").write_text(
         f"from support.carry_out import carry_out\n"
         f"from competitions.painter_by_numbers.prepare import KERNEL\n"
         f"carry_out(KERNEL, {parameters})\n"
     )
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{tiny.ROOT}{os.pathsep}{tiny.ROOT / 'tests'}",
-        "KAGGLE_CACHE_MOUNT_FOLDER": str(tmp_path / "input"),
-    }
+    monkeypatch.setenv("PYTHONPATH", f"{tiny.ROOT}{os.pathsep}{tiny.ROOT / 'tests'}")
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "input"))
     command = [sys.executable, str(tmp_path / "script.py")]
-    with subprocess.Popen(command, cwd=out, env=environment, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(command, cwd=out, stdout=subprocess.PIPE) as process:
         until = time.monotonic() + 120
         while not (out / "train" / "00.json").exists() and time.monotonic() < until:
             time.sleep(0.002)
         process.send_signal(signal.SIGKILL)
     assert not (out / "manifest.json").exists()
     kept = (out / "train" / "00.json").stat().st_mtime_ns
-    done = subprocess.run(command, cwd=out, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=out, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert (out / "train" / "00.json").stat().st_mtime_ns == kept
-    assert left(out) == left(prepared)
+    assert written(out) == written(prepared)
     assert json.loads((out / "manifest.json").read_text())["state"] == "complete"
     assert decode((out / "prepared.png").read_bytes()).shape[1] > 400
-    mounted_output = tmp_path / "input" / "notebooks" / "alice" / "painter-prepare"
-    mounted_output.parent.mkdir(parents=True)
-    out.rename(mounted_output)
-    check_that_a_training_kernel_loads_it(tmp_path / "input", prepared)
-
-
-def check_that_a_training_kernel_loads_it(inputs: Path, prepared: Path) -> None:
+    # What a training kernel makes of it.
     sources = Parameters(sources={"prepare": "alice/painter-prepare"}, internet=False)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(inputs))
-        found = [part.ids.tolist() for part in load(24, sources)]
-        shard = next((inputs / "notebooks/alice/painter-prepare/test").glob("*.tfrec"))
-        shard.write_bytes(shard.read_bytes()[:-1])
-        with pytest.raises(UserError, match="is not the file that the kernel wrote"):
-            load(24, sources)
+    found = [part.ids.tolist() for part in load(24, sources)]
     assert found == [part.ids.tolist() for part in load_from(prepared)]
-
-
-def test_a_kernel_without_prepared_pictures_says_what_it_needs() -> None:
+    shard = next((out / "test").glob("*.tfrec"))
+    shard.write_bytes(shard.read_bytes()[:-1])
+    with pytest.raises(UserError, match="is not the file that the kernel wrote"):
+        load(24, sources)
     with pytest.raises(UserError, match="this kernel has no source 'prepare'"):
         load(24, Parameters())
 
 
-def test_out_of_time_it_leaves_what_another_version_goes_on_from(
+def test_out_of_time_another_version_continues(
     data: Path, prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path))
     first, second = tmp_path / "notebooks" / "alice" / "painter-prepare", tmp_path / "second"
-    first.mkdir(parents=True)
-    second.mkdir()
-    with contextlib.chdir(first):
-        carry_out(data, time_limit=1e-6)
+    run(data, first, {"time_limit": 1e-6})
     assert json.loads((first / "manifest.json").read_text())["unfinished"]["stage"] == "train"
     run(data, first)
     for path in (first / "test").iterdir():  # as if there had been no time for test
         path.unlink()
     made = {path.name: path.stat().st_mtime_ns for path in (first / "train").iterdir()}
-    with contextlib.chdir(second):
-        carry_out(data, resume="alice/painter-prepare")
-    assert left(second) == left(prepared)
+    run(data, second, {"resume": "alice/painter-prepare"})
+    assert written(second) == written(prepared)
     assert made == {path.name: path.stat().st_mtime_ns for path in (second / "train").iterdir()}
 
 
@@ -433,125 +400,107 @@ LACKING = {
 
 
 @pytest.mark.parametrize("name", LACKING)
-def test_a_folder_that_lacks_something_is_refused_in_one_line(name: str, tmp_path: Path) -> None:
-    root = write_folder(tmp_path / "data")
-    check_folder(root)
+def test_a_folder_that_lacks_something_is_refused(name: str, root: Path, tmp_path: Path) -> None:
     (root / name).rename(tmp_path / name)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         check_folder(root)
-    assert str(told.value).startswith(f"{root} lacks {LACKING[name]}; {root} holds ")
-    assert "\n" not in str(told.value)
+    assert str(error.value).startswith(f"{root} lacks {LACKING[name]}; {root} holds ")
+    assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize(
-    ("name", "text", "wrong"),
-    [
-        ("train_info.csv", "file,painter\n", "no column filename, artist; its columns are file"),
-        ("train_info.csv", "filename,artist\n", "has no rows"),
-        ("train_info.csv", "filename,artist\n1.jpg,a\n1.jpg,b\n", "1.jpg stands there twice"),
-        ("train_info.csv", "filename,artist\n1.jpg\n", "line 2 has 1 values, the header 2"),
-        ("train_info.csv", "filename,artist\n1.jpg,\n", "row 1 has no filename or artist"),
-        ("submission_info.csv", "index,a,b\n", "no column image1, image2"),
-        ("submission_info.csv", "index,image1,image2\n0,\xff\n", "not a csv file in UTF-8"),
-        ("submission_info.csv", "index,image1,image2\n", "has no rows: fetch it again"),
-    ],
-)
-def test_wrong_tables_are_refused_in_one_line(
-    name: str, text: str, wrong: str, tmp_path: Path
+TRAIN, PAIRS = "train_info.csv", "submission_info.csv"
+WRONG_TABLES = [
+    (TRAIN, "file,painter\n", "no column filename, artist; its columns are file"),
+    (TRAIN, "filename,artist\n", "has no rows"),
+    (TRAIN, "filename,artist\n1.jpg,a\n1.jpg,b\n", "1.jpg comes twice"),
+    (TRAIN, "filename,artist\n1.jpg\n", "line 2 has 1 values, the header 2"),
+    (TRAIN, "filename,artist\n1.jpg,\n", "row 1 has no filename or artist"),
+    (PAIRS, "index,a,b\n", "no column image1, image2"),
+    (PAIRS, "index,image1,image2\n0,\xff\n", "not a csv file in UTF-8"),
+    (PAIRS, "index,image1,image2\n", "has no rows: fetch it again"),
+    # As the ensemble would read them, hours later.
+    (PAIRS, ("98.jpg,99.jpg", "98.jpg,98.jpg"), "line 2: 98.jpg is paired with itself"),
+    (PAIRS, ("1,98.jpg,100.jpg", "0,98.jpg,100.jpg"), "lines 2 and 3: both have index 0"),
+    (PAIRS, ("0,98.jpg", "0.5,98.jpg"), "line 2: index '0.5' is not an integer"),
+    (PAIRS, ("0,98.jpg", f"{10**20},98.jpg"), "line 2: index '1000.*' is not an integer"),
+    (PAIRS, ("0,98.jpg", "0,"), ": row 1 has no image1 or image2"),
+    (PAIRS, ("image1,image2", "image2,image1"), "header is index,image2,image1, not index"),
+    (PAIRS, ("image1,image2", "image1,image2,"), "line 2 has 3 values, the header 4"),
+    (PAIRS, (".jpg", ".jpeg"), r"14 of the 14 pictures .* are not in .*test, '98.jpeg' is the"),
+]
+
+
+@pytest.mark.parametrize(("name", "text", "wrong"), WRONG_TABLES)
+def test_wrong_tables_are_refused_in_one_line_before_any_picture(
+    name: str, text: str | tuple[str, str], wrong: str, root: Path, tmp_path: Path
 ) -> None:
-    root = write_folder(tmp_path / "data")
-    (root / name).write_bytes(text.encode("latin-1"))
-    with pytest.raises(UserError, match=wrong) as told:
-        run(root, tmp_path / "out")
-    assert "\n" not in str(told.value)
-    assert str(told.value).startswith(str(root / name))
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "wrong"),
-    [
-        ("98.jpg,99.jpg", "98.jpg,98.jpg", "line 2: 98.jpg is paired with itself"),
-        ("1,98.jpg,100.jpg", "0,98.jpg,100.jpg", "lines 2 and 3: both have index 0"),
-        ("0,98.jpg", "0.5,98.jpg", "line 2: index '0.5' is not an integer"),
-        ("0,98.jpg", f"{10**20},98.jpg", "line 2: index '1000.*' is not an integer"),
-        ("0,98.jpg", "0,", ": row 1 has no image1 or image2"),
-        ("image1,image2", "image2,image1", "the header is index,image2,image1, not index"),
-        ("image1,image2", "image1,image2,", "line 2 has 3 values, the header 4"),
-        (
-            ".jpg",
-            ".jpeg",
-            r"14 of the 14 pictures that its pairs name are not in .*test, '98.jpeg' is the first",
-        ),
-    ],
-)
-def test_pairs_are_read_as_the_ensemble_will_before_any_picture(
-    old: str, new: str, wrong: str, tmp_path: Path
-) -> None:
-    root = write_folder(tmp_path / "data")
-    table = root / "submission_info.csv"
-    text = table.read_text()
-    table.write_text(text.replace(old, new) if old == ".jpg" else text.replace(old, new, 1))
-    solution = tmp_path / "solution.csv"
-    answers = [(n, n % 2, "Public") for n in range(91)]
-    write_rows(solution, "index,sameArtist,Usage", answers)
-    with pytest.raises(UserError, match=wrong) as told:
+    table = root / name
+    if isinstance(text, tuple):
+        text = table.read_text().replace(*text, -1 if text[0] == ".jpg" else 1)
+    table.write_bytes(text.encode("latin-1"))
+    with pytest.raises(UserError, match=wrong) as error:
         run(root, tmp_path / "out")
     assert not list((tmp_path / "out").rglob("*.tfrec"))
-    assert "\n" not in str(told.value)
-    assert str(told.value).startswith(str(table))
+    assert "\n" not in str(error.value)
+    assert str(error.value).startswith(str(table))
+    answers = [(n, n % 2, "Public") for n in range(91)]
+    columns = ("index", "sameArtist", "Usage")
+    solution = write_table(tmp_path / "solution.csv", columns, answers)
     with pytest.raises(UserError, match=wrong):
         check_data(COMPETITION, root, solution)
 
 
-def test_half_of_the_pictures_may_be_missing(tmp_path: Path) -> None:
-    root = write_folder(tmp_path / "data")
-    for number in range(98, 104):
-        (root / "test" / f"{number}.jpg").unlink(missing_ok=True)
-    (root / "test" / "111.jpg").unlink()
-    out = run(root, tmp_path / "out")
-    assert json.loads((out / "metrics.json").read_text())["missing"]["test"] == 7
+def test_half_of_the_pictures_may_be_missing(root: Path) -> None:
+    for number in (98, 99, 100, 101, 102, 111):
+        (root / "test" / f"{number}.jpg").unlink()
+    missing = list_work(find_files(root), script.KERNEL.recipe).missing
+    assert sum(b.part == "test" for b in missing) == 7
     (root / "test" / "110.jpg").unlink()
     with pytest.raises(UserError, match=": 8 of the 14 pictures"):
-        run(root, tmp_path / "other")
-
-
-def test_pairs_in_a_folder_inside_a_zip_are_refused(tmp_path: Path) -> None:
-    root = write_folder(tmp_path / "data")
-    with zipfile.ZipFile(root / "submission_info.csv.zip", "w") as archive:
-        archive.write(root / "submission_info.csv", "inner/submission_info.csv")
-    (root / "submission_info.csv").unlink()
-    with pytest.raises(UserError, match="it holds no submission_info.csv"):
-        run(root, tmp_path / "out")
+        check_folder(root)
 
 
 @pytest.mark.parametrize("zipped", [False, True])
 def test_a_mark_at_the_beginning_and_empty_lines_at_the_end_are_no_fault(
-    zipped: bool, prepared: Path, tmp_path: Path
+    zipped: bool, data: Path, root: Path
 ) -> None:
-    root = write_folder(tmp_path / "data")
     table = root / "train_info.csv"
     table.write_bytes(b"\xef\xbb\xbf" + table.read_bytes() + b"\r\n,,,,,\r\n\r\n")
     pairs = root / "submission_info.csv"
     pairs.write_bytes(b"\xef\xbb\xbf" + pairs.read_bytes())
     if zipped:
-        with zipfile.ZipFile(root / "train_info.csv.zip", "w") as archive:
-            archive.write(table, table.name)
+        write_zip(root / "train_info.csv.zip", {table.name: table.read_bytes()})
         table.unlink()
-    assert left(run(root, tmp_path / "out")) == left(prepared)
+    assert work_of(root) == work_of(data)
 
 
-def test_what_is_no_zip_is_refused(tmp_path: Path) -> None:
-    root = write_zips(tmp_path / "data")
-    (root / "test.zip").write_bytes(b"<html>")
-    with pytest.raises(UserError, match=r"test.zip cannot be read as a zip: .*: fetch it again"):
-        run(root, tmp_path / "out")
+def pairs_in_a_folder(root: Path) -> None:
+    table = root / "submission_info.csv"
+    write_zip(root / "submission_info.csv.zip", {f"inner/{table.name}": table.read_bytes()})
+    table.unlink()
 
 
-def test_one_name_in_train_and_test_is_refused(tmp_path: Path) -> None:
-    root = write_folder(tmp_path / "data")
-    (root / "test" / "1.jpg").write_bytes(painted(1))
-    with pytest.raises(UserError, match="1.jpg is in .*train and in .*test"):
-        run(root, tmp_path / "out")
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (pairs_in_a_folder, "it holds no submission_info.csv"),
+        (
+            lambda root: (root / "test" / "1.jpg").write_bytes(painted(1)),
+            "1.jpg is in .*train and in .*test",
+        ),
+        (
+            lambda root: [
+                (root / "test").rename(root / "elsewhere"),
+                (root / "test.zip").write_bytes(b"<html>"),
+            ],
+            r"test.zip cannot be read as a zip: .*: fetch it again",
+        ),
+    ],
+)
+def test_files_that_do_not_fit_are_refused(fault: Any, said: str, root: Path) -> None:
+    fault(root)
+    with pytest.raises(UserError, match=said):
+        work_of(root)
 
 
 @pytest.mark.parametrize(
@@ -572,7 +521,7 @@ def test_the_real_paintings_are_prepared(tmp_path: Path) -> None:
     out = run(REAL, tmp_path / "out", size=64, shard_size=512, artists_held_out=0.2)
     train, validation, test = load_from(out)
     assert len(train) + len(validation) == 1350
-    assert set(test.ids.tolist()) == names_in_pairs(check_folder(REAL))
+    assert len(test) == len(find_files(REAL).pictures("test").names())
     assert read_broken(out) == ()
     facts = json.loads((out / "metrics.json").read_text())
     assert facts["artists"] == {"seen": 24, "unseen": 6}
@@ -581,11 +530,9 @@ def test_the_real_paintings_are_prepared(tmp_path: Path) -> None:
 
 @given(st.lists(st.integers(1, 9), min_size=4, max_size=12), st.integers(1, 60))
 def test_a_rehearsal_takes_whole_artists_the_largest_first(counts: list[int], most: int) -> None:
-    rows = [Painting(f"{n}-{k}.jpg", f"a{n:02d}") for n, c in enumerate(counts) for k in range(c)]
-    kept = of_large_artists(rows, most)
-    taken = {row.artist for row in kept}
-    sizes = Counter(row.artist for row in rows)
-    assert Counter(row.artist for row in kept) == {name: sizes[name] for name in taken}
-    assert len(taken) == 3 or len(kept) <= most
-    others = [sizes[name] for name in sizes if name not in taken]
-    assert min(sizes[name] for name in taken) >= max(others, default=0)
+    known = {f"{n}-{k}.jpg": f"a{n:02d}" for n, c in enumerate(counts) for k in range(c)}
+    kept, sizes = Counter(of_large_artists(known, most).values()), Counter(known.values())
+    assert kept == {artist: sizes[artist] for artist in kept}
+    assert len(kept) == 3 or kept.total() <= most
+    others = [sizes[artist] for artist in sizes if artist not in kept]
+    assert min(sizes[artist] for artist in kept) >= max(others, default=0)

@@ -2,23 +2,18 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
+
+from common.data.tfrecords import serialized
 
 
 def example(name: str, label: int | None, jpeg: bytes | None = None, side: int = 24) -> bytes:
-    """One serialized record; without ``jpeg``, of a plain colour that tells the label."""
-    import tensorflow as tf
-
-    def text(value: bytes) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
+    """One serialized record; without ``jpeg``, of a plain colour that depends on the label."""
     if jpeg is None:
-        picture = np.full((side, side, 3), ((label or 0) * 50 % 256, 90, 160), np.uint8)
-        jpeg = tf.io.encode_jpeg(picture).numpy()
-    features = {"image": text(jpeg), "id": text(name.encode())}
-    if label is not None:
-        features["class"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
-    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+        colour = (160, 90, (label or 0) * 50 % 256)
+        jpeg = cv2.imencode(".jpg", np.full((side, side, 3), colour, np.uint8))[1].tobytes()
+    return serialized(name, label, jpeg)
 
 
 def write_file(path: Path, records: list[bytes]) -> Path:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from common.competition import Competition
-from common.data.tfrecords import Records, read_records
+from common.data.records import Records
+from common.data.tfrecords import read_records
 from common.forms import LabelColumn
 from common.inputs import competition_folder
 from common.parameters import Parameters

@@ -13,8 +13,9 @@ from common.data import batches
 from common.data.augment import resize
 from common.data.batches import Training, class_weights, evaluation_batches, one_hot
 from common.data.pictures import Pictures, choose_cache, free_memory
+from common.data.records import join
 from common.data.samplers import ClassBatches
-from common.data.tfrecords import join, read_records
+from common.data.tfrecords import read_records
 from common.errors import UserError
 from common.recipes.classifier import ClassifierRecipe
 from common.share import Share
@@ -84,15 +85,17 @@ def test_evaluation_keeps_every_picture_in_order_and_fills_up_the_last_batch(
 
 
 def test_every_picture_comes_once_an_epoch_whatever_divides_it(noise: Path) -> None:
-    found = training(pictures(noise), range(3))
-    assert len(found) == 9  # 10 pictures in batches of 4
-    for epoch in range(3):
-        epoch_batches = found[3 * epoch : 3 * epoch + 3]
-        labels = np.concatenate([target.argmax(axis=1) for _, target, _ in epoch_batches])
-        weights = np.concatenate([weight for _, _, weight in epoch_batches])
-        assert sorted(labels[weights > 0].tolist()) == sorted(LABELS)
-        assert weights.sum() == 10
-        assert weights[:10].all(), "what fills up stands at the end"
+    part = pictures(noise)
+    both = Training([part, part], RECIPE, encode, 4, 0)
+    assert both.steps == 5
+    for made, count in ((Training([part], RECIPE, encode, 4, 0), 1), (both, 2)):
+        for epoch in range(3):
+            found = list(made.batches(range(epoch, epoch + 1)))
+            labels = np.concatenate([target.argmax(axis=1) for _, target, _ in found])
+            weights = np.concatenate([weight for _, _, weight in found])
+            assert sorted(labels[weights > 0].tolist()) == sorted(LABELS * count)
+            assert weights[: 10 * count].all(), "what fills up stands at the end"
+            assert weights.sum() == 10 * count
 
 
 def test_the_order_is_over_the_whole_epoch_and_not_over_one_file(noise: Path) -> None:
@@ -102,47 +105,46 @@ def test_the_order_is_over_the_whole_epoch_and_not_over_one_file(noise: Path) ->
     np.testing.assert_allclose(means, 4.5, atol=0.7)  # every picture comes early as often as late
 
 
-@pytest.mark.parametrize("cache", CACHES)
-@pytest.mark.parametrize("seed", [0, 2**32 - 1])
-def test_an_epoch_is_the_same_wherever_the_training_goes_on(
-    noise: Path, cache: str, seed: int
+# A sampler, or not, and mixed pictures.
+WAYS = {
+    "plain": {},
+    "mixed": {"recipe": ClassifierRecipe(image_size=16, crop_margin=4, mixup=0.4, cutmix=1.0)},
+    "classes": {"sampler": ClassBatches(np.array(LABELS), 2, 2)},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("cache", "seed"), [("none", 0), ("memory", 2**32 - 1), ("disk", 0)])
+def test_an_epoch_is_the_same_wherever_the_training_begins_and_whatever_the_threads(
+    noise: Path, cache: str, seed: int, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    part = pictures(noise, cache)
-    whole = training(part, range(3), seed)
-    assert same(whole[6:], training(part, range(2, 3), seed))
-    assert same(whole, training(part, range(3), seed))
-    assert not same(whole[:3], whole[3:6])
-    assert not same(whole, training(part, range(3), seed - 1 if seed else 1))
+    part, options = pictures(noise, cache), WAYS[way]
+    whole = training(part, range(3), seed, **options)
+    steps = len(whole) // 3
+    monkeypatch.setattr(batches, "_THREADS", 1)
+    assert same(whole[2 * steps :], training(part, range(2, 3), seed, **options))
+    monkeypatch.setattr(batches, "_THREADS", 5)
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    assert same(whole, training(part, range(3), seed, **options))
+    assert not same(whole[:steps], whole[steps : 2 * steps])
+    assert not same(whole, training(part, range(3), seed - 1 if seed else 1, **options))
 
 
-def test_the_number_of_threads_changes_nothing(
-    noise: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    recipe = ClassifierRecipe(image_size=16, crop_margin=4, mixup=0.4, cutmix=1.0)
-    found = []
-    for threads in (1, 5):
-        monkeypatch.setattr(batches, "_THREADS", threads)
-        monkeypatch.setattr("os.cpu_count", lambda: 8)
-        found.append(training(pictures(noise, "memory"), range(4), recipe=recipe))
-    assert same(*found)
-
-
+@pytest.mark.parametrize("way", ["plain", "classes"])
 @pytest.mark.parametrize("processes", [2, 4])
 def test_the_shares_of_several_processes_are_the_batches_of_one(
-    noise: Path, processes: int
+    noise: Path, processes: int, way: str
 ) -> None:
-    part = pictures(noise)
-    shares = [training(part, range(2), share=Share(p, processes)) for p in range(processes)]
+    part, options = pictures(noise), WAYS[way]
+    all_shares = [Share(p, processes) for p in range(processes)]
+    shares = [training(part, range(2), share=share, **options) for share in all_shares]
     joined = [
         tuple(np.concatenate(parts) for parts in zip(*step, strict=True))
         for step in zip(*shares, strict=True)
     ]
-    assert same(training(part, range(2)), joined)
-    shares = [
-        list(evaluation_batches(part, RECIPE, encode, 4, Share(p, processes)))
-        for p in range(processes)
-    ]
-    weights = [weight for share in shares for _, _, weight in share]
+    assert same(training(part, range(2), **options), joined)
+    evaluated = [list(evaluation_batches(part, RECIPE, encode, 4, share)) for share in all_shares]
+    weights = [weight for share in evaluated for _, _, weight in share]
     assert np.concatenate(weights).sum() == 10
 
 
@@ -159,13 +161,6 @@ def test_whole_pictures_are_evaluated_at_the_size_of_the_network(noise: Path, ca
             at_16 = resize(part.original(row), 16)
             wanted = {0: at_16, 3: at_16[::-1, ::-1], 8: part[row][:16, :16]}[seen]
             np.testing.assert_array_equal(found[row], wanted)
-
-
-def test_without_a_margin_whole_and_centre_are_the_same(noise: Path) -> None:
-    part = Pictures(read_records(noise, True, CLASSES), 16, "memory")
-    recipes = [ClassifierRecipe(image_size=16, crop_margin=0, evaluation=e) for e in
-               ("whole", "centre")]  # fmt: skip
-    assert same(*(list(evaluation_batches(part, recipe, encode, 5)) for recipe in recipes))
 
 
 @pytest.mark.parametrize(("most", "steps", "shown"), [(8, 2, 8), (6, 2, 6), (99, 3, 10)])
@@ -185,19 +180,10 @@ def test_an_epoch_may_be_of_a_part_of_the_pictures(
     assert same(found[7 * steps :], list(again.batches(range(7, 30))))
 
 
-def test_several_parts_are_one_epoch(noise: Path) -> None:
-    part = pictures(noise)
-    both = Training([part, part], RECIPE, encode, 4, 0)
-    assert both.steps == 5
-    labels = np.concatenate([target.argmax(axis=1) for _, target, _ in both.batches(range(1))])
-    assert sorted(labels.tolist()) == sorted(LABELS * 2)
-
-
 def test_joined_and_taken_records_give_the_pictures_they_name(noise: Path) -> None:
     records = read_records(noise, True, CLASSES)
     both = join("both", records.take(np.arange(5)), records)
-    rows = np.array([14, 0, 7])
-    part = Pictures(both.take(rows), 24)
+    part = Pictures(both.take(np.array([14, 0, 7])), 24)
     whole = Pictures(records, 24)
     assert part.records.ids.tolist() == ["9", "0", "2"]
     for at, row in enumerate((9, 0, 2)):
@@ -205,25 +191,18 @@ def test_joined_and_taken_records_give_the_pictures_they_name(noise: Path) -> No
         assert part.labels[at] == LABELS[row]
 
 
-def test_a_mixed_batch_has_mixed_targets(noise: Path) -> None:
-    recipe = ClassifierRecipe(image_size=16, crop_margin=4, mixup=1.0)
-    mixed = training(pictures(noise), range(1), recipe=recipe)
-    assert any(((target > 0) & (target < 1)).any() for _, target, _ in mixed)
-    for _, target, _ in mixed:
-        np.testing.assert_allclose(target.sum(axis=1), 1, atol=1e-6)
-
-
 @pytest.mark.parametrize("way", ["mixup", "cutmix"])
 def test_mixed_pictures_bring_their_own_weights(noise: Path, way: str) -> None:
     recipe = ClassifierRecipe(
         image_size=16, crop_margin=4, class_weight="balanced", cache="memory", **{way: 1.0}
     )
-    part = pictures(noise, "memory")
-    made = Training([part], recipe, encode, 10, 0)
-    mass = np.zeros(CLASSES)
+    made = Training([pictures(noise, "memory")], recipe, encode, 10, 0)
+    mass, mixed = np.zeros(CLASSES), 0
     for _, targets, weights in made.batches(range(300)):
         np.testing.assert_allclose(targets.sum(axis=1), 1, atol=1e-5)
         mass += (targets * weights[:, None]).sum(axis=0)
+        mixed += ((targets > 0) & (targets < 1)).any()
+    assert mixed > 250
     shown = sorted(set(LABELS))
     np.testing.assert_allclose(mass[shown] / mass.sum(), 1 / len(shown), atol=0.01)
     assert mass.sum() == pytest.approx(300 * 10, rel=0.02)
@@ -240,19 +219,20 @@ def test_balanced_weights_give_each_class_the_same_say() -> None:
 
 @pytest.mark.parametrize("cache", CACHES)
 def test_a_corrupt_jpeg_is_named_wherever_it_is_met(tmp_path: Path, cache: str) -> None:
-    good = [flowers.example(str(i), i) for i in range(9)]
-    flowers.write_file(tmp_path / "00-24x24-9.tfrec", good)
+    flowers.shard(tmp_path, LABELS[:9])
     bad = [flowers.example("x", 1), flowers.example("y", 2, b"\xff\xd8\xff no picture")]
     path = flowers.write_file(tmp_path / "01-24x24-2.tfrec", bad)
     part = pictures(tmp_path, cache)
-    told = rf"{path.name}: record 2 \(y\) holds no readable JPEG"
-    with pytest.raises(UserError, match=told):
-        training(part, range(1))
-    with pytest.raises(UserError, match=told):
-        list(evaluation_batches(part, RECIPE, encode, 4))
-    assert "record 2 (y)" in str(part.fault)
-    with pytest.raises(UserError, match=told):
-        pictures(tmp_path, cache).hold()
+    said = rf"{path.name}: record 2 \(y\) has no readable JPEG"
+    for met in (
+        lambda: training(part, range(1)),
+        lambda: list(evaluation_batches(part, RECIPE, encode, 4)),
+        part.decode_all,
+    ):
+        part.fault = None
+        with pytest.raises(UserError, match=said):
+            met()
+        assert "record 2 (y)" in str(part.fault)
 
 
 @pytest.mark.parametrize("cut", [2, 200])
@@ -261,7 +241,7 @@ def test_a_jpeg_that_is_cut_short_is_refused(tmp_path: Path, cut: int) -> None:
 
     whole = tf.io.encode_jpeg(np.zeros((24, 24, 3), np.uint8)).numpy()
     flowers.write_file(tmp_path / "00-24x24-1.tfrec", [flowers.example("a", 1, whole[:-cut])])
-    with pytest.raises(UserError, match=r"record 1 \(a\) holds no readable JPEG"):
+    with pytest.raises(UserError, match=r"record 1 \(a\) has no readable JPEG"):
         pictures(tmp_path)[0]
 
 
@@ -290,54 +270,24 @@ def test_a_cache_decodes_each_picture_once(noise: Path, cache: str) -> None:
         np.testing.assert_array_equal(part[3], first)
 
 
-def of_classes(part: Pictures, seed: int = 0, **options: object) -> Training:
-    """Batches of 2 classes x 2 pictures: of the three classes that have two."""
-    return Training([part], RECIPE, encode, 4, seed, sampler=ClassBatches(LABELS, 2, 2), **options)
-
-
 def test_a_sampler_draws_whole_classes_that_all_count(noise: Path) -> None:
-    made = of_classes(pictures(noise))
-    assert (made.steps, made.counted) == (2, 8.0)  # six pictures of three classes
-    found = list(made.batches(range(40)))
-    assert len(found) == 80
-    for batch, targets, weights in found:
-        assert batch.shape == (4, 16, 16, 3)
-        labels = targets.argmax(axis=1)
-        assert labels[0] == labels[1] != labels[2] == labels[3]
-        assert set(labels.tolist()) <= {1, 3, 5}  # the others are alone of their class
-        assert weights.tolist() == [1.0] * 4
-    assert made._order(0).reshape(-1, 2).tolist() != made._order(1).reshape(-1, 2).tolist()
-
-
-def test_a_samplers_pictures_are_those_of_its_rows(noise: Path) -> None:
     recipe = ClassifierRecipe(
         image_size=16, crop_margin=0, horizontal_flip=0.0, vertical_flip=0.0, rot90_probability=0.0,
         transpose_probability=0.0,
     )  # fmt: skip
     part = Pictures(read_records(noise, True, CLASSES), 16, "none")
-    made = Training([part], recipe, encode, 4, 0, sampler=ClassBatches(LABELS, 2, 2))
-    rows = made._order(0).reshape(2, 4)
-    for (batch, targets, _), of_batch in zip(made.batches(range(1)), rows, strict=True):
-        np.testing.assert_array_equal(batch, [part[row] for row in of_batch])
-        assert targets.argmax(axis=1).tolist() == [LABELS[row] for row in of_batch]
-
-
-def test_a_samplers_epoch_depends_on_the_seed_and_its_number_alone(noise: Path) -> None:
-    part = pictures(noise)
-    whole = list(of_classes(part).batches(range(4)))
-    assert same(whole[4:], list(of_classes(part).batches(range(2, 4))))
-    assert not same(whole[:2], whole[2:4])
-    assert not same(whole, list(of_classes(part, seed=1).batches(range(4))))
-
-
-def test_the_shares_of_a_samplers_batches_are_those_of_one_process(noise: Path) -> None:
-    part = pictures(noise)
-    shares = [list(of_classes(part, share=Share(p, 2)).batches(range(2))) for p in range(2)]
-    joined = [
-        tuple(np.concatenate(parts) for parts in zip(*step, strict=True))
-        for step in zip(*shares, strict=True)
-    ]
-    assert same(list(of_classes(part).batches(range(2))), joined)
+    made = Training([part], recipe, encode, 4, 0, sampler=ClassBatches(np.array(LABELS), 2, 2))
+    assert (made.steps, made.counted) == (2, 8.0)  # six pictures of three classes
+    orders = [made._order(epoch).reshape(2, 4) for epoch in range(10)]
+    assert orders[0].tolist() != orders[1].tolist()
+    found = list(made.batches(range(10)))
+    for (batch, targets, weights), rows in zip(found, np.concatenate(orders), strict=True):
+        labels = targets.argmax(axis=1)
+        assert labels[0] == labels[1] != labels[2] == labels[3]
+        assert set(labels.tolist()) <= {1, 3, 5}  # the others are alone of their class
+        assert weights.tolist() == [1.0] * 4
+        np.testing.assert_array_equal(batch, [part[row] for row in rows])
+        assert labels.tolist() == [LABELS[row] for row in rows]
 
 
 def test_a_label_that_train_has_not_is_a_row_of_zeros() -> None:

@@ -48,7 +48,7 @@ def test_every_batch_is_p_classes_of_k_pictures(
             assert len(counts) == min(pictures, sizes[label])
             assert max(counts.values()) - min(counts.values()) <= 1
     assert set(labels[rows].ravel().tolist()) <= set(sizes)
-    assert batches.left_out == sum(label not in sizes for label in drawn)
+    assert batches.unused == sum(label not in sizes for label in drawn)
     assert spread(Counter(labels[rows[:, ::pictures]].ravel().tolist()), list(sizes)) <= 1
     for label, size in sizes.items():
         if size >= pictures:
@@ -85,7 +85,7 @@ def test_hands_hold_all_items_alike(items: int, hands: int, size: int, seed: int
 
 def test_what_is_left_out_and_repeated_is_told() -> None:
     labels = np.array([0] * 5 + [1] * 4 + [2] * 2 + [3] + [4])
-    told = ClassBatches(labels, 2, 4, steps=7).told
+    told = ClassBatches(labels, 2, 4, steps=7).summary
     assert told == (
         "7 batches of 2 classes x 4 pictures from 3 classes; 1 of them has fewer and repeats its "
         "own; 2 classes of one picture are left out"

@@ -1,13 +1,15 @@
 """Reading the data, and what is said when it is damaged."""
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from common.data.tfrecords import read_records
+from common.data.tfrecords import parse, read_records, records_of
 from common.errors import UserError
 from competitions.petals_to_metal import data
 from support import flowers
@@ -15,75 +17,76 @@ from support import flowers
 LABELS = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3]
 
 
-def read(folder: Path, labelled: bool = True) -> object:
-    return read_records(folder, labelled, 104)
-
-
 def test_ids_and_labels_come_in_file_order(tmp_path: Path) -> None:
     flowers.shard(tmp_path, [7, 8], number=1)
-    flowers.shard(tmp_path, [5, 103, 0], number=0)
+    path = flowers.shard(tmp_path, [5, 103, 0], number=0)
     records = read_records(tmp_path, True, 104)
     assert records.ids.tolist() == ["0-0", "0-1", "0-2", "1-0", "1-1"]
     assert records.labels is not None
     assert records.labels.tolist() == [5, 103, 0, 7, 8]
+    assert read_records(tmp_path, False, 0).labels is None
+    content = path.read_bytes()
+    for (_, start, length), record in zip(records.places[:3], records_of(path), strict=True):
+        assert content[start : start + length] == record
 
 
-def test_test_data_have_no_labels(tmp_path: Path) -> None:
-    path = tmp_path / "00-24x24-2.tfrec"
-    flowers.write_file(path, [flowers.example(name, None) for name in "ab"])
-    records = read_records(tmp_path, False, 104)
-    assert records.ids.tolist() == ["a", "b"]
-    assert records.labels is None
+def test_a_record_is_what_tensorflow_reads() -> None:
+    import tensorflow as tf
+
+    record = flowers.example("b 7", 7, b"\xff\xd8 a picture")
+    kinds = {"image": tf.string, "id": tf.string, "class": tf.int64}
+    features = {name: tf.io.FixedLenFeature([], kind) for name, kind in kinds.items()}
+    read = tf.io.parse_single_example(record, features)
+    assert [read[name].numpy() for name in kinds] == [b"\xff\xd8 a picture", b"b 7", 7]
+    assert parse(record, *kinds) == [b"\xff\xd8 a picture", "b 7", 7]
 
 
-def test_a_truncated_file_is_named_with_its_record(tmp_path: Path) -> None:
-    path = flowers.shard(tmp_path, LABELS)
+def cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(UserError, match=rf"{path.name}: record 10 is truncated or corrupt"):
-        read(tmp_path)
 
 
-def test_a_damaged_byte_is_found_by_its_record(tmp_path: Path) -> None:
-    path = flowers.shard(tmp_path, LABELS)
+def damage(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) * 35 // 100] ^= 0xFF
     path.write_bytes(content)
-    with pytest.raises(UserError, match=rf"{path.name}: record 4 is truncated or corrupt"):
-        read(tmp_path)
 
 
-def test_a_count_that_is_not_the_names_is_refused(tmp_path: Path) -> None:
-    path = flowers.shard(tmp_path, LABELS)
-    path.rename(tmp_path / "00-24x24-11.tfrec")
-    with pytest.raises(UserError, match="holds 10 records, its name says 11"):
-        read(tmp_path)
+def rename(name: str) -> Callable[[Path], None]:
+    return lambda path: path.rename(path.with_name(name)) and None
 
 
-def test_a_name_without_a_count_is_refused(tmp_path: Path) -> None:
-    flowers.shard(tmp_path, LABELS).rename(tmp_path / "train.tfrec")
-    with pytest.raises(UserError, match="does not end in -<number of pictures>"):
-        read(tmp_path)
+def write(*records: bytes) -> Callable[[Path], None]:
+    good = [flowers.example("a", 1)] * 9
+    return lambda path: (
+        flowers.write_file(path, [good[0], *records, *good[len(records) :]]) and None
+    )
 
 
-@pytest.mark.parametrize("label", [104, -1])
-def test_a_label_outside_the_classes_is_named(tmp_path: Path, label: int) -> None:
-    flowers.shard(tmp_path, [3, 5, label, 7])
-    with pytest.raises(UserError, match=rf"00-24x24-4.tfrec: record 3 has label {label}, outside"):
-        read(tmp_path)
-
-
-def test_a_record_without_its_class_is_named(tmp_path: Path) -> None:
-    records = [flowers.example("a", 1), flowers.example("b", None)]
-    flowers.write_file(tmp_path / "00-24x24-2.tfrec", records)
-    with pytest.raises(UserError, match="record 2 has no readable feature 'class'"):
-        read(tmp_path)
-
-
-def test_no_files_says_what_is_there(tmp_path: Path) -> None:
-    (tmp_path / "train").mkdir()
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (cut, "00-24x24-10.tfrec: record 10 is truncated or corrupt: fetch the file again"),
+        (damage, "00-24x24-10.tfrec: record 4 is truncated or corrupt"),
+        (rename("00-24x24-11.tfrec"), "has 10 records, its name says 11: fetch the file again"),
+        (rename("train.tfrec"), "train.tfrec: its name does not end in -<number of pictures>"),
+        (write(flowers.example("b", 104)), "record 2 has label 104, outside 0..103: mend"),
+        (
+            write(*[flowers.example("b", -1)] * 3),
+            "record 2 has label -1, outside 0..103, and so have 2 more",
+        ),
+        (write(flowers.example("b", None)), "record 2 has no feature 'class': fetch"),
+        (write(b"no example"), "record 2 is no tf.train.Example: fetch the file again"),
+        (Path.unlink, "no *.tfrec in "),
+    ],
+)
+def test_damage_is_named_with_its_record(
+    tmp_path: Path, fault: Callable[[Path], None], said: str
+) -> None:
+    fault(flowers.shard(tmp_path / "train", LABELS))
     (tmp_path / "notes.txt").touch()
-    with pytest.raises(UserError, match=r"no \*.tfrec in .*train; .* holds notes.txt, train"):
-        read(tmp_path / "train")
+    with pytest.raises(UserError, match=re.escape(said)) as error:
+        read_records(tmp_path / "train", True, 104)
+    assert "no *" not in said or str(error.value).endswith("holds notes.txt, train")
 
 
 @pytest.mark.parametrize(("wanted", "taken"), [(331, 331), (200, 224), (32, 192), (600, 512)])
@@ -93,13 +96,10 @@ def test_the_best_resolution_is_taken(tmp_path: Path, wanted: int, taken: int) -
     assert data.resolution_folder(tmp_path, wanted).name == f"tfrecords-jpeg-{taken}x{taken}"
 
 
-def test_a_folder_without_the_data_says_what_was_looked_for(tmp_path: Path) -> None:
+def test_a_folder_without_the_data_names_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
     with pytest.raises(UserError, match=r"tfrecords-jpeg-<size>.*holds pictures"):
         data.load_from(tmp_path, 192)
-
-
-def test_a_missing_part_is_named(tmp_path: Path) -> None:
     flowers.shard(tmp_path / "tfrecords-jpeg-24x24" / "train", [1, 2])
     with pytest.raises(UserError, match="no folder val, test"):
         data.load_from(tmp_path, 24)

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from common.data.tfrecords import Records
+from common.data.records import Records
 from common.errors import UserError
 from common.files.features import load_features
 from common.files.projection import load_projection

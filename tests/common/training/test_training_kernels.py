@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from common.accelerator import Accelerator
-from common.data.tfrecords import Records
+from common.data.records import Records
 from common.errors import UserError
 from common.files.predictions import load_predictions
 from common.forms import ProbabilityColumns
@@ -136,10 +136,11 @@ def test_a_broken_test_picture_is_told_before_anything_is_trained(tmp_path: Path
     bad = [flowers.example(f"test{n}", None) for n in range(6)]
     flowers.write_file(path, [*bad, flowers.example("test6", None, b"no picture")])
     command = [sys.executable, str(ROOT / "tests" / "support" / "small_classifier.py"), "{}"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "KAGGLE_CACHE_MOUNT_FOLDER": str(root)}
+    places = f"{ROOT}{os.pathsep}{ROOT / 'tests'}"
+    environment = {**os.environ, "PYTHONPATH": places, "KAGGLE_CACHE_MOUNT_FOLDER": str(root)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
-    assert "record 7 (test6) holds no readable JPEG" in done.stderr.splitlines()[-1]
+    assert "record 7 (test6) has no readable JPEG" in done.stderr.splitlines()[-1]
     assert "stage=training" not in done.stdout
 
 

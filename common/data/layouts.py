@@ -1,4 +1,7 @@
-"""Pictures that are files of their own, with labels from a table."""
+"""Layouts: where a competition's pictures and labels are. Each is one function to Records.
+
+TFRecords are ``common.data.tfrecords.read_records``.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data.tfrecords import Records
+from common.data.records import Records
 from common.errors import UserError
 from common.inputs import listing
 
@@ -14,7 +17,7 @@ from common.inputs import listing
 def image_files(
     name: str, paths: Iterable[Path], ids: Iterable[Any], labels: Any = None
 ) -> Records:
-    """One part of the data: a file a picture, of any format that OpenCV reads.
+    """Read one part of the data whose pictures are files, of any format that OpenCV reads.
 
     Args:
         name: ``train``, ``val`` or ``test``.
@@ -22,7 +25,7 @@ def image_files(
         ids: of the pictures, as the submission has them.
         labels: as the competition's task has them, a row a picture; None where there are none.
 
-    Raises UserError when a file is not there, an id comes twice, or the numbers differ.
+    Raises UserError when a file is missing, an id comes twice, or the numbers differ.
     """
     files, names = tuple(paths), np.array([str(one) for one in ids], np.str_)
     known = None if labels is None else np.asarray(labels)

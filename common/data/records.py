@@ -1,0 +1,51 @@
+"""One part of the data: which pictures there are, where their bytes are, and their labels."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Records:
+    """One part of the data, as a layout finds it (``common.data.layouts``).
+
+    Attributes:
+        name: ``train``, ``val`` or ``test``.
+        files: in reading order.
+        ids: ``(pictures,)`` text, in reading order.
+        labels: ``(pictures, …)`` as the competition's task has them, or None where there are none.
+        places: ``(pictures, 3)`` int64: number of the file, first byte and length of each record.
+        whole_files: whether each file is a picture, and not a TFRecord of several.
+    """
+
+    name: str
+    files: tuple[Path, ...]
+    ids: np.ndarray
+    labels: np.ndarray | None
+    places: np.ndarray
+    whole_files: bool = False
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def take(self, rows: np.ndarray) -> "Records":
+        """Return some of the pictures, in the order of ``rows``: ``(n,)`` numbers, or a mask."""
+        labels = None if self.labels is None else self.labels[rows]
+        ids, places = self.ids[rows], self.places[rows]
+        return Records(self.name, self.files, ids, labels, places, self.whole_files)
+
+
+def join(name: str, first: Records, second: Records) -> Records:
+    """Return the pictures of two labelled parts, one after the other."""
+    assert first.labels is not None
+    assert second.labels is not None
+    moved = second.places + np.array([len(first.files), 0, 0])
+    return Records(
+        name,
+        (*first.files, *second.files),
+        np.concatenate([first.ids, second.ids]),
+        np.concatenate([first.labels, second.labels]),
+        np.concatenate([first.places, moved]),
+        first.whole_files,
+    )

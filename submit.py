@@ -12,18 +12,12 @@ import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, NoReturn
 
 from common.errors import UserError, machine_faults, show
-from kernels.plan.options import (
-    add_dry_run_options,
-    add_history_options,
-    add_request_options,
-    add_run_options,
-    read_request,
-)
+from kernels.plan.options import add_request_options, add_run_options, check_options, read_request
 
 EPILOG = """\
 examples:
@@ -37,6 +31,7 @@ examples:
                                                          blend run X again, train nothing; a
                                                          dry run X wants its --dry-run again
 """
+Outcome = dict[str, Any]  # what --json shows
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -50,78 +45,70 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add_request_options(parser)
     add_run_options(parser)
-    add_dry_run_options(parser)
-    add_history_options(parser)
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    args = build_parser().parse_args(arguments)
-    args.given = [w for w in (sys.argv[1:] if arguments is None else arguments) if w != "--fresh"]
+    words = sys.argv[1:] if arguments is None else arguments
+    args = build_parser().parse_args(words)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        with machine_faults():
-            return _run(args)
+        outcome = _outcome(args, words)
+        if args.json:
+            print(json.dumps(outcome), flush=True)
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    return {"failed": 1, "interrupted": 130}.get(outcome.get("state", ""), 0)
+
+
+def _outcome(args: argparse.Namespace, words: list[str]) -> Outcome:
+    """Do what is asked for; what came of it, whatever that is."""
+    try:
+        with machine_faults():
+            if args.history:
+                return _show_history(args)
+            outcome = _show_plan(args) if args.plan else _carry_out(args, words)
     except UserError as error:
         show(error)
-        _print_json(args, {"state": "failed", "error": str(error)})
-        return 1
+        outcome = {"state": "failed", "error": str(error)}
     except KeyboardInterrupt:
         print("interrupted before anything was pushed", file=sys.stderr)
-        _print_json(args, {"state": "interrupted"})
-        return 130
+        outcome = {"state": "interrupted"}
+    folder = args.run_dir and str(args.run_dir)
+    return {"competition": args.competition, "run_dir": folder, **outcome}
 
 
-def _run(args: argparse.Namespace) -> int:
+def _request(args: argparse.Namespace) -> tuple[Any, Any]:
+    """What is asked for, and its kernels. Raises UserError for what does not fit."""
+    from kernels.local.dry_run import check_data, check_generated
     from kernels.plan.planned import plan_kernels
 
-    if args.history:
-        return _show_history(args)
     request = read_request(args)
     kernels = plan_kernels(request)
-    _check_options(args, request.competition)
-    follow = _show_plan if args.plan else _carry_out
-    return follow(args, request, kernels)
+    check_options(args)
+    if args.data:
+        check_data(request.competition, args.data, args.solution)
+    elif args.dry_run and not args.plan:
+        check_generated(request.competition)
+    return request, kernels
 
 
-def _carry_out(args: argparse.Namespace, request: Any, kernels: Any) -> int:
+def _carry_out(args: argparse.Namespace, words: list[str]) -> Outcome:
+    request, kernels = _request(args)
     from kernels.kaggle.client import Kaggle
     from kernels.pipeline import run_pipeline
+    from kernels.results.rehearsal import read_rehearsal, show_rehearsal
     from kernels.results.terminal import show_result
     from kernels.run.display import open_display
-
-    signed_in = None if args.dry_run else Kaggle()
-    asked = {**request.facts, "data": args.data and str(args.data.resolve())}
-    run = _pick_run(args, asked)
-    args.run_dir = run.folder
-    with open_display() as display:
-        going_on = "going on with" if run.kernels else "run folder"
-        display.say(f"{going_on} {run.folder}")
-        try:
-            with (
-                run.attempt(asked),
-                _findings_told(args, request.competition, kernels, run, display.say),
-                _kaggle(signed_in, args, request, run, display.say) as kaggle,
-            ):
-                options = _run_options(args, request)
-                result = run_pipeline(request, kernels, options, kaggle, run, display)
-        except KeyboardInterrupt:
-            _say_interrupted(args, run, display)
-            _print_json(args, {"state": "interrupted"})
-            return 130
-    print(show_result(result), file=sys.stderr if args.json else sys.stdout)
-    _print_json(args, {**dataclasses.asdict(result), **_differences(args, run)})
-    return 0
-
-
-def _run_options(args: argparse.Namespace, request: Any) -> Any:
     from kernels.run.options import RunOptions
 
-    return RunOptions(
+    signed_in = None if args.dry_run else Kaggle()
+    facts = {**request.facts, "data": args.data and str(args.data.resolve())}
+    run = _pick_run(args, facts)
+    args.run_dir = run.folder
+    options = RunOptions(
         submit=bool(request.models) and not (args.no_submit or args.rehearse),
         submit_again=args.submit_again,
         message=args.message,
@@ -130,49 +117,69 @@ def _run_options(args: argparse.Namespace, request: Any) -> Any:
         follow=args.follow,
         poll=0.3 if args.dry_run else 15.0,
     )
+    differs: Outcome = {}
+    with open_display() as display:
+        display.say(f"{'going on with' if run.kernels else 'run folder'} {run.folder}")
+        kaggle = nullcontext(signed_in) if signed_in else _local(args, request, run, display.say)
+        try:
+            with run.attempt(facts), kaggle as client:
+                try:
+                    result = run_pipeline(request, kernels, options, client, run, display)
+                finally:  # however a rehearsal ends, it says what it has found
+                    if args.rehearse:
+                        found = read_rehearsal(run, request.competition, kernels)
+                        display.say(show_rehearsal(found))
+                        wrong = [dataclasses.asdict(one) for one in found if not one.right]
+                        differs = {"differs": wrong}
+        except KeyboardInterrupt:
+            display.say(_interrupted(args, words, run))
+            return {"state": "interrupted"}
+    print(show_result(result), file=sys.stderr if args.json else sys.stdout)
+    return {**dataclasses.asdict(result), **differs}
 
 
-def _differences(args: argparse.Namespace, run: Any) -> dict[str, Any]:
-    """What a rehearsal found otherwise than believed."""
-    if not args.rehearse:
-        return {}
-    from kernels.results.rehearsal import NAME
-
-    findings = json.loads((run.folder / NAME).read_text("utf-8"))
-    return {"differs": [finding for finding in findings if not finding["right"]]}
-
-
-def _pick_run(args: argparse.Namespace, asked: dict[str, Any]) -> Any:
+def _pick_run(args: argparse.Namespace, facts: dict[str, Any]) -> Any:
     from kernels.run.state import STATE, open_run, pick_run
 
     if not args.run_dir:
-        return pick_run(Path("runs"), args.competition, args.dry_run, asked, args.fresh)
+        return pick_run(Path("runs"), args.competition, args.dry_run, facts, args.fresh)
     if args.fresh and (args.run_dir / STATE).exists():
         raise UserError(f"--fresh begins a new run, and {args.run_dir} is one: name a new folder")
     return open_run(args.run_dir, args.competition, args.dry_run)
 
 
-def _show_history(args: argparse.Namespace) -> int:
-    from competitions import find_competition
-    from kernels.results.result import best_first, read_history
-    from kernels.results.terminal import show_history
+@contextmanager
+def _local(
+    args: argparse.Namespace, request: Any, run: Any, say: Callable[[str], None]
+) -> Iterator[Any]:
+    """A local Kaggle for as long as the context lasts."""
+    from kernels.kaggle.client import Kaggle
+    from kernels.local.dry_run import describe_data, generated_data, local_kaggle
 
-    if args.sort not in ("newest", "best"):
-        raise UserError(f"--sort {args.sort}: newest or best")
-    name = find_competition(args.competition).name if args.competition else ""
-    folder = args.run_dir or Path("runs")
-    entries = read_history(folder, name)
-    if not entries:
-        raise UserError(f"no runs{f' of {name}' if name else ''} in {folder}: name their --run-dir")
-    entries = best_first(entries) if args.sort == "best" else entries
-    if args.json:
-        print(json.dumps({"runs": [dataclasses.asdict(entry) for entry in entries]}))
+    run.check_data(describe_data(args.data, args.solution))
+    if args.data:
+        data, solution = args.data.resolve(), args.solution.resolve()
     else:
-        show_history(entries)
-    return 0
+        data, solution = generated_data(request.competition, run.folder / "data", args.seed, say)
+    with local_kaggle(request.competition, run.folder, data, solution) as url:
+        yield Kaggle(url)
 
 
-def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> int:
+def _interrupted(args: argparse.Namespace, words: list[str], run: Any) -> str:
+    """How far an interrupted run came, and the command that goes on with it."""
+    reached = ", ".join(f"{name} {known.state.lower()}" for name, known in run.kernels.items())
+    ended = "its kernels ended with it" if args.dry_run else "its kernels go on at Kaggle"
+    again = [word for word in words if word != "--fresh"]
+    if not any(word.partition("=")[0] == "--run-dir" for word in again):
+        again += ["--run-dir", str(args.run_dir)]
+    return (
+        f"interrupted; {ended}; reached: {reached or 'nothing yet'}; "
+        f"it goes on with: python submit.py {shlex.join(again)}"
+    )
+
+
+def _show_plan(args: argparse.Namespace) -> Outcome:
+    request, kernels = _request(args)
     from kernels.kaggle.client import Kaggle
     from kernels.preflight.checklist import require
     from kernels.preflight.show_plan import check_plan, plan_facts, plan_text
@@ -188,102 +195,25 @@ def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> int:
     except UserError as error:
         show(error)
         plan |= {"state": "failed", "error": str(error)}
-    _print_json(args, plan)
-    return 1 if "error" in plan else 0
+    return plan
 
 
-def _print_json(args: argparse.Namespace, told: dict[str, Any]) -> None:
-    """The last line of stdout, whatever came of the run."""
-    if args.json:
-        known = {"competition": args.competition, "run_dir": args.run_dir and str(args.run_dir)}
-        print(json.dumps({**known, **told}), flush=True)
+def _show_history(args: argparse.Namespace) -> Outcome:
+    from competitions import find_competition
+    from kernels.results.result import best_first, read_history
+    from kernels.results.terminal import show_history
 
-
-def _check_options(args: argparse.Namespace, competition: Any) -> None:
-    silent = next((o for o in ("no_submit", "rehearse") if getattr(args, o)), "")
-    if args.message and silent:
-        option = f"--{silent.replace('_', '-')}"
-        raise UserError(f"--message stands beside a submission, {option} sends none: drop one")
-    if args.rehearse and args.dry_run:
-        raise UserError("--rehearse runs on Kaggle itself, --dry-run on a local one: drop one")
-    for name in ("data", "solution", "full_size"):
-        if getattr(args, name) and not args.dry_run:
-            raise UserError(f"--{name.replace('_', '-')} belongs to --dry-run")
-    _check_own_data(args, competition)
-
-
-def _check_own_data(args: argparse.Namespace, competition: Any) -> None:
-    """``--data`` and ``--solution`` as they must be, or a competition that makes its own."""
-    if bool(args.data) != bool(args.solution):
-        raise UserError("--data and --solution go together: the pictures and their hidden labels")
-    if args.dry_run and not (args.data or args.plan):
-        from kernels.local.dry_run import check_generated
-
-        check_generated(competition)
-    for path, what in ((args.data, "folder"), (args.solution, "file")):
-        if path and not (path.is_dir() if what == "folder" else path.is_file()):
-            raise UserError(f"{path}: no such {what}")
-    if args.data:
-        from kernels.local.dry_run import check_data
-
-        check_data(competition, args.data, args.solution)
-        args.data, args.solution = args.data.resolve(), args.solution.resolve()
-
-
-@contextmanager
-def _findings_told(
-    args: argparse.Namespace,
-    competition: Any,
-    kernels: Any,
-    run: Any,
-    say: Callable[[str], None],
-) -> Iterator[None]:
-    """After a rehearsal, however it ended: what differs from what is believed of Kaggle."""
-    try:
-        yield
-    finally:
-        if args.rehearse:
-            from kernels.results.rehearsal import read_rehearsal, show_rehearsal
-
-            say(show_rehearsal(read_rehearsal(run, competition, kernels)))
-
-
-@contextmanager
-def _kaggle(
-    signed_in: Any,
-    args: argparse.Namespace,
-    request: Any,
-    run: Any,
-    say: Callable[[str], None],
-) -> Iterator[Any]:
-    """The real Kaggle, or a local one for as long as the context lasts."""
-    if signed_in:
-        yield signed_in
-        return
-    from kernels.kaggle.client import Kaggle
-    from kernels.local.dry_run import describe_data, generated_data, local_kaggle
-
-    data, solution = args.data, args.solution
-    run.check_data(describe_data(data, solution))
-    if data is None:
-        data, solution = generated_data(request.competition, run.folder / "data", args.seed, say)
-    with local_kaggle(request.competition, run.folder, data, solution) as url:
-        yield Kaggle(url)
-
-
-def _say_interrupted(args: argparse.Namespace, run: Any, display: Any) -> None:
-    reached = ", ".join(f"{name} {known.state.lower()}" for name, known in run.kernels.items())
-    ended = "its kernels ended with it" if args.dry_run else "its kernels go on at Kaggle"
-    display.say(
-        f"interrupted; {ended}; reached: {reached or 'nothing yet'}; "
-        f"it goes on with: python submit.py {shlex.join(_again(args))}"
-    )
-
-
-def _again(args: argparse.Namespace) -> list[str]:
-    """The arguments that pick the run up again."""
-    named = any(word.partition("=")[0] == "--run-dir" for word in args.given)
-    return [*args.given, *([] if named else ["--run-dir", str(args.run_dir)])]
+    if args.sort not in ("newest", "best"):
+        raise UserError(f"--sort {args.sort}: newest or best")
+    name = find_competition(args.competition).name if args.competition else ""
+    folder = args.run_dir or Path("runs")
+    entries = read_history(folder, name)
+    if not entries:
+        raise UserError(f"no runs{f' of {name}' if name else ''} in {folder}: name their --run-dir")
+    entries = best_first(entries) if args.sort == "best" else entries
+    if not args.json:
+        show_history(entries)
+    return {"runs": [dataclasses.asdict(entry) for entry in entries]}
 
 
 def _interrupt(*_: object) -> NoReturn:

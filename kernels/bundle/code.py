@@ -40,10 +40,9 @@ def page_of(remote: str) -> str:
 
 
 def _git(*arguments: str) -> str | None:
+    command = ["git", "--no-optional-locks", *arguments]  # it takes no lock of the user's clone
     try:
-        done = subprocess.run(
-            ["git", *arguments], cwd=ROOT, capture_output=True, text=True, timeout=10, check=False
-        )
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout.strip() if done.returncode == 0 else None

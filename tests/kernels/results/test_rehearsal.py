@@ -91,4 +91,4 @@ def test_it_is_not_a_dry_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["--no-submit", "--rehearse"])
 def test_a_message_needs_a_submission(option: str, tmp_path: Path) -> None:
     done = tiny.submit("tiny", "--model", "left", option, "--message", "x")
-    assert done.stderr.startswith(f"error: --message stands beside a submission, {option} sends")
+    assert done.stderr.startswith(f"error: --message goes with a submission, {option} sends")

@@ -33,25 +33,23 @@ def run_pipeline(
     competition = request.competition
     run.check_owner(kaggle.owner)
     bundles = build_bundles(competition, kernels, kaggle.owner, nonce="")
-    run.set_code(code_state(bundles[0].shared_hash))
+    run.update(code=code_state(bundles[0].shared_hash))
     check_run(kaggle, request, bundles, run, options, display.say)
     if not run.dry_run:
-        run.set_data(kaggle.data_digest(competition.slug))
+        run.update(data=kaggle.data_digest(competition.slug))
     Watch(kaggle, run, bundles, display, options).run()
     sent: Submission | None = None
     if request.models:
-        path = check_output(kaggle, competition, run)
-        display.say(f"checked {path}")
+        display.say(f"checked {check_output(kaggle, competition, run)}")
     if options.submit and request.models:
         slug = next(b.kernel.slug for b in bundles if b.kernel.name == ENSEMBLE)
         message = options.message or f"{competition.name} by {in_short(request.members)}"
         options = replace(options, message=message)
-        sent = send_once(kaggle, competition, run, path, slug, options, display.say)
-        limit, poll = options.score_limit, options.poll
-        sent = sent and await_score(kaggle, run, sent, poll, display.say, limit)
+        sent = send_once(kaggle, competition, run, slug, options, display.say)
+        sent = sent and await_score(kaggle, run, sent, options, display.say)
     submissions = count_sent(kaggle, competition.slug, run)
-    run.set_state("complete")
     keep_blend(run)
+    run.update(state="complete")
     gather_figures(run)
     write_report(run, bundles, sent)
     return result_of(run, sent, submissions)

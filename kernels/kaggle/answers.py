@@ -1,7 +1,7 @@
 """Kaggle's answers: what it says no with, and asking again when that may help.
 
-Three kinds of call: a *read* can be asked again at will; a *change* that got no answer may have
-happened all the same, so whoever made it has to look before it is made again; a *refusal* (4xx) is
+Three kinds of call: a *read* can be repeated at will; a *change* that got no answer may have
+happened all the same, so whoever made it must look before it is made again; a *refusal* (4xx) is
 final. A 429 says that nothing happened, for either kind.
 """
 
@@ -18,8 +18,7 @@ from common.errors import UserError
 
 T = TypeVar("T")
 
-# The first pause before asking again, in seconds; it doubles up to the longest.
-PAUSE = 1.0
+PAUSE = 1.0  # seconds before a call is repeated; it doubles up to the longest
 _LONGEST = 60.0
 _TRIES = 8
 _CAUSE = re.compile(
@@ -46,7 +45,7 @@ class NoAnswerError(KaggleError):
 
 
 def read(call: Callable[[], T]) -> T:
-    """Read from Kaggle: again after a 429, a 5xx or a broken connection, within a bound."""
+    """Read from Kaggle; repeat after a 429, a 5xx or a broken connection, within a bound."""
     for attempt in range(_TRIES - 1):
         try:
             return change(call)
@@ -56,7 +55,7 @@ def read(call: Callable[[], T]) -> T:
 
 
 def change(call: Callable[[], T]) -> T:
-    """Make a call that changes something, once; again only after a 429, which did nothing.
+    """Make a call that changes something, once; repeat only after a 429, which did nothing.
 
     Raises NoAnswerError when it may have been carried out, KaggleError when it was refused.
     """
@@ -82,19 +81,17 @@ def change(call: Callable[[], T]) -> T:
 def pause(attempt: int, response: requests.Response | None = None) -> None:
     """Wait as long as the server asks for, else doubling with jitter."""
     asked = response.headers.get("Retry-After", "") if response is not None else ""
-    if asked.isdigit():
-        time.sleep(min(float(asked), 300.0))
-    else:
-        time.sleep(min(PAUSE * 2.0**attempt, _LONGEST) * (0.5 + random.random() / 2))
+    doubled = min(PAUSE * 2.0**attempt, _LONGEST) * (0.5 + random.random() / 2)
+    time.sleep(min(float(asked), 300.0) if asked.isdigit() else doubled)
 
 
 def pause_between_looks(waited: float, longest: float) -> float:
-    """Seconds until the next look at what takes time: short at first, then up to ``longest``."""
+    """Return seconds until the next look at what takes time: few at first, up to ``longest``."""
     return min(longest, 0.3 + waited / 20)
 
 
 def reason(error: Exception) -> str:
-    """What the server said, which the client hides behind "400 Client Error"."""
+    """Return what the server said, which the client hides behind "400 Client Error"."""
     response = getattr(error, "response", None)
     if response is None:
         text = one_line(str(error))
@@ -110,5 +107,5 @@ def reason(error: Exception) -> str:
 
 
 def one_line(text: str) -> str:
-    """``text`` with every run of white space made one space."""
+    """Return ``text`` with every run of white space made one space."""
     return " ".join(text.split())

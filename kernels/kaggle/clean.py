@@ -7,23 +7,27 @@ from common.errors import UserError
 from common.recipe import nearest
 from kernels.kaggle.client import Kaggle
 
-_MARK = "PARAMETERS: dict = "  # stands in every text that this tool pushes
+_MARK = "PARAMETERS: dict = "  # in every text that this tool pushes
 
 
 def tools_kernels(kaggle: Kaggle, competitions: Sequence[Competition]) -> dict[str, str]:
-    """Slug → last run (UTC) of the user's kernels that this tool pushed.
+    """Return slug → last run (UTC) of the user's kernels that this tool pushed.
 
-    By name, and by the line that stands in each of its texts: a kernel of the user's own that is
-    called alike is left out.
+    By name, and by the line in each of its texts: a kernel of the user's own with such a name is
+    left out.
     """
-    own = kaggle.own_kernels()
-    named = {slug for slug in own if any(_is_named(slug, c.name) for c in competitions)}
-    latest = {slug: kaggle.latest_version(slug) for slug in named}
-    return {
-        slug: own[slug]
-        for slug in sorted(named)
-        if latest[slug] and _MARK in kaggle.pushed_text(slug, latest[slug])
-    }
+    found, own = {}, kaggle.own_kernels()
+    for slug in sorted(own):
+        if any(_is_named(slug, competition.name) for competition in competitions):
+            latest = kaggle.latest_version(slug)
+            if latest and _MARK in kaggle.pushed_text(slug, latest):
+                found[slug] = own[slug]
+    return found
+
+
+def _is_named(slug: str, competition: str) -> bool:
+    shared = (f"{competition}common", f"{competition}rehearsalcommon")
+    return slug in shared or slug.startswith(f"{competition}-")
 
 
 def delete_kernels(kaggle: Kaggle, known: dict[str, str], chosen: Sequence[str]) -> None:
@@ -35,8 +39,3 @@ def delete_kernels(kaggle: Kaggle, known: dict[str, str], chosen: Sequence[str])
             )
     for slug in chosen:
         kaggle.delete(slug)
-
-
-def _is_named(slug: str, competition: str) -> bool:
-    commons = (f"{competition}common", f"{competition}rehearsalcommon")
-    return slug in commons or slug.startswith(f"{competition}-")

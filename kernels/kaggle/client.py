@@ -15,6 +15,7 @@ import json
 import math
 import operator
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -22,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kernels.kaggle.answers import KaggleError, SessionLimitError, change, one_line, read
-from kernels.kaggle.paths import inside, unzip
+from kernels.kaggle.downloads import inside
 from kernels.kaggle.signin import sign_in
 from kernels.kaggle.states import KernelState
 
@@ -44,20 +45,13 @@ class KernelStatus:
 
 @dataclass(frozen=True)
 class SubmissionScore:
-    """A submission's state and scores.
-
-    Attributes:
-        ref: Kaggle's reference.
-        state: ``PENDING``, ``COMPLETE`` or ``ERROR``.
-        public, private: None until there are any, and of a complete one where Kaggle shows none.
-        message: what Kaggle says of an error.
-    """
+    """A submission's state and scores, as far as there are any and Kaggle shows them."""
 
     ref: int
-    state: str
+    state: str  # ``PENDING``, ``COMPLETE`` or ``ERROR``
     public: float | None
     private: float | None
-    message: str
+    message: str  # what Kaggle says of an error
 
 
 class Kaggle:
@@ -187,7 +181,8 @@ class Kaggle:
         path = inside(folder, name)
         zipped = path.with_name(f"{path.name}.zip")
         if zipped.exists() and not path.exists():
-            unzip(zipped, folder)
+            with zipfile.ZipFile(zipped) as archive:  # names stay in the folder
+                archive.extractall(folder)
         if not path.exists():
             raise KaggleError(f"competition {slug}: {name} could not be downloaded to {folder}")
         return path

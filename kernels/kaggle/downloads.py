@@ -1,9 +1,9 @@
-"""Output files of a kernel: fetched, taken up where a transfer broke off, held to the manifest."""
+"""Output files of a kernel: fetched, continued where a transfer broke off, checked by manifest."""
 
 import json
 import os
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import requests
@@ -12,7 +12,6 @@ from common.errors import UserError
 from common.manifest import NAME as MANIFEST
 from common.manifest import file_sha256, stays
 from kernels.kaggle.answers import read
-from kernels.kaggle.paths import inside
 
 _TIMEOUT = 60  # seconds without a byte
 _BLOCK = 1 << 16  # bytes; what is short of a block is lost when a transfer breaks
@@ -22,34 +21,39 @@ class DownloadError(UserError):
     """A file that arrives as another than its kernel wrote."""
 
 
+def inside(folder: Path, name: str) -> Path:
+    """Return the path of file ``name`` in ``folder``. Raises UserError when it is outside."""
+    pure = PurePosixPath(name.replace("\\", "/"))
+    if pure.is_absolute() or ".." in pure.parts or not pure.parts or ":" in pure.parts[0]:
+        raise UserError(f"refused the file name {name!r}: it points outside {folder}")
+    return folder.joinpath(*pure.parts)
+
+
 def fetch_outputs(urls: Mapping[str, str], folder: Path, kernel: str) -> None:
     """Download a kernel's files ``urls`` (name → address) into ``folder``, the manifest first.
 
-    A file that is there already and is what the manifest says is not fetched again; one that
-    ``stays`` at Kaggle is not fetched at all. Raises
-    UserError for a name that leads out of ``folder``, and DownloadError for a file that twice
-    arrives as another than the manifest says.
+    A file that is there already and matches the manifest is not fetched again; one that ``stays``
+    at Kaggle is not fetched at all. Raises UserError for a name that is outside ``folder``, and
+    DownloadError for a file that twice arrives as another than the manifest says.
     """
     paths = {name: inside(folder, name) for name in urls}
     if MANIFEST in urls:
         paths[MANIFEST].unlink(missing_ok=True)
         download(urls[MANIFEST], paths[MANIFEST])
-    manifest = _read_manifest(paths.get(MANIFEST))
-    wanted = {name: facts["sha256"] for name, facts in manifest.get("files", {}).items()}
-    for name in urls:
+    manifest = _read_manifest(folder / MANIFEST)
+    for name, path in paths.items():
         if name != MANIFEST and not stays(manifest, name):
-            _fetch(urls[name], paths[name], wanted.get(name), kernel)
+            sha256 = manifest.get("files", {}).get(name, {}).get("sha256")
+            _fetch(urls[name], path, sha256, kernel)
 
 
-def download(url: str, path: Path) -> None:
-    """Fetch one file beside its place, then move it there: a broken one never stands.
-
-    What a broken transfer left as ``<name>.part`` is gone on from, where the server can.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
-    read(lambda: _transfer(url, part))
-    os.replace(part, path)
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """Return the manifest; empty where there is none or it is not one: later checks say so."""
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        return manifest if all("sha256" in f for f in manifest["files"].values()) else {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def _fetch(url: str, path: Path, sha256: str | None, kernel: str) -> None:
@@ -67,23 +71,25 @@ def _fetch(url: str, path: Path, sha256: str | None, kernel: str) -> None:
     )
 
 
+def download(url: str, path: Path) -> None:
+    """Fetch one file as ``<name>.part``, then rename it: ``path`` is always whole.
+
+    What a broken transfer has written is continued, where the server can.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    read(lambda: _transfer(url, part))
+    os.replace(part, path)
+
+
 def _transfer(url: str, part: Path) -> None:
     start = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={start}-"} if start else {}
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()  # whole already, or of another file: from the beginning
-            raise requests.ConnectionError(f"{part.name} cannot be gone on with")
+            raise requests.ConnectionError(f"{part.name} cannot be continued")
         response.raise_for_status()
         with open(part, "ab" if response.status_code == 206 else "wb") as file:
             for block in response.iter_content(_BLOCK):
                 file.write(block)
-
-
-def _read_manifest(path: Path | None) -> dict[str, Any]:
-    """The manifest; empty where there is none or it is not one, which is told later."""
-    try:
-        manifest = json.loads(path.read_text("utf-8")) if path else {}
-        return manifest if all("sha256" in f for f in manifest["files"].values()) else {}
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return {}

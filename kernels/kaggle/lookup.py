@@ -20,23 +20,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CompetitionFacts:
-    """A competition as Kaggle describes it.
-
-    Attributes:
-        title: empty where Kaggle gives none, as every field here.
-        entered: whether the user has accepted its rules.
-        kernels_only: whether it takes the output of a kernel and no files.
-        disabled: whether it takes no submissions at all.
-        deadline: UTC.
-        daily: submissions a day.
-    """
+    """A competition as Kaggle describes it; empty, None or 0 where it says nothing."""
 
     title: str
-    entered: bool
-    kernels_only: bool
-    disabled: bool
-    deadline: datetime | None
-    daily: int
+    entered: bool  # the user has accepted its rules
+    kernels_only: bool  # it takes the output of a kernel and no files
+    disabled: bool  # it takes no submissions at all
+    deadline: datetime | None  # UTC
+    daily: int  # submissions a day
 
 
 @dataclass(frozen=True)
@@ -51,10 +42,10 @@ class Allowance:
 
 @dataclass(frozen=True)
 class Quota:
-    """Accelerator hours of a week. ``hours``: accelerator → (left, in all), as Kaggle gives it."""
+    """Accelerator hours of a week."""
 
     refresh: datetime | None
-    hours: Mapping[str, tuple[float, float]]
+    hours: Mapping[str, tuple[float, float]]  # accelerator → (left, in all), as Kaggle gives it
 
 
 class Questions:

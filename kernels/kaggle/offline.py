@@ -10,7 +10,7 @@ import socket
 import sys
 from typing import Any
 
-# Where the host stands among each event's arguments.
+# Where the host is among each event's arguments.
 _ADDRESS_EVENTS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 _HOST_EVENTS = {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}
 
@@ -23,29 +23,23 @@ def forbid_network(loopback: bool) -> None:
     """
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in _ADDRESS_EVENTS:
-            _check_address(arguments[0], arguments[1], loopback)
-        elif event in _HOST_EVENTS:
-            _check_host(arguments[0], loopback)
+        if event in _HOST_EVENTS:
+            host = arguments[0]
+        elif event in _ADDRESS_EVENTS and arguments[0].family != getattr(socket, "AF_UNIX", None):
+            address = arguments[1]
+            if address is None:  # a connected socket sends without one: its connect was checked
+                return
+            host = address[0] if isinstance(address, tuple) else address
+        else:
+            return
+        name = host.decode(errors="replace") if isinstance(host, bytes) else host
+        if not (loopback and _is_loopback(str(name or "localhost"))):
+            raise PermissionError(f"the network is off in this kernel: tried {name}")
 
     sys.addaudithook(hook)
 
 
-def _check_address(sock: socket.socket, address: Any, loopback: bool) -> None:
-    # A connected socket sends without an address: its connect was held already.
-    if address is None or sock.family == getattr(socket, "AF_UNIX", None):
-        return
-    _check_host(address[0] if isinstance(address, tuple) else address, loopback)
-
-
-def _check_host(host: Any, loopback: bool) -> None:
-    if not (loopback and _is_loopback(host)):
-        name = host.decode(errors="replace") if isinstance(host, bytes) else host
-        raise PermissionError(f"the network is off in this kernel: tried {name}")
-
-
-def _is_loopback(host: Any) -> bool:
-    name = host.decode(errors="replace") if isinstance(host, bytes) else str(host or "localhost")
+def _is_loopback(name: str) -> bool:
     if name.lower().rstrip(".") == "localhost":
         return True
     try:

@@ -15,7 +15,7 @@ from common.errors import UserError
 from common.submission import read_sample_ids
 from competitions import load_module, modules
 from kernels.bundle.code import ROOT
-from kernels.kaggle.isolation import isolate
+from kernels.kaggle.signin import isolate
 
 
 @contextmanager

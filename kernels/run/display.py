@@ -4,7 +4,6 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from types import TracebackType
 from typing import Any, TextIO
 
 from kernels.kaggle.states import KernelState
@@ -28,24 +27,13 @@ class View:
     seconds: float = 0.0
 
     @property
-    def stage(self) -> str:
-        """The stage it is in, while it runs."""
-        return self.progress.get("stage", "") if self.state is KernelState.RUNNING else ""
-
-    @property
-    def facts(self) -> str:
-        """Loss, accuracy and the like."""
-        shown = {k: v for k, v in self.progress.items() if k not in ("stage", "epoch")}
-        return (
-            " ".join(f"{k}={v}" for k, v in shown.items())
-            if self.state is KernelState.RUNNING
-            else ""
-        )
-
-    @property
-    def epoch(self) -> str:
-        """``3/12`` while it trains."""
-        return self.progress.get("epoch", "") if self.state is KernelState.RUNNING else ""
+    def shown(self) -> tuple[str, str, str]:
+        """The stage, the epoch (``3/12``) and loss, accuracy and the like, while it runs."""
+        if self.state is not KernelState.RUNNING:
+            return "", "", ""
+        facts = {**self.progress}
+        stage, epoch = facts.pop("stage", ""), facts.pop("epoch", "")
+        return stage, epoch, " ".join(f"{name}={value}" for name, value in facts.items())
 
     @property
     def elapsed(self) -> float:
@@ -63,17 +51,17 @@ class PlainDisplay:
     def __enter__(self) -> "PlainDisplay":
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *_: Any) -> None:
         pass
 
     def show(self, views: Iterable[View]) -> None:
         """Print the kernels that changed."""
         for view in views:
-            seen = (view.state, view.stage, view.epoch)
+            seen = (view.state, *view.shown[:2])
             if self._shown.get(view.name) != seen:
                 self._shown[view.name] = seen
-                words = [view.name, view.state, view.stage, view.epoch, view.facts]
-                self.say(f"{view.elapsed:6.1f} s  " + " ".join(word for word in words if word))
+                words = filter(None, [view.name, view.state, *view.shown])
+                self.say(f"{view.elapsed:6.1f} s  {' '.join(words)}")
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -94,13 +82,8 @@ class LiveDisplay:
         self._live.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
+    def __exit__(self, *error: Any) -> None:
+        self._live.__exit__(*error)
 
     def show(self, views: Iterable[View]) -> None:
         """Draw the table of kernels."""
@@ -112,7 +95,7 @@ class LiveDisplay:
 
 
 def open_display(stream: TextIO | None = None) -> PlainDisplay | LiveDisplay:
-    """A live table on a terminal, else plain lines; on standard error by default."""
+    """Return a live table on a terminal, else plain lines; on standard error by default."""
     stream = stream or sys.stderr
     return LiveDisplay(stream) if stream.isatty() else PlainDisplay(stream)
 
@@ -129,5 +112,6 @@ def _table(views: Iterable[View]) -> Any:
     for view in views:
         state = Text(view.state.lower(), style=_COLOURS.get(view.state, "dim"))
         elapsed = f"{view.elapsed:.0f} s" if view.elapsed else ""
-        table.add_row(view.name, state, view.stage, view.epoch, elapsed, view.facts)
+        stage, epoch, facts = view.shown
+        table.add_row(view.name, state, stage, epoch, elapsed, facts)
     return table

@@ -1,4 +1,4 @@
-"""The folder of one run, and what stands in it: state, bundles, outputs, logs."""
+"""The folder of one run: its state, and where its kernels' bundles, outputs and logs are."""
 
 import contextlib
 import dataclasses
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from common.errors import UserError
 from common.manifest import write_json
@@ -26,92 +26,61 @@ _BEFORE = {"recipe": "published", "calibrate": False, "audit": False}
 
 @dataclass(frozen=True)
 class KernelRecord:
-    """What a run knows of one of its kernels.
+    """What a run knows of one of its kernels."""
 
-    Attributes:
-        version: Kaggle's number of the pushed version; 0 before the first push.
-        state: of that version, or of what is still to be pushed.
-        key: hash of what was pushed and of its sources' versions; the same key need not run again.
-        seconds: from push to end, of all its parts.
-        pushed: when it was pushed, seconds since 1970.
-        nonce: stands in the pushed text and in the manifest that it must leave.
-        pushes: how often this run has pushed it.
-        parts: how many versions in a row stopped at the time cap and are gone on from.
-        reused: the earlier run whose finished version this is.
-    """
-
-    version: int = 0
+    version: int = 0  # Kaggle's number of the pushed version; 0 before the first push
     state: KernelState = KernelState.WAITING
-    key: str = ""
-    seconds: float = 0.0
-    pushed: float = 0.0
-    nonce: str = ""
-    pushes: int = 0
-    parts: int = 0
-    reused: str = ""
+    key: str = ""  # hash of what was pushed and of its sources' versions: the same need not rerun
+    seconds: float = 0.0  # from push to end, of all its parts
+    pushed: float = 0.0  # when, seconds since 1970; 0 once it is complete
+    nonce: str = ""  # a mark in the pushed text and in the manifest that the kernel must write
+    pushes: int = 0  # how often this run has pushed it
+    parts: int = 0  # versions in a row that stopped before the time cap and were continued
+    reused: str = ""  # the earlier run whose finished version this is
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A submission: noted before it is sent, completed when Kaggle has answered.
+    """A submission: noted before it is sent, completed when Kaggle has answered."""
 
-    Attributes:
-        sha256: of the file.
-        description: what stands beside it on Kaggle; it holds the run's nonce, to be found by.
-        counted: how many submissions Kaggle counted before it.
-        ref: Kaggle's reference; 0 while it is not known whether Kaggle has it.
-        public_score, private_score: once it is scored, as far as Kaggle shows them.
-        error: why Kaggle could not score it.
-        scored: whether Kaggle has scored it, with or without a score to show.
-    """
-
-    sha256: str
-    description: str = ""
-    counted: int = 0
-    ref: int = 0
-    public_score: float | None = None
+    sha256: str  # of the file
+    description: str = ""  # at Kaggle; it contains the run's nonce, by which it is found
+    counted: int = 0  # submissions that Kaggle counted before it
+    ref: int = 0  # Kaggle's reference; 0 while it is not known whether Kaggle has it
+    public_score: float | None = None  # of a scored one, too, where Kaggle shows none
     private_score: float | None = None
-    error: str = ""
+    error: str = ""  # why Kaggle could not score it
     scored: bool = False
 
 
 @dataclass
 class Run:
-    """A run's state, saved atomically to ``state.json`` after every change.
-
-    Attributes:
-        folder: where the run lives.
-        competition: its name on the command line.
-        dry_run: whether its Kaggle is the local one.
-        data: what a dry run was made with, in words; of a real run, a hash of Kaggle's file list.
-        nonce: stands in every kernel it pushes and in every manifest they leave.
-        started: when it was first started, UTC.
-        owner: the Kaggle user whose kernels it pushes.
-        request: what was asked for, in plain values.
-        code: hash of the shared code, git commit and whether there were uncommitted changes.
-        state: ``running``, ``complete``, ``failed`` or ``interrupted``.
-        kernels: by name within the run.
-        submissions: what was sent, oldest first.
-    """
+    """A run's state, saved atomically to ``state.json`` after every change."""
 
     folder: Path
-    competition: str
+    competition: str  # its name on the command line
     dry_run: bool
-    nonce: str
-    state: str = "running"
+    nonce: str  # the mark of the run in every kernel that it pushes
+    state: str = "running"  # or ``complete``, ``failed``, ``interrupted``
     kernels: dict[str, KernelRecord] = field(default_factory=dict)
-    submissions: list[Submission] = field(default_factory=list)
-    data: str = ""
-    started: str = ""
-    owner: str = ""
-    request: dict[str, Any] = field(default_factory=dict)
-    code: dict[str, Any] = field(default_factory=dict)
+    submissions: list[Submission] = field(default_factory=list)  # oldest first
+    data: str = ""  # of a dry run in words; of a real run, a hash of Kaggle's file list
+    started: str = ""  # UTC
+    owner: str = ""  # the Kaggle user whose kernels it pushes
+    request: dict[str, Any] = field(default_factory=dict)  # what was asked for, in plain values
+    code: dict[str, Any] = field(default_factory=dict)  # hash, commit, uncommitted changes
 
     def save(self) -> None:
         """Write ``state.json``."""
         values = dataclasses.asdict(self)
         del values["folder"]
         write_json(self.folder / STATE, {"format": FORMAT, **values})
+
+    def update(self, **changes: Any) -> None:
+        """Change attributes of the run, and save."""
+        for name, value in changes.items():
+            setattr(self, name, value)
+        self.save()
 
     def set_kernel(self, name: str, **changes: Any) -> KernelRecord:
         """Change what is known of a kernel, and save."""
@@ -120,30 +89,14 @@ class Run:
         self.save()
         return self.kernels[name]
 
-    def set_state(self, state: str) -> None:
-        """Change the run's own state, and save."""
-        self.state = state
-        self.save()
-
-    def check_data(self, told: str) -> None:
+    def check_data(self, data: str) -> None:
         """Note what the run is made with. Raises UserError when it began with other data."""
-        if self.data and self.data != told:
+        if self.data and self.data != data:
             raise UserError(
-                f"run {self.folder} was made with {self.data}, and this is {told}: give it the "
+                f"run {self.folder} was made with {self.data}, and this is {data}: give it the "
                 f"same data, name another --run-dir, or begin a new one with --fresh"
             )
-        self.data = told
-        self.save()
-
-    def set_data(self, told: str) -> None:
-        """Note with which data the run goes on, and save: kernels of other data run again."""
-        self.data = told
-        self.save()
-
-    def set_code(self, code: dict[str, Any]) -> None:
-        """Note with which code the run goes on, and save."""
-        self.code = code
-        self.save()
+        self.update(data=data)
 
     def check_owner(self, owner: str) -> None:
         """Note whose kernels these are. Raises UserError when the run is another user's."""
@@ -152,71 +105,51 @@ class Run:
                 f"run {self.folder} is {self.owner}'s, and you are signed in as {owner}: sign in "
                 f"as {self.owner}, or name another --run-dir"
             )
-        self.owner = owner
-        self.save()
-
-    def set_submission(self, sent: Submission) -> Submission:
-        """Note what is known of the latest submission, and save."""
-        self.submissions[-1] = sent
-        self.save()
-        return sent
+        self.update(owner=owner)
 
     @contextmanager
     def attempt(self, request: dict[str, Any] | None = None) -> Iterator[None]:
-        """Own the run's folder, and record how the work inside ends if it breaks off.
+        """Lock the run's folder, and record how the work inside ends if it breaks off.
 
-        Raises UserError when another process owns it.
+        Raises UserError when another process has locked it.
         """
         with open(self.folder / "lock", "a+") as lock:
-            _own(lock, self.folder)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                lock.seek(0)
+                raise UserError(
+                    f"run {self.folder} is at work in process {lock.read().strip()}: wait for it, "
+                    f"or name another --run-dir"
+                ) from None
+            lock.truncate(0)
+            print(os.getpid(), file=lock, flush=True)
             self.__dict__.update(vars(open_run(self.folder, self.competition, self.dry_run)))
-            self.request = request or self.request
-            with self._recorded():
+            self.update(request=request or self.request, state="running")
+            try:
                 yield
-
-    @contextmanager
-    def _recorded(self) -> Iterator[None]:
-        self.set_state("running")
-        try:
-            yield
-        except KeyboardInterrupt:
-            self.set_state("interrupted")
-            raise
-        except BaseException:
-            self.set_state("failed")
-            raise
+            except BaseException as error:
+                interrupted = isinstance(error, KeyboardInterrupt)
+                self.update(state="interrupted" if interrupted else "failed")
+                raise
 
     def bundle(self, name: str) -> Path:
-        """Where a kernel's pushed files are."""
+        """Return the folder of a kernel's pushed files."""
         return self.folder / "kernels" / name
 
     def output(self, name: str) -> Path:
-        """Where a kernel's output is."""
+        """Return the folder of a kernel's output."""
         return self.folder / "outputs" / name
 
     def log(self, name: str) -> Path:
-        """Where a kernel's log is."""
+        """Return the path of a kernel's log."""
         return self.folder / "logs" / f"{name}.log"
-
-
-def _own(lock: IO[str], folder: Path) -> None:
-    """Lock the open file for as long as it stays open, and write our number into it."""
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        owner = lock.read().strip()
-        raise UserError(
-            f"run {folder} is at work in process {owner}: wait for it, or name another --run-dir"
-        ) from None
-    lock.truncate(0)
-    print(os.getpid(), file=lock, flush=True)
 
 
 def pick_run(
     root: Path, competition: str, dry_run: bool, request: dict[str, Any], fresh: bool
 ) -> Run:
-    """The latest run below ``root`` that was asked for the same and is not complete, or a new one.
+    """Return the latest run below ``root`` of the same request that is not complete, or a new one.
 
     Two commands that are started at once pick the same one, and its lock lets one of them work.
     """
@@ -229,14 +162,16 @@ def pick_run(
             if same and run.state != "complete":
                 return run
         kind = "-dry-run" if dry_run else "-rehearsal" if request.get("rehearse") else ""
-        run = open_run(_new_folder(root, f"{competition}{kind}"), competition, dry_run)
-        run.request = request
-        run.save()
+        name = f"{competition}{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
+        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+        folder = next(root / free for free in names if not (root / free).exists())
+        run = open_run(folder, competition, dry_run)
+        run.update(request=request)
         return run
 
 
 def all_runs(root: Path) -> list[Run]:
-    """The runs whose folders lie in ``root`` and can be read, the newest first."""
+    """Return the runs whose folders are in ``root`` and can be read, the newest first."""
     runs = []
     for path in root.glob(f"*/{STATE}"):
         with contextlib.suppress(UserError, OSError):
@@ -244,23 +179,37 @@ def all_runs(root: Path) -> list[Run]:
     return sorted(runs, key=lambda run: (run.started, run.folder.name), reverse=True)
 
 
-def _new_folder(root: Path, kind: str) -> Path:
-    name = f"{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
-    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-    return next(root / free for free in names if not (root / free).exists())
+def earlier_runs(run: Run) -> list[Run]:
+    """Return the same user's other real runs in the folder of ``run``, the newest first.
+
+    A dry run has none: each has a Kaggle of its own.
+    """
+    if run.dry_run:
+        return []
+    return [
+        other
+        for other in all_runs(run.folder.parent)
+        if other.owner == run.owner and other.folder != run.folder and not other.dry_run
+    ]
 
 
 def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
-    """The run in ``folder``: the one that is there, or a new one.
+    """Return the run in ``folder``: the one that is there, or a new one.
 
-    Raises UserError when the folder holds another competition's run or something else.
+    Raises UserError when the folder contains another competition's run or something else.
     """
     path = folder / STATE
-    if os.path.exists(path):
-        return _load(path, competition, dry_run)
+    if path.exists():
+        run = _read(path)
+        if run.competition != competition:
+            raise UserError(f"--run-dir {folder} is a run of {run.competition}, not {competition}")
+        if run.dry_run != dry_run:
+            kind, hint = ("dry", "add") if run.dry_run else ("real", "leave out")
+            raise UserError(f"--run-dir {folder} is a {kind} run: {hint} --dry-run")
+        return run
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(
-            f"--run-dir {folder}: it holds something else than a run; name a new folder"
+            f"--run-dir {folder}: it contains something else than a run; name a new folder"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -272,16 +221,6 @@ def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
     return run
 
 
-def _load(path: Path, competition: str, dry_run: bool) -> Run:
-    run = _read(path)
-    if run.competition != competition:
-        raise UserError(f"--run-dir {path.parent} is a run of {run.competition}, not {competition}")
-    if run.dry_run != dry_run:
-        kind, hint = ("dry", "add") if run.dry_run else ("real", "leave out")
-        raise UserError(f"--run-dir {path.parent} is a {kind} run: {hint} --dry-run")
-    return run
-
-
 def _read(path: Path) -> Run:
     try:
         values = json.loads(path.read_text("utf-8"))
@@ -289,12 +228,11 @@ def _read(path: Path) -> Run:
             raise ValueError("it is not the state of a run")
         if values.pop("format") != FORMAT:
             raise ValueError("another format")
-        kernels = {name: _record(**known) for name, known in values.pop("kernels").items()}
+        kernels = {
+            name: KernelRecord(**{**known, "state": KernelState(known["state"])})
+            for name, known in values.pop("kernels").items()
+        }
         sent = [Submission(**known) for known in values.pop("submissions")]
         return Run(path.parent.resolve(), kernels=kernels, submissions=sent, **values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read ({error}): name another --run-dir") from None
-
-
-def _record(state: str, **known: Any) -> KernelRecord:
-    return KernelRecord(state=KernelState(state), **known)

@@ -1,34 +1,40 @@
-"""Push kernels in the order of their sources, watch them, and bring back what they leave."""
+"""Push kernels in the order of their sources, watch them, and fetch what they write.
 
-import graphlib
+A kernel waits for its sources, is started (used again, taken up where an earlier start of the run
+pushed it, or pushed), is watched, and is done when its checked output is here.
+"""
+
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 
 from common.errors import UserError
 from common.manifest import Unfinished, read_manifest
 from common.progress import parse
 from kernels.bundle.build import Bundle
-from kernels.kaggle.answers import NoAnswerError, SessionLimitError, pause_between_looks
+from kernels.kaggle.answers import (
+    KaggleError,
+    NoAnswerError,
+    SessionLimitError,
+    pause_between_looks,
+)
 from kernels.kaggle.client import Kaggle, KernelStatus
 from kernels.kaggle.downloads import DownloadError
-from kernels.kaggle.logs import follow_log
 from kernels.kaggle.states import KernelState
 from kernels.plan.request import AUDIT, ENSEMBLE
-from kernels.run.changes import change_of, replaced
-from kernels.run.collecting import collect, failure, spent
+from kernels.run.collect import failure, fetch_output, follow_log
 from kernels.run.display import LiveDisplay, PlainDisplay, View
-from kernels.run.looks import Looks
 from kernels.run.options import RunOptions
-from kernels.run.pushing import find_push, push_kernel
-from kernels.run.reuse import kernel_key, reuse
+from kernels.run.push import find_push, push_kernel
+from kernels.run.reuse import check_change, check_latest, find_finished, kernel_key, take_over
 from kernels.run.state import KernelRecord, Run
 
 # Sessions that Kaggle runs at once; a queued one counts.
 SESSIONS = {"tpu": 1, "gpu": 2, "cpu": 5}
 MAX_PARTS = 5  # versions in a row that one training may be spread over
-_GOES_ON = (KernelState.PUSHING, KernelState.UNFINISHED)
-_ENDED = (KernelState.COMPLETE, KernelState.INVALID)
+_FETCHED_AGAIN = (KernelState.COMPLETE, KernelState.INVALID)
+_MISSING = 4  # a version that is not found this often in a row is gone
 
 
 class Watch:
@@ -38,7 +44,7 @@ class Watch:
         self,
         kaggle: Kaggle,
         run: Run,
-        bundles: Sequence[Bundle],
+        bundles: Sequence[Bundle],  # sources first
         display: PlainDisplay | LiveDisplay,
         options: RunOptions,
     ):
@@ -46,210 +52,181 @@ class Watch:
         self._bundles = {bundle.kernel.name: bundle for bundle in bundles}
         self._views = {name: View(name) for name in self._bundles}
         self._running: set[str] = set()
-        self._waiting: list[str] = []
-        self._finished: set[str] = set()
-        self._looks = Looks(kaggle, run, options.patience, display.say)
+        self._done: set[str] = set()
+        self._missing: Counter[str] = Counter()
+        self._silent_since = 0.0
 
     def run(self) -> None:
         """Run every kernel that is not already done. Raises UserError when one fails."""
-        graph = {name: bundle.kernel.sources for name, bundle in self._bundles.items()}
-        order = graphlib.TopologicalSorter(graph)
-        order.prepare()
         start = time.monotonic()
-        while order.is_active():
-            self._waiting += order.get_ready()
-            for name in list(self._waiting):
-                done = self._is_done(name)
-                if done or self._adopt(name) or self._push(name):
-                    self._waiting.remove(name)
-                if done:
-                    self._note_done(name, order)
-            for name in list(self._running):
-                if self._has_ended_or_is_spared(name):
-                    self._note_done(name, order)
+        while True:
+            for name, bundle in self._bundles.items():
+                if name in self._running:
+                    self._look(name)
+                elif name not in self._done and self._done.issuperset(bundle.kernel.sources):
+                    self._start(name)
             self._display.show(self._views.values())
-            if order.is_active() and (self._running or self._waiting):
-                time.sleep(pause_between_looks(time.monotonic() - start, self._options.poll))
-        self._display.show(self._views.values())
+            if len(self._done) == len(self._bundles):
+                return
+            time.sleep(pause_between_looks(time.monotonic() - start, self._options.poll))
 
-    def _note_done(self, name: str, order: graphlib.TopologicalSorter[str]) -> None:
-        if name not in self._finished:  # one that was run again is done already
-            self._finished.add(name)
-            order.done(name)
+    def _start(self, name: str) -> None:
+        bundle, known = self._bundles[name], self._run.kernels.get(name, KernelRecord())
+        key = kernel_key(bundle, self._run.kernels, self._run.data)
+        if known.key == key and (self._is_here(name, known) or self._take_up(name, known)):
+            return
+        fresh = self._options.fresh
+        earlier = None if fresh else find_finished(self._kaggle, self._run, bundle, key)
+        if earlier:
+            known = take_over(self._run, earlier, name)
+            self._display.say(f"{name}: used again from run {known.reused}")
+            self._finish(name)
+        elif self._has_session(bundle) and self._has_latest_sources(bundle):
+            self._push(bundle, key)
 
-    def _is_done(self, name: str) -> bool:
-        """Whether the kernel's output is here already, from this run or an earlier one."""
-        known, key = self._run.kernels.get(name), self._key(name)
-        if known and known.key == key:
-            if known.state is KernelState.COMPLETE:
-                return self._is_whole(name, known)
-            if known.state.running or known.state in _GOES_ON:
-                return False  # it goes on
-            if known.state is KernelState.INVALID and self._is_whole_now(name, known):
-                return True
-        slug = self._bundles[name].kernel.slug
-        found = None if self._options.fresh else reuse(self._kaggle, self._run, name, slug, key)
-        if found is None:
+    def _is_here(self, name: str, known: KernelRecord) -> bool:
+        """Return whether the kernel is done: its output was fetched and is still whole."""
+        folder = self._run.output(name)
+        if known.state is not KernelState.COMPLETE:
             return False
-        self._display.say(f"{name}: used again from run {found.reused}")
-        return self._is_whole(name, found)
-
-    def _is_whole(self, name: str, known: KernelRecord) -> bool:
         try:
-            read_manifest(self._run.output(name), name, known.nonce, fetched=True)
+            read_manifest(folder, name, known.nonce, fetched=True)
         except UserError as error:
-            here = self._run.output(name).exists()
-            self._display.say(f"{error}" if here else f"{name}: its output is still to be fetched")
+            lacks = f"{name}: its output is still to be fetched"
+            self._display.say(str(error) if folder.exists() else lacks)
             return False
-        view = self._views[name]
-        view.state, view.seconds = known.state, known.seconds
+        self._finish(name)
         return True
 
-    def _is_whole_now(self, name: str, known: KernelRecord) -> bool:
-        """Whether an output that was not as it must be is so now: Kaggle may have shown it late."""
-        status = self._looks.status(name, self._bundles[name].kernel.slug)
-        if status is None or status.state is not KernelState.COMPLETE:
+    def _take_up(self, name: str, known: KernelRecord) -> bool:
+        """Go on with what this run has pushed already; False when it must be pushed (again)."""
+        if known.state is KernelState.PUSHING:
+            version = find_push(self._kaggle, self._bundles[name].kernel.slug, known.nonce)
+            if not version:
+                return False
+            known = self._run.set_kernel(name, version=version, state=KernelState.QUEUED)
+        if known.state is KernelState.COMPLETE and self._options.rerun:
+            return False  # what is at Kaggle has not arrived whole
+        if not (known.state.running or known.state in _FETCHED_AGAIN):
             return False
+        status = self._status(name)
+        if status and not status.state.running:
+            if known.state is KernelState.INVALID:
+                return status.state is KernelState.COMPLETE and self._has_become_whole(name)
+            if self._run.dry_run and status.state is not KernelState.COMPLETE:
+                return False  # it ended with the local Kaggle
+        self._watch(name)
+        return True
+
+    def _has_become_whole(self, name: str) -> bool:
+        """Fetch an output that was not as it must be: Kaggle may have shown it late."""
         try:
-            self._collect(name)
+            fetch_output(self._kaggle, self._run, name, self._bundles[name].kernel.slug)
         except NoAnswerError:
             raise
         except UserError:
             return False
-        return self._is_whole(name, self._run.kernels[name])
-
-    def _adopt(self, name: str) -> bool:
-        """Go on with a version that an earlier start of this run pushed, instead of a new one.
-
-        One that is complete is here because its output is not: it is fetched again.
-        """
-        known = self._run.kernels.get(name)
-        if known is None or known.key != self._key(name):
-            return False
-        slug = self._bundles[name].kernel.slug
-        if known.state is KernelState.PUSHING:
-            version = find_push(self._kaggle, slug, known.nonce)
-            if not version:
-                return False
-            known = self._run.set_kernel(name, version=version, state=KernelState.QUEUED)
-        if not (known.state.running or known.state in _ENDED):
-            return False
-        if self._options.rerun and known.state is KernelState.COMPLETE:
-            return False  # what is at Kaggle has not arrived whole
-        status = self._looks.status(name, self._bundles[name].kernel.slug)
-        if status and not status.state.running:
-            if known.state is KernelState.INVALID or (
-                self._run.dry_run and status.state is not KernelState.COMPLETE
-            ):
-                return False  # looked at already, or ended with the local Kaggle
-        self._start(name)
+        self._finish(name)
         return True
 
-    def _push(self, name: str) -> bool:
-        """Push a kernel; False when Kaggle has no session free for it."""
-        bundle = self._bundles[name]
+    def _has_session(self, bundle: Bundle) -> bool:
         kind = bundle.kernel.accelerator
-        of_kind = [n for n in self._running if self._bundles[n].kernel.accelerator == kind]
-        if len(of_kind) >= SESSIONS[kind] or not self._sources_stand(bundle):
-            return False
-        changed = change_of(self._run, bundle, self._key(name), self._options.rerun)
-        if changed:
-            self._display.say(changed)
-        nonces = {source: known.nonce for source, known in self._run.kernels.items()}
-        try:
-            push_kernel(self._kaggle, self._run, bundle, self._key(name), nonces)
-        except SessionLimitError as error:
-            if self._views[name].state is not KernelState.NO_SESSION:
-                said = str(error).rstrip(".")
-                self._display.say(f"{said}: {name} waits until one is free")
-            self._views[name].state = KernelState.NO_SESSION
-            return False
-        self._start(name)
-        return True
+        used = [n for n in self._running if self._bundles[n].kernel.accelerator == kind]
+        return len(used) < SESSIONS[kind]
 
-    def _sources_stand(self, bundle: Bundle) -> bool:
-        """Whether Kaggle gives the kernel this run's versions; else its source is run again.
-
-        Raises UserError when that would be a training that nobody asked for.
-        """
+    def _has_latest_sources(self, bundle: Bundle) -> bool:
+        """Return whether Kaggle gives the kernel this run's versions; else run a source again."""
         for name in bundle.kernel.sources:
-            if name in self._running or name in self._waiting:
-                return False
-            said = replaced(self._kaggle, self._run, self._bundles[name], self._options.rerun)
+            source, rerun = self._bundles[name], self._options.rerun
+            said = check_latest(self._kaggle, self._run, source, rerun)
             if said:
                 self._display.say(said)
                 self._run.set_kernel(name, state=KernelState.REPLACED)
-                self._waiting.append(name)
+                self._done.discard(name)
                 return False
         return True
 
-    def _start(self, name: str) -> None:
-        view, known = self._views[name], self._run.kernels[name]
-        behind = max(0.0, time.time() - known.pushed) if known.pushed else 0.0
-        view.state, view.started = KernelState.QUEUED, time.monotonic() - behind - known.seconds
-        view.seconds = 0.0
-        self._running.add(name)
-        threading.Thread(target=self._follow, args=(name,), daemon=True).start()
-
-    def _has_ended(self, name: str) -> bool:
-        """Look at a running kernel; True when it is done. Raises UserError when it failed."""
-        view, status = self._views[name], self._looks.status(name, self._bundles[name].kernel.slug)
-        if status is None:
-            return False
-        if status.state != view.state:
-            view.state = status.state
-            self._run.set_kernel(name, state=status.state)
-        if status.state.running:
-            return False
-        self._running.discard(name)
-        return self._finish(name, status)
-
-    def _has_ended_or_is_spared(self, name: str) -> bool:
-        """As ``_has_ended``, but an audit beside a training may fail: nothing waits for it."""
+    def _push(self, bundle: Bundle, key: str) -> None:
+        name, view = bundle.kernel.name, self._views[bundle.kernel.name]
+        changed = check_change(self._run, bundle, key, self._options.rerun)
+        if changed:
+            self._display.say(changed)
         try:
-            return self._has_ended(name)
+            push_kernel(self._kaggle, self._run, bundle, key)
+        except SessionLimitError as error:
+            if view.state is not KernelState.NO_SESSION:
+                said = str(error).rstrip(".")
+                self._display.say(f"{said}: {name} waits until one is free")
+            view.state = KernelState.NO_SESSION
+        else:
+            self._watch(name)
+
+    def _watch(self, name: str) -> None:
+        view, known = self._views[name], self._run.kernels[name]
+        since = max(0.0, time.time() - known.pushed) if known.pushed else 0.0
+        view.state, view.seconds = KernelState.QUEUED, 0.0
+        view.started = time.monotonic() - since - known.seconds
+        self._running.add(name)
+
+        def on_line(line: str) -> None:
+            view.progress = parse(line) or view.progress
+            if self._options.follow and line.strip():
+                self._display.say(f"{name} | {line}")
+
+        slug, poll = self._bundles[name].kernel.slug, self._options.poll
+        log = (self._kaggle, slug, self._run.log(name), on_line, poll)
+        threading.Thread(target=follow_log, args=log, daemon=True).start()
+
+    def _look(self, name: str) -> None:
+        """Look at a running kernel. Raises UserError when it failed: only an audit may."""
+        try:
+            status = self._status(name)
+            if status is None:
+                return
+            self._note(name, status)
+            if not status.state.running:
+                self._running.discard(name)
+                self._end(name, status)
         except NoAnswerError:
             raise
         except UserError as error:
             if name != AUDIT or ENSEMBLE not in self._bundles:
                 raise
             self._display.say(f"{error}: the run goes on without its audit")
-            return True
+            self._running.discard(name)
+            self._done.add(name)
 
-    def _finish(self, name: str, status: KernelStatus) -> bool:
-        """Bring a version's output back; False when the kernel goes on in another version."""
+    def _note(self, name: str, status: KernelStatus) -> None:
+        if status.state is not self._views[name].state:
+            self._views[name].state = status.state
+            self._run.set_kernel(name, state=status.state)
+            if status.state is KernelState.UNKNOWN:
+                self._display.say(f"kernel {name} is {status.message} at Kaggle: still watching")
+
+    def _end(self, name: str, status: KernelStatus) -> None:
+        """Fetch the output of a version that has ended, or say why it failed."""
         slug, view = self._bundles[name].kernel.slug, self._views[name]
         if status.state is not KernelState.COMPLETE:
             view.seconds = round(view.elapsed, 1)
             raise failure(self._kaggle, self._run, name, slug, status)
         try:
-            self._collect(name)
+            fetch_output(self._kaggle, self._run, name, slug)
         except Unfinished as unfinished:
-            self._go_on(name, unfinished)
-            return False
+            self._continue(name, unfinished)
         except (NoAnswerError, DownloadError):
             raise
         except UserError:
-            again = self._looks.status(name, self._bundles[name].kernel.slug)
-            if again is None or again.state.running:  # it was the answer of an older version
+            again = self._status(name)
+            if again is None or again.state.running:  # COMPLETE was the state of an older version
                 self._running.add(name)
-                return False
-            self._run.set_kernel(name, state=KernelState.INVALID)
-            raise
-        view.seconds = self._run.kernels[name].seconds
-        return True
+            else:
+                self._run.set_kernel(name, state=KernelState.INVALID)
+                raise
+        else:
+            self._finish(name)
 
-    def _collect(self, name: str) -> None:
-        """Bring a version's output back; note that it is complete, and what it took."""
-        slug, known = self._bundles[name].kernel.slug, self._run.kernels[name]
-        manifest = collect(self._kaggle, self._run, name, slug, known)
-        seconds = known.seconds + spent(known, manifest)
-        self._run.set_kernel(
-            name, state=KernelState.COMPLETE, seconds=round(seconds, 1), pushed=0.0
-        )
-
-    def _go_on(self, name: str, unfinished: Unfinished) -> None:
-        """A version that stopped itself before the time cap: the next one goes on from it."""
+    def _continue(self, name: str, unfinished: Unfinished) -> None:
+        """Note that a version stopped itself before the time cap: the next push continues it."""
         known = self._run.kernels[name]
         if known.parts + 1 >= MAX_PARTS:
             self._run.set_kernel(name, state=KernelState.INVALID)
@@ -258,22 +235,40 @@ class Watch:
                 f"its size with --set, or choose a faster --accelerator"
             )
         seconds = known.seconds + max(0.0, time.time() - known.pushed)
-        self._run.set_kernel(
-            name, state=KernelState.UNFINISHED, parts=known.parts + 1, seconds=seconds
-        )
+        parts, state = known.parts + 1, KernelState.UNFINISHED
+        self._run.set_kernel(name, state=state, parts=parts, seconds=seconds)
         self._display.say(f"{unfinished}: the next version goes on from there")
-        self._waiting.append(name)
 
-    def _follow(self, name: str) -> None:
-        view = self._views[name]
+    def _finish(self, name: str) -> None:
+        view, known = self._views[name], self._run.kernels[name]
+        view.state, view.seconds = known.state, known.seconds
+        self._done.add(name)
 
-        def on_line(line: str) -> None:
-            view.progress = parse(line) or view.progress
-            if self._options.follow and line.strip():
-                self._display.say(f"{name} | {line}")
+    def _status(self, name: str) -> KernelStatus | None:
+        """Return the status of the kernel's version; None when it is not known just now.
 
-        slug, path = self._bundles[name].kernel.slug, self._run.log(name)
-        follow_log(self._kaggle, slug, path, on_line, self._options.poll)
-
-    def _key(self, name: str) -> str:
-        return kernel_key(self._bundles[name], self._run.kernels, self._run.data)
+        Raises UserError when the version is gone, NoAnswerError after ``options.patience``.
+        """
+        slug, version = self._bundles[name].kernel.slug, self._run.kernels[name].version
+        try:
+            status = self._kaggle.status(slug, version)
+        except NoAnswerError as error:
+            if not self._silent_since:
+                self._silent_since = time.monotonic()
+                self._display.say(f"{error}: what runs there goes on; looking again")
+            if time.monotonic() - self._silent_since > self._options.patience:
+                raise
+            return None
+        except KaggleError as error:
+            if error.code not in (403, 404):
+                raise
+            self._missing[name] += 1
+            if self._missing[name] < _MISSING:
+                return None
+            self._run.set_kernel(name, state=KernelState.VANISHED)
+            raise UserError(
+                f"kernel {name} has vanished: Kaggle no longer has version {version} of "
+                f"{self._kaggle.owner}/{slug}; if it was deleted, the same command pushes it again"
+            ) from None
+        self._missing[name], self._silent_since = 0, 0.0
+        return status

@@ -10,7 +10,7 @@ import requests
 from common.errors import UserError
 from common.manifest import read_manifest, write_manifest
 from kernels.kaggle import answers
-from kernels.kaggle.downloads import download, fetch_outputs
+from kernels.kaggle.downloads import download, fetch_outputs, inside
 from kernels.local import LocalKaggle
 from kernels.local.faults import Faults, Rule
 from kernels.local.wire import Call
@@ -87,3 +87,10 @@ def test_files_that_are_whole_already_are_not_fetched_again(serve, tmp_path: Pat
     for _ in range(2):
         fetch_outputs(urls, tmp_path / "here", "left")
         assert (tmp_path / "here" / "predictions.npz").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/../../x", "..\\x", "C:/x", ""])
+def test_names_that_lead_out_of_the_folder_are_refused(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="points outside"):
+        inside(tmp_path, name)
+    assert inside(tmp_path, "a/b.txt") == tmp_path / "a" / "b.txt"

@@ -62,7 +62,7 @@ def test_real_credentials_are_neither_used_nor_written(dry: list, tmp_path: Path
 def test_after_isolation_the_real_site_is_refused(tmp_path: Path) -> None:
     code = (
         "import sys, socket; from pathlib import Path;"
-        "from kernels.kaggle.isolation import isolate;"
+        "from kernels.kaggle.signin import isolate;"
         f"isolate(Path({str(tmp_path)!r}));"
         "socket.create_connection(('api.kaggle.com', 443), timeout=2)"
     )

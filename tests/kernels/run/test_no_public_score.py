@@ -9,6 +9,7 @@ from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
 from kernels.kaggle.client import SubmissionScore, read_score
 from kernels.local import LocalKaggle
+from kernels.run.options import RunOptions
 from kernels.run.state import Run, Submission, open_run
 from kernels.run.submission import await_score
 from support.toy_competition import RIGHT, connect, make_toy, point_client_at, submission, submit
@@ -25,6 +26,7 @@ class Shows:
         return self.scores.pop(0)
 
 
+OPTIONS = RunOptions(poll=0.01, score_limit=5)
 PENDING = SubmissionScore(7, "PENDING", None, None, "")
 
 
@@ -38,7 +40,7 @@ def run(tmp_path: Path) -> Run:
 
 def wait(run: Run, *scores: SubmissionScore) -> Submission:
     kaggle, say = Shows(*scores), lambda _: None
-    sent = await_score(kaggle, run, run.submissions[0], 0.01, say, 5)  # type: ignore[arg-type]
+    sent = await_score(kaggle, run, run.submissions[0], OPTIONS, say)  # type: ignore[arg-type]
     assert not kaggle.scores
     return sent
 

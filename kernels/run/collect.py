@@ -1,0 +1,117 @@
+"""What a kernel has written: its log while it runs, its checked output, or why it failed."""
+
+import shutil
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from common.errors import PREFIX, UserError
+from common.manifest import Unfinished, read_manifest
+from kernels.kaggle.answers import pause
+from kernels.kaggle.client import Kaggle, KernelStatus
+from kernels.kaggle.downloads import fetch_outputs
+from kernels.kaggle.states import KernelState
+from kernels.run.state import KernelRecord, Run
+
+_TAIL = 12
+_LOOKS = 4
+_BREAKS = 5
+
+
+def follow_log(
+    kaggle: Kaggle, slug: str, path: Path, on_line: Callable[[str], None], pause: float
+) -> None:
+    """Write the lines of the latest version's log to ``path`` as they come, until it ends.
+
+    A stream that breaks is opened again; it starts at the first line, so lines seen are skipped.
+    After five breaks without a new line it is given up: the whole log comes with the output.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    seen, breaks = 0, 0
+    with open(path, "w", encoding="utf-8") as file:
+        while breaks < _BREAKS:
+            try:
+                for number, line in enumerate(kaggle.follow_log(slug)):
+                    if number >= seen:
+                        seen, breaks = number + 1, 0
+                        print(line, file=file, flush=True)
+                        on_line(line)
+                return
+            except Exception:  # whatever broke it costs only the view of it
+                breaks += 1
+                time.sleep(pause)
+
+
+def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str) -> None:
+    """Fetch and check the output of a version that Kaggle calls COMPLETE, and note that it is.
+
+    Kaggle may say so of an older version, or show the output late: it is fetched again before
+    the kernel is called failed. The earlier output stays until the new one is whole. Raises
+    Unfinished, DownloadError for what arrives broken, UserError when there is no such output.
+    """
+    known = run.kernels[name]
+    arriving = run.output(name).with_name(f"{name}.arriving")
+    for look in range(_LOOKS):
+        try:
+            files, log = kaggle.outputs(slug, known.version)
+            _write_log(run.log(name), log)
+            arriving.mkdir(parents=True, exist_ok=True)
+            fetch_outputs(files, arriving, name)
+            manifest = read_manifest(arriving, name, known.nonce, fetched=True)
+            break
+        except Unfinished:
+            raise
+        except UserError as error:
+            if look + 1 == _LOOKS:
+                raise type(error)(f"{error} (whole log: {run.log(name)})") from None
+            pause(look)
+    shutil.rmtree(run.output(name), ignore_errors=True)
+    arriving.rename(run.output(name))
+    seconds = round(known.seconds + _seconds_since_push(known, manifest), 1)
+    run.set_kernel(name, state=KernelState.COMPLETE, seconds=seconds, pushed=0.0)
+
+
+def _seconds_since_push(known: KernelRecord, manifest: dict[str, Any]) -> float:
+    """Return the seconds until the manifest was written; 0 where they are noted already."""
+    if not known.pushed:
+        return 0.0
+    try:
+        ended = datetime.fromisoformat(str(manifest["written"])).timestamp() + 1
+    except (KeyError, ValueError):
+        ended = time.time()
+    return max(0.0, min(ended, time.time()) - known.pushed)  # clocks may differ
+
+
+def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: KernelStatus) -> UserError:
+    """Return what ended a kernel that is not COMPLETE, and what to do; its log is fetched."""
+    _, log = kaggle.outputs(slug, run.kernels[name].version)
+    tail = _write_log(run.log(name), log)[-_TAIL:]
+    whole = f"(whole log: {run.log(name)})"
+    if status.state is KernelState.CANCEL_ACKNOWLEDGED:
+        return UserError(
+            f"kernel {name} was stopped at its time cap, or cancelled by hand: Kaggle gives such a "
+            f"version to no other kernel; lower its epochs or its size, then give the same command "
+            f"again {whole}",
+            tuple(tail),
+        )
+    for line in reversed(tail):
+        if line.startswith(PREFIX):
+            return UserError(f"kernel {name} stopped: {line.removeprefix(PREFIX)} {whole}")
+    reason = next(filter(_names_exception, reversed(tail)), status.message)
+    reason = reason or (tail[-1] if tail else "it wrote no log")
+    return UserError(f"kernel {name} ended as {status.state}: {reason} {whole}", tuple(tail))
+
+
+def _write_log(path: Path, text: str) -> list[str]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    arriving = path.with_name(f".{path.name}.arriving")
+    arriving.write_text(text, encoding="utf-8")
+    arriving.replace(path)
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def _names_exception(line: str) -> bool:
+    head = line.split(":", 1)[0]
+    return head.replace(".", "").isidentifier() and head.endswith(("Error", "Exception"))

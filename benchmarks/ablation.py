@@ -1,8 +1,8 @@
 """Which settings help: a small network on flowers from random weights, one change at a time.
 
-Each row is the base recipe with one change, trained with every seed; validation pictures that
-also stand in train (as the audit finds them) are left out, and test is not touched. Rows with the
-same seed share order and first weights, so a row's change against the base is paired by seed.
+Each row is the base recipe with one change, trained with every seed. Validation pictures that are
+in train too (as the audit finds them) do not count, and test is not touched. Rows with the same
+seed share order and first weights, so a row's change against the base is paired by seed.
 
     python benchmarks/ablation.py FOLDER [--seeds 3] [--rows base,ema,...] [--out ablation.json]
 
@@ -13,7 +13,6 @@ import argparse
 import dataclasses
 import json
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -33,7 +33,7 @@ from common.audit.run import AuditRecipe, compare
 from common.blending.calibration import apply_temperature, fit_temperature, negative_log_likelihood
 from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
-from common.metrics.classification import accuracy, macro_f1
+from common.metrics.metric import accuracy, f1
 from common.parameters import Parameters
 from common.recipe import nearest, override
 from common.recipes.classifier import ClassifierRecipe
@@ -108,12 +108,8 @@ def clean_validation(folder: Path) -> set[str]:
     splits = [Split(part.name, tuple(sorted(part.glob("*.tfrec"))), True) for part in parts]
     pictures, broken = read_pictures(splits, len(CLASSES))
     found = compare(splits, pictures, broken, AuditRecipe(), CLASSES)
-    leaked = {
-        number
-        for group in found.groups
-        if any(pictures[n].split == "train" for n in group)
-        for number in group
-    }
+    in_train = {n for n, picture in enumerate(pictures) if picture.split == "train"}
+    leaked = set().union(*(group for group in found.groups if in_train & set(group)))
     return {p.id for n, p in enumerate(pictures) if p.split == "val" and n not in leaked}
 
 
@@ -152,7 +148,7 @@ def score(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         )
     classes = predicted.argmax(axis=1)
     return {
-        "macro_f1": macro_f1(labels, classes),
+        "macro_f1": f1("macro")(labels, classes),
         "accuracy": accuracy(labels, classes),
         "nll": negative_log_likelihood(labels, predicted),
         "nll_tempered": negative_log_likelihood(labels, tempered),
@@ -179,30 +175,27 @@ def run_rows(
 
 def table(results: list[dict[str, Any]]) -> str:
     """Mean and range over seeds, and the mean change against the base with the same seed."""
-    base = {r["seed"]: r["scores"][1] for r in results if r["row"] == "base"}
-    lines = [
-        "| | macro F1 | range | against base | NLL | against base | seconds |",
-        "|---" * 7 + "|",
-    ]
-    rows = dict.fromkeys(dict.fromkeys(r["row"] for r in results), 1)
-    cases = [(name, name, views) for name, views in rows.items()]
-    cases += [(f"base, tta {views}", "base", views) for views in VIEWS if base]
-    for title, name, views in cases:
-        found = {r["seed"]: r["scores"][views] for r in results if r["row"] == name}
-        f1 = [scores["macro_f1"] for scores in found.values()]
-        nll = [scores["nll"] for scores in found.values()]
-        gains = [found[seed]["macro_f1"] - base[seed]["macro_f1"] for seed in found if seed in base]
-        drops = [found[seed]["nll"] - base[seed]["nll"] for seed in found if seed in base]
-        seconds = statistics.median(r["seconds"] for r in results if r["row"] == name)
+    lines = ["| | macro F1 | range | against base | NLL | against base | seconds |"]
+    lines.append("|---" * 7 + "|")
+    scores = pd.DataFrame(
+        {"row": r["row"], "seed": r["seed"], "views": views, "seconds": r["seconds"], **found}
+        for r in results
+        for views, found in r["scores"].items()
+    ).set_index("seed")
+    plain = scores[scores["views"] == 1]
+    base = plain[plain["row"] == "base"]
+    groups = [*plain.groupby("row", sort=False)]
+    for views, rows in scores[scores["row"] == "base"].groupby("views"):
+        groups += [(f"base, tta {views}", rows)] if views > 1 else []
+    for name, rows in groups:
+        f1, nll = rows["macro_f1"], rows["nll"]
         lines.append(
-            f"| {title} | {statistics.mean(f1):.3f} | {min(f1):.3f} to {max(f1):.3f} | "
-            f"{statistics.mean(gains):+.3f} | {statistics.mean(nll):.3f} | "
-            f"{statistics.mean(drops):+.3f} | {seconds:.0f} |"
+            f"| {name} | {f1.mean():.3f} | {f1.min():.3f} to {f1.max():.3f} | "
+            f"{(f1 - base['macro_f1']).mean():+.3f} | {nll.mean():.3f} | "
+            f"{(nll - base['nll']).mean():+.3f} | {rows['seconds'].median():.0f} |"
         )
-    tempered = [r["scores"][1] for r in results if r["row"] == "base"]
-    if tempered:
-        before, after = (statistics.mean(s[n] for s in tempered) for n in ("nll", "nll_tempered"))
-        lines.append(f"\nTemperature scaling of base: NLL {before:.3f}, then {after:.3f}.")
+    before, after = base["nll"].mean(), base["nll_tempered"].mean()
+    lines.append(f"\nTemperature scaling of base: NLL {before:.3f}, then {after:.3f}.")
     return "\n".join(lines)
 
 
@@ -217,9 +210,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="all scores, as JSON")
     arguments = parser.parse_args()
     names = arguments.rows.split(",") if arguments.rows else list(ROWS)
-    unknown = [name for name in names if name not in ROWS]
-    if unknown:
-        raise UserError(f"--rows {unknown[0]}: {nearest(unknown[0], ROWS)}")
+    for name in names:
+        if name not in ROWS:
+            raise UserError(f"--rows {name}: {nearest(name, ROWS)}")
     rows = {name: {"epochs": arguments.epochs, **ROWS[name]} for name in names}
     results = []
     for result in run_rows(arguments.folder, rows, arguments.seeds):

@@ -1,4 +1,4 @@
-"""How long the best weight of two members takes to find, beside calling scikit-learn.
+"""How long the best weight of two members takes to find, compared with calls of scikit-learn.
 
 Two members over as many validation pictures and classes as Petals to the Metal has. Both ways
 score every weight at which some picture's class changes; scikit-learn's is measured on a part of

@@ -186,8 +186,6 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.way:
         return run_way(arguments.way, arguments.folder)
-    if arguments.runs < 1 or not 100 <= arguments.pictures <= PICTURES:
-        raise UserError(f"give --runs of 1 or more, and --pictures from 100 to {PICTURES}")
     with tempfile.TemporaryDirectory() as scratch:
         pairs = make(Path(scratch), arguments.pictures, arguments.shuffled)
         kind = "any pictures" if arguments.shuffled else f"{len(GROUPS)} groups"

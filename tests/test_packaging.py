@@ -5,11 +5,13 @@ import configparser
 import importlib
 import pkgutil
 import re
+import runpy
 import shutil
 import subprocess
 import sys
 from functools import cache
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -108,3 +110,6 @@ def test_every_module_can_be_imported() -> None:
     for package in PACKAGES:
         for module in pkgutil.walk_packages([str(ROOT / package)], f"{package}."):
             importlib.import_module(module.name)
+    with mock.patch.dict("os.environ"):
+        for script in (ROOT / "benchmarks").glob("*.py"):
+            runpy.run_path(str(script), run_name="imported")

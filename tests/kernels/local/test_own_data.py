@@ -1,9 +1,6 @@
 """A dry run on one's own data: wherever they lie, and however their tables are packed."""
 
-import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -52,32 +49,3 @@ def test_a_file_is_asked_for_by_a_name_that_stays_in_its_folder(tmp_path: Path) 
     for find in (find_file, find_data_file):
         for name in ("../hidden.csv", str(tmp_path / "hidden.csv"), "../mine/table.csv", "no.csv"):
             assert find(folder, name) is None
-
-
-def benchmark(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-    script = tiny.ROOT / "benchmarks" / "embeddings.py"
-    command = [sys.executable, str(script), *map(str, arguments)]
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
-
-
-@pytest.mark.parametrize(
-    ("out", "said"),
-    [
-        ("nowhere/all.json", "there is no folder nowhere: make it first"),
-        (".", "is a folder: name a file"),
-    ],
-)
-def test_where_results_go_is_held_before_a_training(out: str, said: str, tmp_path: Path) -> None:
-    done = benchmark(tmp_path, "--rows", "arcface", "--out", out, cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr == f"error: --out {out}{' ' if out == '.' else ': '}{said}\n"
-
-
-def test_a_wrong_folder_is_named_as_it_was_given(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "notes.txt").touch()
-    done = benchmark("mine", "--rows", "arcface", cwd=tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: prepare: mine lacks pictures in train/")
-    assert done.stderr.endswith("; mine holds notes.txt\n")

@@ -1,208 +1,172 @@
 """The blend: members and blend with their intervals, the weights, and what the blend gained."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
+from typing import Any
 
-from markupsafe import Markup
+import numpy as np
 
-from common.blending.figures import weight_curve
-from kernels.report.analysis import fixed_and_broken
-from kernels.report.charts import Axes, bounds, dot, drawing, grid, steps
-from kernels.report.facts import Facts, Left
-from kernels.report.markup import (
-    UNKNOWN,
-    Cell,
-    count,
-    duration,
-    figure,
-    join,
-    number,
-    section,
-    signed,
-    table,
-    tag,
-)
-from kernels.report.ranges import ranges
-from kernels.results.scores import Score, gain_words, greater_is_better, interval_words, read_score
+from kernels.report.charts import bounds, short, ticks
+from kernels.report.facts import Facts
+from kernels.report.pair_facts import auc_of, channel_scores, model_channels
+from kernels.report.render import Section
+from kernels.results.blends import tried_blends
+from kernels.results.output import KernelOutput, as_mapping
+from kernels.results.scores import Score, gain_words, read_number, read_score
 
 ACCURACY = "validation_accuracy"
 
 
-def blend_section(facts: Facts) -> Markup | None:
-    """Members and blend as ranges and in a table, the weights, and what the blend gained."""
+def blend_section(facts: Facts) -> Section | None:
+    """Members and blend as ranges and in a table, the folds, and what the blend changed."""
     if not facts.models:  # an audit alone
         return None
-    method = str(facts.blended.get("method", ""))
-    return section(
-        "blend",
-        f"The blend{f': {method}' if method else ''}",
-        score_ranges(facts),
-        *(tag("p", words) for words in comparison(facts)),
-        _members(facts),
-        *_fold_scores(facts),
-        *_effects(facts, method),
-    )
-
-
-def score_ranges(facts: Facts) -> Markup:
-    """Members and blend on one axis, the best member first."""
-    sign = facts.competition.scoring.sign
-    scores = [(model, facts.member_score(model)) for model in facts.models]
-    scores.sort(key=lambda one: -sign * one[1].value if one[1].value is not None else math.inf)
-    blend = read_score(facts.blended)
-    if len(weights(facts)) > 1 or len(scores) > 1:
-        scores.append(("blend", blend))
-    return ranges(scores, f"{facts.metric} on validation{_pictures(blend)}", sign > 0)
-
-
-def _pictures(score: Score) -> str:
-    return "" if score.n is None else f", {score.n:,} pictures"
-
-
-def comparison(facts: Facts) -> Iterator[str]:
-    """Whether the blend beats the best member, and what was chosen on the same pictures."""
-    gain = gain_words(facts.blended)
-    if gain:
-        yield gain.replace(" %", "\N{NO-BREAK SPACE}%")
-    chosen = str(facts.blended.get("chosen_on") or "")
-    if chosen:
-        yield f"{chosen[0].upper()}{chosen[1:]}: on others the blend will score a little worse."
-
-
-def weights(facts: Facts) -> dict[str, float]:
-    """The blend's weights by member; empty where there is no blend."""
-    return {str(name): float(w) for name, w in facts.blended.get("weights", {}).items()}
-
-
-def _members(facts: Facts) -> Markup:
-    """The table of members and blend; accuracy where the task has it."""
-    chosen = weights(facts)
     accuracy = facts.metric != "accuracy" and any(ACCURACY in k.metrics for k in facts.kernels)
-    heads = ["member", "weight", facts.metric, "95 %", *(["accuracy"] if accuracy else [])]
-    rows = [_member(facts, model, chosen, accuracy) for model in facts.models]
+    chosen = facts.weights
+    rows = [
+        {**_row(model, facts.model_score(model), kernels), "weight": chosen.get(model)}
+        for model, kernels in facts.models.items()
+    ]
+    for row in rows:
+        row["accuracy"] = _accuracy(facts, row["name"])
     if facts.ensemble:
-        rows.append(_blend(facts.ensemble, accuracy))
-    heads += ["seconds", "accelerator"]
-    return table("Members and blend on validation", heads, rows)
+        blend = {**_row("blend", facts.ensemble.score, [facts.ensemble]), "weight": 1.0}
+        rows.append({**blend, "accuracy": facts.ensemble.number(ACCURACY)})
+    data = {"metric": facts.metric, "accuracy": accuracy, "rows": rows, **_shared(facts)}
+    data |= {"folds": _folds(facts), "single": len(chosen) < 2, "gained": [], "weights": None}
+    if not data["single"]:
+        data |= {"gained": _gained(facts), "weights": facts.figure("weights.png")}
+    return Section("blend", "blend", _title(facts), data)
 
 
-def _member(facts: Facts, model: str, chosen: dict[str, float], accuracy: bool) -> list[Cell]:
-    kernels, member = facts.models[model], facts.members.get(model)
-    right = known(kernels[0].metrics.get(ACCURACY)) if len(kernels) == 1 else math.nan
-    if accuracy and member is not None:
-        found = facts.task.summary(member.validation_labels, member.validation)
-        right = known(found.get(ACCURACY))
-    seconds = sum(left.known.seconds for left in kernels)
-    return [
-        Cell(model),
-        number(chosen.get(model, math.nan), 3, bar=True),
-        *score_cells(facts.member_score(model)),
-        *([number(right)] if accuracy else []),
-        Cell(duration(seconds), seconds),
-        Cell(", ".join(dict.fromkeys(accelerator(left) for left in kernels))),
-    ]
+def channels_section(facts: Facts) -> Section | None:
+    """The blend of a competition of pairs: members, channels and blend in one table."""
+    if not facts.models:
+        return None
+    metrics, rows = facts.blended, []
+    for model, kernels in facts.models.items():
+        channels = model_channels(model, kernels[0].metrics, metrics)
+        for channel, found in channels.items() or [("", {"all": kernels[0].score.value})]:
+            row = {**_row(model, facts.model_score(model), kernels), "channel": channel}
+            weight = facts.weights.get(f"{model}/{channel}")
+            auc = [read_number(found.get(part)) for part in ("all", "seen", "unseen")]
+            rows.append({**row, "weight": weight, "auc": auc})
+    if facts.ensemble:
+        parts = ("score", "seen", "unseen")
+        auc = [facts.ensemble.number(f"validation_{part}") for part in parts]
+        row = {**_row("blend", facts.ensemble.score, [facts.ensemble]), "channel": "all"}
+        rows.append({**row, "weight": 1.0, "auc": auc})
+    alone = {name: auc_of(found) for name, found in channel_scores(metrics).items()}
+    ours, best = read_score(metrics), max(alone, key=alone.__getitem__, default="")
+    names = (ACCURACY, "threshold", "same_share")
+    accuracy, threshold, share = (read_number(metrics.get(name)) for name in names)
+    data = {
+        **_shared(facts),
+        "rows": rows,
+        "digits": ours.digits,
+        "one": facts.task.one,
+        "many": facts.task.many,
+        "scale": str(metrics.get("scale")) if len(facts.weights) > 1 else "",
+        "best": best if len(alone) > 1 and "gain" not in metrics else "",
+        "gained": None if ours.value is None or not best else ours.value - alone[best],
+        "accuracy": accuracy if None not in (threshold, share) else None,
+        "threshold": threshold,
+        "share": share,
+    }
+    return Section("channels", "blend", _title(facts), data)
 
 
-def _blend(ensemble: Left, accuracy: bool) -> list[Cell]:
-    return [
-        Cell(tag("strong", "blend")),
-        number(1.0, 3),
-        *score_cells(read_score(ensemble.metrics)),
-        *([number(known(ensemble.metrics.get(ACCURACY)))] if accuracy else []),
-        Cell(duration(ensemble.known.seconds), ensemble.known.seconds),
-        Cell(accelerator(ensemble)),
-    ]
+def ranges(
+    scores: Sequence[tuple[str, Score]], title: str, greater_is_better: bool
+) -> dict[str, Any]:
+    """Return scores with their intervals on one axis, as shares of its width.
 
+    Those that are unknown are left out; ``blend`` has another colour.
+    """
+    known = [(name, score) for name, score in scores if score.value is not None]
+    ends = [end for _, score in known for end in (score.value or 0.0, *(score.interval or ()))]
+    low, high = bounds(ends or [0.0, 1.0])
 
-def score_cells(score: Score) -> list[Cell]:
-    """A score and its interval."""
-    return [number(known(score.value)), Cell(interval_words(score.interval) or UNKNOWN)]
+    def share(value: float) -> float:
+        return round((value - low) / (high - low), 4)
 
-
-def _fold_scores(facts: Facts) -> list[Markup]:
-    """Each fold's score on its own part beside the one out of fold, a chart a model."""
-    measured = facts.blended.get("folds", {})
-    pieces = []
-    for model in (model for model in facts.folds if model in measured):
-        whole = facts.member_score(model)
-        scores = [(f"{model}, out of fold", whole)]
-        for place, left in enumerate(facts.models[model]):
-            own = read_score(left.metrics)
-            value = measured[model].get(left.name)
-            scores.append((f"fold {place}", Score(value, own.interval, own.n)))
-        values = [score.value for _, score in scores[1:] if score.value is not None]
-        spread = f", from {min(values):.4f} to {max(values):.4f}" if values else ""
-        title = f"{facts.metric} of each fold of {model} on its own part{spread}"
-        pieces.append(ranges(scores, title, greater_is_better(facts.blended)))
-    words = (
-        "A fold is validated on a part of train and validation that it was not trained on. Out of "
-        "fold is the score over all parts together."
-    )
-    return [tag("h3", "The folds"), *pieces, tag("p", words)] if pieces else []
-
-
-def _effects(facts: Facts, method: str) -> list[Markup]:
-    """What the blend changed, and what its weights do."""
-    chosen = weights(facts)
-    if len(chosen) < 2:
-        return [tag("p", "One member: the blend is that member itself.")]
-    pieces: list[Markup] = []
-    if facts.blend is not None and "confusions" in facts.task.sections:
-        pieces += [tag("h3", "What the blend gained"), _gained(facts)]
-    if facts.blend is not None and len(facts.members) == 2 and set(facts.members) == set(chosen):
-        pieces += [tag("h3", "The weights"), _weight_curve(facts, chosen, method)]
-    return pieces
-
-
-def known(value: object) -> float:
-    """A number that a kernel tells; NaN where it tells none."""
-    return float(value) if isinstance(value, int | float) else math.nan
-
-
-def accelerator(left: Left) -> str:
-    """What a kernel saw, as its manifest tells it."""
-    seen = left.manifest.get("accelerator") or {}
-    return str(seen.get("seen", "unknown")) if isinstance(seen, dict) else "unknown"
-
-
-def _gained(facts: Facts) -> Markup:
-    assert facts.blend is not None
-    labels, blend = facts.blend.validation_labels, facts.decide(facts.blend)
     rows = []
+    for name, score in known:
+        row = {"name": name, "score": score, "at": share(score.value or 0.0), "wide": None}
+        if score.interval:
+            start, end = map(share, score.interval)
+            row |= {"low": start, "wide": round(end - start, 4)}
+        rows.append({**row, "look": "two" if name == "blend" else "one"})
+    better = "" if greater_is_better else ", lower is better"
+    line = (
+        " The line is the 95 % interval (bootstrap)." if any(s.interval for _, s in known) else ""
+    )
+    caption = f"{title[:1].upper()}{title[1:]}{better}.{line}"
+    marks = [(share(value), short(value)) for value in ticks(low, high)]
+    return {"rows": rows, "ticks": marks, "caption": caption}
+
+
+def _title(facts: Facts) -> str:
+    method = str(facts.blended.get("method", ""))
+    return f"The blend{f': {method}' if method else ''}"
+
+
+def _shared(facts: Facts) -> dict[str, Any]:
+    """What both kinds of blends show: the ranges, the gain, what was chosen, blends tried."""
+    sign, blend = facts.competition.scoring.sign, read_score(facts.blended)
+    scores = [(model, facts.model_score(model)) for model in facts.models]
+    scores.sort(key=lambda one: -sign * one[1].value if one[1].value is not None else math.inf)
+    if len(facts.weights) > 1 or len(scores) > 1:
+        scores.append(("blend", blend))
+    pictures = "" if blend.n is None else f", {blend.n:,} pictures"
+    chosen, tried = str(facts.blended.get("chosen_on") or ""), tried_blends(facts.run)
+    return {
+        "ranges": ranges(scores, f"{facts.metric} on validation{pictures}", sign > 0),
+        "gain": gain_words(facts.blended).replace(" %", "\N{NO-BREAK SPACE}%"),
+        "chosen": f"{chosen[:1].upper()}{chosen[1:]}",
+        "tried": tried if len(tried) > 1 else (),
+    }
+
+
+def _row(name: str, score: Score, kernels: Sequence[KernelOutput]) -> dict[str, Any]:
+    seen = dict.fromkeys(kernel.accelerator or "unknown" for kernel in kernels)
+    seconds = sum(kernel.state.seconds for kernel in kernels)
+    return {"name": name, "score": score, "seconds": seconds, "accelerator": ", ".join(seen)}
+
+
+def _accuracy(facts: Facts, model: str) -> float | None:
+    """A model's accuracy: of its pictures in the blend, else as its one kernel measured it."""
+    kernels, member = facts.models[model], facts.members.get(model)
+    if member is not None:
+        found = facts.task.summary(member.validation_labels, member.validation)
+        return read_number(found.get(ACCURACY))
+    return kernels[0].number(ACCURACY) if len(kernels) == 1 else None
+
+
+def _folds(facts: Facts) -> list[dict[str, Any]]:
+    """Each fold's score on its own part next to the one out of fold, a chart a model."""
+    charts = []
+    for model, measured in as_mapping(facts.blended.get("folds")).items():
+        scores = [(f"{model}, out of fold", facts.model_score(model))]
+        for place, kernel in enumerate(facts.models.get(model, ())):
+            own = Score(
+                read_number(measured.get(kernel.name)), kernel.score.interval, kernel.score.n
+            )
+            scores.append((f"fold {place}", own))
+        values = [score.value for _, score in scores[1:] if score.value is not None]
+        spread = f", from {min(values):.3f} to {max(values):.3f}" if values else ""
+        title = f"{facts.metric} of each fold of {model} on its own part{spread}"
+        charts.append(ranges(scores, title, facts.competition.scoring.greater_is_better))
+    return charts
+
+
+def _gained(facts: Facts) -> list[tuple[str, int, int]]:
+    """Member → pictures that the blend fixed and broke, where each picture has one class."""
+    if facts.blend is None or "confusions" not in facts.task.sections:
+        return []
+    labels, blend = facts.blend.validation_labels, facts.decide(facts.blend)
+    right, found = blend == labels, []
     for name, member in facts.members.items():
-        fixed, broken = fixed_and_broken(labels, facts.decide(member), blend)
-        net = len(fixed) - len(broken)
-        rows.append(
-            [Cell(name), count(len(fixed)), count(len(broken)), Cell(signed(net, 0), float(net))]
-        )
-    words = "Fixed: the member is wrong and the blend right. Broken: the other way round."
-    heads = ["against", "fixed", "broken", "net"]
-    return join((table("Pictures that the blend fixed and broke", heads, rows), tag("p", words)))
-
-
-def _weight_curve(facts: Facts, chosen: dict[str, float], method: str) -> Markup:
-    """The metric over the weight of the first of two members."""
-    assert facts.blend is not None
-    (first, one), (second, two) = facts.members.items()
-    shares, scores = weight_curve(facts.competition, one, two)
-    points = list(zip(shares.tolist(), scores, strict=True))
-    own = facts.competition.score(
-        facts.blend.validation_labels, facts.blend.validation, facts.thresholds
-    )
-    ends = bounds([*scores, own])
-    axes = Axes((0.0, 1.0), ends, width=360, height=210, left=50, right=16, top=24)
-    best = max(scores) if facts.competition.scoring.greater_is_better else min(scores)
-    label = (
-        f"{facts.metric} of the blend over the weight of {first}: {scores[-1]:.4f} alone, "
-        f"{scores[0]:.4f} for {second} alone, {best:.4f} at best; "
-        f"{own:.4f} at the weight taken, {chosen[first]:.3f}"
-    )
-    mark = dot(axes, chosen[first], own, "two", f"{method}: {chosen[first]:.3f}, {own:.4f}", 6)
-    below = grid(axes, f"weight of {first} (the rest is {second})", facts.metric)
-    curve = drawing(label, axes.width, axes.height, below, steps(axes, points, "one"), mark)
-    better = "" if facts.competition.scoring.greater_is_better else " (lower is better)"
-    caption = (
-        f"{facts.metric[0].upper()}{facts.metric[1:]} on validation{better} by weight. The dot is "
-        f"the weight that was taken; both ends are one member alone."
-    )
-    return figure(curve, caption)
+        own = facts.decide(member) == labels
+        found.append((name, int(np.sum(right & ~own)), int(np.sum(own & ~right))))
+    return found

@@ -1,173 +1,192 @@
-"""Charts as inline SVG. Colours are classes, so that the page's style sheet sets them."""
+"""Charts of the page as plain marks; ``macros.html`` draws them. Colours are classes of the CSS."""
 
-import itertools
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from markupsafe import Markup
-
-from kernels.report.markup import join, tag
+import numpy as np
 
 Points = Sequence[tuple[float, float]]
+Ends = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Line:
-    """One line of a chart: its points, its colour's class, and what it is, for tooltips.
+class Mark:
+    """One shape: an SVG element, its class, its attributes, and what it says when pointed at."""
 
-    A thin one, of many in one chart, has no dots.
-    """
-
-    points: Points
-    colour: str
-    label: str
-    thin: bool = False
+    tag: str
+    look: str
+    at: Mapping[str, Any]
+    title: str = ""
+    text: str = ""
 
 
-@dataclass(frozen=True)
-class Axes:
-    """The box that a chart draws in, and the values at its edges.
+@dataclass
+class Chart:
+    """A box with axes, and the marks in it.
 
     Attributes:
+        label: what it shows, for those who do not see it.
         x, y: lowest and highest value.
-        width, height: of the whole drawing, in its own units.
-        left, right, top, bottom: margins for the numbers.
+        x_name, y_name: of the axes; without a name x has no numbers either.
+        whole: whether x has whole numbers alone, as epochs have.
+        width, height, left, right, top, bottom: of the drawing and its margins, in its own units.
     """
 
-    x: tuple[float, float]
-    y: tuple[float, float]
+    label: str
+    x: Ends
+    y: Ends
+    x_name: str = ""
+    y_name: str = ""
+    whole: bool = False
     width: float = 320
     height: float = 190
     left: float = 44
     right: float = 10
     top: float = 10
     bottom: float = 34
+    marks: list[Mark] = field(default_factory=list)
 
     def across(self, value: float) -> float:
-        """Where a value of x lies."""
+        """Return where a value of x lies."""
         low, high = self.x
-        return self.left + (value - low) / (high - low) * (self.width - self.left - self.right)
+        share = (value - low) / (high - low)
+        return round(self.left + share * (self.width - self.left - self.right), 1)
 
     def up(self, value: float) -> float:
-        """Where a value of y lies."""
+        """Return where a value of y lies."""
         low, high = self.y
-        box = self.height - self.top - self.bottom
-        return self.height - self.bottom - (value - low) / (high - low) * box
+        share = (value - low) / (high - low)
+        return round(self.height - self.bottom - share * (self.height - self.top - self.bottom), 1)
+
+    @property
+    def x_ticks(self) -> list[tuple[float, str]]:
+        """Where the numbers of x lie, and the numbers."""
+        values = ticks(*self.x, whole=self.whole) if self.x_name else ()
+        return [(self.across(value), short(value)) for value in values]
+
+    @property
+    def y_ticks(self) -> list[tuple[float, str]]:
+        """Where the numbers of y lie, and the numbers."""
+        return [(self.up(value), short(value)) for value in ticks(*self.y)]
+
+    def line(self, points: Points, look: str, title: str = "") -> None:
+        """Draw a line through the points."""
+        corners = "L".join(f"{self.across(x):.1f} {self.up(y):.1f}" for x, y in points)
+        self.marks.append(Mark("path", f"line {look}", {"d": f"M{corners}"}, title))
+
+    def dot(self, x: float, y: float, look: str, title: str, radius: float) -> None:
+        """Draw a dot."""
+        at = {"cx": self.across(x), "cy": self.up(y), "r": round(radius, 1)}
+        self.marks.append(Mark("circle", f"dot {look}", at, title))
+
+    def bar(self, x: Ends, y: Ends, look: str, title: str) -> None:
+        """Draw a bar between two values of x and two of y."""
+        left, top = self.across(x[0]), self.up(y[1])
+        width, height = self.across(x[1]) - left, self.up(y[0]) - top
+        at = {"x": left, "y": top, "width": round(width, 1), "height": round(height, 1)}
+        self.marks.append(Mark("rect", f"fill {look}", at, title))
+
+    def rule(self, start: tuple[float, float], end: tuple[float, float], look: str) -> None:
+        """Draw a straight line between two points."""
+        at = {"x1": self.across(start[0]), "y1": self.up(start[1])}
+        at |= {"x2": self.across(end[0]), "y2": self.up(end[1])}
+        self.marks.append(Mark("line", look, at))
+
+    def scatter(self, points: Points, look: str) -> None:
+        """Draw many dots as one path, which takes a few letters a dot: their caps are round."""
+        drawn = "".join(f"M{self.across(x):.1f} {self.up(y):.1f}h0" for x, y in points)
+        self.marks.append(Mark("path", f"points {look}", {"d": drawn}))
 
 
-def drawing(label: str, width: float, height: float, *pieces: Markup) -> Markup:
-    """An SVG with its text alternative."""
-    box = f"0 0 {width:g} {height:g}"
-    return tag(
-        "svg", *pieces, viewBox=box, role="img", aria_label=label, style=f"--width:{width:g}px"
-    )
+@dataclass(frozen=True)
+class Line:
+    """A line of a chart: its points, its colour's class, and what it is."""
+
+    points: Points
+    look: str
+    label: str
 
 
-def line_chart(label: str, axes: Axes, lines: Sequence[Line], x_name: str, whole: bool) -> Markup:
-    """Lines over numbered axes; ``whole`` numbers alone below, as for epochs."""
-    drawn = (line for line in lines if line.points)
-    frame = grid(axes, x_name, whole=whole)
-    return drawing(label, axes.width, axes.height, frame, *(_line(axes, line) for line in drawn))
+def line_chart(chart: Chart, lines: Sequence[Line], dots: bool = True) -> Chart:
+    """Draw lines; with a dot at each point, or thin ones that say what they are as a whole."""
+    for line in lines:
+        if not dots:
+            title = f"{line.label}, last {line.points[-1][1]:.4g}"
+            chart.line(line.points, f"thin {line.look}", title)
+            continue
+        chart.line(line.points, line.look)
+        radius = 3.0 if len(line.points) <= 12 else 1.7
+        for x, y in line.points:
+            chart.dot(x, y, line.look, f"{line.label}, {x:g}: {y:.4g}", radius)
+    return chart
 
 
-def grid(axes: Axes, x_name: str, y_name: str = "", whole: bool = False) -> Markup:
-    """Lines of the grid, the numbers beside them and the names of both axes.
+def roc_chart(label: str, x_name: str, x: Ends, curves: Mapping[str, Points]) -> Chart:
+    """Draw ROC curves, by the class of their colour."""
+    chart = Chart(label, x, (0.0, 1.0), x_name, "true accept rate", height=300, top=24)
+    chart.whole = x != (0.0, 1.0)
+    if not chart.whole:
+        chart.rule((0, 0), (1, 1), "diagonal")
+    for look, points in curves.items():
+        if len(points) > 1:
+            chart.line(points, look)
+    return chart
 
-    Without a name, x has no numbers either.
+
+def histogram(
+    chart: Chart, edges: np.ndarray, heights: Mapping[str, Sequence[float]], words: str
+) -> Chart:
+    """Draw bars between ``edges`` of each of ``heights``, by the class of their colour.
+
+    ``words`` are what a bar says of its ``height`` from ``low`` to ``high``, and its ``look``.
     """
-    left, right = axes.left, axes.width - axes.right
-    low = axes.height - axes.bottom
-    pieces = []
-    for value in ticks(*axes.y):
-        y = axes.up(value)
-        pieces.append(tag("line", x1=left, x2=right, y1=_f(y), y2=_f(y), class_="grid"))
-        pieces.append(_text(told(value), left - 6, y + 4, "end"))
-    for value in ticks(*axes.x, whole=whole) if x_name else ():
-        x = axes.across(value)
-        pieces.append(tag("line", x1=_f(x), x2=_f(x), y1=low, y2=low + 4, class_="axis"))
-        pieces.append(_text(told(value), x, low + 16, "middle"))
-    pieces.append(tag("line", x1=left, x2=right, y1=low, y2=low, class_="axis"))
-    pieces.append(_text(x_name, (left + right) / 2, axes.height - 3, "middle", "name"))
-    pieces.append(_text(y_name, 0, 11, "start", "name"))
-    return tag("g", *pieces, aria_hidden="true")
+    most = max((max(values) for values in heights.values()), default=1.0) or 1.0
+    chart.x, chart.y = (float(edges[0]), float(edges[-1])), (0.0, most * 1.05)
+    for look, values in heights.items():
+        for height, low, high in zip(values, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
+            if height:
+                title = words.format(height=height, low=low, high=high, look=look)
+                chart.bar((low, high), (0.0, height), f"{look} pale", title)
+    return chart
 
 
-def steps(axes: Axes, points: Points, colour: str) -> Markup:
-    """A step line that holds each value until the next."""
-    corners = [points[0]]
-    for (_, before), (x, y) in itertools.pairwise(points):
-        corners += [(x, before), (x, y)]
-    return tag("path", d=_path(axes, corners), class_=f"line {colour}")
+def class_chart(label: str, names: Sequence[str], most_named: int = 22) -> Chart:
+    """Return an empty chart with a place for each class, their names below where they are few."""
+    named = len(names) <= most_named
+    width = min(1060.0, 80 + (46 if named else 20) * len(names))
+    height, bottom = (290.0, 90.0) if named else (220.0, 12.0)
+    ends = (-0.5, max(len(names), 1) - 0.5)
+    chart = Chart(label, ends, (0.0, 1.0), width=width, height=height, bottom=bottom)
+    for place, name in enumerate(names if named else ()):
+        text = name if len(name) <= 20 else f"{name[:19]}…"
+        turn = f"translate({chart.across(place) + 4:.1f} {height - bottom + 14:.1f}) rotate(-40)"
+        chart.marks.append(
+            Mark("text", "tick", {"transform": turn, "text-anchor": "end"}, text=text)
+        )
+    return chart
 
 
-def dot(axes: Axes, x: float, y: float, colour: str, words: str, radius: float) -> Markup:
-    """A dot that says what it is when pointed at."""
-    circle = {"cx": _f(axes.across(x)), "cy": _f(axes.up(y)), "r": _f(radius)}
-    return tag("circle", tag("title", words), class_=f"dot {colour}", **circle)
-
-
-def scatter(axes: Axes, points: Iterable[tuple[float, float]], colour: str) -> Markup:
-    """Many dots as one path, which takes a few letters a dot: their caps are round."""
-    drawn = "".join(f"M{axes.across(x):.1f} {axes.up(y):.1f}h0" for x, y in points)
-    return tag("path", d=drawn, class_=f"points {colour}")
-
-
-def bar(
-    axes: Axes, x: tuple[float, float], y: tuple[float, float], colour: str, words: str
-) -> Markup:
-    """A bar between two values of x and two of y."""
-    left, right = axes.across(x[0]), axes.across(x[1])
-    top, low = axes.up(y[1]), axes.up(y[0])
-    box = {"x": _f(left), "y": _f(top), "width": _f(right - left), "height": _f(low - top)}
-    return tag("rect", tag("title", words), class_=f"fill {colour}", **box)
-
-
-def bounds(values: Sequence[float], room: float = 0.06) -> tuple[float, float]:
-    """Edges of an axis around ``values``, with some room; never of no width."""
+def bounds(values: Sequence[float], room: float = 0.06) -> Ends:
+    """Return the edges of an axis around ``values``, with some room; never of no width."""
     low, high = min(values), max(values)
     spare = (high - low) * room or max(abs(high) * 0.1, 1e-6)
     return low - spare, high + spare
 
 
 def ticks(low: float, high: float, number: int = 5, whole: bool = False) -> list[float]:
-    """Round values from ``low`` to ``high``, about ``number`` of them."""
+    """Return round values from ``low`` to ``high``, about ``number`` of them."""
     raw = (high - low) / number
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(s * power for s in (1, 2, 5, 10) if s * power >= raw * 0.999)
     step = max(1.0, step) if whole else step
-    first = math.ceil(low / step - 1e-9)
-    last = math.floor(high / step + 1e-9)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     return [round(place * step, 12) for place in range(first, last + 1)]
 
 
-def told(value: float) -> str:
-    """A tick's value in few characters: ``0.25``, ``6e-5``."""
+def short(value: float) -> str:
+    """A number in few characters: ``0.25``, ``6e-5``."""
     if value and abs(value) < 1e-3:
         return f"{value:.2g}".replace("e-0", "e-")
     return f"{value:.4g}"
-
-
-def _line(axes: Axes, line: Line) -> Markup:
-    if line.thin:
-        words = tag("title", f"{line.label}, last {line.points[-1][1]:.4g}")
-        return tag("path", words, d=_path(axes, line.points), class_=f"line thin {line.colour}")
-    path = tag("path", d=_path(axes, line.points), class_=f"line {line.colour}")
-    radius = 3.0 if len(line.points) <= 12 else 1.7
-    dots = [
-        dot(axes, x, y, line.colour, f"{line.label}, {x:g}: {y:.4g}", radius)
-        for x, y in line.points
-    ]
-    return join([path, *dots])
-
-
-def _path(axes: Axes, points: Points) -> str:
-    return "M" + "L".join(f"{axes.across(x):.1f} {axes.up(y):.1f}" for x, y in points)
-
-
-def _text(words: str, x: float, y: float, anchor: str, class_: str = "tick") -> Markup:
-    return tag("text", words, x=_f(x), y=_f(y), text_anchor=anchor, class_=class_)
-
-
-def _f(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0")

@@ -1,12 +1,21 @@
-"""The pictures that a report's pages on pairs show: who or what they are of, and thumbnails."""
+"""The pictures that sections on pairs show: who or what they are of, and thumbnails."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from markupsafe import Markup
 
-from kernels.report.markup import picture, tag
+from kernels.report.facts import Facts
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One picture: its id, its class in words, whether train has that class, and a thumbnail."""
+
+    id: str
+    name: str
+    seen: bool
+    jpeg: bytes | None
 
 
 @dataclass(frozen=True)
@@ -29,23 +38,21 @@ class Gallery:
     thumbnails: Mapping[str, bytes]
     called: tuple[str, str] = ("class", "classes")
 
-    def picture(self, row: int) -> Markup:
-        """The thumbnail of a row, or an empty frame."""
+    def shown(self, row: int) -> Shown:
+        """Return the picture of a row."""
         name = str(self.ids[row])
-        return picture(self.thumbnails.get(name), f"{self.names[row]}, picture {name}")
+        return Shown(name, str(self.names[row]), bool(self.seen[row]), self.thumbnails.get(name))
 
-    def caption(self, row: int) -> Markup:
-        """Who or what it is of, and its id."""
-        unseen = "" if self.seen[row] else " (unseen)"
-        told = tag("span", f"{self.ids[row]}{unseen}", class_="soft line-of")
-        return tag("span", tag("strong", self.names[row]), told, class_="words")
+    @property
+    def pictured(self) -> np.ndarray:
+        """``(n,)`` bool: which have a thumbnail; all of them if none has."""
+        have = np.array([name in self.thumbnails for name in self.ids.tolist()], bool)
+        return have if have.any() else np.ones(len(self.ids), bool)
 
 
-def hue(label: int) -> str:
-    """The CSS that gives a class's colour, the same as ``colour`` of ``page.js``.
-
-    Neighbouring numbers lie far apart on the wheel (the golden angle); those that come close on
-    it, which differ by a Fibonacci number, differ in tone or in purity.
-    """
-    tone, pure = label * 3 % 4 * 8 - 13, (80, 58, 38)[label // 4 % 3]
-    return f"--hue:{label * 137.508 % 360:.0f};--tone:{tone}%;--pure:{pure}%"
+def gallery_of(facts: Facts, ids: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> Gallery:
+    """Return pictures of a run, ``(n,)`` each, with the names of their classes and thumbnails."""
+    assert facts.pairs is not None
+    one, known = facts.task.one, facts.pairs.names
+    names = np.array([known.get(number, f"{one} {number}") for number in labels.tolist()], np.str_)
+    return Gallery(ids, labels, names, seen, facts.thumbnails, (one, facts.task.many))

@@ -37,11 +37,12 @@ for (const table of document.querySelectorAll("table")) {
   });
 }
 
-// A box that scrolls sideways fades at its right while there is more.
+// A box that scrolls sideways says so, and fades at its right, while there is more.
 for (const box of document.querySelectorAll(".scroll")) {
   const fade = () => {
-    const more = box.scrollWidth - box.clientWidth - box.scrollLeft > 2;
-    box.classList.toggle("more", more);
+    const beyond = box.scrollWidth - box.clientWidth;
+    box.classList.toggle("wide", beyond > 2);
+    box.classList.toggle("more", beyond - box.scrollLeft > 2);
   };
   box.addEventListener("scroll", fade, { passive: true });
   new ResizeObserver(fade).observe(box);

@@ -40,7 +40,7 @@ def show_result(result: Result) -> str:
         better = "higher" if result.greater_is_better else "lower"
         title = find_metric(result.metric).title
         lines.append(f"  {title}, {better} is better; 95 % in brackets")
-    for line, more in zip(aligned(rows, right=(4,)), below, strict=True):
+    for line, more in zip(aligned(rows), below, strict=True):
         lines += [f"  {line}", *(f"{_INDENT}{words}" for words in more)]
     temperatures = result.blend.get("calibration", {}).items()
     if temperatures:
@@ -104,8 +104,7 @@ def _row(
         f"validation {score}" if score.short else "",
         seen and f"seen {seen}",
         unseen and f"unseen {unseen}",
-        f"{member.seconds:.0f} s" if member else "",
-        f"on {member.accelerator or 'unknown'}" if member else "",
+        f"{member.seconds:6.0f} s on {member.accelerator or 'unknown'}" if member else "",
     )
 
 

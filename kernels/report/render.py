@@ -1,0 +1,113 @@
+"""The page from its sections: one file with its style and its script inside."""
+
+import base64
+import hashlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+HERE = Path(__file__).parent
+UNKNOWN = "\N{EN DASH}"
+
+
+@dataclass(frozen=True)
+class Key:
+    """What a colour means: the class of the colour, words, and a style for colours of ``hue``."""
+
+    look: str
+    words: str
+    style: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the page.
+
+    Attributes:
+        template: the file in ``templates`` that draws it, without its ending.
+        anchor: its anchor, which is also its name in the navigation.
+        title: its heading.
+        data: what its template shows, in plain values, as ``d``.
+    """
+
+    template: str
+    anchor: str
+    title: str
+    data: dict[str, Any]
+
+
+def render(
+    title: str, head: dict[str, Any], sections: Sequence[Section], notes: Sequence[str]
+) -> str:
+    """Return the whole document.
+
+    Its policy allows no request at all, and no script but the page's own, known by its hash.
+    Everything from a run is escaped.
+    """
+    script = (HERE / "page.js").read_text("utf-8")
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            title=title,
+            head=head,
+            sections=sections,
+            notes=notes,
+            style=Markup((HERE / "page.css").read_text("utf-8")),
+            script=Markup(script),
+            digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"number": number, "signed": signed, "duration": duration, "data": data}
+    return environment
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A number with so many decimals; a dash if it is unknown."""
+    known = value is not None and math.isfinite(value)
+    return f"{value:,.{digits}f}" if known else UNKNOWN
+
+
+def signed(value: float, digits: int = 0) -> str:
+    """A number with its sign, as it is printed."""
+    return f"{value:+,.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def duration(seconds: float) -> str:
+    """``46 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def data(content: bytes, kind: str = "image/jpeg") -> str:
+    """A file as an address that needs no request."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def hue(label: int) -> str:
+    """Return the CSS of the colour of class ``label``, the same as ``colour`` of ``page.js``.
+
+    Neighbouring numbers lie far apart on the wheel (the golden angle); those that come close on
+    it, which differ by a Fibonacci number, differ in tone or in purity.
+    """
+    tone, pure = label * 3 % 4 * 8 - 13, (80, 58, 38)[label // 4 % 3]
+    return f"--hue:{label * 137.508 % 360:.0f};--tone:{tone}%;--pure:{pure}%"

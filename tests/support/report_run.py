@@ -1,24 +1,27 @@
-"""A run for the report: what its kernels would leave, and what a browser shows of it."""
+"""A run for the report: what its kernels would write, and what a browser shows of it."""
 
 import io
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 
+from common.blending.ensemble import blend_members
+from common.blending.scores import Joined, write_metrics
+from common.competition import Competition
 from common.files.predictions import Predictions, save_predictions
 from common.files.thumbnails import save_thumbnails
 from common.manifest import write_json
+from common.scoring import kernel_metrics
 from competitions import find_competition
 from kernels.bundle.build import Bundle, build_bundles
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
-from kernels.run.state import KernelRecord, Run
-from support import browser
-
-needs_browser = pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
+from kernels.report import write_report
+from kernels.run.state import KernelRecord, Run, Submission
 
 
 def bundles(competition: str, *names: str) -> tuple[Bundle, ...]:
@@ -28,52 +31,65 @@ def bundles(competition: str, *names: str) -> tuple[Bundle, ...]:
 
 
 def a_run(folder: Path, competition: str, *names: str) -> Run:
+    """A complete run of these models, in a folder where its kernels have written."""
     known = {
         name: KernelRecord(1, KernelState.COMPLETE, seconds=60.0 + 600 * place)
         for place, name in enumerate(("shared", *names, "ensemble"))
     }
-    return Run(folder, competition, False, "n1", "complete", kernels=known)
+    request = {"members": list(names)}
+    return Run(folder, competition, False, "n1", "complete", kernels=known, request=request)
+
+
+def written(run: Run, *names: str, sent: Submission | None = None) -> str:
+    """Its report."""
+    return write_report(run, bundles(run.competition, *names), sent).read_text("utf-8")
 
 
 def small_jpeg(seed: int, side: int = 16) -> bytes:
     from PIL import Image
 
     pixels = np.random.default_rng(seed).integers(0, 255, (side, side, 3), dtype=np.uint8)
-    written = io.BytesIO()
-    Image.fromarray(pixels).save(written, "JPEG", quality=80)
-    return written.getvalue()
+    jpeg = io.BytesIO()
+    Image.fromarray(pixels).save(jpeg, "JPEG", quality=80)
+    return jpeg.getvalue()
 
 
 def noisy(rng: np.random.Generator, labels: np.ndarray, classes: int, sure: float) -> np.ndarray:
     """Probabilities that are right more often the larger ``sure`` is."""
-    scores = rng.normal(size=(len(labels), classes)) + sure * np.eye(classes)[labels]
-    powers = np.exp(scores)
-    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
+    powers = np.exp(rng.normal(size=(len(labels), classes)) + sure * np.eye(classes)[labels])
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True))
 
 
-def leave(
-    folder: Path, names: tuple[str, ...], labels: np.ndarray, classes: int, side: int = 16
+def write_kernels(
+    folder: Path,
+    competition: Competition,
+    labels: np.ndarray,
+    guesses: Mapping[str, np.ndarray],
+    method: str = "mean",
+    side: int = 16,
+    resamples: int = 60,
 ) -> None:
-    """What the members' and the ensemble's kernels would leave of ``labels``, below ``folder``."""
-    rng = np.random.default_rng(3)
-    ids = np.array([f"picture{number}" for number in range(len(labels))])
-    guesses = {name: noisy(rng, labels, classes, 1.2) for name in names}
-    blend = np.mean(list(guesses.values()), axis=0)
-    score = {"validation_score": 0.5}
-    weights = {"method": "mean", "weights": {name: 1 / len(names) for name in names}}
-    for name, values in {**guesses, "ensemble": blend}.items():
+    """Write what members and ensemble would, by their own code; ``guesses`` by member."""
+    ids = np.array([f"picture{row}" for row in range(len(labels))])
+    members = {}
+    for name, values in guesses.items():
         out = folder / "outputs" / name
         out.mkdir(parents=True, exist_ok=True)
-        predictions = Predictions(ids, labels, values, np.array(["hidden1"]), values[:1])
-        save_predictions(out, predictions, name)
-        write_json(out / "metrics.json", {**score, **(weights if name == "ensemble" else {})})
+        values = values.astype(np.float32)
+        members[name] = Predictions(ids, labels, values, np.array(["hidden1"]), values[:1])
+        save_predictions(out, members[name], name)
+        write_json(out / "metrics.json", kernel_metrics(competition, members[name], resamples))
         stages = {"training": 40.0, "figures": 3.0}
         facts = {"seconds": stages, "recipe": {"epochs": 3}, "versions": {"numpy": "2"}}
         write_json(out / "manifest.json", facts)
-        if name != "ensemble":
-            write_history(out / "history.csv")
-            jpegs = [small_jpeg(number, side) for number in range(len(labels))]
-            save_thumbnails(out, ids.tolist(), jpegs)
+        write_history(out / "history.csv")
+        save_thumbnails(out, ids.tolist(), [small_jpeg(row, side) for row in range(len(labels))])
+    blend, mixed = blend_members(competition, method, members)
+    out = folder / "outputs" / "ensemble"
+    out.mkdir(exist_ok=True)
+    save_predictions(out, mixed, "blend")
+    write_metrics(out, competition, blend, Joined(members, {}, {}), mixed, resamples)
+    write_json(out / "manifest.json", {"recipe": {}, "seconds": {"blending": 5.0}})
 
 
 def write_history(path: Path) -> None:
@@ -84,9 +100,41 @@ def write_history(path: Path) -> None:
     path.write_text("\n".join([heads, *rows, "refit,1,0.00001,1.5,0.8,,", ""]))
 
 
+def plain(page: str) -> str:
+    """The words of a page without its style and script."""
+    body = re.sub(r"<(style|script)>.*?</\1>", " ", page, flags=re.S)
+    return " ".join(re.sub(r"<[^>]*>", " ", body).split())
+
+
+def section(page: str, name: str) -> str:
+    """One section of a page."""
+    return page.split(f'<section id="{name}"')[1].split("</section>")[0]
+
+
+def anchors(page: str) -> list[str]:
+    return re.findall(r'<section id="(\w+)"', page)
+
+
+def notes(page: str) -> list[str]:
+    return re.findall(r'<p class="note">(.*?)</p>', page)
+
+
 def texts(driver: Any, selector: str) -> list[str]:
-    script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent)"
+    script = "return [...document.querySelectorAll(arguments[0])].map((e) => e.textContent.trim())"
     return list(driver.execute_script(script, selector))
+
+
+def outside(driver: Any) -> list[str]:
+    """What reaches beyond the screen's sides, but for what is in a box that scrolls."""
+    return list(
+        driver.execute_script(
+            """return [...document.querySelectorAll("main *, header *, nav ul")].filter((e) => {
+              if (e.closest(".scroll") && !e.matches(".scroll")) return false;
+              const box = e.getBoundingClientRect();
+              return box.width > 1 && (box.left < 0 || box.right > innerWidth + 0.5);
+            }).map((e) => e.outerHTML.slice(0, 90))"""
+        )
+    )
 
 
 def console(driver: Any) -> list[str]:

@@ -5,7 +5,7 @@ import dataclasses
 import itertools
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,47 +15,60 @@ import pytest
 from common.files.predictions import Predictions, save_predictions
 from common.manifest import write_json
 from common.tasks.classification import Classification
+from competitions import find_competition
 from kernels.report import write_report
-from kernels.run.state import Submission
+from kernels.report.kernels import STAGES, stage_key
+from kernels.results.blends import keep_blend
+from kernels.run.state import Run, Submission
 from support import browser, tiny
 from support.report_run import (
     a_run,
+    anchors,
     bundles,
     console,
-    leave,
-    needs_browser,
+    noisy,
+    notes,
+    outside,
+    plain,
+    section,
     texts,
+    write_kernels,
+    written,
 )
 
 HOSTILE = "<script>document.title='owned'</script>\"><img src=x onerror=document.title='owned'>&"
+MEMBERS = ("left", "right")
+LABELS = np.arange(60) % 3
+
+
+def write_tiny(folder: Path, names: tuple[str, ...] = MEMBERS) -> Run:
+    """A run of the tiny competition that has everything."""
+    rng = np.random.default_rng(3)
+    guesses = {name: noisy(rng, LABELS, 3, 1.2) for name in names}
+    write_kernels(folder, find_competition("tiny"), LABELS, guesses, "weighted")
+    return a_run(folder, "tiny", *names)
 
 
 @pytest.fixture(scope="module")
 def finished(tiny_data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> dict:
-    """The JSON of a dry run of the tiny competition, which several tests look at."""
+    """The JSON of a dry run of the tiny competition, blended twice, without curves or pictures."""
     data, solution = tiny_data
-    options = ["--dry-run", "--data", data, "--solution", solution, "--json"]
     folder = tmp_path_factory.mktemp("tiny-run") / "run"
-    done = tiny.submit("tiny", "--ensemble", *options, "--run-dir", folder)
+    options = ["--dry-run", "--data", data, "--solution", solution, "--json", "--run-dir", folder]
+    tiny.submit("tiny", "--ensemble", *options)
+    done = tiny.submit("tiny", "--ensemble", *options, "--blend", "weighted", "--no-submit")
+    assert f"  report      {folder / 'report.html'}" in done.stderr.splitlines()
+    assert f"  figures     {folder / 'figures'}" in done.stderr.splitlines()
+    assert not list(folder.glob(".report*"))
     return tiny.last_json(done)
 
 
 @pytest.fixture(scope="module")
-def rich(finished: dict, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a run that has everything: curves, mistakes, pictures."""
-    folder = tmp_path_factory.mktemp("rich") / "run"
-    shutil.copytree(finished["run_dir"], folder)
-    leave(folder, ("left", "right"), np.arange(60) % 3, 3)
-    run = a_run(folder, "tiny", "left", "right")
-    return write_report(
-        run, bundles("tiny", "left", "right"), Submission("0" * 64, ref=7, public_score=0.75)
-    )
-
-
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    with browser.chromium(tmp_path_factory.mktemp("profile")) as driver:
-        yield driver
+    run = write_tiny(tmp_path_factory.mktemp("rich") / "run")
+    sent = Submission("0" * 64, ref=7, public_score=0.75, private_score=0.7)
+    return write_report(run, bundles("tiny", *MEMBERS), sent)
 
 
 @pytest.fixture
@@ -67,65 +80,56 @@ def page(driver: Any, rich: Path) -> Any:
     return driver
 
 
-def test_a_run_writes_its_report_and_says_where(dry: list, tmp_path: Path) -> None:
-    done = tiny.submit(*dry, "--model", "left", "--no-submit")
-    assert done.returncode == 0, done.stderr
-    path = tmp_path / "run" / "report.html"
-    assert f"  report      {path}" in done.stdout.splitlines()
-    assert f"  figures     {tmp_path / 'run' / 'figures'}" in done.stdout.splitlines()
-    told = path.read_text("utf-8")
-    assert "<h1>Tiny Digits</h1>" in told
-    assert "One member: the blend is that member itself." in told
-    assert "nothing was sent" in told
-    assert not list(path.parent.glob(".report*"))
-
-
-def test_a_run_without_curves_and_pictures_says_so(finished: dict) -> None:
-    told = Path(finished["report"]).read_text("utf-8")
-    assert told.count("The kernels left no history.") == 1
-    assert "pictures are told by their ids" in told
-    assert "<img" not in told
-    assert f"{finished['public_score']:.5f}" in told
-    assert f"{finished['blend']['validation_score']:.4f}" in told
+def test_a_run_without_curves_and_pictures_says_so_and_shows_each_blend(finished: dict) -> None:
+    page = Path(finished["report"]).read_text("utf-8")
+    assert "<h1>Tiny Digits</h1>" in page
+    assert page.count("The kernels wrote no history.") == 1
+    assert "pictures are named by their ids" in page
+    assert "image/jpeg" not in page
+    assert "nothing was sent" in page  # by the second command
+    tried = section(page, "blend").split("The blends that were tried")[1]
+    assert re.findall(r'<tr><th scope="row">(\w+)</th>', tried)[:2] == ["mean", "weighted"]
+    assert [one["method"] for one in finished["blends"]] == ["mean", "weighted"]
+    assert finished["blends"][0]["public_score"] is not None
 
 
 def test_nothing_of_test_and_nothing_secret_is_in_it(rich: Path, finished: dict) -> None:
     assert "hidden1" not in rich.read_text("utf-8")
-    told = Path(finished["report"]).read_text("utf-8")
+    page = re.sub('base64,[^"]*', "", Path(finished["report"]).read_text("utf-8"))
     with open(Path(finished["run_dir"]) / "sample_submission.csv", newline="") as file:
         ids = [row["id"] for row in csv.DictReader(file)]
     assert ids
-    assert not [name for name in ids if re.search(rf"\b{name}\b", told)]
-    assert finished["run_dir"] not in told
+    assert not [name for name in ids if re.search(rf"\b{name}\b", page)]
+    assert finished["run_dir"] not in page
 
 
 def test_the_file_asks_for_nothing_outside_itself(rich: Path) -> None:
-    told = rich.read_text("utf-8")
-    assert re.findall(r'href="([^#"][^"]*)"', told) == [
-        "https://www.kaggle.com/competitions/tiny-digits"
-    ]
-    sources = re.findall(r'(?:src|srcset|data|action|xlink:href)="([^"]*)"', told)
+    page = rich.read_text("utf-8")
+    links = re.findall(r'href="([^#"][^"]*)"', page)
+    assert links == ["https://www.kaggle.com/competitions/tiny-digits"]
+    sources = re.findall(r'(?:src|srcset|data|action|xlink:href)="([^"]*)"', page)
     assert sources
-    assert all(source.startswith("data:image/jpeg;base64,") for source in sources)
-    assert set(re.findall(r"url\((.*?)\)", told)) == {"#arrow"}
-    assert "@import" not in told
+    assert all(re.match("data:image/(jpeg|png);base64,", source) for source in sources)
+    assert set(re.findall(r"url\((.*?)\)", page)) == {"#arrow"}
+    assert "@import" not in page
 
 
-@needs_browser
-def test_it_renders_from_disk_with_all_its_figures(page: Any) -> None:
+def test_it_renders_from_disk_with_all_its_figures(page: Any, rich: Path) -> None:
     assert console(page) == []
-    assert texts(page, "h1") == ["Tiny Digits"]
     assert page.title == "Tiny Digits, run"
-    assert texts(page, ".value")[:3] == ["0.75000", "0.5000", "+0.2500"]
-    targets = [href[1:] for href in hrefs(page, "nav a")]
-    assert targets == [s.get_attribute("id") for s in page.find_elements("css selector", "section")]
+    score = re.search(r"Validation</dt><dd class=\"value\">([\d.]+)", rich.read_text("utf-8"))
+    assert score
+    assert texts(page, ".value")[:2] == ["0.75", score[1]]
+    hrefs = page.execute_script(
+        "return [...document.querySelectorAll('nav a')].map((a) => a.getAttribute('href'))"
+    )
+    assert hrefs == [f"#{name}" for name in anchors(rich.read_text("utf-8"))]
     drawings = page.execute_script(
         "return [...document.querySelectorAll('svg')].map((s) => [s.getAttribute('role'),"
         " s.getAttribute('aria-label'), s.getBoundingClientRect().height, s.closest('section').id])"
     )
-    assert [where for *_, where in drawings] == [
-        *["kernels", "blend", *["learning"] * 6, "classes", *["calibration"] * 3]
-    ]
+    expected = ["kernels", *["learning"] * 6, "classes", *["calibration"] * 3]
+    assert [where for *_, where in drawings] == expected
     assert all(role == "img" and label and height > 80 for role, label, height, _ in drawings)
     assert len({label for _, label, *_ in drawings}) == len(drawings)
     images = page.execute_script(
@@ -136,14 +140,22 @@ def test_it_renders_from_disk_with_all_its_figures(page: Any) -> None:
     assert page.execute_script("return performance.getEntriesByType('resource').length") == 0
 
 
-def hrefs(driver: Any, selector: str) -> list[str]:
-    script = (
-        "return [...document.querySelectorAll(arguments[0])].map((a) => a.getAttribute('href'))"
+def test_figures_of_the_ensemble_are_shown_as_it_has_drawn_them(
+    driver: Any, tmp_path: Path
+) -> None:
+    from PIL import Image
+
+    run = write_tiny(tmp_path / "run")
+    for name, width in (("weights.png", 600), ("confusion.png", 700)):
+        Image.new("RGB", (width, 350), "white").save(run.output("ensemble") / name)
+    driver.get(write_report(run, bundles("tiny", *MEMBERS), None).as_uri())
+    shown = driver.execute_script(
+        "return [...document.querySelectorAll('.drawn img')].map((i) => [i.naturalWidth, "
+        "i.closest('section').id])"
     )
-    return list(driver.execute_script(script, selector))
+    assert shown == [[600, "blend"], [700, "confusions"]]
 
 
-@needs_browser
 def test_the_graph_shows_every_kernel_and_every_edge(page: Any) -> None:
     label = page.find_element("css selector", "#kernels svg").get_attribute("aria-label")
     assert "left: complete, 11 min 00 s, reads shared." in label
@@ -151,15 +163,24 @@ def test_the_graph_shows_every_kernel_and_every_edge(page: Any) -> None:
     assert len(page.find_elements("css selector", "#kernels .edge")) == 5
 
 
-@needs_browser
+def test_stages_come_after_waiting_and_have_the_same_colours_everywhere(page: Any) -> None:
+    names = texts(page, "#kernels .legend li")
+    assert names[0] == "waiting and starting"
+    script = """return [...document.querySelectorAll('#kernels .stack')].map((stack) =>
+      [...stack.children].map((p) => [p.title.split(':')[0], p.style.getPropertyValue('--hue')]))"""
+    stacks = page.execute_script(script)
+    assert [name for name, _ in stacks[1]] == ["waiting and starting", "training", "figures"]
+    for name, hue in itertools.chain(*stacks):
+        assert f"--hue:{hue};" in stage_key(name).style or name == "waiting and starting"
+    assert len({stage_key(name).style for name in (*STAGES, "a new one")}) == len(STAGES) + 1
+
+
 def test_headings_are_in_order_and_landmarks_are_there(page: Any) -> None:
     levels = page.execute_script(
         "return [...document.querySelectorAll('h1,h2,h3,h4')].map((h) => Number(h.tagName[1]))"
     )
-    assert levels[0] == 1
-    assert levels.count(1) == 1
-    steps = itertools.pairwise(levels)
-    assert all(after <= before + 1 for before, after in steps)
+    assert (levels[0], levels.count(1)) == (1, 1)
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
     for landmark in ("header", "nav[aria-label]", "main", "footer", "html[lang]"):
         assert len(page.find_elements("css selector", landmark)) == 1
 
@@ -177,34 +198,23 @@ def check_sorted(driver: Any, place: int, direction: str, order: Callable[[Any],
     assert len(set(values)) > 1
 
 
-@needs_browser
-def test_tables_sort_by_click(page: Any) -> None:
-    buttons = page.find_elements("css selector", "#classes th[scope=col] button")
-    assert [button.text.split()[0] for button in buttons[:3]] == ["class", "number", "F1"]
-    rows = sorted(texts(page, "#classes tbody tr"))
-    buttons[0].click()
-    check_sorted(page, 1, "ascending", str)
-    buttons[0].click()
-    check_sorted(page, 1, "descending", str)
-    buttons[2].click()
-    check_sorted(page, 3, "ascending", float)
-    assert sorted(texts(page, "#classes tbody tr")) == rows
-
-
-@needs_browser
-def test_tables_sort_by_keyboard(page: Any) -> None:
+def test_tables_sort_by_click_and_by_keyboard(page: Any) -> None:
     from selenium.webdriver import ActionChains, Keys
 
     buttons = page.find_elements("css selector", "#classes th[scope=col] button")
-    page.execute_script("arguments[0].focus()", buttons[0])
+    assert [button.text.split()[0] for button in buttons[:3]] == ["class", "number", "F1"]
+    rows = sorted(texts(page, "#classes tbody tr"))
+    for place, direction, order in ((1, "ascending", str), (1, "descending", str)):
+        buttons[place - 1].click()
+        check_sorted(page, place, direction, order)
     for key, direction in ((Keys.ENTER, "ascending"), (Keys.SPACE, "descending")):
+        page.execute_script("arguments[0].focus()", buttons[0])
         ActionChains(page).send_keys(Keys.TAB, key).perform()
         assert page.switch_to.active_element == buttons[1]
         check_sorted(page, 2, direction, float)
-        ActionChains(page).key_down(Keys.SHIFT).send_keys(Keys.TAB).key_up(Keys.SHIFT).perform()
+    assert sorted(texts(page, "#classes tbody tr")) == rows
 
 
-@needs_browser
 def test_what_is_unknown_sorts_last_both_ways(page: Any) -> None:
     [button] = page.find_elements("xpath", "//section[@id='blend']//button[text()='weight']")
     page.execute_script(
@@ -213,22 +223,19 @@ def test_what_is_unknown_sorts_last_both_ways(page: Any) -> None:
     unknown = column(page, "#blend table", 1)[0]
     for _ in range(2):
         button.click()
-        assert texts(page, "#blend .scroll:first-of-type tbody th")[:3][-1] == unknown
+        assert texts(page, "#blend tbody th")[:3][-1] == unknown
 
 
-@needs_browser
 def test_the_first_tab_skips_to_the_report_and_focus_is_seen(page: Any) -> None:
     from selenium.webdriver import ActionChains, Keys
 
-    seen = (
-        "const e = document.activeElement, s = getComputedStyle(e), b = e.getBoundingClientRect();"
-    )
-    seen += "return [e.textContent, s.outlineStyle, parseFloat(s.outlineWidth), b.top]"
+    seen = """const e = document.activeElement, s = getComputedStyle(e);
+      return [e.textContent, s.outlineStyle, parseFloat(s.outlineWidth),
+        e.getBoundingClientRect().top]"""
     ActionChains(page).send_keys(Keys.TAB).perform()
     text, style, width, top = page.execute_script(seen)
-    assert text == "Skip to the report"
-    assert top >= 0
-    for _ in range(40):
+    assert (text, top >= 0) == ("Skip to the report", True)
+    for _ in range(25):
         assert style != "none"
         assert width >= 2
         ActionChains(page).send_keys(Keys.TAB).perform()
@@ -239,27 +246,34 @@ def test_the_first_tab_skips_to_the_report_and_focus_is_seen(page: Any) -> None:
     assert page.switch_to.active_element.get_attribute("id") == "report"
 
 
-@needs_browser
-@pytest.mark.parametrize("width", [375, 320, 768])
+OPEN = "document.querySelectorAll('details').forEach((d) => { d.open = true; })"
+
+
+@pytest.mark.parametrize("width", [320, 768])
 def test_a_narrow_page_does_not_scroll_sideways(page: Any, width: int) -> None:
     browser.resize(page, width)
-    page.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    page.execute_script(OPEN)
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
-    outside = page.execute_script(
-        """return [...document.querySelectorAll("main *, header *, nav ul")].filter((element) => {
-          if (element.closest(".scroll") && !element.matches(".scroll")) return false;
-          const box = element.getBoundingClientRect();
-          return box.width > 1 && (box.left < 0 || box.right > innerWidth + 0.5);
-        }).map((element) => element.outerHTML.slice(0, 90))"""
-    )
-    assert outside == []
+    assert outside(page) == []
 
 
-@needs_browser
+def test_on_a_phone_graph_and_tables_say_that_they_scroll(page: Any) -> None:
+    browser.resize(page, 375)
+    for box in ("#kernels .box", "#classes .box:has(table)"):
+        hints = """const [box, left, done] = arguments, e = document.querySelector(box);
+          e.firstElementChild.scrollLeft = left;
+          setTimeout(() => { const s = getComputedStyle(e, "::after");
+            done([s.content, s.visibility]) }, 200)"""
+        content, visibility = page.execute_async_script(hints, box, 0)
+        assert "scroll for more" in content
+        assert visibility == "visible"
+        assert page.execute_async_script(hints, box, 10_000)[1] == "hidden"
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_stands_out(page: Any, scheme: str) -> None:
     browser.prefer(page, scheme)
-    page.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    page.execute_script(OPEN)
     found = page.execute_script(CONTRASTS)
     assert len(found) > 100
     grounds = {tuple(ground) for *_, ground in found}
@@ -267,8 +281,8 @@ def test_text_stands_out(page: Any, scheme: str) -> None:
     assert [entry for entry in found if entry[0] < 4.5] == []
 
 
-# Contrast ratio as WCAG 2 defines it, of every element that holds text, against the nearest
-# opaque ground below it.
+# Contrast ratio as WCAG 2 defines it, of every element with text, against the nearest opaque
+# ground below it.
 CONTRASTS = """
 const parts = (colour) => colour.match(/[\\d.]+/g).map(Number);
 const light = (colour) => {
@@ -297,37 +311,26 @@ return [...document.querySelectorAll("body *")]
 """
 
 
-@pytest.fixture
-def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A report whose every name tries to be markup."""
+def test_a_hostile_name_is_escaped_shown_and_does_nothing(
+    driver: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import competitions.tiny_digits as module
 
-    names = (HOSTILE, f"{HOSTILE} two", "three")
+    name, names = HOSTILE.replace("/", ""), (HOSTILE, f"{HOSTILE} two", "three")
     changed = dataclasses.replace(module.COMPETITION, task=Classification(names), title=HOSTILE)
     monkeypatch.setattr(module, "COMPETITION", changed)
-    folder = tmp_path / HOSTILE.replace("/", "")
-    kept = list(bundles("tiny", "left", "right"))
-    renamed = dataclasses.replace(kept[1].kernel, name=HOSTILE.replace("/", ""))
-    kept[1] = dataclasses.replace(kept[1], kernel=renamed)
-    leave(folder, (renamed.name, "right"), np.arange(60) % 3, 3)
+    run = write_tiny(tmp_path / name, (name, "right"))
+    kept = list(bundles("tiny", *MEMBERS))
+    kept[1] = dataclasses.replace(kept[1], kernel=dataclasses.replace(kept[1].kernel, name=name))
     spoiled = {"recipe": {HOSTILE: HOSTILE}, "versions": {HOSTILE: HOSTILE}, "written": HOSTILE}
     more = {"accelerator": {"seen": HOSTILE}, "seconds": {HOSTILE: 3.0}}
-    write_json(folder / "outputs" / renamed.name / "manifest.json", {**spoiled, **more})
-    run = a_run(folder, "tiny", renamed.name, "right")
-    run.set_kernel(renamed.name, state=HOSTILE)
-    return write_report(run, tuple(kept), None)
-
-
-def test_every_name_is_escaped(hostile: Path) -> None:
-    told = hostile.read_text("utf-8")
-    assert told.count("<script") == 1
-    assert "<img src=x" not in told
-    assert "&lt;img src=x onerror=" in told
-
-
-@needs_browser
-def test_a_hostile_name_is_shown_and_does_nothing(driver: Any, hostile: Path) -> None:
-    driver.get(hostile.as_uri())
+    write_json(run.output(name) / "manifest.json", {**spoiled, **more})
+    path = write_report(run, tuple(kept), None)
+    page = path.read_text("utf-8")
+    assert page.count("<script") == 1
+    assert "<img src=x" not in page
+    assert "&lt;img src=x onerror=" in page
+    driver.get(path.as_uri())
     assert driver.title != "owned"
     assert texts(driver, "h1") == [HOSTILE]
     assert HOSTILE in texts(driver, "#classes tbody th")
@@ -335,39 +338,43 @@ def test_a_hostile_name_is_shown_and_does_nothing(driver: Any, hostile: Path) ->
     assert driver.execute_script("return document.scripts.length") == 1
 
 
-def test_a_broken_thumbnail_file_costs_the_pictures_alone(rich: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    leave(folder, ("left", "right"), np.arange(60) % 3, 3)
-    (folder / "outputs" / "left" / "thumbnails.npz").write_bytes(b"PK cut off")
-    run = a_run(folder, "tiny", "left", "right")
-    told = write_report(run, bundles("tiny", "left", "right"), None).read_text("utf-8")
-    assert "thumbnails.npz cannot be read" in told
-    assert told.count("<img") == rich.read_text("utf-8").count("<img") > 10
+def test_what_is_broken_or_lost_costs_what_it_holds_alone(tmp_path: Path) -> None:
+    run = write_tiny(tmp_path / "run")
+    whole = written(run, *MEMBERS)
+    assert notes(whole) == []
+    (run.output("left") / "thumbnails.npz").write_bytes(b"PK cut off")
+    page = written(run, *MEMBERS)
+    assert "thumbnails.npz cannot be read" in notes(page)[0]
+    assert page.count("<img") == whole.count("<img") > 10
+    ids, values = np.array([f"other{n}" for n in range(30)]), np.full((30, 3), 1 / 3, np.float32)
+    other = Predictions(ids, np.arange(30) % 3, values, ids, values)
+    save_predictions(run.output("left"), other, "")
+    page = written(run, *MEMBERS)
+    assert "left was validated on other pictures than the blend." in notes(page)
+    assert {"members", "classes"} - {*anchors(page)} == {"members"}
+    shutil.rmtree(run.output("ensemble"))
+    page = written(run, *MEMBERS)
+    assert {"classes", "learning"} - {*anchors(page)} == {"classes"}
 
 
-def test_a_member_of_other_pictures_and_a_lost_blend_are_left_out(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
-    leave(folder, ("left", "right"), np.arange(60) % 3, 3)
-    labels = np.arange(30) % 3
-    values = np.full((30, 3), 1 / 3, np.float32)
-    ids = np.array([f"other{number}" for number in range(30)])
-    save_predictions(folder / "outputs" / "left", Predictions(ids, labels, values, ids, values), "")
-    run = a_run(folder, "tiny", "left", "right")
-    told = write_report(run, bundles("tiny", "left", "right"), None).read_text("utf-8")
-    assert "left was validated on other pictures than the blend." in told
-    assert 'id="members"' not in told
-    assert 'id="classes"' in told
-    shutil.rmtree(folder / "outputs" / "ensemble")
-    told = write_report(run, bundles("tiny", "left", "right"), None).read_text("utf-8")
-    assert 'id="classes"' not in told
-    assert 'id="learning"' in told
+def test_a_blend_of_before_without_intervals_has_its_score(tmp_path: Path) -> None:
+    run = write_tiny(tmp_path / "run")
+    metrics = {"validation_score": 0.512345, "method": "mean", "weights": {"left": 1.0}}
+    for name in (*MEMBERS, "ensemble"):
+        write_json(run.output(name) / "metrics.json", metrics)
+    keep_blend(run)
+    page = plain(written(run, *MEMBERS))
+    assert "95 %:" not in page
+    assert "0.5123" in page
+    assert "The blends that were tried" not in page
 
 
 def test_a_run_of_full_size_stays_small(tmp_path: Path) -> None:
-    folder = tmp_path / "run"
     names = ("densenet201", "efficientnetb7", "xception")
-    leave(folder, names, np.arange(3712) % 104, 104, side=64)
-    path = write_report(a_run(folder, "petals", *names), bundles("petals", *names), None)
-    told = path.read_text("utf-8")
-    assert 60 < told.count("<img") < 200
-    assert path.stat().st_size < 3_000_000
+    rng, labels = np.random.default_rng(3), np.arange(3712) % 104
+    guesses = {name: noisy(rng, labels, 104, 1.2) for name in names}
+    folder, petals = tmp_path / "run", find_competition("petals")
+    write_kernels(folder, petals, labels, guesses, side=64, resamples=0)
+    page = written(a_run(folder, "petals", *names), *names)
+    assert 60 < page.count("<img") < 200
+    assert len(page) < 3_000_000

@@ -1,0 +1,496 @@
+"""The report of a competition of pairs: from what its kernels write."""
+
+import dataclasses
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.files.projection import Projection, load_projection, save_projection
+from common.files.thumbnails import save_thumbnails
+from common.files.vectors import Vectors, load_vectors, save_vectors
+from common.manifest import write_json
+from common.metrics.verification import roc_auc
+from common.pairs.scored import load_scored_pairs, save_scored_pairs
+from common.pairs.validation import ValidationPairs
+from common.tasks.pairs import Pairs
+from competitions.painter_by_numbers import COMPETITION
+from kernels.kaggle.states import KernelState
+from kernels.report import write_report
+from kernels.report.embedding import scaled
+from kernels.report.facts import gather
+from kernels.report.neighbours import nearest, worst_pairs
+from kernels.report.pair_facts import ranked
+from kernels.report.pairs import pair_curves
+from kernels.results.output import read_output
+from kernels.run.state import KernelRecord, Submission
+from support.report_pairs import (
+    EPOCHS,
+    MEMBERS,
+    PARTS,
+    TEST,
+    made_gallery,
+    made_vectors,
+    painter_bundles,
+    painter_run,
+    write_run,
+)
+from support.report_run import anchors, notes, plain, section
+
+SECTIONS = ["kernels", "blend", "learning", "pairs", "embedding", "neighbours", "mistakes"]
+SENT = Submission("0" * 64, ref=3, public_score=0.75)
+
+
+def written(folder: Path, parts: tuple[str, ...] = PARTS) -> str:
+    run = painter_run(folder, *parts)
+    return write_report(run, painter_bundles(parts), SENT).read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that has everything."""
+    return write_run(tmp_path_factory.mktemp("painter") / "run")
+
+
+@pytest.fixture(scope="module")
+def page(whole: Path) -> str:
+    """Its report."""
+    return written(whole)
+
+
+@pytest.fixture
+def spoilt(whole: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be spoilt."""
+    return Path(shutil.copytree(whole, tmp_path / "run"))
+
+
+def metrics(folder: Path, kernel: str = "ensemble") -> dict[str, Any]:
+    return dict(json.loads((folder / "outputs" / kernel / "metrics.json").read_text()))
+
+
+def test_it_has_every_section_and_is_always_the_same(page: str, whole: Path) -> None:
+    assert anchors(page) == [*SECTIONS, "settings"]
+    assert notes(page) == []
+    assert "hidden1" not in page
+    assert written(whole) == page
+
+
+def test_the_head_and_the_blend_show_seen_and_unseen(page: str, whole: Path) -> None:
+    found = metrics(whole)
+    tile = r'<dt>{}</dt><dd class="value">([\d.]+)</dd>'
+    for name, key in (
+        ("Validation", "score"),
+        ("Seen artists", "seen"),
+        ("Unseen artists", "unseen"),
+    ):
+        value = re.findall(tile.format(name), page)[0]
+        assert float(value) == pytest.approx(found[f"validation_{key}"], abs=6e-4)
+    blend = section(page, "blend")
+    rows = re.findall(
+        r'<tr><th scope="row">(?:<strong>)?(\w+).*?<td>(\w+)</td>(.*?)</tr>', blend, re.S
+    )
+    assert [row[:2] for row in rows] == [
+        *(tuple(n.split("/")) for n in found["weights"]),
+        ("blend", "all"),
+    ]
+    for (model, channel, cells), auc in zip(rows, found["channels"].values(), strict=False):
+        values = [float(value) for value in re.findall(r'data-value="([\d.e-]+)"', cells)[:4]]
+        weight = found["weights"][f"{model}/{channel}"]
+        assert values == pytest.approx([auc["all"], auc["seen"], auc["unseen"], weight])
+    assert f"{found['validation_accuracy']:.2%} of the pairs are right" in plain(blend)
+    assert "prepare" not in blend
+    assert "submodel" not in blend
+    assert '<th scope="col">prepare</th>' in section(page, "settings")
+
+
+def test_intervals_gain_and_the_best_channel(spoilt: Path) -> None:
+    path, known = spoilt / "outputs" / "ensemble" / "metrics.json", metrics(spoilt)
+    older = {name: value for name, value in known.items() if name not in ("gain", "intervals")}
+    write_json(path, older)
+    assert "The best channel alone is" in written(spoilt)
+    gain = {"over": "classes/classes", "difference": 0.0034, "interval": [-0.002, 0.009]}
+    more = {"interval": [0.81, 0.93], "n": 240, "gain": gain}
+    write_json(path, {**known, **more, "intervals": {name: [0.5, 0.7] for name in MEMBERS}})
+    said = plain(written(spoilt))
+    assert "ROC AUC, 95 %: 0.810 to 0.930, n = 240" in said.replace("\N{NO-BREAK SPACE}", " ")
+    assert said.count("0.50 to 0.70") == len(MEMBERS)
+    assert "The blend is better than classes/classes by 0.0034" in said
+    assert "The best channel alone is" not in said
+
+
+def test_curves_of_all_kernels_and_of_parts_together(page: str) -> None:
+    learning = section(page, "learning")
+    heads = re.findall("<h3>(.*?)</h3>", learning)
+    assert heads == ["triplets", "classes", "submodel, 4 parts", *PARTS]
+    assert "Each of the 4 parts of submodel by itself" in learning
+    labels = re.findall(r'aria-label="([^"]*) by epoch\. ([^"]*)"', learning)
+    assert len(labels) == 4 * 7
+    [words] = [words for title, words in labels if title == "Validation ROC AUC of triplets"]
+    for part in (
+        " AUC: from 0.55 to 0.7.",
+        "AUC seen: from 0.6 to",
+        "AUC unseen: from 0.5 to 0.6.",
+    ):
+        assert part in words
+    together = [words for title, words in labels if title.endswith("4 kernels of submodel")]
+    assert len(together) == 4
+    assert all(f"{part}, training" in words for part in PARTS for words in together)
+    assert learning.count('<path class="line thin') == 4 * len(PARTS)
+
+
+def test_each_model_has_its_own_epochs(spoilt: Path) -> None:
+    path = spoilt / "outputs" / "classes" / "history.csv"
+    longer = [f"training,{epoch},0.1,0.5,0.5,0.5,0.5,0.5\n" for epoch in range(4, 31)]
+    path.write_text(path.read_text() + "".join(longer))
+    page = written(spoilt)
+    for model in MEMBERS:
+        [chart] = re.findall(rf'<svg[^>]*aria-label="Loss of {model} by epoch.*?</svg>', page, re.S)
+        right = max(float(x) for x in re.findall(r'<circle[^>]*cx="([\d.]+)"', chart))
+        assert 190 < right < 250  # of 260, also where there are 3 epochs
+
+
+def test_the_graph_draws_many_alike_as_one_and_shows_a_failure(page: str, whole: Path) -> None:
+    names = ["shared", "prepare", "submodel × 4", "triplets", "classes", "ensemble"]  # noqa: RUF001
+    kernels = section(page, "kernels")
+    assert sorted(re.findall(r'class="label">(.*?)<', kernels)) == sorted(names)
+    assert "4 complete, 6 min 00 s" in kernels
+    assert all(f"{part}: complete, 1 min 30 s" in kernels for part in PARTS)
+    assert {"shards of train", "listing"} <= {*re.findall(r"</span>([^<]*)</li>", kernels)}
+    assert ">train<" not in kernels  # shards of train are not called as training is
+    run = painter_run(whole, *PARTS)
+    run.kernels[PARTS[1]] = KernelRecord(1, KernelState.ERROR, seconds=3.0)
+    kernels = write_report(run, painter_bundles(), None).read_text("utf-8")
+    assert "3 complete, 1 error" in kernels
+    assert '"state bad"' in kernels
+
+
+def test_classes_are_called_by_number_unless_they_have_a_name(page: str) -> None:
+    assert "artist 1" in page
+    assert "Ada &amp; Co" in page
+    assert not re.search(r"\b0{20,}", plain(page))
+    assert "artist 2 " not in plain(page)
+
+
+def test_a_competition_of_others_speaks_of_them(
+    whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faces = dataclasses.replace(COMPETITION, title="Faces", task=Pairs("person", "people"))
+    monkeypatch.setattr("competitions.painter_by_numbers.COMPETITION", faces)
+    page = written(whole).replace(COMPETITION.slug, "")
+    said = " ".join(page.split())
+    for words in (
+        "Seen people",
+        "validation, unseen people",
+        "Seen: both people have pictures in train",
+        "Called pictures of one person from a probability of",
+        "Pairs: of one person or not",
+        "an unseen person counts",
+        "validation pictures of 12 people, 3 of them unseen",
+        "first two dimensions, by person",
+        "Different people, taken for one",
+        "One person, taken for two",
+        "person 1",
+        "&#34;called&#34;: &#34;person&#34;",
+    ):
+        assert words in said
+    assert not re.findall(r".{30}(?:artist|paint(?!-order)).{30}", page, re.I)
+
+
+def test_neighbours_are_of_seen_and_unseen_classes(page: str) -> None:
+    asked = re.findall(r'<li class="asked">(.*?)</li>', page)
+    assert sum("(unseen)" in item for item in asked) == 3  # of all that there are
+    assert len(asked) == 7
+    assert "those of classes/classes, the best channel alone" in " ".join(page.split())
+
+
+LOST = {
+    "triplets/predictions.npz": ("triplets wrote no predictions.npz.", set()),
+    "ensemble/validation_pairs.npz": ("The ensemble wrote no scored pairs", {"pairs", "mistakes"}),
+    "*/projection.npz": ("wrote no projection", {"embedding"}),
+    "classes/projection.npz": ("classes wrote no projection", set()),
+    "*/predictions.npz": ("classes wrote no predictions.npz.", {"neighbours"}),
+    "*/thumbnails.npz": ("The kernels wrote no thumbnails", set()),
+    "prepare/classes.csv": ("", set()),
+    "*/metrics.json": ("", set()),
+    "*/history.csv": ("", set()),
+    "*/*": ("The ensemble wrote no scored pairs", {*SECTIONS[3:]}),
+}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_what_is_missing_becomes_a_note_and_the_rest_is_there(spoilt: Path, lost: str) -> None:
+    for path in (spoilt / "outputs").glob(lost):
+        path.unlink()
+    words, gone = LOST[lost]
+    page = written(spoilt)
+    assert [name for name in SECTIONS if name not in gone] == anchors(page)[:-1]
+    assert words in " ".join(notes(page))
+    assert bool(words) == bool(notes(page))
+
+
+BROKEN = ("predictions.npz", "projection.npz", "thumbnails.npz", "validation_pairs.npz")
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_what_is_broken_becomes_a_note_and_the_rest_is_there(spoilt: Path, name: str) -> None:
+    kernel = "ensemble" if name == BROKEN[-1] else "classes"
+    path = spoilt / "outputs" / kernel / name
+    path.write_bytes(path.read_bytes()[:200])
+    page = written(spoilt)
+    assert f"{name} cannot be read" in " ".join(notes(page))
+    gone = {"pairs", "mistakes"} if kernel == "ensemble" else set()
+    assert [part for part in SECTIONS if part not in gone] == anchors(page)[:-1]
+
+
+def test_broken_lists_and_numbers_are_no_crash(spoilt: Path) -> None:
+    outputs = spoilt / "outputs"
+    (outputs / "prepare" / "classes.csv").write_text("number,who\nx\n")
+    (outputs / "classes" / "history.csv").write_text("stage,epoch\ntraining,one\n")
+    odd = {"channels": {"triplets/embedding": 3}, "weights": {}, "validation_score": "much"}
+    write_json(outputs / "ensemble" / "metrics.json", odd)
+    write_json(outputs / "classes" / "metrics.json", {"channels": [1]})
+    page = written(spoilt)
+    assert anchors(page)[:-1] == SECTIONS
+    [note] = notes(page)
+    assert "classes.csv: its columns are" in note
+
+
+def test_projections_are_brought_to_one_order_or_left_out(spoilt: Path) -> None:
+    def projections() -> dict[str, Projection]:
+        facts = gather(painter_run(spoilt), painter_bundles(()), None)
+        assert facts.pairs is not None
+        return dict(facts.pairs.projections)
+
+    found = projections()
+    assert list(found) == ["classes", "triplets"]  # the best first
+    for name, shown in found.items():
+        kept = load_projection(spoilt / "outputs" / name)
+        assert kept is not None
+        assert shown.ids.tolist() == found["classes"].ids.tolist()
+        rows = kept.ids.tolist().index("7.jpg"), shown.ids.tolist().index("7.jpg")
+        assert np.array_equal(kept.points[:, rows[0]], shown.points[:, rows[1]])
+    gallery = made_gallery()
+    few = (gallery.ids[:5], gallery.labels[:5], gallery.seen[:5])
+    save_projection(spoilt / "outputs" / "triplets", Projection(*few, EPOCHS, np.zeros((3, 5, 3))))
+    assert list(projections()) == ["classes"]
+    assert "triplets wrote a projection of other pictures" in notes(written(spoilt))[0]
+
+
+def test_channels_are_ranked_as_the_ensemble_measured_them(tmp_path: Path) -> None:
+    channels = {"margin/embedding": 0.706, "margin/classes": 0.775, "classes/classes": 0.75}
+    ensemble = {"channels": {name: {"all": auc} for name, auc in channels.items()}}
+    run, models = painter_run(tmp_path), {}
+    for name, own in (("classes", 0.9), ("margin", None), ("third", 0.5)):
+        run.output(name).mkdir(parents=True)
+        write_json(run.output(name) / "metrics.json", {"validation_score": own})
+        models[name] = [read_output(run, name)]
+    assert ranked(models, ensemble) == [
+        *(("margin", "classes"), ("classes", "classes"), ("margin", "embedding"), ("third", "")),
+    ]
+
+
+def test_distances_are_those_of_the_best_unit_vectors(page: str, spoilt: Path) -> None:
+    part = page.split("Distances of same and of different pairs")[1].split("</section>")[0]
+    assert "unit vectors of classes/classes" in part
+    scored = load_scored_pairs(spoilt / "outputs" / "ensemble")
+    assert scored is not None
+    rows = made_vectors(made_gallery(), MEMBERS["classes"])
+    apart = np.linalg.norm(rows[scored.first] - rows[scored.second], axis=1)
+    medians = [np.median(apart[kind & scored.parts["all"]]) for kind in (scored.same, ~scored.same)]
+    assert f"medians {medians[0]:.3f} of same and {medians[1]:.3f} of different pairs" in part
+    assert part.count("<figure>") == 3
+    for name in MEMBERS:
+        found = load_vectors(spoilt / "outputs" / name, name)
+        half = {channel: rows / 2 for channel, rows in found.validation.items()}
+        save_vectors(spoilt / "outputs" / name, dataclasses.replace(found, validation=half), name)
+    assert "Distances of same" not in written(spoilt)
+
+
+def settings_of(page: str) -> dict[str, list[str]]:
+    """The rows of the table of settings: the values after each name."""
+    table = page.split("<h3>Settings (")[1].split("</table>")[0]
+    rows = re.findall(r'<tr><th scope="row">(\w+)</th>(.*?)</tr>', table)
+    return {name: re.findall(r"<td[^>]*>(.*?)</td>", cells) for name, cells in rows}
+
+
+def test_settings_are_bold_where_models_differ_and_a_dash_where_a_loss_has_no_use(
+    spoilt: Path,
+) -> None:
+    shared = {"distance": "euclidean", "miner": "batch-all", "margin": 0.2, "scale": 30.0}
+    for name, loss in (("triplets", "triplet"), ("classes", "softmax")):
+        recipe = {"loss": loss, "epochs": 3, **shared}
+        write_json(spoilt / "outputs" / name / "manifest.json", {"recipe": recipe})
+    rows, dash = settings_of(written(spoilt)), "\N{EN DASH}"
+    assert rows["epochs"] == ["3", "3", dash]
+    assert rows["size"] == [dash, dash, "64"]
+    assert rows["loss"] == ["<b>triplet</b>", "<b>softmax</b>", dash]
+    assert (rows["miner"], rows["margin"]) == (["batch-all", dash, dash], ["0.2", dash, dash])
+    assert "scale" not in rows
+
+
+@pytest.mark.parametrize(
+    ("dry_run", "asked", "words"),
+    [
+        (True, {}, "published recipe, a dry run&#39;s small settings"),
+        (
+            False,
+            {"recipe": "best", "rehearse": True},
+            "best recipe, a rehearsal&#39;s small settings",
+        ),
+        (False, {}, "published recipe"),
+    ],
+)
+def test_small_settings_are_called_so(
+    whole: Path, dry_run: bool, asked: dict[str, Any], words: str
+) -> None:
+    run = dataclasses.replace(painter_run(whole), dry_run=dry_run)
+    run.request.update(asked)
+    page = write_report(run, painter_bundles(()), None).read_text("utf-8")
+    assert f"<h3>Settings ({words}" in page
+
+
+def test_networks_of_one_model_are_that_model(spoilt: Path) -> None:
+    names = tuple(f"classes-network{number}" for number in range(3))
+    outputs = spoilt / "outputs"
+    for number, name in enumerate(names):
+        shutil.copytree(outputs / "classes", outputs / name)
+        recipe = {"epochs": 3, "networks": len(names), "network": number}
+        write_json(outputs / name / "manifest.json", {"recipe": recipe})
+    shutil.rmtree(outputs / "classes")
+    run = painter_run(spoilt, *names)
+    kept = [b for b in painter_bundles(names, "ensemble") if b.kernel.name != "classes"]
+    page = write_report(run, tuple(kept), None).read_text("utf-8")
+    rows = re.findall(
+        r'<tr><th scope="row">(?:<strong>)?(.*?)<(.*?)</tr>', section(page, "blend"), re.S
+    )
+    assert sorted(name for name, _ in rows) == ["blend", "classes", "triplets"]
+    assert "4 min 30 s" in dict(rows)["classes"]  # of all three
+    assert ">classes × 3<" in page  # noqa: RUF001
+    learning = section(page, "learning")
+    assert "<h3>classes, 3 networks</h3>" in learning
+    assert "Each of the 3 networks of classes by itself" in learning
+    assert "fold" not in plain(learning)
+    assert re.search(r'"row">network</th>(<td>.{,20}?</td>)*<td>0 to 2</td>', page)
+    assert "out of fold" not in page
+    assert notes(page) == []
+    (outputs / names[1] / "predictions.npz").unlink()
+    page = write_report(run, tuple(kept), None).read_text("utf-8")
+    assert notes(page) == [f"{names[1]} wrote no predictions.npz."]
+    assert "those of triplets/embedding, the best" in " ".join(page.split())
+
+
+def test_ten_thousand_pictures_stay_below_five_megabytes(tmp_path: Path) -> None:
+    number, jpegs = 10_000, list(made_gallery().thumbnails.values())
+    ids, artists = np.array([f"{row}.jpg" for row in range(number)]), np.arange(number) % 1500
+    seen, labels = artists < 1300, artists.astype(np.int64)
+    thumbnails = {str(name): jpegs[row % len(jpegs)] for row, name in enumerate(ids[::3])}
+    vectors = np.random.default_rng(0).normal(size=(number, 8)).astype(np.float32)
+    few, pairs = slice(None, None, 25), ValidationPairs(ids, labels, seen)
+    points = np.tile(vectors[None, few, :3], (3, 1, 1))
+    for name in (*MEMBERS, "ensemble"):
+        folder = tmp_path / "outputs" / name
+        folder.mkdir(parents=True)
+        save_projection(folder, Projection(ids[few], labels[few], seen[few], EPOCHS, points))
+        part = ({"embedding": vectors}, TEST, {"embedding": vectors[:2]})
+        save_vectors(folder, Vectors(ids, labels, seen, *part), name)
+        save_thumbnails(folder, list(thumbnails), list(thumbnails.values()))
+    scores = np.random.default_rng(0).random(len(pairs.labelled.first))
+    save_scored_pairs(tmp_path / "outputs" / "ensemble", pairs, scores)
+    page = written(tmp_path, ())
+    assert len(page) < 5_000_000
+    assert anchors(page)[:-1] == SECTIONS
+    assert "no picture" not in section(page, "neighbours") + section(page, "mistakes")
+    assert "500,000 pairs of 10,000 validation pictures" in page
+
+
+@pytest.mark.parametrize("most", [500_000, 2000, 300])
+def test_pairs_come_back_as_they_were_saved_or_drawn_evenly(tmp_path: Path, most: int) -> None:
+    gallery = made_gallery()
+    pairs = ValidationPairs(gallery.ids, gallery.labels, gallery.seen)
+    same, scores = pairs.labelled.same, pairs.scores(made_vectors(gallery, 1.0))
+    assert load_scored_pairs(tmp_path) is None
+    save_scored_pairs(tmp_path, pairs, scores, most)
+    found = load_scored_pairs(tmp_path)
+    assert found is not None
+    assert found.share == pairs.labelled.share
+    assert len(found.first) == min(most, len(same))
+    assert found.same.sum() == min(same.sum(), max(most // 2, 1))
+    assert len(set(zip(found.first.tolist(), found.second.tolist(), strict=True))) == len(
+        found.first
+    )
+    assert roc_auc(found.same, found.chances) == pytest.approx(roc_auc(same, scores), abs=0.05)
+
+
+CHANGES = {"first": np.array([999]), "seen": np.ones(3, bool), "chances": np.array([np.nan])}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_pairs_that_do_not_fit_are_refused(tmp_path: Path, name: str) -> None:
+    gallery = made_gallery()
+    pairs = ValidationPairs(gallery.ids[:2], gallery.labels[:2], gallery.seen[:2])
+    path = save_scored_pairs(tmp_path, pairs, np.array([0.5]))
+    with np.load(path) as arrays:
+        found = {key: arrays[key] for key in arrays.files}
+    np.savez(path, **{**found, name: CHANGES[name]})
+    with pytest.raises(UserError, match=r"validation_pairs\.npz"):
+        load_scored_pairs(tmp_path)
+
+
+def test_the_curves_say_what_the_scores_are_worth() -> None:
+    same = np.array([True, True, False, False, False, True])
+    scores = np.array([0.9, 0.8, 0.7, 0.2, 0.1, 0.3])
+    parts = {"seen": np.array([True] * 4 + [False] * 2), "unseen": ~np.ones(6, bool)}
+    found = pair_curves(same, scores, parts)
+    assert [key.words for key in found["legend"]] == ["all: AUC 0.889", "seen: AUC 1.000"]
+    titles = [mark.title for panel in found["histograms"] for mark in panel["chart"].marks]
+    assert sum(title.startswith("33.33% of these pairs") for title in titles) == 6  # of all
+    with pytest.raises(UserError):
+        pair_curves(np.ones(6, bool), scores, {})
+    same, scores = np.array([True, True, False, False]), np.full(4, 0.5)
+    assert pair_curves(same, scores, {})["rows"][0][4] == pytest.approx(0.5)
+    found = pair_curves(same, scores, {"seen": same}, share=0.1)  # accuracies are about all pairs
+    assert found["rows"][0][4] == pytest.approx(0.9)
+
+
+def test_each_epoch_is_centred_and_scaled() -> None:
+    points = np.random.default_rng(0).normal(size=(4, 120, 3)).astype(np.float32)
+    wild = points * np.array([1e-9, 1, 100, 1])[:, None, None] + 5
+    wild[0, 0] = np.nan
+    done = scaled(wild)
+    far = np.linalg.norm(done, axis=2)
+    assert np.isfinite(done).all()
+    assert far.max() <= 1 + 1e-6
+    assert (np.quantile(far, 0.95, axis=1) > 0.5).all()
+    assert np.isfinite(scaled(np.ones_like(points))).all()
+
+
+def test_nearest_leaves_out_the_picture_itself() -> None:
+    vectors = np.array([[1, 0], [0, 1], [0.8, 0.6], [1, 0]], np.float32)
+    rows, scores = nearest(vectors, 0, 2)
+    assert rows.tolist() == [3, 2]
+    assert scores.tolist() == pytest.approx([1.0, 0.8])
+
+
+def test_mistakes_are_the_surest_of_each_kind_and_no_picture_is_in_all_of_them() -> None:
+    gallery = made_gallery()
+    first, second = np.triu_indices(len(gallery.ids), 1)
+    vectors = made_vectors(gallery, 1.1)
+    scores = (vectors[first] * vectors[second]).sum(axis=1)
+    scores[first == 0] = 0.9  # one picture is wrong with all others
+    same = gallery.labels[first] == gallery.labels[second]
+    kinds = worst_pairs(gallery, first, second, scores)
+    for mask, sign, (title, cards) in zip((~same, same), (-1, 1), kinds.items(), strict=True):
+        assert "artist" in title
+        shown = [float(card["score"]) for card in cards]
+        assert shown == sorted(shown, key=lambda score: sign * score)
+        assert shown[0] == pytest.approx(sign * min(sign * scores[mask]), abs=6e-4)
+        ids = [picture.id for card in cards for picture in card["pictures"]]
+        assert len(ids) == 16
+        assert max(ids.count(name) for name in ids) <= 2
+    none = worst_pairs(gallery, first[:0], second[:0], scores[:0])
+    assert list(none.values()) == [[], []]

@@ -1,0 +1,228 @@
+"""Reports of other tasks than one class a picture."""
+
+import dataclasses
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from common.competition import Competition
+from common.forms import LabelColumn, LabelList, NumberColumn
+from common.manifest import write_json
+from common.tasks.classification import Classification
+from common.tasks.multilabel import MultiLabel
+from common.tasks.number import Grades, Number
+from kernels.results.result import result_of
+from kernels.results.scores import gain_words, read_score
+from kernels.results.terminal import show_history, show_result
+from kernels.run.state import Run, Submission
+from support import browser
+from support.report_run import (
+    a_run,
+    anchors,
+    noisy,
+    notes,
+    outside,
+    plain,
+    section,
+    write_kernels,
+    written,
+)
+
+ROWS = 90
+MEMBERS = ("left", "right")
+LEVELS = ("none", "mild", "severe")
+LEAVES = ("healthy", "rust", "scab", "frog_eye")
+TASKS = {
+    "labels": (MultiLabel(LEAVES), "samples_f1", LabelList("labels")),
+    "number": (Number(1.0, 100.0), "rmse", NumberColumn("score")),
+    "grades": (Grades(LEVELS), "quadratic_weighted_kappa", LabelColumn("level")),
+    "classes": (Classification(LEVELS), "accuracy", LabelColumn("label")),
+}
+SECTIONS = {
+    "labels": ["kernels", "blend", "learning", "labels", "settings"],
+    "number": ["kernels", "blend", "learning", "errors", "settings"],
+    "grades": ["kernels", "blend", "learning", "classes", "confusions", "errors", "settings"],
+}
+
+
+def drawn(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Labels and each member's predictions, the second better than the first."""
+    rng = np.random.default_rng(5)
+    noise = {"left": 1.0, "right": 0.7}
+    if name == "number":
+        labels = rng.uniform(5, 95, ROWS)
+        values = {n: labels + rng.normal(scale=20 * s, size=ROWS) for n, s in noise.items()}
+        return labels, {n: v.clip(1, 100)[:, None] for n, v in values.items()}
+    if name == "labels":
+        labels = (rng.random((ROWS, len(LEAVES))) < (0.4, 0.3, 0.3, 0.1)).astype(np.uint8)
+        logits = {
+            n: 3 * labels - 1.5 + rng.normal(scale=2 * s, size=labels.shape)
+            for n, s in noise.items()
+        }
+        return labels, {n: 1 / (1 + np.exp(-v)) for n, v in logits.items()}
+    labels = rng.integers(0, 3, ROWS)
+    if name == "grades":
+        return labels, {
+            n: labels[:, None] + rng.normal(scale=s, size=(ROWS, 1)) for n, s in noise.items()
+        }
+    return labels, {n: noisy(rng, labels, 3, 1 / s) for n, s in noise.items()}
+
+
+@pytest.fixture(scope="module")
+def outputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folder of each task's run, as far as one was asked for."""
+    return {"root": tmp_path_factory.mktemp("tasks")}
+
+
+@pytest.fixture
+def competition(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Competition:
+    """The tiny competition with another task."""
+    import competitions.tiny_digits as module
+
+    task, metric, form = TASKS[request.param]
+    changes = {"task": task, "metric": metric, "submission": form}
+    found = dataclasses.replace(module.COMPETITION, **changes)
+    found.check()
+    monkeypatch.setattr(module, "COMPETITION", found)
+    return found
+
+
+@pytest.fixture
+def run(
+    request: pytest.FixtureRequest,
+    competition: Competition,
+    outputs: dict[str, Path],
+    tmp_path: Path,
+) -> Run:
+    name = request.node.callspec.params["competition"]
+    if name not in outputs:
+        outputs[name] = outputs["root"] / name
+        method = "mean" if name in ("grades", "labels") else "weighted"
+        write_kernels(outputs[name], competition, *drawn(name), method)
+    shutil.copytree(outputs[name], tmp_path / "run")
+    return a_run(tmp_path / "run", "tiny", *MEMBERS)
+
+
+def metrics(run: Run, kernel: str = "ensemble") -> dict:
+    return dict(json.loads((run.output(kernel) / "metrics.json").read_text()))
+
+
+@pytest.mark.parametrize("competition", SECTIONS, indirect=True)
+def test_each_task_has_its_sections(run: Run, competition: Competition) -> None:
+    page = written(run, *MEMBERS)
+    [name] = [name for name, (task, *_) in TASKS.items() if task == competition.task]
+    assert anchors(page) == SECTIONS[name]
+    assert notes(page) == []
+    assert "hidden1" not in page
+    score, title = read_score(metrics(run)), competition.scoring.title
+    lower = "" if competition.scoring.greater_is_better else "lower is better, "
+    around = f"{title}, {lower}95 %: {score.ends}, n = {ROWS}"
+    assert f"Validation {score.short} {around}" in plain(page)
+
+
+@pytest.mark.parametrize("competition", ["classes"], indirect=True)
+def test_the_metrics_name_is_the_competitions(run: Run) -> None:
+    page, score = plain(written(run, *MEMBERS)), read_score(metrics(run))
+    assert score.value == pytest.approx(metrics(run)["validation_accuracy"])
+    assert "macro F1" not in page
+    assert f"Validation {score.short} accuracy," in page
+
+
+@pytest.mark.parametrize("competition", ["number"], indirect=True)
+def test_of_errors_the_lower_is_the_better_and_the_largest_come_first(run: Run) -> None:
+    page, found = written(run, *MEMBERS), metrics(run)
+    names = re.findall(r'<span class="name">(?:<strong>)?(\w+)', section(page, "blend"))
+    assert names[:3] == ["right", "left", "blend"]  # the best member first
+    assert found["members"]["right"] < found["members"]["left"]
+    assert found["gain"]["difference"] < 0
+    gain = gain_words(found)
+    assert gain.startswith("The blend is better than right by")
+    assert " ".join(gain.split()) in plain(page)
+    errors_page, (labels, _) = section(page, "errors"), drawn("number")
+    values = np.load(run.output("ensemble") / "predictions.npz")["validation"][:, 0]
+    cards = [int(row) for row in re.findall(r'<li title="picture(\d+)"><img', errors_page)]
+    assert cards == np.argsort(-np.abs(values - labels))[:24].tolist()
+    assert f'<strong class="truth">{labels[cards[0]]:.4g}</strong>' in errors_page
+    assert sum(map(int, re.findall(r"<title>(\d+) pictures: ", errors_page))) == ROWS
+    [dots] = re.findall(r'<path class="points one" d="([^"]*)"', errors_page)
+    assert dots.count("M") == ROWS
+
+
+@pytest.mark.parametrize("competition", ["labels"], indirect=True)
+def test_each_label_has_its_scores_and_the_worst_pictures_follow(run: Run) -> None:
+    from sklearn.metrics import f1_score
+
+    whole, found = written(run, *MEMBERS), metrics(run)
+    page, (labels, _) = section(whole, "labels"), drawn("labels")
+    blend = np.load(run.output("ensemble") / "predictions.npz")["validation"]
+    given = TASKS["labels"][0].decide(blend, np.array(found["thresholds"]))
+    scores = f1_score(labels, given, average=None)
+    rows = re.findall(r'<tr><th scope="row">(\w+)</th>.*?</span>([\d.]+)</td>', page)
+    order = np.argsort(scores, kind="stable")
+    assert rows == [(LEAVES[n], f"{scores[n]:.3f}") for n in order]
+    for number, score in enumerate(scores):
+        assert f"{LEAVES[number]}: {score:.4f} of {labels[:, number].sum()} pictures" in page
+    wrong = (given != labels).sum(axis=1)
+    cards = [int(row) for row in re.findall(r'<li title="picture(\d+)"><img', page)]
+    assert wrong[cards].tolist() == sorted(wrong, reverse=True)[: len(cards)]
+    assert wrong[cards[0]] == wrong.max() > 1
+    assert f"{np.count_nonzero(wrong)} of {ROWS} pictures have a wrong label." in page
+    assert f"{(wrong == 0).mean():.1%} of them right" in whole
+
+
+@pytest.mark.parametrize("competition", ["grades"], indirect=True)
+def test_grades_are_decided_at_the_thresholds_of_the_ensemble(run: Run) -> None:
+    moved = {**metrics(run), "thresholds": [0.2, 1.9]}
+    write_json(run.output("ensemble") / "metrics.json", moved)
+    values = np.load(run.output("ensemble") / "predictions.npz")["validation"][:, 0]
+    page = written(run, *MEMBERS)
+    right = (np.digitize(values, [0.2, 1.9]) == drawn("grades")[0]).mean()
+    assert f"{right:.1%} of them right" in page
+    assert page.count('class="step"') == 2
+
+
+@pytest.mark.parametrize("competition", ["classes"], indirect=True)
+def test_what_was_chosen_on_validation_is_said(run: Run) -> None:
+    said = "eights chosen on the same pictures"
+    for there in (True, False):
+        assert (f"W{said}" in written(run, *MEMBERS)) is there
+        assert (f"w{said}" in show_result(result_of(run, None, 0))) is there
+        known = {key: value for key, value in metrics(run).items() if key != "chosen_on"}
+        write_json(run.output("ensemble") / "metrics.json", known)
+
+
+@pytest.mark.parametrize("competition", ["classes"], indirect=True)
+def test_terminal_and_page_show_a_score_that_kaggle_does_not_show_as_not_given(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sent = Submission("0" * 64, ref=7, private_score=0.81, scored=True)
+    tile = 'Public score</dt><dd class="value">not given</dd>'
+    assert tile in written(run, *MEMBERS, sent=sent)
+    waiting = dataclasses.replace(sent, scored=False, private_score=None)
+    assert tile not in written(run, *MEMBERS, sent=waiting)
+    run.submissions.append(sent)
+    show_history([result_of(run, sent, 1)])
+    assert "not given" in capsys.readouterr().out
+    lines = show_result(result_of(run, sent, 1)).splitlines()
+    digits = read_score(metrics(run)).digits
+    assert f"  score            public not given   private {0.81:.{digits}f}" in lines
+    for member in MEMBERS:
+        score = dataclasses.replace(read_score(metrics(run, member)), n=None)
+        assert any(line.startswith(f"  {member:<16} validation {score} ") for line in lines)
+
+
+@pytest.mark.parametrize("competition", ["labels", "number"], indirect=True)
+def test_ranges_and_errors_fit_a_phone(run: Run, driver: object) -> None:
+    written(run, *MEMBERS)
+    for width in (1280, 375):
+        browser.resize(driver, width)
+        driver.get((run.folder / "report.html").as_uri())
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        assert outside(driver) == []
+    seen = driver.find_elements("css selector", "#blend .ranges .amount")
+    assert seen[-1].text.split()[0] == read_score(metrics(run)).short
+    assert all(" to " in row.text for row in seen)

@@ -82,16 +82,18 @@ def _outcome(args: argparse.Namespace, words: list[str]) -> Outcome:
 
 def _request(args: argparse.Namespace) -> tuple[Any, Any]:
     """What is asked for, and its kernels. Raises UserError for what does not fit."""
-    from kernels.local.dry_run import check_data, check_generated
     from kernels.plan.planned import plan_kernels
 
     request = read_request(args)
     kernels = plan_kernels(request)
     check_options(args)
-    if args.data:
-        check_data(request.competition, args.data, args.solution)
-    elif args.dry_run and not args.plan:
-        check_generated(request.competition)
+    if args.data or (args.dry_run and not args.plan):
+        from kernels.local.dry_run import check_data, check_generated
+
+        if args.data:
+            check_data(request.competition, args.data, args.solution)
+        else:
+            check_generated(request.competition)
     return request, kernels
 
 

@@ -19,19 +19,14 @@ from common.errors import UserError
 from common.recipe import nearest
 
 # What Python says of a fault → what is wrong and what to do.
-_FAULTS = {
-    r"ModuleNotFoundError: No module named '([\w.]+)'": (
-        r"there is no module \1: install it, or mend the import"
-    ),
-    r"ImportError: cannot import name '(\w+)' from .*?'([\w.]+)'": (
-        r"there is no \1 in \2: mend the import"
-    ),
-    r"TypeError: .*unexpected keyword argument '(\w+)'": r"there is no field '\1': mend it",
-    r"TypeError: .*missing \d+ required (?:positional|keyword-only) arguments?: (.+)": (
-        r"\1 is missing: give it"
-    ),
-    r"NameError: name '(\w+)' is not defined": r"there is no name \1: mend it",
-}
+_FAULTS = (
+    (r"ModuleNotFoundError: No module named '([\w.]+)'", r"there is no module \1: install it, or"),
+    (r"ImportError: cannot import name '(\w+)' from .*?'([\w.]+)'", r"there is no \1 in \2:"),
+    (r"TypeError: .*unexpected keyword argument '(\w+)'", r"there is no field '\1':"),
+    (r"TypeError: .*missing \d+ required .*arguments?: (.+)", r"\1 is missing: give it, or"),
+    (r"NameError: name '(\w+)' is not defined", r"there is no name \1:"),
+    (r"(\w+): ", r"\1:"),
+)
 _DECLARES = re.compile(r"^KERNEL\b.*=", re.MULTILINE)
 
 
@@ -81,17 +76,17 @@ def load_kernel(competition: Competition, script: str) -> Kernel:
     if module is None:
         raise UserError(f"competitions/{competition.folder} has no {script}.py: write one")
     path = modules(competition)[script]
-    kernel = getattr(module, "KERNEL", None)
+    name, source, kernel = _shown(path), _text(path), getattr(module, "KERNEL", None)
     if not isinstance(kernel, Kernel):
-        raise UserError(f"{_shown(path)}: its KERNEL is no Kernel of common.declaration")
-    filled_in(_text(path), _shown(path))
-    for name, value in module.RECIPE.items():
-        if getattr(kernel.recipe, name, None) != value:
+        raise UserError(f"{name}: its KERNEL is no Kernel of common.declaration")
+    filled_in(source, name)
+    for field, value in module.RECIPE.items():
+        if getattr(kernel.recipe, field, None) != value:
             raise UserError(
-                f"{_shown(path)}: RECIPE's {name} is not KERNEL's: make its recipe with **RECIPE"
+                f"{name}: RECIPE's {field} is not KERNEL's: make its recipe with **RECIPE"
             )
-    if "KERNEL.main(PARAMETERS)" not in _text(path):
-        raise UserError(f"{_shown(path)}: end it with KERNEL.main(PARAMETERS), below __main__")
+    if "KERNEL.main(PARAMETERS)" not in source:
+        raise UserError(f"{name}: end it with KERNEL.main(PARAMETERS), below __main__")
     return kernel
 
 
@@ -104,14 +99,13 @@ def filled_in(source: str, name: str) -> tuple[ast.Call, ast.stmt]:
     for node in ast.parse(source).body:
         if isinstance(node, ast.Assign | ast.AnnAssign):
             target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
-            if isinstance(target, ast.Name):
-                found.setdefault(target.id, node)
+            found.setdefault(ast.unparse(target), node)
     for line, example in (("RECIPE", "dict(...)"), ("PARAMETERS", "{}")):
         if line not in found:
             raise UserError(f"{name}: a kernel script needs the line {line}: dict = {example}")
     recipe, parameters = found["RECIPE"].value, found["PARAMETERS"]
     if isinstance(recipe, ast.Call) and recipe.lineno < parameters.lineno:
-        if isinstance(recipe.func, ast.Name) and recipe.func.id == "dict":
+        if ast.unparse(recipe.func) == "dict":
             return recipe, parameters
     raise UserError(f"{name}: RECIPE must be a dict(...) and come first")
 
@@ -162,23 +156,21 @@ def _import(name: str, path: Path) -> ModuleType:
         where = _shown(Path(error.filename or path))
         raise UserError(f"{where}, line {error.lineno}: {error.msg}: mend it") from None
     except Exception as error:  # of code that somebody writes just now it can be any
-        raise UserError(f"{_place(error, path)}: {_fault(error)}") from error
+        raise UserError(_in_words(error, path)) from error
 
 
-def _place(error: Exception, path: Path) -> str:
-    """The last line that ran in the competition's folder, or else the file that was imported."""
+def _in_words(error: Exception, path: Path) -> str:
+    """An exception of somebody's own code: where, what is wrong, and what to do.
+
+    Where: the last line that ran in the folder of ``path``, or else the file that was imported.
+    """
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).parent == path.parent]
-    return f"{_shown(Path(ours[-1].filename))}, line {ours[-1].lineno}" if ours else _shown(path)
-
-
-def _fault(error: Exception) -> str:
-    """An exception of somebody's own code in words, and what to do."""
-    text = f"{type(error).__name__}: {error}"
-    for pattern, words in _FAULTS.items():
-        if found := re.match(pattern, text):
-            return found.expand(words)
-    return f"{type(error).__name__}: mend it"
+    where = f"{_shown(Path(ours[-1].filename))}, line {ours[-1].lineno}" if ours else _shown(path)
+    said = f"{type(error).__name__}: {error}"
+    found = ((re.match(pattern, said), words) for pattern, words in _FAULTS)
+    what = next(match.expand(words) for match, words in found if match)
+    return f"{where}: {what} mend {'the import' if isinstance(error, ImportError) else 'it'}"
 
 
 def _text(path: Path) -> str:

@@ -28,29 +28,17 @@ _SPARE = 900.0  # seconds for the image to start and the output to be saved
 
 @dataclass(frozen=True)
 class PlannedKernel:
-    """One kernel of a run, with its recipe resolved.
+    """One kernel of a run, with its recipe resolved."""
 
-    Attributes:
-        name: within the run.
-        script: the competition's script, or SHARED for the utility script.
-        slug: on Kaggle, without the owner.
-        sources: names of the run's kernels whose outputs it reads; they must be complete first.
-        parameters: what is written into its text (nonce and hash are added when it is built).
-        declared: what its script declares; None for the utility script.
-        recipe: what it runs.
-        hours: that it is expected to take; None where nobody knows.
-        rehearses: whether it prints what its machine has before anything else.
-    """
-
-    name: str
-    script: str
-    slug: str
-    sources: tuple[str, ...]
-    parameters: Parameters
-    declared: Kernel | None = None
-    recipe: Any = None
-    hours: float | None = SHORT
-    rehearses: bool = False
+    name: str  # within the run
+    script: str  # the competition's, or SHARED for the utility script
+    slug: str  # on Kaggle, without the owner
+    sources: tuple[str, ...]  # names of the run's kernels whose outputs it reads
+    parameters: Parameters  # what is written into its text; the nonce is added when it is pushed
+    declared: Kernel | None = None  # what its script declares; None for the utility script
+    recipe: Any = None  # what it runs
+    hours: float | None = SHORT  # that it is expected to take; None where nobody knows
+    rehearses: bool = False  # whether it prints what its machine has before anything else
 
     @property
     def accelerator(self) -> str:
@@ -67,37 +55,40 @@ def plan_kernels(request: Request) -> tuple[PlannedKernel, ...]:
     """
     check_request(request)
     scripts = _scripts(request)
-    _check_settings(request, scripts.values())
+    fields = dict.fromkeys(f for kernel in scripts.values() for f in field_types(kernel.recipe))
+    for key in request.settings:
+        if key not in fields:
+            raise UserError(f"unknown setting {key!r}: {nearest(key, fields)}")
     recipes = {script: _recipes(request, script, scripts[script]) for script in scripts}
-    slug = f"{request.prefix.replace('-', '')}common"
-    shared = PlannedKernel(SHARED, SHARED, slug, (), _offline(SHARED))
-    kernels = [] if request.embed else [shared]
+    shared = f"{request.prefix.replace('-', '')}common"
+    kernels = [PlannedKernel(SHARED, SHARED, shared, (), _offline(SHARED))]
     for script, declared in scripts.items():
         read = (*declared.sources, *(request.models if script == ENSEMBLE else ()))
-        sources = tuple(name for source in read for name in recipes[source])
+        sources = [name for source in read for name in recipes[source]]
         for name, recipe in recipes[script].items():
             parameters = _parameters(request, script, name, declared, recipe)
-            kernel = PlannedKernel(
-                name,
-                script,
-                f"{request.prefix}-{name}",
-                sources if request.embed else (SHARED, *sources),
-                parameters,
-                declared,
-                recipe,
-                _hours(request, script, declared, recipe, parameters.accelerator),
-                request.rehearse,
+            kernels.append(
+                PlannedKernel(
+                    name,
+                    script,
+                    f"{request.prefix}-{name}",
+                    tuple(sources if request.embed else [SHARED, *sources]),
+                    parameters,
+                    declared,
+                    recipe,
+                    _hours(request, script, declared, recipe, parameters.accelerator),
+                    request.rehearse,
+                )
             )
-            kernels.append(kernel)
-    return tuple(kernels)
+    return tuple(kernels[1:] if request.embed else kernels)
 
 
 def _scripts(request: Request) -> dict[str, Kernel]:
     """The scripts of a run, what is read first. Raises UserError for a broken one."""
-    competition, sources = request.competition, dict[str, Kernel]()
+    competition, known = request.competition, kernel_scripts(request.competition)
+    sources: dict[str, Kernel] = {}
 
     def add_sources(script: str, readers: tuple[str, ...]) -> None:
-        known = kernel_scripts(competition)
         for name in load_kernel(competition, script).sources:
             if name in readers or name not in known:
                 fault = "is not there" if name not in known else "reads it in turn"
@@ -105,21 +96,12 @@ def _scripts(request: Request) -> dict[str, Kernel]:
             add_sources(name, (*readers, name))
             sources[name] = load_kernel(competition, name)
 
-    asked = [*request.models]
-    asked += [AUDIT] if request.audit else []
-    asked += [ENSEMBLE] if request.models else []
+    last = [*[AUDIT] * request.audit, *[ENSEMBLE] * bool(request.models)]
+    asked = [*request.models, *last]
     for script in asked:
         add_sources(script, (script,))
     only_read = {name: kernel for name, kernel in sources.items() if name not in asked}
     return {**only_read, **{name: load_kernel(competition, name) for name in asked}}
-
-
-def _check_settings(request: Request, kernels: Iterable[Kernel]) -> None:
-    """Raise UserError for a setting that is no field of any kernel's recipe."""
-    fields = dict.fromkeys(name for kernel in kernels for name in field_types(kernel.recipe))
-    for key in request.settings:
-        if key not in fields:
-            raise UserError(f"unknown setting {key!r}: {nearest(key, fields)}")
 
 
 def _recipes(request: Request, script: str, kernel: Kernel) -> dict[str, Any]:
@@ -136,16 +118,14 @@ def _recipes(request: Request, script: str, kernel: Kernel) -> dict[str, Any]:
     if script == ENSEMBLE:
         settings |= _blend_settings(request, fields)
     folds = request.folds if is_model else None
-    if folds is not None:
-        if not {"folds", "fold"} <= set(fields):
+    if folds:
+        if not {"folds", "fold"} <= fields.keys():
             raise UserError(f"--folds {folds}: {script} cannot be split into folds; leave it out")
         settings |= {"folds": folds, "fold": 0}
     recipe = kernel.resolve(best, request.small, settings)
     parts, networks = getattr(recipe, "parts", 0), getattr(recipe, "networks", 0)
-    kind, number = ("fold", folds or 0) if folds else ("part", parts)
-    if not number and networks > 1:
-        kind, number = "network", networks
-    if not number:
+    kind, number = ("fold", folds) if folds else ("part", parts) if parts else ("network", networks)
+    if not number or (kind, number) == ("network", 1):
         return {script: recipe}
     for key in (kind, "folds") if folds else (kind,):
         if key in request.settings:
@@ -176,10 +156,19 @@ def _offline(name: str) -> Parameters:
 def _parameters(
     request: Request, script: str, name: str, declared: Kernel, recipe: Any
 ) -> Parameters:
-    """What is written into a kernel's text. Raises UserError for what its kernel would refuse."""
+    """What is written into a kernel's text. Raises UserError for what its kernel would refuse.
+
+    It runs on what is asked for, else on the first that its script names; so does a script that
+    models only read, if it cannot use what is asked for.
+    """
     if script in (AUDIT, ENSEMBLE):
         return _offline(name)
-    accelerator = _accelerator(request, script, declared)
+    able = declared.accelerators
+    accelerator = request.accelerator or ("cpu" if request.small else able[0])
+    if accelerator not in able:
+        if script in request.models:
+            raise UserError(f"{script} cannot run on {accelerator}: it takes {', '.join(able)}")
+        accelerator = able[0]
     check_recipe(request, script, recipe, accelerator)
     full_size: dict[str, Any] = {}
     if request.full_size and hasattr(declared, "network"):
@@ -196,28 +185,12 @@ def _parameters(
     )
 
 
-def _accelerator(request: Request, script: str, declared: Kernel) -> str:
-    """What is asked for, else the first that the script names.
-
-    A script that models only read runs on the first that it names if it cannot use what is asked
-    for. Raises UserError for a model that cannot.
-    """
-    able = declared.accelerators
-    asked = request.accelerator or ("cpu" if request.small else able[0])
-    if asked in able:
-        return asked
-    if script in request.models:
-        raise UserError(f"{script} cannot run on {asked}: it takes {', '.join(able)}")
-    return able[0]
-
-
 def _hours(
     request: Request, script: str, declared: Kernel, recipe: Any, accelerator: str
 ) -> float | None:
     """The hours that a script states, scaled to the recipe; None where nobody knows.
 
-    They are stated for the full size: of a small run nobody knows them. An audit is small in a dry
-    run only, where the data are.
+    They are stated for the full size. An audit is small only where the data are: in a dry run.
     """
     if script == ENSEMBLE:
         return SHORT

@@ -20,43 +20,24 @@ VARIANT = re.compile(r"-(fold|part|network)\d+$")  # the end of a kernel's name,
 
 @dataclass(frozen=True)
 class Request:
-    """What a person asked for.
-
-    Attributes:
-        competition: which one.
-        models: the scripts that are trained and blended.
-        folds: how many kernels each model is, each validated on another part; None for one kernel.
-        settings: recipe fields to override in every kernel that has them.
-        seed: of everything random.
-        blend: ``mean``, ``weighted`` or ``greedy``.
-        calibrate: whether each member's probabilities are tempered before the blend.
-        recipe: ``published``, or ``best`` for the scripts' own improvements.
-        accelerator: of the training kernels; empty takes the first that each script names.
-        internet: whether training kernels may download.
-        weights_source: data set or model with the pretrained weights.
-        dry_run: small settings.
-        full_size: also build at full size and check the parameter counts.
-        rehearse: small settings on Kaggle itself, under slugs of their own, never submitting.
-        embed: every kernel carries the shared code in its own text.
-        audit: look for leaks and broken pictures, with or without training.
-    """
+    """What a person asked for."""
 
     competition: Competition
-    models: tuple[str, ...]
-    folds: int | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    models: tuple[str, ...]  # the scripts that are trained and blended
+    folds: int | None = None  # kernels of each model, each validated on another part
+    settings: Mapping[str, Any] = field(default_factory=dict)  # in every recipe that has the field
     seed: int = 0
-    blend: str = "mean"
-    calibrate: bool = False
+    blend: str = "mean"  # or weighted, or greedy
+    calibrate: bool = False  # temper each member's probabilities before the blend
     recipe: str = RECIPES[0]
-    accelerator: str = ""
-    internet: bool = True
-    weights_source: str = ""
-    dry_run: bool = False
-    full_size: bool = False
-    rehearse: bool = False
-    embed: bool = False
-    audit: bool = False
+    accelerator: str = ""  # of the training kernels; empty takes the first that each script names
+    internet: bool = True  # whether training kernels may download
+    weights_source: str = ""  # data set or model with the pretrained weights
+    dry_run: bool = False  # small settings
+    full_size: bool = False  # also build at full size and check the parameter counts
+    rehearse: bool = False  # small settings on Kaggle itself, under slugs of their own
+    embed: bool = False  # every kernel carries the shared code in its own text
+    audit: bool = False  # look for leaks and broken pictures, with or without training
 
     @property
     def members(self) -> tuple[str, ...]:
@@ -91,41 +72,32 @@ def choose_models(
     Raises UserError when there are none and no ``audit`` is asked for, or one is unknown or named
     twice.
     """
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise UserError(f"--model {twice} is given twice: give it once")
+    known = model_scripts(competition)
     chosen = tuple(dict.fromkeys([*names, *(competition.ensemble if ensemble else ())]))
     if not chosen and not audit:
-        known = ", ".join(model_scripts(competition))
-        raise UserError(f"which model? give --ensemble, or --model with {known}")
+        raise UserError(f"which model? give --ensemble, or --model with {', '.join(known)}")
     for name in chosen:
-        _check_model(competition, name)
+        if names.count(name) > 1:
+            raise UserError(f"--model {name} is given twice: give it once")
+        if name not in known:
+            hint = nearest(name, known)
+            if name in modules(competition).keys() - kernel_scripts(competition).keys():
+                path = f"competitions/{competition.folder}/{name}.py"
+                hint = f"{path} declares no KERNEL; {hint}"
+            raise UserError(f"unknown model {name!r}: {hint}")
     return chosen
 
 
 def model_scripts(competition: Competition) -> list[str]:
     """The scripts that can be blended, and the broken ones: who asks for one gets its fault."""
-    names = [name for name in kernel_scripts(competition) if name not in (ENSEMBLE, AUDIT)]
 
     def predicts(name: str) -> bool:
         try:
-            return load_kernel(competition, name).predicts
+            return name not in (ENSEMBLE, AUDIT) and load_kernel(competition, name).predicts
         except UserError:
             return True
 
-    return [name for name in names if predicts(name)]
-
-
-def _check_model(competition: Competition, name: str) -> None:
-    """Raise UserError for a script that is no model, not there, or broken."""
-    scripts = kernel_scripts(competition)
-    if name in scripts and name not in (ENSEMBLE, AUDIT):
-        if load_kernel(competition, name).predicts:
-            return
-    hint = nearest(name, model_scripts(competition))
-    if name in modules(competition) and name not in scripts:
-        hint = f"competitions/{competition.folder}/{name}.py declares no KERNEL; {hint}"
-    raise UserError(f"unknown model {name!r}: {hint}")
+    return [name for name in kernel_scripts(competition) if predicts(name)]
 
 
 def in_short(names: Iterable[str]) -> str:

@@ -124,7 +124,7 @@ def test_a_name_that_cannot_be(folder: Path, name: str, said: str) -> None:
         (SCRIPT.replace("TinyRecipe(**RECIPE)", "RECIPE"), "bad.py: recipe= must be of a frozen"),
         (SCRIPT.replace("    work=train,\n", ""), "bad.py: work= is missing: give KERNEL the func"),
         (SCRIPT.replace("COMPETITION,\n    TinyRecipe(**RECIPE),", "COMPETITION,"),
-         "'recipe' is missing: give it"),
+         "'recipe' is missing: give it, or mend it"),
         (SCRIPT.replace('"gpu": 2.0', '"gqu": 2.0'), "bad.py: unknown accelerator 'gqu'"),
         (SCRIPT.replace("dry_run=dict(epochs=1)", "dry_run=dict(epoch=1)"),
          "bad.py: unknown setting 'epoch': did you mean epochs"),

@@ -39,20 +39,14 @@ _CREDENTIAL = re.compile(
 class Bundle:
     """One kernel ready to push.
 
-    Attributes:
-        kernel: of the plan.
-        metadata: the content of ``kernel-metadata.json``.
-        page: the script that Kaggle will run, but for its parameters.
-        parameters: of this run.
-        content: hash of what makes a difference to its output: the script and all that it
-            imports, its recipe, parameters and metadata; neither the run's nonce nor code it
-            never sees.
+    ``content`` is a hash of what makes a difference to its output: the script and all that it
+    imports, its recipe, parameters and metadata; neither the run's nonce nor code it never sees.
     """
 
     kernel: PlannedKernel
-    metadata: dict[str, Any]
-    page: Page
-    parameters: Parameters
+    metadata: dict[str, Any]  # the content of kernel-metadata.json
+    page: Page  # the script that Kaggle will run, but for its parameters
+    parameters: Parameters  # of this run
     content: str
 
     @property

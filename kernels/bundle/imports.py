@@ -6,7 +6,7 @@ must not spend an accelerator's hours a second time.
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cache
 
 from common.shared_code import files_hash
@@ -23,12 +23,14 @@ def imported_files(source: str, files: Mapping[str, str]) -> dict[str, str]:
     found: dict[str, str] = {}
     waiting = [source]
     while waiting:
-        for path in (
-            f for name in imported_names(waiting.pop()) for f in _module_files(name, files)
-        ):
-            if path not in found:
-                found[path] = files[path]
-                waiting.append(files[path])
+        for name in imported_names(waiting.pop()):
+            parts = name.split(".")
+            for end in range(1, len(parts) + 1):
+                module = "/".join(parts[:end])
+                for path in (f"{module}.py", f"{module}/__init__.py"):
+                    if path in files and path not in found:
+                        found[path] = files[path]
+                        waiting.append(files[path])
     return found
 
 
@@ -71,10 +73,3 @@ def imported_names(source: str) -> tuple[str, ...]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
     return tuple(dict.fromkeys(names))
-
-
-def _module_files(module: str, files: Mapping[str, str]) -> Iterator[str]:
-    parts = module.split(".")
-    for end in range(1, len(parts) + 1):
-        path = "/".join(parts[:end])
-        yield from (name for name in (f"{path}.py", f"{path}/__init__.py") if name in files)

@@ -37,19 +37,12 @@ CHECKS: Mapping[str, Callable[[Subject], Found]] = {
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the checklist.
+    """One line of the checklist."""
 
-    Attributes:
-        name: of the check, one word or two.
-        ok: whether the run may go on.
-        found: for people.
-        todo: what to do about it; empty when it is ok.
-    """
-
-    name: str
-    ok: bool
-    found: str
-    todo: str = ""
+    name: str  # of the check, one word or two
+    ok: bool  # whether the run may go on
+    found: str  # for people
+    todo: str  # what to do about it; empty when it is ok
 
     @property
     def words(self) -> str:

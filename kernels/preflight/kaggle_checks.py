@@ -34,33 +34,19 @@ _WITHOUT = "train without one: --no-submit"
 
 @dataclass(frozen=True)
 class Subject:
-    """What is checked: a run before its first push, and what Kaggle answers; a no is an answer.
+    """What is checked: a run before its first push, and what Kaggle answers; a no is an answer."""
 
-    Attributes:
-        owner: the user who is signed in.
-        request: what is asked for.
-        bundles: what is to be pushed.
-        to_run: names of the kernels that are still to run.
-        submit: whether the run is to submit; without, only what concerns submitting is left out.
-        quota: hours left of each accelerator.
-        facts: of the competition.
-        allowance: submissions left; None where nothing is to be submitted.
-        header: of the competition's sample; None where there is nothing to compare it with.
-        sources: kind and name of what is read besides the run's own kernels → Kaggle's answer.
-        now: UTC.
-    """
-
-    owner: str
+    owner: str  # who is signed in
     request: Request
     bundles: Sequence[Bundle]
-    to_run: frozenset[str]
-    submit: bool
+    to_run: frozenset[str]  # names of the kernels that are still to run
+    submit: bool  # without, only what concerns submitting is left out
     quota: Quota | KaggleError
     facts: CompetitionFacts | KaggleError
-    allowance: Allowance | KaggleError | None
-    header: list[str] | KaggleError | None
-    sources: Mapping[tuple[str, str], Any]
-    now: datetime
+    allowance: Allowance | KaggleError | None  # None where nothing is to be submitted
+    header: list[str] | KaggleError | None  # of the sample; None where none is to be compared
+    sources: Mapping[tuple[str, str], Any]  # kind and name of what is not the run's own → answer
+    now: datetime  # UTC
 
     @property
     def known(self) -> CompetitionFacts | None:
@@ -76,23 +62,20 @@ def ask_kaggle(
     submit: bool,
 ) -> Subject:
     """Ask Kaggle all that is to be checked; raises nothing that Kaggle answers."""
-    ask, competition = Questions(kaggle).ask, request.competition
-    quota = ask(accelerator_quota)
-    facts = ask(competition_facts, competition.slug)
+    ask, asked = Questions(kaggle).ask, request.competition
+    quota, facts = ask(accelerator_quota), ask(competition_facts, asked.slug)
     allowed = header = None
     if isinstance(facts, CompetitionFacts):
-        allowed = ask(allowance, competition.slug) if submit else None
-        if facts.entered and request.models and competition.task.name != "pairs":
-            header = ask(sample_header, competition.slug, competition.sample)
-    own = {bundle.metadata["id"] for bundle in bundles} | {competition.slug}
-    sources = {
-        (kind, ref): ask(question, ref)
-        for kind, question in SOURCES.items()
-        for ref in dict.fromkeys(
-            ref for bundle in bundles for ref in bundle.metadata.get(f"{kind}_sources") or ()
-        )
-        if ref not in own
-    }
+        allowed = ask(allowance, asked.slug) if submit else None
+        if facts.entered and request.models and asked.task.name != "pairs":
+            header = ask(sample_header, asked.slug, asked.sample)
+    own = {bundle.metadata["id"] for bundle in bundles} | {asked.slug}
+    sources: dict[tuple[str, str], Any] = {}
+    for kind, question in SOURCES.items():
+        for bundle in bundles:
+            for ref in bundle.metadata.get(f"{kind}_sources") or ():
+                if ref not in own and (kind, ref) not in sources:
+                    sources[kind, ref] = ask(question, ref)
     now = datetime.now(UTC).replace(tzinfo=None)
     return Subject(
         kaggle.owner, request, bundles, to_run, submit, quota, facts, allowed, header, sources, now

@@ -7,8 +7,8 @@ import pytest
 
 import competitions
 from common.errors import UserError
-from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Request, choose_models
+from kernels.plan.request import choose_models
+from support import planned as plans
 from support import tiny
 
 FACTS = """
@@ -29,7 +29,6 @@ PETALS = (Path(competitions.__file__).parent / "petals_to_metal" / "densenet201.
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a sound competition ``fresh``, next to the real ones."""
-    tiny.add_tiny()
     monkeypatch.setattr(competitions, "__path__", [*competitions.__path__, str(tmp_path)])
     # A name of its own in each test: Python does not look again at what it has imported.
     made = tmp_path / f"fresh_{tmp_path.name.replace('-', '_')}"
@@ -43,7 +42,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def planned(*models: str) -> list[str]:
     found = competitions.find_competition("fresh")
     chosen = choose_models(found, list(models), not models)
-    return [kernel.name for kernel in plan_kernels(Request(found, chosen, dry_run=True))]
+    return list(plans.planned("fresh", *chosen, dry_run=True))
 
 
 def refused(said: str, *asked: str) -> None:

@@ -9,12 +9,11 @@ from hypothesis import given
 
 from common.shared_code import files_hash
 from competitions import find_competition, kernel_scripts
-from kernels.bundle.build import build_bundles, collect_shared
+from kernels.bundle.build import collect_shared
 from kernels.bundle.imports import imported_files, imported_names, imports_hash
-from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Request
 from support import ROOT
 from support.every_kernel import NAMES
+from support.planned import bundles
 
 ROOM = "common/training"
 FILES = {
@@ -95,10 +94,8 @@ def test_the_shared_code_is_what_kernels_import_and_nothing_else(name: str) -> N
     assert not [path for path in files if path.endswith("generated.py")]
     others = {"petals": "common/pairs/", "painter": "common/audit/"}.get(name)
     assert not [path for path in files if others and path.startswith(others)]
-    request = Request(competition, competition.ensemble)
-    built = build_bundles(competition, plan_kernels(request), "alice", "")
     hashed = files_hash({path: text.encode() for path, text in files.items()})
-    assert {bundle.shared_hash for bundle in built} == {hashed}
+    assert {bundle.shared_hash for bundle in bundles(name).values()} == {hashed}
 
 
 def test_rooms_of_the_shared_code_import_each_other_one_way() -> None:

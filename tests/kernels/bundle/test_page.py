@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,15 +18,14 @@ from competitions import find_competition, kernel_scripts
 from kernels.__main__ import main
 from kernels.bundle import rendering
 from kernels.bundle.attach import attach
-from kernels.bundle.build import Bundle, build_bundles, with_nonces, write_bundle
+from kernels.bundle.build import with_nonces, write_bundle
 from kernels.bundle.code import page_of
 from kernels.bundle.rendering import page_text, render_script, render_utility
-from kernels.plan.planned import SHARED, plan_kernels
-from kernels.plan.request import Request, model_scripts
-from support import tiny
+from kernels.plan.planned import SHARED
+from kernels.plan.request import model_scripts
 from support.every_kernel import NAMES
+from support.planned import bundles, planned
 
-tiny.add_tiny()
 WAYS: dict[str, dict] = {
     "as it stands": {},
     "small": {"dry_run": True, "settings": {"epochs": "3"}},
@@ -34,39 +34,24 @@ WAYS: dict[str, dict] = {
 }
 
 
-def bundles(name: str, **changes: object) -> dict[str, Bundle]:
-    """Every kernel of a competition, by name."""
+def everything(name: str) -> dict:
+    """What makes every kernel of a competition one of the run's."""
     competition = find_competition(name)
-    request = Request(
-        competition,
-        tuple(model_scripts(competition)),
-        audit="audit" in kernel_scripts(competition),
-        **changes,  # type: ignore[arg-type]
-    )
-    built = build_bundles(competition, plan_kernels(request), "alice", "n1")
-    return {bundle.kernel.name: bundle for bundle in built}
+    models = tuple(model_scripts(competition))
+    return {"models": models, "audit": "audit" in kernel_scripts(competition)}
 
 
-def statements(text: str) -> dict[str, ast.AnnAssign]:
-    """The statements with a type, by name: RECIPE and PARAMETERS are the first two."""
-    found = [node for node in ast.parse(text).body if isinstance(node, ast.AnnAssign)]
-    return {node.target.id: node for node in found if isinstance(node.target, ast.Name)}
-
-
-def shown(text: str) -> dict[str, object]:
-    """The fields of the page's RECIPE."""
-    code = ast.Expression(statements(text)["RECIPE"].value)  # type: ignore[arg-type]
-    return dict(eval(compile(code, "RECIPE", "eval")))
-
-
-def parameters(text: str) -> dict:
-    return dict(ast.literal_eval(statements(text)["PARAMETERS"].value))  # type: ignore[arg-type]
+def head(text: str) -> tuple[dict, dict]:
+    """RECIPE and PARAMETERS, which come before anything is imported."""
+    named: dict = {}
+    exec(re.split("^# (The shared code|What this machine)", text, flags=re.M)[0], named)
+    return named["RECIPE"], named["PARAMETERS"]
 
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_begins_with_the_recipe_that_runs(name: str, way: str) -> None:
-    for bundle in bundles(name, **WAYS[way]).values():
+    for bundle in bundles(name, **everything(name), **WAYS[way]).values():
         kernel, text = bundle.kernel, bundle.text
         compile(text, kernel.name, "exec")
         assert text.count(bundle.shared_hash) == 1
@@ -78,7 +63,7 @@ def test_a_page_begins_with_the_recipe_that_runs(name: str, way: str) -> None:
         assert lines[recipe.lineno - 1] == "RECIPE: dict = dict("
         assert lines[line.lineno - 1].startswith("PARAMETERS: dict = {")
         runs, published = asdict(kernel.recipe), asdict(kernel.declared.recipe)
-        written = shown(text)
+        written, _ = head(text)
         assert type(kernel.recipe)(**written) == kernel.recipe, kernel.name
         for field, value in runs.items():
             if value != published[field]:
@@ -92,16 +77,6 @@ def test_a_page_begins_with_the_recipe_that_runs(name: str, way: str) -> None:
             assert text.index("print(surr" if way == "rehearsed" else "# The sh") < text.index(
                 lines[call]
             )
-
-
-def test_a_setting_stands_in_the_recipe() -> None:
-    page = bundles("petals", settings={"epochs": "3"}, seed=5)["xception"]
-    assert "\n    epochs=3,  # instead of 25\n" in page.text
-    assert "\n    batch_size=16,  # per replica: 128 on a TPU's eight\n" in page.text
-    values = parameters(page.text)
-    assert (values["seed"], values["nonce"]) == (5, "n1")
-    assert values["shared_hash"] == page.shared_hash
-    assert "epochs" not in values
 
 
 SOURCE = '''"""A page — with an odd\x0cline."""
@@ -127,14 +102,13 @@ PARAMETERS: dict = {'seed': 1}
 
 
 def test_values_are_written_where_the_old_ones_stand() -> None:
-    request = Request(find_competition("tiny"), ("left",))
-    left = {kernel.name: kernel for kernel in plan_kernels(request)}["left"]
+    left = planned("tiny", "left")["left"]
     changes = {"sharpness": 2.5, "epochs": 7, "misbehave": 'say "ö"', "sessions": 3}
     changed = replace(left, recipe=replace(left.recipe, **changes))
     text = page_text(render_script(SOURCE, changed, None), {"seed": 1})
     assert text.startswith(PAGE)
     assert text.endswith("\n\nx = 1\n")
-    assert shown(text) == changes
+    assert head(text)[0] == changes
     for recipe in (
         "dict()",
         "dict(epochs=1)",
@@ -143,7 +117,7 @@ def test_values_are_written_where_the_old_ones_stand() -> None:
     ):
         source = f"RECIPE: dict = {recipe}\nPARAMETERS: dict = {{}}\n"
         text = page_text(render_script(source, changed, None), {})
-        assert shown(text) == changes, text
+        assert head(text)[0] == changes, text
         assert "# none" not in text
 
 
@@ -291,28 +265,24 @@ def test_a_bundle_with_a_credential_is_refused(
     assert secret not in str(caught.value)
 
 
-def test_build_takes_what_submit_takes(tmp_path: Path) -> None:
-    options = ["--dry-run", "--set", "epochs=3", "--seed", "5", "--blend", "greedy"]
-    where = ["--owner", "alice", "--out", str(tmp_path)]
-    assert main(["build", "petals", "--model", "xception", *where, *options]) == 0
-    text = (tmp_path / "petals-xception" / "petals_xception.py").read_text()
-    values = parameters(text)
-    assert (values["seed"], values["accelerator"]) == (5, "cpu")
-    assert "    epochs=3,  # instead of 25\n" in text
-    assert "    miniature=True,  # instead of False\n" in text
-    blend = (tmp_path / "petals-ensemble" / "petals_ensemble.py").read_text()
-    assert 'method="greedy",  # instead of "mean"\n' in blend
-
-
 def test_build_writes_folders_that_kaggle_takes(tmp_path: Path) -> None:
-    assert main(["build", "petals", "--owner", "alice", "--out", str(tmp_path)]) == 0
-    members = [f"petals-{name}" for name in find_competition("petals").ensemble]
-    folders = sorted(tmp_path.iterdir())
-    assert [path.name for path in folders] == [*members, "petals-ensemble", "petalscommon"]
-    for folder in folders:
+    options = ["--dry-run", "--set", "epochs=3", "--seed", "5", "--blend", "greedy"]
+    assert main(["build", "petals", "--owner", "alice", "--out", str(tmp_path), *options]) == 0
+    texts = {}
+    for folder in tmp_path.iterdir():
         metadata = json.loads((folder / "kernel-metadata.json").read_text())
-        names = sorted(path.name for path in folder.iterdir())
-        assert names == sorted(["kernel-metadata.json", metadata["code_file"]])
+        names = {path.name: path for path in folder.iterdir()}
+        assert names.keys() == {"kernel-metadata.json", metadata["code_file"]}
+        texts[folder.name] = names[metadata["code_file"]].read_text()
+    members = find_competition("petals").ensemble
+    assert texts.keys() == {"petalscommon", "petals-ensemble", *(f"petals-{m}" for m in members)}
+    assert 'method="greedy",  # instead of "mean"\n' in texts["petals-ensemble"]
+    text = texts[f"petals-{members[0]}"]
+    assert "\n    epochs=3,  # instead of 25\n" in text
+    assert "    miniature=True,  # instead of False\n" in text
+    recipe, parameters = head(text)
+    assert (recipe["epochs"], parameters["seed"], parameters["accelerator"]) == (3, 5, "cpu")
+    assert "epochs" not in parameters
 
 
 @pytest.mark.parametrize(

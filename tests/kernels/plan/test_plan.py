@@ -8,17 +8,10 @@ import pytest
 from common.errors import UserError
 from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
-from kernels.plan.planned import PlannedKernel, plan_kernels
-from kernels.plan.request import Request, choose_models, in_short
+from kernels.plan.request import choose_models, in_short
 from kernels.run.state import open_run, pick_run
 from support import tiny
-
-tiny.add_tiny()
-
-
-def planned(competition: str, *models: str, **changes: object) -> dict[str, PlannedKernel]:
-    request = Request(find_competition(competition), models, **changes)  # type: ignore[arg-type]
-    return {kernel.name: kernel for kernel in plan_kernels(request)}
+from support.planned import planned, request
 
 
 def test_a_model_brings_what_it_reads_with_it() -> None:
@@ -143,7 +136,7 @@ def test_hours_scale_with_the_recipe() -> None:
     assert planned("painter", "triplets")["prepare"].hours == 1.0
     for small in ("dry_run", "rehearse"):
         assert planned("painter", "triplets", **{small: True})["prepare"].hours is None
-    assert planned("petals", audit=True, dry_run=True)["audit"].hours is None
+    assert planned("petals", models=(), audit=True, dry_run=True)["audit"].hours is None
 
 
 def test_a_run_goes_through_all_that_it_was_asked(tmp_path: Path) -> None:
@@ -181,7 +174,7 @@ def test_a_dry_run_of_steps(tmp_path: Path) -> None:
 
 
 def test_a_run_from_before_an_option_is_gone_on_with(tmp_path: Path) -> None:
-    facts = Request(find_competition("tiny"), ("left",)).facts
+    facts = request("tiny", "left").facts
     run = open_run(tmp_path / "runs" / "tiny-old", "tiny", False)
     run.request = {k: v for k, v in facts.items() if k not in ("recipe", "calibrate")}
     run.save()

@@ -1,11 +1,8 @@
 """The checklist before the first push, and ``--plan``: what cannot end does not start."""
 
-import http.server
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -17,23 +14,21 @@ from kagglesdk.kernels.types import kernels_api_service as kernel_api
 
 import kernels.kaggle.client
 from competitions import find_competition
-from kernels.bundle.build import Bundle, build_bundles
+from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
 from kernels.kaggle.lookup import read_allowance, read_competition, read_quota
 from kernels.local import HostedCompetition, LocalKaggle
-from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Request
 from kernels.preflight.checklist import run_checks
 from kernels.preflight.kaggle_checks import Subject, ask_kaggle
 from support import tiny
 from support.every_kernel import NAMES
+from support.planned import bundles, request
 from support.toy_competition import connect, point_client_at, push
 
 NOW = datetime(2026, 11, 22, 17, 30)
-tiny.add_tiny()
 TINY = find_competition("tiny")
-REQUEST = Request(TINY, ("left",), accelerator="gpu")
+REQUEST = request("tiny", "left", accelerator="gpu")
 SILENT = NoAnswerError("Kaggle answered 503: Service Unavailable", 503)
 
 
@@ -100,6 +95,7 @@ def test_a_plan_is_the_checklist_and_the_graph_and_pushes_nothing(go: Go, tmp_pa
     plan = json.loads(done.stdout.splitlines()[-1])
     assert (done.returncode, plan["state"], plan["run_dir"]) == (0, "planned", None)
     assert all(check["ok"] and check["found"] for check in plan["checks"])
+    assert "internet" not in {check["name"] for check in plan["checks"]}  # files are submitted
     left = next(kernel for kernel in plan["kernels"] if kernel["name"] == "left")
     assert (left["epochs"], left["sources"]) == (3, ["tinycommon", "tiny-digits"])
     assert plan["hours"]["cpu"]["unknown"] == ["left", "right"]
@@ -158,17 +154,6 @@ def test_a_check_that_fails_ends_the_run_before_anything_is_pushed(
     assert (go("--plan", "--no-submit").returncode == 0) is ("entered" not in options)
 
 
-def test_a_competition_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with LocalKaggle(tmp_path / "kaggle", []) as server:
-        kaggle = signed_in(monkeypatch, server.url, tmp_path)
-        subject = ask_kaggle(kaggle, REQUEST, bundles(), frozenset(), True)
-    line = next(check.line for check in run_checks(subject) if check.name == "competition")
-    assert line.startswith("NO   no competition tiny-digits: Kaggle answered 404: ")
-    assert line.endswith(
-        ": see whether https://www.kaggle.com/competitions/tiny-digits is there for you"
-    )
-
-
 def test_without_submissions_left_another_run_does_not_start(go: Go, tmp_path: Path) -> None:
     first = go("--run-dir", tmp_path / "first", max_daily_submissions=1)
     assert first.returncode == 0, first.stderr
@@ -202,8 +187,8 @@ def test_sources_that_are_there_pass(
             push(client, "alice/embeddings", "print(1)")
 
         def line(weights: str, **metadata: object) -> str:
-            built = bundles(weights_source=weights, **metadata)
-            subject = ask_kaggle(kaggle, REQUEST, built, frozenset(), True)
+            pushed = built(weights_source=weights, **metadata)
+            subject = ask_kaggle(kaggle, REQUEST, pushed, frozenset(), True)
             return next(check.line for check in run_checks(subject) if check.name == "source")
 
         model = "bob/net/keras/small"
@@ -224,53 +209,21 @@ def test_sources_that_are_there_pass(
             assert line(weights, **metadata).startswith(said)  # type: ignore[arg-type]
 
 
-@contextmanager
-def refusing(code: int, message: str) -> Iterator[tuple[str, list[str]]]:
-    """A Kaggle that answers every question with ``code``: its URL, and what it was asked."""
-    asked: list[str] = []
+def test_a_silent_kaggle_is_waited_for_once() -> None:
+    asked = []
 
-    class Refusing(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            asked.append(self.path)
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            body = json.dumps({"error": {"code": code, "message": message}}).encode()
-            self.send_response(code)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    class Silent:
+        owner = "alice"
 
-        def log_message(self, *_: object) -> None:
-            pass
+        def ask(self, *question: str, **_: object) -> None:
+            asked.append(question)
+            raise SILENT
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}", asked
-        server.shutdown()
-
-
-def test_a_key_that_kaggle_refuses(tmp_path: Path) -> None:
-    with refusing(401, "Unauthenticated") as (url, _):
-        env = tiny.real_environment(url, tmp_path / "home")
-        done = tiny.submit("tiny", "--ensemble", "--plan", env=env)
-    assert done.returncode == 1
-    assert done.stdout.startswith(
-        "NO   not signed in as alice: Kaggle answered 401: Unauthenticated: make a new API token "
-        "at https://www.kaggle.com/settings\n"
-    )
-    assert "a-secret-of-alice" not in done.stdout + done.stderr
-
-
-def test_a_silent_kaggle_is_waited_for_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with refusing(503, "Service Unavailable") as (url, asked):
-        kaggle = signed_in(monkeypatch, url, tmp_path)
-        monkeypatch.setattr("kernels.kaggle.answers.PAUSE", 0.0)
-        checks = run_checks(ask_kaggle(kaggle, REQUEST, bundles(), frozenset(), True))
-    assert len(set(asked)) == 1  # one question, again and again; the others were not asked
-    failing = [check for check in checks if not check.ok]
-    assert [check.name for check in failing] == ["credentials", "competition", "quota"]
-    assert all("Service Unavailable" in check.line for check in failing)
+    silent: Any = Silent()
+    checks = run_checks(ask_kaggle(silent, REQUEST, built(), frozenset(), True))
+    assert len(asked) == 1
+    failing = [check.name for check in checks if not check.ok]
+    assert failing == ["credentials", "competition", "quota"]
 
 
 def test_a_plan_shows_sizes_schedules_and_hours(capsys: pytest.CaptureFixture[str]) -> None:
@@ -306,21 +259,18 @@ def gpu(used: str, reserved: str = "0s") -> Any:
     return quota(timeUsed=used, totalTimeAllowed="108000s", timeReserved=reserved)
 
 
-def bundles(accelerator: str = "gpu", weights_source: str = "", **changes: object) -> list[Bundle]:
-    """The bundles of a run, ``changes`` in the metadata of kernel ``left``."""
-    request = replace(REQUEST, accelerator=accelerator, weights_source=weights_source)
-    built = build_bundles(TINY, plan_kernels(request), "alice", "n")
-    return [
-        replace(b, metadata={**b.metadata, **changes}) if b.kernel.name == "left" else b
-        for b in built
-    ]
+def built(
+    accelerator: str = "gpu", weights_source: str = "", kernel: str = "left", **changes: object
+) -> list[Bundle]:
+    """The bundles of a run, ``changes`` in the metadata of a kernel, without what is None."""
+    found = bundles("tiny", "left", accelerator=accelerator, weights_source=weights_source)
+    metadata = {**found[kernel].metadata, **changes}
+    metadata = {key: value for key, value in metadata.items() if value is not None}
+    return list({**found, kernel: replace(found[kernel], metadata=metadata)}.values())
 
 
 def with_hours(hours: float | None) -> list[Bundle]:
-    return [
-        replace(b, kernel=replace(b.kernel, hours=hours)) if b.kernel.name == "left" else b
-        for b in bundles()
-    ]
+    return [replace(one, kernel=replace(one.kernel, hours=hours)) for one in built()]
 
 
 def lines(name: str, **changes: Any) -> list[str]:
@@ -328,7 +278,7 @@ def lines(name: str, **changes: Any) -> list[str]:
     subject = Subject(
         owner="alice",
         request=REQUEST,
-        bundles=changes.pop("bundles", None) or bundles(),
+        bundles=changes.pop("bundles", None) or built(),
         to_run=frozenset({"left"}),
         submit=True,
         quota=gpu("0s"),
@@ -368,8 +318,8 @@ ANSWERS: list[tuple[str, dict, str]] = [
     ("submission", {"header": ["id", "class"]}, "NO   the sample lacks label and has class"),
     ("submission", {"header": KaggleError("Kaggle answered 404: no", 404)},
      "NO   tiny-digits has no file sample_submission.csv: name the file in competitions/tiny_d"),
-    ("submission", {"header": None, "request": replace(REQUEST, competition=find_competition(
-        "painter"))}, "ok   submission ProbabilityColumn: submission_info.csv is the table of p"),
+    ("submission", {"header": None, "request": request("painter")},
+     "ok   submission ProbabilityColumn: submission_info.csv is the table of pairs"),
     ("quota", {"quota": gpu("0.5s", "3600s"), "bundles": with_hours(4.5)},
      f"ok   GPU quota: 29.0 of 30.0 h left, {REFRESH} about 4.5 h"),
     ("quota", {"quota": gpu("90000.5s", "3600s"), "bundles": with_hours(4.5)},
@@ -385,27 +335,33 @@ ANSWERS: list[tuple[str, dict, str]] = [
     # What Kaggle does not answer fails with what it said; a refusal knows who asks.
     ("credentials", {"quota": SILENT}, "NO   not known whether signed in as alice: Kaggle ans"),
     ("credentials", {"quota": KaggleError("Kaggle answered 403: no", 403)}, "ok   signed in as al"),
+    ("credentials", {"quota": KaggleError("Kaggle answered 401: no", 401)},
+     "NO   not signed in as alice: Kaggle answered 401: no: make a new API token at https://www."),
+    ("competition", {"facts": KaggleError("Kaggle answered 404: no", 404)},
+     "NO   no competition tiny-digits: Kaggle answered 404: no: see whether https://www.kaggle."),
     ("competition", {"facts": SILENT}, "NO   competition tiny-digits: Kaggle answered 503: "),
     ("submissions", {"allowance": SILENT}, "NO   submissions left in tiny-digits: Kaggle ans"),
     ("quota", {"quota": SILENT}, "NO   GPU quota: Kaggle answered 503: Service Unavailable: give"),
     ("source", {"sources": {("dataset", "bob/nets"): SILENT}},
      "NO   data set bob/nets: Kaggle answered 503: Service Unavailable: give the same command"),
     ("machine shape", {}, "ok   machine shapes: CPU, NvidiaTeslaT4"),
-    *(("machine shape", {"bundles": bundles(machine_shape=shape)}, f"NO   kernel left: {said}")
+    *(("machine shape", {"bundles": built(machine_shape=shape)}, f"NO   kernel left: {said}")
       for shape, said in (
           ("NvidiaTeslaP100", "machine shape NvidiaTeslaP100 is retired: Kaggle would give "
            "NvidiaTeslaT4 for it; use NvidiaTeslaT4 or TpuV5E8"),
           ("TpuV38", "machine shape TpuV38 is retired: Kaggle would give TpuV5E8"),
           ("TpuV2256", "machine shape TpuV2256 is retired: Kaggle would give a CPU"),
           ("NvidiaTeslaT5", "there is no machine shape NvidiaTeslaT5"))),
-    ("image", {"bundles": bundles("gpu", docker_image="gcr.io/x:v1")}, "ok   no docker_image"),
-    ("image", {"bundles": bundles("tpu")}, "ok   no docker_image for a TPU"),
-    ("image", {"bundles": bundles("tpu", docker_image="gcr.io/x:v1")},
+    ("image", {"bundles": built("gpu", docker_image="gcr.io/x:v1")}, "ok   no docker_image"),
+    ("image", {"bundles": built("tpu")}, "ok   no docker_image for a TPU"),
+    ("image", {"bundles": built("tpu", docker_image="gcr.io/x:v1")},
      "NO   kernel left names a docker_image for a TPU: "
      "Kaggle would run it on a CPU; leave the docker_image out"),
     ("internet", ONLY_KERNELS, "ok   the submitted kernel has internet off"),
-    ("names", {"bundles": bundles(title="Tiny Left")}, "ok   titles and slugs agree"),
-    *(("names", {"bundles": bundles(**changes)}, f"NO   kernel left: {said}")
+    *(("internet", {**ONLY_KERNELS, "bundles": built(kernel="ensemble", enable_internet=on)},
+       "NO   kernel ensemble is submitted and has internet on: ") for on in (True, None)),
+    ("names", {"bundles": built(title="Tiny Left")}, "ok   titles and slugs agree"),
+    *(("names", {"bundles": built(**changes)}, f"NO   kernel left: {said}")
       for changes, said in (
           ({"title": "tiny right"}, "Kaggle makes 'tiny-right' of the title 'tiny right'"),
           ({"title": "left"}, "its title 'left' has 4 characters: give it 5 to 50"),
@@ -425,30 +381,14 @@ def test_a_line_of_the_checklist(name: str, changes: dict, line: str) -> None:
     assert found[0].startswith(line)
 
 
-def test_the_submitted_kernel_has_internet_off() -> None:
-    built = bundles()
-    assert built[1].metadata["enable_internet"] is True  # a source may have it on
-    assert lines("internet") == []  # files are submitted
-    for metadata in ({"enable_internet": True}, {}):
-        ensemble = replace(built[-1], metadata={**built[-1].metadata, **metadata})
-        if not metadata:
-            del ensemble.metadata["enable_internet"]
-        line = lines("internet", **ONLY_KERNELS, bundles=[*built[:-1], ensemble])[0]
-        assert line.startswith("NO   kernel ensemble is submitted and has internet on: ")
-
-
-@pytest.mark.parametrize("embed", [False, True])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_text_is_smaller_than_kaggle_takes(name: str, embed: bool) -> None:
-    competition = find_competition(name)
-    request = Request(competition, competition.ensemble, embed=embed)
-    built = build_bundles(competition, plan_kernels(request), "alice", "n")
-    assert lines("size", bundles=built)[0].startswith("ok   the longest text has ")
+def test_a_text_is_smaller_than_kaggle_takes(name: str) -> None:
+    *others, last = bundles(name, embed=True).values()
+    assert lines("size", bundles=[*others, last])[0].startswith("ok   the longest text has ")
     # One byte less than 1 MiB is taken, 1 MiB is not.
-    last, size = built[-1], len(built[-1].text.encode())
+    before, after = last.page
     said = {1024**2 - 1: "ok   the longest", 1024**2: "NO   kernel ensemble: its"}
     for length, begin in said.items():
-        before, after = last.page
-        longer = replace(last, page=(before, f"{after}{'#' * (length - size)}"))
-        line = lines("size", bundles=[*built[:-1], longer])[0]
+        comment = "#" * (length - len(last.text.encode()))
+        line = lines("size", bundles=[*others, replace(last, page=(before, after + comment))])[0]
         assert line.startswith(f"{begin} text has {length:,} bytes, and Kaggle takes less than 1,0")

@@ -16,7 +16,7 @@ _SIZE = re.compile(r"tfrecords-jpeg-(\d+)x\1$")
 
 
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
-    """Train, validation and test of the resolution that fits ``image_size`` best."""
+    """Read train, validation and test of the resolution that fits ``image_size`` best."""
     root = competition_folder(COMPETITION.slug, parameters.internet, COMPETITION.layout)
     return load_from(root, image_size)
 
@@ -32,7 +32,7 @@ def load_from(root: Path, image_size: int) -> tuple[Records, Records, Records]:
 
 
 def check_folder(root: Path, image_size: int = 0) -> Path:
-    """The resolution's folder, held against the layout by its files' names alone.
+    """Return the resolution's folder, once its files' names are checked.
 
     Raises UserError with what was looked for and what is there.
     """
@@ -48,7 +48,7 @@ def check_folder(root: Path, image_size: int = 0) -> Path:
 
 
 def resolution_folder(root: Path, image_size: int) -> Path:
-    """``tfrecords-jpeg-SxS`` of exactly ``image_size``, else the next larger, else the largest.
+    """Return ``tfrecords-jpeg-SxS`` of ``image_size``, else the next larger, else the largest.
 
     Raises UserError when there is none.
     """

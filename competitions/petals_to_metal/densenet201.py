@@ -48,21 +48,16 @@ PARAMETERS: dict = {}
 
 from typing import Any
 
-from common.networks.backbones import build_backbone
 from common.recipes.classifier import ClassifierRecipe
 from common.training.classifier_training import ClassifierKernel
-from competitions.petals_to_metal import COMPETITION, data, miniatures
+from competitions.petals_to_metal import COMPETITION, data, networks
 
 
 def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
-    """The recipe's backbone, average pooling, softmax over the classes: a ``keras.Model``."""
+    """Build the recipe's backbone, average pooling, softmax over the classes: a ``keras.Model``."""
     import keras
 
-    if recipe.miniature:
-        backbone = miniatures.densenet(recipe.image_size)
-    else:
-        backbone = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
-    backbone.trainable = not recipe.freeze_backbone
+    backbone = networks.backbone(weights, recipe, networks.densenet)
     x = keras.layers.GlobalAveragePooling2D()(backbone.output)
     return keras.Model(backbone.input, COMPETITION.task.output_layer()(x), name="densenet201")
 
@@ -72,17 +67,8 @@ KERNEL = ClassifierKernel(
     ClassifierRecipe(**RECIPE),
     load=data.load,
     build_model=build_model,
-    # Cosine, eight views and the centre, which is at the scale of training's crops, helped a small
-    # network (docs/log.md); pretrained weights expect their own preprocessing; 99 batches leave
-    # pictures out. None of it is measured at full size.
-    best=dict(
-        schedule="cosine",
-        tta=8,
-        evaluation="centre",
-        preprocessing="backbone",
-        pictures_per_epoch=None,
-    ),
-    dry_run=miniatures.SETTINGS,
+    best=networks.BEST,
+    dry_run=networks.SMALL,
     accelerators=("tpu", "gpu", "cpu"),
     # Of a session with the refit. TPU: half of the published 2,480 s (v3-8) for this network and
     # EfficientNetB7. GPU: a rough estimate, not measured: 634,000 pictures (both trainings),

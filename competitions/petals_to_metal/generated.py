@@ -7,34 +7,26 @@ learn, and a small one can.
     python -m competitions.petals_to_metal.generated FOLDER SOLUTION [--seed N]
 """
 
-import argparse
-import csv
 from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
+from common.data.generated import check_new, command_line
+from common.data.tables import write_table
+from common.data.tfrecords import serialized
 from competitions.petals_to_metal import CLASSES
 
 SIDE = 192
 PER_CLASS = {"train": 10, "val": 3, "test": 4}
 SHARDS = {"train": 4, "val": 2, "test": 2}
-# Red, green, blue of petals and of centres, told apart under the changes of light below.
+# Red, green, blue of petals and of centres, distinct under the changes of light below.
 PETALS = (
-    (220, 40, 50),
-    (240, 200, 40),
-    (130, 50, 190),
-    (240, 240, 240),
-    (250, 130, 190),
-    (70, 110, 230),
+    *((220, 40, 50), (240, 200, 40), (130, 50, 190)),
+    *((240, 240, 240), (250, 130, 190), (70, 110, 230)),
 )
 CENTRES = (
-    (250, 220, 60),
-    (60, 30, 20),
-    (200, 30, 110),
-    (245, 245, 235),
-    (60, 190, 90),
-    (40, 60, 170),
+    *((250, 220, 60), (60, 30, 20), (200, 30, 110)),
+    *((245, 245, 235), (60, 190, 90), (40, 60, 170)),
 )
 SHAPES = ("disc", "star", "ring")
 
@@ -42,23 +34,20 @@ SHAPES = ("disc", "star", "ring")
 def write(folder: Path, solution_csv: Path, seed: int = 0) -> None:
     """Write the data below ``folder`` and its hidden labels (``id,label,Usage``) to a CSV.
 
-    Raises UserError when ``folder`` holds anything or the CSV would lie inside it.
+    Raises UserError as ``check_new``.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise UserError(f"{folder} is not empty: generated data are written to a new folder only")
-    if folder.resolve() in solution_csv.resolve().parents:
-        raise UserError(f"{solution_csv} lies inside {folder}, where kernels could read it")
+    check_new(folder, solution_csv)
     generator = np.random.default_rng(seed)
     for part in PER_CLASS:
         ids, labels = _write_part(folder / f"tfrecords-jpeg-{SIDE}x{SIDE}" / part, generator)
     sample = [(name, 0) for name in ids]
     usage = np.where(generator.random(len(ids)) < 0.3, "Public", "Private")
-    _write_csv(folder / "sample_submission.csv", ("id", "label"), sample)
-    _write_csv(solution_csv, ("id", "label", "Usage"), zip(ids, labels, usage, strict=True))
+    write_table(folder / "sample_submission.csv", ("id", "label"), sample)
+    write_table(solution_csv, ("id", "label", "Usage"), zip(ids, labels, usage, strict=True))
 
 
 def flower(label: int, generator: np.random.Generator) -> np.ndarray:
-    """One picture of class ``label``, ``(192, 192, 3)`` uint8."""
+    """Paint one picture of class ``label``, ``(192, 192, 3)`` uint8."""
     petal = np.array(PETALS[label % 6], float)
     centre = np.array(CENTRES[label // 6 % 6], float)
     shape = SHAPES[label // 36]
@@ -91,48 +80,17 @@ def _write_part(folder: Path, generator: np.random.Generator) -> tuple[list[str]
     import tensorflow as tf
 
     folder.mkdir(parents=True)
-    labels = generator.permutation(np.arange(len(CLASSES)).repeat(PER_CLASS[folder.name]))
+    labels = generator.permutation(np.arange(len(CLASSES)).repeat(PER_CLASS[folder.name])).tolist()
     ids = [f"{number:09x}" for number in generator.choice(16**9, len(labels), replace=False)]
-    rows = list(zip(ids, labels.tolist(), strict=True))
-    for shard, chunk in enumerate(np.array_split(np.arange(len(rows)), SHARDS[folder.name])):
-        path = folder / f"{shard:02d}-{SIDE}x{SIDE}-{len(chunk)}.tfrec"
+    for shard, rows in enumerate(np.array_split(np.arange(len(ids)), SHARDS[folder.name])):
+        path = folder / f"{shard:02d}-{SIDE}x{SIDE}-{len(rows)}.tfrec"
         with tf.io.TFRecordWriter(str(path)) as writer:
-            for row in chunk:
-                name, label = rows[row]
-                writer.write(_record(name, label, generator, folder.name != "test"))
-    return ids, labels.tolist()
-
-
-def _record(name: str, label: int, generator: np.random.Generator, labelled: bool) -> bytes:
-    import tensorflow as tf
-
-    def text(value: bytes) -> tf.train.Feature:
-        return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
-
-    jpeg = tf.io.encode_jpeg(flower(label, generator), quality=85).numpy()
-    features = {"image": text(jpeg), "id": text(name.encode())}
-    if labelled:
-        features["class"] = tf.train.Feature(int64_list=tf.train.Int64List(value=[label]))
-    example = tf.train.Example(features=tf.train.Features(feature=features))
-    return bytes(example.SerializeToString())
-
-
-def _write_csv(path: Path, header: tuple[str, ...], rows: object) -> None:
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(header)
-        writer.writerows(rows)  # type: ignore[arg-type]
-
-
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description="Write generated data and its hidden labels.")
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("solution", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    write(arguments.folder, arguments.solution, arguments.seed)
+            for row in rows:
+                jpeg = tf.io.encode_jpeg(flower(labels[row], generator), quality=85).numpy()
+                label = None if folder.name == "test" else labels[row]
+                writer.write(serialized(ids[row], label, jpeg))
+    return ids, labels
 
 
 if __name__ == "__main__":
-    main()
+    command_line(write)

@@ -46,22 +46,17 @@ PARAMETERS: dict = {}
 
 from typing import Any
 
-from common.networks.backbones import build_backbone
 from common.recipes.classifier import ClassifierRecipe
 from common.training.classifier_training import ClassifierKernel
-from competitions.petals_to_metal import COMPETITION, data, miniatures
+from competitions.petals_to_metal import COMPETITION, data, networks
 
 
 def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
-    """The recipe's backbone, pooling, a hidden layer, softmax: a ``keras.Model``."""
+    """Build the recipe's backbone, pooling, a hidden layer, softmax: a ``keras.Model``."""
     import keras
     from keras import layers
 
-    if recipe.miniature:
-        backbone = miniatures.xception(recipe.image_size)
-    else:
-        backbone = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
-    backbone.trainable = not recipe.freeze_backbone
+    backbone = networks.backbone(weights, recipe, networks.xception)
     # Frozen statistics too: trainable = False puts BatchNormalization in inference mode.
     x = layers.GlobalAveragePooling2D()(backbone.output)
     x = layers.BatchNormalization()(x)
@@ -76,17 +71,8 @@ KERNEL = ClassifierKernel(
     ClassifierRecipe(**RECIPE),
     load=data.load,
     build_model=build_model,
-    # Cosine, eight views and the centre, which is at the scale of training's crops, helped a small
-    # network (docs/log.md); pretrained weights expect their own preprocessing; 99 batches leave
-    # pictures out. None of it is measured at full size.
-    best=dict(
-        schedule="cosine",
-        tta=8,
-        evaluation="centre",
-        preprocessing="backbone",
-        pictures_per_epoch=None,
-    ),
-    dry_run={**miniatures.SETTINGS, "freeze_backbone": False},  # there are no weights to keep
+    best=networks.BEST,
+    dry_run={**networks.SMALL, "freeze_backbone": False},  # there are no weights to keep
     accelerators=("tpu", "gpu", "cpu"),
     # Of a session with the refit. Rough estimates, not measured: about a third of DenseNet201's,
     # whose forward pass costs as much (10.3 GMAC here), because the backbone has no backward pass.

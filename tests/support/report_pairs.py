@@ -19,8 +19,7 @@ from common.pairs.ensemble import PairBlendRecipe, run_pair_ensemble
 from common.pairs.validation import ValidationPairs
 from common.parameters import Parameters
 from competitions.painter_by_numbers import COMPETITION
-from competitions.painter_by_numbers.painters import painters
-from competitions.painter_by_numbers.painting import paint
+from competitions.painter_by_numbers.painting import paint, painters
 from kernels.bundle.build import Bundle
 from kernels.kaggle.states import KernelState
 from kernels.report.gallery import Gallery

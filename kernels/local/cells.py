@@ -73,7 +73,7 @@ def _names(classes: Sequence[str]) -> Kind:
     """Classes by name, as their numbers: int64 ``(rows,)``."""
 
     def read(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        values = pd.Index(classes, dtype=object).get_indexer(cells)
+        values = pd.Index(classes).get_indexer(cells)
         return values, values < 0
 
     return Kind(f"one of {_some(classes)}", read)
@@ -83,13 +83,12 @@ def _sets(classes: Sequence[str], separator: str, none: str) -> Kind:
     """Several labels a cell, or the word ``none``, as 0 and 1: int64 ``(rows, classes)``."""
 
     def read(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        table = np.zeros((len(cells), len(classes)), np.int64)
-        bad = np.zeros(len(cells), bool)
-        for row, cell in enumerate(cells):
-            names = [] if none and cell == none else cell.split(separator)
-            bad[row], numbers = _numbers_of(names, classes, len(classes))
-            table[row, numbers] = 1
-        return table, bad
+        from sklearn.preprocessing import MultiLabelBinarizer
+
+        lists = [[] if none and cell == none else cell.split(separator) for cell in cells]
+        bad = _are_bad(lists, classes, len(classes))
+        good = [[] if wrong else names for names, wrong in zip(lists, bad, strict=True)]
+        return MultiLabelBinarizer(classes=classes).fit_transform(good), bad
 
     what = f"a list of different labels, {separator!r} between them, of {_some(classes)}"
     return Kind(what, read)
@@ -99,22 +98,21 @@ def _rankings(classes: Sequence[str], separator: str, most: int) -> Kind:
     """The best labels first, as their numbers: int64 ``(rows, most)``, -1 where there is none."""
 
     def read(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        table = np.full((len(cells), most), -1, np.int64)
-        bad = np.zeros(len(cells), bool)
-        for row, cell in enumerate(cells):
-            bad[row], numbers = _numbers_of(cell.split(separator), classes, most)
-            table[row, : len(numbers)] = numbers
-        return table, bad
+        lists = [cell.split(separator) for cell in cells]
+        padded = [(names + [""] * most)[:most] for names in lists]
+        numbers = pd.Index(classes).get_indexer(np.array(padded, dtype=object).ravel())
+        return numbers.reshape(-1, most), _are_bad(lists, classes, most)
 
     what = f"1 to {most} different labels, {separator!r} between them, of {_some(classes)}"
     return Kind(what, read)
 
 
-def _numbers_of(names: list[str], classes: Sequence[str], most: int) -> tuple[bool, list[int]]:
-    """Whether ``names`` are not at most ``most`` different classes; else their numbers."""
-    if len(set(names)) < len(names) or len(names) > most or not set(classes).issuperset(names):
-        return True, []
-    return False, [classes.index(name) for name in names]
+def _are_bad(lists: list[list[str]], classes: Sequence[str], most: int) -> np.ndarray:
+    """Which lists are not at most ``most`` different classes."""
+    known = set(classes)
+    return np.array(
+        [not (len(set(names)) == len(names) <= most and known.issuperset(names)) for names in lists]
+    )
 
 
 def _some(classes: Sequence[str]) -> str:

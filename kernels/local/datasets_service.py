@@ -1,7 +1,7 @@
 """``datasets.DatasetApiService`` and ``models.ModelApiService``: folders of the state.
 
-A data set is always ready and has one version. Of models there is as much as kagglehub needs to
-download one.
+A data set is always ready and has one version. There is as much here as ``kaggle datasets`` and
+kagglehub need to look at one and to download it.
 """
 
 from dataclasses import dataclass
@@ -11,12 +11,12 @@ from typing import Any
 from kagglesdk.common.types.http_redirect import HttpRedirect
 from kagglesdk.datasets.types import dataset_api_service as datasets
 from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
-from kagglesdk.datasets.types.dataset_types import DatasetInfo, SettingsLicense
+from kagglesdk.datasets.types.dataset_types import DatasetInfo
 from kagglesdk.kaggle_object import KaggleObject
 from kagglesdk.models.types import model_api_service as models
 
 from kernels.local.files import archive, find_file, list_files
-from kernels.local.store import Store, ref_number, utc
+from kernels.local.store import Store, utc
 from kernels.local.wire import ApiError, Call, Links, fill, paged
 
 
@@ -28,17 +28,9 @@ class DatasetsService:
     links: Links
 
     def get_dataset(self, call: Call, request: datasets.ApiGetDatasetRequest) -> KaggleObject:
-        """The facts of a data set."""
-        folder, ref = self._find(request), f"{request.owner_slug}/{request.dataset_slug}"
-        return fill(
-            datasets.ApiDataset,
-            ref=ref,
-            id=ref_number(ref),
-            title=request.dataset_slug,
-            owner_ref=request.owner_slug,
-            total_bytes=sum((folder / name).stat().st_size for name in list_files(folder)),
-            current_version_number=1,
-        )
+        """The number of its version."""
+        self._find(request)
+        return fill(datasets.ApiDataset, current_version_number=1)
 
     def get_dataset_status(
         self, call: Call, request: datasets.ApiGetDatasetStatusRequest
@@ -50,15 +42,10 @@ class DatasetsService:
     def get_dataset_metadata(
         self, call: Call, request: datasets.ApiGetDatasetMetadataRequest
     ) -> KaggleObject:
-        """Its name, owner and licence."""
+        """Its name and owner."""
         self._find(request)
-        info = fill(
-            DatasetInfo,
-            dataset_slug=request.dataset_slug,
-            title=request.dataset_slug,
-            owner_user=request.owner_slug,
-            licenses=[fill(SettingsLicense, name="unknown")],
-        )
+        owner, slug = request.owner_slug, request.dataset_slug
+        info = fill(DatasetInfo, dataset_slug=slug, title=slug, owner_user=owner)
         return fill(datasets.ApiGetDatasetMetadataResponse, info=info)
 
     def list_dataset_files(
@@ -67,10 +54,15 @@ class DatasetsService:
         """Its files with their sizes and dates."""
         folder = self._find(request)
         names, token = paged(list_files(folder), request)
-        files = [_dataset_file(folder, name) for name in names]
-        return fill(
-            datasets.ApiListDatasetFilesResponse, dataset_files=files, next_page_token=token
-        )
+        files = []
+        for name in names:
+            facts = (folder / name).stat()
+            size, date = facts.st_size, utc(facts.st_mtime)
+            files.append(
+                fill(datasets.ApiDatasetFile, name=name, total_bytes=size, creation_date=date)
+            )
+        answer = datasets.ApiListDatasetFilesResponse
+        return fill(answer, dataset_files=files, next_page_token=token)
 
     def download_dataset(
         self, call: Call, request: datasets.ApiDownloadDatasetRequest
@@ -94,44 +86,22 @@ class ModelsService:
     store: Store
     links: Links
 
-    def get_model(self, call: Call, request: models.ApiGetModelRequest) -> KaggleObject:
-        """The facts of a model."""
-        ref = f"{request.owner_slug}/{request.model_slug}"
-        if not self.store.has_model(ref):
-            raise ApiError(404, f"Could not find model {ref}")
-        return fill(
-            models.ApiModel,
-            id=ref_number(ref),
-            ref=ref,
-            author=request.owner_slug,
-            slug=request.model_slug,
-            title=request.model_slug,
-        )
-
     def get_model_instance(
         self, call: Call, request: models.ApiGetModelInstanceRequest
     ) -> KaggleObject:
-        """A model's variation with its newest version."""
+        """The newest version of a model's variation."""
         names = [path.name for path in self._variation(request).iterdir()]
-        return fill(
-            models.ApiModelInstance,
-            slug=request.instance_slug,
-            framework=request.framework,
-            version_number=max((int(name) for name in names if name.isdecimal()), default=0),
-        )
+        newest = max((int(name) for name in names if name.isdecimal()), default=0)
+        return fill(models.ApiModelInstance, slug=request.instance_slug, version_number=newest)
 
     def list_model_instance_version_files(
         self, call: Call, request: models.ApiListModelInstanceVersionFilesRequest
     ) -> KaggleObject:
-        """Its files with their sizes."""
-        folder = self._version(request)
-        names, token = paged(list_files(folder), request)
-        sizes = {name: (folder / name).stat().st_size for name in names}
-        return fill(
-            models.ApiListModelInstanceVersionFilesResponse,
-            files=[fill(models.ApiModelFile, name=name, size=sizes[name]) for name in names],
-            next_page_token=token,
-        )
+        """Its files."""
+        names, token = paged(list_files(self._version(request)), request)
+        files = [fill(models.ApiModelFile, name=name) for name in names]
+        answer = models.ApiListModelInstanceVersionFilesResponse
+        return fill(answer, files=files, next_page_token=token)
 
     def download_model_instance_version(
         self, call: Call, request: models.ApiDownloadModelInstanceVersionRequest
@@ -163,17 +133,6 @@ def _download(links: Links, call: Call, folder: Path, name: str, target: Path) -
     if path is None:
         raise ApiError(404, f"There is no file {name!r}")
     return links.redirect(call, path)
-
-
-def _dataset_file(folder: Path, name: str) -> datasets.ApiDatasetFile:
-    facts = (folder / name).stat()
-    return fill(
-        datasets.ApiDatasetFile,
-        ref=name,
-        name=name,
-        total_bytes=facts.st_size,
-        creation_date=utc(facts.st_mtime),
-    )
 
 
 def _plain(name: str) -> str:

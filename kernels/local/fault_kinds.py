@@ -11,22 +11,15 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
-from kagglesdk.competitions.types import competition_api_service as competitions
-from kagglesdk.competitions.types.submission_status import SubmissionStatus
-from kagglesdk.datasets.types.dataset_api_service import ApiGetDatasetStatusResponse
-from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
-from kagglesdk.kaggle_object import KaggleObject
-from kagglesdk.kernels.types import kernels_api_service as kernels
-from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus
+from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
 from werkzeug.wrappers import Response
 
 from kernels.local import accelerators
 from kernels.local.server import Application, json_answer
-from kernels.local.store import utc
 from kernels.local.submissions import Submissions
-from kernels.local.wire import fill
 
 
 @dataclass(frozen=True)
@@ -72,49 +65,31 @@ class FailingCall:
     rule: Rule
     earlier: Response | None
 
-    def answer(self, body: bytes | None = None) -> Response:
-        """Do what is asked (by ``body`` where it is given); the answer, unread."""
-        environ = self.environ if body is None else with_body(self.environ, body)
+    def answer(self, **changes: object) -> Response:
+        """Do what is asked, with these changes to the JSON of the request; the answer, unread."""
+        environ = self.environ
+        if changes:
+            environ = with_body(environ, json.dumps({**json.loads(self.body), **changes}).encode())
         return Response.from_app(self.application, environ)
-
-    def edited_answer(
-        self, kind: Any, edit: Callable[[Any], object], body: bytes | None = None
-    ) -> Response:
-        """Like ``answer``; ``edit`` changes a good one, of kagglesdk's type ``kind``."""
-        answer = self.answer(body)
-        if answer.status_code != 200:
-            return answer
-        filled = kind.from_dict(json.loads(answer.get_data()))
-        edit(filled)
-        return json_answer(kind.to_dict(filled))
-
-    @property
-    def push(self) -> kernels.ApiSaveKernelRequest:
-        """The request of SaveKernel."""
-        return kernels.ApiSaveKernelRequest.from_dict(json.loads(self.body))
-
-
-Inject = Callable[[FailingCall], Response]
 
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault: the calls that it is for (a pattern), the options that it reads, what it does."""
+    """The calls that a fault is for (a pattern), the fields of a rule that it reads, its work."""
 
     calls: str
     options: tuple[str, ...]
-    inject: Inject
+    inject: Callable[[FailingCall], Response]
 
 
 FAULTS: dict[str, Fault] = {}
 
 
-def _fault(calls: str, *options: str) -> Callable[[Inject], Inject]:
+def _fault(calls: str, *options: str) -> Callable[[Callable[[FailingCall], Response]], None]:
     """Add the function below to ``FAULTS``."""
 
-    def add(inject: Inject) -> Inject:
+    def add(inject: Callable[[FailingCall], Response]) -> None:
         FAULTS[inject.__name__] = Fault(calls, options, inject)
-        return inject
 
     return add
 
@@ -123,8 +98,7 @@ def _fault(calls: str, *options: str) -> Callable[[Inject], Inject]:
 def refuse(call: FailingCall) -> Response:
     """HTTP ``code`` with ``message``, and a Retry-After of ``retry_after`` seconds."""
     rule = call.rule
-    error = {"code": rule.code, "message": rule.message}
-    answer = json_answer({"error": error}, rule.code)
+    answer = json_answer({"error": {"code": rule.code, "message": rule.message}}, rule.code)
     if rule.retry_after is not None:
         answer.headers["Retry-After"] = str(rule.retry_after)
     return answer
@@ -194,38 +168,29 @@ def truncate(call: FailingCall) -> Response:
 @_fault("SaveKernel")
 def session_limit(call: FailingCall) -> Response:
     """Refuse it as one session too many, with HTTP 200, as Kaggle does."""
-    kind = accelerators.accelerator_of(call.push)
-    return _answered(fill(kernels.ApiSaveKernelResponse, error=accelerators.session_limit(kind)))
+    push = ApiSaveKernelRequest.from_dict(json.loads(call.body))
+    return json_answer({"error": accelerators.session_limit(accelerators.accelerator_of(push))})
 
 
 @_fault("SaveKernel", "message")
 def push_error(call: FailingCall) -> Response:
     """Refuse it with ``message``, with HTTP 200, as Kaggle does."""
-    return _answered(fill(kernels.ApiSaveKernelResponse, error=call.rule.message))
+    return json_answer({"error": call.rule.message})
 
 
 @_fault("SaveKernel")
 def drop_sources(call: FailingCall) -> Response:
     """Push it without its sources, which are named as invalid."""
-    push, dropped = call.push, {}
-    for kind in ("dataset", "competition", "kernel", "model"):
-        field = f"{kind}_data_sources"
-        dropped[f"invalid_{kind}_sources"] = list(getattr(push, field) or ())
-        setattr(push, field, [])
-
-    def name_them(answer: kernels.ApiSaveKernelResponse) -> None:
-        for field, refs in dropped.items():
-            setattr(answer, field, refs)
-
-    return call.edited_answer(kernels.ApiSaveKernelResponse, name_them, push.to_json().encode())
+    push, kinds = json.loads(call.body), ("dataset", "competition", "kernel", "model")
+    answer = call.answer(**{f"{kind}DataSources": [] for kind in kinds})
+    dropped = {f"invalid{kind.title()}Sources": push.get(f"{kind}DataSources") for kind in kinds}
+    return _edited(answer, lambda saved: saved.update({k: v for k, v in dropped.items() if v}))
 
 
 @_fault("SaveKernel", "seconds")
 def cap(call: FailingCall) -> Response:
     """Push it with a time limit of ``seconds`` (whole ones, at least 1)."""
-    push = call.push
-    push.session_timeout_seconds = max(1, int(call.rule.seconds))
-    return call.answer(push.to_json().encode())
+    return call.answer(sessionTimeoutSeconds=max(1, int(call.rule.seconds)))
 
 
 @_fault("GetKernelSessionStatus|GetKernel|ListKernelSessionOutput")
@@ -238,58 +203,47 @@ def vanish(call: FailingCall) -> Response:
 def stale(call: FailingCall) -> Response:
     """The status COMPLETE, whatever it is; the output of the version before, if there is one."""
     if call.name == "ListKernelSessionOutput":
-        request = {**json.loads(call.body), "versionLabel": f"v{version_before(call.body)}"}
-        return call.answer(json.dumps(request).encode())
-
-    def complete(answer: kernels.ApiGetKernelSessionStatusResponse) -> None:
-        answer.status, answer.failure_message = KernelWorkerStatus.COMPLETE, None
-
-    return call.edited_answer(kernels.ApiGetKernelSessionStatusResponse, complete)
+        return call.answer(versionLabel=f"v{version_before(call.body)}")
+    return _edited(call.answer(), lambda now: now.update(status="COMPLETE", failureMessage=""))
 
 
 @_fault("CreateSubmission|CreateCodeSubmission", "message")
 def score_error(call: FailingCall) -> Response:
     """Take it, and score it ERROR with ``message``."""
-    answer = call.answer()
-    if answer.status_code == 200:
-        call.submissions.fail(json.loads(answer.get_data())["ref"], call.rule.message)
-    return answer
+    return _edited(
+        call.answer(), lambda sent: call.submissions.fail(sent["ref"], call.rule.message)
+    )
 
 
 @_fault("ListSubmissions", "seconds")
 def unlisted(call: FailingCall) -> Response:
     """Without those sent in the last ``seconds``."""
-    until = utc(time.time() - call.rule.seconds)
+    until = datetime.now(UTC) - timedelta(seconds=call.rule.seconds)
 
-    def leave_out(answer: competitions.ApiListSubmissionsResponse) -> None:
-        answer.submissions = [entry for entry in answer.submissions or () if entry.date <= until]
+    def leave_out(listed: dict[str, Any]) -> None:
+        entries = listed.get("submissions", [])
+        old = [entry for entry in entries if datetime.fromisoformat(entry["date"]) <= until]
+        listed["submissions"] = old
 
-    return call.edited_answer(competitions.ApiListSubmissionsResponse, leave_out)
+    return _edited(call.answer(), leave_out)
 
 
 @_fault("GetSubmission|ListSubmissions")
 def pending(call: FailingCall) -> Response:
     """Still PENDING."""
-    is_list = call.name == "ListSubmissions"
 
-    def unscored(answer: Any) -> None:
-        for entry in answer.submissions or () if is_list else (answer,):
-            entry.status = SubmissionStatus.PENDING
-            entry.public_score = entry.private_score = entry.error_description = None
+    def unscore(answer: dict[str, Any]) -> None:
+        for entry in answer.get("submissions", [answer]):
+            for field in ("status", "publicScore", "privateScore", "errorDescription"):
+                entry.pop(field, None)  # no status is PENDING
 
-    return call.edited_answer(
-        competitions.ApiListSubmissionsResponse if is_list else competitions.ApiSubmission, unscored
-    )
+    return _edited(call.answer(), unscore)
 
 
 @_fault("GetDatasetStatus")
 def not_ready(call: FailingCall) -> Response:
     """The newest version is still being made."""
-
-    def still_made(answer: ApiGetDatasetStatusResponse) -> None:
-        answer.status = DatabundleVersionStatus.BLOBS_RECEIVED
-
-    return call.edited_answer(ApiGetDatasetStatusResponse, still_made)
+    return _edited(call.answer(), lambda answer: answer.update(status="BLOBS_RECEIVED"))
 
 
 def version_before(body: bytes) -> int:
@@ -303,8 +257,13 @@ def with_body(environ: dict[str, Any], body: bytes) -> dict[str, Any]:
     return {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
 
 
-def _answered(answer: KaggleObject) -> Response:
-    return json_answer(type(answer).to_dict(answer))
+def _edited(answer: Response, edit: Callable[[dict[str, Any]], object]) -> Response:
+    """A good answer, whose JSON ``edit`` has changed; another as it is."""
+    if answer.status_code != 200:
+        return answer
+    read = json.loads(answer.get_data())
+    edit(read)
+    return json_answer(read)
 
 
 def _broken_off(chunks: Any, most: int) -> Iterator[bytes]:

@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from common.competition import Competition
+from common.data.tables import read_header, read_table
 from common.errors import UserError
 from kernels.local.cells import Kind, submitted_kind, true_kind
-from kernels.local.csv_table import Table, TableError, read_table
 
 PARTS = ("Public", "Private")
 IGNORED = "Ignored"
@@ -47,52 +47,48 @@ class Solution:
     truth: dict[str, np.ndarray]
 
 
-# What is wrong, which rows have it, and the column that is shown.
-Fault = tuple[str, np.ndarray, str]
-
-
 def read_solution(competition: Competition, path: Path) -> Solution:
     """Read the hidden labels. Raises UserError naming the file and the first fault."""
     id_column, *names = _columns(competition)
     expected = (id_column, *names, "Usage")
     try:
+        header = read_header(path)
+        if sorted(header) != sorted(expected):
+            raise UserError(f"{path} starts with {_row(header)}, expected {_row(expected)}")
         table = read_table(path)
-    except TableError as error:
-        message = f"the solution {path} {error}: it must be a table of {_row(expected)}"
-        raise UserError(message) from None
-    if sorted(table.header) != sorted(expected):
-        found = _row(table.header) or "nothing"
-        raise UserError(f"the solution {path} starts with {found}, expected {_row(expected)}")
+    except UserError as error:
+        raise UserError(f"the solution {error}") from None
     kind = true_kind(competition)
     answers, bad = _read_cells(table, names, kind)
-    usage = table.columns["Usage"].to_numpy()
     fault = _solution_fault(competition, table, kind, bad)
     if fault:
         raise UserError(f"the solution {path} has {fault}")
     if _is_one_hot(competition):
         answers = answers.argmax(axis=1)
-    rows = {part: np.flatnonzero(usage == part) for part in PARTS}
+    rows = {part: np.flatnonzero(table["Usage"] == part) for part in PARTS}
     truth = {part: answers[rows[part]] for part in PARTS}
     if competition.metric == "roc_auc":
         _check_both_answers(path, names, truth)
-    return Solution(pd.Index(table.columns[id_column]), rows, truth)
+    return Solution(pd.Index(table[id_column]), rows, truth)
 
 
 def score(competition: Competition, solution: Solution, path: Path) -> Score:
     """The score of the submission file ``path``; never raises for what it contains."""
     from kernels.local.measures import find_measure
 
-    columns = _columns(competition)
+    id_column, *names = columns = _columns(competition)
     try:
+        header = read_header(path)
+        if sorted(header) != sorted(columns):
+            return Score(error=_header_fault(columns, header))
         table = read_table(path)
-    except TableError as error:
-        return Score(error=f"The submission {error}")
-    if sorted(table.header) != sorted(columns):
-        return Score(error=_header_fault(columns, table))
+    except UserError as error:
+        reason = str(error).removeprefix(f"{path}: ").removesuffix(": fetch the file again")
+        return Score(error=f"The submission cannot be read: {reason}")
     kind = submitted_kind(competition)
-    predicted, bad = _read_cells(table, columns[1:], kind)
-    places = solution.ids.get_indexer(table.columns[columns[0]])
-    fault = _submission_fault(columns, solution, table, kind, places, bad)
+    predicted, bad = _read_cells(table, names, kind)
+    places = solution.ids.get_indexer(table[id_column])
+    fault = _submission_fault(id_column, solution, table, kind, places, bad)
     if fault:
         return Score(error=fault)
     predicted = predicted[np.argsort(places)]
@@ -109,41 +105,42 @@ def _columns(competition: Competition) -> tuple[str, ...]:
     return (form.id_column, *form.columns(competition.task))
 
 
+def _is_one_hot(competition: Competition) -> bool:
+    """Whether a row's columns are those of classes, of which one is true."""
+    return len(_columns(competition)) > 2 and competition.task.name == "classification"
+
+
 def _read_cells(
-    table: Table, names: Sequence[str], kind: Kind
+    table: pd.DataFrame, names: Sequence[str], kind: Kind
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """One column ``(rows, …)``, several as ``(rows, columns)``; the bad cells of each."""
-    read = {name: kind.read(table.columns[name]) for name in names}
+    read = {name: kind.read(table[name]) for name in names}
     values = [column for column, _ in read.values()]
     joined = values[0] if len(values) == 1 else np.stack(values, axis=1)
     return joined, {name: bad for name, (_, bad) in read.items()}
 
 
 def _solution_fault(
-    competition: Competition, table: Table, kind: Kind, bad: dict[str, np.ndarray]
+    competition: Competition, table: pd.DataFrame, kind: Kind, bad: dict[str, np.ndarray]
 ) -> str:
     """The first thing wrong with a solution's rows, in words; empty if nothing.
 
     The answer in an ignored row does not matter.
     """
+    if table.empty:
+        return "no rows"
     id_column, usages = competition.submission.id_column, [*PARTS, IGNORED]
-    usage = table.columns["Usage"]
-    scored = (usage != IGNORED).to_numpy()
-    faults: list[Fault] = [
-        (f"an {id_column} again", table.columns[id_column].duplicated().to_numpy(), ""),
-        (f"a Usage that is not one of {', '.join(usages)}", ~usage.isin(usages).to_numpy(), ""),
-        *((f"a {name} that is not {kind.what}", bad[name] & scored, "") for name in bad),
-    ]
+    scored = table["Usage"] != IGNORED
+    faults = {
+        (f"an {id_column} again", ""): table[id_column].duplicated(),
+        (f"a Usage that is not one of {', '.join(usages)}", ""): ~table["Usage"].isin(usages),
+        **{(f"a {name} that is not {kind.what}", ""): bad[name] & scored for name in bad},
+    }
     if _is_one_hot(competition):
-        ones = sum((table.columns[name] == "1").to_numpy(int) for name in bad)
-        faults.append(("not a single 1 in the columns of the classes", (ones != 1) & scored, ""))
-    row, what, _ = _first(faults, len(table))
-    if what:
-        cells = _row([table.columns[name][row] for name in table.header])
-        return f"in line {table.lines[row]} {what}: {cells}"
-    if table.uneven:
-        return f"in line {table.lines[row]} {table.uneven} values, and {len(table.header)} columns"
-    return "" if len(table) else "no rows"
+        ones = (table[list(bad)] == "1").sum(axis=1)
+        faults["not a single 1 in the columns of the classes", ""] = (ones != 1) & scored
+    row, (what, _) = _first(faults)
+    return f"in line {table.index[row]} {what}: {_row(table.iloc[row])}" if what else ""
 
 
 def _check_both_answers(path: Path, names: Sequence[str], truth: dict[str, np.ndarray]) -> None:
@@ -163,17 +160,16 @@ def _check_both_answers(path: Path, names: Sequence[str], truth: dict[str, np.nd
                 )
 
 
-def _header_fault(columns: Sequence[str], table: Table) -> str:
-    found = _row(table.header) or "nothing"
-    missing = [name for name in columns if name not in table.header]
-    known = f": {missing[0]!r} is missing" if table.header and len(columns) > 2 and missing else ""
-    return f"Submission must start with the columns {_row(columns)}, and has {found}{known}"
+def _header_fault(columns: Sequence[str], header: Sequence[str]) -> str:
+    missing = [name for name in columns if name not in header]
+    known = f": {missing[0]!r} is missing" if len(columns) > 2 and missing else ""
+    return f"Submission must start with the columns {_row(columns)}, and has {_row(header)}{known}"
 
 
 def _submission_fault(
-    columns: Sequence[str],
+    id_column: str,
     solution: Solution,
-    table: Table,
+    table: pd.DataFrame,
     kind: Kind,
     places: np.ndarray,
     bad: dict[str, np.ndarray],
@@ -182,21 +178,15 @@ def _submission_fault(
 
     ``places`` are the numbers of its rows in the solution, -1 for a row of another id.
     """
-    id_column, ids = columns[0], table.columns[columns[0]]
-    key = f"in the key column {id_column!r}"
-    row, what, name = _first(
-        [
-            (f"{key} is not expected", places < 0, id_column),
-            (f"{key} has already been defined", ids.duplicated().to_numpy(), id_column),
-            *((f"in the column {n!r} is not {kind.what}", bad[n], n) for n in bad),
-        ],
-        len(table),
-    )
+    ids, key = table[id_column], f"in the key column {id_column!r}"
+    faults = {
+        (f"{key} is not expected", id_column): places < 0,
+        (f"{key} has already been defined", id_column): ids.duplicated(),
+        **{(f"in the column {name!r} is not {kind.what}", name): bad[name] for name in bad},
+    }
+    row, (what, name) = _first(faults)
     if what:
-        return f"The value {table.columns[name][row]!r} {what} (Line {table.lines[row]})"
-    if table.uneven:
-        expected, line = len(table.header), table.lines[row]
-        return f"Submission contains {table.uneven} columns, but {expected} expected (Line {line})"
+        return f"The value {table[name].iloc[row]!r} {what} (Line {table.index[row]})"
     missing = solution.ids[~solution.ids.isin(ids)]
     if len(missing):
         return (
@@ -206,17 +196,14 @@ def _submission_fault(
     return ""
 
 
-def _is_one_hot(competition: Competition) -> bool:
-    """Whether a row's columns are those of classes, of which one is true."""
-    return len(_columns(competition)) > 2 and competition.task.name == "classification"
+def _first(
+    faults: dict[tuple[str, str], np.ndarray | pd.Series],
+) -> tuple[int, tuple[str, str]]:
+    """The first row that has a fault, and which; two empty texts if no row has one."""
+    found = [(int(np.argmax(bad)), fault) for fault, bad in faults.items() if bad.any()]
+    return min(found, key=lambda one: one[0], default=(0, ("", "")))
 
 
-def _first(faults: Sequence[Fault], rows: int) -> tuple[int, str, str]:
-    """The first row that has a fault, what is wrong, and the column; ``(rows, "", "")`` if none."""
-    found = [(int(bad.argmax()), what, name) for what, bad, name in faults if bad.any()]
-    return min(found, key=lambda one: one[0], default=(rows, "", ""))
-
-
-def _row(cells: Sequence[str]) -> str:
+def _row(cells: Sequence[str] | pd.Series) -> str:
     text = ",".join(cells)
     return text if len(text) <= 120 else f"{text[:119]}…"

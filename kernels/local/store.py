@@ -170,10 +170,6 @@ class Store:
         """The folder of model ``owner/model/framework/variation/version``."""
         return self._folder("models", ref, 5)
 
-    def has_model(self, ref: str) -> bool:
-        """Whether there is a model ``owner/model``."""
-        return self._folder("models", ref, 2) is not None
-
     def username(self, seen: str = "") -> str:
         """Who a token belongs to: the user last ``seen`` with a key."""
         path = self.root / "account.json"

@@ -76,28 +76,24 @@ class Submissions:
         A pending one is scored after its answer is made: as on Kaggle, whoever asks must be
         ready to ask again.
         """
-        path, user = self._folder / f"{record['ref']}.submitted", record["user"]
         answer = fill(
             ApiSubmission,
             ref=record["ref"],
             date=utc(record["date"]),
             description=record["description"],
             file_name=record["file"],
-            submitted_by=user,
-            submitted_by_ref=user,
-            team_name=user,
-            total_bytes=path.stat().st_size,
             status=SubmissionStatus[record["status"]],
             public_score=record.get("public_score"),
             private_score=record.get("private_score"),
             error_description=record.get("error"),
         )
         if answer.status is SubmissionStatus.PENDING:
-            self._score(record, path)
+            self._score(record)
         return answer
 
-    def _score(self, record: dict[str, Any], path: Path) -> None:
+    def _score(self, record: dict[str, Any]) -> None:
         hosted, fails = self._hosted[record["competition"]], record.get("fails")
+        path = self._folder / f"{record['ref']}.submitted"
         result = (
             Score(error=fails) if fails else score(hosted.facts.competition, hosted.solution, path)
         )

@@ -22,7 +22,7 @@ from kernels.local.hosted import Hosted, HostedCompetition
 from kernels.local.kernels_service import KernelsService
 from kernels.local.mounts import LAYOUTS
 from kernels.local.server import Application, OAuthService, QuietHandler
-from kernels.local.session import Sessions
+from kernels.local.session import Sessions, check_guard
 from kernels.local.store import Store
 from kernels.local.submissions import Submissions
 from kernels.local.wire import Links
@@ -58,6 +58,7 @@ class LocalKaggle:
     ):
         if layout not in LAYOUTS:
             raise UserError(f"unknown mount layout {layout!r}: known are {', '.join(LAYOUTS)}")
+        check_guard()
         hosted = {facts.competition.slug: Hosted(facts) for facts in competitions}
         with _listen(port) as listener:
             self._state_lock = _lock_state(state.resolve())

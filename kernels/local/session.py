@@ -27,17 +27,9 @@ _CHUNK = 65536
 
 
 class Sessions:
-    """The sessions of one local Kaggle: at most ``max_parallel`` run, the others are queued.
-
-    Raises UserError without the file that cuts the network off.
-    """
+    """The sessions of one local Kaggle: at most ``max_parallel`` run, the others are queued."""
 
     def __init__(self, store: Store, hosted: Mapping[str, Hosted], layout: str, max_parallel: int):
-        if not (GUARD / "sitecustomize.py").is_file():
-            raise UserError(
-                f"{GUARD} lacks sitecustomize.py, which keeps kernels off the network: "
-                "install this package again"
-            )
         self._store = store
         self._hosted = hosted
         self._layout = layout
@@ -128,6 +120,15 @@ class Sessions:
         spent = time.time() - session.get("started", time.time())
         self._store.add_usage(session["accelerator"], spent)
         self._store.update(version, ended=time.time(), **outcome)
+
+
+def check_guard() -> None:
+    """Raise UserError without the file that cuts a kernel's network off."""
+    if not (GUARD / "sitecustomize.py").is_file():
+        raise UserError(
+            f"{GUARD} lacks sitecustomize.py, which keeps kernels off the network: "
+            "install this package again"
+        )
 
 
 def kernel_environment(folder: Path, network: bool) -> dict[str, str]:

@@ -6,16 +6,48 @@ import subprocess
 import sys
 import time
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from kernels.local import LocalKaggle
-from support.toy_competition import IDS, RIGHT, TOY, make_toy
+from support.toy_competition import IDS, RIGHT, TOY, WAITS, make_toy
 
-KAGGLE = Path(sys.executable).with_name("kaggle")
-
-pytestmark = pytest.mark.skipif(not KAGGLE.exists(), reason="the kaggle command is not installed")
+# Runs ``kaggle ARGUMENTS`` for each line of JSON: importing the client takes a second.
+COMMANDS = """
+import contextlib, io, json, sys
+from kaggle.cli import main
+for line in sys.stdin:
+    sys.argv = ["kaggle", *json.loads(line)]
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            code = main() or 0
+        except SystemExit as end:
+            code = end.code or 0
+    print(json.dumps([code, said.getvalue()]), flush=True)
+"""
+HUB = """
+import kagglesdk.kaggle_env as env
+env._env_to_endpoint[env.KaggleEnv.LOCAL] = {url!r}
+import json, os, kagglehub
+toy, finished = {toy!r}, "alice/some-kernel"
+read = lambda *parts: open(os.path.join(*parts)).read().strip()
+competition = kagglehub.competition_download(toy)
+output = kagglehub.notebook_output_download(finished)
+kagglehub.utility_script_install("alice/shared-code")
+import shared_module
+print(json.dumps([
+    sorted(os.listdir(competition)),
+    read(kagglehub.competition_download(toy, "test/flower2.txt")),
+    sorted(os.listdir(output)),
+    read(kagglehub.notebook_output_download(finished + "/versions/1", "deep/figure.txt")),
+    shared_module.ANSWER,
+    read(kagglehub.dataset_download("alice/some-data"), "deep", "table.csv"),
+    os.listdir(kagglehub.model_download("google/some-model/tensorFlow2/small")),
+]))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +56,7 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def kaggle(folder):
+def kaggle(folder: Path) -> Iterator[LocalKaggle]:
     dataset = folder / "state" / "datasets" / "alice" / "some-data"
     (dataset / "deep").mkdir(parents=True)
     (dataset / "deep" / "table.csv").write_text("a,b\n")
@@ -35,14 +67,12 @@ def kaggle(folder):
         yield kaggle
 
 
-@pytest.fixture(scope="module")
-def environment(kaggle, folder):
+def environment(kaggle: LocalKaggle, folder: Path) -> dict[str, str]:
     """A user's environment with nothing of this machine's user, pointed at the local Kaggle."""
-    home = folder / "home"
-    home.mkdir()
+    (folder / "home").mkdir(exist_ok=True)
     return {
         "PATH": os.environ["PATH"],
-        "HOME": str(home),
+        "HOME": str(folder / "home"),
         "KAGGLE_USERNAME": "alice",
         "KAGGLE_KEY": "key",
         "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
@@ -53,21 +83,26 @@ def environment(kaggle, folder):
 
 
 @pytest.fixture(scope="module")
-def command(environment, folder):
-    def run(*arguments: object) -> str:
-        """What ``kaggle ARGUMENTS`` prints."""
-        line = [str(KAGGLE), *map(str, arguments)]
-        answer = subprocess.run(
-            line, cwd=folder, env=environment, capture_output=True, text=True, timeout=60
-        )
-        assert answer.returncode == 0, answer.stdout + answer.stderr
-        return answer.stdout
+def command(kaggle: LocalKaggle, folder: Path):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    own = environment(kaggle, folder)
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMANDS], cwd=folder, env=own, **pipes
+    ) as process:
 
-    return run
+        def run(*arguments: object) -> str:
+            """What ``kaggle ARGUMENTS`` prints."""
+            print(json.dumps(list(map(str, arguments))), file=process.stdin, flush=True)
+            code, said = json.loads(process.stdout.readline())
+            assert code == 0, said
+            return said
+
+        yield run
+        process.stdin.close()
 
 
 @pytest.fixture(scope="module")
-def push(command, folder):
+def push(command, folder: Path):
     def push(slug: str, text: str, **metadata: object) -> str:
         """Push ``text`` by ``kaggle kernels push``; what it prints."""
         kernel = folder / slug
@@ -90,7 +125,7 @@ def push(command, folder):
 
 
 @pytest.fixture(scope="module")
-def finished(push, command, kaggle):
+def finished(push, kaggle: LocalKaggle) -> str:
     """A complete kernel with a submission and a file in a folder, and a utility script."""
     text = f"""
 import os
@@ -108,7 +143,7 @@ print("trained")
     return "alice/some-kernel"
 
 
-def wait(kaggle, ref: str) -> None:
+def wait(kaggle: LocalKaggle, ref: str) -> None:
     for _ in range(3000):
         latest = kaggle.store.latest(ref)
         if latest and "ended" in latest.session:
@@ -117,90 +152,64 @@ def wait(kaggle, ref: str) -> None:
     raise AssertionError(f"{ref} has not ended")
 
 
-def test_kernels_status(command, finished):
-    assert 'has status "KernelWorkerStatus.COMPLETE"' in command("kernels", "status", finished)
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("kernels status alice/some-kernel", ['has status "KernelWorkerStatus.COMPLETE"']),
+        ("kernels files alice/some-kernel", ["deep/figure.txt", "submission.csv"]),
+        ("kernels logs alice/some-kernel", ["trained"]),
+        ("kernels list --mine", ["alice/some-kernel"]),
+        ("quota", ["30.00h", "20.00h"]),
+        (f"competitions files {TOY.slug}", ["sample_submission.csv", "test/flower5.txt"]),
+        (f"competitions files {TOY.slug} --page-size 2", ["Next Page Token"]),
+        ("datasets status alice/some-data", ["ready"]),
+        ("datasets files alice/some-data", ["deep/table.csv"]),
+    ],
+)
+def test_what_the_command_prints(command, finished, arguments, said):
+    printed = command(*arguments.split())
+    assert [words for words in said if words not in printed] == []
 
 
-def test_kernels_output(command, finished, folder):
+def test_kernels_output_and_pull(command, finished, folder):
     command("kernels", "output", finished, "-p", folder / "output", "--page-size", "1")
     assert (folder / "output" / "deep" / "figure.txt").read_text() == "figure"
     assert (folder / "output" / "submission.csv").read_text() == RIGHT
     log = json.loads((folder / "output" / "some-kernel.log").read_text())
     assert [entry["data"] for entry in log] == ["trained\n"]
-
-
-def test_kernels_files(command, finished):
-    printed = command("kernels", "files", finished)
-    assert "deep/figure.txt" in printed
-    assert "submission.csv" in printed
-
-
-def test_kernels_logs(command, finished):
-    assert "trained" in command("kernels", "logs", finished)
-    assert command("kernels", "logs", finished, "--follow") == "trained\n"
-
-
-def test_kernels_logs_follow_a_running_kernel(command, push):
-    push("slow-kernel", "import time\nprint('first')\ntime.sleep(1.5)\nprint('last')")
-    assert command("kernels", "logs", "alice/slow-kernel", "--follow") == "first\nlast\n"
-
-
-def test_kernels_pull(command, finished, folder):
     command("kernels", "pull", finished, "-p", folder / "pulled", "--metadata")
     assert "trained" in (folder / "pulled" / "some-kernel.py").read_text()
     facts = json.loads((folder / "pulled" / "kernel-metadata.json").read_text())
-    assert facts["id"] == finished
-    assert facts["competition_sources"] == [TOY.slug]
-    assert facts["enable_internet"] is False
-    assert facts["is_private"] is True
+    assert (facts["id"], facts["competition_sources"]) == (finished, [TOY.slug])
+    assert (facts["enable_internet"], facts["is_private"]) == (False, True)
 
 
-def test_kernels_list(command, finished):
-    assert finished in command("kernels", "list", "--mine")
+def test_logs_are_followed_and_a_kernel_is_deleted(command, push, kaggle):
+    push("slow-kernel", "import time\nprint('first')\ntime.sleep(0.5)\nprint('last')")
+    assert command("kernels", "logs", "alice/slow-kernel", "--follow") == "first\nlast\n"
+    command("kernels", "delete", "alice/slow-kernel", "--yes")
+    assert kaggle.store.latest("alice/slow-kernel") is None
 
 
-def test_kernels_delete(command, push, kaggle):
-    push("short-lived", "print(1)")
-    wait(kaggle, "alice/short-lived")
-    command("kernels", "delete", "alice/short-lived", "--yes")
-    assert kaggle.store.latest("alice/short-lived") is None
-
-
-def test_a_push_over_the_session_limit_exits_0(push):
-    waits = "import time; time.sleep(600)"
-    push("first-on-tpu", waits, machine_shape="TpuV5E8")
-    printed = push("second-on-tpu", waits, machine_shape="TpuV5E8")
+def test_a_push_that_goes_wrong_exits_0(push):
+    push("first-on-tpu", WAITS, machine_shape="TpuV5E8")
+    printed = push("second-on-tpu", WAITS, machine_shape="TpuV5E8")
     assert printed == "Kernel push error: Maximum batch TPU session count of 1 reached.\n"
-
-
-def test_invalid_sources_are_told_and_the_push_goes_on(push):
     printed = push("lost-sources", "print(1)", dataset_sources=["alice/not-there"])
     assert "not valid dataset sources" in printed
     assert "alice/not-there" in printed
     assert "Kernel version 1 successfully pushed" in printed
 
 
-def test_quota(command):
-    printed = command("quota")
-    assert "30.00h" in printed
-    assert "20.00h" in printed
-
-
-def test_competitions_files(command):
-    printed = command("competitions", "files", TOY.slug)
-    assert "sample_submission.csv" in printed
-    assert "test/flower5.txt" in printed
-    page = command("competitions", "files", TOY.slug, "--page-size", "2")
-    assert "Next Page Token" in page
-
-
-def test_competitions_download(command, folder):
+def test_downloads(command, folder):
     command("competitions", "download", TOY.slug, "-p", folder / "all")
     with zipfile.ZipFile(folder / "all" / f"{TOY.slug}.zip") as archive:
         assert archive.read("test/flower1.txt") == b"flower1"
         assert len(archive.namelist()) == len(IDS) + 2
     command("competitions", "download", TOY.slug, "-f", "train.csv", "-p", folder / "one")
     assert (folder / "one" / "train.csv").read_text() == "id,label\nseen,1\n"
+    command("datasets", "download", "alice/some-data", "-p", folder / "data", "--unzip")
+    assert (folder / "data" / "deep" / "table.csv").read_text() == "a,b\n"
 
 
 def test_competitions_submit_and_the_scores(command, finished, folder):
@@ -223,87 +232,33 @@ def test_competitions_submit_and_the_scores(command, finished, folder):
     assert "Remaining today: 3" in limits
 
 
-def test_datasets(command, folder):
-    assert command("datasets", "status", "alice/some-data").strip() == "ready"
-    assert "deep/table.csv" in command("datasets", "files", "alice/some-data")
-    command("datasets", "download", "alice/some-data", "-p", folder / "data", "--unzip")
-    assert (folder / "data" / "deep" / "table.csv").read_text() == "a,b\n"
-
-
-def test_a_token_is_taken_as_well(environment, folder, finished):
-    """A token wins over a key, and is asked about first."""
-    line = [str(KAGGLE), "kernels", "list", "--mine"]
-    with_token = {**environment, "KAGGLE_API_TOKEN": "token"}
+def python(code: str, folder: Path, own: dict[str, str]) -> str:
     answer = subprocess.run(
-        line, cwd=folder, env=with_token, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], cwd=folder, env=own, capture_output=True, text=True
     )
-    assert finished in answer.stdout, answer.stderr
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
 
 
-@pytest.fixture(scope="module")
-def hub(environment, kaggle, folder):
-    def run(code: str) -> list[str]:
-        """The lines that ``code`` prints with kagglehub imported, pointed by its own variable."""
-        head = f"""
-import kagglesdk.kaggle_env as env
-env._env_to_endpoint[env.KaggleEnv.LOCAL] = {kaggle.url!r}
-import os, kagglehub
-"""
-        own = {name: value for name, value in environment.items() if name != "HTTP_PROXY"}
-        answer = subprocess.run(
-            [sys.executable, "-c", head + code],
-            cwd=folder,
-            env=own,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert answer.returncode == 0, answer.stderr
-        return answer.stdout.splitlines()
-
-    return run
-
-
-def test_kagglehub_competition_download(hub):
-    lines = hub(
-        f"""
-path = kagglehub.competition_download({TOY.slug!r})
-print(path)
-print(sorted(os.listdir(path)))
-print(open(kagglehub.competition_download({TOY.slug!r}, "test/flower2.txt")).read())
-"""
+def test_a_token_is_taken_as_well(kaggle, folder, finished):
+    """A token wins over a key, and is asked about first."""
+    own = {**environment(kaggle, folder), "KAGGLE_API_TOKEN": "token"}
+    code = (
+        "import sys; sys.argv[1:] = ['kernels', 'list', '--mine']\nimport kaggle.cli as k;k.main()"
     )
-    assert "/kagglehub/competitions/" in lines[0]
-    assert lines[1:] == ["['sample_submission.csv', 'test', 'train.csv']", "flower2"]
+    assert finished in python(code, folder, own)
 
 
-def test_kagglehub_notebook_output_download(hub, finished):
-    lines = hub(
-        f"""
-print(sorted(os.listdir(kagglehub.notebook_output_download({finished!r}))))
-print(open(kagglehub.notebook_output_download("{finished}/versions/1", "deep/figure.txt")).read())
-"""
-    )
-    assert lines == ["['deep', 'submission.csv']", "figure"]
-
-
-def test_kagglehub_utility_script_install(hub, finished):
-    lines = hub(
-        """
-kagglehub.utility_script_install("alice/shared-code")
-import shared_module
-print(shared_module.ANSWER)
-"""
-    )
-    assert lines == ["42"]
-
-
-def test_kagglehub_dataset_and_model_download(hub):
-    lines = hub(
-        """
-path = kagglehub.dataset_download("alice/some-data")
-print(open(os.path.join(path, "deep", "table.csv")).read().strip())
-print(os.listdir(kagglehub.model_download("google/some-model/tensorFlow2/small")))
-"""
-    )
-    assert lines == ["a,b", "['weights.txt']"]
+def test_kagglehub_downloads_everything(kaggle, folder, finished):
+    own = environment(kaggle, folder)
+    del own["HTTP_PROXY"]
+    code = HUB.format(url=kaggle.url, toy=TOY.slug)
+    assert json.loads(python(code, folder, own).splitlines()[-1]) == [
+        ["sample_submission.csv", "test", "train.csv"],
+        "flower2",
+        ["deep", "submission.csv"],
+        "figure",
+        42,
+        "a,b",
+        ["weights.txt"],
+    ]

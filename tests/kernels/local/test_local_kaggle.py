@@ -3,161 +3,127 @@
 import dataclasses
 import io
 import shutil
-import socket
 import zipfile
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import requests
-from kagglesdk.competitions.types import competition_api_service as competition_api
 from kagglesdk.competitions.types.submission_status import SubmissionStatus
-from kagglesdk.kernels.types import kernels_api_service as kernel_api
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
+from kagglesdk.models.types.model_enums import ModelFramework
 from kagglesdk.security.types.oauth_service import IntrospectTokenRequest
 
 from common.errors import UserError
-from kernels.local import LocalKaggle
+from kernels.local import LocalKaggle, session
 from kernels.local.accelerators import quota_week
 from support.toy_competition import (
     IDS,
     RIGHT,
     TOY,
+    WAITS,
+    WRITES_RIGHT,
+    ask,
+    ask_kernel,
+    ask_toy,
     connect,
     make_toy,
     output,
-    point_client_at,
     push,
-    refusal,
+    refused,
     run,
+    scored,
     status,
     submission,
     submit,
+    submit_output,
     upload,
     wait_for,
 )
 
-WAITS = "import time\ntime.sleep(600)\n"
-
-
-@pytest.fixture
-def serve(tmp_path, monkeypatch):
-    """Start a local Kaggle on the toy competition (again: on the same state)."""
-    started = []
-
-    def start(**options):
-        options.setdefault("max_parallel", 4)
-        for kaggle in started:
-            kaggle.close()
-        held = {
-            k: options.pop(k)
-            for k in ("kernels_only", "max_daily_submissions", "entered")
-            if k in options
-        }
-        folder = tmp_path / "toy"
-        shutil.rmtree(folder, ignore_errors=True)
-        started.append(LocalKaggle(tmp_path / "state", [make_toy(folder, **held)], **options))
-        point_client_at(monkeypatch, started[-1].url, tmp_path)
-        return started[-1]
-
-    yield start
-    for kaggle in started:
-        kaggle.close()
-
-
-@pytest.fixture
-def client(serve):
-    with connect(serve().url) as client:
-        yield client
-
-
-def competition_call(client, method, request_type, **fields):
-    request = request_type()
-    request.competition_name = TOY.slug
-    for name, value in fields.items():
-        setattr(request, name, value)
-    return getattr(client.competitions.competition_api_client, method)(request)
-
-
-def limits(client):
-    return competition_call(
-        client, "get_submission_limits", competition_api.ApiGetSubmissionLimitsRequest
-    )
-
-
-def submit_output(client, slug, **fields):
-    return competition_call(
-        client,
-        "create_code_submission",
-        competition_api.ApiCreateCodeSubmissionRequest,
-        kernel_owner=slug.split("/")[0],
-        kernel_slug=slug.split("/")[1],
-        **fields,
-    )
+SLUG = "alice/some-kernel"
 
 
 # Who calls, and what is not there
 
 
-def test_a_call_without_credentials_is_refused(serve):
-    url = f"{serve().url}/api/v1/kernels.KernelsApiService/ListKernels"
-    answer = requests.post(url, json={}, timeout=30)
-    assert answer.status_code == 401
-    assert requests.post(url, json={}, auth=("alice", "key"), timeout=30).json() == {}
-
-
-def test_an_unknown_method_is_a_404_that_names_it(serve):
-    url = f"{serve().url}/api/v1/kernels.KernelsApiService/Nothing"
-    answer = requests.post(url, json={}, auth=("alice", "key"), timeout=30)
-    assert answer.status_code == 404
-    assert answer.json()["code"] == 404
-    assert "KernelsApiService/Nothing" in answer.json()["message"]
-
-
-def test_a_request_that_is_not_json_is_a_400(serve):
-    url = f"{serve().url}/api/v1/kernels.KernelsApiService/ListKernels"
-    assert requests.post(url, data="{", auth=("alice", "key"), timeout=30).status_code == 400
+@pytest.mark.parametrize(
+    ("method", "options", "code", "words"),
+    [
+        ("ListKernels", {"auth": ("alice", "key")}, 200, "{}"),
+        ("ListKernels", {}, 401, "Unauthenticated"),
+        ("ListKernels", {"auth": ("alice", "key"), "data": "{"}, 400, "cannot be read"),
+        ("ListKernels", {"auth": ("alice", "key"), "json": {"pageToken": "x"}}, 400, "page token"),
+        ("Nothing", {"auth": ("alice", "key")}, 404, "no method kernels.KernelsApiService/Nothing"),
+        ("ListKernels", {"headers": {"Origin": "http://evil.example"}}, 403, "this machine only"),
+        ("ListKernels", {"headers": {"Host": "evil.example:80"}}, 403, "this machine only"),
+    ],
+)
+def test_who_may_call_what(serve, method, options, code, words):
+    url = serve()[0].url
+    assert url.startswith("http://127.0.0.1:")
+    url += f"/api/v1/kernels.KernelsApiService/{method}"
+    answer = requests.post(url, timeout=30, **{"json": {}, **options})
+    assert (answer.status_code, words in answer.text) == (code, True), answer.text
 
 
 def test_a_token_belongs_to_the_user_seen_last(client):
-    status_request = IntrospectTokenRequest()
-    status_request.token = "anything"
-    answer = client.security.oauth_client.introspect_token(status_request)
+    push(client, SLUG, "print(1)")
+    request = IntrospectTokenRequest()
+    request.token = "anything"
+    answer = client.security.oauth_client.introspect_token(request)
     assert (answer.active, answer.username) == (True, "alice")
 
 
-def test_it_listens_on_this_machine_alone(serve):
-    assert serve().url.startswith("http://127.0.0.1:")
-
-
-def test_a_port_in_use_is_one_clear_line(tmp_path):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"port {port} cannot be used") as error:
-            LocalKaggle(tmp_path / "state", [], port=port)
-    assert "\n" not in str(error.value)
-
-
-def test_a_state_in_use_is_refused(tmp_path, serve):
-    serve()
-    with pytest.raises(UserError, match="in use by another local Kaggle"):
+def test_a_port_state_or_layout_that_cannot_be_used_is_one_line(serve, tmp_path):
+    kaggle, _ = serve()
+    port = int(kaggle.url.rpartition(":")[2])
+    with pytest.raises(UserError, match=f"^port {port} cannot be used .*: choose another one$"):
+        LocalKaggle(tmp_path / "other", [], port=port)
+    with pytest.raises(UserError, match="state is in use by another local Kaggle: stop it first$"):
         LocalKaggle(tmp_path / "state", [])
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="file is not a folder: name a new one"):
+        LocalKaggle(tmp_path / "file", [])
+    with pytest.raises(UserError, match="unknown mount layout '2024': known are 2026, 2025"):
+        LocalKaggle(tmp_path / "other", [], layout="2024")
 
 
-def test_a_solution_inside_the_data_is_refused(tmp_path):
+def test_without_its_network_guard_no_kernel_runs(serve, tmp_path, monkeypatch):
+    _, client = serve()
+    monkeypatch.setattr(session, "GUARD", tmp_path)
+    assert run(client, SLUG, "print('ran')") is Status.ERROR
+    assert "the network guard did not start" in status(client, SLUG).failure_message
+    with pytest.raises(UserError, match="lacks sitecustomize.py, .*: install this package again$"):
+        LocalKaggle(tmp_path / "other", [])
+
+
+def test_hidden_labels_are_outside_the_data_and_have_the_columns(tmp_path):
     toy = make_toy(tmp_path)
     inside = toy.data / "solution.csv"
     shutil.copy(toy.solution, inside)
-    with pytest.raises(UserError, match="is in the data"):
+    with pytest.raises(UserError, match="is in the data: move it out"):
         LocalKaggle(tmp_path / "state", [dataclasses.replace(toy, solution=inside)])
-
-
-def test_a_solution_with_another_header_is_refused(tmp_path):
-    toy = make_toy(tmp_path)
     toy.solution.write_text("id,class\nflower0,1\n")
     with pytest.raises(UserError, match="starts with id,class, expected id,label,Usage"):
         LocalKaggle(tmp_path / "state", [toy])
+
+
+def test_what_is_not_there_is_a_404(serve):
+    kaggle, client = serve()
+    model = kaggle.store.root / "models" / "google" / "some-model" / "keras"
+    (model / "small" / "3").mkdir(parents=True)
+    known = {"owner_slug": "google", "framework": ModelFramework.MODEL_FRAMEWORK_KERAS}
+    small = {**known, "model_slug": "some-model", "instance_slug": "small"}
+    assert ask(client, "get_model_instance", **small).version_number == 3
+    for changes in ({"model_slug": "no-model"}, {"instance_slug": "large"}):
+        with refused(404, "Could not find model google/"):
+            ask(client, "get_model_instance", **{**small, **changes})
+    for slug in ("no-data", ""):
+        for method in ("get_dataset", "get_dataset_status", "get_dataset_metadata"):
+            with refused(404, f"Could not find data set alice/{slug}"):
+                ask(client, method, owner_slug="alice", dataset_slug=slug)
+    with refused(404, "Could not find competition 'other'"):
+        ask(client, "get_competition", competition_name="other")
 
 
 # Pushes
@@ -165,32 +131,31 @@ def test_a_solution_with_another_header_is_refused(tmp_path):
 
 def test_versions_count_up_and_are_asked_for_by_label(client):
     for expected in (1, 2):
-        answer = push(client, "alice/some-kernel", f"raise SystemExit({expected - 1})")
+        answer = push(client, SLUG, f"raise SystemExit({expected - 1})")
         assert answer.version_number == expected
-        wait_for(client, "alice/some-kernel", label=f"v{expected}")
-    assert status(client, "alice/some-kernel", "v1").status is Status.COMPLETE
-    assert status(client, "alice/some-kernel").status is Status.ERROR
+        wait_for(client, SLUG, label=f"v{expected}")
+    assert status(client, SLUG, "v1").status is Status.COMPLETE
+    assert status(client, SLUG).status is Status.ERROR
     for label in ("1", "v3"):
-        with pytest.raises(requests.HTTPError) as error:
-            status(client, "alice/some-kernel", label)
-        assert error.value.response.status_code == 404
+        with refused(404, "Could not find version"):
+            status(client, SLUG, label)
+    for label, code in (("v1", 0), ("v2", 1), (None, 1)):
+        answer = ask_kernel(client, "get_kernel", SLUG, version_label=label)
+        assert answer.blob.source == f"raise SystemExit({code})"
+        assert answer.metadata.current_version_number == 2
 
 
 def test_unknown_sources_are_named_and_the_push_goes_on(client):
-    answer = push(
-        client,
-        "alice/some-kernel",
-        "print(1)",
-        dataset_data_sources=["alice/no-dataset"],
-        competition_data_sources=[TOY.slug, "no-competition"],
-        kernel_data_sources=["alice/no-kernel"],
-        model_data_sources=["alice/no-model/keras/small/1"],
-    )
+    sources = {
+        "dataset_data_sources": ["alice/no-dataset"],
+        "competition_data_sources": [TOY.slug, "no-competition"],
+        "kernel_data_sources": ["alice/no-kernel"],
+        "model_data_sources": ["alice/no-model/keras/small/1"],
+    }
+    answer = push(client, SLUG, "print(1)", **sources)
     assert answer.version_number == 1
-    assert answer.invalid_dataset_sources == ["alice/no-dataset"]
-    assert answer.invalid_competition_sources == ["no-competition"]
-    assert answer.invalid_kernel_sources == ["alice/no-kernel"]
-    assert answer.invalid_model_sources == ["alice/no-model/keras/small/1"]
+    for field, refs in sources.items():
+        assert getattr(answer, f"invalid_{field.replace('_data', '')}") == refs[-1:]
 
 
 @pytest.mark.parametrize(
@@ -200,228 +165,186 @@ def test_unknown_sources_are_named_and_the_push_goes_on(client):
         ({"slug": "alice/Some Kernel"}, "Invalid slug"),
         ({"slug": "some-kernel"}, "Invalid slug"),
         ({"slug": None}, "Invalid slug"),
+        ({"slug": "alice/../outside"}, "Invalid slug"),
+        ({"slug": "alice/alice/../../outside"}, "Invalid slug"),
         ({"new_title": "abc"}, "5 to 50 characters"),
         ({"new_title": "Another name"}, "resolves to 'another-name'"),
         ({"text": " "}, "can't be empty"),
         ({"kernel_type": "notebook"}, "scripts only"),
     ],
 )
-def test_a_push_that_is_refused_is_an_error_in_a_good_answer(client, fields, fault):
-    answer = push(client, "alice/some-kernel", "print(1)", **fields)
+def test_a_push_that_is_refused_is_an_error_in_a_good_answer(client, tmp_path, fields, fault):
+    before = sorted(tmp_path.rglob("*"))
+    answer = push(client, SLUG, "print(1)", **fields)
     assert fault in answer.error
     assert not answer.version_number
-
-
-def test_a_push_in_another_users_name_is_forbidden(client):
-    with pytest.raises(requests.HTTPError) as error:
-        push(client, "bob/some-kernel", "print(1)")
-    assert error.value.response.status_code == 403
-
-
-@pytest.mark.parametrize("path", ["../outside", "..", "alice/../../outside"])
-def test_a_slug_cannot_leave_the_state(client, tmp_path, path):
-    before = {p.name for p in tmp_path.iterdir()}
-    assert "Invalid slug" in push(client, f"alice/{path}", "print(1)").error
-    assert {p.name for p in tmp_path.iterdir()} == before
+    assert set(before) >= set(tmp_path.rglob("*")) - {tmp_path / "state" / "account.json"}
 
 
 @pytest.mark.parametrize(
     ("shape", "kind", "most"), [("", "CPU", 5), ("NvidiaTeslaT4", "GPU", 2), ("TpuV5E8", "TPU", 1)]
 )
 def test_session_counts_are_limited_and_queued_ones_count(serve, shape, kind, most):
-    with connect(serve(max_parallel=1).url) as client:
-        for number in range(most):
-            answer = push(client, f"alice/kernel-{number}", WAITS, machine_shape=shape)
-            assert not answer.error
-        refused = push(client, "alice/one-more", WAITS, machine_shape=shape)
-        assert refused.error == f"Maximum batch {kind} session count of {most} reached."
-        with pytest.raises(requests.HTTPError):
-            status(client, "alice/one-more")
-        other = "TpuV5E8" if kind != "TPU" else "NvidiaTeslaT4"
-        assert not push(client, "alice/another-kind", WAITS, machine_shape=other).error
-
-
-def test_a_retired_tpu_becomes_a_cpu(serve):
-    with connect(serve(max_parallel=1).url) as client:
-        for number in range(2):  # two, where one TPU session is allowed
-            push(client, f"alice/kernel-{number}", WAITS, machine_shape="TpuV232")
-        assert not push(client, "alice/real-tpu", WAITS, machine_shape="TpuV5E8").error
+    _, client = serve(max_parallel=1)
+    for number in range(most):
+        assert not push(client, f"alice/kernel-{number}", WAITS, machine_shape=shape).error
+    answer = push(client, "alice/one-more", WAITS, machine_shape=shape)
+    assert answer.error == f"Maximum batch {kind} session count of {most} reached."
+    with refused(404):
+        status(client, "alice/one-more")
+    # A retired TPU becomes a CPU.
+    for other in {"NvidiaTeslaT4", "TpuV5E8", "TpuV232"} - {shape, "TpuV232" if not shape else ""}:
+        name = f"alice/on-{other.lower()}"
+        assert not push(client, name, WAITS, machine_shape=other).error
 
 
 def test_quota_counts_the_seconds_of_gpu_sessions(serve):
-    kaggle = serve()
-    with connect(kaggle.url) as client:
-        run(client, "alice/on-gpu", "import time; time.sleep(0.6)", machine_shape="NvidiaTeslaT4")
-        request = kernel_api.ApiGetAcceleratorQuotaStatisticsRequest()
-        quota = client.kernels.kernels_api_client.get_accelerator_quota_statistics(request)
-        assert quota.gpu_quota.total_time_allowed == timedelta(hours=30)
-        assert quota.tpu_quota.total_time_allowed == timedelta(hours=20)
-        assert quota.gpu_quota.time_used >= timedelta(seconds=1)
-        assert not quota.tpu_quota.time_used
-        kaggle.store.add_usage("TPU", 20 * 3600)
-        refused = push(client, "alice/on-tpu", WAITS, machine_shape="TpuV5E8")
-        assert refused.error == "Maximum weekly TPU quota of 20.00 hours reached."
-
-
-def test_the_quotas_week_begins_on_saturday():
-    start, end = quota_week(1795334400.0)  # 2026-11-22 08:00 UTC, a Sunday
-    assert (start, end) == (1795219200.0, 1795824000.0)  # 21 and 28 November
+    kaggle, client = serve()
+    run(client, "alice/on-gpu", "import time; time.sleep(0.6)", machine_shape="NvidiaTeslaT4")
+    quota = ask(client, "get_accelerator_quota_statistics")
+    assert quota.gpu_quota.total_time_allowed == timedelta(hours=30)
+    assert quota.tpu_quota.total_time_allowed == timedelta(hours=20)
+    assert quota.gpu_quota.time_used >= timedelta(seconds=1)
+    assert not quota.tpu_quota.time_used
+    kaggle.store.add_usage("TPU", 20 * 3600)
+    answer = push(client, "alice/on-tpu", WAITS, machine_shape="TpuV5E8")
+    assert answer.error == "Maximum weekly TPU quota of 20.00 hours reached."
+    # 2026-11-22 08:00 UTC was a Sunday; the week is from Saturday 21 to 28 November.
+    assert quota_week(1795334400.0) == (1795219200.0, 1795824000.0)
 
 
 # Outputs
 
 
-def test_output_is_paged_and_its_addresses_lead_to_the_files(client):
-    text = "for n in range(5): open(f'{n}.txt', 'w').write(str(n))"
-    assert run(client, "alice/some-kernel", text) is Status.COMPLETE
-    page = output(client, "alice/some-kernel", page_size=3)
-    rest = output(client, "alice/some-kernel", page_size=3, page_token=page.next_page_token)
+def test_output_is_paged_and_links_out_of_it_are_not_served(client, tmp_path):
+    (tmp_path / "secret.txt").write_text("mine")
+    text = f"""
+import os
+for n in range(5): open(f'{{n}}.txt', 'w').write(str(n))
+os.symlink({str(tmp_path / "secret.txt")!r}, 'link.txt')
+os.symlink({str(tmp_path)!r}, 'folder')
+"""
+    assert run(client, SLUG, text) is Status.COMPLETE
+    page = output(client, SLUG, page_size=3)
+    rest = output(client, SLUG, page_size=3, page_token=page.next_page_token)
     assert not rest.next_page_token
     files = [*page.files, *rest.files]
     assert [file.file_name for file in files] == [f"{n}.txt" for n in range(5)]
-    texts = [requests.get(file.url, timeout=30).text for file in files]
-    assert texts == ["0", "1", "2", "3", "4"]
-
-
-def test_links_out_of_the_working_folder_are_not_served(client, tmp_path):
-    secret = tmp_path / "secret.txt"
-    secret.write_text("mine")
-    text = f"""
-import os
-os.symlink({str(secret)!r}, 'link.txt')
-os.symlink({str(tmp_path)!r}, 'folder')
-open('kept.txt', 'w').close()
-"""
-    assert run(client, "alice/some-kernel", text) is Status.COMPLETE
-    assert [f.file_name for f in output(client, "alice/some-kernel").files] == ["kept.txt"]
-    request = kernel_api.ApiDownloadKernelOutputRequest()
-    request.owner_slug, request.kernel_slug = "alice", "some-kernel"
+    assert [requests.get(file.url, timeout=30).text for file in files] == list("01234")
+    asked = {"owner_slug": "alice", "kernel_slug": "some-kernel"}
     for name in ("link.txt", "folder/secret.txt", "../src/script.py"):
-        request.file_path = name
-        with pytest.raises(requests.HTTPError) as error:
-            client.kernels.kernels_api_client.download_kernel_output(request)
-        assert error.value.response.status_code == 404
-    request.file_path = None
-    zipped = client.kernels.kernels_api_client.download_kernel_output(request).content
-    assert zipfile.ZipFile(io.BytesIO(zipped)).namelist() == ["kept.txt"]
+        with refused(404, "has no output file"):
+            ask(client, "download_kernel_output", **asked, file_path=name)
+        with refused(400, "has no output file"):
+            submit_output(client, SLUG, file_name=name)
+    zipped = ask(client, "download_kernel_output", **asked).content
+    assert zipfile.ZipFile(io.BytesIO(zipped)).namelist() == [f"{n}.txt" for n in range(5)]
 
 
-def test_a_kernel_is_given_back_as_it_was_pushed(client):
-    tags = ["utility script"]
-    run(client, "alice/some-kernel", "print('é')", category_ids=tags, machine_shape="TpuV5E8")
-    request = kernel_api.ApiGetKernelRequest()
-    request.user_name, request.kernel_slug = "alice", "some-kernel"
-    answer = client.kernels.kernels_api_client.get_kernel(request)
-    assert answer.blob.source == "print('é')"
-    assert answer.metadata.category_ids == tags
-    assert answer.metadata.machine_shape == "TpuV5E8"
-    assert answer.metadata.current_version_number == 1
-    assert answer.metadata.ref == "alice/some-kernel"
-    assert answer.metadata.is_private
-
-
-def test_kernels_are_listed_and_deleted(client):
-    service = client.kernels.kernels_api_client
-    for slug in ("first-kernel", "second-kernel"):
-        push(client, f"alice/{slug}", WAITS)
-        wait_for(client, f"alice/{slug}", Status.RUNNING)
-    listed = service.list_kernels(kernel_api.ApiListKernelsRequest()).kernels
-    assert [kernel.slug for kernel in listed] == ["first-kernel", "second-kernel"]
-    request = kernel_api.ApiDeleteKernelRequest()
-    request.user_name, request.kernel_slug = "alice", "first-kernel"
-    service.delete_kernel(request)
-    listed = service.list_kernels(kernel_api.ApiListKernelsRequest()).kernels
-    assert [kernel.slug for kernel in listed] == ["second-kernel"]
+def test_kernels_are_given_back_listed_and_deleted(client):
+    tags = {"category_ids": ["utility script"], "machine_shape": "TpuV5E8"}
+    push(client, "alice/first-kernel", WAITS + "# é", **tags)
+    push(client, "alice/second-kernel", WAITS)
+    for name in ("first", "second"):
+        wait_for(client, f"alice/{name}-kernel", Status.RUNNING)
+    answer = ask_kernel(client, "get_kernel", "alice/first-kernel")
+    assert answer.blob.source == WAITS + "# é"
+    assert (answer.metadata.ref, answer.metadata.is_private) == ("alice/first-kernel", True)
+    assert {name: getattr(answer.metadata, name) for name in tags} == tags
+    ask_kernel(client, "delete_kernel", "alice/first-kernel")
+    [listed] = ask(client, "list_kernels").kernels
+    assert listed.slug == "second-kernel"
     assert push(client, "alice/first-kernel", "print(1)").version_number == 1
 
 
-def test_another_users_private_kernel_cannot_be_read(serve):
-    kaggle = serve()
-    with connect(kaggle.url) as client:
-        run(client, "alice/private-kernel", "print(1)")
-        run(client, "alice/public-kernel", "print(1)", is_private=False)
-    with connect(kaggle.url, user="bob") as client:
-        assert status(client, "alice/public-kernel").status is Status.COMPLETE
-        with pytest.raises(requests.HTTPError) as error:
-            status(client, "alice/private-kernel")
-        assert error.value.response.status_code == 403
+def test_another_users_private_kernel_cannot_be_read_nor_written(serve):
+    kaggle, client = serve()
+    run(client, "alice/private-kernel", "print(1)")
+    run(client, "alice/public-kernel", "print(1)", is_private=False)
+    with connect(kaggle.url, user="bob") as bob:
+        assert status(bob, "alice/public-kernel").status is Status.COMPLETE
+        with refused(403):
+            status(bob, "alice/private-kernel")
+        with refused(403, "alice is not you"):
+            push(bob, "alice/public-kernel", "print(1)")
         sources = ["alice/private-kernel", "alice/public-kernel"]
-        answer = push(client, "bob/reads-others", "print(1)", kernel_data_sources=sources)
+        answer = push(bob, "bob/reads-others", "print(1)", kernel_data_sources=sources)
         assert answer.invalid_kernel_sources == ["alice/private-kernel"]
 
 
 # Competitions
 
 
-def test_the_facts_of_a_competition(client):
-    facts = competition_call(client, "get_competition", competition_api.ApiGetCompetitionRequest)
-    assert facts.title == "Toy Competition"
-    assert facts.max_daily_submissions == 5
+def test_the_facts_of_a_competition(serve):
+    _, client = serve()
+    facts = ask_toy(client, "get_competition")
+    assert (facts.title, facts.max_daily_submissions) == ("Toy Competition", 5)
     assert facts.user_has_entered
-    assert not facts.is_kernels_submissions_only
-
-
-def test_an_unknown_competition_is_a_404(client):
-    request = competition_api.ApiGetCompetitionRequest()
-    request.competition_name = "no-competition"
-    with pytest.raises(requests.HTTPError) as error:
-        client.competitions.competition_api_client.get_competition(request)
-    assert error.value.response.status_code == 404
-    assert "no-competition" in refusal(error.value)
+    assert (facts.is_kernels_submissions_only, facts.submissions_disabled) == (False, False)
+    assert facts.deadline > datetime.now(UTC).replace(tzinfo=None) + timedelta(days=300)
+    over = datetime.now(UTC) - timedelta(days=1)
+    _, client = serve(deadline=over)
+    assert ask_toy(client, "get_competition").deadline.date() == over.date()
+    assert submit(client, RIGHT) == 1  # late submissions are scored
 
 
 def test_data_files_are_paged_and_downloaded(client):
     names, token = [], ""
     while not names or token:
-        page = competition_call(
-            client,
-            "list_data_files",
-            competition_api.ApiListDataFilesRequest,
-            page_size=3,
-            page_token=token,
-        )
+        page = ask_toy(client, "list_data_files", page_size=3, page_token=token)
         names += [file.name for file in page.files]
         token = page.next_page_token
     tests = [f"test/{name}.txt" for name in IDS]
     assert names == ["sample_submission.csv", *tests, "train.csv"]
-    answer = competition_call(
-        client,
-        "download_data_file",
-        competition_api.ApiDownloadDataFileRequest,
-        file_name="test/flower3.txt",
-    )
-    assert answer.text == "flower3"
-    assert answer.url.endswith("/flower3.txt")
+    answer = ask_toy(client, "download_data_file", file_name="test/flower3.txt")
+    assert (answer.text, answer.url.endswith("/flower3.txt")) == ("flower3", True)
     part = requests.get(answer.url, headers={"Range": "bytes=6-"}, timeout=30)
     assert (part.status_code, part.text) == (206, "3")
     assert part.headers["ETag"]
-    assert part.headers["Last-Modified"]
-
-
-def test_data_outside_of_the_folder_is_not_served(client):
+    assert requests.get(answer.url, headers={"Range": "bytes=7-"}, timeout=30).status_code == 416
     for name in ("../hidden/answers.csv", "/etc/hostname", "nothing.csv", ""):
-        with pytest.raises(requests.HTTPError) as error:
-            competition_call(
-                client,
-                "download_data_file",
-                competition_api.ApiDownloadDataFileRequest,
-                file_name=name,
-            )
-        assert error.value.response.status_code == 404
+        with refused(404):
+            ask_toy(client, "download_data_file", file_name=name)
 
 
-def test_rules_that_are_not_accepted_keep_the_data_back(serve):
-    with connect(serve(entered=False).url) as client:
-        facts = competition_call(
-            client, "get_competition", competition_api.ApiGetCompetitionRequest
-        )
-        assert not facts.user_has_entered
-        with pytest.raises(requests.HTTPError) as error:
-            competition_call(
-                client, "download_data_files", competition_api.ApiDownloadDataFilesRequest
-            )
-        assert error.value.response.status_code == 403
-        assert "accept the rules" in refusal(error.value)
+def test_tables_are_found_however_they_are_packed(serve, tmp_path):
+    _, client = serve()
+    table = tmp_path / "toy" / "data" / "train.csv"
+    content = table.read_text()
+    with zipfile.ZipFile(f"{table}.zip", "w") as archive:
+        archive.writestr(table.name, content)
+    table.unlink()
+    zipped = ask_toy(client, "download_data_file", file_name="train.csv").content
+    assert zipfile.ZipFile(io.BytesIO(zipped)).read("train.csv") == content.encode()
+    table.mkdir()
+    (table / table.name).write_text(content)
+    assert ask_toy(client, "download_data_file", file_name="train.csv").text == content
+
+
+def test_data_that_are_generated_are_made_when_they_are_first_needed(serve, tmp_path):
+    toy, made = make_toy(tmp_path / "made"), []
+    shutil.move(toy.data, tmp_path / "hidden-data")
+
+    def generate():
+        made.append(1)
+        shutil.copytree(tmp_path / "hidden-data", toy.data)
+
+    later = dataclasses.replace(toy, generate=generate)
+    broken = dataclasses.replace(toy, generate=lambda: None)
+    for hosted, words in ((later, None), (broken, "is not a folder; expected train.csv")):
+        serve()[0].close()
+        with LocalKaggle(tmp_path / "state", [hosted]) as kaggle:
+            url = f"{kaggle.url}/api/v1/competitions.CompetitionApiService"
+            options = {"json": {"competitionName": TOY.slug}, "auth": ("a", "b"), "timeout": 30}
+            assert requests.post(f"{url}/GetCompetition", **options).ok
+            assert not toy.data.exists()
+            answers = [requests.post(f"{url}/ListDataFiles", **options) for _ in range(2)]
+        if words:
+            assert [words in answer.text for answer in answers] == [True, True]
+        else:
+            assert [len(answer.json()["files"]) for answer in answers] == [8, 8]
+            shutil.rmtree(toy.data)
+    assert made == [1]
 
 
 # Submissions
@@ -429,156 +352,113 @@ def test_rules_that_are_not_accepted_keep_the_data_back(serve):
 
 def test_a_submission_is_pending_first_and_then_scored(client):
     # Public: 0 1 2 all right. Private: 0 right, 1 and 2 taken for 0: F1 of 2/4, 0 and 0.
-    half = "id,label\n" + "".join(
-        f"{i},{n}\n" for i, n in zip(IDS, [0, 1, 2, 0, 0, 0], strict=True)
-    )
-    ref = submit(client, half)
-    assert submission(client, ref).status is SubmissionStatus.PENDING
-    scored = submission(client, ref)
-    assert scored.status is SubmissionStatus.COMPLETE
-    assert (scored.public_score, scored.private_score) == ("1.00000", "0.16667")
-    assert (scored.file_name, scored.description) == ("submission.csv", "from a test")
-    listed = competition_call(
-        client, "list_submissions", competition_api.ApiListSubmissionsRequest
-    ).submissions
-    assert [entry.ref for entry in listed] == [ref]
-
-
-@pytest.mark.parametrize(
-    ("content", "fault"),
-    [
-        (RIGHT.replace("id,label", "id,class"), "columns id,label, and has id,class"),
-        ("", "has nothing"),
-        (RIGHT.replace("flower5,2\n", ""), "must have 6 rows and has 5: id 'flower5' is missing"),
-        (RIGHT + "flower9,1\n", "'flower9' in the key column 'id' is not expected (Line 8)"),
-        (RIGHT + "flower0,0\n", "already been defined (Line 8)"),
-        (RIGHT.replace("flower1,1", "flower1,1.0"), "'1.0' in the column 'label'"),
-        (RIGHT.replace("flower1,1", "flower1,"), "'' in the column 'label'"),
-        (RIGHT.replace("flower1,1", "flower1,3"), "not one of 0 to 2 (Line 3)"),
-        (RIGHT.replace("flower1,1", "flower1,-1"), "not one of 0 to 2"),
-        (RIGHT.replace("flower1,1", "flower1,1,1"), "3 columns, but 2 expected (Line 3)"),
-        ("\x00\x01", "Submission must start"),
-    ],
-)
-def test_a_wrong_submission_is_an_error_that_names_the_first_fault(client, content, fault):
-    ref = submit(client, content)
-    submission(client, ref)
-    scored = submission(client, ref)
-    assert scored.status is SubmissionStatus.ERROR
-    assert fault in scored.error_description
-    assert not scored.public_score
-    assert limits(client).num_today == 0  # as on Kaggle, what failed does not count
-
-
-def test_rows_may_come_in_any_order_with_any_line_ends(client):
-    header, *rows = RIGHT.splitlines()
-    ref = submit(client, "\r\n".join([header, *reversed(rows)]))
-    submission(client, ref)
-    assert submission(client, ref).public_score == "1.00000"
+    half = "id,label\n" + "".join(f"{i},{n}\n" for i, n in zip(IDS, "012000", strict=True))
+    refs = [submit(client, half), submit(client, RIGHT), submit(client, "id\n")]
+    assert submission(client, refs[0]).status is SubmissionStatus.PENDING
+    answers = [scored(client, ref) for ref in refs]
+    assert [a.status.name for a in answers] == ["COMPLETE", "COMPLETE", "ERROR"]
+    assert (answers[0].public_score, answers[0].private_score) == ("1.00000", "0.16667")
+    assert (answers[0].file_name, answers[0].description) == ("submission.csv", "from a test")
+    first = ask_toy(client, "list_submissions", page_size=2)
+    rest = ask_toy(client, "list_submissions", page_size=2, page_token=first.next_page_token)
+    assert not rest.next_page_token
+    entries = [*first.submissions, *rest.submissions]
+    assert [entry.ref for entry in entries] == refs[::-1]
+    assert [entry.public_score for entry in entries[1:]] == ["1.00000"] * 2
+    assert "has id" in entries[0].error_description
+    assert not entries[0].public_score
+    now = datetime.now(UTC).replace(tzinfo=None)
+    assert all(timedelta() <= now - entry.date < timedelta(minutes=10) for entry in entries)
+    limits = ask_toy(client, "get_submission_limits")
+    assert (limits.num_today, limits.num_allowed_now) == (2, 3)  # what failed does not count
+    with refused(404, "Could not find submission 9"):
+        submission(client, 9)
 
 
 def test_the_days_submissions_are_limited(serve):
-    with connect(serve(max_daily_submissions=2).url) as client:
-        for left in (1, 0):
-            submit(client, RIGHT)
-            assert limits(client).num_allowed_now == left
-        with pytest.raises(requests.HTTPError) as error:
-            submit(client, RIGHT)
-        assert error.value.response.status_code == 400
-        assert "daily Submission allowance (2)" in refusal(error.value)
-        assert limits(client).num_total == 2
+    _, client = serve(max_daily_submissions=2)
+    for allowed in (1, 0):
+        submit(client, RIGHT)
+        assert ask_toy(client, "get_submission_limits").num_allowed_now == allowed
+    with refused(400, "daily Submission allowance (2)"):
+        submit(client, RIGHT)
+    assert ask_toy(client, "get_submission_limits").num_total == 2
 
 
-def test_an_upload_can_be_submitted_once(client):
+def test_an_upload_can_be_submitted_once(serve):
+    kaggle, client = serve()
     token = upload(client, RIGHT)
     assert submit(client, token=token)
     for wrong in (token, f"{token}.name", "0" * 32, "../account"):
-        with pytest.raises(requests.HTTPError) as error:
+        with refused(400, "was not uploaded"):
             submit(client, token=wrong)
-        assert "was not uploaded" in refusal(error.value)
-    assert limits(client).num_total == 1
-
-
-def test_an_upload_needs_an_address_that_was_given_out(serve):
-    url = f"{serve().url}/upload/{'0' * 32}"
+    url = f"{kaggle.url}/upload/{'0' * 32}"
     assert requests.put(url, data=b"x", timeout=30).status_code == 404
 
 
-def test_a_kernels_output_is_submitted(client):
-    text = f"open('submission.csv', 'w').write({RIGHT!r})"
-    run(client, "alice/some-kernel", text)
-    answer = submit_output(
-        client, "alice/some-kernel", kernel_version=1, file_name="submission.csv"
-    )
-    submission(client, answer.ref)
-    assert submission(client, answer.ref).public_score == "1.00000"
-    with pytest.raises(requests.HTTPError) as error:
-        submit_output(client, "alice/some-kernel", kernel_version=1, file_name="other.csv")
-    assert "no output file other.csv" in refusal(error.value)
+@pytest.mark.parametrize(
+    ("facts", "code", "words"),
+    [
+        ({"entered": False}, 403, "accept the rules"),
+        ({"submissions_disabled": True}, 400, "takes no submissions"),
+        ({"kernels_only": True}, 400, "only accepts Submissions from Notebooks"),
+    ],
+)
+def test_a_competition_that_is_closed_says_so(serve, facts, code, words):
+    kaggle, client = serve(**facts)
+    with refused(code, words):
+        submit(client, RIGHT)
+    if "entered" in facts:
+        assert not ask_toy(client, "get_competition").user_has_entered
+        with refused(code, words):
+            ask_toy(client, "download_data_files")
+    if "kernels_only" not in facts:
+        with refused(code, words):
+            submit_output(client, SLUG)
+    assert not list((kaggle.store.root / "submissions").iterdir())
 
 
-def test_a_link_out_of_the_working_folder_is_not_submitted(client, tmp_path):
-    (tmp_path / "outside.csv").write_text(RIGHT)
-    text = f"import os; os.symlink({str(tmp_path / 'outside.csv')!r}, 'submission.csv')"
-    run(client, "alice/some-kernel", text)
-    with pytest.raises(requests.HTTPError) as error:
-        submit_output(client, "alice/some-kernel", file_name="submission.csv")
-    assert "no output file" in refusal(error.value)
-
-
-def test_a_failed_kernels_output_is_not_submitted(client):
-    text = f"open('submission.csv', 'w').write({RIGHT!r})\nraise SystemExit(1)"
-    run(client, "alice/some-kernel", text)
-    with pytest.raises(requests.HTTPError) as error:
-        submit_output(client, "alice/some-kernel", kernel_version=1, file_name="submission.csv")
-    assert "v1 is ERROR" in refusal(error.value)
-
-
-def test_a_kernels_only_competition_takes_no_files_and_no_internet(serve):
-    with connect(serve(kernels_only=True).url) as client:
-        with pytest.raises(requests.HTTPError) as error:
-            submit(client, RIGHT)
-        assert "only accepts Submissions from Notebooks" in refusal(error.value)
-        text = f"open('submission.csv', 'w').write({RIGHT!r})"
-        run(client, "alice/some-kernel", text, enable_internet=True)
-        with pytest.raises(requests.HTTPError) as error:
-            submit_output(client, "alice/some-kernel", file_name="submission.csv")
-        assert "internet" in refusal(error.value)
-        run(client, "alice/some-kernel", text)
-        assert submit_output(client, "alice/some-kernel", file_name="submission.csv").ref
+def test_a_kernels_output_is_submitted(serve):
+    _, client = serve(kernels_only=True)
+    for number, (text, options, words) in enumerate(
+        (
+            (WRITES_RIGHT, {}, ""),
+            (WRITES_RIGHT, {"enable_internet": True}, "your Notebook cannot use internet access"),
+            (f"{WRITES_RIGHT}\nraise SystemExit(1)", {}, "v3 is ERROR"),
+        ),
+        start=1,
+    ):
+        run(client, SLUG, text, **options)
+        if words:
+            with refused(400, words):
+                submit_output(client, SLUG)
+        else:
+            ref = submit_output(client, SLUG, kernel_version=number)
+            assert scored(client, ref).public_score == "1.00000"
 
 
 # State
 
 
 def test_state_survives_a_restart(serve):
-    kaggle = serve()
-    with connect(kaggle.url) as client:
-        run(client, "alice/some-kernel", "open('kept.txt', 'w').write('kept')")
-        ref = submit(client, RIGHT)
-        kaggle.store.add_usage("GPU", 100.0)
-    with connect(serve().url) as client:
-        assert status(client, "alice/some-kernel", "v1").status is Status.COMPLETE
-        [file] = output(client, "alice/some-kernel").files
-        assert requests.get(file.url, timeout=30).text == "kept"
-        assert limits(client).num_today == 1
-        submission(client, ref)
-        assert submission(client, ref).public_score == "1.00000"
-        assert submit(client, RIGHT) == ref + 1
-        assert push(client, "alice/some-kernel", "print(1)").version_number == 2
-        request = kernel_api.ApiGetAcceleratorQuotaStatisticsRequest()
-        quota = client.kernels.kernels_api_client.get_accelerator_quota_statistics(request)
-        assert quota.gpu_quota.time_used == timedelta(seconds=100)
-
-
-def test_sessions_that_a_stop_cut_off_are_errors(serve):
-    with connect(serve(max_parallel=1).url) as client:
-        push(client, "alice/running-kernel", WAITS)
-        wait_for(client, "alice/running-kernel", Status.RUNNING)
-        push(client, "alice/queued-kernel", WAITS)
-        assert status(client, "alice/queued-kernel").status is Status.QUEUED
-    with connect(serve().url) as client:
-        for slug in ("running-kernel", "queued-kernel"):
-            answer = status(client, f"alice/{slug}")
-            assert answer.status is Status.ERROR
-            assert answer.failure_message == "the local Kaggle was stopped"
+    kaggle, client = serve(max_parallel=2)
+    run(client, SLUG, "open('kept.txt', 'w').write('kept')")
+    for name in ("first", "second", "queued"):
+        push(client, f"alice/{name}-kernel", WAITS)
+    wait_for(client, "alice/first-kernel", Status.RUNNING)
+    assert status(client, "alice/queued-kernel").status is Status.QUEUED
+    ref = submit(client, RIGHT)
+    kaggle.store.add_usage("GPU", 100.0)
+    _, client = serve()
+    for name in ("first", "queued"):
+        answer = status(client, f"alice/{name}-kernel")
+        assert answer.status is Status.ERROR
+        assert answer.failure_message == "the local Kaggle was stopped"
+    assert status(client, SLUG, "v1").status is Status.COMPLETE
+    [file] = output(client, SLUG).files
+    assert requests.get(file.url, timeout=30).text == "kept"
+    assert scored(client, ref).public_score == "1.00000"
+    assert submit(client, RIGHT) == ref + 1
+    assert push(client, SLUG, "print(1)").version_number == 2
+    quota = ask(client, "get_accelerator_quota_statistics")
+    assert quota.gpu_quota.time_used == timedelta(seconds=100)

@@ -1,4 +1,4 @@
-"""A dry run on one's own data: wherever they lie, and however their tables are packed."""
+"""A dry run on one's own data: what is checked first, wherever they are and however packed."""
 
 import shutil
 import zipfile
@@ -6,46 +6,74 @@ from pathlib import Path
 
 import pytest
 
-from kernels.local.files import find_data_file, find_file
+from common.errors import UserError
+from competitions import find_competition
+from kernels.local.dry_run import check_data
 from support import tiny
+
+SAMPLE = "data/sample_submission.csv"
+
+
+@pytest.fixture
+def files(tiny_data: tuple[Path, Path], tmp_path: Path) -> Path:
+    """A folder with data and a solution that fit."""
+    shutil.copytree(tiny_data[0], tmp_path / "mine" / "data")
+    shutil.copy(tiny_data[1], tmp_path / "mine" / "solution.csv")
+    return tmp_path / "mine"
+
+
+def check(files: Path) -> None:
+    check_data(find_competition("tiny"), files / "data", files / "solution.csv")
+
+
+@pytest.mark.parametrize("how", ["plain", "zip", "folder"])
+def test_what_fits_passes_however_it_is_packed(files: Path, how: str) -> None:
+    pack(files / SAMPLE, how)
+    check(files)
 
 
 def pack(table: Path, how: str) -> None:
-    """Leave ``table`` as Kaggle may: plain, zipped, or in a folder of its name."""
+    """Pack ``table`` as Kaggle may: plain, zipped, or in a folder of its name."""
     content = table.read_bytes()
+    if how != "plain":
+        table.unlink()
     if how == "zip":
         with zipfile.ZipFile(table.with_name(f"{table.name}.zip"), "w") as archive:
             archive.writestr(table.name, content)
-        table.unlink()
     elif how == "folder":
-        table.unlink()
         table.mkdir()
         (table / table.name).write_bytes(content)
 
 
-@pytest.mark.parametrize("how", ["plain", "zip", "folder"])
-def test_data_beside_the_working_folder_are_scored(
-    how: str, tiny_data: tuple[Path, Path], tmp_path: Path
+@pytest.mark.parametrize(
+    ("names", "before", "after", "said"),
+    [
+        (["solution.csv"], "id,label,Usage", "id,labels,Usage", "starts with id,labels,Usage, exp"),
+        (["solution.csv"], "r12,", "r99,", "differ in 2 ids, for example r12, r99: they must name"),
+        ([SAMPLE], "id,label", "id,class", "the sample lacks label and has class, and the submiss"),
+        ([SAMPLE], "id,label", "label,id", "the sample begins with another column, and the submis"),
+        ([SAMPLE], "r14,0\n", "r14\n", "line 4 has 1 values, the header 2"),
+        ([SAMPLE, "solution.csv"], "id,label", "image,label", "the sample lacks id and has image"),
+    ],
+)
+def test_what_does_not_fit_is_one_line(
+    files: Path, names: list[str], before: str, after: str, said: str
 ) -> None:
-    data, solution = tmp_path / "mine" / "data", tmp_path / "mine" / "solution.csv"
-    shutil.copytree(tiny_data[0], data)
-    shutil.copy(tiny_data[1], solution)
-    pack(data / "sample_submission.csv", how)
+    for name in names:
+        text = (files / name).read_text()
+        assert before in text.replace("\r\n", "\n")
+        (files / name).write_text(text.replace("\r\n", "\n").replace(before, after))
+    with pytest.raises(UserError) as caught:
+        check(files)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_data_next_to_the_working_folder_are_scored(files: Path, tmp_path: Path) -> None:
+    pack(files / SAMPLE, "zip")
     (tmp_path / "here").mkdir()
     given = ("--data", "../mine/data", "--solution", "../mine/solution.csv", "--run-dir", "../run")
     done = tiny.submit(
         "tiny", "--model", "left", "--dry-run", *given, "--json", cwd=tmp_path / "here"
     )
     assert tiny.last_json(done)["public_score"] > 0.5
-
-
-def test_a_file_is_asked_for_by_a_name_that_stays_in_its_folder(tmp_path: Path) -> None:
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "table.csv").touch()
-    (tmp_path / "hidden.csv").touch()
-    folder = tmp_path / "here" / ".." / "mine"
-    (tmp_path / "here").mkdir()
-    assert find_file(folder, "table.csv") == folder / "table.csv"
-    for find in (find_file, find_data_file):
-        for name in ("../hidden.csv", str(tmp_path / "hidden.csv"), "../mine/table.csv", "no.csv"):
-            assert find(folder, name) is None

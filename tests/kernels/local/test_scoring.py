@@ -1,18 +1,54 @@
-"""The local Kaggle's scores: of classes and of pairs, and the first fault of a submission."""
+"""The local Kaggle's scores: by hand, against the pipeline's own, and what it refuses."""
 
+import math
+import tempfile
 from pathlib import Path
 
 import numpy as np
-import pandas
 import pytest
-from sklearn.metrics import roc_auc_score
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from common import forms
+from common.competition import Competition
 from common.errors import UserError
-from competitions.painter_by_numbers import COMPETITION as PAINTER
-from competitions.petals_to_metal import COMPETITION as PETALS
-from kernels.local.scoring import read_solution, score
+from common.forms import (
+    BestLabels,
+    Form,
+    LabelColumn,
+    LabelList,
+    NumberColumn,
+    ProbabilityColumn,
+    ProbabilityColumns,
+)
+from common.metrics.metric import METRICS, Metric
+from common.submission import check_submission, write_submission
+from common.tasks.classification import Classification
+from common.tasks.multilabel import MultiLabel
+from common.tasks.number import Grades, Number
+from common.tasks.pairs import Pairs
+from common.tasks.task import Task
+from kernels.local.scoring import Score, Solution, read_solution, score
+from support.scored import (
+    FLOWERS,
+    FORMS,
+    RANKED,
+    fitting,
+    make,
+    random_labels,
+    random_predictions,
+    random_thresholds,
+    write_solution,
+)
 
-HEADER = "index,sameArtist"
+ABC = ("a", "b", "c")
+LISTS = (["a b", "c"], ["a", "c"])
+KAPPA = (["0", "1", "4", "4"], ["0", "4", "4", "1"])
+RANKS = (["b", "c", "d"], ["a b c", "c", "a b"])
+CLASSES, FOUR = Classification(ABC), Classification((*ABC, "d"))
+TWO, GRADES = Classification(("cat", "dog")), Grades(tuple("01234"))
+LABEL, PROBABILITY, NUMBER = LabelColumn("t"), ProbabilityColumn("t"), NumberColumn("t")
+FITTING = tuple(fitting())
 
 
 def write(path: Path, *lines: str) -> Path:
@@ -20,93 +56,341 @@ def write(path: Path, *lines: str) -> Path:
     return path
 
 
-@pytest.fixture
-def hidden(tmp_path: Path) -> Path:
-    """200 pairs, of which a third are public."""
-    generator = np.random.default_rng(0)
-    same = generator.integers(0, 2, 200)
-    usage = np.where(generator.random(200) < 1 / 3, "Public", "Private")
-    rows = [f"{n},{label},{part}" for n, (label, part) in enumerate(zip(same, usage, strict=True))]
-    return write(tmp_path / "solution.csv", f"{HEADER},Usage", *rows)
+def solve(folder: Path, competition: Competition, *rows: str, header: str = "") -> Solution:
+    """The solution of these rows."""
+    form = competition.submission
+    known = ",".join(("id", *form.columns(competition.task), "Usage"))
+    return read_solution(competition, write(folder / "hidden.csv", header or known, *rows))
 
 
-def submitted(folder: Path, *rows: str, header: str = HEADER) -> Path:
-    return write(folder / "submission.csv", header, *rows)
+def send(
+    folder: Path, competition: Competition, solution: Solution, *rows: str, header: str = ""
+) -> Score:
+    """The score of these rows."""
+    known = ",".join(("id", *competition.submission.columns(competition.task)))
+    return score(competition, solution, write(folder / "s.csv", header or known, *rows))
 
 
-def test_scores_of_pairs_are_roc_auc_of_each_part(hidden: Path, tmp_path: Path) -> None:
-    solution = read_solution(PAINTER, hidden)
-    assert len(solution.ids) == 200
-    table = pandas.read_csv(hidden)
-    truth, public = table["sameArtist"].to_numpy(), (table["Usage"] == "Public").to_numpy()
-    # Rounded, so that many are equal; beyond 0 and 1 too, and in another order.
-    values = np.round(truth + 1.5 * np.random.default_rng(1).normal(size=200), 1)
-    order = np.random.default_rng(2).permutation(200)
-    path = submitted(tmp_path, *(f"{n},{values[n]}" for n in order))
-    found = score(PAINTER, solution, path)
-    assert found.error == ""
-    assert found.public == pytest.approx(roc_auc_score(truth[public], values[public]))
-    assert found.private == pytest.approx(roc_auc_score(truth[~public], values[~public]))
-    assert found.public != found.private
-
-
-@pytest.mark.parametrize("value", ["1e-7", "0.5", "-3", "1E2"])
-def test_scores_may_be_written_in_any_way(hidden: Path, tmp_path: Path, value: str) -> None:
-    solution = read_solution(PAINTER, hidden)
-    found = score(PAINTER, solution, submitted(tmp_path, *(f"{n},{value}" for n in range(200))))
-    assert (found.public, found.private, found.error) == (0.5, 0.5, "")
+# Scores
 
 
 @pytest.mark.parametrize(
-    ("row", "said"),
+    ("task", "metric", "form", "truth", "sent", "expected"),
     [
-        ("3,nan", "The value 'nan' in the column 'sameArtist' is not a number (Line 5)"),
-        ("3,inf", "The value 'inf' in the column 'sameArtist' is not a number"),
-        ("3,", "The value '' in the column 'sameArtist' is not a number"),
-        ("3,yes", "The value 'yes' in the column 'sameArtist' is not a number"),
-        ("3,1,1", "Submission contains 3 columns, but 2 expected (Line 5)"),
-        ("2,1", "The value '2' in the key column 'index' has already been defined"),
-        ("777,1", "The value '777' in the key column 'index' is not expected"),
+        (CLASSES, "accuracy", LABEL, "0121", "0221", 3 / 4),
+        (CLASSES, "accuracy", LabelColumn("t", text=True), "abcb", "accb", 3 / 4),
+        (CLASSES, "balanced_accuracy", LABEL, "0001", "0021", (2 / 3 + 1) / 2),
+        (CLASSES, "macro_f1", LABEL, "0121", "0221", (1 + 2 / 3 + 2 / 3) / 3),
+        (CLASSES, "micro_f1", LABEL, "0121", "0221", 3 / 4),
+        (MultiLabel(ABC), "accuracy", LabelList("t"), *LISTS, 1 / 2),
+        (MultiLabel(ABC), "macro_f1", LabelList("t"), *LISTS, (1 + 0 + 1) / 3),
+        (MultiLabel(ABC), "micro_f1", LabelList("t"), *LISTS, 4 / 5),
+        (MultiLabel(ABC), "samples_f1", LabelList("t"), *LISTS, (2 / 3 + 1) / 2),
+        (
+            MultiLabel(ABC, at_least_one=False),
+            "micro_f1",
+            LabelList("t", none="healthy"),
+            ["healthy", "c b"],
+            ["a", "b c"],
+            4 / 5,
+        ),
+        (TWO, "log_loss", PROBABILITY, "10", [".8", "4E-1"], -math.log(0.8 * 0.6) / 2),
+        (TWO, "log_loss", PROBABILITY, "11", ["0", "1"], -math.log(1e-15) / 2),
+        (TWO, "roc_auc", PROBABILITY, "0011", [".1", ".4", ".35", ".8"], 3 / 4),
+        (Pairs(), "roc_auc", PROBABILITY, "0011", ["-1", "4", "3.5", "8"], 3 / 4),
+        (Pairs(), "roc_auc", PROBABILITY, "0011", ["1e-7"] * 4, 1 / 2),
+        (GRADES, "quadratic_weighted_kappa", LABEL, *KAPPA, 1 - 18 / (102 / 4)),
+        (GRADES, "accuracy", LABEL, *KAPPA, 1 / 2),
+        (GRADES, "rmse", NUMBER, "14", ["1.5", "3"], math.sqrt(1.25 / 2)),
+        (Number(1, 100), "rmse", NUMBER, ["59", "4"], ["60", "2"], math.sqrt(5 / 2)),
+        (Number(1, 100), "mae", NUMBER, ["59.5", "4"], ["60", "2"], 2.5 / 2),
+        (FOUR, "map@3", BestLabels("t", k=3), *RANKS, (1 / 2 + 1 + 0) / 3),
+        (FOUR, "top3_error", BestLabels("t", k=3), *RANKS, 1 / 3),
+        (FOUR, "map@1", BestLabels("t", k=1), "abd", "acd", 2 / 3),
+        (FOUR, "top1_error", BestLabels("t", k=1), "abd", "acd", 1 / 3),
     ],
 )
-def test_the_first_fault_of_scores_is_named(
-    hidden: Path, tmp_path: Path, row: str, said: str
+def test_a_column_is_scored_as_by_hand(
+    tmp_path: Path,
+    task: Task,
+    metric: str,
+    form: Form,
+    truth: list[str],
+    sent: list[str],
+    expected: float,
 ) -> None:
-    rows = [f"{n},0.5" for n in range(200)]
-    rows[3] = row
-    found = score(PAINTER, read_solution(PAINTER, hidden), submitted(tmp_path, *rows))
+    competition = make(task, metric, form)
+    competition.check()
+    parts = ("Public", "Ignored", "Private")
+    hidden = [f"{part}{n},{cell},{part}" for part in parts for n, cell in enumerate(truth)]
+    rows = [f"{part}{n},{cell}" for part in parts for n, cell in enumerate(sent)]
+    found = send(tmp_path, competition, solve(tmp_path, competition, *hidden), *reversed(rows))
+    assert found.error == ""
+    assert found.public == pytest.approx(expected, rel=1e-12)
+    assert found.private == found.public
+
+
+AUC = (["1,0,0", "0,1,0", "0,0,1", "0,1,0"], [".9,.1,.4", ".1,.2,.3", ".2,.6,.2", ".3,.4,.1"])
+# Pairs in the right order: 3 of 3; (.2, .4 against .1, .6) 2 of 4; .2 of .4, .3, .1: 1 of 3.
+AUC_BY_HAND = (1 + 2 / 4 + 1 / 3) / 3
+# Row 1 is rescaled, 0.5 of 1.25; of row 2 the true class has nothing.
+LOSS = (["1,0,0", "0,0,1"], [".5,.25,.5", "1,0,0"])
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "truth", "sent", "expected"),
+    [
+        (CLASSES, "log_loss", *LOSS, -np.log([0.4, 1e-15]).mean()),
+        (MultiLabel(ABC), "log_loss", ["1,1,0"], [".5,.25,.2"], -np.log([0.5, 0.25, 0.8]).mean()),
+        (CLASSES, "roc_auc", *AUC, AUC_BY_HAND),
+        (MultiLabel(ABC), "roc_auc", *AUC, AUC_BY_HAND),
+    ],
+)
+def test_columns_are_scored_as_by_hand_in_any_order(
+    tmp_path: Path, task: Task, metric: str, truth: list[str], sent: list[str], expected: float
+) -> None:
+    competition = make(task, metric, ProbabilityColumns())
+    solution = solve(tmp_path, competition, *(f"r{n},{c},Public" for n, c in enumerate(truth)))
+    turned = [",".join([*reversed(cells.split(",")), f"r{n}"]) for n, cells in enumerate(sent)]
+    found = send(tmp_path, competition, solution, *turned, header="c,b,a,id")
+    assert found == Score(pytest.approx(expected, rel=1e-9), None)
+
+
+def test_every_metric_and_form_is_tried() -> None:
+    assert {c.metric for c in FITTING} == {*METRICS, *RANKED}
+    assert {c.submission for c in FITTING} == set(FORMS)
+    assert len(FITTING) > 50
+
+
+@given(st.sampled_from(FITTING), st.integers(0, 2**32 - 1), st.integers(1, 14), st.booleans())
+@settings(max_examples=150, deadline=None)
+def test_the_local_kaggle_and_the_pipeline_score_the_same(
+    competition: Competition, seed: int, rows: int, moved: bool
+) -> None:
+    generator = np.random.default_rng(seed)
+    labels = random_labels(generator, competition.task, rows)
+    predictions = random_predictions(generator, competition.task, rows)
+    thresholds = random_thresholds(generator, competition.task) if moved else None
+    usage = generator.choice(["Public", "Private", "Ignored"], rows)
+    ids = np.array([f"picture {n}" for n in generator.permutation(rows)])
+    with tempfile.TemporaryDirectory() as name:
+        folder, back = Path(name), generator.permutation(rows)
+        hidden = write_solution(folder / "h.csv", competition, ids, labels, usage)
+        sample = write_submission(folder / "sample.csv", competition, ids, predictions)
+        path = folder / "submission.csv"
+        write_submission(path, competition, ids[back], predictions[back], thresholds, sample)
+        assert check_submission(path, sample, competition) == rows
+        parts = {part: usage == part for part in ("Public", "Private")}
+        if competition.metric == "roc_auc" and any(
+            part.any()
+            and expected_score(competition, labels[part], predictions[part], None) is None
+            for part in parts.values()
+        ):
+            with pytest.raises(UserError, match="ROC AUC needs both 0 and 1"):
+                read_solution(competition, hidden)
+            return
+        found = score(competition, read_solution(competition, hidden), path)
+    assert found.error == ""
+    for part, value in zip(parts.values(), (found.public, found.private), strict=True):
+        expected = expected_score(competition, labels[part], predictions[part], thresholds)
+        if expected == 0 and value is None:  # kappa of a single grade, which is 0 / 0
+            assert competition.metric == "quadratic_weighted_kappa"
+        else:
+            assert value == (None if expected is None else pytest.approx(expected, rel=1e-5))
+
+
+def expected_score(
+    competition: Competition,
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    thresholds: np.ndarray | None,
+) -> float | None:
+    """The pipeline's own; None where it is not defined."""
+    try:
+        return competition.score(labels, predictions, thresholds)
+    except UserError:
+        return None
+
+
+@pytest.mark.parametrize("competition", FITTING, ids=lambda c: f"{c.task.name}-{c.metric}")
+def test_nothing_of_the_pipelines_forms_or_metrics_is_used(
+    competition: Competition, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator, rows = np.random.default_rng(0), 40
+    labels = random_labels(generator, competition.task, rows)
+    predictions = random_predictions(generator, competition.task, rows)
+    ids, usage = [str(n) for n in range(rows)], ["Public"] * rows
+    expected = competition.score(labels, predictions)
+    path = write_submission(tmp_path / "s.csv", competition, ids, predictions)
+    hidden = write_solution(tmp_path / "h.csv", competition, ids, labels, usage)
+
+    def broken(*_: object) -> None:
+        raise AssertionError("the local Kaggle uses what it is to check")
+
+    for owner, name in (
+        (Metric, "score"),
+        (Competition, "score"),
+        (Competition, "given"),
+        (type(competition.task), "decide"),
+        (type(competition.task), "values"),
+        (type(competition.submission), "cells"),
+        (type(competition.submission), "bad"),
+        (forms, "best_first"),
+    ):
+        monkeypatch.setattr(owner, name, broken)
+    found = score(competition, read_solution(competition, hidden), path)
+    assert found.public == pytest.approx(expected, rel=1e-5)
+    assert found.private is None
+
+
+# What is refused
+
+FLOWER = make(Classification(FLOWERS), "accuracy", LabelColumn("t", text=True))
+INDEX = make(CLASSES, "accuracy", LABEL)
+COLUMNS = make(CLASSES, "log_loss", ProbabilityColumns())
+SEVERAL = make(MultiLabel(ABC), "micro_f1", LabelList("t"))
+BEST = make(FOUR, "map@3", BestLabels("t", k=3))
+REAL = make(Number(0, 10), "rmse", NUMBER)
+GRADED = make(Grades(ABC), "rmse", NUMBER)
+SAME = make(Pairs(), "roc_auc", PROBABILITY)
+
+
+@pytest.mark.parametrize(
+    ("competition", "truth", "right", "wrong", "said"),
+    [
+        (FLOWER, "rose", "tulip", "Rose", "'Rose' in the column 't' is not one of daisy, rose, s"),
+        (FLOWER, "rose", "tulip", "", "'' in the column 't' is not one of daisy"),
+        *((INDEX, "2", "0", cell, "not one of 0 to 2") for cell in ("3", "-1", "1.0", "0.5", "")),
+        (COLUMNS, "0,1,0", "0,.5,1", "0,x,1", "'x' in the column 'b' is not a number"),
+        (COLUMNS, "0,1,0", "0,.5,1", "0,,1", "'' in the column 'b' is not a number"),
+        (COLUMNS, "0,1,0", "0,.5,1", "nan,,1", "'nan' in the column 'a' is not a number"),
+        (SEVERAL, "a b", "c a", "a d", "'a d' in the column 't' is not a list of different label"),
+        (SEVERAL, "a b", "c a", "a a", "'a a' in the column 't' is not a list of different label"),
+        (SEVERAL, "a b", "c a", "a  b", "'a  b' in the column 't' is not a list"),
+        (SEVERAL, "a b", "c a", "", "'' in the column 't' is not a list"),
+        (BEST, "a", "a b c", "a b c d", "'a b c d' in the column 't' is not 1 to 3 different lab"),
+        (BEST, "a", "b", "e", "'e' in the column 't' is not 1 to 3 different labels, ' ' between"),
+        (REAL, "3.5", "-1e1", "inf", "'inf' in the column 't' is not a number"),
+        (GRADED, "2", "1.25", "b", "'b' in the column 't' is not a number"),
+    ],
+)
+def test_the_first_cell_that_is_not_of_the_form_is_named(
+    tmp_path: Path, competition: Competition, truth: str, right: str, wrong: str, said: str
+) -> None:
+    solution = solve(tmp_path, competition, f"p,{truth},Public", f"q,{truth},Private")
+    assert send(tmp_path, competition, solution, f"q,{right}", f"p,{right}").error == ""
+    found = send(tmp_path, competition, solution, f"q,{right}", f"p,{wrong}")
     assert said in found.error
+    assert found.error.endswith("(Line 3)")
+    assert (found.public, found.private) == (None, None)
 
 
-def test_what_is_missing_and_another_header_are_named(hidden: Path, tmp_path: Path) -> None:
-    solution = read_solution(PAINTER, hidden)
-    short = submitted(tmp_path, *(f"{n},1" for n in range(199)))
-    assert "index '199' is missing" in score(PAINTER, solution, short).error
-    other = submitted(tmp_path, *(f"{n},1" for n in range(200)), header="index,score")
-    assert "must start with the columns index,sameArtist" in score(PAINTER, solution, other).error
+@pytest.mark.parametrize(
+    ("rows", "header", "said"),
+    [
+        (["q,9,9,9", "x,9,9,9"], "", "'x' in the key column 'id' is not expected (Line 3)"),
+        (["q,0,0,0", "q,x,0,0"], "", "'q' in the key column 'id' has already been defined (Line 3"),
+        (["p,0,0,0", "q,0,0,x", "q,0,0,0"], "", "'x' in the column 'c' is not a number (Line 3)"),
+        (["p,0,0,0", "q,0,0,0,0", "x,0,0,0"], "", "line 3 has 5 values, the header 4"),
+        (["p,0,0,0", "q,0", "x,0,0,0"], "", "cannot be read: line 3 has 2 values, the header 4"),
+        (["p,0,0,0", "", "", "x,0,0,0"], "", "'x' in the key column 'id' is not expected (Line 5)"),
+        (["q,0,0,0"], "", "must have 2 rows and has 1: id 'p' is missing"),
+        ([], "", "must have 2 rows and has 0: id 'p' is missing"),
+        ([], "id,a,b", "columns id,a,b,c, and has id,a,b: 'c' is missing"),
+        ([], "id,a,b,d", "columns id,a,b,c, and has id,a,b,d: 'c' is missing"),
+        ([], "id,a,b,c,c", "columns id,a,b,c, and has id,a,b,c,c"),
+        ([], "id,a,b,c,Usage", "columns id,a,b,c, and has id,a,b,c,Usage"),
+        ([], "\x00\x01", "Submission must start with the columns id,a,b,c"),
+    ],
+)
+def test_the_first_row_at_fault_and_other_columns_are_named(
+    tmp_path: Path, rows: list[str], header: str, said: str
+) -> None:
+    solution = solve(tmp_path, COLUMNS, "p,0,1,0,Public", "q,0,1,0,Private")
+    assert said in send(tmp_path, COLUMNS, solution, *rows, header=header).error
 
 
-def test_classes_are_whole_numbers_still(tmp_path: Path) -> None:
-    hidden = write(tmp_path / "solution.csv", "id,label,Usage", "a,1,Public", "b,2,Private")
-    solution = read_solution(PETALS, hidden)
-    right = submitted(tmp_path, "a,1", "b,3", header="id,label")
-    assert (score(PETALS, solution, right).public, score(PETALS, solution, right).private) == (1, 0)
-    for value in ("0.5", "104", "-1"):
-        wrong = submitted(tmp_path, "a,1", f"b,{value}", header="id,label")
-        assert "is not one of 0 to 103" in score(PETALS, solution, wrong).error
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe\x00", "not a csv file in UTF-8"),
+        (b"id,t\np,\xff\n", "not a csv file in UTF-8"),
+        (b"", "the file is empty"),
+        (None, "no such file"),
+    ],
+)
+def test_what_is_no_table_is_one_line(tmp_path: Path, content: bytes | None, said: str) -> None:
+    solution, path = solve(tmp_path, REAL, "p,1,Public"), tmp_path / "s.csv"
+    if content is not None:
+        path.write_bytes(content)
+    error = f"The submission cannot be read: {said}"
+    assert score(REAL, solution, path) == Score(error=error)
+    with pytest.raises(UserError, match=f"^the solution .*s.csv: {said}$"):
+        read_solution(REAL, path)
 
 
-@pytest.mark.parametrize("part", ["Public", "Private"])
-def test_a_part_without_both_kinds_of_pairs_has_no_score(tmp_path: Path, part: str) -> None:
-    other = {"Public": "Private", "Private": "Public"}[part]
-    rows = [f"0,1,{part}", f"1,1,{part}", f"2,0,{other}", f"3,1,{other}"]
-    hidden = write(tmp_path / "solution.csv", f"{HEADER},Usage", *rows)
-    with pytest.raises(UserError, match=f"solution.csv: none of its 2 {part} rows is 0"):
-        read_solution(PAINTER, hidden)
+@pytest.mark.parametrize(
+    ("competition", "rows", "said"),
+    [
+        (FLOWER, ["p,rose,Public", "q,rosa,Private"], "in line 3 a t that is not one of daisy"),
+        (FLOWER, ["p,rose,Public", "p,rose,Private"], "in line 3 an id again: p,rose,Private"),
+        (FLOWER, ["p,rose,public"], "in line 2 a Usage that is not one of Public, Private, Ignor"),
+        (FLOWER, ["p,rose,Public", "q,rose"], "line 3 has 2 values, the header 3"),
+        (FLOWER, [], "no rows"),
+        (COLUMNS, ["p,0,1,1,Public"], "in line 2 not a single 1 in the columns of the classes"),
+        (COLUMNS, ["p,0,0,0,Public"], "in line 2 not a single 1 in the columns of the classes"),
+        (COLUMNS, ["p,0,.5,.5,Public"], "in line 2 a b that is not one of 0 to 1"),
+        (SEVERAL, ["p,a d,Public"], "in line 2 a t that is not a list of different labels"),
+        (BEST, ["p,a b,Public"], "in line 2 a t that is not one of a, b, c, d"),
+        (REAL, ["p,1.5,Public", "q,,Public"], "in line 3 a t that is not a number"),
+        (GRADED, ["p,1.5,Public"], "in line 2 a t that is not one of 0 to 2"),
+        (SAME, ["p,1,Public", "q,2,Private"], "in line 3 a t that is not one of 0 to 1: q,2,Priv"),
+        (SAME, ["p,1,Public", "q,1,Public", "r,0,Private"], "none of its 2 Public rows is 0"),
+    ],
+)
+def test_a_solution_is_of_the_form(
+    tmp_path: Path, competition: Competition, rows: list[str], said: str
+) -> None:
+    with pytest.raises(UserError, match="^the solution .*hidden.csv") as caught:
+        solve(tmp_path, competition, *rows)
+    assert said in str(caught.value)
 
 
-def test_answers_of_pairs_are_0_or_1(tmp_path: Path) -> None:
-    rows = ["0,1,Public", "1,0,Public", "2,0,Private", "3,2,Private"]
-    hidden = write(tmp_path / "solution.csv", f"{HEADER},Usage", *rows)
-    with pytest.raises(UserError, match="has in line 5 a sameArtist that is not .*: 3,2,Private"):
-        read_solution(PAINTER, hidden)
+def test_a_solution_has_the_columns_of_a_submission_in_any_order(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="starts with id,a,b,Usage, expected id,a,b,c,Usage"):
+        solve(tmp_path, COLUMNS, "p,0,1,Public", header="id,a,b,Usage")
+    solution = solve(tmp_path, COLUMNS, "0,Public,1,0,p", header="b,Usage,c,a,id")
+    found = send(tmp_path, COLUMNS, solution, "p,.25,.25,.5")
+    assert found.public == pytest.approx(np.log(2))
+
+
+def test_what_is_true_of_an_ignored_row_does_not_matter(tmp_path: Path) -> None:
+    rows = ["p,rose,Public", "q,,Ignored", "r,?,Ignored", "s,tulip,Private"]
+    solution = solve(tmp_path, FLOWER, *rows)
+    found = send(tmp_path, FLOWER, solution, "s,rose", "r,rose", "q,rose", "p,rose")
+    assert found == Score(1.0, 0.0)
+    found = send(tmp_path, FLOWER, solution, "s,rose", "p,rose")
+    assert "must have 4 rows and has 2: id 'q' is missing" in found.error
+
+
+def test_a_part_without_rows_or_with_an_undefined_metric_has_no_score(tmp_path: Path) -> None:
+    columns = make(CLASSES, "roc_auc", ProbabilityColumns())
+    rows = ["p,0,1,0,Public", "q,1,0,0,Public"]
+    with pytest.raises(UserError, match="none of its 2 Public rows is 1 in c, and ROC AUC needs"):
+        solve(tmp_path, columns, *rows)
+    rows += ["r,0,0,1,Public", "s,0,0,1,Ignored"]
+    assert solve(tmp_path, columns, *rows).rows["Private"].size == 0
+    solution = solve(tmp_path, SAME, "0,1,Private", "1,0,Private")
+    assert send(tmp_path, SAME, solution, "0,.5", "1,.25") == Score(None, 1.0)
+    kappa = make(Grades(ABC), "quadratic_weighted_kappa", LABEL)
+    solution = solve(tmp_path, kappa, "p,1,Public", "q,1,Private")
+    assert send(tmp_path, kappa, solution, "p,1", "q,2") == Score(None, 0.0)
+
+
+def test_many_rows_in_another_order_are_matched_at_once(tmp_path: Path) -> None:
+    number = 300_000  # in two parts
+    ids = np.random.default_rng(0).permutation(number).tolist()
+    rows = (f"{n},{n % 2},{'Public' if n % 3 else 'Private'}" for n in range(number))
+    solution = solve(tmp_path, SAME, *rows)
+    found = send(tmp_path, SAME, solution, *(f"{n},{n % 2}.{n % 7}" for n in ids))
+    assert found == Score(1.0, 1.0)

@@ -37,8 +37,7 @@ from common.metrics.metric import accuracy, f1
 from common.parameters import Parameters
 from common.recipe import nearest, override
 from common.recipes.classifier import ClassifierRecipe
-from common.training.classifier_training import ClassifierKernel
-from common.training.trainer import Trainer
+from common.training.classifier_training import ClassifierKernel, prepare_training
 from competitions.petals_to_metal import CLASSES, COMPETITION, data
 
 BASE = ClassifierRecipe(
@@ -124,16 +123,14 @@ def train(folder: Path, recipe: ClassifierRecipe, seed: int, clean: set[str]) ->
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         run = KernelRun(Parameters(seed=seed), recipe, Path(name))
-        trainer = Trainer(kernel, recipe, run.parameters, choose("cpu"), run)
-        train_part, validation, _ = trainer.begin()
+        trainer, (train_part, validation, _) = prepare_training(kernel, run, choose("cpu"))
         model = trainer.new_model([train_part])
         trainer.fit(model, "training", [train_part], recipe.epochs, validation)
         kept = np.isin(validation.records.ids, sorted(clean))
         labels = validation.labels[kept]
         scores = {}
         for views in (1, *VIEWS):
-            trainer.recipe = override(recipe, {"tta": views})
-            scores[views] = score(labels, trainer.predict(model, validation)[kept])
+            scores[views] = score(labels, trainer.predict(model, validation, views)[kept])
     clear_session()
     return {"scores": scores, "seconds": time.perf_counter() - began}
 

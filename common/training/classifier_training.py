@@ -1,29 +1,38 @@
 """Training an image classifier: what every such kernel does with its recipe."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from common.accelerator import Accelerator, choose, clear_session
+import numpy as np
+
+from common.accelerator import Accelerator, clear_session
+from common.data.batches import Training, evaluation_batches
 from common.data.pictures import Pictures
 from common.data.records import Records
-from common.declaration import Kernel
 from common.files.predictions import Predictions
 from common.files.thumbnails import leave_thumbnails
 from common.kernel import KernelRun
 from common.networks.classifier import SMALL, build_classifier
-from common.networks.full_size import check_full_size
+from common.networks.weights import weights_explained
 from common.outputs import write_outputs
 from common.parameters import Parameters
-from common.recipe import override
 from common.recipes.hours import refit_epochs
 from common.tasks.figures import draw_predictions
 from common.training.checkpoint import remove_checkpoint
+from common.training.compiled import compile_classifier
 from common.training.describe import Asked, TrainingKernel, picture_network
-from common.training.outputs import SHOWN, draw_training, write_history
-from common.training.trainer import Trainer
-
-T = TypeVar("T", bound=Trainer)
+from common.training.outputs import SHOWN, draw_history, draw_pictures, write_history
+from common.training.prepare import (
+    Parts,
+    fold_of,
+    labels_of,
+    load_records,
+    open_pictures,
+    pretrained,
+    take_accelerator,
+)
+from common.training.trainer import Objective, Trainer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,103 +64,110 @@ class ClassifierKernel(TrainingKernel):
         return self.build(None, recipe)
 
     def carry_out(self, run: KernelRun) -> None:
-        """Train, measure on validation, refit, predict test, and leave a kernel's files behind.
+        """Train, measure on validation, refit, predict test, and write a kernel's files.
 
-        With a time limit it may stop before its end: it then leaves its checkpoint, and a manifest
+        With a time limit it may stop before its end: it then writes its checkpoint, and a manifest
         that says ``unfinished``.
         """
-        train_in_stages(begin_training(self, run, Trainer))
+        trainer, parts = prepare_training(self, run, take_accelerator(self, run))
+        predictions = train_in_stages(trainer, parts, self.competition.task)
+        if run.primary:
+            write_results(self, trainer, parts, predictions)
 
     def network_to_describe(self, asked: Asked) -> tuple[Any, Any, dict[str, str]]:
         """As TrainingKernel's."""
         return picture_network(self, asked)
 
 
-def begin_training(kernel: Kernel, run: KernelRun, trainer: type[T]) -> T:
-    """The accelerator taken, the network held at full size if that is asked for; a trainer."""
-    accelerator = take_accelerator(run, kernel.accelerators)
-    if run.parameters.full_size:
-        with run.stage("full_size"):
-            whole = override(run.recipe, run.parameters.full_size)
-            run.facts["full_size"] = check_full_size(replace(kernel, recipe=whole))
-    return trainer(kernel, run.recipe, run.parameters, accelerator, run)
+def prepare_training(
+    kernel: ClassifierKernel, run: KernelRun, accelerator: Accelerator
+) -> tuple[Trainer, Parts]:
+    """The pictures of a kernel, and a trainer of its network, where its checkpoint is.
 
-
-def take_accelerator(run: KernelRun, supported: tuple[str, ...]) -> Accelerator:
-    """The stage that chooses it, told in the manifest. Raises UserError as ``choose``."""
-    asked = run.parameters.accelerator
-    with run.stage("accelerator", asked=asked or "any"):
-        accelerator = choose(asked, supported)
-        run.facts["accelerator"] = accelerator.to_dict()
-        run.primary = accelerator.process == 0
-    return accelerator
-
-
-def train_in_stages(trainer: Trainer) -> None:
-    """All stages, in order, from where the checkpoint stands. Raises OutOfTimeError."""
-    run, recipe, model = trainer.run, trainer.recipe, None
+    Raises UserError for records that the task or the competition's metric cannot take.
+    """
+    recipe, task, seed = run.recipe, kernel.competition.task, run.parameters.seed
+    batch, share = recipe.batch_size * accelerator.replicas, accelerator.share
+    weights = pretrained(recipe, run.parameters)
     with run.stage("data"):
-        train, validation, test = trainer.begin()
-    if trainer.course.validation is None:
+        train, validation, test = load_records(kernel, run)
+        for part in (train, validation):
+            task.check_labels(labels_of(part), part.name)
+        train, validation = fold_of(train, validation, task, recipe, seed)
+        # What would otherwise be found when training has ended.
+        kernel.competition.check_measurable(labels_of(validation))
+        parts = open_pictures((train, validation, test), recipe, accelerator.replicas)
+
+        def build() -> Any:
+            with weights_explained(weights):
+                return kernel.build(weights, recipe)
+
+        def batches(parts: Sequence[Pictures]) -> Training:
+            most = recipe.pictures_per_epoch
+            return Training(parts, recipe, task.targets, batch, seed, share, pictures=most)
+
+        def evaluation(part: Pictures, view: int) -> Any:
+            return evaluation_batches(part, recipe, task.targets, batch, share, view)
+
+        def compile_model(model: Any, labels: np.ndarray) -> None:
+            compile_classifier(model, recipe, labels, task)
+
+        objective = Objective(build, compile_model, batches, evaluation)
+        training = {"competition": kernel.competition.slug, **parts.counts}
+        return Trainer(run, accelerator, objective, training), parts
+
+
+def train_in_stages(trainer: Trainer, parts: Parts, task: Any) -> Predictions:
+    """All stages, in order, from where the checkpoint is. Raises OutOfTimeError."""
+    run, recipe, kept, model = trainer.run, trainer.recipe, trainer.state.kept, None
+    train, validation, test = parts
+    if "validation" not in kept:
         with run.stage("training"):
             model = trainer.new_model([train])
-            trainer.fit(model, "training", [train], recipe.epochs, validation=validation)
+            trainer.fit(model, "training", [train], recipe.epochs, validation)
         with run.stage("validation"):
-            trainer.course.validation = trainer.predict(model, validation)
-    if refit_epochs(recipe):
+            kept["validation"] = trainer.predict(model, validation, recipe.tta)
+    if epochs := refit_epochs(recipe):
         with run.stage("refit"):
             if recipe.refit_fresh:
                 model = None  # its memory is needed
-            model = refit(trainer, model, train, validation)
+            if model is None:  # or the checkpoint is of the refit
+                clear_session()
+                model = trainer.new_model([train, validation] if recipe.refit_fresh else [train])
+            first = 0 if recipe.refit_fresh else recipe.epochs
+            trainer.fit(model, "refit", [train, validation], epochs, first_epoch=first)
     with run.stage("prediction"):
-        predictions = Predictions(
+        return Predictions(
             validation.records.ids,
             validation.labels,
-            trainer.task.predictions(trainer.course.validation),
+            task.predictions(kept["validation"]),
             test.records.ids,
-            trainer.task.predictions(trainer.predict(model, test)),
+            task.predictions(trainer.predict(model, test, recipe.tta)),
         )
-    if run.primary:
-        write_results(trainer, train, validation, predictions)
-
-
-def refit(trainer: Trainer, model: Any, train: Pictures, validation: Pictures) -> Any:
-    """The model for the test predictions, trained on both parts together.
-
-    ``model`` is the trained one; None for a fresh one, and when the checkpoint is of the refit.
-    """
-    recipe = trainer.recipe
-    fresh = recipe.refit_fresh
-    if model is None:
-        clear_session()
-        model = trainer.new_model([train, validation] if fresh else [train])
-    first_epoch = 0 if fresh else recipe.epochs
-    epochs = refit_epochs(recipe)
-    trainer.fit(model, "refit", [train, validation], epochs, first_epoch=first_epoch)
-    return model
 
 
 def write_results(
-    trainer: Trainer, train: Pictures, validation: Pictures, predictions: Predictions
+    kernel: ClassifierKernel, trainer: Trainer, parts: Parts, predictions: Predictions
 ) -> None:
     """Every file of a finished kernel but the manifest."""
-    competition, history = trainer.kernel.competition, trainer.course.history
-    folder = trainer.run.folder
-    with trainer.run.stage("figures"):
-        facts: dict[str, Any] = {"epochs": trainer.recipe.epochs}
+    run, task, history = trainer.run, kernel.competition.task, trainer.state.history
+    with run.stage("figures"):
+        facts: dict[str, Any] = {"epochs": run.recipe.epochs}
         if trainer.input_wait is not None:
             facts["input_wait"] = round(trainer.input_wait, 4)
-        scored = write_outputs(folder, competition, predictions, trainer.parameters.kernel, facts)
+        name = run.parameters.kernel
+        scored = write_outputs(run.folder, kernel.competition, predictions, name, facts)
         draw_predictions(
-            folder,
-            trainer.task,
+            run.folder,
+            task,
             predictions.validation_labels,
             predictions.validation,
             scored.get("thresholds"),
             "confusion_matrix.png",
         )
-        write_history(folder, history)
-        names = [trainer.task.describe(label) for label in train.labels[:SHOWN]]
-        draw_training(folder, names, trainer.recipe, train, history)
-        leave_thumbnails(folder, validation)
-    remove_checkpoint(folder)
+        write_history(run.folder, history)
+        draw_history(run.folder, history)
+        names = [task.describe(label) for label in parts.train.labels[:SHOWN]]
+        draw_pictures(run.folder, names, run.recipe, parts.train)
+        leave_thumbnails(run.folder, parts.validation)
+    remove_checkpoint(run.folder)

@@ -1,11 +1,11 @@
-"""A network made ready for training, as its recipe says."""
+"""Networks made ready for training: optimizer, loss and metrics, as their recipes say."""
 
 from typing import Any
 
 import numpy as np
 
-from common.networks.embedding_losses import SOFT, contrastive_loss, triplet_loss, triplets_right
-from common.networks.losses import crossentropy
+from common.networks.embedding_losses import contrastive_loss, triplet_loss, triplets_right
+from common.networks.losses import Loss, crossentropy
 from common.networks.margins import margin_loss
 from common.recipes.classifier import ClassifierRecipe
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, VectorRecipe
@@ -13,45 +13,21 @@ from common.recipes.training import TrainingRecipe
 from common.tasks.task import Task
 
 
-def compiled(model: Any, recipe: ClassifierRecipe, labels: np.ndarray, task: Task) -> Any:
-    """``model`` with its optimizer and the task's loss; ``labels`` are its training's."""
+def compile_classifier(
+    model: Any, recipe: ClassifierRecipe, labels: np.ndarray, task: Task
+) -> None:
+    """Give ``model`` its optimizer and the task's loss; ``labels`` are its training's."""
+    _compile(model, recipe, task.loss(recipe, labels), task.metrics())
+
+
+def compile_embedding(model: Any, recipe: VectorRecipe) -> None:
+    """Give ``model`` its optimizer and its loss; ``accuracy`` is of triplets or of classes."""
     import keras
 
-    set_batchnorm_momentum(model, recipe.batchnorm_momentum)
-    model.compile(
-        optimizer=optimizer_of(recipe),
-        loss=task.loss(recipe, labels),
-        weighted_metrics=task.metrics(),
-        # On a CPU, TensorFlow without XLA compiles in seconds and trains faster.
-        jit_compile=keras.config.backend() == "jax",
-    )
-    return model
-
-
-def compiled_embedding(model: Any, recipe: VectorRecipe) -> Any:
-    """``model`` with its optimizer and its loss; ``accuracy`` is of triplets or of classes."""
-    import keras
-
-    # A head has no such layer, and its recipe no such field.
-    set_batchnorm_momentum(model, getattr(recipe, "batchnorm_momentum", None))
-    if recipe.loss == "triplet":
-        margin = SOFT if recipe.margin is None else recipe.margin
-        loss = triplet_loss(recipe.distance, recipe.miner, margin)
-    elif recipe.loss == "contrastive":
-        loss = contrastive_loss(recipe.distance, recipe.margin or 0.0)
-    elif recipe.loss in MARGIN_LOSSES:
-        loss = margin_loss(recipe.loss, recipe.scale, recipe.margin or 0.0)
-    else:
-        loss = crossentropy(0.0)
     right = triplets_right(recipe.distance)
     triplets = keras.metrics.MeanMetricWrapper(right, name="accuracy")
-    model.compile(
-        optimizer=optimizer_of(recipe),
-        loss=loss,
-        weighted_metrics=[triplets if recipe.loss in METRIC_LOSSES else "accuracy"],
-        jit_compile=keras.config.backend() == "jax",
-    )
-    return model
+    accuracy = triplets if recipe.loss in METRIC_LOSSES else "accuracy"
+    _compile(model, recipe, _embedding_loss(recipe), [accuracy])
 
 
 def optimizer_of(recipe: TrainingRecipe) -> Any:
@@ -62,11 +38,28 @@ def optimizer_of(recipe: TrainingRecipe) -> Any:
     return chosen(use_ema=True, ema_momentum=recipe.ema) if recipe.ema else chosen()
 
 
-def set_batchnorm_momentum(model: Any, momentum: float | None) -> None:
-    """Of every BatchNormalization; None leaves the network's own."""
+def _embedding_loss(recipe: VectorRecipe) -> Loss:
+    if recipe.loss == "triplet":
+        return triplet_loss(recipe.distance, recipe.miner, recipe.margin)
+    if recipe.loss == "contrastive":
+        return contrastive_loss(recipe.distance, recipe.margin or 0.0)
+    if recipe.loss in MARGIN_LOSSES:
+        return margin_loss(recipe.loss, recipe.scale, recipe.margin or 0.0)
+    return crossentropy()
+
+
+def _compile(model: Any, recipe: TrainingRecipe, loss: Loss, metrics: list[Any]) -> None:
     import keras
 
+    momentum = getattr(recipe, "batchnorm_momentum", None)  # a head has no such layer
     if momentum is not None:
         for layer in model._flatten_layers(include_self=False):
             if isinstance(layer, keras.layers.BatchNormalization):
                 layer.momentum = momentum
+    model.compile(
+        optimizer=optimizer_of(recipe),
+        loss=loss,
+        weighted_metrics=metrics,
+        # On a CPU, TensorFlow without XLA compiles in seconds and trains faster.
+        jit_compile=keras.config.backend() == "jax",
+    )

@@ -1,4 +1,4 @@
-"""What a training leaves for people and for the report, beside its predictions."""
+"""What a training writes for people and for the report, besides its predictions."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -28,27 +28,17 @@ def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def draw_training(
-    folder: Path,
-    names: Sequence[str],
-    recipe: ImageRecipe,
-    train: Pictures,
-    history: Sequence[Mapping[str, Any]],
-) -> None:
-    """Pictures as they are and augmented, the learning rate and the curves.
+def draw_history(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """The learning rate and the curves."""
+    rates = [row["learning_rate"] for row in history if row["stage"] == "training"]
+    figures.schedule(rates, folder / "schedule.png")
+    figures.curves(history, folder / "curves.png")
 
-    ``names`` are what the first ``SHOWN`` pictures of ``train`` are.
-    """
+
+def draw_pictures(folder: Path, names: Sequence[str], recipe: ImageRecipe, train: Pictures) -> None:
+    """Pictures as they are, and augmented; ``names`` are what the first SHOWN of train are."""
     pictures = [train.original(row) for row in range(min(SHOWN, len(train)))]
     figures.picture_grid(pictures, names, folder / "training_pictures.png")
     variants = [augment(train[0], np.random.default_rng(seed), recipe) for seed in range(SHOWN - 1)]
     titles = [names[0], "augmented", *[""] * (SHOWN - 2)]
     figures.picture_grid([train[0], *variants], titles, folder / "augmented.png")
-    draw_course(folder, history)
-
-
-def draw_course(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """The learning rate and the curves."""
-    rates = [row["learning_rate"] for row in history if row["stage"] == "training"]
-    figures.schedule(rates, folder / "schedule.png")
-    figures.curves(history, folder / "curves.png")

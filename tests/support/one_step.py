@@ -1,6 +1,6 @@
 """One training step of every network on the backend of ``KERAS_BACKEND``: ``one_step.py OUT.npz``.
 
-Each network begins with weights that NumPy draws, so that backends can be held against each other.
+Each network begins with weights that NumPy draws, so that backends can be compared.
 """
 
 import os
@@ -87,8 +87,7 @@ def main() -> None:
     """Every network once, every optimizer and every loss on the small one."""
     set_up("cpu")
     cases = [(name, "sgd", "crossentropy") for name in NETWORKS]
-    cases += [("small", name, "smoothed") for name in ("adam", "adamw", "nadam", "rmsprop")]
-    cases += [("small", "sgd", "adjusted"), ("small", "sgd", "sure")]
+    cases += [("small", "adam", "smoothed"), ("small", "sgd", "adjusted"), ("small", "sgd", "sure")]
     found = {}
     for case in cases:
         for name, value in step(NETWORKS[case[0]], *case[1:]).items():

@@ -8,9 +8,8 @@ from common.errors import UserError
 from common.networks.distances import DISTANCES
 from common.networks.miners import MINERS
 from common.recipe import field_types, override
-from common.recipes.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES, EmbeddingRecipe
+from common.recipes.embedding import LOSSES, METRIC_LOSSES, EmbeddingRecipe
 from common.recipes.head import HeadRecipe
-from common.training.embedding_trainer import channels_of, out_of_patience
 from competitions.painter_by_numbers import classes, margin, submodel, supermodel, triplets
 
 
@@ -112,29 +111,3 @@ def test_the_rest_of_a_recipe_is_held_too() -> None:
 def test_the_choices_are_those_that_there_are() -> None:
     assert set(EmbeddingRecipe.CHOICES["distance"]) == set(DISTANCES)
     assert set(EmbeddingRecipe.CHOICES["miner"]) == set(MINERS)
-
-
-def test_what_a_loss_tells_of_a_picture() -> None:
-    told = {loss: channels_of(EmbeddingRecipe(loss=loss)) for loss in LOSSES}
-    assert {told[loss] for loss in METRIC_LOSSES} == {("embedding",)}
-    assert {told[loss] for loss in MARGIN_LOSSES} == {("embedding", "classes")}
-    assert told["softmax"] == ("classes",)
-
-
-@pytest.mark.parametrize(
-    ("scores", "patience", "over"),
-    [
-        ([], 2, False),
-        ([0.5], 1, False),
-        ([0.5, 0.4], 1, True),
-        ([0.5, 0.5], 1, True),  # as good is not better
-        ([0.5, 0.4, 0.6], 2, False),
-        ([0.5, 0.6, 0.4], 2, False),
-        ([0.5, 0.6, 0.4, 0.5], 2, True),
-        ([0.6, 0.5, 0.4, 0.3], 0, False),
-    ],
-)
-def test_patience_counts_epochs_since_the_best(
-    scores: list[float], patience: int, over: bool
-) -> None:
-    assert out_of_patience(scores, patience) == over

@@ -20,6 +20,7 @@ from support import ROOT, small_classifier
 from support.processes import end, start
 
 SMALL = ROOT / "tests" / "support" / "small_classifier.py"
+QUICK = "--xla_backend_optimization_level=0"  # compiles sooner
 # Of a value, and beside it: float32 has seven digits, and each backend adds in its own order.
 PREDICTED = {"rtol": 1e-4, "atol": 1e-6}
 UPDATED = {"rtol": 1e-4, "atol": 1e-5}
@@ -31,7 +32,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, np.nd
     folder = tmp_path_factory.mktemp("steps")
     script = str(ROOT / "tests" / "support" / "one_step.py")
     started = {
-        backend: start(folder, [script, f"{backend}.npz"], KERAS_BACKEND=backend)
+        backend: start(folder, [script, f"{backend}.npz"], KERAS_BACKEND=backend, XLA_FLAGS=QUICK)
         for backend in ("tensorflow", "jax")
     }
     found = {}
@@ -46,7 +47,7 @@ def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, np.nd
 )
 def test_a_training_step_is_the_same_on_both_backends(steps, what: str, tolerance) -> None:
     names = [name for name in steps["jax"] if name.endswith(what)]
-    assert len(names) == 10
+    assert len(names) == 7
     for name in names:
         ours, theirs = steps["tensorflow"][name], steps["jax"][name]
         assert np.isfinite(ours).all()
@@ -55,7 +56,7 @@ def test_a_training_step_is_the_same_on_both_backends(steps, what: str, toleranc
 
 def test_the_cases_are_different_ones(steps) -> None:
     losses = [value[0] for name, value in steps["jax"].items() if name.endswith("loss")]
-    assert len({f"{loss:.4f}" for loss in losses}) >= 6
+    assert len({f"{loss:.4f}" for loss in losses}) >= 5
 
 
 def free_port() -> int:
@@ -65,35 +66,38 @@ def free_port() -> int:
 
 
 def start_kernel(
-    root: Path, name: str, replicas: int, parameters: dict[str, Any], **variables: str
+    root: Path, name: str, replicas: int, *runs: dict[str, Any], **variables: str
 ) -> subprocess.Popen[str]:
+    """The small kernel, several times in its folder if there are several ``runs``."""
     settings = {"batch_size": 8 // replicas, "ema": 0.5, "cutmix": 0.2, "refit_fresh": False}
-    values = {"kernel": "small", "seed": 3, "settings": settings, **parameters}
+    values = {"kernel": "small", "seed": 3, "settings": settings}
     mounted = {"KAGGLE_CACHE_MOUNT_FOLDER": str(root / "input"), "KERAS_BACKEND": "jax"}
-    return start(root / name, [str(SMALL), json.dumps(values)], **mounted, **variables)
+    flags = f"{QUICK} {variables.pop('XLA_FLAGS', '')}"
+    command = [str(SMALL), *(json.dumps({**values, **run}) for run in runs or [{}])]
+    return start(root / name, command, XLA_FLAGS=flags, **mounted, **variables)
 
 
 @pytest.fixture(scope="module")
 def ways(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """The small kernel, whole: on one device, on eight, and in two processes; what each printed.
+    """The small kernel: on one device, stopped and run again, on eight, in two processes.
 
     Batches of 8 divide neither the 9 pictures of validation, nor the 33 of the refit.
     """
     root = tmp_path_factory.mktemp("ways")
     small_classifier.write_data(root / "input" / "competitions" / "small")
-
-    def kernel(name: str, replicas: int, **variables: str) -> subprocess.Popen[str]:
-        return start_kernel(root, name, replicas, {}, **variables)
-
     cluster = {
         "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{free_port()}",
         "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
     }
-    eight = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
-    started = {"one": kernel("one", 1), "eight": kernel("eight", 8, **eight)}
+    eight = "--xla_force_host_platform_device_count=8"
+    started = {
+        "one": start_kernel(root, "one", 1),
+        "stopped": start_kernel(root, "stopped", 1, {"time_limit": 0.001}, {}),
+        "eight": start_kernel(root, "eight", 8, XLA_FLAGS=eight),
+    }
     for number in "01":
         process = {**cluster, "KERAS_DISTRIBUTION_PROCESS_ID": number}
-        started[f"process {number}"] = kernel("two", 2, **process)
+        started[f"process {number}"] = start_kernel(root, "two", 2, **process)
     return root, end(started)
 
 
@@ -133,8 +137,6 @@ def test_two_processes_have_the_same_weights_and_one_of_them_writes(ways) -> Non
 
 def test_a_training_that_was_stopped_ends_bit_for_bit_as_one_that_was_not(ways) -> None:
     root, _ = ways
-    for parameters in ({"time_limit": 0.001}, {}):
-        end({"stopped": start_kernel(root, "stopped", 1, parameters)})
     whole, stopped = (read_manifest(root / name, "small", "") for name in ("one", "stopped"))
     assert stopped["resumed"] == {"stage": "training", "epoch": 1}
     for files in (whole["files"], stopped["files"]):

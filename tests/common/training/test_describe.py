@@ -185,6 +185,7 @@ def test_a_script_describes_itself_where_the_terminal_shows_no_blocks(tmp_path: 
     script = ["-m", "competitions.petals_to_metal.densenet201", "--dry-run", "--describe"]
     mounted = {"PYTHONPATH": str(ROOT), "KAGGLE_CACHE_MOUNT_FOLDER": str(tmp_path)}
     environment = {**os.environ, **mounted, "PYTHONIOENCODING": "ascii"}
+    environment.pop("TF_CPP_MIN_LOG_LEVEL", None)  # as other tests set it
     done = subprocess.run(
         [sys.executable, *script], cwd=tmp_path, env=environment, capture_output=True, text=True
     )
@@ -195,6 +196,17 @@ def test_a_script_describes_itself_where_the_terminal_shows_no_blocks(tmp_path: 
     assert rows["pictures"] == "12,753 train, 3,712 val, 7,382 test (Kaggle's own data)"
     assert re.search(r"rate\n[\d.]+ \| {6}######\n", done.stdout)
     assert done.stderr.splitlines() == ["building the network at 32 x 32 ..."]
+
+
+def test_a_kernel_takes_no_arguments_without_describe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        KERNEL.main({}, ["--set", "epochs=1"])
+    said = capsys.readouterr().err
+    assert said.startswith("error: --set epochs=1: this kernel takes no arguments but --describe")
+    assert not list(tmp_path.iterdir())
 
 
 def test_arguments_come_before_the_scripts_own_parameters() -> None:

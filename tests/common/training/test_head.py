@@ -3,8 +3,6 @@
 import dataclasses
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,24 +12,29 @@ import numpy as np
 import pytest
 from hypothesis import given
 
+from common.accelerator import Accelerator
 from common.data.records import Records
 from common.errors import UserError
 from common.files.features import load_features
 from common.files.projection import load_projection
 from common.files.vectors import Vectors, load_vectors
+from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
+from common.parameters import Parameters
 from common.recipe import override
 from common.recipes.head import HeadRecipe
 from common.recipes.training import Range
-from common.training.head_training import without_head
-from common.training.heads import HeadTrainer
+from common.share import WHOLE
+from common.training.embedding_training import class_batches
+from common.training.head_training import RowBatches, Rows, train_head, without_head
 from common.training.stacking import Features, Stacked, stack
 from competitions import find_competition
 from competitions.painter_by_numbers import submodel, supermodel
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request, choose_models
-from support import ROOT, tiny
+from support import tiny
 
+CPU = Accelerator("", "cpu", 1, "CPU", "tensorflow", "float32")
 WIDTH, TOLD = 24, 4  # numbers of a network, and those of them that tell classes apart
 HEAD = HeadRecipe(
     batch_size=32,
@@ -200,6 +203,16 @@ def test_networks_of_other_pictures_are_refused() -> None:
             stack(members, {**features, "b": wrong})
 
 
+def train(
+    stacked: Stacked, folder: Path, recipe: HeadRecipe, seed: int = 0
+) -> tuple[list[dict[str, Any]], Vectors]:
+    """The history of a head, and its vectors; it writes no files."""
+    run = KernelRun(Parameters(seed=seed), recipe, folder)
+    run.primary = False
+    trainer, found = train_head(stacked, run, CPU)
+    return trainer.state.history, found
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -210,101 +223,113 @@ def test_networks_of_other_pictures_are_refused() -> None:
     ],
     ids=str,
 )
-def test_a_head_learns(stacked: Stacked, changes: Mapping[str, Any]) -> None:
-    before = without_head(stacked)
-    trainer = HeadTrainer(stacked, dataclasses.replace(HEAD, **changes))
-    trainer.fit()
-    found = channel_auc(trainer.vectors())
+def test_a_head_learns(stacked: Stacked, tmp_path: Path, changes: Mapping[str, Any]) -> None:
+    before, recipe = without_head(stacked), dataclasses.replace(HEAD, **changes)
+    history, vectors = train(stacked, tmp_path, recipe)
+    found = channel_auc(vectors)
     after = next(iter(found.values()))
     assert after["seen"] > before["concatenation_seen"] + 0.1
     assert after["all"] > before["concatenation_score"] + 0.03
     names = {"triplet": ["embedding"], "softmax": ["classes"], "cosface": ["embedding", "classes"]}
-    assert list(found) == names[trainer.recipe.loss]
-    first, last = trainer.history[0], trainer.history[-1]
-    assert last["val_loss"] < first["val_loss"]
-    assert last["val_accuracy"] > first["val_accuracy"]
+    assert list(found) == names[recipe.loss]
+    assert history[-1]["val_loss"] < history[0]["val_loss"]
+    assert history[-1]["val_accuracy"] > history[0]["val_accuracy"]
 
 
-@pytest.mark.parametrize("loss", ["triplet", "softmax"])
-def test_the_batches_of_a_heads_epoch_are_a_field(stacked: Stacked, loss: str) -> None:
-    each = {"loss": loss, "pictures_per_class": 4 if loss == "triplet" else 0}
-    steps = [
-        HeadTrainer(stacked, dataclasses.replace(HEAD, **each, batches_per_epoch=batches)).steps
-        for batches in (None, 3)
-    ]
-    assert steps == [7, 3]  # 224 rows in batches of 32
+@pytest.mark.parametrize(
+    ("loss", "most", "steps"),
+    [("triplet", None, 7), ("triplet", 3, 3), ("softmax", None, 7), ("softmax", 3, 3)],
+)
+def test_the_batches_of_a_heads_epoch_are_a_field(
+    stacked: Stacked, loss: str, most: int | None, steps: int
+) -> None:
+    each = 4 if loss == "triplet" else 0
+    recipe = dataclasses.replace(HEAD, loss=loss, pictures_per_class=each, batches_per_epoch=most)
+    sampler = class_batches(recipe, stacked.train_labels, 1)
+    part = Rows(stacked.train, stacked.train_labels)
+    drawn = RowBatches(part, recipe.batch_size, 14, 0, WHOLE, sampler, most)
+    found = list(drawn.batches(range(2)))
+    assert drawn.steps == steps  # 224 rows in batches of 32
+    assert len(found) == 2 * steps
+    assert found[0][0].shape == (32, 2 * WIDTH)
+    np.testing.assert_array_equal(found[0][1].argmax(axis=1)[:, None] == np.arange(14), found[0][1])
 
 
-def test_a_seed_repeats_a_head(stacked: Stacked) -> None:
-    def told(seed: int) -> tuple[list[dict[str, Any]], np.ndarray]:
-        trainer = HeadTrainer(stacked, dataclasses.replace(HEAD, epochs=3), seed)
-        trainer.fit()
-        return trainer.history, trainer.vectors().test["embedding"]
-
-    (first, rows), (again, same), (_, other) = told(1), told(1), told(2)
+def test_a_seed_repeats_a_head(stacked: Stacked, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(HEAD, epochs=3)
+    (first, vectors), (again, same), (_, other) = (
+        train(stacked, tmp_path, recipe, seed) for seed in (1, 1, 2)
+    )
     assert first == again
-    assert np.array_equal(rows, same)
-    assert not np.allclose(rows, other)
+    rows = vectors.test["embedding"]
+    assert np.array_equal(rows, same.test["embedding"])
+    assert not np.allclose(rows, other.test["embedding"])
 
 
-def test_patience_ends_the_training_and_keeps_the_best_epoch(stacked: Stacked) -> None:
-    wild = dataclasses.replace(HEAD, lr_max=0.05, epochs=40, patience=3)
-    trainer = HeadTrainer(stacked, wild)
-    trainer.fit()
-    scores = [row["val_auc"] for row in trainer.history]
-    assert len(scores) < 40
-    assert len(scores) == trainer.best_epoch + 3
-    found = channel_auc(trainer.vectors())["embedding"]["all"]
-    assert found == pytest.approx(max(scores), abs=1e-6)
+def test_patience_ends_a_head_with_its_best_epoch_and_writes_it(
+    stacked: Stacked, tmp_path: Path
+) -> None:
+    run = KernelRun(
+        Parameters(), dataclasses.replace(HEAD, lr_max=0.05, epochs=40, patience=3), tmp_path
+    )
+    trainer, vectors = train_head(stacked, run, CPU)
+    scores = [row["val_auc"] for row in trainer.state.history]
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert len(scores) == metrics["best_epoch"] + 3 < 40
+    assert channel_auc(vectors)["embedding"]["all"] == pytest.approx(max(scores), abs=1e-6)
     assert max(scores) > scores[-1]
-    shown = trainer.projection(next(iter(trainer.vectors().validation.values())))
+    assert without_head(stacked).items() <= metrics.items()
+    shown = load_projection(tmp_path)
+    assert shown is not None
     assert shown.epochs.tolist()[-1] == len(scores)
+    assert not (tmp_path / "checkpoint.npz").exists()
 
 
-def test_a_head_that_diverges_and_one_of_too_large_batches(stacked: Stacked) -> None:
-    with pytest.raises(UserError, match="classes, and 14 of 14 classes have 2 pictures or more"):
-        HeadTrainer(stacked, dataclasses.replace(HEAD, batch_size=64))
+def test_a_head_that_diverges_and_one_of_too_large_batches(
+    stacked: Stacked, tmp_path: Path
+) -> None:
     found = dataclasses.asdict(HEAD)
-    steep = Unheld(**{**found, "loss": "softmax", "lr_max": 1e38, "optimizer": "sgd"})
-    with pytest.raises(UserError, match="the loss became .* in epoch 1 of the head.*lower it"):
-        HeadTrainer(stacked, steep).fit()
-    far = Unheld(**{**found, "lr_max": 1e18, "optimizer": "sgd"})
-    with pytest.raises(UserError, match="the training diverged: .* of the head.* rate 1e.18: lowe"):
-        HeadTrainer(stacked, far).fit()
+    steep = {"lr_max": 1e38, "optimizer": "sgd", "loss": "softmax"}
+    for recipe, said in (
+        (HeadRecipe(**{**found, "batch_size": 64}), "classes, and 14 of 14 classes have 2 pictur"),
+        (Unheld(**found | steep), "the loss became .* in epoch 1 of training.*lower it"),
+        (
+            Unheld(**found | {"lr_max": 1e18, "optimizer": "sgd"}),
+            "the training diverged: .* of training.* rate 1e.18: lowe",
+        ),
+    ):
+        with pytest.raises(UserError, match=said):
+            train(stacked, tmp_path, recipe)
 
 
 def test_a_dry_run_of_the_supermodel(tmp_path: Path) -> None:
     run = tmp_path / "run"
-    settings = ("--set", "epochs=3", "--set", "parts=2", "--set", "image_size=32")
-    command = [sys.executable, ROOT / "submit.py", "painter", "--model", "supermodel", "--dry-run"]
-    done = subprocess.run(
-        [*map(str, command), *settings, "--run-dir", str(run), "--json"],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
-    told = tiny.last_json(done)
-    assert told["state"] == "complete"
-    assert 0.3 < told["public_score"] < 1
-    outputs = run / "outputs"
-    parts = [outputs / f"submodel-part{part}" for part in range(2)]
+    settings = ("--set", "epochs=2", "--set", "parts=2", "--set", "image_size=32")
+    command = [
+        "painter",
+        "--model",
+        "supermodel",
+        "--dry-run",
+        *settings,
+        "--run-dir",
+        run,
+        "--json",
+    ]
+    result = tiny.last_json(tiny.submit(*command))
+    assert result["state"] == "complete"
+    assert 0.3 < result["public_score"] < 1
+    parts = [run / "outputs" / f"submodel-part{part}" for part in range(2)]
     ids, labels, rows = load_features(parts[0], "part 0")
+    assert rows.shape == (len(ids), submodel.KERNEL.dry_run["embedding"])
+    assert len(np.unique(labels)) > 12, "the vectors of all artists, not of the part's alone"
     manifests = [json.loads((part / "manifest.json").read_text()) for part in parts]
     assert [manifest["recipe"]["part"] for manifest in manifests] == [0, 1]
-    assert len(np.unique(labels)) > 12, "the vectors of all artists, not of the part's alone"
-    left = outputs / "supermodel"
-    found = load_vectors(left, "supermodel")
+    head = run / "outputs" / "supermodel"
+    found = load_vectors(head, "supermodel")
     width = supermodel.KERNEL.dry_run["embedding"]
     assert found.validation["embedding"].shape == (len(found.validation_ids), width)
-    metrics = json.loads((left / "metrics.json").read_text())
+    metrics = json.loads((head / "metrics.json").read_text())
     assert metrics["validation_score"] == channel_auc(found)["embedding"]["all"]
-    members = {part.name: load_vectors(part, part.name) for part in parts}
-    features = {part.name: load_features(part, part.name) for part in parts}
-    assert without_head(stack(members, features)).items() <= metrics.items()
-    shown = load_projection(left)
-    assert shown is not None
-    assert shown.epochs.tolist() == [1, 2, 3]
     for figure in ("curves.png", "schedule.png"):
-        assert (left / figure).stat().st_size > 1000
-    assert (left / "history.csv").read_text().count("\n") == 4
-    assert rows.shape == (len(ids), submodel.KERNEL.dry_run["embedding"])
+        assert (head / figure).stat().st_size > 1000
+    assert (head / "history.csv").read_text().count("\n") == 3

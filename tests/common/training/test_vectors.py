@@ -10,10 +10,9 @@ import pytest
 
 from common.data.batches import one_hot
 from common.recipes.head import HeadRecipe
-from common.training.compiled import compiled_embedding
-from common.training.embedding_trainer import split_channels, telling_model
-from common.training.heads import head_network
-from common.training.validation_loss import ValidationLoss
+from common.training.compiled import compile_embedding
+from common.training.head_training import head_network
+from common.training.vectors import ValidationLoss, channel_model, channels_of, split_channels
 
 # Of Keras with NumPy 2.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
@@ -29,18 +28,19 @@ LOSSES: dict[str, dict[str, Any]] = {
 
 
 def trained(loss: str) -> tuple[Any, HeadRecipe, dict[str, np.ndarray]]:
-    """A network as it begins, its recipe, and what it tells of validation."""
+    """A network as it begins, its recipe, and what it gives of validation."""
     import keras
 
     keras.utils.set_random_seed(0)
     recipe = HeadRecipe(loss=loss, batch_size=BATCH, embedding=4, hidden=0, **LOSSES[loss])
-    model = compiled_embedding(head_network(recipe, WIDTH, SEEN), recipe)
-    told = telling_model(model, recipe).predict(ROWS, verbose=0)
-    return model, recipe, split_channels(told, recipe)
+    model = head_network(recipe, WIDTH, SEEN)
+    compile_embedding(model, recipe)
+    given = channel_model(model, recipe).predict(ROWS, verbose=0)
+    return model, recipe, split_channels(given, recipe)
 
 
 @pytest.mark.parametrize("loss", ["arcface", "softmax"])
-def test_told_classes_are_measured_on_those_that_train_has(loss: str) -> None:
+def test_classes_are_measured_on_those_that_train_has(loss: str) -> None:
     model, recipe, channels = trained(loss)
     found = ValidationLoss(LABELS, recipe, SEEN, BATCH).of(model, channels)
     seen = LABELS < SEEN
@@ -49,7 +49,7 @@ def test_told_classes_are_measured_on_those_that_train_has(loss: str) -> None:
     assert list(found) == ["val_loss", "val_accuracy"]
     np.testing.assert_allclose(list(found.values()), wanted, rtol=1e-4)
     assert ValidationLoss(LABELS + SEEN, recipe, SEEN, BATCH).of(model, channels) == {}
-    # Where train's labels are others, whose classes the network tells is not known.
+    # Where train's labels are others, whose classes the network predicts is not known.
     assert ValidationLoss(LABELS, recipe, None, BATCH).of(model, channels) == {}
 
 
@@ -59,7 +59,7 @@ def test_compared_pictures_are_of_all_classes_and_always_the_same(loss: str) -> 
     measure = ValidationLoss(LABELS, recipe, SEEN, BATCH)
     found = measure.of(model, channels)
     assert found == ValidationLoss(LABELS, recipe, SEEN, BATCH).of(model, channels)
-    batches = measure._batches
+    batches = measure.batches
     assert {len(rows) for rows in batches} == {BATCH}
     assert set(LABELS[np.concatenate(batches)].tolist()) == set(range(9))
     wanted = [
@@ -72,7 +72,7 @@ def test_compared_pictures_are_of_all_classes_and_always_the_same(loss: str) -> 
 def test_fewer_classes_than_a_batch_of_train_are_all_of_them_and_one_is_none() -> None:
     model, recipe, channels = trained("triplet")
     measure = ValidationLoss(LABELS % 2, recipe, SEEN, BATCH)
-    assert {len(rows) for rows in measure._batches} == {2 * recipe.pictures_per_class}
+    assert {len(rows) for rows in measure.batches} == {2 * recipe.pictures_per_class}
     assert measure.of(model, channels)["val_loss"] > 0
     for none in (LABELS * 0, np.arange(len(LABELS))):
         assert ValidationLoss(none, recipe, SEEN, BATCH).of(model, channels) == {}
@@ -85,9 +85,16 @@ def test_a_penalty_of_the_weights_counts_as_in_training() -> None:
     inputs = keras.Input((WIDTH,))
     penalty = keras.regularizers.L2(0.5)
     outputs = keras.layers.Dense(SEEN, activation="softmax", kernel_regularizer=penalty)(inputs)
-    model = compiled_embedding(keras.Model(inputs, outputs), recipe)
+    model = keras.Model(inputs, outputs)
+    compile_embedding(model, recipe)
     seen = LABELS < SEEN
     channels = {"classes": model.predict(ROWS, verbose=0)}
     found = ValidationLoss(LABELS, recipe, SEEN, BATCH).of(model, channels)
     wanted = model.evaluate(ROWS[seen], one_hot(LABELS[seen], SEEN), verbose=0, batch_size=64)
     assert found["val_loss"] == pytest.approx(wanted[0], rel=1e-4)
+
+
+def test_what_a_network_with_a_loss_gives_of_a_picture() -> None:
+    given = {loss: channels_of(HeadRecipe(loss=loss)) for loss in LOSSES}
+    assert given["triplet"] == given["contrastive"] == ("embedding",)
+    assert (given["arcface"], given["softmax"]) == (("embedding", "classes"), ("classes",))

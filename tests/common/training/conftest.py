@@ -1,0 +1,47 @@
+"""The small kernels, trained in this process on the CPU to spare TensorFlow's start."""
+
+import contextlib
+import io
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import small_classifier, small_embedding
+from support.carry_out import carry_out
+
+os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An input root with the data of both small kernels, as Kaggle mounts it."""
+    root = tmp_path_factory.mktemp("input")
+    small_classifier.write_data(root / "competitions" / "small")
+    small_embedding.write_data(root / "competitions" / "embedded")
+    return root
+
+
+@pytest.fixture(scope="session")
+def train(inputs: Path) -> Callable[..., str]:
+    """Run a kernel in a folder, to its end: what it printed, or its error line."""
+
+    def run(kernel: Any, folder: Path, **parameters: Any) -> str:
+        folder.mkdir(exist_ok=True)
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            patch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(inputs))
+            patch.setenv("KERAS_BACKEND", "tensorflow")
+            patch.chdir(folder)
+            with contextlib.suppress(SystemExit):
+                carry_out(kernel, {"kernel": "small", **parameters})
+                return out.getvalue()
+        return err.getvalue().splitlines()[-1]
+
+    return run

@@ -1,0 +1,108 @@
+"""What a classifier's kernel refuses, in one line and as early as it can; folds, caches, refits."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.data.records import Records
+from common.data.tfrecords import read_records
+from common.errors import UserError
+from common.files.predictions import load_predictions
+from common.forms import ProbabilityColumns
+from common.kernel import KernelRun
+from common.manifest import read_manifest
+from common.parameters import Parameters
+from common.recipes.classifier import ClassifierRecipe
+from common.training.prepare import load_records
+from support import flowers, small_classifier
+
+# Of Keras with NumPy 2.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+KERNEL = small_classifier.KERNEL
+Train = Callable[..., str]
+
+
+def test_a_fold_without_cache_or_refit_predicts(train: Train, tmp_path: Path) -> None:
+    settings = {"epochs": 1, "cache": "none", "folds": 3, "fold": 1, "mixup": 0.2, "tta": 2}
+    train(KERNEL, tmp_path, settings=settings, nonce="n1")
+    assert "refit" not in read_manifest(tmp_path, "small", "n1")["seconds"]
+    predictions = load_predictions(tmp_path, "small")
+    assert len(predictions.validation) == 11  # of 24 + 9
+    assert {name[:3] for name in predictions.validation_ids.tolist()} == {"tra", "val"}
+    assert np.ptp(predictions.test, axis=0).max() > 0, "every picture gets the same answer"
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"lr_max": 1e30, "optimizer": "sgd"}, "the loss became nan in epoch 1 of training, at l"),
+        ({"epoch": 3}, "unknown setting 'epoch': did you mean epochs"),
+        ({"batch_size": 25}, "a batch of 25 is more than the 24 training pictures: lower it with "
+         "--set batch_size=24"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_trained_is_one_line(
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    settings: dict[str, Any],
+    said: str,
+) -> None:
+    # Within their range few rates diverge in so few steps.
+    monkeypatch.setitem(ClassifierRecipe.RANGES, "lr_max", (0, 1e38))
+    assert train(KERNEL, tmp_path, settings=settings).startswith(f"error: {said}")
+    assert not (tmp_path / "manifest.json").exists()
+
+
+def broken_test(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    train, validation, _ = small_classifier.load(size, parameters)
+    pictures = [flowers.example(f"test{n}", None) for n in range(6)]
+    path = Path("00-20x20-7.tfrec")
+    flowers.write_file(path, [*pictures, flowers.example("test6", None, b"no picture")])
+    return train, validation, read_records(Path.cwd(), False, 3)
+
+
+def one_class_missing(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    train, validation, test = small_classifier.load(size, parameters)
+    return train, validation.take(validation.labels != 2), test
+
+
+AUC = replace(small_classifier.COMPETITION, metric="roc_auc", submission=ProbabilityColumns())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"load": broken_test}, "record 7 (test6) has no readable JPEG"),
+        ({"load": one_class_missing, "competition": AUC}, "all 6 rows have the same answer, of bl"),
+    ],
+)
+def test_what_would_be_found_at_the_end_is_found_before_training(
+    train: Train,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changes: dict[str, Any],
+    said: str,
+) -> None:
+    assert said in train(replace(KERNEL, **changes), tmp_path)
+    assert not (tmp_path / "checkpoint.npz").exists()
+
+
+def read_missing(*arguments: Any) -> None:
+    Path("/nowhere/train.csv").read_text()
+
+
+@pytest.mark.parametrize(
+    ("load", "said"),
+    [
+        (read_missing, "/nowhere/train.csv: no such file; the data of small must have train, val"),
+        (lambda *arguments: (1, 2), "load of small gave no .train, validation, test. of Records"),
+    ],
+)
+def test_data_that_cannot_be_loaded_is_one_line(load: Any, said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        load_records(replace(KERNEL, load=load), KernelRun(Parameters(), KERNEL.recipe))

@@ -279,6 +279,7 @@ def test_kernels_and_their_children_end_with_the_server(serve, tmp_path, monkeyp
     code = f"""
 import time
 from pathlib import Path
+from kernels.local import LocalKaggle
 with LocalKaggle(Path({str(tmp_path / "state")!r}), []) as kaggle:
     print(kaggle.url, flush=True)
     time.sleep(600)

@@ -47,7 +47,7 @@ def made_gallery() -> Gallery:
     ids = np.array([f"{number + 1}.jpg" for number in range(len(artists))])
     jpegs = {}
     for name, artist in zip(ids[1:].tolist(), artists[1:].tolist(), strict=True):
-        picture = paint(found[artist], int(rng.integers(8)), 64, 64, rng)
+        picture = paint(found[artist], int(rng.integers(5)), 64, 64, rng)
         jpegs[name] = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
     names = np.array([found[artist].name for artist in artists])
     return Gallery(ids, artists, names, artists < ARTISTS - 3, jpegs, ("artist", "artists"))

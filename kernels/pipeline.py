@@ -11,7 +11,7 @@ from kernels.preflight.checklist import check_run
 from kernels.report import write_report
 from kernels.results.blends import keep_blend
 from kernels.results.result import Result, gather_figures, result_of
-from kernels.run.display import LiveDisplay, PlainDisplay
+from kernels.run.display import Display
 from kernels.run.options import RunOptions
 from kernels.run.state import Run, Submission
 from kernels.run.submission import await_score, check_output, count_sent, send_once
@@ -24,7 +24,7 @@ def run_pipeline(
     options: RunOptions,
     kaggle: Kaggle,
     run: Run,
-    display: PlainDisplay | LiveDisplay,
+    display: Display,
 ) -> Result:
     """Push, watch, blend, check, submit once, and read the result.
 

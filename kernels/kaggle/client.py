@@ -110,9 +110,10 @@ class Kaggle:
         """Return the status of one version of the owner's kernel ``slug``."""
         try:
             answer = self._ask_kernel("get_kernel_session_status", slug, version)
-        except KeyError as error:  # a state that kagglesdk does not know
+            state = KernelState[answer.status.name]
+        except KeyError as error:  # a state that kagglesdk does not know, or we
             return KernelStatus(KernelState.UNKNOWN, str(error.args[0]))
-        return KernelStatus(KernelState[answer.status.name], one_line(answer.failure_message or ""))
+        return KernelStatus(state, one_line(answer.failure_message or ""))
 
     def latest_version(self, slug: str) -> int:
         """Return the number of the latest version of the owner's kernel ``slug``; 0 without any."""

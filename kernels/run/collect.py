@@ -13,7 +13,7 @@ from kernels.kaggle.answers import pause
 from kernels.kaggle.client import Kaggle, KernelStatus
 from kernels.kaggle.downloads import fetch_outputs
 from kernels.kaggle.states import KernelState
-from kernels.run.state import KernelRecord, Run
+from kernels.run.state import Run
 
 _TAIL = 12
 _LOOKS = 4
@@ -69,19 +69,19 @@ def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str) -> None:
             pause(look)
     shutil.rmtree(run.output(name), ignore_errors=True)
     arriving.rename(run.output(name))
-    seconds = round(known.seconds + _seconds_since_push(known, manifest), 1)
-    run.set_kernel(name, state=KernelState.COMPLETE, seconds=seconds, pushed=0.0)
+    note_complete(run, name, manifest)
 
 
-def _seconds_since_push(known: KernelRecord, manifest: dict[str, Any]) -> float:
-    """Return the seconds until the manifest was written; 0 where they are noted already."""
-    if not known.pushed:
-        return 0.0
+def note_complete(run: Run, name: str, manifest: dict[str, Any]) -> None:
+    """Note that a kernel's output is here, and the seconds until its manifest was written."""
+    known, now = run.kernels[name], time.time()
     try:
-        ended = datetime.fromisoformat(str(manifest["written"])).timestamp() + 1
+        ended = min(now, datetime.fromisoformat(str(manifest["written"])).timestamp() + 1)
     except (KeyError, ValueError):
-        ended = time.time()
-    return max(0.0, min(ended, time.time()) - known.pushed)  # clocks may differ
+        ended = now
+    seconds = max(0.0, ended - known.pushed) if known.pushed else 0.0  # clocks may differ
+    total = round(known.seconds + seconds, 1)
+    run.set_kernel(name, state=KernelState.COMPLETE, seconds=total, pushed=0.0)
 
 
 def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: KernelStatus) -> UserError:

@@ -2,7 +2,8 @@
 
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TextIO
 
@@ -48,12 +49,6 @@ class PlainDisplay:
         self._stream = stream
         self._shown: dict[str, tuple[str, ...]] = {}
 
-    def __enter__(self) -> "PlainDisplay":
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        pass
-
     def show(self, views: Iterable[View]) -> None:
         """Print the kernels that changed."""
         for view in views:
@@ -69,21 +64,10 @@ class PlainDisplay:
 
 
 class LiveDisplay:
-    """A table that is drawn anew in place; for terminals."""
+    """A table that is drawn anew in place, by rich's ``Live``."""
 
-    def __init__(self, stream: TextIO):
-        from rich.console import Console
-        from rich.live import Live
-
-        self._console = Console(file=stream)
-        self._live = Live(console=self._console, auto_refresh=False, transient=False)
-
-    def __enter__(self) -> "LiveDisplay":
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self._live.__exit__(*error)
+    def __init__(self, live: Any):
+        self._live = live
 
     def show(self, views: Iterable[View]) -> None:
         """Draw the table of kernels."""
@@ -91,13 +75,24 @@ class LiveDisplay:
 
     def say(self, line: str) -> None:
         """Print one line above the table."""
-        self._console.print(line, highlight=False, markup=False, soft_wrap=True)
+        self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def open_display(stream: TextIO | None = None) -> PlainDisplay | LiveDisplay:
-    """Return a live table on a terminal, else plain lines; on standard error by default."""
+Display = PlainDisplay | LiveDisplay
+
+
+@contextmanager
+def open_display(stream: TextIO | None = None) -> Iterator[Display]:
+    """Open a live table on a terminal, else plain lines; on standard error by default."""
     stream = stream or sys.stderr
-    return LiveDisplay(stream) if stream.isatty() else PlainDisplay(stream)
+    if not stream.isatty():
+        yield PlainDisplay(stream)
+        return
+    from rich.console import Console
+    from rich.live import Live
+
+    with Live(console=Console(file=stream), auto_refresh=False) as live:
+        yield LiveDisplay(live)
 
 
 def _table(views: Iterable[View]) -> Any:

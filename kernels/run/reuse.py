@@ -12,7 +12,7 @@ from kernels.bundle.build import Bundle
 from kernels.kaggle.client import Kaggle
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED
-from kernels.run.state import KernelRecord, Run, all_runs, earlier_runs
+from kernels.run.state import KernelRecord, Run, earlier_runs
 
 
 def kernel_key(bundle: Bundle, known: Mapping[str, KernelRecord], data: str) -> str:
@@ -32,7 +32,7 @@ def finished_before(
     ``competition`` is its slug.
     """
     known: dict[str, KernelRecord] = {}
-    if run.dry_run or len(all_runs(run.folder.parent)) < 2:
+    if not earlier_runs(run):
         return set()
     data = kaggle.data_digest(competition)
     for bundle in bundles:

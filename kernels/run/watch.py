@@ -23,8 +23,8 @@ from kernels.kaggle.client import Kaggle, KernelStatus
 from kernels.kaggle.downloads import DownloadError
 from kernels.kaggle.states import KernelState
 from kernels.plan.request import AUDIT, ENSEMBLE
-from kernels.run.collect import failure, fetch_output, follow_log
-from kernels.run.display import LiveDisplay, PlainDisplay, View
+from kernels.run.collect import failure, fetch_output, follow_log, note_complete
+from kernels.run.display import Display, View
 from kernels.run.options import RunOptions
 from kernels.run.push import find_push, push_kernel
 from kernels.run.reuse import check_change, check_latest, find_finished, kernel_key, take_over
@@ -45,7 +45,7 @@ class Watch:
         kaggle: Kaggle,
         run: Run,
         bundles: Sequence[Bundle],  # sources first
-        display: PlainDisplay | LiveDisplay,
+        display: Display,
         options: RunOptions,
     ):
         self._kaggle, self._run, self._display, self._options = kaggle, run, display, options
@@ -90,11 +90,13 @@ class Watch:
         if known.state is not KernelState.COMPLETE:
             return False
         try:
-            read_manifest(folder, name, known.nonce, fetched=True)
+            manifest = read_manifest(folder, name, known.nonce, fetched=True)
         except UserError as error:
             lacks = f"{name}: its output is still to be fetched"
             self._display.say(str(error) if folder.exists() else lacks)
             return False
+        if known.pushed:  # the command was killed before it noted what the kernel took
+            note_complete(self._run, name, manifest)
         self._finish(name)
         return True
 

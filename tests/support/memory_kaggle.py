@@ -52,7 +52,7 @@ class MemoryKaggle:
     def _faulty(self, name: str, method: Callable) -> Callable:
         def call(*arguments: Any) -> Any:
             fault = self.faults[name].pop(0) if self.faults[name] else None
-            if isinstance(fault, Exception):
+            if isinstance(fault, BaseException):
                 raise fault
             answer = method(*arguments)
             if fault:

@@ -1,4 +1,4 @@
-"""``submit.py`` with the tiny competition besides the real ones: ``tiny.py ARGS``."""
+"""``submit.py``, or ``kernels``, with the tiny competition: ``tiny.py [kernels] ARGS``."""
 
 import csv
 import dataclasses
@@ -120,11 +120,13 @@ def last_json(done: subprocess.CompletedProcess[str]) -> dict:
 if __name__ == "__main__":
     sys.path.insert(0, str(ROOT))
     add_tiny()
+    import kernels.__main__
+    import submit as command_line
     from kernels.kaggle import answers
-    from submit import main
 
     answers.PAUSE = 0.05
     if "TINY_KILL" in os.environ:
         kill_at(os.environ.pop("TINY_KILL"))
-
-    sys.exit(main())
+    if sys.argv[1:2] == ["kernels"]:
+        sys.exit(kernels.__main__.main(sys.argv[2:]))
+    sys.exit(command_line.main())

@@ -2,18 +2,86 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sklearn.metrics import f1_score
 
-from common.errors import UserError
-from kernels.local.dry_run import describe_data
-from kernels.run.state import open_run
+from kernels.run.state import pick_run
 from support import tiny
+
+TOKEN = "_".join(("KGAT", "0123456789abcdef" * 2))
+KEY = "fedcba9876543210" * 2
+GUARD = """
+import sys
+def guard(event, args):
+    if event in ("socket.connect", "socket.sendto") and isinstance(args[1], tuple):
+        host = str(args[1][0])
+    elif event == "socket.getaddrinfo":
+        host = str(args[0])
+    else:
+        return
+    if host not in ("127.0.0.1", "localhost", "::1", "", "None"):
+        with open({log!r}, "a") as file:
+            file.write(f"{{event}} {{host}}\\n")
+sys.addaudithook(guard)
+"""
+
+
+def state(folder: Path) -> dict:
+    return dict(json.loads((folder / "state.json").read_text()))
+
+
+def versions(folder: Path) -> dict[str, int]:
+    return {name: known["version"] for name, known in state(folder)["kernels"].items()}
+
+
+@pytest.fixture(scope="module")
+def story(
+    tiny_data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> SimpleNamespace:
+    """A dry run, the same command again, and another blend of it.
+
+    The run has a user's real credentials in its environment, and a guard notes every connection.
+    """
+    folder = tmp_path_factory.mktemp("dry")
+    home, run = folder / "home", folder / "run"
+    for path, text in (
+        (home / ".kaggle" / "access_token", TOKEN),
+        (folder / "guard" / "sitecustomize.py", GUARD.format(log=str(folder / "connections.txt"))),
+    ):
+        path.parent.mkdir(parents=True)
+        path.write_text(text)
+    environment = {
+        "HOME": str(home),
+        "PYTHONPATH": str(folder / "guard"),
+        "KAGGLE_API_TOKEN": TOKEN,
+        "KAGGLE_USERNAME": "alice",
+        "KAGGLE_KEY": KEY,
+        "KAGGLE_API_ENVIRONMENT": "PROD",
+        "HTTP_PROXY": "http://203.0.113.9:3128",
+        "HTTPS_PROXY": "http://203.0.113.9:3128",
+    }
+    data = ("--data", tiny_data[0], "--solution", tiny_data[1])
+    options = ("--ensemble", "--json", "--run-dir", run, "--seed", "7", "--set", "epochs=3")
+    command = ("tiny", "--dry-run", *data, *options)
+    env = {**os.environ, **environment}
+    first = subprocess.run(tiny.command(*command), env=env, capture_output=True, text=True)
+    assert first.returncode == 0, first.stderr
+    before = state(run)
+    again = tiny.submit(*command)
+    return SimpleNamespace(
+        **{"folder": folder, "home": home, "run": run, "first": first, "again": again},
+        unchanged=state(run) == before,
+        blended=tiny.last_json(tiny.submit(*command, "--no-submit", "--blend", "greedy")),
+        options=options,
+    )
 
 
 def read(path: Path) -> dict[str, dict[str, str]]:
@@ -21,107 +89,94 @@ def read(path: Path) -> dict[str, dict[str, str]]:
         return {row["id"]: row for row in csv.DictReader(file)}
 
 
-def state(folder: Path) -> dict:
-    return dict(json.loads((folder / "run" / "state.json").read_text()))
-
-
-def versions(folder: Path) -> dict[str, int]:
-    return {name: known["version"] for name, known in state(folder)["kernels"].items()}
-
-
 def test_one_line_gives_a_score_that_is_the_submissions(
-    dry: list, tiny_data: tuple[Path, Path], tmp_path: Path
+    story: SimpleNamespace, tiny_data: tuple[Path, Path]
 ) -> None:
-    told = tiny.last_json(tiny.submit(*dry, "--ensemble", "--json", "--set", "sharpness=0.5"))
-    submitted, solution = read(Path(told["submission"])), read(tiny_data[1])
+    result, run = tiny.last_json(story.first), story.run
+    submitted, solution = read(Path(result["submission"])), read(tiny_data[1])
     for usage, score in (("Public", "public_score"), ("Private", "private_score")):
         ids = [name for name, row in solution.items() if row["Usage"] == usage]
         labels = [[int(table[name]["label"]) for name in ids] for table in (solution, submitted)]
-        assert told[score] == pytest.approx(f1_score(*labels, average="macro"), abs=1e-5)
-    assert told["state"] == "complete"
-    assert told["competition"] == "tiny"
-    assert told["blend"]["weights"] == {"left": 0.5, "right": 0.5}
-    assert [member["name"] for member in told["members"]] == ["left", "right"]
-    assert {member["accelerator"] for member in told["members"]} == {"cpu"}
-    assert (tmp_path / "run" / "figures" / "ensemble-confusion.png").stat().st_size > 1000
-
-
-def test_the_same_command_again_runs_and_sends_nothing(dry: list, tmp_path: Path) -> None:
-    first = tiny.last_json(tiny.submit(*dry, "--ensemble", "--json"))
-    before = state(tmp_path)
-    done = tiny.submit(*dry, "--ensemble", "--json")
-    assert tiny.last_json(done) == first
-    assert "sent already, as submission 1: it is not sent again" in done.stderr
-    assert state(tmp_path) == before
-    assert len(before["submissions"]) == 1
-
-
-def test_a_finished_run_is_blended_another_way_without_training(dry: list, tmp_path: Path) -> None:
-    tiny.last_json(tiny.submit(*dry, "--ensemble", "--json", "--no-submit"))
-    told = tiny.last_json(
-        tiny.submit(*dry, "--ensemble", "--json", "--no-submit", "--blend", "greedy")
-    )
-    assert told["blend"]["method"] == "greedy"
-    assert told["public_score"] is None
-    assert versions(tmp_path) == {"shared": 1, "left": 1, "right": 1, "ensemble": 2}
-    assert state(tmp_path)["submissions"] == []
-
-
-def test_one_model_is_a_run_too_and_settings_reach_the_kernel(dry: list, tmp_path: Path) -> None:
-    done = tiny.submit(*dry, "--model", "left", "--seed", "7", "--set", "epochs=3")
-    assert done.returncode == 0, done.stderr
-    assert "score            public" in done.stdout
-    manifest = json.loads((tmp_path / "run" / "outputs" / "left" / "manifest.json").read_text())
-    assert manifest["recipe"]["epochs"] == 3
-    assert manifest["seed"] == 7
-    pushed = (tmp_path / "run" / "kernels" / "left" / "tiny_left.py").read_text()
+        assert result[score] == pytest.approx(f1_score(*labels, average="macro"), abs=1e-5)
+    assert (result["state"], result["competition"]) == ("complete", "tiny")
+    assert result["blend"]["weights"] == {"left": 0.5, "right": 0.5}
+    assert [member["name"] for member in result["members"]] == ["left", "right"]
+    assert {member["accelerator"] for member in result["members"]} == {"cpu"}
+    assert (run / "figures" / "ensemble-confusion.png").stat().st_size > 1000
+    manifest = json.loads((run / "outputs" / "left" / "manifest.json").read_text())
+    assert (manifest["recipe"]["epochs"], manifest["seed"]) == (3, 7)
+    pushed = (run / "kernels" / "left" / "tiny_left.py").read_text()
     assert "'seed': 7" in pushed
     assert "    epochs=3,  # instead of 2\n" in pushed
-    assert "left RUNNING training" in done.stderr or "left COMPLETE" in done.stderr
+    assert "left COMPLETE" in story.first.stderr
 
 
-@pytest.mark.parametrize(
-    ("how", "said"),
-    [
-        (
-            "raise",
-            r"kernel left ended as ERROR: ValueError: the loss went to the moon \(whole log: ",
-        ),
-        ("vanish", r"kernel left: no manifest.json in .*outputs/left.*\(whole log: "),
-        ("alter", "kernel left: .*metrics.json is not the file that the kernel wrote"),
+def test_real_credentials_are_neither_used_nor_written(story: SimpleNamespace) -> None:
+    assert not (story.folder / "connections.txt").exists()
+    assert sorted(path.name for path in story.home.rglob("*")) == [".kaggle", "access_token"]
+    written = [path.read_bytes() for path in story.run.rglob("*") if path.is_file()]
+    for content in (*written, story.first.stderr.encode(), story.first.stdout.encode()):
+        assert TOKEN.encode() not in content
+        assert KEY.encode() not in content
+
+
+def test_after_isolation_the_real_site_is_refused(tmp_path: Path) -> None:
+    code = (
+        "import sys, socket; from pathlib import Path;"
+        "from kernels.kaggle.signin import isolate;"
+        f"isolate(Path({str(tmp_path)!r}));"
+        "socket.create_connection(('api.kaggle.com', 443), timeout=2)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tiny.ROOT
+    )
+    assert done.returncode == 1
+    assert "PermissionError" in done.stderr
+    assert "api.kaggle.com" in done.stderr
+
+
+def test_the_same_command_again_runs_and_sends_nothing(story: SimpleNamespace) -> None:
+    assert tiny.last_json(story.again) == tiny.last_json(story.first)
+    assert "sent already, as submission 1: it is not sent again" in story.again.stderr
+    assert story.unchanged
+
+
+def test_a_finished_run_is_blended_another_way_without_training(story: SimpleNamespace) -> None:
+    result = story.blended
+    assert (result["blend"]["method"], result["public_score"]) == ("greedy", None)
+    assert versions(story.run) == {"shared": 1, "left": 1, "right": 1, "ensemble": 2}
+    assert len(state(story.run)["submissions"]) == 1
+    assert [blend["method"] for blend in result["blends"]] == ["mean", "greedy"]
+
+
+def test_a_run_does_not_go_on_with_other_data(story: SimpleNamespace, tmp_path: Path) -> None:
+    data, solution = tiny.write_data(tmp_path / "other")
+    own = ("--data", data, "--solution", solution)
+    refused = tiny.submit("tiny", "--dry-run", *own, *story.options)
+    assert refused.returncode == 1
+    last = refused.stderr.splitlines()[-1]
+    assert "was made with the data in" in last
+    assert "give it the same data" in last
+
+
+def test_a_kernel_that_fails_is_one_clear_line(dry: list, tmp_path: Path) -> None:
+    for how, said in (
+        ("raise", "kernel left ended as ERROR: ValueError: the loss went to the moon (whole log: "),
+        ("vanish", "outputs/left.arriving: it ended before its work was done (whole log: "),
+        ("alter", "metrics.json is not the file that the kernel wrote"),
         ("nan", "test predictions are NaN or infinite in 1 of 12 rows, the first is id r13"),
-    ],
-)
-def test_a_kernel_that_fails_is_one_clear_line(
-    dry: list, tmp_path: Path, how: str, said: str
-) -> None:
-    done = tiny.submit(*dry, "--model", "left", "--set", f"misbehave={how}")
-    assert done.returncode == 1
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith("error: ")
-    assert __import__("re").search(said, last), last
-    assert state(tmp_path)["state"] == "failed"
-    assert state(tmp_path)["submissions"] == []
-    # After the mistake is mended the same run goes on.
-    assert tiny.submit(*dry, "--model", "left").returncode == 0
-
-
-def test_a_failed_kernels_own_lines_are_shown_without_our_traceback(dry: list) -> None:
-    done = tiny.submit(*dry, "--model", "left", "--set", "misbehave=raise")
-    shown = [line for line in done.stderr.splitlines() if line.startswith("  | ")]
-    assert any("went to the moon" in line for line in shown)
-    assert any("data.py" in line for line in shown)
-    assert "run_script" not in done.stderr
-    assert "watch.py" not in done.stderr
-
-
-def test_members_with_other_test_ids_are_not_blended(dry: list, tmp_path: Path) -> None:
-    import competitions.tiny_digits.left as left
-
-    assert left.KERNEL.recipe.misbehave == ""
-    done = tiny.submit(*dry, "--model", "left", "--no-submit", "--set", "misbehave=ids")
-    assert done.returncode == 1
-    assert "id that the sample has not: line 2: xr12" in done.stderr.splitlines()[-1]
+    ):
+        done = tiny.submit(*dry, "--model", "left", "--set", f"misbehave={how}")
+        assert done.returncode == 1
+        last = done.stderr.splitlines()[-1]
+        assert last.startswith("error: kernel left")
+        assert said in last
+        assert (state(tmp_path / "run")["state"], "run_script" in done.stderr) == ("failed", False)
+        if how == "raise":  # the kernel's own lines, without our traceback
+            shown = [line for line in done.stderr.splitlines() if line.startswith("  | ")]
+            assert any("went to the moon" in line for line in shown)
+            assert any("data.py" in line for line in shown)
+            assert "watch.py" not in done.stderr
 
 
 def test_ctrl_c_ends_the_kernels_and_the_run_goes_on_later(dry: list, tmp_path: Path) -> None:
@@ -144,33 +199,13 @@ def test_ctrl_c_ends_the_kernels_and_the_run_goes_on_later(dry: list, tmp_path: 
     assert "interrupted; its kernels ended with it" in last
     assert "reached: shared complete, left " in last
     assert "Traceback" not in said
-    assert state(tmp_path)["state"] == "interrupted"
+    assert state(tmp_path / "run")["state"] == "interrupted"
     running = subprocess.run(["pgrep", "-f", str(tmp_path)], capture_output=True, text=True).stdout
     assert running == ""
     assert tiny.submit(*dry, "--model", "left").returncode == 0
-    assert versions(tmp_path)["shared"] == 1
+    assert versions(tmp_path / "run")["shared"] == 1
 
 
 def test_two_runs_of_one_second_have_two_folders(tmp_path: Path) -> None:
-    from kernels.run.state import pick_run
-
     runs = [pick_run(tmp_path, "tiny", True, {"seed": 0}, fresh=True) for _ in range(20)]
     assert len({run.folder for run in runs}) == 20
-
-
-def test_a_lost_output_is_fetched_again_and_not_trained_again(dry: list, tmp_path: Path) -> None:
-    assert tiny.submit(*dry, "--model", "left").returncode == 0
-    (tmp_path / "run" / "outputs" / "left" / "predictions.npz").unlink()
-    assert tiny.submit(*dry, "--model", "left").returncode == 0
-    assert versions(tmp_path) == {"shared": 1, "left": 1, "ensemble": 1}
-
-
-def test_a_run_does_not_go_on_with_other_data(dry: list, tmp_path: Path) -> None:
-    assert tiny.submit(*dry, "--model", "left").returncode == 0
-    data, solution = tiny.write_data(tmp_path / "other")
-    other = ["tiny", "--dry-run", "--run-dir", tmp_path / "run", "--model", "left"]
-    done = tiny.submit(*other, "--data", data, "--solution", solution)
-    assert done.returncode == 1
-    assert "was made with the data in" in done.stderr.splitlines()[-1]
-    with pytest.raises(UserError, match="and this is generated pictures: give it the same data"):
-        open_run(tmp_path / "run", "tiny", True).check_data(describe_data(None, None))

@@ -1,7 +1,6 @@
 """Kernels of a run are pushed once, watched to their end, and taken up again after any kill."""
 
 import itertools
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import kernels.run.state
 from common.errors import UserError
 from competitions import find_competition
 from kernels.bundle.build import Bundle, build_bundles
-from kernels.kaggle import answers, downloads
 from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError
 from kernels.kaggle.client import KernelStatus
 from kernels.kaggle.states import KernelState
@@ -54,14 +52,6 @@ def bundles_of_request(request: Request) -> tuple[Bundle, ...]:
     return build_bundles(request.competition, plan_kernels(request), "alice", "")
 
 
-@pytest.fixture
-def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryKaggle:
-    monkeypatch.setattr(answers, "PAUSE", 0.0)
-    monkeypatch.setattr("os.fsync", lambda file: None)  # half of the time
-    monkeypatch.setattr(downloads, "download", shutil.copyfile)
-    return MemoryKaggle(tmp_path / "kaggle")
-
-
 def watch(
     kaggle: MemoryKaggle, folder: Path, bundles: tuple[Bundle, ...], **options: object
 ) -> tuple[Run, Said]:
@@ -69,7 +59,7 @@ def watch(
     run, said = open_run(folder, "tiny", dry_run=False), Said()
     run.update(owner="alice", data=kaggle.data)
     options = RunOptions(**{"poll": 0.0, **options})
-    Watch(kaggle, run, bundles, said, options).run()  # type: ignore[arg-type]
+    Watch(kaggle, run, bundles, said, options).run()
     return run, said
 
 
@@ -113,6 +103,7 @@ def test_killed_at_any_save_every_kernel_runs_once(
         run, _ = watch(kaggle, folder, bundles)
         assert kaggle.pushed == {**ONCE, "tiny-left": 3}
         assert {known.state for known in run.kernels.values()} == {KernelState.COMPLETE}
+        assert all(known.pushed == 0 for known in run.kernels.values())  # its seconds are noted
         resumes = ["'resume'" in version.text for version in kaggle.kernels["tiny-left"]]
         assert resumes == [False, True, True]
         if not broken_off:
@@ -259,7 +250,7 @@ def test_what_is_finished_is_used_again(
     watch(kaggle, tmp_path / "first", bundles)
     second = open_run(tmp_path / "second", "tiny", dry_run=False)
     second.update(owner="alice")
-    finished = finished_before(kaggle, second, bundles, "tiny-digits")  # type: ignore[arg-type]
+    finished = finished_before(kaggle, second, bundles, "tiny-digits")
     assert finished == {"shared", "left", "ensemble"}
     second, said = watch(kaggle, tmp_path / "second", bundles)
     assert said == [f"{name}: used again from run first" for name in ("shared", "left", "ensemble")]

@@ -1,4 +1,4 @@
-"""A competition without a training framework: three classes told by one number."""
+"""A competition without a training framework: three classes by one number."""
 
 from common.competition import Competition
 from common.forms import LabelColumn

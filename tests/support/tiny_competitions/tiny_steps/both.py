@@ -8,7 +8,7 @@ from dataclasses import replace
 from common.declaration import Kernel
 from common.kernel import KernelRun
 from competitions.tiny_steps import COMPETITION
-from competitions.tiny_steps.data import StepRecipe, leave, load, source_folders
+from competitions.tiny_steps.data import StepRecipe, load, save, source_folders
 
 
 def both(run: KernelRun) -> None:
@@ -18,7 +18,7 @@ def both(run: KernelRun) -> None:
         validation=first.validation + second.validation - 1 / 3,  # of the half that does not know
         test=first.test + second.test - 1 / 3,
     )
-    leave(run, whole, 0.6)
+    save(run, whole, 0.6)
 
 
 KERNEL = Kernel(COMPETITION, StepRecipe(**RECIPE), work=both, sources=("half",))

@@ -55,7 +55,7 @@ def probabilities(values: np.ndarray) -> np.ndarray:
     return weights / weights.sum(axis=1, keepdims=True)
 
 
-def leave(run: KernelRun, predictions: Predictions, score: float) -> None:
+def save(run: KernelRun, predictions: Predictions, score: float) -> None:
     save_predictions(run.folder, predictions, run.parameters.kernel)
     write_json(run.folder / "metrics.json", {"validation_score": score})
 

@@ -1,4 +1,4 @@
-"""One of two halves: knows the rows whose number leaves its part over."""
+"""One of two halves: knows every second row."""
 
 RECIPE: dict = dict(bias=0.0, parts=2, part=0)
 PARAMETERS: dict = {}
@@ -9,7 +9,7 @@ from common.declaration import Kernel
 from common.files.predictions import Predictions
 from common.kernel import KernelRun
 from competitions.tiny_steps import COMPETITION
-from competitions.tiny_steps.data import HalfRecipe, leave, probabilities, read, source_folders
+from competitions.tiny_steps.data import HalfRecipe, probabilities, read, save, source_folders
 
 
 def half(run: KernelRun) -> None:
@@ -21,7 +21,7 @@ def half(run: KernelRun) -> None:
         for values in (numbers, test_numbers)
         for found in [probabilities(values)]
     ]
-    leave(run, Predictions(ids, labels, mine[0], test_ids, mine[1]), 0.4 + run.recipe.part / 10)
+    save(run, Predictions(ids, labels, mine[0], test_ids, mine[1]), 0.4 + run.recipe.part / 10)
 
 
 KERNEL = Kernel(COMPETITION, HalfRecipe(**RECIPE), work=half, sources=("prepare",))

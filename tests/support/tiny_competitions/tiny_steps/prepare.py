@@ -1,4 +1,4 @@
-"""Leaves one file for the others, which is too large to be fetched, and one that is not."""
+"""Writes one file for the others, which is too large to be fetched, and one that is not."""
 
 RECIPE: dict = dict(bias=0.0)
 PARAMETERS: dict = {}

@@ -1,0 +1,29 @@
+"""What the adapter makes of Kaggle's answers."""
+
+import pytest
+from kagglesdk.kernels.types import kernels_api_service as api
+
+from kernels.kaggle.client import Kaggle, read_score
+from kernels.kaggle.states import KernelState
+
+
+@pytest.mark.parametrize(
+    ("word", "state", "running"),
+    [
+        ("RUNNING", KernelState.RUNNING, True),
+        ("COMPLETE", KernelState.COMPLETE, False),
+        ("PREEMPTED", KernelState.UNKNOWN, True),  # Kaggle has had such words
+    ],
+)
+def test_a_state_is_one_of_ours(word: str, state: KernelState, running: bool) -> None:
+    kaggle = Kaggle.__new__(Kaggle)  # without signing in
+    kaggle.owner, answer = "alice", {"status": word, "failureMessage": "no\nmemory"}
+    kaggle.ask = lambda *_, **__: api.ApiGetKernelSessionStatusResponse.from_dict(answer)
+    status = kaggle.status("tiny-left", 1)
+    assert (status.state, status.state.running) == (state, running)
+    assert status.message == ("PREEMPTED" if word == "PREEMPTED" else "no memory")
+
+
+@pytest.mark.parametrize("text", [None, "", "nan", "NaN", "inf", "None", "-"])
+def test_what_is_no_score_is_none(text: str | None) -> None:
+    assert read_score(text) is None

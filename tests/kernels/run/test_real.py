@@ -1,0 +1,164 @@
+"""The command without ``--dry-run``, with the raw client pointed at a local Kaggle from outside.
+
+The local Kaggle goes on when the command is killed, as the real one does.
+"""
+
+import contextlib
+import json
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from competitions import find_competition
+from kernels.local import HostedCompetition, LocalKaggle
+from support import tiny, warm
+
+COMMAND = ("tiny", "--ensemble", "--accelerator", "cpu", "--json", "--message", "night")
+KERNELS = ("tinycommon", "tiny-left", "tiny-right", "tiny-ensemble")
+ONCE = dict.fromkeys(KERNELS, 1)
+
+
+@contextlib.contextmanager
+def a_desk(folder: Path, **options: object) -> Iterator[SimpleNamespace]:
+    """A folder to work in, and a Kaggle."""
+    data = tiny.write_data(folder / "files")
+    hosted = HostedCompetition(find_competition("tiny"), *data, **options)
+    with LocalKaggle(folder / "kaggle", [hosted]) as server:
+        env = tiny.real_environment(server.url, folder / "home")
+        yield SimpleNamespace(folder=folder, server=server, env=env)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+    with a_desk(tmp_path_factory.mktemp("desk")) as desk:
+        yield desk
+
+
+@pytest.fixture(scope="module")
+def first(desk: SimpleNamespace) -> dict:
+    """The result of a command that was killed again and again."""
+    for attempt in range(60):
+        # Four saves begin every start; the kill comes at one of the next, before or after it.
+        at = f"{6 + attempt % 4}:{('before', 'after')[attempt % 2]}"
+        done = tiny.submit(*COMMAND, env={**desk.env, "TINY_KILL": at}, cwd=desk.folder)
+        if done.returncode != -signal.SIGKILL:
+            break
+    assert attempt > 4
+    assert "going on with" in done.stderr
+    return tiny.last_json(done)
+
+
+def start(*arguments: object, desk: SimpleNamespace) -> subprocess.Popen[str]:
+    pipe, env = subprocess.PIPE, {**os.environ, **desk.env}
+    command = tiny.command(*arguments)
+    return subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, cwd=desk.folder)
+
+
+def versions(server: LocalKaggle) -> dict[str, int]:
+    """How many versions of each kernel were pushed."""
+    return {slug: len(server.store.versions(f"alice/{slug}")) for slug in KERNELS}
+
+
+def check_end(desk: SimpleNamespace, result: dict) -> None:
+    """One run with one version a kernel, one submission and its score."""
+    assert (result["state"], result["public_score"], result["submissions"]) == ("complete", 1.0, 1)
+    assert all(member["seconds"] > 0 for member in result["members"])
+    assert versions(desk.server) == ONCE
+    [path] = (desk.server.store.root / "submissions").glob("*.json")
+    record = json.loads(path.read_text())
+    nonce = json.loads((Path(result["run_dir"]) / "state.json").read_text())["nonce"]
+    assert (record["description"], record["ref"]) == (f"night [{nonce}-1]", 1)
+
+
+def test_killed_again_and_again_it_ends_with_one_submission(
+    desk: SimpleNamespace, first: dict
+) -> None:
+    check_end(desk, first)
+    [run] = desk.folder.glob("runs/*/")
+    metadata = json.loads((run / "kernels" / "left" / "kernel-metadata.json").read_text())
+    assert metadata["id"] == "alice/tiny-left"
+    for path in run.rglob("*"):
+        assert not path.is_file() or b"a-secret-of-alice" not in path.read_bytes()
+
+
+def test_a_later_run_uses_what_is_finished_and_sends_nothing(
+    desk: SimpleNamespace, first: dict
+) -> None:
+    done = tiny.submit(*COMMAND, env=desk.env, cwd=desk.folder)
+    result = tiny.last_json(done)
+    assert result["run_dir"] != first["run_dir"]
+    assert done.stderr.count("used again from run") == 4
+    assert (result["submission_ref"], result["submissions"]) == (first["submission_ref"], 0)
+    assert result["public_score"] == first["public_score"]
+    check_end(desk, first)
+    bob = {**desk.env, "KAGGLE_USERNAME": "bob"}
+    refused = tiny.submit(*COMMAND, "--run-dir", result["run_dir"], env=bob, cwd=desk.folder)
+    assert "is alice's, and you are signed in as bob" in refused.stderr.splitlines()[-1]
+
+
+def test_ctrl_c_detaches_and_the_kernels_go_on(desk: SimpleNamespace) -> None:
+    run = desk.folder / "waits"
+    command = ("tiny", "--model", "left", "--accelerator", "cpu", "--no-submit", "--run-dir", run)
+    waiting = (*command, "--set", "misbehave=wait")
+    before = versions(desk.server)["tiny-left"]
+    process = start(*waiting, desk=desk)
+    deadline = time.monotonic() + 60
+    while not (started := list(desk.folder.glob("kaggle/**/working/started"))):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    last = said.splitlines()[-1]
+    assert "its kernels go on at Kaggle" in last
+    assert last.endswith(f"goes on with: python submit.py {shlex.join(map(str, waiting))}")
+    started[0].with_name("go").touch()
+    done = tiny.submit(*waiting, env=desk.env, cwd=desk.folder)
+    assert done.returncode == 0, done.stderr
+    assert versions(desk.server)["tiny-left"] == before + 1
+
+
+def test_where_only_kernels_are_taken_two_copies_are_one_run_and_clean_deletes_its_kernels(
+    tmp_path: Path,
+) -> None:
+    with a_desk(tmp_path, kernels_only=True) as desk:
+        pair = [start(*COMMAND, desk=desk) for _ in range(2)]
+        said = {process.pid: process.communicate(timeout=120) for process in pair}
+        good, refused = sorted(pair, key=lambda process: process.returncode)
+        assert (good.returncode, refused.returncode) == (0, 1), said
+        assert f"is at work in process {good.pid}: wait for it" in said[refused.pid][1]
+        check_end(desk, json.loads(said[good.pid][0].splitlines()[-1]))
+        check_clean(desk)
+
+
+def check_clean(desk: SimpleNamespace) -> None:
+    """The kernels of this tool are listed, and the chosen ones deleted."""
+    store = desk.server.store
+    request = store.latest("alice/tiny-left").request
+    request.text = "print('my own')"
+    store.add_version("alice/tiny-my-own", request, "CPU")
+
+    def clean(*arguments: str) -> subprocess.CompletedProcess[str]:
+        env = {**os.environ, **desk.env}
+        return warm.run(Path(tiny.__file__), ["kernels", "clean", *arguments], env, tiny.ROOT)
+
+    listed = clean().stdout.splitlines()
+    assert [line.split("/")[-1] for line in listed[:-1]] == sorted(KERNELS)
+    assert "--delete NAME" in listed[-1]
+    wrong = clean("tiny", "--delete", "tiny-left", "--delete", "tiny-my-own")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("error: --delete tiny-my-own: this tool has no such kernel")
+    assert len(store.kernels()) == 5
+    assert clean("tiny", "--delete", "tiny-left").returncode == 0
+    assert "alice/tiny-left" not in store.kernels()
+    assert clean("tiny", "--all").returncode == 0
+    assert store.kernels() == ["alice/tiny-my-own"]
+    assert "has no kernels of this tool" in clean().stdout

@@ -1,0 +1,181 @@
+"""A submission is checked, sent at most once, and waited for until it is scored."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from common.errors import UserError
+from competitions import find_competition
+from kernels.kaggle.answers import KaggleError
+from kernels.kaggle.client import SubmissionScore
+from kernels.local import LocalKaggle
+from kernels.run.options import RunOptions
+from kernels.run.state import KernelRecord, Run, Submission, open_run
+from kernels.run.submission import await_score, check_output, count_sent, send_once
+from support import tiny
+from support.memory_kaggle import LOST, MemoryKaggle
+from support.toy_competition import RIGHT, connect, make_toy, point_client_at, submission, submit
+
+tiny.add_tiny()
+TINY = find_competition("tiny")
+OPTIONS = RunOptions(message="night", poll=0.01, score_limit=5)
+PENDING = SubmissionScore(7, "PENDING", None, None, "")
+
+
+def a_run(folder: Path, content: str = "id,label\nr1,0\n") -> Run:
+    """A run with a blend, as an interrupted command has it on disk."""
+    run = open_run(folder, "tiny", dry_run=False)
+    run.update(owner="alice", kernels={"ensemble": KernelRecord(3)})
+    run.output("ensemble").mkdir(parents=True, exist_ok=True)
+    (run.output("ensemble") / "submission.csv").write_text(content)
+    return run
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    return a_run(tmp_path / "runs" / "run")
+
+
+def send(kaggle: MemoryKaggle, run: Run, **options: object) -> tuple[Submission | None, list[str]]:
+    """One start of the command: what it knows of the run is on disk."""
+    said: list[str] = []
+    again = open_run(run.folder, "tiny", dry_run=False)
+    how = RunOptions(message="night", **options)
+    return send_once(kaggle, TINY, again, "tiny-ensemble", how, said.append), said
+
+
+@pytest.mark.parametrize(
+    ("faults", "kernels_only"),
+    [
+        ([], True),
+        ([], False),
+        ([(LOST,)], False),  # taken, and the answer was lost
+        ([LOST, None], False),  # not taken
+        ([LOST, LOST, (LOST,)], False),
+    ],
+)
+def test_a_file_is_sent_once_whatever_answers_are_lost(
+    kaggle: MemoryKaggle, run: Run, faults: list, kernels_only: bool
+) -> None:
+    kaggle.faults["_send"], kaggle.kernels_only = [*faults], kernels_only
+    for number in range(2):
+        sent, said = send(kaggle, run)
+        assert sent
+        assert (sent.ref, bool(said)) == (1, number > 0)
+    words = "tiny-ensemble 3 submission.csv night" if kernels_only else "night"
+    assert kaggle.sent == [(1, f"{words} [{run.nonce}-1]")]
+    assert count_sent(kaggle, TINY.slug, run) == 1
+
+
+@pytest.mark.parametrize("killed", [(KeyboardInterrupt(),), KeyboardInterrupt()])
+def test_a_command_that_was_killed_before_or_after_it_sent_looks_first(
+    kaggle: MemoryKaggle, run: Run, killed: object
+) -> None:
+    kaggle.faults["_send"] = [killed]
+    with pytest.raises(KeyboardInterrupt):
+        send(kaggle, run)
+    sent, _ = send(kaggle, run)
+    assert sent
+    assert (sent.ref, len(kaggle.sent)) == (1, 1)
+    (run.output("ensemble") / "submission.csv").write_text("another blend")
+    sent, [said] = send(kaggle, run)
+    assert sent is None
+    assert said.startswith("this run has sent submission 1, of another file: one is enough")
+    sent, _ = send(kaggle, run, submit_again=True)
+    assert sent
+    assert (sent.ref, sent.description) == (2, f"night [{run.nonce}-2]")
+
+
+def test_what_kaggle_counts_and_does_not_list_is_not_sent_again(
+    kaggle: MemoryKaggle, run: Run
+) -> None:
+    run.update(submissions=[Submission("a" * 64, f"night [{run.nonce}-1]")])
+    kaggle._send("of somebody in the team")
+    for _ in range(2):
+        with pytest.raises(UserError, match="counts one submission more .* does not list 'night"):
+            send(kaggle, run)
+    assert len(kaggle.sent) == 1
+
+
+def test_a_refused_submission_does_not_count(kaggle: MemoryKaggle, run: Run) -> None:
+    kaggle.faults["_send"] = [KaggleError("Kaggle answered 400: no", 400)]
+    with pytest.raises(UserError, match="400"):
+        send(kaggle, run)
+    assert open_run(run.folder, "tiny", dry_run=False).submissions == []
+    assert send(kaggle, run)[0]
+
+
+def test_a_file_that_an_earlier_run_has_sent_is_not_sent(
+    kaggle: MemoryKaggle, run: Run, tmp_path: Path
+) -> None:
+    send(kaggle, run)
+    later = a_run(tmp_path / "runs" / "later")
+    sent, said = send(kaggle, later)
+    assert sent
+    assert sent.ref == 1
+    assert said == ["an earlier run sent this very file as submission 1: not sent again"]
+    assert len(kaggle.sent) == 1
+    assert count_sent(kaggle, TINY.slug, later) == 0
+
+
+def test_a_file_with_other_ids_is_refused(kaggle: MemoryKaggle, tmp_path: Path) -> None:
+    run = a_run(tmp_path / "run", "id,label\nx1,0\n")
+    (run.folder / "sample_submission.csv").write_text("id,label\nr1,0\n")
+    with pytest.raises(UserError, match="line 2: x1"):
+        check_output(kaggle, TINY, run)
+
+
+def wait(kaggle: MemoryKaggle, run: Run, *scores: SubmissionScore) -> Submission:
+    kaggle.scores = list(scores)
+    sent = await_score(kaggle, run, run.submissions[0], OPTIONS, lambda _: None)
+    assert not kaggle.scores
+    return sent
+
+
+@pytest.mark.parametrize(("public", "private"), [(None, None), (None, 0.25), (0.75, None)])
+def test_what_is_scored_is_not_waited_for(
+    kaggle: MemoryKaggle, run: Run, public: float | None, private: float | None
+) -> None:
+    run.update(submissions=[Submission("0" * 64, "sent", ref=7)])
+    done = SubmissionScore(7, "COMPLETE", public, private, "")
+    sent = wait(kaggle, run, PENDING, PENDING, done)
+    assert (sent.public_score, sent.private_score, sent.scored) == (public, private, True)
+    again = open_run(run.folder, "tiny", dry_run=False)
+    assert again.submissions == [sent]
+    assert wait(kaggle, again) == sent  # it is known: Kaggle is not asked again
+
+
+def test_a_submission_that_cannot_be_scored_or_takes_too_long_is_one_line(
+    kaggle: MemoryKaggle, run: Run
+) -> None:
+    run.update(submissions=[Submission("0" * 64, "sent", ref=7)])
+    late = RunOptions(score_limit=-1.0)
+    with pytest.raises(UserError, match=r"still being scored .* looks again and sends nothing"):
+        await_score(kaggle, run, run.submissions[0], late, lambda _: None)
+    with pytest.raises(UserError, match="could not score submission 7: Submission Scoring Error"):
+        wait(kaggle, run, SubmissionScore(7, "ERROR", None, None, "Submission Scoring Error"))
+
+
+def test_a_run_of_before_knows_its_score(kaggle: MemoryKaggle, run: Run) -> None:
+    run.update(submissions=[Submission("0" * 64, "sent", ref=7, public_score=0.5)])
+    state = json.loads((run.folder / "state.json").read_text())
+    del state["submissions"][0]["scored"]
+    (run.folder / "state.json").write_text(json.dumps(state))
+    assert wait(kaggle, open_run(run.folder, "tiny", dry_run=False)).public_score == 0.5
+
+
+def test_the_local_kaggle_gives_no_score_where_there_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hosted = make_toy(tmp_path / "toy")
+    hosted.solution.write_text(hosted.solution.read_text().replace("Public", "Ignored"))
+    with LocalKaggle(tmp_path / "state", [hosted]) as server:
+        point_client_at(monkeypatch, server.url, tmp_path)
+        with connect(server.url) as client:
+            ref = submit(client, RIGHT)
+            submission(client, ref)
+            scored = submission(client, ref)
+    assert scored.status.name == "COMPLETE"
+    assert not scored.public_score
+    assert scored.private_score == "1.00000"

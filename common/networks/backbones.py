@@ -4,6 +4,7 @@ The names are those of ``keras.applications``. Each network has the preprocessin
 pretrained weights expect in front of it, in float32 and without weights of its own.
 """
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -11,7 +12,7 @@ from typing import Any
 
 from common.errors import UserError
 from common.networks.weights import Origin, downloaded, fill_by_name
-from common.recipe import nearest
+from common.recipe import by_name
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ HALF = Pixels((128.0,) * 3, (128.0,) * 3)  # EfficientNetV2's larger networks ha
 
 @dataclass(frozen=True)
 class Backbone:
-    """One network of ``keras.applications``.
+    """One network, by its name in ``keras.applications``.
 
     Attributes:
         pixels: what its weights expect.
@@ -44,8 +45,7 @@ class Backbone:
         origins: where the kinds are downloaded from that Keras does not download itself.
         options: of its builder in Keras.
         smallest: side of the smallest picture that it takes, pixels.
-        first_layer: where it begins, behind a preprocessing that its builder cannot leave out;
-            its weights are then filled in by name. Empty: at its input.
+        filled_by_name: its builder cannot take our weights files: they are filled in by name.
     """
 
     pixels: Pixels
@@ -53,7 +53,7 @@ class Backbone:
     origins: Mapping[str, Origin] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     smallest: int = 32
-    first_layer: str = ""
+    filled_by_name: bool = False
 
 
 _PLAIN = MappingProxyType({"include_preprocessing": False})  # ours is in float32
@@ -78,7 +78,7 @@ def _efficientnet(size: str, noisy_student: str, imagenet: str) -> Backbone:
         "noisy-student": Origin(f"{github}/qubvel/efficientnet/{part}/v0.0.1", noisy_student),
         "imagenet": Origin(f"{github}/Callidior/keras-applications/{part}/efficientnet", imagenet),
     }
-    return Backbone(TORCH, files, origins, first_layer="stem_conv_pad")
+    return Backbone(TORCH, files, origins, filled_by_name=True)
 
 
 _MOBILENET = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet"
@@ -112,16 +112,11 @@ BACKBONES: Mapping[str, Backbone] = {
 
 def find_backbone(name: str) -> Backbone:
     """What is known of a network. Raises UserError for an unknown name, naming the nearest."""
-    if name not in BACKBONES:
-        raise UserError(f"unknown backbone {name!r}: {nearest(name, BACKBONES)}")
-    return BACKBONES[name]
+    return by_name("backbone", name, BACKBONES)
 
 
 def weights_files(name: str) -> Mapping[str, str]:
-    """Kinds of pretrained weights of a network → the usual file name of each.
-
-    Raises UserError for an unknown network.
-    """
+    """Kinds of pretrained weights of a network → the usual file name of each."""
     return find_backbone(name).files
 
 
@@ -155,22 +150,25 @@ def build_backbone(
     """
     import keras
 
-    backbone = check_size(name, image_size)
+    backbone, shape = check_size(name, image_size), (image_size, image_size, 3)
     if weights is not None and weights in backbone.origins:
         weights = downloaded(backbone.files[weights], backbone.origins[weights])
-    pictures = keras.Input((image_size, image_size, 3), name="pictures")
+    pictures = keras.Input(shape, name="pictures")
     pixels = preprocessed(pictures, UNIT if preprocessing == "1/255" else backbone.pixels)
-    if backbone.first_layer:
-        features = _behind(name, backbone.first_layer, weights, image_size)(pixels)
-    else:
-        features = getattr(keras.applications, name)(
-            include_top=False,
-            weights=weights,
-            input_tensor=pixels,
-            input_shape=(image_size, image_size, 3),
-            **backbone.options,
-        ).output
-    return keras.Model(pictures, features, name=name.lower())
+    if backbone.filled_by_name:
+        network = _efficientnet_network(name, shape)
+        if weights is not None:
+            fill_by_name(network, weights)
+        return keras.Model(pictures, network(pixels), name=name.lower())
+    build = getattr(keras.applications, name)
+    network = build(
+        include_top=False,
+        weights=weights,
+        input_tensor=pixels,
+        input_shape=shape,
+        **backbone.options,
+    )
+    return keras.Model(pictures, network.output, name=name.lower())
 
 
 def preprocessed(pictures: Any, pixels: Pixels) -> Any:
@@ -185,13 +183,22 @@ def preprocessed(pictures: Any, pixels: Pixels) -> Any:
     return keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocessing")(pictures)
 
 
-def _behind(name: str, first_layer: str, weights: str | None, image_size: int) -> Any:
-    """The part of a network from ``first_layer`` on, which takes preprocessed pixels."""
+def _efficientnet_network(name: str, shape: tuple[int, int, int]) -> Any:
+    """An EfficientNet from preprocessed pixels on, by the builder that the solutions published.
+
+    JAX takes keras.applications' twin, as the package's activation is TensorFlow's own; so does a
+    machine without the package, such as Kaggle's. Parameters, layer names and features are alike.
+    """
     import keras
 
-    build = getattr(keras.applications, name)
-    whole = build(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
-    part = keras.Model(whole.get_layer(first_layer).input, whole.output, name=f"{name.lower()}_net")
-    if weights is not None:
-        fill_by_name(part, weights)
-    return part
+    if keras.config.backend() == "tensorflow" and importlib.util.find_spec("efficientnet"):
+        from efficientnet import tfkeras
+
+        whole = getattr(tfkeras, name)(include_top=False, weights=None, input_shape=shape)
+        begin = whole.input
+    else:
+        whole = getattr(keras.applications, name)(
+            include_top=False, weights=None, input_shape=shape
+        )
+        begin = whole.get_layer("stem_conv_pad").input  # behind its own preprocessing
+    return keras.Model(begin, whole.output, name=f"{name.lower()}_net")

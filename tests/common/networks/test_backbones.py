@@ -58,7 +58,7 @@ def reference(name: str, size: int) -> tuple[Any, Callable[[Any], Any]]:
     """The plain network, and the preprocessing that its makers give it."""
     import keras
 
-    if BACKBONES[name].first_layer:
+    if BACKBONES[name].filled_by_name:
         module: Any = pytest.importorskip("efficientnet.tfkeras")
         build = getattr(module, name)
     else:
@@ -89,7 +89,7 @@ def test_raw_pictures_give_what_the_plain_network_makes_of_preprocessed_ones(
     size = max(33, BACKBONES[name].smallest)  # odd: the padding of a stride differs
     plain, preprocess = reference(name, size)
     legacy_weights.randomise(plain)
-    if BACKBONES[name].first_layer:
+    if BACKBONES[name].filled_by_name:
         path = tmp_path / weights_files(name)["noisy-student"]
         legacy_weights.write_legacy(plain, path)
         ours = build_backbone(name, str(path), size)
@@ -109,7 +109,7 @@ def test_pixels_may_be_divided_by_255_whatever_the_weights_expect(
     plain, _ = reference(name, 33)
     legacy_weights.randomise(plain)
     weights = None
-    if BACKBONES[name].first_layer:
+    if BACKBONES[name].filled_by_name:
         weights = str(tmp_path / "weights.h5")
         legacy_weights.write_legacy(plain, Path(weights))
     ours = build_backbone(name, weights, 33, "1/255")
@@ -181,6 +181,8 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
     """A legacy file of an EfficientNetB0, and the network that it was written of."""
     folder = tmp_path_factory.mktemp("student")
     plain = build_backbone("EfficientNetB0", None, 32).get_layer("efficientnetb0_net")
+    # The package's own, not its twin of keras.applications.
+    assert "FixedDropout" in {type(layer).__name__ for layer in plain.layers}
     legacy_weights.write_legacy(plain, folder / "net.h5")
     legacy_weights.write_legacy(plain, folder / "gap.h5", without="block4b_se_reduce")
     return folder, plain

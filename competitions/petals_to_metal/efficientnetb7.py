@@ -4,8 +4,8 @@ Full size, 331 x 331, 25 epochs: published accuracy 0.9504 and loss 0.2402 on va
 0.0415 on train, 0.9992 and 0.0096 of the refit, public macro F1 0.93 alone (one run: how far it
 spreads is not published), and with densenet201 2,480 s on a TPU v3-8. The weights are the file of
 the ``efficientnet`` package; on TensorFlow the network is its too, on JAX keras.applications' twin
-(``common/networks/backbones.py``). The dry run's miniature is another, much smaller network (about 0.94 on generated data, in half a minute on two cores): its
-score says only that the path works.
+(``common/networks/backbones.py``). The dry run's miniature is another, much smaller network (about
+0.94 on generated data, in half a minute on two cores): its score says only that the path works.
 
 From a clone of the repository: python submit.py petals --model efficientnetb7 [--dry-run]
 """

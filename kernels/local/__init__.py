@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -18,9 +19,9 @@ from common.errors import UserError
 from kernels.local.competitions_service import CompetitionsService
 from kernels.local.datasets_service import DatasetsService, ModelsService
 from kernels.local.faults import Faults, FaultyApplication
-from kernels.local.hosted import Hosted, HostedCompetition
+from kernels.local.hosted import HostedCompetition
 from kernels.local.kernels_service import KernelsService
-from kernels.local.mounts import LAYOUTS
+from kernels.local.mounts import LAYOUTS, mount_inputs
 from kernels.local.server import Application, OAuthService, QuietHandler
 from kernels.local.session import Sessions, check_guard
 from kernels.local.store import Store
@@ -59,14 +60,17 @@ class LocalKaggle:
         if layout not in LAYOUTS:
             raise UserError(f"unknown mount layout {layout!r}: known are {', '.join(LAYOUTS)}")
         check_guard()
-        hosted = {facts.competition.slug: Hosted(facts) for facts in competitions}
+        hosted = {one.competition.slug: one for one in competitions}
+        for one in competitions:
+            if one.generate is None:
+                one.answers()
         with _listen(port) as listener:
             self._state_lock = _lock_state(state.resolve())
             self.links = Links()
             self.store = Store(state.resolve())
             self.store.fail_unfinished()
-            workers = max_parallel or os.cpu_count() or 1
-            self._sessions = Sessions(self.store, hosted, layout, workers)
+            mount = partial(mount_inputs, self.store, hosted, layout)
+            self._sessions = Sessions(self.store, mount, max_parallel or os.cpu_count() or 1)
             application = self._application(hosted, faults)
             self._server = make_server(
                 HOST, 0, application, True, request_handler=QuietHandler, fd=listener.fileno()
@@ -94,7 +98,7 @@ class LocalKaggle:
         self._state_lock.close()
 
     def _application(
-        self, hosted: dict[str, Hosted], faults: Faults | None
+        self, hosted: dict[str, HostedCompetition], faults: Faults | None
     ) -> Application | FaultyApplication:
         store, links, sessions = self.store, self.links, self._sessions
         submissions = Submissions(store.root / "submissions", hosted)

@@ -6,7 +6,8 @@ kagglehub need to look at one and to download it.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 from kagglesdk.common.types.http_redirect import HttpRedirect
 from kagglesdk.datasets.types import dataset_api_service as datasets
@@ -24,33 +25,28 @@ from kernels.local.wire import ApiError, Call, Links, fill, paged
 class DatasetsService:
     """Answers the calls on data sets."""
 
+    types: ClassVar[ModuleType] = datasets
     store: Store
     links: Links
 
-    def get_dataset(self, call: Call, request: datasets.ApiGetDatasetRequest) -> KaggleObject:
+    def get_dataset(self, call: Call, request: Any) -> KaggleObject:
         """The number of its version."""
         self._find(request)
         return fill(datasets.ApiDataset, current_version_number=1)
 
-    def get_dataset_status(
-        self, call: Call, request: datasets.ApiGetDatasetStatusRequest
-    ) -> KaggleObject:
+    def get_dataset_status(self, call: Call, request: Any) -> KaggleObject:
         """Always ready."""
         self._find(request)
         return fill(datasets.ApiGetDatasetStatusResponse, status=DatabundleVersionStatus.READY)
 
-    def get_dataset_metadata(
-        self, call: Call, request: datasets.ApiGetDatasetMetadataRequest
-    ) -> KaggleObject:
+    def get_dataset_metadata(self, call: Call, request: Any) -> KaggleObject:
         """Its name and owner."""
         self._find(request)
         owner, slug = request.owner_slug, request.dataset_slug
         info = fill(DatasetInfo, dataset_slug=slug, title=slug, owner_user=owner)
         return fill(datasets.ApiGetDatasetMetadataResponse, info=info)
 
-    def list_dataset_files(
-        self, call: Call, request: datasets.ApiListDatasetFilesRequest
-    ) -> KaggleObject:
+    def list_dataset_files(self, call: Call, request: Any) -> KaggleObject:
         """Its files with their sizes and dates."""
         folder = self._find(request)
         names, token = paged(list_files(folder), request)
@@ -64,9 +60,7 @@ class DatasetsService:
         answer = datasets.ApiListDatasetFilesResponse
         return fill(answer, dataset_files=files, next_page_token=token)
 
-    def download_dataset(
-        self, call: Call, request: datasets.ApiDownloadDatasetRequest
-    ) -> HttpRedirect:
+    def download_dataset(self, call: Call, request: Any) -> HttpRedirect:
         """One file, or all of them as an archive."""
         target = self.store.root / "archives" / f"{request.owner_slug}-{request.dataset_slug}.zip"
         return _download(self.links, call, self._find(request), request.file_name, target)
@@ -83,29 +77,24 @@ class DatasetsService:
 class ModelsService:
     """Answers the calls on models."""
 
+    types: ClassVar[ModuleType] = models
     store: Store
     links: Links
 
-    def get_model_instance(
-        self, call: Call, request: models.ApiGetModelInstanceRequest
-    ) -> KaggleObject:
+    def get_model_instance(self, call: Call, request: Any) -> KaggleObject:
         """The newest version of a model's variation."""
         names = [path.name for path in self._variation(request).iterdir()]
         newest = max((int(name) for name in names if name.isdecimal()), default=0)
         return fill(models.ApiModelInstance, slug=request.instance_slug, version_number=newest)
 
-    def list_model_instance_version_files(
-        self, call: Call, request: models.ApiListModelInstanceVersionFilesRequest
-    ) -> KaggleObject:
+    def list_model_instance_version_files(self, call: Call, request: Any) -> KaggleObject:
         """Its files."""
         names, token = paged(list_files(self._version(request)), request)
         files = [fill(models.ApiModelFile, name=name) for name in names]
         answer = models.ApiListModelInstanceVersionFilesResponse
         return fill(answer, files=files, next_page_token=token)
 
-    def download_model_instance_version(
-        self, call: Call, request: models.ApiDownloadModelInstanceVersionRequest
-    ) -> HttpRedirect:
+    def download_model_instance_version(self, call: Call, request: Any) -> HttpRedirect:
         """One file, or all of them as an archive."""
         name = f"{request.owner_slug}-{request.model_slug}-{request.version_number}.zip"
         target = self.store.root / "archives" / name

@@ -1,22 +1,14 @@
 """Faults that are injected into the calls of a local Kaggle: rules say which, when and how.
 
-A faults file is JSON::
-
-    {"seed": 7, "rules": [
-        {"call": "SaveKernel", "fault": "lose"},
-        {"call": "download", "fault": "corrupt", "contains": "predictions.npz", "after": 1},
-        {"call": "*", "fault": "refuse", "code": 429, "retry_after": 1,
-         "times": null, "probability": 0.1}]}
-
-``fault_kinds.py`` describes a rule's fields (``Rule``) and every fault. The first rule that fits a
-call decides; the rules below do not see that call.
+``docs/reference.md`` has an example of a faults file; ``fault_kinds.py`` describes a rule's fields
+and every fault. The first rule that fits a call decides; the rules below do not see that call.
 """
 
 import json
 import random
 import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +29,13 @@ CALLS = (
     *(name for service in _SERVICES for name in wire_methods(service)),
     *("download", "upload", "log"),
 )
-_OPTIONS = ("code", "message", "retry_after", "seconds")
 
 
 class Faults:
     """Decides which calls of a local Kaggle fail, and remembers which did.
 
     Args:
-        rules: tried in this order.
+        rules: tried in this order; each a ``Rule`` or an object of a faults file.
         seed: of the rules' probabilities.
         say: gets a line for each injected fault.
 
@@ -53,13 +44,14 @@ class Faults:
     """
 
     def __init__(
-        self, rules: Sequence[Rule], seed: int = 0, say: Callable[[str], object] | None = None
+        self, rules: Sequence[Any], seed: int = 0, say: Callable[[str], object] | None = None
     ):
+        self.rules = []
         for number, rule in enumerate(rules, start=1):
-            wrong = _wrong_name(rule) or _wrong_value(rule)
-            if wrong:
-                raise UserError(f"faults, rule {number}: {wrong}")
-        self.rules = tuple(rules)
+            try:
+                self.rules.append(_checked_rule(rule))
+            except UserError as error:
+                raise UserError(f"faults, rule {number}: {error}") from None
         self.injected: list[tuple[str, str]] = []
         self._say = say or (lambda line: None)
         self._draws = [random.Random(f"{seed}/{at}") for at in range(len(rules))]
@@ -67,10 +59,10 @@ class Faults:
         self._done = [0] * len(rules)
         self._lock = threading.Lock()
 
-    def next_for(self, call: str, text: str, possible: Callable[[str], bool]) -> Rule | None:
+    def next_for(self, call: str, text: str, impossible: Collection[str] = ()) -> Rule | None:
         """The rule whose fault this call gets, or None; it counts as done.
 
-        ``text`` is the call's path and body; ``possible`` says whether a fault can be injected
+        ``text`` is the call's path and body; ``impossible`` are faults that cannot be injected
         here and now.
         """
         with self._lock:
@@ -78,7 +70,7 @@ class Faults:
                 named = rule.call in ("*", call) and re.fullmatch(FAULTS[rule.fault].calls, call)
                 if not named or rule.contains not in text or not self._is_due(at, rule):
                     continue
-                if possible(rule.fault):
+                if rule.fault not in impossible:
                     self._done[at] += 1
                     self.injected.append((call, rule.fault))
                     self._say(f"fault: {rule.fault} {call} (rule {at + 1})")
@@ -115,14 +107,11 @@ class FaultyApplication:
             environ.update(with_body(environ, body))  # to be read again
         earlier = self._answers.get((path, body))
 
-        def possible(fault: str) -> bool:
-            if fault == "duplicate":
-                return earlier is not None
-            is_output = name == "ListKernelSessionOutput"
-            return fault != "stale" or not is_output or version_before(body) > 0
-
+        impossible = set() if earlier else {"duplicate"}
+        if name == "ListKernelSessionOutput" and not version_before(body):
+            impossible.add("stale")
         text = f"{path}\n{body.decode('utf-8', 'replace')}"
-        rule = self._faults.next_for(name, text, possible) if name else None
+        rule = self._faults.next_for(name, text, impossible) if name else None
         if rule:
             app, submissions = self._application, self._submissions
             call = FailingCall(app, submissions, environ, name, body, rule, earlier)
@@ -154,27 +143,28 @@ def read_faults(path: Path, say: Callable[[str], object] | None = None) -> Fault
         raise UserError(f'the faults {path} must be {{"seed": 7, "rules": [...]}}')
     for key in read.keys() - {"seed", "rules"}:
         raise UserError(f"the faults {path}: unknown {key!r}: {nearest(key, ('seed', 'rules'))}")
-    seed, rules = read.get("seed", 0), []
+    seed = read.get("seed", 0)
     if type(seed) is not int:
         raise UserError(f"the faults {path}: seed={seed!r} is not a whole number")
     try:
-        for number, given in enumerate(read["rules"], 1):
-            rules.append(_rule(number, given))
-        return Faults(rules, seed, say)
+        return Faults(read["rules"], seed, say)
     except UserError as error:
         raise UserError(f"{path}: {error}") from None
 
 
-def _rule(number: int, given: Any) -> Rule:
-    if not isinstance(given, dict):
-        raise UserError(f"faults, rule {number}: {given!r} is not an object with call and fault")
-    for key in ("call", "fault"):
-        if key not in given:
-            raise UserError(f"faults, rule {number}: it names no {key!r}")
-    try:
-        return override(Rule("", ""), given)
-    except UserError as error:
-        raise UserError(f"faults, rule {number}: {error}") from None
+def _checked_rule(given: Any) -> Rule:
+    """A rule of a file, or one of our own, checked. Raises UserError."""
+    if not isinstance(given, Rule | dict):
+        raise UserError(f"{given!r} is not an object with call and fault")
+    if isinstance(given, dict):
+        for key in ("call", "fault"):
+            if key not in given:
+                raise UserError(f"it names no {key!r}")
+    rule = override(Rule("", ""), given) if isinstance(given, dict) else given
+    wrong = _wrong_name(rule) or _wrong_value(rule)
+    if wrong:
+        raise UserError(wrong)
+    return rule
 
 
 def _wrong_name(rule: Rule) -> str:
@@ -187,7 +177,7 @@ def _wrong_name(rule: Rule) -> str:
     if rule.call != "*" and not re.fullmatch(fault.calls, rule.call):
         able = [call for call in CALLS if re.fullmatch(fault.calls, call)]
         return f"{rule.fault!r} cannot be done to {rule.call}: it is for {', '.join(able)}"
-    for name in _OPTIONS:
+    for name in ("code", "message", "retry_after", "seconds"):
         if getattr(rule, name) != getattr(Rule, name) and name not in fault.options:
             return f"{rule.fault!r} reads no {name!r}"
     return ""

@@ -4,12 +4,15 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from common.competition import Competition
 from common.errors import UserError
 from kernels.local.files import is_within
 from kernels.local.scoring import Solution, read_solution
+
+_LOCK = threading.Lock()  # one competition's files are made and read at a time
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,7 @@ class HostedCompetition:
         kernels_only: takes no files, only the output of a kernel.
         max_daily_submissions: a UTC day.
         entered: whether the user has accepted the rules.
-        deadline: with a time zone; as on Kaggle, late submissions are scored. None: a year from
-            now.
+        deadline: with a time zone; late submissions are scored. None: a year from now.
         submissions_disabled: takes no submissions at all.
         generate: makes ``data`` and ``solution`` when they are first needed; None: they are there.
     """
@@ -39,43 +41,27 @@ class HostedCompetition:
     submissions_disabled: bool = False
     generate: Callable[[], object] | None = None
 
+    def folder(self) -> Path:
+        """The folder of its data, for reading. Raises UserError as ``answers``."""
+        self.answers()
+        return self.data.resolve()
 
-class Hosted:
-    """The files of a hosted competition, checked once: at the start, or when they are generated.
+    def answers(self) -> Solution:
+        """The hidden labels, which only this process reads.
 
-    Raises UserError, as its properties do, when the files are not as they must be.
-    """
+        Raises UserError when the files are not as they must be.
+        """
+        with _LOCK:
+            return self._answers
 
-    def __init__(self, facts: HostedCompetition):
-        self.facts = facts
-        self._lock = threading.Lock()
-        self._solution: Solution | None = None
-        if facts.generate is None:
-            self._read()
-
-    @property
-    def data(self) -> Path:
-        """The folder of its data."""
-        self._read()
-        return self.facts.data.resolve()
-
-    @property
-    def solution(self) -> Solution:
-        """The hidden labels, which only this process reads."""
-        return self._read()
-
-    def _read(self) -> Solution:
-        facts, slug = self.facts, self.facts.competition.slug
-        with self._lock:
-            if self._solution is None:
-                if facts.generate:
-                    facts.generate()
-                if not facts.data.is_dir():
-                    layout = facts.competition.layout
-                    raise UserError(f"{slug}: {facts.data} is not a folder; expected {layout}")
-                if is_within(facts.solution, facts.data):
-                    raise UserError(
-                        f"{slug}: the solution {facts.solution} is in the data: move it out"
-                    )
-                self._solution = read_solution(facts.competition, facts.solution)
-            return self._solution
+    @cached_property
+    def _answers(self) -> Solution:
+        slug = self.competition.slug
+        if self.generate:
+            self.generate()
+        if not self.data.is_dir():
+            layout = self.competition.layout
+            raise UserError(f"{slug}: {self.data} is not a folder; expected {layout}")
+        if is_within(self.solution, self.data):
+            raise UserError(f"{slug}: the solution {self.solution} is in the data: move it out")
+        return read_solution(self.competition, self.solution)

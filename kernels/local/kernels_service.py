@@ -4,7 +4,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import Any, ClassVar
 
 from kagglesdk.common.types.http_redirect import HttpRedirect
 from kagglesdk.kaggle_object import KaggleObject
@@ -36,12 +37,13 @@ _PUSHED = (
 class KernelsService:
     """Answers the calls on kernels from the state, and starts sessions."""
 
+    types: ClassVar[ModuleType] = api
     store: Store
     links: Links
     sessions: Sessions
     competitions: Collection[str]
 
-    def save_kernel(self, call: Call, request: api.ApiSaveKernelRequest) -> KaggleObject:
+    def save_kernel(self, call: Call, request: Any) -> KaggleObject:
         """Check the push, drop its unknown sources, and queue a new version.
 
         A refused push is an ``error`` in an answer with HTTP status 200. Raises ApiError 403 for a
@@ -65,9 +67,7 @@ class KernelsService:
         response.kernel_id = ref_number(ref)
         return response
 
-    def get_kernel_session_status(
-        self, call: Call, request: api.ApiGetKernelSessionStatusRequest
-    ) -> KaggleObject:
+    def get_kernel_session_status(self, call: Call, request: Any) -> KaggleObject:
         """The state of a session, and why it failed."""
         session = self._find(call, request).session
         return fill(
@@ -76,9 +76,7 @@ class KernelsService:
             failure_message=session.get("failure"),
         )
 
-    def list_kernel_session_output(
-        self, call: Call, request: api.ApiListKernelSessionOutputRequest
-    ) -> KaggleObject:
+    def list_kernel_session_output(self, call: Call, request: Any) -> KaggleObject:
         """Output files with their addresses (once the session has ended), and the log so far."""
         version = self._find(call, request)
         working = version.working
@@ -94,16 +92,14 @@ class KernelsService:
             next_page_token=token,
         )
 
-    def list_kernel_files(self, call: Call, request: api.ApiListKernelFilesRequest) -> KaggleObject:
+    def list_kernel_files(self, call: Call, request: Any) -> KaggleObject:
         """Output files with their sizes and dates."""
         version = self._find(call, request)
         names, token = paged(_output_names(version), request)
         files = [_file_item(version.working, name) for name in names]
         return fill(api.ApiListKernelFilesResponse, files=files, next_page_token=token)
 
-    def download_kernel_output(
-        self, call: Call, request: api.ApiDownloadKernelOutputRequest
-    ) -> HttpRedirect:
+    def download_kernel_output(self, call: Call, request: Any) -> HttpRedirect:
         """One output file, or all of them as an archive."""
         label = f"v{request.version_number}" if request.version_number else ""
         ref = f"{request.owner_slug}/{request.kernel_slug}"
@@ -119,7 +115,7 @@ class KernelsService:
             raise ApiError(404, f"{version.slug} has no output file {name}")
         return self.links.redirect(call, path, within=working)
 
-    def get_kernel(self, call: Call, request: api.ApiGetKernelRequest) -> KaggleObject:
+    def get_kernel(self, call: Call, request: Any) -> KaggleObject:
         """What was pushed; a slug may carry a version, as in ``slug/3``."""
         slug, _, number = request.kernel_slug.partition("/")
         label = request.version_label or (f"v{number}" if number else "")
@@ -134,7 +130,7 @@ class KernelsService:
         )
         return fill(api.ApiGetKernelResponse, metadata=self._metadata(version), blob=blob)
 
-    def list_kernels(self, call: Call, request: api.ApiListKernelsRequest) -> KaggleObject:
+    def list_kernels(self, call: Call, request: Any) -> KaggleObject:
         """The caller's own kernels."""
         latest = (self.store.latest(ref) for ref in self.store.kernels())
         mine = [v for v in latest if v and v.owner == call.user and request.search in v.slug]
@@ -142,7 +138,7 @@ class KernelsService:
         kernels = [self._metadata(version) for version in versions]
         return fill(api.ApiListKernelsResponse, kernels=kernels, next_page_token=token)
 
-    def delete_kernel(self, call: Call, request: api.ApiDeleteKernelRequest) -> KaggleObject:
+    def delete_kernel(self, call: Call, request: Any) -> KaggleObject:
         """End what runs of a kernel and remove all of its versions."""
         if request.user_name != call.user:
             raise ApiError(403, "Permission 'kernels.delete' was denied")
@@ -152,9 +148,7 @@ class KernelsService:
         self.store.delete(ref)
         return api.ApiDeleteKernelResponse()
 
-    def get_accelerator_quota_statistics(
-        self, call: Call, request: api.ApiGetAcceleratorQuotaStatisticsRequest
-    ) -> KaggleObject:
+    def get_accelerator_quota_statistics(self, call: Call, request: Any) -> KaggleObject:
         """Accelerator time used of this week's."""
         return fill(
             api.ApiGetAcceleratorQuotaStatisticsResponse,

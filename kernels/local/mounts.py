@@ -5,24 +5,25 @@ no room. Layout ``2026`` has the kind and the owner in the path; ``2025`` only t
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
 
 from kernels.local.files import list_files
-from kernels.local.hosted import Hosted
+from kernels.local.hosted import HostedCompetition
 from kernels.local.store import Store, Version
 
 LAYOUTS = ("2026", "2025")
+Mount = Callable[[ApiSaveKernelRequest, Path], None]  # of a push, in a session's /kaggle
 
 
 def mount_inputs(
     store: Store,
-    hosted: Mapping[str, Hosted],
+    hosted: Mapping[str, HostedCompetition],
+    layout: str,
     request: ApiSaveKernelRequest,
     kaggle: Path,
-    layout: str,
 ) -> None:
     """Mount the sources of ``request`` below ``kaggle``, a session's ``/kaggle``.
 
@@ -47,12 +48,12 @@ def set_writable(kaggle: Path, writable: bool) -> None:
 
 
 def _data_sources(
-    store: Store, hosted: Mapping[str, Hosted], request: ApiSaveKernelRequest, flat: bool
+    store: Store, hosted: Mapping[str, HostedCompetition], request: ApiSaveKernelRequest, flat: bool
 ) -> Iterator[tuple[str, Path | None]]:
     """Where each competition, data set and model is mounted, and its folder."""
     for slug in dict.fromkeys(request.competition_data_sources or ()):
         place = f"input/{slug}" if flat else f"input/competitions/{slug}"
-        yield place, hosted[slug].data if slug in hosted else None
+        yield place, hosted[slug].folder() if slug in hosted else None
     for ref in dict.fromkeys(request.dataset_data_sources or ()):
         place = f"input/{ref.split('/')[1]}" if flat else f"input/datasets/{ref}"
         yield place, store.dataset(ref)

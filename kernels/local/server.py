@@ -5,13 +5,12 @@ import json
 import logging
 import re
 import time
-import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from kagglesdk.common.types.http_redirect import HttpRedirect
 from kagglesdk.kaggle_object import KaggleObject
-from kagglesdk.security.types.oauth_service import IntrospectTokenRequest, IntrospectTokenResponse
+from kagglesdk.security.types import oauth_service
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.utils import send_file
@@ -40,9 +39,11 @@ class QuietHandler(WSGIRequestHandler):
 class OAuthService:
     """``security.OAuthService``: every token is good."""
 
-    def introspect_token(self, call: Call, request: IntrospectTokenRequest) -> KaggleObject:
+    types = oauth_service
+
+    def introspect_token(self, call: Call, request: Any) -> KaggleObject:
         """The user of a token."""
-        return fill(IntrospectTokenResponse, active=True, username=call.user)
+        return fill(oauth_service.IntrospectTokenResponse, active=True, username=call.user)
 
 
 class Application:
@@ -52,13 +53,13 @@ class Application:
         self,
         store: Store,
         links: Links,
-        services: Mapping[str, object],
+        services: Mapping[str, Any],
         closed: Callable[[], bool],
     ):
         self._store = store
         self._links = links
         self._closed = closed
-        self._methods = {name: wire_methods(service) for name, service in services.items()}
+        self._services = services
         self._routes: tuple[tuple[str, str, Callable[..., Response]], ...] = (
             ("POST", r"/api/v1/([\w.]+)/(\w+)", self._answer),
             ("GET", r"/api/v1/kernels/logs/stream/([^/]+)/([^/]+)", self._stream_log),
@@ -93,10 +94,12 @@ class Application:
             return _error(500, f"{type(error).__name__}: {error}")
 
     def _answer(self, request: Request, service: str, method: str) -> Response:
-        handler = self._methods.get(service, {}).get(method)
-        if handler is None:
+        found = self._services.get(service)
+        handler = wire_methods(found).get(method)
+        if found is None or handler is None:
             return _error(404, f"The local Kaggle has no method {service}/{method}")
-        call, kind = self._call(request), typing.get_type_hints(handler)["request"]
+        call, name = self._call(request), f"{method}Request"
+        kind = getattr(found.types, f"Api{name}", None) or getattr(found.types, name)
         try:
             asked = kind.from_dict(json.loads(request.get_data() or b"{}"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:

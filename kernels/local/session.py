@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
@@ -16,8 +15,7 @@ from typing import IO
 from common.errors import UserError
 from kernels.local.accelerators import session_seconds
 from kernels.local.files import list_files
-from kernels.local.hosted import Hosted
-from kernels.local.mounts import mount_inputs, set_writable
+from kernels.local.mounts import Mount, set_writable
 from kernels.local.store import STOPPED, Store, Version
 
 RUN_SCRIPT = Path(__file__).with_name("run_script.py")
@@ -29,10 +27,9 @@ _CHUNK = 65536
 class Sessions:
     """The sessions of one local Kaggle: at most ``max_parallel`` run, the others are queued."""
 
-    def __init__(self, store: Store, hosted: Mapping[str, Hosted], layout: str, max_parallel: int):
+    def __init__(self, store: Store, mount: Mount, max_parallel: int):
         self._store = store
-        self._hosted = hosted
-        self._layout = layout
+        self._mount = mount
         self._slots = ThreadPoolExecutor(max_parallel, thread_name_prefix="kernel")
         self._running: dict[Version, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
@@ -79,7 +76,7 @@ class Sessions:
 
     def _run_process(self, version: Version) -> dict[str, str]:
         request = version.request
-        mount_inputs(self._store, self._hosted, request, version.kaggle, self._layout)
+        self._mount(request, version.kaggle)
         reading, lifeline = os.pipe()
         try:
             process = self._spawn(version, reading, bool(request.enable_internet))

@@ -13,7 +13,7 @@ from kagglesdk.competitions.types.competition_api_service import ApiSubmission
 from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
 from common.manifest import write_json
-from kernels.local.hosted import Hosted
+from kernels.local.hosted import HostedCompetition
 from kernels.local.scoring import Score, score
 from kernels.local.store import utc
 from kernels.local.wire import fill
@@ -22,7 +22,7 @@ from kernels.local.wire import fill
 class Submissions:
     """The submissions of all competitions; numbers go up and are never used again."""
 
-    def __init__(self, folder: Path, hosted: Mapping[str, Hosted]):
+    def __init__(self, folder: Path, hosted: Mapping[str, HostedCompetition]):
         self._folder = folder
         self._hosted = hosted
         self._lock = threading.RLock()
@@ -94,9 +94,7 @@ class Submissions:
     def _score(self, record: dict[str, Any]) -> None:
         hosted, fails = self._hosted[record["competition"]], record.get("fails")
         path = self._folder / f"{record['ref']}.submitted"
-        result = (
-            Score(error=fails) if fails else score(hosted.facts.competition, hosted.solution, path)
-        )
+        result = Score(error=fails) if fails else score(hosted.competition, hosted.answers(), path)
         outcome: dict[str, str] = {"status": "COMPLETE"}
         if result.error:
             outcome = {"status": "ERROR", "error": result.error}

@@ -1,7 +1,5 @@
 """What the services of the local Kaggle share: callers, errors, answers, pages, links to files."""
 
-import hashlib
-import hmac
 import inspect
 import secrets
 from collections.abc import Callable, Sequence
@@ -39,7 +37,7 @@ class Call:
 def wire_methods(service: Any) -> dict[str, Callable[..., KaggleObject]]:
     """The public methods of a service by Kaggle's names, such as ``SaveKernel``.
 
-    Each takes the call and its ``request``, whose annotation is kagglesdk's type.
+    Each takes the call and its request, as kagglesdk's module ``types`` of the service has it.
     """
     found = inspect.getmembers(service, inspect.isroutine)
     return {
@@ -73,7 +71,7 @@ class Links:
     """Unguessable addresses of single files, like Kaggle's signed ones, for this server's life."""
 
     def __init__(self) -> None:
-        self._secret = secrets.token_bytes(32)
+        self._tokens: dict[Path, str] = {}
         self._paths: dict[str, tuple[Path, Path | None]] = {}
 
     def add(self, call: Call, path: Path, within: Path | None = None) -> str:
@@ -81,7 +79,7 @@ class Links:
 
         ``within``: a folder that the file must still be in when it is fetched.
         """
-        token = hmac.new(self._secret, str(path).encode(), hashlib.sha256).hexdigest()[:32]
+        token = self._tokens.setdefault(path, secrets.token_hex(16))
         self._paths[token] = (path, within)
         return f"{call.host_url}download/{token}/{quote(path.name)}"
 

@@ -276,9 +276,9 @@ def test_after_and_times_count_the_calls_that_match():
     )
     codes = []
     for _ in range(6):
-        rule = faults.next_for("GetCompetition", "", bool)
+        rule = faults.next_for("GetCompetition", "")
         codes.append(rule.code if rule else 200)
-        assert faults.next_for("GetKernel", "", bool) is None
+        assert faults.next_for("GetKernel", "") is None
     # The second rule does not see the calls that the first one decides.
     assert codes == [200, 500, 500, 502, 200, 200]
     assert faults.injected == [("GetCompetition", "refuse")] * 3
@@ -291,7 +291,7 @@ def test_the_same_seed_gives_the_same_calls_the_same_faults():
 
     def given(seed, calls, rules):
         faults = Faults(rules, seed)
-        return [rule and rule.fault for rule in (faults.next_for(c, "", bool) for c in calls)]
+        return [rule and rule.fault for rule in (faults.next_for(c, "") for c in calls)]
 
     assert given(3, calls, [*rules, lose]) == given(3, calls, [*rules, lose])
     assert given(3, calls, rules) != given(4, calls, rules)

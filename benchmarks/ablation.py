@@ -33,7 +33,7 @@ from common.audit.run import AuditRecipe, compare
 from common.blending.calibration import apply_temperature, fit_temperature, negative_log_likelihood
 from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
-from common.metrics.metric import accuracy, f1
+from common.metrics.metric import find_metric
 from common.parameters import Parameters
 from common.recipe import nearest, override
 from common.recipes.classifier import ClassifierRecipe
@@ -145,8 +145,8 @@ def score(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         )
     classes = predicted.argmax(axis=1)
     return {
-        "macro_f1": f1("macro")(labels, classes),
-        "accuracy": accuracy(labels, classes),
+        "macro_f1": find_metric("macro_f1").score(labels, classes),
+        "accuracy": find_metric("accuracy").score(labels, classes),
         "nll": negative_log_likelihood(labels, predicted),
         "nll_tempered": negative_log_likelihood(labels, tempered),
     }

@@ -19,7 +19,8 @@ from sklearn.metrics import f1_score
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-from common.blending.blend import _breakpoints, find_blend
+from common.blending.blend import _breakpoints, find_blend, search_classes
+from common.metrics.metric import find_metric
 
 ROWS, CLASSES, PART = 3712, 104, 20
 
@@ -56,8 +57,13 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=5)
     runs = parser.parse_args().runs
     labels, pair = members(0)
-    shares = _breakpoints(*pair)[0]
-    ours = milliseconds(lambda: find_blend("weighted", labels, pair), runs)
+    shares = _breakpoints(*pair)
+    macro_f1 = find_metric("macro_f1")
+
+    def score(mixed: np.ndarray) -> float:
+        return macro_f1.score(labels, mixed.argmax(axis=1))
+
+    ours = milliseconds(lambda: find_blend("weighted", pair, score, search_classes), runs)
     part = milliseconds(lambda: with_scikit_learn(labels, pair, shares[:PART]), runs)
     theirs = [spent * len(shares) / PART for spent in part]
     print(f"{len(shares)} weights to try, {ROWS} x {CLASSES}, {runs} runs")

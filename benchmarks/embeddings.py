@@ -30,9 +30,11 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from common.errors import PREFIX, UserError, shown_in_one_line
+from common.files.predictions import align
 from common.files.vectors import Vectors, load_vectors
-from common.pairs.ensemble import PairBlendRecipe, align, blended, validate
-from common.pairs.validation import channel_auc
+from common.pairs.blend import find_pair_blend
+from common.pairs.ensemble import channels_of
+from common.pairs.validation import channel_auc, pairs_of
 from common.recipe import nearest
 
 
@@ -121,9 +123,11 @@ def train(name: str, row: Row, seed: int, scratch: Path) -> tuple[Vectors, float
 
 def blend_auc(members: Mapping[str, Vectors]) -> dict[str, float | None]:
     """AUC of the weighted blend, whose weights are found on the same pairs."""
-    found = validate(align(members))
-    _, total = blended(found, PairBlendRecipe(method="weighted"))
-    return found.pairs.auc(total)
+    aligned = align(members)
+    pairs = pairs_of(next(iter(aligned.values())))
+    channels = {name: pairs.scores(rows) for name, rows in channels_of(aligned, "validation")}
+    _, total = find_pair_blend("weighted", "logit", pairs, channels)
+    return pairs.auc(total)
 
 
 def measure(names: list[str], seeds: int, scratch: Path) -> list[dict[str, Any]]:

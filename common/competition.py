@@ -22,7 +22,7 @@ class Competition:
         title: for people.
         task: what is predicted (``common.tasks``).
         metric: how it is scored, a name of ``common.metrics.metric``.
-        submission: what is handed in (``common.forms``).
+        submission: what is submitted (``common.forms``).
         ensemble: the kernels that ``--ensemble`` trains and blends.
         layout: a line on the files that a data folder must have, for error messages.
         folder: the package below ``competitions``; filled in when the competition is found.
@@ -44,18 +44,18 @@ class Competition:
 
     @property
     def url(self) -> str:
-        """The competition's page."""
+        """Return the competition's page."""
         return f"https://www.kaggle.com/competitions/{self.slug}"
 
     @property
     def scoring(self) -> Metric:
-        """The metric. Raises UserError for an unknown one."""
+        """Return the metric. Raises UserError for an unknown one."""
         return find_metric(self.metric)
 
     def given(
         self, takes: str, predictions: np.ndarray, thresholds: np.ndarray | None = None
     ) -> np.ndarray:
-        """What a metric ``takes`` or a form gives of ``predictions``: labels, or numbers."""
+        """Return what a metric ``takes`` or a form gives of ``predictions``: labels, or numbers."""
         if takes == "labels":
             return self.task.decide(predictions, thresholds)
         return self.task.values(predictions)
@@ -63,69 +63,76 @@ class Competition:
     def score(
         self, labels: np.ndarray, predictions: np.ndarray, thresholds: np.ndarray | None = None
     ) -> float:
-        """The competition's metric of ``predictions`` ``(rows, units)``.
+        """Return the competition's metric of ``predictions`` ``(rows, units)``.
 
         Raises UserError where it is not defined, such as the AUC of rows that are all alike.
         """
-        metric = self.scoring
-        given = self.given(metric.takes, predictions, thresholds)
-        return metric.score(labels, given, self.task.classes)
+        given = self.given(self.scoring.takes, predictions, thresholds)
+        return self.scoring.score(labels, given, self.task.classes)
 
     def check_measurable(self, labels: np.ndarray) -> None:
         """Raise UserError where no predictions of pictures with ``labels`` could be scored.
 
         No pictures at all are no fault: then nothing is measured.
         """
-        if not len(labels):
-            return
-        even = np.full((len(labels), self.task.units), 1 / self.task.units, np.float32)
-        self.score(labels, self.task.predictions(even))
+        if len(labels):
+            even = np.full((len(labels), self.task.units), 1 / self.task.units, np.float32)
+            self.score(labels, self.task.predictions(even))
 
     def find_thresholds(self, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray | None:
-        """The thresholds of the best labels on these rows; None where there are none to find."""
-        metric = self.scoring
-        if metric.takes != "labels" or not len(labels):
+        """Return the thresholds of the best labels on these rows; None where there are none."""
+        if self.scoring.takes != "labels" or not len(labels):
             return None
-        return self.task.find_thresholds(metric, labels, predictions)
+        return self.task.find_thresholds(self.scoring, labels, predictions)
 
     def check(self) -> None:
         """Raise UserError when task, metric and submission form do not fit each other."""
-        self._check_fields()
+        if not re.fullmatch("[a-z0-9]+", self.name):
+            raise UserError(f"competition {self.name!r}: name it with small letters and digits")
+        fault = self._field_fault() or self._fault()
+        if fault:
+            raise UserError(f"competition {self.name}: {fault}")
+
+    def _fault(self) -> str:
+        """What does not fit, in words; empty if nothing."""
         task, metric, form = self.task, self.scoring, self.submission
         kind = type(form).__name__
         if task.name not in metric.tasks:
-            fault = f"metric {metric.name} does not measure the task {task.name}, but "
-            fault += f"{' and '.join(metric.tasks)}: name another metric or task"
-        elif task.name not in form.tasks:
-            fault = f"submission {kind} is not of the task {task.name}, but of "
-            fault += f"{' and '.join(form.tasks)}: name another form or task"
-        elif metric.takes != form.gives:
-            fault = f"metric {metric.name} takes {metric.takes}, and the submission {kind} gives "
-            fault += f"{form.gives}: name another form or metric"
-        else:
-            fault = form.fault(task, metric)
-        if fault:
-            raise UserError(f"competition {self.name}: its {fault}")
+            return (
+                f"its metric {metric.name} does not measure the task {task.name}, but "
+                f"{' and '.join(metric.tasks)}: name another metric or task"
+            )
+        if task.name not in form.tasks:
+            return (
+                f"its submission {kind} is not of the task {task.name}, but of "
+                f"{' and '.join(form.tasks)}: name another form or task"
+            )
+        if metric.takes != form.gives:
+            return (
+                f"its metric {metric.name} takes {metric.takes}, and the submission {kind} gives "
+                f"{form.gives}: name another form or metric"
+            )
+        fault = form.fault(task, metric)
+        return f"its {fault}" if fault else ""
 
-    def _check_fields(self) -> None:
-        """Raise UserError for the first field that is not of its type, or that no name can be."""
+    def _field_fault(self) -> str:
+        """The first field that is not of its type, or that no name can be, in words."""
         for name, value, kind in (
             ("task", self.task, Task),
             ("submission", self.submission, Form),
             ("ensemble", self.ensemble, tuple),
         ):
             if not isinstance(value, kind):
-                raise UserError(
-                    f"competition {self.name}: its {name} is a {type(value).__name__}, expected a "
-                    f"{kind.__name__}, as in competitions/petals_to_metal/__init__.py"
+                return (
+                    f"its {name} is a {type(value).__name__}, expected a {kind.__name__}, as in "
+                    f"competitions/petals_to_metal/__init__.py"
                 )
-        if not re.fullmatch("[a-z0-9]+", self.name):
-            raise UserError(f"competition {self.name!r}: name it with small letters and digits")
         classes = self.task.classes
         if isinstance(classes, str) or not all(isinstance(one, str) for one in classes):
-            raise UserError(f"competition {self.name}: its classes must be a tuple of names")
+            return "its classes must be a tuple of names"
         if len(set(classes)) < len(classes):
-            twice = next(one for one in classes if list(classes).count(one) > 1)
-            raise UserError(f"competition {self.name}: the class {twice!r} is named twice")
+            twice = [one for number, one in enumerate(classes) if one in classes[:number]]
+            return f"the class {twice[0]!r} is named twice"
         if len(classes) == 1 and self.task.name != "multilabel":
-            raise UserError(f"competition {self.name}: one class, {classes[0]}: name two or more")
+            return f"one class, {classes[0]}: name two or more"
+        return ""

@@ -1,4 +1,4 @@
-"""The forms of a submission: which columns it has, what stands in them, and what may not.
+"""The forms of a submission: which columns it has, what is in them, and what may not be.
 
 A form says what it ``gives`` (``labels``, ``probabilities``, a ``ranking`` or ``values``), which a
 metric must take, and of which tasks. Its cells are text or numbers, one column after the id or
@@ -20,7 +20,7 @@ Column = Sequence[Any] | np.ndarray
 
 @dataclass(frozen=True)
 class Form(ABC):
-    """A submission's columns; subclasses say what stands in them.
+    """A submission's columns; subclasses say what is in them.
 
     Attributes:
         target_column: the header of the column after the id.
@@ -34,11 +34,11 @@ class Form(ABC):
     tasks: ClassVar[tuple[str, ...]]
 
     def columns(self, task: Task) -> tuple[str, ...]:
-        """The header after the id."""
+        """Return the header after the id."""
         return (self.target_column,)
 
     def fault(self, task: Task, metric: Metric) -> str:
-        """What does not fit a task and a metric of the form's kind, in words; empty if nothing."""
+        """Return in words what does not fit a task and a metric; empty if nothing."""
         columns = self.columns(task)
         if not all(columns) or len({self.id_column, *columns}) <= len(columns):
             return f"submission has the columns {', '.join((self.id_column, *columns))}: name each"
@@ -46,7 +46,7 @@ class Form(ABC):
 
     @abstractmethod
     def cells(self, task: Task, given: np.ndarray) -> list[Column]:
-        """A column of cells for each of ``columns``; ``given`` is what the form ``gives``."""
+        """Return a column of cells for each of ``columns``; ``given`` is what it ``gives``."""
 
     @abstractmethod
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
@@ -113,7 +113,7 @@ class ProbabilityColumn(Form):
         return [given if given.ndim == 1 else given[:, self.positive]]
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
-        """What is no probability."""
+        """As of ``ProbabilityColumns``."""
         return _not_numbers(cells, 0, 1, "a probability")
 
 
@@ -177,7 +177,7 @@ class LabelList(Form):
 
     Attributes:
         separator: between two labels.
-        none: what stands where there is no label.
+        none: what is written where there is no label.
     """
 
     separator: str = " "
@@ -200,7 +200,8 @@ class LabelList(Form):
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no list of labels, or names one twice."""
         bad = _not_lists(cells, self.separator, task.classes, len(task.classes))
-        bad &= (cells != self.none) | (self.none == "")
+        if self.none:
+            bad &= cells != self.none
         return bad, f"something else than labels with {self.separator!r} between them"
 
 
@@ -232,7 +233,7 @@ class BestLabels(Form):
 
 
 def _torn(task: Task, separator: str) -> str:
-    """Which class a list cannot hold, in words: the separator stands in its name."""
+    """Which class cannot be in a list, in words: the separator is in its name."""
     for name in task.classes:
         if not separator or separator in name:
             return (

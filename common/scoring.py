@@ -1,55 +1,123 @@
-"""What a kernel scores on validation, with its number of pictures and a bootstrap interval."""
+"""What models score on validation, with the number of pictures and bootstrap intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from common.competition import Competition
 from common.files.predictions import Predictions
-from common.metrics.bootstrap import RESAMPLES, interval, resampled_scores
+from common.metrics.bootstrap import RESAMPLES, compare, interval, resampled_scores
+from common.metrics.metric import Metric
+
+BLEND = "blend"
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What models score on the same pictures, and on the same draws of them.
+
+    Attributes:
+        metric: by which they are scored.
+        scores: by model; empty without validation.
+        drawn: ``(resamples,)`` by model.
+        n: the number of pictures.
+    """
+
+    metric: Metric
+    scores: Mapping[str, float]
+    drawn: Mapping[str, np.ndarray]
+    n: int
+
+    def interval(self, model: str) -> list[float] | None:
+        """Return the interval of a score, 95 %, bootstrap; None where too few draws have one."""
+        if model not in self.scores:
+            return None
+        lowest, highest = self.metric.lowest, self.metric.highest
+        return interval(self.drawn[model], self.scores[model], lowest, highest)
+
+    def facts(self, model: str) -> dict[str, Any]:
+        """Return a model's score for ``metrics.json``: metric, direction, score, interval, n."""
+        return known(
+            metric=self.metric.name,
+            greater_is_better=self.metric.greater_is_better,
+            validation_score=self.scores.get(model),
+            interval=self.interval(model),
+            n=self.n,
+        )
+
+    def blend_facts(self, members: Mapping[str, str]) -> dict[str, Any]:
+        """Return the blend's ``facts`` and each member's score and interval, and the ``gain``.
+
+        The gain is over the best of the others. ``members`` names the model that a member's score
+        is that of.
+        """
+        others = [model for model in self.scores if model != BLEND]
+        gain = None
+        if len(others) > 1:  # a single one is the blend
+            best = max(others, key=lambda model: self.metric.sign * self.scores[model])
+            difference = self.scores[BLEND] - self.scores[best]
+            gain = compare(best, difference, self.drawn[BLEND], self.drawn[best], self.metric.sign)
+        return self.facts(BLEND) | known(
+            members={name: self.scores[model] for name, model in members.items() if others},
+            intervals={name: self.interval(model) for name, model in members.items() if others},
+            gain=gain,
+        )
+
+
+def known(**facts: Any) -> dict[str, Any]:
+    """Return the facts that there are, for ``metrics.json``."""
+    return {name: fact for name, fact in facts.items() if fact is not None and fact != {}}
 
 
 def validation_score(competition: Competition, predictions: Predictions) -> float | None:
-    """The competition's metric on validation, at its best thresholds; None without validation."""
-    labels = predictions.validation_labels
+    """Return the metric on validation, at its best thresholds; None without validation."""
+    return score_models(competition, {BLEND: predictions}, 0).scores.get(BLEND)
+
+
+def score_models(
+    competition: Competition, models: Mapping[str, Predictions], resamples: int
+) -> Scores:
+    """Return what models score, each at the best thresholds of all pictures of validation."""
+    metric, labels = competition.scoring, next(iter(models.values())).validation_labels
     if not len(labels):
-        return None
-    thresholds = competition.find_thresholds(labels, predictions.validation)
-    return competition.score(labels, predictions.validation, thresholds)
+        return Scores(metric, {}, {}, 0)
 
+    def scorer(predictions: Predictions) -> Callable[[np.ndarray], float]:
+        thresholds = competition.find_thresholds(labels, predictions.validation)
+        given = competition.given(metric.takes, predictions.validation, thresholds)
+        return lambda rows: metric.score(labels[rows], given[rows], competition.task.classes)
 
-def row_scorer(
-    competition: Competition, predictions: Predictions, thresholds: np.ndarray | None
-) -> Callable[[np.ndarray], float]:
-    """The score of some rows of validation. Labels are decided once, for all resamples."""
-    metric, labels = competition.scoring, predictions.validation_labels
-    given = competition.given(metric.takes, predictions.validation, thresholds)
-    return lambda rows: metric.score(labels[rows], given[rows])
+    scorers = {name: scorer(predictions) for name, predictions in models.items()}
+    scores = {name: score(np.arange(len(labels))) for name, score in scorers.items()}
+    strata = competition.task.resampling_strata(labels)
+    return Scores(metric, scores, resampled_scores(scorers, strata, resamples), len(labels))
 
 
 def kernel_metrics(
     competition: Competition, predictions: Predictions, resamples: int = RESAMPLES
 ) -> dict[str, Any]:
-    """What a training kernel's ``metrics.json`` says of its score.
+    """Return what a training kernel's ``metrics.json`` says of its score.
 
-    ``metric`` and its direction, ``validation_score``, its ``interval`` (95 %, percentile
-    bootstrap) and the number ``n`` of pictures; the ``thresholds``, where labels need some, which
-    are chosen on the same pictures; and what the task adds, such as ``validation_accuracy``.
+    That is the facts of ``Scores``; the ``thresholds``, where labels need some, which are chosen on
+    the same pictures; and what the task adds, such as ``validation_accuracy``.
     """
+    scores = score_models(competition, {"kernel": predictions}, resamples)
+    return scores.facts("kernel") | threshold_facts(competition, predictions)
+
+
+def threshold_facts(competition: Competition, predictions: Predictions) -> dict[str, Any]:
+    """Return the thresholds and what the task adds, for ``metrics.json``."""
     labels = predictions.validation_labels
     thresholds = competition.find_thresholds(labels, predictions.validation)
-    scorer = row_scorer(competition, predictions, thresholds)
-    metric, score = competition.scoring, validation_score(competition, predictions)
-    strata = competition.task.resampling_strata(labels)
-    drawn = resampled_scores({"kernel": scorer}, strata, resamples if len(labels) else 0)["kernel"]
-    facts = {
-        "metric": metric.name,
-        "greater_is_better": metric.greater_is_better,
-        "validation_score": score,
-        "interval": interval(drawn, score or 0.0, metric.lowest, metric.highest),
-        "n": len(labels),
-        "thresholds": None if thresholds is None else thresholds.tolist(),
+    return known(
+        thresholds=None if thresholds is None else thresholds.tolist(),
         **(competition.task.summary(labels, predictions.validation) if len(labels) else {}),
-    }
-    return {name: value for name, value in facts.items() if value is not None}
+    )
+
+
+def chosen_on(*choices: str) -> str:
+    """Return in words what was chosen on the pictures that a score is of; empty if nothing."""
+    chosen = [choice for choice in choices if choice]
+    return f"{' and '.join(chosen)} chosen on the same pictures" if chosen else ""

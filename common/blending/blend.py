@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from common.errors import UserError
-from common.recipe import nearest
 
 METHODS = ("mean", "weighted", "greedy")
 MOST = 1000  # weights of two members that are tried
@@ -19,6 +18,8 @@ _GRID = 101
 _ROUNDS = 50  # members that the greedy selection adds
 
 Score = Callable[[np.ndarray], float]  # of mixed predictions; greater is better
+# From the members, their score, weights to begin with and their score to better weights.
+Search = Callable[[np.ndarray, Score, np.ndarray, float], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -35,70 +36,89 @@ class Blend:
 
 
 def find_blend(
-    method: str, members: Sequence[np.ndarray], score: Score, argmax: bool = False
+    method: str,
+    members: Sequence[np.ndarray],
+    score: Score,
+    search: Search,
+    mean: np.ndarray | None = None,
+    rounds: int = _ROUNDS,
 ) -> Blend:
-    """The blend of ``members``, each ``(validation, units)``, with the best ``score``.
+    """Return the blend of ``members``, each ``(validation, …)``, with the best ``score``.
 
     Args:
         method: one of METHODS.
-        members: predictions on validation.
+        members: predictions on validation, of one type.
         score: of mixed predictions, greater is better.
-        argmax: whether the score only asks for each row's largest entry: the search is exact then.
+        search: for ``weighted``, from the better of the mean and each member alone: never worse.
+        mean: the weights of ``mean``; every member alike by default.
+        rounds: how many members ``greedy`` adds.
 
-    Raises UserError for an unknown method, and for a search without validation predictions.
+    Raises UserError for a search without validation predictions.
     """
-    if method not in METHODS:
-        raise UserError(f"unknown blend {method!r}: {nearest(method, METHODS)}")
     if not len(members[0]) and method != "mean":
         raise UserError(f"--blend {method} needs validation predictions, and there are none")
-    stack = np.stack([np.asarray(member, np.float64) for member in members])
-    if method == "mean" or len(stack) == 1:  # whatever the score
-        weights = mean_weights(stack)
-    elif method == "weighted":
-        weights = best_weights(stack, score, argmax)
-    else:
-        weights = greedy_weights(stack, score)
+    stack = np.stack(members)
+    mean = np.full(len(stack), 1 / len(stack)) if mean is None else mean
+    weights = mean
+    if method == "weighted" and len(stack) > 1:
+        starts = [mean, *np.eye(len(stack))]
+        scores = [score(mix(start.astype(stack.dtype), stack)) for start in starts]
+        weights = search(stack, score, starts[int(np.argmax(scores))], max(scores))
+    elif method == "greedy" and len(stack) > 1:
+        weights = _greedy_weights(stack, score, rounds)
     return Blend(method, tuple(float(weight) for weight in weights))
 
 
 def mix(
     weights: Sequence[float] | np.ndarray, members: Sequence[np.ndarray] | np.ndarray
 ) -> np.ndarray:
-    """The weighted sum of the members, ``(rows, units)`` float64."""
-    return np.tensordot(np.asarray(weights, np.float64), np.stack(list(members)), axes=1)
+    """Return the weighted sum of the members, ``(rows, …)``; weights as floats give float64."""
+    return np.tensordot(np.asarray(weights), np.asarray(members), axes=1)
 
 
-def mean_weights(stack: np.ndarray) -> np.ndarray:
-    """The plain mean: every member alike."""
-    return np.full(len(stack), 1.0 / len(stack))
+def search_classes(stack: np.ndarray, score: Score, weights: np.ndarray, best: float) -> np.ndarray:
+    """A Search for a score that only asks for each row's largest entry: exact for two members."""
+    return _two_by_two(stack, score, weights, best, _best_between)
 
 
-def best_weights(stack: np.ndarray, score: Score, argmax: bool = False) -> np.ndarray:
-    """Weights with the best score, from the better of the mean and each member alone.
+def search_grid(stack: np.ndarray, score: Score, weights: np.ndarray, best: float) -> np.ndarray:
+    """A Search for any score."""
+    return _two_by_two(stack, score, weights, best, _best_on_grid)
 
-    Of two members at a time the share between them is searched, the others as they are, until
-    no two gain: a local optimum that is never worse than where it began.
-    """
-    starts = [mean_weights(stack), *np.eye(len(stack))]
-    scores = [score(mix(weights, stack)) for weights in starts]
-    weights, best = starts[int(np.argmax(scores))], max(scores)
+
+def _two_by_two(
+    stack: np.ndarray,
+    score: Score,
+    weights: np.ndarray,
+    best: float,
+    best_share: Callable[..., tuple[float, float]],
+) -> np.ndarray:
+    """Search the share between two members at a time, the others as they are, until none gain."""
     gained = True
     while gained:
         gained = False
         for first in range(len(stack)):
             for second in range(first + 1, len(stack)):
-                moved, found = _best_move(weights, first, second, stack, score, argmax)
+                mass = weights[first] + weights[second]
+                if mass == 0:
+                    continue
+                moved = weights.copy()
+                moved[[first, second]] = 0
+                rest = mix(moved, stack)
+                ends = rest + mass * stack[first], rest + mass * stack[second]
+                share, found = best_share(*ends, score)
                 if found > best + 1e-12:
+                    moved[first], moved[second] = mass * share, mass * (1 - share)
                     weights, best, gained = moved, found, len(stack) > 2
     return weights
 
 
-def greedy_weights(stack: np.ndarray, score: Score, rounds: int = _ROUNDS) -> np.ndarray:
+def _greedy_weights(stack: np.ndarray, score: Score, rounds: int) -> np.ndarray:
     """Selection with replacement (Caruana et al., 2004): add the member that helps most, again.
 
     Keeps the best bag within ``rounds`` additions; the smaller bag on a tie.
     """
-    counts, total = np.zeros(len(stack)), np.zeros(stack.shape[1:])
+    counts, total = np.zeros(len(stack)), np.zeros_like(stack[0])
     best_score, best_counts = -np.inf, counts
     for size in range(1, rounds + 1):
         scores = [score((total + member) / size) for member in stack]
@@ -110,41 +130,23 @@ def greedy_weights(stack: np.ndarray, score: Score, rounds: int = _ROUNDS) -> np
     return best_counts / best_counts.sum()
 
 
-def _best_move(
-    weights: np.ndarray, first: int, second: int, stack: np.ndarray, score: Score, argmax: bool
-) -> tuple[np.ndarray, float]:
-    """The best split of the weight of two members between them, the others as they are."""
-    mass = weights[first] + weights[second]
-    if mass == 0:
-        return weights, -np.inf
-    moved = weights.copy()
-    moved[[first, second]] = 0
-    rest = mix(moved, stack)
-    ends = rest + mass * stack[first], rest + mass * stack[second]
-
-    def scored(share: float) -> float:
-        return score(share * ends[0] + (1 - share) * ends[1])
-
-    share, best = _best_between(*ends, scored) if argmax else _best_on_grid(scored)
-    moved[first], moved[second] = mass * share, mass * (1 - share)
-    return moved, best
-
-
-def _best_on_grid(scored: Callable[[float], float]) -> tuple[float, float]:
+def _best_on_grid(a: np.ndarray, b: np.ndarray, score: Score) -> tuple[float, float]:
     """The best share of a grid, then of a finer one about it, and its score."""
+
+    def scores(shares: np.ndarray) -> list[float]:
+        return [score(share * a + (1 - share) * b) for share in shares]
+
     step = 1.0 / (_GRID - 1)
     coarse = np.linspace(0, 1, _GRID)
-    scores = [scored(share) for share in coarse]
-    middle = coarse[int(np.argmax(scores))]
+    found = scores(coarse)
+    middle = coarse[int(np.argmax(found))]
     fine = np.linspace(max(0.0, middle - step), min(1.0, middle + step), _GRID)
-    shares, scores = [*coarse, *fine], [*scores, *(scored(share) for share in fine)]
-    best = int(np.argmax(scores))
-    return float(shares[best]), float(scores[best])
+    found += scores(fine)
+    best = int(np.argmax(found))
+    return float([*coarse, *fine][best]), float(found[best])
 
 
-def _best_between(
-    a: np.ndarray, b: np.ndarray, scored: Callable[[float], float]
-) -> tuple[float, float]:
+def _best_between(a: np.ndarray, b: np.ndarray, score: Score) -> tuple[float, float]:
     """The share t of ``a`` in ``t·a + (1 - t)·b`` with the best score of its rows' classes.
 
     Between two neighbouring breakpoints no row changes its class, so that each interval has one
@@ -153,13 +155,12 @@ def _best_between(
     """
     edges = np.concatenate([[0.0], _breakpoints(a, b), [1.0]])
     widths = np.diff(edges)
-    if np.count_nonzero(widths > 0) > MOST:
-        chosen = np.unique(np.searchsorted(edges, np.linspace(0, 1, MOST), side="right") - 1)
-        chosen = chosen[(chosen < len(widths)) & (widths[chosen.clip(max=len(widths) - 1)] > 0)]
-    else:
-        chosen = np.flatnonzero(widths > 0)
+    chosen = np.flatnonzero(widths > 0)
+    if len(chosen) > MOST:
+        steps = np.searchsorted(edges, np.linspace(0, 1, MOST), side="right") - 1
+        chosen = np.intersect1d(chosen, steps)
     middles = (edges[chosen] + edges[chosen + 1]) / 2
-    scores = np.array([scored(float(middle)) for middle in middles])
+    scores = np.array([score(t * a + (1 - t) * b) for t in middles.tolist()])
     best = np.flatnonzero(scores >= scores.max() - 1e-12)
     widest = best[int(np.argmax(widths[chosen[best]]))]
     return float(middles[widest]), float(scores[widest])
@@ -183,10 +184,10 @@ def _breakpoints(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         crossing = np.full(rise.shape, np.inf)
         np.divide(gap, rise, out=crossing, where=rise > 0)
         crossing = np.maximum(crossing, t[:, None])
-        nearest_one = crossing.min(axis=1)
+        nearest = crossing.min(axis=1)
         # Among lines that cross at the same place the steepest leads from there on.
-        ties = np.where(crossing <= nearest_one[:, None] + 1e-15, slope[rows], -np.inf)
-        leader, going = ties.argmax(axis=1), nearest_one < 1
-        rows, t, leader = rows[going], nearest_one[going], leader[going]
+        ties = np.where(crossing <= nearest[:, None] + 1e-15, slope[rows], -np.inf)
+        leader, going = ties.argmax(axis=1), nearest < 1
+        rows, t, leader = rows[going], nearest[going], leader[going]
         found.append(t)
     return np.sort(np.concatenate(found))

@@ -2,30 +2,64 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common.blending.blend import METHODS, Blend, find_blend, mix
+from common.blending.blend import (
+    METHODS,
+    Blend,
+    find_blend,
+    mix,
+    search_classes,
+    search_grid,
+)
 from common.blending.calibration import at_temperature, fit_temperature, negative_log_likelihood
 from common.blending.figures import draw_blend
 from common.blending.folds import fold_groups, join_folds
-from common.blending.scores import Joined, Members, write_metrics
+from common.blending.sources import read_recipes
 from common.competition import Competition
 from common.declaration import Kernel
 from common.errors import UserError
 from common.files.predictions import Predictions, align, load_predictions, save_predictions
-from common.inputs import competition_folder, kernel_output_folder
+from common.inputs import competition_folder
 from common.kernel import KernelRun
-from common.manifest import read_manifest
+from common.manifest import write_json
 from common.metrics.bootstrap import RESAMPLES
 from common.parameters import Parameters
+from common.progress import report
 from common.recipe import nearest
+from common.scoring import (
+    BLEND,
+    chosen_on,
+    known,
+    score_models,
+    threshold_facts,
+    validation_score,
+)
 from common.submission import NAME as SUBMISSION
 from common.submission import write_submission
 
 _ROUNDS = 2
+
+Members = Mapping[str, Predictions]
+
+
+@dataclass(frozen=True)
+class Joined:
+    """The sources as members to blend.
+
+    Attributes:
+        members: by model; the folds of one model are one member.
+        folds: model → fold kernel → its predictions of its own part; of models with folds.
+        calibration: model → ``temperature``, ``nll_before`` and ``nll_after`` on validation.
+    """
+
+    members: Members
+    folds: Mapping[str, Members]
+    calibration: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -67,36 +101,32 @@ def run_ensemble(competition: Competition, run: KernelRun) -> None:
     with run.stage("reading", members=len(run.parameters.sources)):
         joined = read_members(competition, run.parameters, recipe.calibrate)
     with run.stage("blending", method=recipe.method):
-        blend, mixed = blend_members(competition, recipe.method, joined.members)
-        thresholds = competition.find_thresholds(mixed.validation_labels, mixed.validation)
-        save_predictions(run.folder, mixed, "blend")
+        blend, blended = blend_members(competition, recipe.method, joined.members)
+        thresholds = competition.find_thresholds(blended.validation_labels, blended.validation)
+        save_predictions(run.folder, blended, BLEND)
         write_submission(
             run.folder / SUBMISSION,
             competition,
-            mixed.test_ids.tolist(),
-            mixed.test,
+            blended.test_ids.tolist(),
+            blended.test,
             thresholds,
             find_sample(competition),
         )
     with run.stage("scoring", resamples=recipe.resamples):
-        write_metrics(run.folder, competition, blend, joined, mixed, recipe.resamples)
+        write_metrics(run.folder, competition, blend, joined, blended, recipe.resamples)
     with run.stage("figures"):
-        draw_blend(run.folder, competition, joined.members, blend, mixed)
+        draw_blend(run.folder, competition, joined.members, blend, blended)
 
 
 def read_members(
     competition: Competition, parameters: Parameters, calibrate: bool = False
 ) -> Joined:
-    """Every source's predictions, folds joined, rows in the same order; tempered, if asked.
+    """Return every source's predictions, folds joined, rows in the same order; tempered, if asked.
 
     Raises UserError for an output that is damaged, unfinished, or another run's, for labels that
     are not of the competition's task, and for folds that do not fit together.
     """
-    folders = {name: kernel_output_folder(source) for name, source in parameters.sources.items()}
-    recipes: dict[str, Mapping[str, Any]] = {}
-    for name, folder in folders.items():
-        manifest = read_manifest(folder, name, parameters.source_nonces.get(name, ""))
-        recipes[name] = manifest.get("recipe") or {}
+    folders, recipes = read_recipes(parameters)
     sources = {name: load_predictions(folder, name) for name, folder in folders.items()}
     for name, source in sources.items():
         for part, values in (("validation", source.validation), ("test", source.test)):
@@ -113,10 +143,8 @@ def read_members(
     return Joined(align(joined), split, calibration)
 
 
-def calibrated(
-    member: Predictions, folds: Mapping[str, Predictions]
-) -> tuple[Predictions, dict[str, float]]:
-    """A member at its own temperature, found on its validation, and what that did.
+def calibrated(member: Predictions, folds: Members) -> tuple[Predictions, dict[str, float]]:
+    """Return a member at its own temperature, found on its validation, and what that did.
 
     Of ``folds`` each is tempered before they are averaged: validation and test alike are then of
     networks at that temperature.
@@ -135,9 +163,9 @@ def calibrated(
 def blend_members(
     competition: Competition, method: str, members: Members
 ) -> tuple[Blend, Predictions]:
-    """The blend with the best score on validation, and what it predicts for validation and test."""
+    """Return the blend with the best score on validation, and what it predicts."""
     first = next(iter(members.values()))
-    validation = [member.validation for member in members.values()]
+    validation = [np.asarray(member.validation, np.float64) for member in members.values()]
     blend = search_blend(competition, method, first.validation_labels, validation)
     mixed = Predictions(
         first.validation_ids,
@@ -152,41 +180,76 @@ def blend_members(
 def search_blend(
     competition: Competition, method: str, labels: np.ndarray, validation: Sequence[np.ndarray]
 ) -> Blend:
-    """The blend with the best score of the competition's metric, in its own direction.
+    """Return the blend with the best score of the competition's metric, in its own direction.
 
     Where labels need thresholds, weights are searched at those that suit the blend before, twice:
     thresholds for each of hundreds of candidates would take hours and fit their noise. The result
     is at its own thresholds not worse than the mean and than each member at theirs.
     """
     metric = competition.scoring
-    argmax = metric.takes == "labels" and competition.task.name == "classification"
-    blend = find_blend("mean", validation, lambda mixed: 0.0)
-    if method == "mean":
-        return blend
-    number = len(validation)
-    candidates = [blend.weights, *(tuple(row) for row in np.eye(number).tolist())]
-    for _ in range(_ROUNDS):
-        thresholds = competition.find_thresholds(labels, mix(blend.weights, validation))
+    exact = metric.takes == "labels" and competition.task.name == "classification"
+    search = search_classes if exact else search_grid
 
-        def score(mixed: np.ndarray, at: np.ndarray | None = thresholds) -> float:
-            return metric.sign * competition.score(labels, mixed, at)
-
-        blend = find_blend(method, validation, score, argmax)
-        candidates.append(blend.weights)
-        if thresholds is None:
-            return blend
+    def score(mixed: np.ndarray, at: np.ndarray | None) -> float:
+        return metric.sign * competition.score(labels, mixed, at)
 
     def own(weights: Sequence[float]) -> float:
         mixed = mix(weights, validation)
-        return metric.sign * competition.score(
-            labels, mixed, competition.find_thresholds(labels, mixed)
-        )
+        return score(mixed, competition.find_thresholds(labels, mixed))
 
+    blend = find_blend("mean", validation, lambda mixed: 0.0, search)
+    if method == "mean":
+        return blend
+    candidates = [blend.weights, *(tuple(row) for row in np.eye(len(validation)).tolist())]
+    for _ in range(_ROUNDS):
+        thresholds = competition.find_thresholds(labels, mix(blend.weights, validation))
+        blend = find_blend(method, validation, partial(score, at=thresholds), search)
+        candidates.append(blend.weights)
+        if thresholds is None:
+            return blend
     return Blend(method, max(candidates, key=own))
 
 
+def write_metrics(
+    folder: Path,
+    competition: Competition,
+    blend: Blend,
+    joined: Joined,
+    blended: Predictions,
+    resamples: int,
+) -> None:
+    """Write ``metrics.json``.
+
+    It has the blend's method, weights and score, each member's score, and the gain, with intervals
+    (``common.scoring``); of members with folds each fold's score, of tempered ones their
+    temperature; the thresholds, and what was chosen on validation.
+    """
+    scores = score_models(competition, {**joined.members, BLEND: blended}, resamples)
+    thresholds = threshold_facts(competition, blended)
+    facts: dict[str, Any] = {
+        **scores.blend_facts({name: name for name in joined.members}),
+        "method": blend.method,
+        "weights": dict(zip(joined.members, blend.weights, strict=True)),
+        **thresholds,
+        "chosen_on": chosen_on(
+            "weights" if blend.method != "mean" and len(joined.members) > 1 else "",
+            "temperatures" if joined.calibration else "",
+            "thresholds" if "thresholds" in thresholds else "",
+        ),
+        **known(
+            folds={
+                model: {name: validation_score(competition, fold) for name, fold in folds.items()}
+                for model, folds in joined.folds.items()
+            },
+            calibration=dict(joined.calibration),
+        ),
+    }
+    write_json(folder / "metrics.json", facts)
+    report("blended", method=blend.method, score=scores.scores.get(BLEND), n=scores.n)
+
+
 def find_sample(competition: Competition) -> Path | None:
-    """The competition's sample where this kernel has its data; None where it has not."""
+    """Return the competition's sample where this kernel has its data; None where it has not."""
     try:
         folder = competition_folder(competition.slug, False, competition.layout)
     except UserError:

@@ -1,4 +1,4 @@
-"""Files of arrays: read without pickled objects, and what is wrong with one told in a line."""
+"""Files of arrays: read without pickled objects; what is wrong with one is one line."""
 
 import zipfile
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ AGAIN = ": run its kernel again"
 
 @contextmanager
 def open_arrays(path: Path, source: str = "", remedy: str = "") -> Iterator[Any]:
-    """The arrays of an ``.npz`` file by name.
+    """Open the arrays of an ``.npz`` file by name.
 
-    That there is no such file, or what is wrong with it or with what the block makes of it, is a
-    UserError that names ``source`` and ends with ``remedy``.
+    Raises UserError, which names ``source`` and ends with ``remedy``, where there is no such file,
+    or for what is wrong with it or with what the block makes of it.
     """
     whose = f"{source}: " if source else ""
     try:

@@ -1,4 +1,4 @@
-"""``classes.csv``: who or what the classes of the pictures are, as a preparing kernel leaves it."""
+"""``classes.csv``: who or what the classes of the pictures are, as a preparing kernel writes it."""
 
 import csv
 import re
@@ -21,7 +21,7 @@ class PictureClass:
         number: the label of its pictures, from 0.
         name: as the competition writes it, not empty.
         pictures: how many it has, those of train and of validation together.
-        seen: whether train has any of them; those that it has none of have the highest numbers.
+        seen: whether train has any of them; those without any have the highest numbers.
     """
 
     number: int
@@ -31,7 +31,7 @@ class PictureClass:
 
     @property
     def is_named(self) -> bool:
-        """Whether the name tells people anything: a digest of 40 hexadecimal digits does not."""
+        """Whether people can read the name: not a digest of 40 hexadecimal digits."""
         return not _DIGEST.fullmatch(self.name)
 
 
@@ -46,7 +46,7 @@ def save_classes(folder: Path, classes: Iterable[PictureClass]) -> Path:
 
 
 def load_classes(folder: Path) -> tuple[PictureClass, ...]:
-    """``classes.csv`` in the order of the numbers: first those that train has.
+    """Return the classes of ``classes.csv`` by number: first those that train has.
 
     Raises UserError when there is none, it cannot be read, or it has other columns or values.
     """
@@ -64,7 +64,7 @@ def load_classes(folder: Path) -> tuple[PictureClass, ...]:
     found = tuple(_read(path, number, row) for number, row in enumerate(rows[1:]))
     seen = [one.seen for one in found]
     if seen != sorted(seen, reverse=True):
-        raise UserError(f"{path}: a seen class stands after an unseen one: run its kernel again")
+        raise UserError(f"{path}: a seen class comes after an unseen one: run its kernel again")
     return found
 
 

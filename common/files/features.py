@@ -23,10 +23,10 @@ def save_features(folder: Path, ids: np.ndarray, labels: np.ndarray, rows: np.nd
 
 
 def load_features(folder: Path, source: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Ids, labels and vectors. Raises UserError naming ``source`` when they cannot be read."""
+    """Return ids, labels and vectors. Raises UserError naming ``source`` and the fault."""
     path = folder / NAME
     with open_arrays(path, source) as arrays:
         found = arrays["ids"], arrays["labels"], arrays["rows"]
     if len({len(array) for array in found}) > 1 or not np.isfinite(found[2]).all():
-        raise UserError(f"{source}: {path} does not hold a finite vector for each of its pictures")
+        raise UserError(f"{source}: {path} has no finite vector for each of its pictures")
     return found

@@ -1,15 +1,21 @@
-"""``predictions.npz``: what every training kernel leaves for the blend and the report."""
+"""``predictions.npz``: what every training kernel predicts, for the blend and the report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from common.errors import UserError
 from common.files.arrays import open_arrays
 
+if TYPE_CHECKING:
+    from common.files.vectors import Vectors
+
 NAME = "predictions.npz"
+
+Member = TypeVar("Member", "Predictions", "Vectors")
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,16 @@ class Predictions:
     test_ids: np.ndarray
     test: np.ndarray
 
+    def take(self, rows: np.ndarray, test_rows: np.ndarray) -> "Predictions":
+        """Return the given rows of validation and of test."""
+        return Predictions(
+            self.validation_ids[rows],
+            self.validation_labels[rows],
+            self.validation[rows],
+            self.test_ids[test_rows],
+            self.test[test_rows],
+        )
+
 
 def save_predictions(folder: Path, predictions: Predictions, source: str) -> Path:
     """Write ``predictions.npz`` (no pickled objects) after checking it."""
@@ -49,15 +65,14 @@ def save_predictions(folder: Path, predictions: Predictions, source: str) -> Pat
 
 def load_predictions(folder: Path, source: str) -> Predictions:
     """Read and check ``predictions.npz``. Raises UserError naming ``source`` and the fault."""
-    path = folder / NAME
-    with open_arrays(path, source) as arrays:
+    with open_arrays(folder / NAME, source) as arrays:
         predictions = Predictions(**{name: arrays[name] for name in arrays.files})
     check_predictions(predictions, source)
     return predictions
 
 
 def check_predictions(predictions: Predictions, source: str) -> None:
-    """Hold shapes, ids and values. Raises UserError with the first offending row."""
+    """Check shapes, ids and values. Raises UserError with the first wrong row."""
     for part, ids, values in (
         ("validation", predictions.validation_ids, predictions.validation),
         ("test", predictions.test_ids, predictions.test),
@@ -72,16 +87,21 @@ def check_predictions(predictions: Predictions, source: str) -> None:
                 f"{source}: {part} predictions are NaN or infinite in {len(bad)} of "
                 f"{len(ids)} rows, the first is id {ids[bad[0]]}: the training diverged"
             )
-        if len(np.unique(ids)) != len(ids):
-            raise UserError(f"{source}: {part} ids are not unique")
+        check_unique(ids, f"{source}: {part}")
     if len(predictions.validation_labels) != len(predictions.validation_ids):
         raise UserError(f"{source}: validation labels and ids differ in number")
     if predictions.validation.shape[1] != predictions.test.shape[1]:
         raise UserError(f"{source}: validation and test have a different number of columns")
 
 
+def check_unique(ids: np.ndarray, what: str) -> None:
+    """Raise UserError where an id comes twice."""
+    if len(np.unique(ids)) != len(ids):
+        raise UserError(f"{what} ids are not unique")
+
+
 def row_order(ids: np.ndarray, other: np.ndarray, part: str, first: str, name: str) -> np.ndarray:
-    """The rows of ``other`` in the order of ``ids``, ``(rows,)`` each: ``other[rows] == ids``.
+    """Return the rows of ``other`` in the order of ``ids``: ``other[rows] == ids``.
 
     Raises UserError when they are not the same ids; ``first`` and ``name`` are whose they are.
     """
@@ -96,23 +116,21 @@ def row_order(ids: np.ndarray, other: np.ndarray, part: str, first: str, name: s
     )
 
 
-def align(members: Mapping[str, Predictions]) -> dict[str, Predictions]:
-    """The members with their rows in the first one's order of ids.
+def align(members: Mapping[str, Member]) -> dict[str, Member]:
+    """Return the members with their rows in the first one's order of ids.
 
     Raises UserError when ids, validation labels or the number of columns differ between members.
     """
     (first_name, first), *_ = members.items()
-    return {name: _ordered(first_name, first, name, member) for name, member in members.items()}
-
-
-def _ordered(first_name: str, first: Predictions, name: str, member: Predictions) -> Predictions:
-    rows = row_order(first.validation_ids, member.validation_ids, "validation", first_name, name)
-    test = row_order(first.test_ids, member.test_ids, "test", first_name, name)
-    labels = member.validation_labels[rows]
-    if not np.array_equal(labels, first.validation_labels):
-        raise UserError(f"validation labels of {first_name} and {name} differ")
-    if member.test.shape[1] != first.test.shape[1]:
-        raise UserError(f"{first_name} and {name} have a different number of classes")
-    return Predictions(
-        first.validation_ids, labels, member.validation[rows], first.test_ids, member.test[test]
-    )
+    aligned = {}
+    for name, member in members.items():
+        named = first_name, name
+        rows = row_order(first.validation_ids, member.validation_ids, "validation", *named)
+        test_rows = row_order(first.test_ids, member.test_ids, "test", *named)
+        aligned[name] = member.take(rows, test_rows)
+        if not np.array_equal(aligned[name].validation_labels, first.validation_labels):
+            raise UserError(f"validation labels of {first_name} and {name} differ")
+        # Vectors have channels instead of columns.
+        if len({getattr(one.test, "shape", (0, 0))[1] for one in (first, member)}) > 1:
+            raise UserError(f"{first_name} and {name} have a different number of classes")
+    return aligned

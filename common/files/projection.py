@@ -31,18 +31,15 @@ class Projection:
 
 
 def project(vectors: np.ndarray) -> np.ndarray:
-    """``(epochs, n, d)`` → ``(epochs, n, 3)`` float32 by the principal components of the last.
+    """Return ``(epochs, n, 3)`` float32 of ``(epochs, n, d)``, by the last's principal components.
 
-    Each direction's sign is such that its largest weight is positive, so that it is always the
-    same; with fewer than three dimensions the rest are zeros.
+    With fewer than three dimensions the rest are zeros.
     """
+    from sklearn.decomposition import PCA
+
     last = vectors[-1].astype(np.float64)
-    middle = last.mean(axis=0)
-    _, _, directions = np.linalg.svd(last - middle, full_matrices=False)
-    directions = directions[:3]
-    largest = np.abs(directions).argmax(axis=1)
-    directions *= np.sign(directions[np.arange(len(directions)), largest])[:, None]
-    points = (vectors - middle) @ directions.T
+    found = PCA(min(3, *last.shape), svd_solver="full").fit(last)
+    points = (vectors - found.mean_) @ found.components_.T
     missing = 3 - points.shape[-1]
     return np.pad(points, ((0, 0), (0, 0), (0, missing))).astype(np.float32)
 
@@ -62,7 +59,7 @@ def save_projection(folder: Path, projection: Projection) -> Path:
 
 
 def load_projection(folder: Path) -> Projection | None:
-    """What a kernel left, or None when it left none. Raises UserError when it cannot be read."""
+    """Return what a kernel wrote, or None. Raises UserError when it cannot be read."""
     path = folder / NAME
     if not path.exists():
         return None

@@ -1,4 +1,4 @@
-"""``thumbnails.npz``: small validation pictures that a training kernel leaves for the report."""
+"""``thumbnails.npz``: small validation pictures that a training kernel writes for the report."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,11 +17,11 @@ QUALITY = 80
 _START = b"\xff\xd8"  # of every JPEG
 
 
-def leave_thumbnails(folder: Path, pictures: Any, always: Sequence[int] = ()) -> Path:
+def write_thumbnails(folder: Path, pictures: Any, always: Sequence[int] = ()) -> Path:
     """Write the thumbnails of one part, ``common.data.pictures.Pictures``: all, or every k-th.
 
-    Each is at most ``SIDE`` pixels wide and high; there are at most ``LIMIT``, and beside them
-    the rows of ``always``.
+    Each is at most ``SIDE`` pixels wide and high; there are at most ``LIMIT``, besides the rows of
+    ``always``.
     """
     import cv2
 
@@ -38,7 +38,7 @@ def leave_thumbnails(folder: Path, pictures: Any, always: Sequence[int] = ()) ->
 def save_thumbnails(folder: Path, ids: Sequence[str], jpegs: Sequence[bytes]) -> Path:
     """Write ``thumbnails.npz`` (no pickled objects).
 
-    It holds ``ids`` ``(n,)`` text, ``jpeg`` uint8, all JPEG files joined, and ``ends`` ``(n,)``
+    It has ``ids`` ``(n,)`` text, ``jpeg`` uint8, all JPEG files joined, and ``ends`` ``(n,)``
     int64, where each of them ends.
     """
     path = folder / NAME
@@ -52,9 +52,9 @@ def save_thumbnails(folder: Path, ids: Sequence[str], jpegs: Sequence[bytes]) ->
 
 
 def load_thumbnails(folder: Path) -> dict[str, bytes]:
-    """The JPEG file of each picture by its id; empty when the kernel left none.
+    """Return the JPEG file of each picture by its id; none where the kernel wrote none.
 
-    Raises UserError when the file cannot be read or does not hold what it should.
+    Raises UserError when the file cannot be read or does not have what it should.
     """
     path = folder / NAME
     if not path.exists():

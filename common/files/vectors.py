@@ -9,7 +9,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.files.arrays import open_arrays
-from common.files.predictions import NAME, row_order
+from common.files.predictions import NAME, check_unique
 
 PARTS = ("validation", "test")
 
@@ -36,6 +36,17 @@ class Vectors:
     validation: Mapping[str, np.ndarray]
     test_ids: np.ndarray
     test: Mapping[str, np.ndarray]
+
+    def take(self, rows: np.ndarray, test_rows: np.ndarray) -> "Vectors":
+        """Return the given rows of validation and of test."""
+        return Vectors(
+            self.validation_ids[rows],
+            self.validation_labels[rows],
+            self.validation_seen[rows],
+            {channel: values[rows] for channel, values in self.validation.items()},
+            self.test_ids[test_rows],
+            {channel: values[test_rows] for channel, values in self.test.items()},
+        )
 
 
 def save_vectors(folder: Path, vectors: Vectors, source: str) -> Path:
@@ -70,27 +81,17 @@ def load_vectors(folder: Path, source: str) -> Vectors:
 
 
 def check_vectors(vectors: Vectors, source: str) -> None:
-    """Hold shapes, ids and values. Raises UserError with the first offending row."""
+    """Check shapes, ids and values. Raises UserError with the first wrong row."""
     if not vectors.validation or set(vectors.validation) != set(vectors.test):
         raise UserError(f"{source}: validation and test have different channels, or none")
     for part in PARTS:
         ids = getattr(vectors, f"{part}_ids")
-        if len(np.unique(ids)) != len(ids):
-            raise UserError(f"{source}: {part} ids are not unique")
+        check_unique(ids, f"{source}: {part}")
         for channel, values in getattr(vectors, part).items():
             _check_values(f"{source}: {part} {channel}", ids, values)
     shapes = {len(getattr(vectors, f"validation_{name}")) for name in ("ids", "labels", "seen")}
     if len(shapes) > 1:
         raise UserError(f"{source}: validation ids, labels and seen differ in number")
-
-
-def align(members: Mapping[str, Vectors]) -> dict[str, Vectors]:
-    """The members with their rows in the first one's order.
-
-    Raises UserError when their pictures or labels differ.
-    """
-    (first_name, first), *_ = members.items()
-    return {name: _ordered(first_name, first, name, member) for name, member in members.items()}
 
 
 def _check_values(what: str, ids: np.ndarray, values: np.ndarray) -> None:
@@ -110,19 +111,3 @@ def _channels(found: dict[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
     start, end = f"{part}_", "_vectors"
     names = [name for name in found if name.startswith(start) and name.endswith(end)]
     return {name.removeprefix(start).removesuffix(end): found.pop(name) for name in names}
-
-
-def _ordered(first_name: str, first: Vectors, name: str, member: Vectors) -> Vectors:
-    rows = row_order(first.validation_ids, member.validation_ids, "validation", first_name, name)
-    test = row_order(first.test_ids, member.test_ids, "test", first_name, name)
-    labels = member.validation_labels[rows]
-    if not np.array_equal(labels, first.validation_labels):
-        raise UserError(f"validation labels of {first_name} and {name} differ")
-    return Vectors(
-        first.validation_ids,
-        labels,
-        first.validation_seen,
-        {channel: values[rows] for channel, values in member.validation.items()},
-        first.test_ids,
-        {channel: values[test] for channel, values in member.test.items()},
-    )

@@ -47,7 +47,7 @@ def schedule(rates: Sequence[float], path: Path) -> None:
 def curves(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Loss by epoch, and accuracy, error or AUC where they are; a refit is grey.
 
-    ``history`` holds the rows of ``history.csv``. A refit that trains the model on goes on after
+    ``history`` has the rows of ``history.csv``. A refit that trains the model on goes on after
     the last epoch of training.
     """
     plt = pyplot()
@@ -93,38 +93,36 @@ def confusion(
 ) -> None:
     """The confusion matrix, each row as shares of its class, with every class's name and F1.
 
-    ``labels`` and ``predicted`` are ``(rows,)`` class numbers. Classes without a picture are left
-    out, so that 14 of 104 fill the figure; all 104 stay legible at full resolution.
+    ``labels`` and ``predicted`` are ``(rows,)`` class numbers. Classes without a picture are not
+    shown, so that 14 of 104 fill the figure; all 104 stay legible at full resolution.
     """
     shown = np.unique(np.concatenate([labels, predicted]))
-    counts = confusion_matrix(labels, predicted, len(names))[np.ix_(shown, shown)]
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = confusion_matrix(labels, predicted, len(names))[np.ix_(shown, shown)].astype(float)
+    shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
     scores = f1_per_class(labels, predicted, len(names))[shown]
-    plt = pyplot()
     margin = 0.06 * max(len(names[c]) for c in shown) + 1.0  # inches, for the names
     cells = max(3.5, 0.16 * len(shown))
     side = margin + cells + 0.7
-    figure = plt.figure(figsize=(side, side))
+    figure = pyplot().figure(figsize=(side, side))
     axis = figure.add_axes((margin / side, margin / side, cells / side, cells / side))
     image = axis.imshow(np.ma.masked_equal(shares, 0), cmap="viridis_r", vmin=0, vmax=1)
     scale = figure.add_axes((1 - 0.45 / side, margin / side, 0.12 / side, min(cells, 3) / side))
     figure.colorbar(image, cax=scale, ticks=(0, 0.5, 1))
     scale.set_title("share", fontsize=7, loc="left")
     scale.tick_params(labelsize=7, length=0)
-    lines = np.arange(0.5, len(shown) - 1)
-    ends = (-0.5, len(shown) - 0.5)
-    axis.hlines(lines, *ends, color="#e4e4e4", linewidth=0.4)
-    axis.vlines(lines, *ends, color="#e4e4e4", linewidth=0.4)
+    places = range(len(shown))
     rows = [f"{names[c]}  {c}  {f1:.2f}" for c, f1 in zip(shown, scores, strict=True)]
-    axis.set_yticks(range(len(shown)), rows, fontsize=7)
-    axis.set_xticks(range(len(shown)), [f"{c}  {names[c]}" for c in shown], fontsize=7, rotation=90)
-    axis.tick_params(length=0)
-    axis.set(xlim=ends, ylim=ends[::-1])
+    axis.set_yticks(places, rows, fontsize=7)
+    axis.set_xticks(places, [f"{c}  {names[c]}" for c in shown], fontsize=7, rotation=90)
+    for ticks in (axis.set_xticks, axis.set_yticks):
+        ticks(np.arange(0.5, len(shown) - 1), minor=True)
+    axis.grid(which="minor", color="#e4e4e4", linewidth=0.4)
+    axis.tick_params(which="both", length=0)
     figure.text(0.005, 0.5, "true class, its number and F1", rotation=90, va="center")
     figure.text(0.5, 0.005, "predicted class", ha="center")
     axis.set_title(title or f"Macro F1 {np.nanmean(scores):.4f} on {len(labels)} pictures")
     figure.savefig(path, dpi=130)
-    plt.close(figure)
+    pyplot().close(figure)
 
 
 def errors(labels: np.ndarray, values: np.ndarray, path: Path) -> None:
@@ -143,7 +141,7 @@ def errors(labels: np.ndarray, values: np.ndarray, path: Path) -> None:
 
 
 def pyplot() -> Any:
-    """``matplotlib.pyplot`` without a display."""
+    """Return ``matplotlib.pyplot`` without a display."""
     import matplotlib
 
     matplotlib.use("Agg")  # no display in a kernel
@@ -163,7 +161,7 @@ def tidy(axis: Any, epochs: bool = False) -> None:
 
 
 def save(figure: Any, path: Path) -> None:
-    """Write the figure and let go of it."""
+    """Write the figure and close it."""
     figure.tight_layout()
     figure.savefig(path, dpi=100)
     pyplot().close(figure)

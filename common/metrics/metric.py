@@ -8,6 +8,7 @@ computed, because a plan only asks for names.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class Metric:
         return 1 if self.greater_is_better else -1
 
     def score(self, truth: np.ndarray, predicted: np.ndarray, columns: Sequence[str] = ()) -> float:
-        """The metric of ``predicted``, whose columns are called ``columns``.
+        """Return the metric of ``predicted``, whose columns are called ``columns``.
 
         Raises UserError where it is not defined.
         """
@@ -76,7 +77,7 @@ class UndefinedError(ValueError):
 
 
 def find_metric(name: str) -> Metric:
-    """The metric called ``name``. Raises UserError with the nearest names."""
+    """Return the metric called ``name``. Raises UserError with the nearest names."""
     numbered = _NUMBERED.fullmatch(name)
     if numbered and numbered[2] != "0" and bool(numbered[3]) is (numbered[1] == "top"):
         return _map_at(int(numbered[2])) if numbered[1] == "map@" else _top_error(int(numbered[2]))
@@ -86,49 +87,43 @@ def find_metric(name: str) -> Metric:
     return METRICS[name]
 
 
-def accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Share of rows that are right; of several labels a row, all of them have to be."""
-    from sklearn.metrics import accuracy_score
+def _of_scikit_learn(function: str, **options: Any) -> Function:
+    """A function of ``sklearn.metrics``, which is imported when it is called."""
 
-    return float(accuracy_score(truth, predicted))
+    def score(truth: np.ndarray, predicted: np.ndarray) -> float:
+        import sklearn.metrics
+
+        return float(getattr(sklearn.metrics, function)(truth, predicted, **options))
+
+    return score
 
 
 def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Mean recall over the classes of ``truth``: scikit-learn's, without its warning."""
+    """Return the mean recall over the classes of ``truth``: scikit-learn's, without its warning."""
     from sklearn.metrics import recall_score
 
-    known = np.unique(truth)
-    return float(recall_score(truth, predicted, labels=known, average="macro", zero_division=0))
-
-
-def f1(average: str) -> Function:
-    """F1 averaged over classes (``macro``), decisions (``micro``) or rows (``samples``)."""
-
-    def function(truth: np.ndarray, predicted: np.ndarray) -> float:
-        from sklearn.metrics import f1_score
-
-        return float(f1_score(truth, predicted, average=average, zero_division=0))
-
-    return function
+    occurring = np.unique(truth)
+    return float(recall_score(truth, predicted, labels=occurring, average="macro", zero_division=0))
 
 
 def log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
-    """Mean negative log-likelihood; rows are clipped and sum to one again, as Kaggle does.
+    """Return the mean negative log-likelihood.
 
-    Of several labels a row it is the mean over all columns.
+    Rows are clipped and sum to one again, as Kaggle does. Of several labels a row it is the mean
+    over all columns.
     """
     from sklearn.metrics import log_loss as sklearn_log_loss
 
     if truth.ndim == 2:
         columns = zip(truth.T, probabilities.T, strict=True)
         return float(np.mean([log_loss(t, np.stack([1 - p, p], 1)) for t, p in columns]))
-    held = np.asarray(probabilities, np.float64).clip(SMALLEST, 1 - SMALLEST)
-    held /= held.sum(axis=1, keepdims=True)
-    return float(sklearn_log_loss(truth, held, labels=np.arange(held.shape[1])))
+    clipped = np.asarray(probabilities, np.float64).clip(SMALLEST, 1 - SMALLEST)
+    clipped /= clipped.sum(axis=1, keepdims=True)
+    return float(sklearn_log_loss(truth, clipped, labels=np.arange(clipped.shape[1])))
 
 
 def roc_auc(truth: np.ndarray, scores: np.ndarray) -> float:
-    """ROC AUC; of more than two classes, or of several labels, the mean over the columns."""
+    """Return ROC AUC; of more than two classes, or of several labels, the mean over the columns."""
     from sklearn.metrics import roc_auc_score
 
     if scores.ndim == 1 or (truth.ndim == 1 and scores.shape[1] == 2):
@@ -144,7 +139,7 @@ def roc_auc(truth: np.ndarray, scores: np.ndarray) -> float:
 
 
 def quadratic_weighted_kappa(truth: np.ndarray, predicted: np.ndarray) -> float:
-    """Cohen's kappa with quadratic weights; 0 where all rows have one and the same grade.
+    """Return Cohen's kappa with quadratic weights; 0 where all rows have one and the same grade.
 
     All grades up to the highest are named: scikit-learn would weigh two grades by how many of those
     that occur lie between them.
@@ -158,22 +153,8 @@ def quadratic_weighted_kappa(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(cohen_kappa_score(truth, predicted, weights="quadratic", labels=every))
 
 
-def rmse(truth: np.ndarray, values: np.ndarray) -> float:
-    """Root of the mean squared error."""
-    from sklearn.metrics import root_mean_squared_error
-
-    return float(root_mean_squared_error(truth, values))
-
-
-def mae(truth: np.ndarray, values: np.ndarray) -> float:
-    """Mean absolute error."""
-    from sklearn.metrics import mean_absolute_error
-
-    return float(mean_absolute_error(truth, values))
-
-
 def best_first(probabilities: np.ndarray, k: int) -> np.ndarray:
-    """The ``k`` most probable classes of each row, the best first: ``(rows, k)``."""
+    """Return the ``k`` most probable classes of each row, the best first: ``(rows, k)``."""
     return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
 
 
@@ -187,34 +168,43 @@ def _map_at(k: int) -> Metric:
 
 def _top_error(k: int) -> Metric:
     def function(truth: np.ndarray, probabilities: np.ndarray) -> float:
-        # Not scikit-learn's: of equal probabilities it takes other classes than are handed in.
+        # Not scikit-learn's: of equal probabilities it takes other classes than are submitted.
         return 1 - float((best_first(probabilities, k) == truth[:, None]).any(axis=1).mean())
 
     title, tasks = f"top-{k} error", ("classification",)
     return Metric(f"top{k}_error", title, "ranking", tasks, function, greater_is_better=False)
 
 
-_CLASSES, _LABELS = ("classification",), ("classification", "multilabel")
-_GRADED = (*_CLASSES, "grades")
+_KAPPA = "quadratic_weighted_kappa"
+_PICTURES = ("classification", "multilabel")
+_LABELS, _ONE_LABEL, _NUMBERS = (
+    (*_PICTURES, "grades"),
+    ("classification", "grades"),
+    ("number", "grades"),
+)
+_F1, _RMSE = "f1_score", "root_mean_squared_error"
 
 METRICS = {
     metric.name: metric
     for metric in (
-        Metric("accuracy", "accuracy", "labels", (*_LABELS, "grades"), accuracy),
-        Metric("balanced_accuracy", "balanced accuracy", "labels", _GRADED, balanced_accuracy),
-        Metric("macro_f1", "macro F1", "labels", (*_LABELS, "grades"), f1("macro")),
-        Metric("micro_f1", "micro F1", "labels", (*_LABELS, "grades"), f1("micro")),
-        Metric("samples_f1", "samples F1", "labels", ("multilabel",), f1("samples")),
-        Metric("log_loss", "log loss", "probabilities", _LABELS, log_loss, False, None),
-        Metric("roc_auc", "ROC AUC", "probabilities", (*_LABELS, "pairs"), roc_auc),
-        Metric(
-            "quadratic_weighted_kappa",
-            "quadratic weighted kappa",
-            "labels",
-            _GRADED,
-            quadratic_weighted_kappa,
+        Metric("accuracy", "accuracy", "labels", _LABELS, _of_scikit_learn("accuracy_score")),
+        Metric("balanced_accuracy", "balanced accuracy", "labels", _ONE_LABEL, balanced_accuracy),
+        *(
+            Metric(
+                f"{average}_f1",
+                f"{average} F1",
+                "labels",
+                ("multilabel",) if average == "samples" else _LABELS,
+                _of_scikit_learn(_F1, average=average, zero_division=0),
+            )
+            for average in ("macro", "micro", "samples")
         ),
-        Metric("rmse", "RMSE", "values", ("number", "grades"), rmse, False, None),
-        Metric("mae", "MAE", "values", ("number", "grades"), mae, False, None),
+        Metric("log_loss", "log loss", "probabilities", _PICTURES, log_loss, False, None),
+        Metric("roc_auc", "ROC AUC", "probabilities", (*_PICTURES, "pairs"), roc_auc),
+        Metric(_KAPPA, "quadratic weighted kappa", "labels", _ONE_LABEL, quadratic_weighted_kappa),
+        Metric("rmse", "RMSE", "values", _NUMBERS, _of_scikit_learn(_RMSE), False, None),
+        Metric(
+            "mae", "MAE", "values", _NUMBERS, _of_scikit_learn("mean_absolute_error"), False, None
+        ),
     )
 }

@@ -12,21 +12,20 @@ _POINTS = 400
 _BINS = 50
 
 
-def draw_pairs(folder: Path, pairs: ValidationPairs, chances: np.ndarray) -> None:
-    """``roc.png`` and ``scores.png`` of probabilities ``(pairs,)``."""
-    draw_roc(folder / "roc.png", pairs, chances)
-    draw_scores(folder / "scores.png", pairs.labelled.same, chances)
+def draw_pairs(folder: Path, pairs: ValidationPairs, probabilities: np.ndarray) -> None:
+    """Draw ``roc.png`` and ``scores.png`` of probabilities ``(pairs,)``."""
+    _draw_roc(folder / "roc.png", pairs, probabilities)
+    _draw_scores(folder / "scores.png", pairs.same, probabilities)
 
 
-def draw_roc(path: Path, pairs: ValidationPairs, chances: np.ndarray) -> None:
+def _draw_roc(path: Path, pairs: ValidationPairs, probabilities: np.ndarray) -> None:
     """A curve of all pairs, and of those of seen and of unseen classes."""
-    plt = pyplot()
-    figure, axis = plt.subplots(figsize=(5, 5))
+    figure, axis = pyplot().subplots(figsize=(5, 5))
     axis.plot([0, 1], [0, 1], color=GREY, linewidth=0.8, linestyle=":")
-    same = pairs.labelled.same
     for (name, mask), colour in zip(pairs.parts.items(), (BLUE, ORANGE, GREY), strict=True):
-        if 0 < np.count_nonzero(same[mask]) < np.count_nonzero(mask):
-            curve = roc(same[mask], chances[mask])
+        same = pairs.same[mask]
+        if 0 < np.count_nonzero(same) < len(same):
+            curve = roc(same, probabilities[mask])
             few = thinned(curve, _POINTS)
             axis.plot(few.far, few.tar, color=colour, label=f"{name}  {area(curve):.4f}")
     axis.set(title="Pairs of validation", xlabel="false accept rate", ylabel="true accept rate")
@@ -36,15 +35,14 @@ def draw_roc(path: Path, pairs: ValidationPairs, chances: np.ndarray) -> None:
     save(figure, path)
 
 
-def draw_scores(path: Path, same: np.ndarray, chances: np.ndarray) -> None:
+def _draw_scores(path: Path, same: np.ndarray, probabilities: np.ndarray) -> None:
     """How same and different pairs score, each as shares of its own kind."""
-    plt = pyplot()
-    figure, axis = plt.subplots(figsize=(6, 3.5))
-    edges = np.linspace(0, max(float(chances.max()), 1e-6), _BINS + 1)
+    figure, axis = pyplot().subplots(figsize=(6, 3.5))
+    edges = np.linspace(0, max(float(probabilities.max()), 1e-6), _BINS + 1)
     for mask, colour, name in ((~same, GREY, "different"), (same, ORANGE, "same")):
-        counts, _ = np.histogram(chances[mask], edges)
-        axis.stairs(counts / max(1, mask.sum()), edges, fill=True, alpha=0.5, color=colour)
-        axis.stairs(counts / max(1, mask.sum()), edges, color=colour, label=name)
+        shares = np.histogram(probabilities[mask], edges)[0] / max(1, mask.sum())
+        axis.stairs(shares, edges, fill=True, alpha=0.5, color=colour)
+        axis.stairs(shares, edges, color=colour, label=name)
     axis.set(title="Scores of validation's pairs", xlabel="probability", ylabel="share of its kind")
     axis.set_yscale("log")
     axis.legend(frameon=False)

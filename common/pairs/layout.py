@@ -6,15 +6,12 @@ and all others are empty. Full enough, a tile costs less as a product of two mat
 most entries may go unused, than as one dot product a pair.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 BLOCK = 1024  # pictures; a product of two blocks takes 4 MiB
 _FULL = 1 / 64  # a product's entry costs about 1/80 of gathering two rows of 512 numbers
-_CHUNK = 1 << 20  # pairs looked at together
-_ROUNDS = 3
 _PARTNERS = 64  # pairs a picture that are looked at to find groups
 
 
@@ -34,11 +31,6 @@ class Tile:
     pairs: slice
 
     @property
-    def size(self) -> int:
-        """How many pairs it has."""
-        return self.pairs.stop - self.pairs.start
-
-    @property
     def known(self) -> bool:
         """Whether both pictures of its pairs have vectors."""
         return self.columns.start < self.columns.stop
@@ -46,8 +38,8 @@ class Tile:
     @property
     def full(self) -> bool:
         """Whether a product of matrices is the cheaper way."""
-        height, width = (part.stop - part.start for part in (self.rows, self.columns))
-        return self.size > _FULL * height * width
+        height, width, number = (s.stop - s.start for s in (self.rows, self.columns, self.pairs))
+        return number > _FULL * height * width
 
 
 @dataclass(frozen=True)
@@ -68,51 +60,44 @@ class Layout:
 
 
 def find_layout(pictures: int, first: np.ndarray, second: np.ndarray) -> Layout:
-    """The layout of pairs ``(pairs,)`` of rows 0 to ``pictures - 1``; -1 is no picture."""
-    labels = find_groups(pictures, first, second)
-    order = np.argsort(labels, kind="stable")
+    """Return the layout of pairs ``(pairs,)`` of rows 0 to ``pictures - 1``; -1 is no picture."""
+    groups = find_groups(pictures, first, second)
+    order = np.argsort(groups, kind="stable")
     positions = np.empty(pictures, np.int32)
     positions[order] = np.arange(pictures, dtype=np.int32)
-    edges = _edges(np.unique(labels, return_counts=True)[1])
-    blocks = np.searchsorted(edges, positions, side="right") - 1
-    keys, sizes = _keys(np.append(blocks, len(edges) - 1), first, second)
-    ends = np.cumsum(sizes)
-    tiles = tuple(_tile(key, edges, ends) for key in np.flatnonzero(sizes).tolist())
-    return Layout(order, positions, _by_tile(keys, sizes), tiles)
+    edges = _edges(np.bincount(groups))
+    number = len(edges)  # of blocks, and one of the pictures without a vector
+    kind = np.uint16 if number <= 256 else np.uint32  # numpy sorts uint16 by radix
+    blocks = np.append(np.searchsorted(edges, positions, side="right") - 1, number - 1).astype(kind)
+    one, other = blocks[first], blocks[second]
+    keys = np.minimum(one, other) * kind(number) + np.maximum(one, other)
+    sizes = np.bincount(keys, minlength=number * number)
+    starts, ends = [*edges.tolist(), int(edges[-1])], np.cumsum(sizes)
+    tiles = []
+    for key in np.flatnonzero(sizes).tolist():
+        rows, columns = (slice(*starts[block : block + 2]) for block in divmod(key, number))
+        end = int(ends[key])
+        tiles.append(Tile(rows, columns, slice(end - int(sizes[key]), end)))
+    pairs = np.argsort(keys, kind="stable").astype(np.uint32)
+    return Layout(order, positions, pairs, tuple(tiles))
 
 
 def find_groups(pictures: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """A label ``(pictures,)`` for each picture: the same only for those that pairs connect.
+    """Return a number ``(pictures,)`` for each picture: the same for those that pairs connect.
 
-    The least row among a picture and its partners labels it, which is the whole answer where
-    groups are complete; a few more rounds join most of those that are not, and where pictures
-    have many partners, some of them are enough. What stays apart costs time in scoring, not truth.
+    Where pictures have many partners, some of them are enough. A picture that stays apart costs
+    time in scoring, and changes no score.
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     if len(first) > _PARTNERS * pictures:
         sample = np.random.default_rng(0).integers(0, len(first), _PARTNERS * pictures)
         first, second = first[sample], second[sample]
-    labels = np.arange(pictures + 1, dtype=np.int32)  # the last is that of -1: joined to none
-    for _ in range(_ROUNDS):
-        before = labels.copy()
-        for a, b in _chunks(first, second):
-            np.minimum.at(labels, a, before[b])
-            np.minimum.at(labels, b, before[a])
-        labels[-1] = pictures
-        labels = labels[labels]
-        if all(_joined(labels, a, b) for a, b in _chunks(first, second)):
-            break
-    return labels[:-1]
-
-
-def _joined(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> bool:
-    apart = labels[first] != labels[second]
-    return not np.any(apart & (first >= 0) & (second >= 0))
-
-
-def _chunks(first: np.ndarray, second: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    for start in range(0, len(first), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        yield first[part], second[part]
+    known = (first >= 0) & (second >= 0)
+    ends = (first[known], second[known])
+    graph = coo_array((np.ones(len(ends[0])), ends), shape=(pictures, pictures))
+    return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def _edges(sizes: np.ndarray) -> np.ndarray:
@@ -126,39 +111,3 @@ def _edges(sizes: np.ndarray) -> np.ndarray:
         edges += [position + size * piece // pieces for piece in range(1, pieces)]
         position, filled = position + size, filled + size
     return np.array([*edges, position] if position else edges)
-
-
-def _keys(
-    blocks: np.ndarray, first: np.ndarray, second: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The tile of each pair, as a number, and how many pairs each has."""
-    side = int(blocks[-1]) + 1
-    kind = np.uint16 if side <= 256 else np.uint32  # numpy sorts uint16 by radix
-    blocks = blocks.astype(kind)
-    keys = np.empty(len(first), kind)
-    sizes = np.zeros(side * side, np.int64)
-    for number, (a, b) in enumerate(_chunks(first, second)):
-        one, other = blocks[a], blocks[b]
-        part = np.minimum(one, other) * side + np.maximum(one, other)
-        keys[number * _CHUNK : number * _CHUNK + len(part)] = part
-        sizes += np.bincount(part, minlength=len(sizes))
-    return keys, sizes
-
-
-def _by_tile(keys: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """The numbers of the pairs ``(pairs,)`` uint32 sorted by key, in little memory."""
-    pairs = np.empty(len(keys), np.uint32)
-    filled = np.cumsum(sizes) - sizes
-    for start in range(0, len(keys), _CHUNK):
-        part = keys[start : start + _CHUNK]
-        counts = np.bincount(part, minlength=len(sizes))
-        filled += counts
-        places = np.repeat(filled - np.cumsum(counts), counts) + np.arange(len(part))
-        pairs[places] = np.argsort(part, kind="stable") + start
-    return pairs
-
-
-def _tile(key: int, edges: np.ndarray, ends: np.ndarray) -> Tile:
-    starts = [*edges.tolist(), int(edges[-1])]  # after the last block, one with no picture
-    rows, columns = (slice(*starts[block : block + 2]) for block in divmod(key, len(edges)))
-    return Tile(rows, columns, slice(int(ends[key - 1]) if key else 0, int(ends[key])))

@@ -12,73 +12,60 @@ from functools import partial
 import numpy as np
 
 from common.errors import UserError
-from common.pairs.layout import Layout, Tile
+from common.pairs.layout import Tile
 from common.pairs.table import Pairs
 
 _GATHERED = 512  # rows a side gathered together: 2 MiB of 512 numbers stay in a core's cache
 _TAKEN = 1 << 16  # pairs of a full tile taken together: 0.5 MiB an array stay in the cache
 _SPARSE = 1 << 16  # pairs of sparse tiles that a thread takes together
-_CHECKED = 1 << 12  # rows
 
 
-def pair_scores(vectors: np.ndarray, pairs: Pairs, prior: float = 0.0) -> np.ndarray:
-    """The dot product of each pair's two rows of ``vectors``, ``(pairs,)`` float32.
+def pair_scores(vectors: np.ndarray, pairs: Pairs) -> np.ndarray:
+    """Return the dot product of each pair's two rows of ``vectors``, ``(pairs,)`` float32.
 
     ``vectors`` is ``(pictures, d)`` float32 in the order of ``pairs.pictures``. They equal float64
-    dot products to 1e-5 of the two norms' product. ``prior`` is the score of a pair of which a
-    picture has no vector. Beside the vectors, the pairs and the result it takes some MiB a core.
+    dot products to 1e-5 of the two norms' product. A pair of which a picture has no vector has 0.
 
     Raises UserError for a vector that is not finite or is zero, ValueError for another shape.
     """
-    check_vectors(vectors, pairs.pictures)
-    scores = np.empty(len(pairs), np.float32)
+    _check_vectors(vectors, pairs.pictures)
+    scores = np.zeros(len(pairs), np.float32)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for done in [pool.submit(part) for part in _parts(vectors, pairs, prior, scores)]:
+        for done in [pool.submit(part) for part in _parts(vectors, pairs, scores)]:
             done.result()
     return scores
 
 
-def check_vectors(vectors: np.ndarray, pictures: Sequence[str]) -> None:
-    """Raises UserError naming the first picture whose vector is not finite or is zero."""
+def _check_vectors(vectors: np.ndarray, pictures: Sequence[str]) -> None:
     if vectors.ndim != 2 or len(vectors) != len(pictures) or vectors.dtype != np.float32:
         raise ValueError(f"{vectors.shape} {vectors.dtype} for {len(pictures)} pictures' vectors")
-    for start in range(0, len(vectors), _CHECKED):
-        part = vectors[start : start + _CHECKED]
-        largest = np.maximum(part.max(axis=1), -part.min(axis=1))  # NaN where there is any
-        bad = ~(np.isfinite(largest) & (largest > 0))
-        if bad.any():
-            row = int(bad.argmax())
-            what = "is zero" if largest[row] == 0 else "holds NaN or infinity"
-            raise UserError(
-                f"the vector of picture {pictures[start + row]} {what}: train the model again, or "
-                "leave it out"
-            )
+    largest = np.maximum(vectors.max(axis=1), -vectors.min(axis=1))  # NaN where there is any
+    bad = np.flatnonzero(~(np.isfinite(largest) & (largest > 0)))
+    if len(bad):
+        what = "is zero" if largest[bad[0]] == 0 else "has NaN or infinity"
+        raise UserError(
+            f"the vector of picture {pictures[bad[0]]} {what}: train the model again, or run "
+            f"without it"
+        )
 
 
-def _parts(
-    vectors: np.ndarray, pairs: Pairs, prior: float, scores: np.ndarray
-) -> Iterator[Callable[[], None]]:
+def _parts(vectors: np.ndarray, pairs: Pairs, scores: np.ndarray) -> Iterator[Callable[[], None]]:
     """The work in parts that threads can take, each filling some of ``scores``."""
     layout = pairs.layout
     sparse = [np.empty(0, np.uint32)]
     for tile in layout.tiles:
-        numbers = layout.pairs[tile.pairs]
-        if not tile.known:
-            scores[numbers] = prior
-        elif tile.full:
-            yield partial(_multiply, vectors, pairs, layout, tile, scores)
-        else:
-            sparse.append(numbers)
+        if tile.known and tile.full:
+            yield partial(_multiply, vectors, pairs, tile, scores)
+        elif tile.known:
+            sparse.append(layout.pairs[tile.pairs])
     numbers = np.concatenate(sparse)
     for start in range(0, len(numbers), _SPARSE):
-        part = numbers[start : start + _SPARSE]
-        yield partial(_gather, vectors, pairs, part, scores)
+        yield partial(_gather, vectors, pairs, numbers[start : start + _SPARSE], scores)
 
 
-def _multiply(
-    vectors: np.ndarray, pairs: Pairs, layout: Layout, tile: Tile, scores: np.ndarray
-) -> None:
+def _multiply(vectors: np.ndarray, pairs: Pairs, tile: Tile, scores: np.ndarray) -> None:
     """All products of two blocks, of which those of the pairs are kept."""
+    layout = pairs.layout
     rows, columns = layout.pictures[tile.rows], layout.pictures[tile.columns]
     products = (vectors[rows] @ vectors[columns].T).ravel()
     for start in range(tile.pairs.start, tile.pairs.stop, _TAKEN):

@@ -1,11 +1,11 @@
 """The pairs of validation that an embedding is measured on, seen and unseen classes apart.
 
-Validation has all pictures of the classes that are held out whole, and some of the others'. Of
-``n`` pictures a class, a tenth of the classes and a tenth of the others' pictures, that makes
-``0.1 n²`` same pairs of unseen classes and ``0.9 (0.1 n)²`` of seen ones, eleven to one: taken as
-they come, unseen classes would choose the epoch and the blend by themselves. In test a class gives
-the same share of its pictures whether train has it or not. So what is told of ``all`` pairs is
-about those of all pictures of seen classes, and of as many pictures a class of unseen ones.
+Validation has all pictures of the classes that train has not, and some of the others'. Of ``n``
+pictures a class, a tenth of the classes and a tenth of the others' pictures, that makes ``0.1 n²``
+same pairs of unseen classes and ``0.9 (0.1 n)²`` of seen ones, eleven to one: taken as they come,
+unseen classes would choose the epoch and the blend by themselves. In test a class has the same
+share of its pictures whether train has it or not. So ``all`` pairs are those of all pictures of
+seen classes, and of as many pictures a class of unseen ones.
 """
 
 from collections.abc import Mapping
@@ -14,9 +14,9 @@ from functools import cached_property
 
 import numpy as np
 
+from common.errors import UserError
 from common.files.vectors import Vectors
-from common.metrics.verification import auc_by_part
-from common.pairs.labelled import LabelledPairs, all_pairs
+from common.metrics.verification import roc_auc
 from common.pairs.scores import pair_scores
 from common.pairs.table import Pairs
 
@@ -25,24 +25,25 @@ MOST = 1_000_000  # pairs; of more, different ones are drawn
 
 @dataclass(frozen=True)
 class ValidationPairs:
-    """Pairs of validation pictures whose answer is known.
+    """Pairs of validation pictures whose classes are known.
 
     Attributes:
         ids: ``(pictures,)`` text.
         labels: ``(pictures,)`` int64.
         seen: ``(pictures,)`` bool, whether train has the picture's class.
-        most: of how many pairs at the most.
+        first, second: ``(pairs,)`` int32, rows of pictures.
     """
 
     ids: np.ndarray
     labels: np.ndarray
     seen: np.ndarray
-    most: int = MOST
+    first: np.ndarray
+    second: np.ndarray
 
     @cached_property
-    def labelled(self) -> LabelledPairs:
-        """The pairs and their answers."""
-        return all_pairs(self.labels, self.most)
+    def same(self) -> np.ndarray:
+        """``(pairs,)`` bool, whether both are of one class."""
+        return np.asarray(self.labels[self.first] == self.labels[self.second])
 
     @cached_property
     def counted(self) -> np.ndarray:
@@ -65,51 +66,99 @@ class ValidationPairs:
 
     @cached_property
     def share(self) -> float:
-        """Of same pairs among all pairs of the pictures that count."""
+        """Of same pairs among all pairs of the pictures that count, those not drawn too."""
         _, counts = np.unique(self.labels[self.counted], return_counts=True)
         number = int(counts.sum())
         return float((counts * (counts - 1)).sum() / (number * (number - 1)))
 
     @cached_property
-    def pairs(self) -> Pairs:
-        """The pairs as they are scored."""
-        known = self.labelled
-        first, second = (side.astype(np.int32) for side in (known.first, known.second))
-        return Pairs(tuple(self.ids.tolist()), np.arange(len(first)), first, second)
-
-    @cached_property
     def parts(self) -> dict[str, np.ndarray]:
         """``all``, ``seen`` and ``unseen``, ``(pairs,)`` bool: both pictures are of such."""
-        first, second = self.labelled.first, self.labelled.second
         kinds = {"all": self.counted, "seen": self.seen, "unseen": ~self.seen}
-        return {name: kind[first] & kind[second] for name, kind in kinds.items()}
+        return {name: kind[self.first] & kind[self.second] for name, kind in kinds.items()}
+
+    @cached_property
+    def _pairs(self) -> Pairs:
+        return Pairs(tuple(self.ids.tolist()), np.arange(len(self.first)), self.first, self.second)
 
     def scores(self, vectors: np.ndarray) -> np.ndarray:
-        """``(pairs,)`` float32 dot products of ``vectors`` ``(pictures, d)``."""
-        return pair_scores(np.ascontiguousarray(vectors, np.float32), self.pairs)
+        """Return ``(pairs,)`` float32 dot products of ``vectors`` ``(pictures, d)``."""
+        return pair_scores(np.ascontiguousarray(vectors, np.float32), self._pairs)
 
     def auc(self, scores: np.ndarray) -> dict[str, float | None]:
-        """ROC AUC of ``all`` pairs, of ``seen`` and of ``unseen`` ones; None where there are none.
+        """Return the ROC AUC of ``all``, ``seen`` and ``unseen`` pairs.
 
-        Raises UserError for scores that are not finite.
+        None for ``seen`` or ``unseen`` pairs without a same or without a different one. Raises
+        UserError for scores that are not finite, and where ``all`` have no AUC.
         """
-        return auc_by_part(self.labelled.same, scores, self.parts)
+        found: dict[str, float | None] = {}
+        for name, mask in self.parts.items():
+            same = self.same[mask]
+            known = name == "all" or 0 < np.count_nonzero(same) < len(same)
+            found[name] = roc_auc(same, scores[mask]) if known else None
+        return found
+
+
+def validation_pairs(
+    ids: np.ndarray, labels: np.ndarray, seen: np.ndarray, most: int = MOST
+) -> ValidationPairs:
+    """Return all pairs of the pictures, or ``most`` of them. Raises UserError for one picture."""
+    return ValidationPairs(ids, labels, seen, *draw_pairs(labels, most))
+
+
+def pairs_of(vectors: Vectors) -> ValidationPairs:
+    """Return the pairs of one model's validation."""
+    return validation_pairs(
+        vectors.validation_ids, vectors.validation_labels, vectors.validation_seen
+    )
+
+
+def channel_auc(vectors: Vectors) -> Mapping[str, dict[str, float | None]]:
+    """Return by channel the ROC AUC of all, seen and unseen pairs of validation."""
+    pairs = pairs_of(vectors)
+    return {name: pairs.auc(pairs.scores(rows)) for name, rows in vectors.validation.items()}
 
 
 def in_history(auc: Mapping[str, float | None]) -> dict[str, float]:
-    """An AUC by part under the names that ``history.csv`` has for it; none where it is none."""
+    """Return an AUC by part under the names of ``history.csv``'s columns; none where it is None."""
     names = {"all": "val_auc", "seen": "val_auc_seen", "unseen": "val_auc_unseen"}
     return {names[part]: value for part, value in auc.items() if value is not None}
 
 
-def pairs_of(vectors: Vectors, most: int = MOST) -> ValidationPairs:
-    """Those of one model's validation."""
-    return ValidationPairs(
-        vectors.validation_ids, vectors.validation_labels, vectors.validation_seen, most
-    )
+def draw_pairs(labels: np.ndarray, most: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Return all pairs of ``labels`` ``(rows,)``, or ``most`` of them, drawn with ``seed``.
 
+    Different pairs are omitted first, same ones only where they alone are more than half of
+    ``most``. ROC AUC and error rates are expected to stay what they are over all pairs, as each
+    kind is drawn evenly; an accuracy needs the share of same pairs.
 
-def channel_auc(vectors: Vectors, most: int = MOST) -> Mapping[str, dict[str, float | None]]:
-    """Channel → ROC AUC of all, seen and unseen pairs of validation."""
-    pairs = pairs_of(vectors, most)
-    return {name: pairs.auc(pairs.scores(rows)) for name, rows in vectors.validation.items()}
+    Returns:
+        Two rows of each pair, ``(pairs,)`` int32, first < second; same pairs come first.
+
+    Raises:
+        UserError: there are fewer than two rows.
+    """
+    labels, number = np.asarray(labels), len(labels)
+    if number < 2:
+        raise UserError(f"{number} labelled pictures make no pair: two or more are needed")
+    order = np.argsort(labels, kind="stable")
+    ends = np.searchsorted(labels[order], labels[order], side="right")
+    # Sorted by class, the later rows that make a same pair with a row are one run, the rest another
+    lengths = np.stack([ends - np.arange(1, number + 1), number - ends])
+    totals = lengths.sum(axis=1)
+    same = min(totals[0], max(most // 2, most - totals[1]))
+    kept = (same, min(totals[1], most - same))
+    generator = np.random.default_rng(seed)
+    drawn = []
+    for starts, length, total, count in zip(
+        (np.arange(1, number + 1), ends), lengths, totals, kept, strict=True
+    ):
+        if count < total:
+            numbers = np.sort(generator.choice(total, count, replace=False, shuffle=False))
+        else:
+            numbers = np.arange(total)
+        after = np.cumsum(length)
+        row = np.searchsorted(after, numbers, side="right")
+        drawn.append((row, starts[row] + numbers - (after - length)[row]))
+    one, other = (order[np.concatenate(side)].astype(np.int32) for side in zip(*drawn, strict=True))
+    return np.minimum(one, other), np.maximum(one, other)

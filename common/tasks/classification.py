@@ -1,13 +1,13 @@
 """One of N classes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from common.errors import UserError
-from common.metrics.metric import accuracy
+from common.metrics.metric import METRICS
 from common.recipe import nearest
 from common.tasks.task import Task, outside_0_to_1
 
@@ -27,6 +27,19 @@ def check_class_numbers(labels: np.ndarray, classes: int, source: str) -> None:
         )
 
 
+def class_numbers(classes: Sequence[str], rows: Iterable[Iterable[str]]) -> list[list[int]]:
+    """Return the numbers of the classes of each row. Raises UserError for an unknown name."""
+    known = {name: number for number, name in enumerate(classes)}
+    numbers = []
+    for row, names in enumerate(rows):
+        unknown = [str(name) for name in names if name not in known]
+        if unknown:
+            hint = nearest(unknown[0], classes)
+            raise UserError(f"row {row}: {unknown[0]!r} is none of the classes: {hint}")
+        numbers.append([known[name] for name in names])
+    return numbers
+
+
 @dataclass(frozen=True)
 class Classification(Task):
     """Each picture is of one class. Labels are ``(rows,)`` int64, indices of ``classes``.
@@ -44,24 +57,13 @@ class Classification(Task):
         *("calibration", "settings"),
     )
 
-    @property
-    def units(self) -> int:  # type: ignore[override]
-        """A probability for each class."""
-        return len(self.classes)
-
     def encode(self, labels: Iterable[str]) -> np.ndarray:
-        """Names of classes, one a picture, as ``(rows,)`` int64.
+        """Return names of classes, one a picture, as ``(rows,)`` int64.
 
         Raises UserError for a name that is none of the classes.
         """
-        known = {name: number for number, name in enumerate(self.classes)}
-        encoded = []
-        for row, name in enumerate(labels):
-            if name not in known:
-                hint = nearest(str(name), self.classes)
-                raise UserError(f"row {row}: {name!r} is none of the classes: {hint}")
-            encoded.append(known[name])
-        return np.array(encoded, np.int64)
+        numbers = class_numbers(self.classes, ([name] for name in labels))
+        return np.array(numbers, np.int64).reshape(-1)
 
     def check_labels(self, labels: np.ndarray, source: str) -> None:
         """Raise UserError when ``labels`` are not class numbers."""
@@ -94,7 +96,8 @@ class Classification(Task):
 
     def summary(self, labels: np.ndarray, predictions: np.ndarray) -> Mapping[str, float]:
         """Accuracy."""
-        return {"validation_accuracy": accuracy(labels, self.decide(predictions))}
+        accuracy = METRICS["accuracy"].score(labels, self.decide(predictions))
+        return {"validation_accuracy": accuracy}
 
     def describe(self, label: Any) -> str:
         """The class's name."""

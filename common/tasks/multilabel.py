@@ -8,6 +8,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.metrics.metric import Metric
+from common.tasks.classification import class_numbers
 from common.tasks.task import Task, outside_0_to_1
 
 _GRID = np.linspace(0.02, 0.98, 49)
@@ -35,23 +36,14 @@ class MultiLabel(Task):
     sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "labels", "settings")
     idle: ClassVar[tuple[str, ...]] = ("class_weight", "logit_adjustment")
 
-    @property
-    def units(self) -> int:  # type: ignore[override]
-        """A probability for each label."""
-        return len(self.classes)
-
     def encode(self, labels: Sequence[Sequence[str]]) -> np.ndarray:
-        """Names of labels, some a picture, as ``(rows, classes)`` uint8.
+        """Return names of labels, some a picture, as ``(rows, classes)`` uint8.
 
         Raises UserError for a name that is none of the labels.
         """
-        known = {name: number for number, name in enumerate(self.classes)}
         encoded = np.zeros((len(labels), len(self.classes)), np.uint8)
-        for row, names in enumerate(labels):
-            for name in names:
-                if name not in known:
-                    raise UserError(f"row {row}: {name!r} is none of {', '.join(self.classes)}")
-                encoded[row, known[name]] = 1
+        for row, numbers in enumerate(class_numbers(self.classes, labels)):
+            encoded[row, numbers] = 1
         return encoded
 
     def check_labels(self, labels: np.ndarray, source: str) -> None:
@@ -106,16 +98,13 @@ class MultiLabel(Task):
         if metric.takes != "labels" or not len(labels):
             return None
         if metric.name == "macro_f1":
-            return np.array([_best_of_one(labels[:, n], predictions[:, n]) for n in self._numbers])
+            columns = zip(labels.T, predictions.T, strict=True)
+            return np.array([_best_of_one(*column) for column in columns])
         scores = [
             metric.sign * metric.score(labels, self.decide(predictions, np.array(level)))
             for level in _GRID
         ]
         return np.full(len(self.classes), _middle_of_best(np.array(scores)))
-
-    @property
-    def _numbers(self) -> range:
-        return range(len(self.classes))
 
     def describe(self, label: Any) -> str:
         """The names of a picture's labels."""

@@ -24,7 +24,7 @@ class Number(Task):
     highest: float
 
     name: ClassVar[str] = "number"
-    units: ClassVar[int] = 1  # type: ignore[misc]
+    units: ClassVar[int] = 1
     activation: ClassVar[str] = "sigmoid"
     sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "errors", "settings")
     idle: ClassVar[tuple[str, ...]] = ("class_weight", "logit_adjustment", "label_smoothing")

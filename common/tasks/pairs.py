@@ -24,7 +24,7 @@ class Pairs(Task):
     many: str = "classes"
 
     name: ClassVar[str] = "pairs"
-    units: ClassVar[int] = 0  # type: ignore[misc]
+    units: ClassVar[int] = 0
     activation: ClassVar[str] = ""
     sections: ClassVar[tuple[str, ...]] = (
         *("kernels", "channels", "learning", "curves", "space", "nearest", "confident"),

@@ -11,7 +11,7 @@ from common.metrics.metric import Metric
 
 
 def outside_0_to_1(predictions: np.ndarray) -> np.ndarray:
-    """``(rows,)`` bool: which rows have something that is no probability, but for rounding."""
+    """Return which rows are no probabilities, but for rounding: ``(rows,)`` bool."""
     return np.any((predictions < -1e-6) | (predictions > 1 + 1e-6), axis=1)
 
 
@@ -30,7 +30,6 @@ class Task(ABC):
     """
 
     name: ClassVar[str]
-    units: int
     activation: ClassVar[str]
     sections: ClassVar[tuple[str, ...]]
     idle: ClassVar[tuple[str, ...]] = ()
@@ -38,6 +37,11 @@ class Task(ABC):
     predicted: ClassVar[str] = "numbers"
     one: str = "class"
     many: str = "classes"
+
+    @property
+    def units(self) -> int:
+        """One for each class or label."""
+        return len(self.classes)
 
     @abstractmethod
     def check_labels(self, labels: np.ndarray, source: str) -> None:
@@ -58,42 +62,42 @@ class Task(ABC):
             )
 
     def strange(self, predictions: np.ndarray) -> np.ndarray:
-        """``(rows,)`` bool: which rows of ``predictions`` are not what is ``predicted``."""
+        """Return which rows are not what is ``predicted``, ``(rows,)`` bool."""
         return np.zeros(len(predictions), bool)
 
     @abstractmethod
     def targets(self, labels: np.ndarray) -> np.ndarray:
-        """What the network learns, ``(rows, units)`` float32, of ``labels`` ``(rows, …)``."""
+        """Return what the network learns of ``labels`` ``(rows, …)``, ``(rows, units)`` float32."""
 
     @abstractmethod
     def strata(self, labels: np.ndarray) -> np.ndarray:
-        """``(rows,)`` int64: rows of one number are spread evenly over the folds."""
+        """Return ``(rows,)`` int64: rows of one number are spread evenly over the folds."""
 
     def resampling_strata(self, labels: np.ndarray) -> np.ndarray:
-        """``(rows,)`` within which a bootstrap draws; numbers have none."""
+        """Return the strata within which a bootstrap draws; numbers have none."""
         return self.strata(labels) if self.classes else np.zeros(len(labels), np.int64)
 
     @abstractmethod
     def loss(self, recipe: Any, labels: np.ndarray) -> Any:
-        """The Keras loss of ``targets``; ``labels`` are those of the training pictures."""
+        """Return the Keras loss of ``targets``; ``labels`` are those of the training pictures."""
 
     def metrics(self) -> list[Any]:
-        """What Keras reports besides the loss; its name is a column of ``history.csv``."""
+        """Return what Keras reports besides the loss; its name is a column of ``history.csv``."""
         return ["accuracy"]
 
     def output_layer(self, **options: Any) -> Any:
-        """The head's last layer, in float32 whatever the precision of the rest."""
+        """Return the head's last layer, in float32 whatever the precision of the rest."""
         import keras
 
         fixed = {"activation": self.activation, "dtype": "float32", **options}
         return keras.layers.Dense(self.units, **fixed)
 
     def predictions(self, outputs: np.ndarray) -> np.ndarray:
-        """What the network's ``outputs`` ``(rows, units)`` predict, as it stands in the files."""
+        """Return what the network's ``outputs`` ``(rows, units)`` predict, as files have it."""
         return outputs
 
     def decide(self, predictions: np.ndarray, thresholds: np.ndarray | None) -> np.ndarray:
-        """Labels of ``predictions`` ``(rows, units)``, as ``labels`` have them.
+        """Return labels of ``predictions`` ``(rows, units)``, as ``labels`` have them.
 
         ``thresholds`` are those of ``find_thresholds``; None takes the task's own.
         """
@@ -102,19 +106,19 @@ class Task(ABC):
     def find_thresholds(
         self, metric: Metric, labels: np.ndarray, predictions: np.ndarray
     ) -> np.ndarray | None:
-        """The thresholds with the best ``metric`` on these rows; None where there are none."""
+        """Return the thresholds with the best ``metric`` on these rows; None without any."""
         return None
 
     def values(self, predictions: np.ndarray) -> np.ndarray:
-        """What metrics of ``values`` and ``probabilities`` take of ``predictions``."""
+        """Return what metrics of ``values`` and ``probabilities`` take of ``predictions``."""
         return predictions
 
     def summary(self, labels: np.ndarray, predictions: np.ndarray) -> Mapping[str, float]:
-        """Further scores for ``metrics.json``, besides the competition's own."""
+        """Return further scores for ``metrics.json``, besides the competition's own."""
         return {}
 
     def describe(self, label: Any) -> str:
-        """One picture's label in words."""
+        """Return one picture's label in words."""
         return str(label)
 
 

@@ -11,7 +11,7 @@ from common.data.batches import Training, evaluation_batches
 from common.data.pictures import Pictures
 from common.data.records import Records
 from common.files.predictions import Predictions
-from common.files.thumbnails import leave_thumbnails
+from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
 from common.networks.classifier import SMALL, build_classifier
 from common.networks.weights import weights_explained
@@ -169,5 +169,5 @@ def write_results(
         draw_history(run.folder, history)
         names = [task.describe(label) for label in parts.train.labels[:SHOWN]]
         draw_pictures(run.folder, names, run.recipe, parts.train)
-        leave_thumbnails(run.folder, parts.validation)
+        write_thumbnails(run.folder, parts.validation)
     remove_checkpoint(run.folder)

@@ -13,11 +13,11 @@ from common.data.records import Records
 from common.data.samplers import ClassBatches
 from common.files.features import save_features
 from common.files.projection import save_projection
-from common.files.thumbnails import leave_thumbnails
+from common.files.thumbnails import write_thumbnails
 from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.networks.weights import weights_explained
-from common.pairs.outputs import write_pair_metrics
+from common.pairs.ensemble import write_pair_metrics
 from common.parameters import Parameters
 from common.progress import report
 from common.recipes.embedding import METRIC_LOSSES
@@ -112,7 +112,7 @@ def train_embedding(kernel: EmbeddingKernel, run: KernelRun, accelerator: Accele
         with run.stage("figures"):
             names = [f"class {label}" for label in train.labels[:SHOWN]]
             draw_pictures(run.folder, names, recipe, train)
-            leave_thumbnails(run.folder, validation, measure.rows.tolist())
+            write_thumbnails(run.folder, validation, measure.rows.tolist())
 
 
 def picture_objective(

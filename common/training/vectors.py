@@ -9,7 +9,7 @@ from common.data.batches import one_hot
 from common.data.samplers import ClassBatches
 from common.files.projection import Projection, project
 from common.networks.embedding_losses import triplets_right
-from common.pairs.validation import ValidationPairs, in_history
+from common.pairs.validation import in_history, validation_pairs
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, VectorRecipe
 from common.training.trainer import Part, Trainer, diverged
 
@@ -87,7 +87,7 @@ class VectorMeasure:
     ):
         self.part, self._recipe = part, recipe
         self.ids, self.labels, self.seen = ids, labels, seen
-        self._pairs = ValidationPairs(ids, labels, seen, _EPOCH_PAIRS)
+        self._pairs = validation_pairs(ids, labels, seen, _EPOCH_PAIRS)
         self._loss = ValidationLoss(labels, recipe, classes, batch)
         order = np.argsort(labels, kind="stable")
         # Rows to show, of all classes alike.

@@ -79,7 +79,7 @@ def mistakes_section(facts: Facts) -> Section | None:
         return None
     gallery = gallery_of(facts, scored.ids, scored.labels, scored.seen)
     rows = np.flatnonzero(gallery.pictured[scored.first] & gallery.pictured[scored.second])
-    first, second, scores = (v[rows] for v in (scored.first, scored.second, scored.chances))
+    first, second, scores = (v[rows] for v in (scored.first, scored.second, scored.probabilities))
     data = {
         "one": facts.task.one,
         "pairs": len(rows) if len(rows) < len(scored.first) else 0,

@@ -35,7 +35,7 @@ def pairs_section(facts: Facts) -> Section | None:
         return None
     embedding = facts.pairs.embedding
     data = {
-        **pair_curves(scored.same, scored.chances, scored.parts, scored.share),
+        **pair_curves(scored.same, scored.probabilities, scored.parts, scored.share),
         "number": len(scored.first),
         "pictures": len(scored.ids),
         "one": facts.task.one,

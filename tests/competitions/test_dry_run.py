@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from common.files.predictions import load_predictions
-from common.metrics.metric import f1
+from common.metrics.metric import find_metric
 from common.progress import parse
 from support import tiny
 
@@ -24,7 +24,7 @@ def hidden_score(folder: Path, solution: Path) -> float:
         labels = {row["id"]: int(row["label"]) for row in csv.DictReader(file)}
     predictions = load_predictions(folder, "a member")
     truth = np.array([labels[name] for name in predictions.test_ids.tolist()])
-    return f1("macro")(truth, predictions.test.argmax(axis=1))
+    return find_metric("macro_f1").score(truth, predictions.test.argmax(axis=1))
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +43,11 @@ def test_each_member_and_the_blend_learn_generated_flowers(petals: dict, name: s
     np.testing.assert_allclose(predictions.test.sum(axis=1), 1, atol=1e-4)
     guessed = predictions.validation.argmax(axis=1)
     scored = json.loads((folder / "outputs" / name / "metrics.json").read_text())
-    assert scored["validation_score"] == f1("macro")(predictions.validation_labels, guessed) >= 0.5
+    assert (
+        scored["validation_score"]
+        == find_metric("macro_f1").score(predictions.validation_labels, guessed)
+        >= 0.5
+    )
 
 
 def test_the_score_is_the_submissions(petals: dict) -> None:

@@ -118,7 +118,7 @@ def test_the_report_has_the_scored_pairs(painter: dict, outputs: Path) -> None:
     assert found is not None
     told = json.loads((outputs / "ensemble" / "metrics.json").read_text())
     counted = found.parts["all"]
-    score = roc_auc(found.same[counted], found.chances[counted])
+    score = roc_auc(found.same[counted], found.probabilities[counted])
     assert score == pytest.approx(told["validation_score"], abs=1e-5)
     assert Path(painter["report"]).is_file()
 

@@ -16,7 +16,7 @@ from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.pairs.ensemble import PairBlendRecipe, run_pair_ensemble
-from common.pairs.validation import ValidationPairs
+from common.pairs.validation import validation_pairs
 from common.parameters import Parameters
 from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers.painting import paint, painters
@@ -75,7 +75,7 @@ def write_member(folder: Path, name: str, sure: float) -> Vectors:
     save_vectors(folder, found, name)
     save_thumbnails(folder, list(gallery.thumbnails), list(gallery.thumbnails.values()))
     (folder / "history.csv").write_text(HISTORY)
-    pairs = ValidationPairs(found.validation_ids, labels, gallery.seen)
+    pairs = validation_pairs(found.validation_ids, labels, gallery.seen)
     auc: Mapping[str, Any] = pairs.auc(pairs.scores(rows))
     metrics = {f"validation_{part}": auc[part] for part in ("seen", "unseen")}
     metrics |= {"validation_score": auc["all"], "channels": {channel: auc}}

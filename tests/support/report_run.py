@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from common.blending.ensemble import blend_members
-from common.blending.scores import Joined, write_metrics
+from common.blending.ensemble import Joined, blend_members, write_metrics
 from common.competition import Competition
 from common.files.predictions import Predictions, save_predictions
 from common.files.thumbnails import save_thumbnails

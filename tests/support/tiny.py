@@ -16,11 +16,13 @@ FOLDER = ROOT / "tests" / "support" / "tiny_competitions"
 
 
 def add_tiny() -> None:
-    """Make ``competitions.tiny_digits`` importable in this process."""
+    """Make ``competitions.tiny_digits`` and the others importable in this process."""
     import competitions
+    from support.made_competitions import write_competitions
 
-    if str(FOLDER) not in competitions.__path__:
-        competitions.__path__.append(str(FOLDER))
+    for folder in (FOLDER, write_competitions()):
+        if str(folder) not in competitions.__path__:
+            competitions.__path__.append(str(folder))
 
 
 def redeclare(monkeypatch: Any, competition: Any, script: str, **changes: Any) -> None:
@@ -118,7 +120,7 @@ def last_json(done: subprocess.CompletedProcess[str]) -> dict:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(ROOT))
+    sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     add_tiny()
     import kernels.__main__
     import submit as command_line

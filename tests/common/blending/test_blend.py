@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss
 
-from common.blending.blend import METHODS, find_blend, mix
-from common.blending.ensemble import blend_members
+from common.blending.blend import METHODS, find_blend, mix, search_classes, search_grid
+from common.blending.ensemble import BlendRecipe, blend_members
 from common.competition import Competition
 from common.errors import UserError
 from common.files.predictions import Predictions, align
@@ -57,7 +57,7 @@ def brute_force(labels: np.ndarray, pair: list) -> float:
 def test_weighted_is_the_exact_optimum_for_two_members(seed: int, rows: int, classes: int) -> None:
     labels, pair = members(seed, rows, classes)
     score = macro_f1_of(labels)
-    blend = find_blend("weighted", pair, score, argmax=True)
+    blend = find_blend("weighted", pair, score, search_classes)
     assert score(mix(blend.weights, pair)) == pytest.approx(brute_force(labels, pair), abs=1e-9)
 
 
@@ -68,9 +68,9 @@ def test_weights_are_a_distribution_and_searching_never_loses_to_the_mean(
 ) -> None:
     labels, stack = members(seed, rows, classes, number)
     score = macro_f1_of(labels)
-    mean = score(mix(find_blend("mean", stack, score).weights, stack))
+    mean = score(mix(find_blend("mean", stack, score, search_classes).weights, stack))
     for method in METHODS:
-        blend = find_blend(method, stack, score, argmax=True)
+        blend = find_blend(method, stack, score, search_classes)
         assert min(blend.weights) >= 0
         assert sum(blend.weights) == pytest.approx(1)
         if method == "weighted":
@@ -163,7 +163,7 @@ def test_the_better_member_wins_when_the_other_is_noise() -> None:
     good = np.eye(4)[labels] * 0.5 + 0.125
     noise = np.random.default_rng(0).dirichlet(np.ones(4), 40)
     for method in ("weighted", "greedy"):
-        blend = find_blend(method, [noise, good], macro_f1_of(labels), argmax=True)
+        blend = find_blend(method, [noise, good], macro_f1_of(labels), search_classes)
         assert blend.weights[1] > blend.weights[0]
         assert macro_f1_of(labels)(mix(blend.weights, [noise, good])) == 1.0
 
@@ -186,9 +186,9 @@ def test_accuracy_picks_the_member_of_the_higher_accuracy() -> None:
 
 def test_unknown_method_and_no_validation_are_refused() -> None:
     with pytest.raises(UserError, match="unknown blend 'median': did you mean mean"):
-        find_blend("median", [np.ones((1, 2))], lambda mixed: 0.0)
+        BlendRecipe("median")
     with pytest.raises(UserError, match="needs validation predictions"):
-        find_blend("weighted", [np.zeros((0, 3))], lambda mixed: 0.0)
+        find_blend("weighted", [np.zeros((0, 3))], lambda mixed: 0.0, search_grid)
 
 
 def of_ids(ids: list[str], test_ids: list[str], seed: int = 0) -> Predictions:

@@ -80,7 +80,7 @@ def test_networks_that_do_not_fit_together_are_refused() -> None:
     )
     strange = dataclasses.replace(other, test_ids=np.char.add("o", TEST))
     for wrong, said in (
-        (network(1, classes=4), "a-network0 and a-network1 tell 3 and 4 classes"),
+        (network(1, classes=4), "a-network0 and a-network1 predict 3 and 4 classes"),
         (few, "a-network0 and a-network1 have other channels"),
         (strange, r"test ids of a-network0 \(4\) and a-network1 \(4\) differ"),
     ):

@@ -47,7 +47,7 @@ def test_the_file_is_plain_csv(tmp_path: Path) -> None:
         (f"{HEADER}0,a,many,1\n", "row 1 is '0,a,many,1'"),
         (f"{HEADER}0,a,1,yes\n", "row 1 is '0,a,1,yes'"),
         (f'{HEADER}0,"a\nb",1,yes\n', r"row 1 is '0,a\nb,1,yes'"),
-        (f"{HEADER}0,a,1,0\n1,b,1,1\n", "a seen class stands after an unseen one"),
+        (f"{HEADER}0,a,1,0\n1,b,1,1\n", "a seen class comes after an unseen one"),
         (f'{HEADER}0,"a,1,1\n', "cannot be read: unexpected end of data"),
         (f"{HEADER}0,\udcff,1,1\n", "cannot be read: 'utf-8' codec"),
     ],

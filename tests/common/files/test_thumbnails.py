@@ -9,7 +9,7 @@ from common.data.pictures import Pictures
 from common.data.tfrecords import read_records
 from common.errors import UserError
 from common.files import thumbnails
-from common.files.thumbnails import NAME, leave_thumbnails, load_thumbnails, save_thumbnails
+from common.files.thumbnails import NAME, load_thumbnails, save_thumbnails, write_thumbnails
 from support import flowers
 
 START = b"\xff\xd8"
@@ -32,7 +32,7 @@ def test_each_picture_is_left_small_and_under_its_own_id(
     tmp_path: Path, side: int, left: int, cache: str
 ) -> None:
     labels = [0, 1, 2, 3]
-    leave_thumbnails(tmp_path, pictures(tmp_path / "data", labels, side, cache))
+    write_thumbnails(tmp_path, pictures(tmp_path / "data", labels, side, cache))
     found = load_thumbnails(tmp_path)
     assert list(found) == ["0-0", "0-1", "0-2", "0-3"]
     for label, jpeg in zip(labels, found.values(), strict=True):
@@ -44,7 +44,7 @@ def test_of_too_many_pictures_every_kth_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(thumbnails, "LIMIT", 3)
-    leave_thumbnails(tmp_path, pictures(tmp_path / "data", [0, 1, 2, 3, 4, 0, 1], 24, "memory"))
+    write_thumbnails(tmp_path, pictures(tmp_path / "data", [0, 1, 2, 3, 4, 0, 1], 24, "memory"))
     found = load_thumbnails(tmp_path)
     assert list(found) == ["0-0", "0-3", "0-6"]
     assert np.abs(opened(found["0-3"])[..., 0] - 150).max() < 12
@@ -55,7 +55,7 @@ def test_some_are_left_however_many_there_are(
 ) -> None:
     monkeypatch.setattr(thumbnails, "LIMIT", 3)
     given = pictures(tmp_path / "data", [0, 1, 2, 3, 4, 0, 1], 24, "memory")
-    leave_thumbnails(tmp_path, given, [4, 3])
+    write_thumbnails(tmp_path, given, [4, 3])
     found = load_thumbnails(tmp_path)
     assert list(found) == ["0-0", "0-3", "0-4", "0-6"]
     assert np.abs(opened(found["0-4"])[..., 0] - 200).max() < 12

@@ -138,3 +138,15 @@ def test_what_is_not_defined_is_one_line() -> None:
 
 def test_a_class_that_is_only_predicted_does_not_warn() -> None:
     assert find_metric("balanced_accuracy").score(np.array([0, 0]), np.array([0, 7])) == 0.5
+
+
+def test_grades_weigh_by_their_distance_where_one_between_does_not_occur() -> None:
+    truth, predicted = np.array([0, 1, 4, 4]), np.array([0, 4, 4, 1])
+    kappa = find_metric("quadratic_weighted_kappa").score(truth, predicted)
+    assert kappa == pytest.approx(1 - 18 / (102 / 4))
+
+
+def test_of_equal_probabilities_the_error_is_of_those_submitted() -> None:
+    equal = np.full((1, 4), 0.25)
+    scores = [find_metric("top2_error").score(np.array([n]), equal) for n in range(4)]
+    assert scores == [0, 0, 1, 1]

@@ -18,8 +18,7 @@ from common.data.shards import Broken
 from common.files.classes import PictureClass, save_classes
 from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
-from common.metrics.verification import accuracy_at
-from common.pairs.blend import fit_platt, linked
+from common.pairs.blend import as_log_odds, fit_platt
 from common.pairs.scored import load_scored_pairs
 from common.parameters import Parameters
 from competitions.painter_by_numbers import ensemble
@@ -49,8 +48,8 @@ def vectors(seed: int, noise: float, width: int = 16) -> Vectors:
     for name, labels in (("validation", LABELS), ("test", ARTISTS)):
         rows = middles[labels] + noise * generator.normal(size=(len(labels), width))
         odds = 4 * (labels[:, None] == np.arange(KNOWN)) + generator.normal(size=(len(labels), 5))
-        chances = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
-        parts[name] = {"embedding": unit(rows), "classes": chances.astype(np.float32)}
+        probabilities = np.exp(odds) / np.exp(odds).sum(axis=1, keepdims=True)
+        parts[name] = {"embedding": unit(rows), "classes": probabilities.astype(np.float32)}
     seen = LABELS < KNOWN
     return Vectors(VALIDATION, LABELS, seen, parts["validation"], TEST, parts["test"])
 
@@ -178,6 +177,14 @@ def columns(part: str, pairs: list[tuple[str, str]]) -> dict[str, np.ndarray]:
     }
 
 
+def accuracy_at(
+    same: np.ndarray, scores: np.ndarray, threshold: float, share: float | None = None
+) -> float:
+    share = same.mean() if share is None else share
+    called = scores >= threshold
+    return float(share * called[same].mean() + (1 - share) * (~called[~same]).mean())
+
+
 def validation() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Which pairs are same, all channels' scores, and the masks of seen and unseen."""
     first, second = np.triu_indices(len(LABELS), 1)
@@ -187,14 +194,15 @@ def validation() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarra
     return LABELS[first] == LABELS[second], columns("validation", pairs), masks
 
 
-@pytest.mark.parametrize("scale", ["rank", "logit"])
-@pytest.mark.parametrize("method", ["mean", "weighted", "greedy"])
+@pytest.mark.parametrize(
+    ("method", "scale"), [("mean", "rank"), ("weighted", "logit"), ("greedy", "rank")]
+)
 def test_every_pair_gets_the_blend_of_its_members_scores(
     run: Run, tmp_path: Path, method: str, scale: str
 ) -> None:
     run({"method": method, "blend_scale": scale})
-    told = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert (told["method"], told["scale"]) == (method, scale)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert (metrics["method"], metrics["scale"]) == (method, scale)
     scores, rows = read_scores(tmp_path / "out"), all_pairs()
     assert list(scores) == [index for index, _, _ in rows]
     same, known, masks = validation()
@@ -205,75 +213,72 @@ def test_every_pair_gets_the_blend_of_its_members_scores(
         if scale == "rank":
             brought = (rankdata(found) - 0.5) / len(found)
         else:
-            platt = fit_platt(same[counted], linked(name, known[name][counted]))
-            brought = platt.log_odds(linked(name, found))
-        total += told["weights"][name] * brought
-    chances = np.array([scores[row[0]] for row in readable])
-    odds = np.log(chances / (1 - chances))
+            platt = fit_platt(same[counted], as_log_odds(name, known[name][counted]))
+            brought = platt.log_odds(as_log_odds(name, found))
+        total += metrics["weights"][name] * brought
+    probabilities = np.array([scores[row[0]] for row in readable])
+    odds = np.log(probabilities / (1 - probabilities))
     line = np.polyfit(total, odds, 1)
     assert line[0] > 0
     np.testing.assert_allclose(odds, np.polyval(line, total), atol=2e-3 * np.ptp(odds))
     first, second = ([int(row[n].split(".")[0]) for row in readable] for n in (1, 2))
-    assert roc_auc_score(ARTISTS[first] == ARTISTS[second], chances) > 0.85
+    assert roc_auc_score(ARTISTS[first] == ARTISTS[second], probabilities) > 0.85
 
 
-def test_a_pair_with_a_picture_that_cannot_be_read_gets_the_prior(run: Run, tmp_path: Path) -> None:
-    run()
+@pytest.mark.parametrize("scale", ["rank", "logit"])
+def test_a_picture_that_cannot_be_read_has_the_prior_and_changes_no_other_score(
+    run: Run, world: World, tmp_path: Path, scale: str
+) -> None:
+    run({"blend_scale": scale})
     scores = read_scores(tmp_path / "out")
     same, _, masks = validation()
     prior = [scores[index] for index, *names in all_pairs() if BROKEN in names]
     assert len(prior) == len(TEST)
     np.testing.assert_allclose(prior, same[masks["all"]].mean(), rtol=1e-6)
-
-
-@pytest.mark.parametrize("scale", ["rank", "logit"])
-def test_pictures_that_cannot_be_read_change_no_other_score(
-    run: Run, world: World, tmp_path: Path, scale: str
-) -> None:
-    run({"blend_scale": scale})
-    with_them = read_scores(tmp_path / "out")
     world.write_pairs([row for row in all_pairs() if BROKEN not in row])
     run({"blend_scale": scale})
     without = read_scores(tmp_path / "out")
-    np.testing.assert_array_equal(list(without.values()), [with_them[index] for index in without])
+    np.testing.assert_array_equal(list(without.values()), [scores[index] for index in without])
 
 
 def test_metrics_are_those_of_all_seen_and_unseen_pairs(run: Run, tmp_path: Path) -> None:
     run({"method": "weighted"})
-    told = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     same, known, masks = validation()
     for name, scores in known.items():
         for part, mask in masks.items():
             wanted = roc_auc_score(same[mask], scores[mask])
-            assert told["channels"][name][part] == pytest.approx(wanted, abs=1e-5)
+            assert metrics["channels"][name][part] == pytest.approx(wanted, abs=1e-5)
     # A classifier's classes tell artists that train has not from nobody.
-    assert told["channels"]["right/classes"]["seen"] > 0.9
-    assert told["channels"]["right/classes"]["unseen"] < 0.7
-    assert set(told["weights"]) == set(known)
-    assert told["members"] == {
-        name: told["channels"][f"{name}/embedding"]["all"] for name in MEMBERS
+    assert metrics["channels"]["right/classes"]["seen"] > 0.9
+    assert metrics["channels"]["right/classes"]["unseen"] < 0.7
+    assert set(metrics["weights"]) == set(known)
+    assert metrics["members"] == {
+        name: metrics["channels"][f"{name}/embedding"]["all"] for name in MEMBERS
     }
-    best = max(parts["all"] for parts in told["channels"].values())
-    assert told["validation_score"] >= best
+    best = max(parts["all"] for parts in metrics["channels"].values())
+    assert metrics["validation_score"] >= best
     counted = masks["all"]
-    assert told["same_share"] == pytest.approx(same[counted].mean())
-    assert told["same_pairs"] == {part: same[mask].sum() for part, mask in masks.items()}
+    assert metrics["same_share"] == pytest.approx(same[counted].mean())
+    assert metrics["same_pairs"] == {part: same[mask].sum() for part, mask in masks.items()}
     saved = load_scored_pairs(tmp_path / "out")
-    chances, parts = saved.chances, saved.parts
+    probabilities, parts = saved.probabilities, saved.parts
     for part, name in {"all": "score", "seen": "seen", "unseen": "unseen"}.items():
-        wanted = roc_auc_score(saved.same[parts[part]], chances[parts[part]])
-        assert told[f"validation_{name}"] == pytest.approx(wanted, abs=1e-5)
+        wanted = roc_auc_score(saved.same[parts[part]], probabilities[parts[part]])
+        assert metrics[f"validation_{name}"] == pytest.approx(wanted, abs=1e-5)
     all_ = parts["all"]
-    accuracy = accuracy_at(saved.same[all_], chances[all_], told["threshold"])
-    assert accuracy == pytest.approx(told["validation_accuracy"], abs=1e-6)
+    accuracy = accuracy_at(saved.same[all_], probabilities[all_], metrics["threshold"])
+    assert accuracy == pytest.approx(metrics["validation_accuracy"], abs=1e-6)
     balanced = [
-        accuracy_at(saved.same[all_], chances[all_], threshold, 0.5)
-        for threshold in np.unique(chances)
+        accuracy_at(saved.same[all_], probabilities[all_], threshold, 0.5)
+        for threshold in np.unique(probabilities)
     ]
-    assert told["validation_balanced_accuracy"] == pytest.approx(max(balanced), abs=1e-6)
+    assert metrics["validation_balanced_accuracy"] == pytest.approx(max(balanced), abs=1e-6)
 
 
-def test_figures_are_left_and_the_manifest_names_all(run: Run, tmp_path: Path) -> None:
+def test_all_files_are_written_whatever_the_order_of_a_members_rows(
+    run: Run, world: World, tmp_path: Path
+) -> None:
     run()
     out = tmp_path / "out"
     files = json.loads((out / "manifest.json").read_text())["files"]
@@ -282,16 +287,10 @@ def test_figures_are_left_and_the_manifest_names_all(run: Run, tmp_path: Path) -
         with Image.open(out / name) as figure:
             assert min(figure.size) > 200
             assert len(np.unique(np.asarray(figure.convert("RGB")).reshape(-1, 3), axis=0)) > 50
-
-
-def test_the_order_of_a_members_rows_changes_nothing(
-    run: Run, world: World, tmp_path: Path
-) -> None:
-    run()
-    first = (tmp_path / "out" / "submission.csv").read_bytes()
+    first = (out / "submission.csv").read_bytes()
     world.write_member("right", shuffled(MEMBERS["right"], 8))
     run()
-    assert (tmp_path / "out" / "submission.csv").read_bytes() == first
+    assert (out / "submission.csv").read_bytes() == first
 
 
 def test_validation_without_unseen_artists_has_no_figure_of_them(
@@ -301,9 +300,9 @@ def test_validation_without_unseen_artists_has_no_figure_of_them(
         kept = member.validation_labels < KNOWN
         world.write_member(name, only_rows(member, kept))
     run()
-    told = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert told["validation_unseen"] is None
-    assert told["validation_seen"] == told["validation_score"]
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["validation_unseen"] is None
+    assert metrics["validation_seen"] == metrics["validation_score"]
     assert (tmp_path / "out" / "roc.png").exists()
 
 
@@ -411,36 +410,26 @@ WRONG = {
 def test_what_is_wrong_is_one_line(run: Run, world: World, wrong: str) -> None:
     change, said = WRONG[wrong]
     change(world)
-    told = run()
-    assert told.startswith("error: ")
-    assert told.count("\n") == 1
-    assert said in told
+    check_error(run(), said)
+
+
+def check_error(printed: str, said: str) -> None:
+    assert printed.startswith("error: ")
+    assert printed.count("\n") == 1
+    assert said in printed
 
 
 @pytest.mark.parametrize(
-    ("names", "said"),
+    ("settings", "names", "said"),
     [
-        (("left", "right"), "this kernel has no source 'prepare': write PARAMETERS['sources']"),
-        (("prepare",), "the ensemble has no members among its sources: run a model first"),
+        ({}, ("left", "right"), "no source 'prepare': write PARAMETERS['sources']"),
+        ({}, ("prepare",), "the ensemble has no members among its sources: run a model first"),
+        ({"method": "weigted"}, (), "setting method=weigted: did you mean weighted"),
+        ({"blend_scale": "ranks"}, (), "setting blend_scale=ranks: did you mean rank"),
+        ({"epochs": 3}, (), "unknown setting 'epochs'"),
     ],
 )
-def test_a_source_that_is_not_named_is_one_line(
-    run: Run, names: tuple[str, ...], said: str
+def test_wrong_sources_and_settings_are_one_line(
+    run: Run, settings: dict[str, object], names: tuple[str, ...], said: str
 ) -> None:
-    told = run(names=names)
-    assert told.startswith(f"error: {said}")
-    assert told.count("\n") == 1
-
-
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"method": "weigted"}, "setting method=weigted: did you mean weighted"),
-        ({"blend_scale": "ranks"}, "setting blend_scale=ranks: did you mean rank"),
-        ({"epochs": 3}, "unknown setting 'epochs'"),
-    ],
-)
-def test_a_wrong_setting_is_one_line(run: Run, settings: dict[str, object], said: str) -> None:
-    told = run(settings)
-    assert said in told
-    assert told.count("\n") == 1
+    check_error(run(settings, names), said)

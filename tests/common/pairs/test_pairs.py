@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
@@ -53,7 +52,7 @@ def write_csv(folder: Path, *lines: str, header: str = "index,image1,image2") ->
     return path
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.integers(1, 60), min_size=1, max_size=8),
     st.sampled_from([0.0, 0.01, 0.1, 0.5, 1.0]),
@@ -67,7 +66,6 @@ def test_scores_are_the_dot_products_whatever_the_structure(
     vectors = unit_vectors(sum(sizes), seed=seed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(layout, "BLOCK", block)
-        patch.setattr(layout, "_CHUNK", 50)
         patch.setattr("common.pairs.scores._TAKEN", 30)
         patch.setattr("common.pairs.scores._SPARSE", 40)
         patch.setattr("common.pairs.scores._GATHERED", 9)
@@ -95,18 +93,6 @@ def test_groups_are_found_in_any_order(kept: float) -> None:
     assert np.array_equal(labels[of.first], labels[of.second])
 
 
-def test_groups_of_many_pairs_are_found_in_the_order_of_the_file() -> None:
-    sizes = [1500, 700, 900]
-    starts = np.cumsum(sizes) - sizes
-    sides = [
-        start + np.stack(np.triu_indices(size, 1))
-        for start, size in zip(starts, sizes, strict=True)
-    ]
-    first, second = np.concatenate(sides, axis=1)
-    labels = layout.find_groups(3100, first, second)
-    assert labels.tolist() == np.repeat(starts, sizes).tolist()
-
-
 def test_full_groups_cost_products_of_their_own_pictures_alone() -> None:
     of = in_groups([1500, 700, 900], 1.0, seed=2)
     tiles = of.layout.tiles
@@ -119,27 +105,24 @@ def test_full_groups_cost_products_of_their_own_pictures_alone() -> None:
     assert products < 2.1 * len(of)
 
 
-def test_a_picture_without_a_vector_gets_the_prior(tmp_path: Path) -> None:
+def test_a_pair_of_a_picture_without_a_vector_has_no_score(tmp_path: Path) -> None:
     path = write_csv(tmp_path, "5,a.jpg,b.jpg", "6,a.jpg,x.jpg", "7,x.jpg,y.jpg", "8,b.jpg,c.jpg")
     of = table.read_pairs(path, ["c.jpg", "b.jpg", "a.jpg"], {"x.jpg", "y.jpg"})
     vectors = unit_vectors(3)
-    scores = pair_scores(vectors, of, prior=0.25)
+    scores = pair_scores(vectors, of)
     assert of.index.tolist() == [5, 6, 7, 8]
     assert (of.first.tolist(), of.second.tolist()) == ([2, 2, -1, 1], [1, -1, -1, 0])
-    expected = [vectors[2] @ vectors[1], 0.25, 0.25, vectors[1] @ vectors[0]]
+    expected = [vectors[2] @ vectors[1], 0, 0, vectors[1] @ vectors[0]]
     np.testing.assert_allclose(scores, expected, atol=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.permutations(range(40)), st.permutations(NAMES), st.sampled_from([1, 30, 10_000]))
-def test_a_csv_is_read_in_any_order_and_by_pieces(
-    index: list[int], names: list[str], piece: int
-) -> None:
-    rows = [(i, NAMES[i % 20], NAMES[(i % 20 + 1 + i // 20) % 20]) for i in index]
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as folder:
-        patch.setattr(table, "_PIECE", piece)
-        path = write_csv(Path(folder), *(f"{i},{a},{b}" for i, a, b in rows))
-        of = table.read_pairs(path, names)
+@pytest.mark.parametrize("number", [1, 40, 200_000])
+def test_a_csv_is_read_in_any_order(number: int, tmp_path: Path) -> None:
+    random = np.random.default_rng(number)
+    index, names = random.permutation(number).tolist(), random.permutation(NAMES).tolist()
+    rows = [(i, NAMES[i % 20], NAMES[(i % 20 + 1 + i // 20 % 19) % 20]) for i in index]
+    path = write_csv(tmp_path, *(f"{i},{a},{b}" for i, a, b in rows))
+    of = table.read_pairs(path, names)
     assert of.index.tolist() == index
     found = [(names[a], names[b]) for a, b in zip(of.first, of.second, strict=True)]
     assert found == [(a, b) for _, a, b in rows]
@@ -150,12 +133,6 @@ def test_a_csv_from_windows_with_quotes_is_read(tmp_path: Path) -> None:
     path.write_bytes(b'\xef\xbb\xbf"index","image1","image2"\r\n0,"a,1.jpg",b.jpg\r\n1,b.jpg,c.jpg')
     of = table.read_pairs(path, ["b.jpg", "a,1.jpg", "c.jpg"])
     assert (of.first.tolist(), of.second.tolist()) == ([1, 0], [0, 2])
-
-
-def test_there_is_room_for_the_shortest_lines(tmp_path: Path) -> None:
-    path = write_csv(tmp_path, *["0,a,b"] * 1000)
-    with pytest.raises(UserError, match="lines 2 and 3: both have index 0"):
-        table.read_pairs(path, ["a", "b"])
 
 
 def test_the_zip_beside_is_read_where_there_is_no_csv(tmp_path: Path) -> None:
@@ -175,7 +152,7 @@ def test_the_zip_beside_is_read_where_there_is_no_csv(tmp_path: Path) -> None:
         table.read_pairs(path, NAMES)
     with zipfile.ZipFile(tmp_path / "pairs.csv.zip", "w") as archive:
         archive.writestr("other.csv", "")
-    with pytest.raises(UserError, match=r"pairs\.csv\.zip: it holds no pairs\.csv"):
+    with pytest.raises(UserError, match=r"pairs\.csv\.zip: it has no pairs\.csv"):
         table.read_pairs(path, NAMES)
 
 
@@ -191,18 +168,14 @@ WRONG = {
     "blank": (["0,0.jpg,1.jpg", "", "1,0.jpg,1.jpg"], "line 3: 0 values where"),
     "duplicated": (
         ["4,0.jpg,1.jpg", "3,0.jpg,2.jpg", "4,1.jpg,2.jpg"],
-        "lines 2 and 4: both have index 4: leave one out",
+        "lines 2 and 4: both have index 4: remove one",
     ),
 }
 
 
-@pytest.mark.parametrize("piece", [1, 40, 1 << 20])
 @pytest.mark.parametrize("wrong", WRONG)
-def test_a_wrong_line_is_named(
-    wrong: str, piece: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_wrong_line_is_named(wrong: str, tmp_path: Path) -> None:
     lines, message = WRONG[wrong]
-    monkeypatch.setattr(table, "_PIECE", piece)
     path = write_csv(tmp_path, *lines)
     with pytest.raises(UserError) as raised:
         table.read_pairs(path, NAMES)
@@ -215,8 +188,8 @@ def test_other_damage_is_one_line_too(tmp_path: Path) -> None:
     whole = "index,image1,image2\n0,0.jpg,1.jpg\n1,2.jpg,3.jpg\n"
     cases = {
         whole.replace("\n", "\r"): "line 1: its lines end with a carriage return alone",
-        whole.replace("\n", "\r").replace("\r", "\n", 1): "a carriage return alone",
-        f"{whole}{long}\n": "lines 2 to 3: field larger than field limit",
+        whole.replace("\n", "\r").replace("\r", "\n", 1): "not a list of pairs: download it again",
+        f"{whole}{long}\n": "line 3: field larger than field limit",
         "index,image1,image2\n": "there is no pair below its header",
         f"{whole}99999999999999999999,0.jpg,1.jpg\n": "line 4: index '9999",
     }
@@ -240,7 +213,7 @@ def test_other_columns_are_refused(header: str, tmp_path: Path) -> None:
 
 
 def test_a_missing_csv_and_a_repeated_picture_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"pairs\.csv: no such file, nor pairs\.csv\.zip beside it"):
+    with pytest.raises(UserError, match=r"pairs\.csv: no such file, nor pairs\.csv\.zip next"):
         table.read_pairs(tmp_path / "pairs.csv", NAMES)
     with pytest.raises(UserError, match="repeats a name"):
         table.read_pairs(write_csv(tmp_path), ["a.jpg", "b.jpg", "a.jpg"])
@@ -255,7 +228,7 @@ def test_no_pairs_are_no_scores(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("value", "message"),
-    [(np.nan, "holds NaN or infinity"), (np.inf, "holds NaN or infinity"), (0, "is zero")],
+    [(np.nan, "has NaN or infinity"), (np.inf, "has NaN or infinity"), (0, "is zero")],
 )
 def test_a_useless_vector_is_named(value: float, message: str) -> None:
     of = in_groups([5, 6], 1.0, seed=0)
@@ -271,8 +244,7 @@ def test_vectors_of_other_pictures_or_numbers_are_a_mistake(vectors: np.ndarray)
         pair_scores(vectors, in_groups([5, 6], 1.0, seed=0))
 
 
-def test_a_submission_tells_every_score_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(table, "_ROWS", 7)
+def test_a_submission_distinguishes_all_scores(tmp_path: Path) -> None:
     scores = np.random.default_rng(0).normal(size=50).astype(np.float32)
     scores[:4] = 0, -0.5, 1e-12, np.nextafter(np.float32(1e-12), 1, dtype=np.float32)
     index = np.random.default_rng(0).permutation(50)
@@ -303,20 +275,11 @@ def test_the_real_pairs_are_full_groups_and_scored() -> None:
     np.testing.assert_allclose(scores, exact(vectors, of), rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [(), ("--shuffled",)])
-def test_the_benchmark_measures_all_ways(options: tuple[str, ...]) -> None:
+def test_the_benchmark_measures_all_ways() -> None:
     command = [sys.executable, "benchmarks/pair_scoring.py", "--json", "--runs", "1"]
-    command += ["--pictures", "300", *options]
+    command += ["--pictures", "300", "--shuffled"]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=tiny.ROOT)
     assert ended.returncode == 0, ended.stderr
     figures = json.loads(ended.stdout.splitlines()[-1])
     assert list(figures) == ["limit_s", "ours_s", "pandas_s", "loop_s", "ours_peak_gb"]
     assert 0 < figures["ours_peak_gb"] < 1.2
-
-
-def test_the_kernels_start_without_polars() -> None:
-    code = "import sys, common.pairs.table, common.pairs.scores; print('polars' in sys.modules)"
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tiny.ROOT
-    )
-    assert ended.stdout == "False\n", ended.stderr

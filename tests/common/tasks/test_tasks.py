@@ -2,11 +2,13 @@
 
 import os
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -88,16 +90,13 @@ def test_labels_of_another_task_are_refused(task: Task, labels: np.ndarray, said
         task.check_labels(labels, "val")
 
 
-def test_several_labels_are_encoded_by_name() -> None:
-    task = MultiLabel(ABC)
+def test_labels_are_encoded_by_name() -> None:
+    task: Any = MultiLabel(ABC)
     encoded = task.encode([["a"], ["c", "b"], []])
     assert encoded.tolist() == [[1, 0, 0], [0, 1, 1], [0, 0, 0]]
     assert [task.describe(row) for row in encoded] == ["a", "b, c", "none"]
-    with pytest.raises(UserError, match="row 1: 'd' is none of a, b, c"):
+    with pytest.raises(UserError, match="row 1: 'd' is none of the classes: known are a, b, c"):
         task.encode([["a"], ["d"]])
-
-
-def test_classes_are_encoded_by_name() -> None:
     task = Classification(ABC)
     encoded = task.encode(np.array(["c", "a", "c"]))
     assert encoded.tolist() == [2, 0, 2]
@@ -131,9 +130,7 @@ def test_predictions_that_are_no_probabilities_are_refused(
         (MultiLabel(ABC), [[1, 0, 0], [0, 0, 1]], "all 2 rows have the same answer, of b"),
     ],
 )
-def test_what_could_not_be_measured_is_told_of_labels_alone(
-    task: Task, labels: list, said: str
-) -> None:
+def test_labels_that_could_not_be_measured_are_refused(task: Task, labels: list, said: str) -> None:
     facts = competition(task, "roc_auc", ProbabilityColumns())
     with pytest.raises(UserError, match=f"ROC AUC cannot be measured: {said}"):
         facts.check_measurable(np.array(labels))
@@ -169,6 +166,21 @@ def test_thresholds_of_labels_are_never_worse_than_a_half(metric: str) -> None:
     assert better > score(labels, task.decide(found)) + 0.02
     if metric != "macro_f1":  # one for all
         assert len(set(thresholds.tolist())) == 1
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 2**32 - 1))
+def test_each_labels_threshold_has_the_best_f1_of_the_grid(seed: int) -> None:
+    random, grid = np.random.default_rng(seed), np.linspace(0.02, 0.98, 49)
+    labels = (random.random((30, 3)) < (0.5, 0.1, 0.0)).astype(np.uint8)
+    values = random.random((30, 3))
+    found = MultiLabel(ABC).find_thresholds(find_metric("macro_f1"), labels, values)
+    assert found is not None
+    assert found[2] == 0.5  # no picture has it
+    for truth, given_to, threshold in zip(labels.T[:2], values.T, found, strict=False):
+        scores = [f1_score(truth, given_to > level, zero_division=0) for level in grid]
+        own = f1_score(truth, given_to > threshold, zero_division=0)
+        assert not truth.any() or abs(own - max(scores)) < 1e-12
 
 
 def test_thresholds_of_grades_put_shifted_values_right() -> None:
@@ -245,6 +257,42 @@ def test_what_does_not_fit_is_one_line(task: str, metric: str, form: str, said: 
         competition(TASKS[task], metric, FORMS[form]).check()
 
 
+TWO = Classification(("cat", "dog"))
+FLOWERS = ("daisy", "sun flower")
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "form", "said"),
+    [
+        (MultiLabel(FLOWERS), "micro_f1", LabelList("t"), "by ' ', which is in 'sun flower'"),
+        (MultiLabel(FLOWERS), "micro_f1", LabelList("t", separator=""), "by '', which is in"),
+        (Classification(FLOWERS), "map@5", BestLabels("t"), "by ' ', which is in 'sun flower'"),
+        (
+            MultiLabel(ABC, at_least_one=False),
+            "micro_f1",
+            LabelList("t"),
+            "empty cells where there is no label: name a word as",
+        ),
+        (TWO, "roc_auc", ProbabilityColumn("t", positive=2), "of class 2: name 0 or 1"),
+        (Pairs(), "roc_auc", ProbabilityColumn("t", positive=0), "of class 0: name 1"),
+        (TWO, "log_loss", ProbabilityColumns("image_id"), "write id_column='image_id'"),
+        (TASKS["classification"], "accuracy", LabelColumn(), "has the columns id, : name each"),
+        (
+            TASKS["classification"],
+            "log_loss",
+            ProbabilityColumns(names=("x", "y")),
+            "names 2 columns, and there are 3 classes",
+        ),
+    ],
+)
+def test_a_form_that_cannot_be_read_again_is_refused(
+    task: Task, metric: str, form: Form, said: str
+) -> None:
+    with pytest.raises(UserError) as caught:
+        competition(task, metric, form).check()
+    assert said in str(caught.value)
+
+
 def test_every_metric_fits_a_task_and_a_form() -> None:
     for name in [*METRICS, "map@5", "top5_error"]:
         fitting = []
@@ -256,11 +304,3 @@ def test_every_metric_fits_a_task_and_a_form() -> None:
                 except UserError:
                     continue
         assert fitting, name
-
-
-def test_columns_need_names() -> None:
-    with pytest.raises(UserError, match="submission has the columns id, : name each"):
-        competition(TASKS["classification"], "accuracy", LabelColumn()).check()
-    form = ProbabilityColumns(names=("x", "y"))
-    with pytest.raises(UserError, match="names 2 columns, and there are 3 classes"):
-        competition(TASKS["classification"], "log_loss", form).check()

@@ -15,9 +15,8 @@ from common.files.projection import Projection, load_projection, save_projection
 from common.files.thumbnails import save_thumbnails
 from common.files.vectors import Vectors, load_vectors, save_vectors
 from common.manifest import write_json
-from common.metrics.verification import roc_auc
 from common.pairs.scored import load_scored_pairs, save_scored_pairs
-from common.pairs.validation import ValidationPairs
+from common.pairs.validation import validation_pairs
 from common.tasks.pairs import Pairs
 from competitions.painter_by_numbers import COMPETITION
 from kernels.kaggle.states import KernelState
@@ -390,7 +389,7 @@ def test_ten_thousand_pictures_stay_below_five_megabytes(tmp_path: Path) -> None
     seen, labels = artists < 1300, artists.astype(np.int64)
     thumbnails = {str(name): jpegs[row % len(jpegs)] for row, name in enumerate(ids[::3])}
     vectors = np.random.default_rng(0).normal(size=(number, 8)).astype(np.float32)
-    few, pairs = slice(None, None, 25), ValidationPairs(ids, labels, seen)
+    few, pairs = slice(None, None, 25), validation_pairs(ids, labels, seen)
     points = np.tile(vectors[None, few, :3], (3, 1, 1))
     for name in (*MEMBERS, "ensemble"):
         folder = tmp_path / "outputs" / name
@@ -399,46 +398,13 @@ def test_ten_thousand_pictures_stay_below_five_megabytes(tmp_path: Path) -> None
         part = ({"embedding": vectors}, TEST, {"embedding": vectors[:2]})
         save_vectors(folder, Vectors(ids, labels, seen, *part), name)
         save_thumbnails(folder, list(thumbnails), list(thumbnails.values()))
-    scores = np.random.default_rng(0).random(len(pairs.labelled.first))
+    scores = np.random.default_rng(0).random(len(pairs.first))
     save_scored_pairs(tmp_path / "outputs" / "ensemble", pairs, scores)
     page = written(tmp_path, ())
     assert len(page) < 5_000_000
     assert anchors(page)[:-1] == SECTIONS
     assert "no picture" not in section(page, "neighbours") + section(page, "mistakes")
-    assert "500,000 pairs of 10,000 validation pictures" in page
-
-
-@pytest.mark.parametrize("most", [500_000, 2000, 300])
-def test_pairs_come_back_as_they_were_saved_or_drawn_evenly(tmp_path: Path, most: int) -> None:
-    gallery = made_gallery()
-    pairs = ValidationPairs(gallery.ids, gallery.labels, gallery.seen)
-    same, scores = pairs.labelled.same, pairs.scores(made_vectors(gallery, 1.0))
-    assert load_scored_pairs(tmp_path) is None
-    save_scored_pairs(tmp_path, pairs, scores, most)
-    found = load_scored_pairs(tmp_path)
-    assert found is not None
-    assert found.share == pairs.labelled.share
-    assert len(found.first) == min(most, len(same))
-    assert found.same.sum() == min(same.sum(), max(most // 2, 1))
-    assert len(set(zip(found.first.tolist(), found.second.tolist(), strict=True))) == len(
-        found.first
-    )
-    assert roc_auc(found.same, found.chances) == pytest.approx(roc_auc(same, scores), abs=0.05)
-
-
-CHANGES = {"first": np.array([999]), "seen": np.ones(3, bool), "chances": np.array([np.nan])}
-
-
-@pytest.mark.parametrize("name", CHANGES)
-def test_pairs_that_do_not_fit_are_refused(tmp_path: Path, name: str) -> None:
-    gallery = made_gallery()
-    pairs = ValidationPairs(gallery.ids[:2], gallery.labels[:2], gallery.seen[:2])
-    path = save_scored_pairs(tmp_path, pairs, np.array([0.5]))
-    with np.load(path) as arrays:
-        found = {key: arrays[key] for key in arrays.files}
-    np.savez(path, **{**found, name: CHANGES[name]})
-    with pytest.raises(UserError, match=r"validation_pairs\.npz"):
-        load_scored_pairs(tmp_path)
+    assert "1,000,000 pairs of 10,000 validation pictures" in page
 
 
 def test_the_curves_say_what_the_scores_are_worth() -> None:

@@ -18,7 +18,7 @@ from common.declaration import Kernel
 from common.files.vectors import Vectors, save_vectors
 from common.inputs import competition_folder
 from common.kernel import KernelRun
-from common.pairs.outputs import write_pair_metrics
+from common.pairs.ensemble import write_pair_metrics
 from competitions.tiny_twins import COMPETITION
 
 FEATURES = ["x0", "x1", "x2"]
@@ -39,19 +39,19 @@ def train(run: KernelRun) -> None:
     """Fit on two thirds of train; vectors of the rest and of test."""
     root = competition_folder(COMPETITION.slug, run.parameters.internet, COMPETITION.layout)
     table, test = pd.read_csv(root / "train.csv"), pd.read_csv(root / "test.csv")
-    held_out, labels = table.index % 3 == 0, table["label"].to_numpy()
+    kept, labels = table.index % 3 == 0, table["label"].to_numpy()
     model = LinearDiscriminantAnalysis(n_components=run.recipe.components)
-    model.fit(table[FEATURES][~held_out], labels[~held_out])
+    model.fit(table[FEATURES][~kept], labels[~kept])
 
     def vectors(rows: pd.DataFrame) -> dict[str, np.ndarray]:
         found = model.transform(rows[FEATURES])
         return {"embedding": found / np.linalg.norm(found, axis=1, keepdims=True)}
 
     written = Vectors(
-        table["id"][held_out].to_numpy(str),
-        labels[held_out],
-        np.isin(labels[held_out], labels[~held_out]),
-        vectors(table[held_out]),
+        table["id"][kept].to_numpy(str),
+        labels[kept],
+        np.isin(labels[kept], labels[~kept]),
+        vectors(table[kept]),
         test["id"].to_numpy(str),
         vectors(test),
     )

@@ -121,8 +121,14 @@ def pictures_in_pairs(files: Files, test: PackedFiles) -> tuple[set[str], set[st
 
 
 def pairs_table(root: Path) -> Path:
-    """Return ``submission_info.csv``, as ``read_pairs`` of ``common.pairs.table`` takes it."""
-    return _unzipped(find_files(root).pairs_table)
+    """Return ``submission_info.csv``, as ``read_pairs`` of ``common.pairs.table`` takes it.
+
+    Raises UserError where there is none; the ensemble needs no other file.
+    """
+    found = find_table(root, PAIRS_TABLE)
+    if found is None:
+        raise UserError(f"{root} lacks {PAIRS_TABLE} or {PAIRS_TABLE}.zip; {listing(root)}")
+    return _unzipped(found)
 
 
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:

@@ -189,7 +189,7 @@ def test_other_damage_is_one_line_too(tmp_path: Path) -> None:
     cases = {
         whole.replace("\n", "\r"): "line 1: its lines end with a carriage return alone",
         whole.replace("\n", "\r").replace("\r", "\n", 1): "not a list of pairs: download it again",
-        f"{whole}{long}\n": "line 3: field larger than field limit",
+        f"{whole}{long}\n": "line 4: field larger than field limit",
         "index,image1,image2\n": "there is no pair below its header",
         f"{whole}99999999999999999999,0.jpg,1.jpg\n": "line 4: index '9999",
     }

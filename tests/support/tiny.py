@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
@@ -119,9 +120,21 @@ def last_json(done: subprocess.CompletedProcess[str]) -> dict:
     return dict(json.loads(done.stdout.splitlines()[-1]))
 
 
+def start_kernels_warm() -> None:
+    """Let the local Kaggle of this process fork its kernels."""
+    import warm  # from this script's own folder
+
+    import kernels.local.session
+
+    names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL", "TimeoutExpired")}
+    kernels.local.session.subprocess = SimpleNamespace(Popen=warm.Fork, **names)
+
+
 if __name__ == "__main__":
     sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
     add_tiny()
+    if "WARM_SOCKET" in os.environ:
+        start_kernels_warm()
     import kernels.__main__
     import submit as command_line
     from kernels.kaggle import answers

@@ -1,81 +1,179 @@
-"""Commands run in forks of one process that has imported what they all import.
+"""Processes forked from one that has imported what commands and small kernels all import.
 
-Importing scikit-learn and pandas takes 2 s of a core, and the tests start many commands. Only
-libraries are imported beforehand, and none that reads the environment: the project and the Kaggle
-client are imported by each command.
+Importing scikit-learn, pandas and matplotlib takes 2 s of a core, and a dry run starts five
+processes. Only libraries are imported beforehand, and none that signs in or chooses a backend: the
+project and the Kaggle client are imported by each process. ``LocalKaggle`` itself, the README's
+example, an installed wheel and the fault runs start real processes.
 """
 
 import atexit
+import contextlib
+import fcntl
+import importlib
 import json
 import os
-import signal
+import runpy
+import select
+import socket
 import subprocess
 import sys
 import tempfile
-import threading
 from functools import cache
 from pathlib import Path
+from typing import Any
 
-LIBRARIES = "pandas", "requests", "rich.live", "scipy.optimize", "sklearn.metrics", "werkzeug"
-_lock = threading.Lock()
+LIBRARIES = (
+    *("pandas", "requests", "rich.live", "scipy.optimize", "sklearn.metrics", "werkzeug"),
+    "matplotlib.pyplot",
+)
+ADDRESS = "WARM_SOCKET"  # where the server listens
+
+
+class Fork:
+    """What the local Kaggle uses of a ``subprocess.Popen``, forked by the server."""
+
+    def __init__(
+        self,
+        command: list[str],
+        *,
+        cwd: Path,
+        env: dict[str, str],
+        stdout: int,
+        stderr: int,
+        pass_fds: tuple[int, ...] = (),
+        **options: Any,
+    ) -> None:
+        script, *arguments = [word for word in command if word not in (sys.executable, "-u")]
+        self.returncode: int | None = None
+        self.stdout, out = _open(stdout)
+        self.stderr, err = _open(stderr)
+        order = {"script": script, "arguments": arguments, "cwd": str(cwd), "env": env}
+        order |= {"numbers": [1, 2, *pass_fds], "session": bool(options.get("start_new_session"))}
+        self._server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._server.connect(os.environ[ADDRESS])
+        socket.send_fds(self._server, [json.dumps(order).encode()], [out, err, *pass_fds])
+        self.pid = int(self._server.recv(64))
+        for number, given in ((out, stdout), (err, stderr)):
+            if number != given:
+                os.close(number)
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Return the exit status. Raises subprocess.TimeoutExpired."""
+        if self.returncode is None:
+            self._server.settimeout(timeout)
+            try:
+                self.returncode = int(self._server.recv(64))
+            except TimeoutError:
+                raise subprocess.TimeoutExpired("", timeout or 0) from None
+            self._server.close()
+        return self.returncode
+
+
+def _open(given: int) -> tuple[Any, int]:
+    """The reading end of a pipe or None, and the number to write to."""
+    if given != subprocess.PIPE:
+        return None, given
+    reading, writing = os.pipe()
+    return open(reading, "rb"), writing
 
 
 def run(
     script: Path, arguments: list[str], env: dict[str, str], cwd: Path
 ) -> subprocess.CompletedProcess[str]:
     """Run a Python script to its end, at most 300 s."""
-    order = {"script": str(script), "arguments": arguments, "env": env, "cwd": str(cwd)}
-    with _lock, tempfile.TemporaryDirectory() as folder:
-        outputs = [Path(folder, name) for name in ("stdout", "stderr")]
-        process = server()
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(json.dumps({**order, "outputs": [*map(str, outputs)]}) + "\n")
-        process.stdin.flush()
-        status = int(process.stdout.readline())
-        stdout, stderr = (path.read_text("utf-8") for path in outputs)
-    return subprocess.CompletedProcess([str(script), *arguments], status, stdout, stderr)
+    os.environ[ADDRESS] = server()
+    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        process = Fork(
+            [str(script), *arguments],
+            cwd=cwd,
+            env={**env, ADDRESS: os.environ[ADDRESS]},
+            stdout=stdout.fileno(),
+            stderr=stderr.fileno(),
+        )
+        status = process.wait(300)
+        outputs = []
+        for file in (stdout, stderr):
+            file.seek(0)
+            outputs.append(file.read().decode())
+    return subprocess.CompletedProcess([str(script), *arguments], status, *outputs)
 
 
 @cache
-def server() -> subprocess.Popen[str]:
-    """The process that forks, for as long as this one lives."""
-    command, pipe = [sys.executable, __file__], subprocess.PIPE
-    process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
+def server() -> str:
+    """Start the process that forks, for as long as this one lives; return its address."""
+    address = str(Path(tempfile.mkdtemp(prefix="warm-"), "socket"))
+    pipe = subprocess.PIPE
+    process = subprocess.Popen([sys.executable, __file__, address], stdin=pipe, stdout=pipe)
+    assert process.stdout
+    process.stdout.read(1)
     atexit.register(process.communicate)  # which ends its stdin
-    return process
+    return address
 
 
-def serve() -> None:
-    """Fork for every order on stdin, and print each exit status."""
-    import importlib
-
+def serve(address: str) -> None:
+    """Fork for every connection, until stdin ends."""
+    os.environ["MPLBACKEND"] = "Agg"
     for name in LIBRARIES:
         importlib.import_module(name)
-    for line in sys.stdin:
-        child = os.fork()
-        if not child:
-            become(json.loads(line))
-            sys.exit()
-        print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(address)
+    listener.listen()
+    os.write(1, b"!")
+    while select.select([listener, sys.stdin], [], [])[0] == [listener]:
+        connection = listener.accept()[0]
+        if not os.fork():
+            listener.close()
+            attend(connection)
+        connection.close()
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass  # those that attended earlier
 
 
-def become(order: dict) -> None:
+def attend(connection: socket.socket) -> None:
+    """Fork the process that is asked for, and say how it ended."""
+    text, numbers, _, _ = socket.recv_fds(connection, 1 << 20, 8)
+    if not os.fork():
+        become(json.loads(text), numbers, connection)
+        sys.exit()
+    for number in numbers:
+        os.close(number)
+    status = os.waitstatus_to_exitcode(os.wait()[1])
+    with contextlib.suppress(OSError):  # whoever asked may have ended
+        connection.send(str(status).encode())
+    os._exit(0)
+
+
+def become(order: dict, numbers: list[int], connection: socket.socket) -> None:
     """Run the script of ``order`` as if this process had been started with it."""
-    import runpy
-
-    for number, path in enumerate([os.devnull, *order["outputs"]]):
-        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-        os.dup2(file, number)
-        os.close(file)
-    signal.alarm(300)
+    if order["session"]:
+        os.setsid()
+    connection.send(str(os.getpid()).encode())
+    connection.close()
+    place_files(numbers, order["numbers"])
+    sys.stdout.reconfigure(write_through=True)
     os.environ.clear()
     os.environ.update(order["env"])
     os.chdir(order["cwd"])
     sys.argv = [order["script"], *order["arguments"]]
-    sys.path[0] = str(Path(order["script"]).parent)
+    places = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    sys.path[:1] = [str(Path(order["script"]).parent), *filter(None, places)]
+    if any(Path(place, "sitecustomize.py").is_file() for place in sys.path[1:]):
+        sys.modules.pop("sitecustomize", None)
+        importlib.import_module("sitecustomize")
     runpy.run_path(order["script"], run_name="__main__")
 
 
+def place_files(numbers: list[int], wanted: list[int]) -> None:
+    """Give open files the numbers that are wanted; standard input is empty."""
+    high = [fcntl.fcntl(number, fcntl.F_DUPFD, 100) for number in numbers]
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number in numbers:
+        os.close(number)
+    for number, place in zip([nothing, *high], [0, *wanted], strict=True):
+        os.dup2(number, place)
+        os.close(number)
+
+
 if __name__ == "__main__":
-    serve()
+    serve(sys.argv[1])

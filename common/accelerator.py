@@ -93,12 +93,29 @@ def set_up(seen: str, asked: str = "") -> Accelerator:
     _use_backend("jax" if on_jax else "tensorflow")
     if seen == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-    _hide_gpus_from_tensorflow()
-    return _set_up_jax(seen, asked) if on_jax else _set_up_tensorflow(seen, asked)
+    import tensorflow as tf
+
+    tf.config.set_visible_devices([], "GPU")  # TensorFlow would take all of a card's memory
+    import keras
+
+    if not on_jax:
+        keras.config.set_dtype_policy("float32")
+        return Accelerator(asked, seen, 1, "CPU", "tensorflow", "float32")
+    import jax
+
+    devices = _jax_devices(seen)
+    policy = _policy(seen, devices[0])
+    keras.config.set_dtype_policy(policy)
+    names = [f"{device.platform}:{device.id}" for device in devices]
+    # Each process makes its own rows of a batch, so Keras is not to share them out.
+    parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
+    keras.distribution.set_distribution(parallel)
+    kind, process, processes = devices[0].device_kind, jax.process_index(), jax.process_count()
+    return Accelerator(asked, seen, len(devices), kind, "jax", policy, process, processes)
 
 
 def clear_session() -> None:
-    """Free what Keras holds of earlier models.
+    """Free what Keras has of earlier models.
 
     Its own ``clear_session`` forgets the distribution and the precision too: a model that is built
     after it would train on one device.
@@ -124,28 +141,6 @@ def cluster_size() -> int:
     return max(hosts, *map(int, sizes.values()), 1)
 
 
-def _set_up_tensorflow(seen: str, asked: str) -> Accelerator:
-    import keras
-
-    keras.config.set_dtype_policy("float32")
-    return Accelerator(asked, seen, 1, "CPU", "tensorflow", "float32")
-
-
-def _set_up_jax(seen: str, asked: str) -> Accelerator:
-    import jax
-    import keras
-
-    devices = _jax_devices(seen)
-    policy = _policy(seen, devices[0])
-    keras.config.set_dtype_policy(policy)
-    names = [f"{device.platform}:{device.id}" for device in devices]
-    # Each process makes its own rows of a batch, so Keras is not to share them out.
-    parallel = keras.distribution.DataParallel(devices=names, auto_shard_dataset=False)
-    keras.distribution.set_distribution(parallel)
-    kind, process, processes = devices[0].device_kind, jax.process_index(), jax.process_count()
-    return Accelerator(asked, seen, len(devices), kind, "jax", policy, process, processes)
-
-
 def _policy(seen: str, device: Any) -> str:
     """bfloat16 where the hardware has it: TPUs, and NVIDIA's cards since Ampere (8.0)."""
     if seen == "cpu":
@@ -156,10 +151,7 @@ def _policy(seen: str, device: Any) -> str:
 
 
 def _join_cluster() -> None:
-    """Connect to the other processes, before JAX looks at any device.
-
-    JAX waits five minutes for them. Raises UserError when they do not come.
-    """
+    """Connect to the other processes, before JAX looks at any device; it waits five minutes."""
     _use_backend("jax")
     import keras
 
@@ -167,10 +159,10 @@ def _join_cluster() -> None:
     try:
         keras.distribution.initialize()
     except (RuntimeError, ValueError, KeyError) as error:
-        told = f"{error} is not set" if isinstance(error, KeyError) else str(error).splitlines()[0]
+        said = f"{error} is not set" if isinstance(error, KeyError) else str(error).splitlines()[0]
         raise UserError(
             f"{cluster_size()} processes are to train together and did not meet "
-            f"({told}): start them all, or unset {', '.join(_CLUSTER)}"
+            f"({said}): start them all, or unset {', '.join(_CLUSTER)}"
         ) from None
 
 
@@ -182,11 +174,9 @@ def _use_backend(backend: str) -> None:
 
 
 def _is_there(name: str) -> bool:
-    if name == "cpu":
-        return True
     if name == "tpu" and importlib.util.find_spec("libtpu") is None:
         return False  # JAX would look for one over the network, for minutes
-    return bool(_jax_devices(name))
+    return name == "cpu" or bool(_jax_devices(name))
 
 
 def _jax_devices(name: str) -> list[Any]:
@@ -207,13 +197,6 @@ def _machine() -> str:
     seen = [d.name.split("physical_device:")[-1] for d in tf.config.list_physical_devices()]
     devices = [f"{name} x {len(found)}" for name in KNOWN if (found := _jax_devices(name))]
     return f"TensorFlow {', '.join(seen)} and JAX {', '.join(devices) or 'nothing'}"
-
-
-def _hide_gpus_from_tensorflow() -> None:
-    """TensorFlow would take all of a card's memory."""
-    import tensorflow as tf
-
-    tf.config.set_visible_devices([], "GPU")
 
 
 @contextlib.contextmanager

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 from common.errors import UserError
 from common.shared_code import input_root
@@ -10,36 +11,29 @@ from common.shared_code import input_root
 def competition_folder(slug: str, internet: bool, layout: str) -> Path:
     """The folder of a competition's data.
 
-    ``layout`` says what it should hold, for the message. Raises UserError when it is nowhere.
+    ``layout`` says what it should have, for the message. Raises UserError when it is nowhere.
     """
-    places = [input_root() / "competitions" / slug, input_root() / slug]
-
-    def download() -> str:
-        import kagglehub
-
-        return str(kagglehub.competition_download(slug))
-
-    wanted = f"the data of competition {slug} ({layout})"
-    hint = (
+    return _find(
+        f"the data of competition {slug} ({layout})",
+        [f"competitions/{slug}", slug],
+        internet,
+        lambda kagglehub: kagglehub.competition_download(slug),
         f"on Kaggle, attach competition {slug} to the kernel; elsewhere, accept its rules and sign "
-        f"in so that kagglehub can download it, or set KAGGLE_CACHE_MOUNT_FOLDER to a folder that "
-        f"holds competitions/{slug}"
+        f"in so that kagglehub can download it, or set KAGGLE_CACHE_MOUNT_FOLDER to a folder with "
+        f"competitions/{slug}",
     )
-    return _find(wanted, places, download if internet else None, hint)
 
 
 def kernel_output_folder(source: str, internet: bool = False) -> Path:
     """The folder of kernel ``owner/slug``'s output. Raises UserError when it is nowhere."""
     owner, slug = _split(source)
-    places = [input_root() / "notebooks" / owner / slug, input_root() / slug]
-
-    def download() -> str:
-        import kagglehub
-
-        return str(kagglehub.notebook_output_download(source))
-
-    wanted = f"the output of kernel {source}"
-    return _find(wanted, places, download if internet else None, "add it to the kernel's sources")
+    return _find(
+        f"the output of kernel {source}",
+        [f"notebooks/{owner}/{slug}", slug],
+        internet,
+        lambda kagglehub: kagglehub.notebook_output_download(source),
+        "add it to the kernel's sources",
+    )
 
 
 def dataset_folder(source: str, internet: bool = False) -> Path:
@@ -48,21 +42,16 @@ def dataset_folder(source: str, internet: bool = False) -> Path:
     A model's handle may end in its version. Raises UserError when it is nowhere.
     """
     owner, slug = _split(source)
-    model = source.count("/") > 1
-    if model:
-        path = source.lower()
-        places = [input_root() / "models" / path, input_root() / path.split("/", 1)[1]]
-    else:
-        places = [input_root() / "datasets" / owner / slug, input_root() / slug]
-
-    def download() -> str:
-        import kagglehub
-
-        fetch = kagglehub.model_download if model else kagglehub.dataset_download
-        return str(fetch(source))
-
-    wanted = f"the {'model' if model else 'data set'} {source}"
-    return _find(wanted, places, download if internet else None, "attach it to the kernel")
+    model, path = source.count("/") > 1, source.lower()
+    return _find(
+        f"the {'model' if model else 'data set'} {source}",
+        [f"models/{path}", path.split("/", 1)[1]] if model else [f"datasets/{owner}/{slug}", slug],
+        internet,
+        lambda kagglehub: (kagglehub.model_download if model else kagglehub.dataset_download)(
+            source
+        ),
+        "attach it to the kernel",
+    )
 
 
 def find_file(name: str, folders: Iterable[Path]) -> Path | None:
@@ -79,28 +68,30 @@ def listing(folder: Path, limit: int = 12) -> str:
         path.relative_to(folder).as_posix() for g in ("*", "*/*") for path in folder.glob(g)
     )
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"{folder} holds {', '.join(names[:limit]) or 'nothing'}{more}"
+    return f"{folder} has {', '.join(names[:limit]) or 'nothing'}{more}"
 
 
-def _find(wanted: str, places: list[Path], download: Callable[[], str] | None, hint: str) -> Path:
-    for place in places:
-        if place.is_dir():
-            return place
+def _find(
+    wanted: str, places: list[str], internet: bool, download: Callable[[Any], str], hint: str
+) -> Path:
+    """The first of ``places`` in the input root, else what kagglehub downloads."""
+    folders = [input_root() / place for place in places]
+    for folder in folders:
+        if folder.is_dir():
+            return folder
     failure = "internet is off"
-    if download is not None:
+    if internet:
         try:
-            return Path(download())
+            import kagglehub
+
+            return Path(download(kagglehub))
         except Exception as error:  # whatever it was: the message says all that was tried
-            failure = f"kagglehub could not download it ({_first_line(error)})"
-    looked = ", ".join(map(str, places))
+            said = (str(error).strip().splitlines() or [""])[0][:200]
+            failure = f"kagglehub could not download it ({type(error).__name__}: {said})"
+    looked = ", ".join(map(str, folders))
     raise UserError(
         f"{wanted} was not found: looked for {looked}; {failure}; {listing(input_root())}: {hint}"
     )
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {text[0][:200]}" if text else type(error).__name__
 
 
 def _split(source: str) -> tuple[str, str]:

@@ -9,9 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.networks.distances import unit_length
+from common.networks.embedding_losses import unit_length
 
-_PACKAGE = "embeddings"
 _LEAST = 1e-6
 
 
@@ -27,7 +26,6 @@ class _AtLeastOne(keras.constraints.Constraint):
         return ops.maximum(value, 1.0)
 
 
-@keras.saving.register_keras_serializable(_PACKAGE)
 class UnitLength(_Float32Layer):
     """Rows ``(batch, d)`` divided by their lengths; zeros stay zeros.
 
@@ -38,12 +36,7 @@ class UnitLength(_Float32Layer):
         """``(batch, d)``."""
         return unit_length(inputs)
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """As it comes in."""
-        return tuple(input_shape)
 
-
-@keras.saving.register_keras_serializable(_PACKAGE)
 class CosineClasses(_Float32Layer):
     """Cosines ``(batch, classes)`` between rows ``(batch, d)`` and a learnt direction a class.
 
@@ -63,21 +56,12 @@ class CosineClasses(_Float32Layer):
         """From -1 to 1, up to rounding."""
         return ops.matmul(unit_length(inputs), unit_length(self.kernel, axis=0))
 
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """``(batch, classes)``."""
-        return (input_shape[0], self.classes)
 
-    def get_config(self) -> dict[str, Any]:
-        """With the number of classes."""
-        return {**super().get_config(), "classes": self.classes}
-
-
-@keras.saving.register_keras_serializable(_PACKAGE)
 class GeM(_Float32Layer):
     """Generalised-mean pooling of ``(batch, height, width, channels)`` to ``(batch, channels)``.
 
     The p-th root of the mean p-th power: p = 1 is the mean, the larger the nearer to the maximum.
-    ``p`` is where it begins; it is learnt and held at 1 or more. Values below 1e-6 count as 1e-6.
+    ``p`` is where it begins; it is learnt and stays at 1 or more. Values below 1e-6 count as 1e-6.
     Radenovic et al., 2018 (Fine-tuning CNN Image Retrieval with No Human Annotation).
     """
 
@@ -99,11 +83,3 @@ class GeM(_Float32Layer):
         logs = ops.log(ops.maximum(inputs, _LEAST))
         pixels = math.log(inputs.shape[1] * inputs.shape[2])
         return ops.exp((ops.logsumexp(self.exponent * logs, axis=(1, 2)) - pixels) / self.exponent)
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        """``(batch, channels)``."""
-        return (input_shape[0], input_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """With the exponent that it begins with."""
-        return {**super().get_config(), "p": self.p}

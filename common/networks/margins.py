@@ -13,18 +13,14 @@ from common.errors import UserError
 from common.networks.losses import Loss
 from common.recipe import by_name
 
-_LEAST = 1e-6  # of a squared sine: below it float32 cosines hold no angle, and 1 / sine explodes
+_LEAST = 1e-6  # of a squared sine: below it float32 cosines have no angle, and 1 / sine explodes
 
 
 def margin_loss(name: str, scale: float = 30.0, margin: float = 0.3) -> Loss:
     """Cross-entropy of ``scale`` times the cosines, with ``margin`` on the class that is right.
 
-    Args:
-        name: ``arcface`` (a margin in radians) or ``cosface`` (a margin of the cosine).
-        scale: of the cosines, above 0.
-        margin: from 0 (a plain softmax of cosines) to below 1.5.
-
-    Raises UserError for an unknown name and for values out of range.
+    ``name`` is ``arcface`` (a margin in radians) or ``cosface`` (a margin of the cosine), from 0 (a
+    plain softmax of cosines) to below 1.5. Raises UserError for another name, scale or margin.
     """
     within = by_name("margin", name, MARGINS)
     if not 0 < scale < math.inf:
@@ -56,9 +52,8 @@ def arcface(cosines: Any, margin: float) -> Any:
     return ops.where(cosines > -math.cos(margin), turned, beyond)
 
 
-def cosface(cosines: Any, margin: float) -> Any:
-    """The cosine minus ``margin``. Wang et al., 2018 (CosFace)."""
-    return cosines - margin
-
-
-MARGINS: Mapping[str, Callable[[Any, float], Any]] = {"arcface": arcface, "cosface": cosface}
+# ``cosface``: Wang et al., 2018 (CosFace).
+MARGINS: Mapping[str, Callable[[Any, float], Any]] = {
+    "arcface": arcface,
+    "cosface": lambda cosines, margin: cosines - margin,
+}

@@ -20,8 +20,7 @@ class VectorRecipe(TrainingRecipe):
         loss: ``triplet`` or ``contrastive`` compare the pictures of a batch
             (``common.networks.embedding_losses``), ``arcface`` or ``cosface`` tell the classes with
             a margin (``common.networks.margins``), ``softmax`` tells them without.
-        distance, miner: of the first two, by their names in ``common.networks.distances`` and
-            ``common.networks.miners``.
+        distance, miner: of the first two, by their names in ``common.networks.embedding_losses``.
         margin: of all but ``softmax``; none is the soft margin of triplets.
         scale: of the cosines, with a margin of classes.
         embedding: numbers a picture.

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from common.networks.distances import DISTANCES
-from common.networks.miners import MINERS
+from common.networks.embedding_losses import DISTANCES, MINERS
 from common.recipe import field_types, override
 from common.recipes.embedding import LOSSES, METRIC_LOSSES, EmbeddingRecipe
 from common.recipes.head import HeadRecipe

@@ -9,36 +9,27 @@ from common.manifest import file_sha256, write_json
 from common.submission import NAME as SUBMISSION
 from kernels.plan.request import ENSEMBLE
 from kernels.results.output import METRICS, read_json
-from kernels.results.scores import Interval, Score, read_number, read_score
+from kernels.results.scores import Scored, read_score
 from kernels.run.state import Run
 
 FOLDER = "blends"
 
 
-@dataclass(frozen=True)
-class TriedBlend:
+@dataclass(frozen=True, kw_only=True)
+class TriedBlend(Scored):
     """One blend of a run.
 
     Attributes:
         version: of the ensemble's kernel on Kaggle.
         method: ``mean``, ``weighted`` or ``greedy``.
         calibrated: whether the members were tempered before.
-        validation_score, interval, n: its score.
         public_score: of its file, if it was sent and Kaggle shows one.
     """
 
     version: int
     method: str
     calibrated: bool
-    validation_score: float | None
-    interval: Interval | None
-    n: int | None
     public_score: float | None
-
-    @property
-    def score(self) -> Score:
-        """Its score with interval and number."""
-        return Score(self.validation_score, self.interval, self.n)
 
     @property
     def name(self) -> str:
@@ -65,14 +56,12 @@ def tried_blends(run: Run) -> tuple[TriedBlend, ...]:
     found = []
     for version, path in sorted((int(p.stem), p) for p in paths if p.stem.isdigit()):
         metrics = read_json(path)
-        score = read_score(metrics)
-        found.append(
-            TriedBlend(
-                version,
-                str(metrics.get("method", "")),
-                bool(metrics.get("calibration")),
-                *(score.value, score.interval, score.n),
-                read_number(public.get(str(metrics.get("file")))),
-            )
+        one = TriedBlend(
+            version=version,
+            method=str(metrics.get("method", "")),
+            calibrated=bool(metrics.get("calibration")),
+            public_score=public.get(str(metrics.get("file"))),
+            **read_score(metrics).fields,
         )
+        found.append(one)
     return tuple(found)

@@ -3,7 +3,7 @@
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from kernels.plan.request import ENSEMBLE
 from kernels.results.audit import Audited, read_audit
 from kernels.results.blends import TriedBlend, tried_blends
 from kernels.results.output import KernelOutput, read_output
-from kernels.results.scores import Interval, Score, greater_is_better, read_score
+from kernels.results.scores import Scored, greater_is_better, read_score
 from kernels.run.state import STATE, Run, Submission, all_runs
 
 BLEND = (  # what the result repeats of the ensemble's metrics
@@ -27,14 +27,13 @@ QUOTA = ("gpu", "tpu")  # accelerators whose hours Kaggle counts
 REPORT = "report.html"
 
 
-@dataclass(frozen=True)
-class Member:
+@dataclass(frozen=True, kw_only=True)
+class Member(Scored):
     """One training kernel of a run; what it did not reach is None or empty.
 
     Attributes:
         name: within the run.
-        validation_score, interval, n: its score, 95 % by bootstrap, of so many pictures.
-        validation_seen, validation_unseen: of pairs of seen and of unseen classes.
+        validation_seen, validation_unseen: its score of pairs of seen and of unseen classes.
         accelerator: what it saw.
         seconds: from push to end.
         reused: the earlier run whose finished version it is.
@@ -42,34 +41,20 @@ class Member:
     """
 
     name: str
-    validation_score: float | None
-    accelerator: str
-    seconds: float
-    reused: str
-    recipe: Mapping[str, Any]
-    interval: Interval | None = None
-    n: int | None = None
     validation_seen: float | None = None
     validation_unseen: float | None = None
+    accelerator: str = ""
+    seconds: float = 0.0
+    reused: str = ""
+    recipe: Mapping[str, Any] = field(default_factory=dict)
 
-    @property
-    def score(self) -> Score:
-        """Its score with interval and number."""
-        return Score(self.validation_score, self.interval, self.n)
 
-
-@dataclass(frozen=True)
-class Result:
-    """One run; what it did not reach is None. Paths are absolute.
+@dataclass(frozen=True, kw_only=True)
+class Result(Scored):
+    """One run, with the score of its blend; what it did not reach is None. Paths are absolute.
 
     Attributes:
-        run_dir: its folder.
-        competition: its name on the command line.
-        dry_run: whether its Kaggle was the local one.
-        started: UTC.
-        state: ``running``, ``complete``, ``failed`` or ``interrupted``.
-        code: hash of the shared code, git commit, and whether there were changes.
-        request: what was asked for: settings, seed, blend, …
+        run_dir, competition, dry_run, started, state, code, request: as the run knows them.
         members: the kernels that are blended.
         others: the kernels that only other kernels read.
         quota_hours: accelerator → hours that this run spent of the week's quota.
@@ -77,7 +62,6 @@ class Result:
             ``networks`` has the scores of each model's networks by kernel, as ``folds`` has them.
         blends: each blend of this run that was tried, the first one first.
         metric, greater_is_better: the competition's; empty and True if no kernel wrote it.
-        validation_score, interval, n: of the blend, as of members.
         scored: whether Kaggle has scored the submission; it may show no score all the same.
         public_score, private_score, submission_ref: of the submission.
         submissions: how many this run has sent, as Kaggle counts them.
@@ -100,9 +84,6 @@ class Result:
     blends: tuple[TriedBlend, ...]
     metric: str
     greater_is_better: bool
-    validation_score: float | None
-    interval: Interval | None
-    n: int | None
     scored: bool
     public_score: float | None
     private_score: float | None
@@ -113,11 +94,6 @@ class Result:
     figures: str | None
     report: str | None
     audit: Audited | None
-
-    @property
-    def score(self) -> Score:
-        """The blend's score with interval and number."""
-        return Score(self.validation_score, self.interval, self.n)
 
 
 def read_result(run: Run) -> Result:
@@ -134,15 +110,14 @@ def result_of(run: Run, sent: Submission | None, submissions: int) -> Result:
     blend = {key: metrics[key] for key in BLEND if key in metrics}
     score = read_score(metrics)
     public = sent.public_score if sent else None
-    file, figures, report = run.output(ENSEMBLE) / SUBMISSION, run.folder / "figures", REPORT
+    file, gap = run.output(ENSEMBLE) / SUBMISSION, None
+    if sent and public is not None and score.value is not None and file.is_file():
+        same = file_sha256(file) == sent.sha256
+        gap = round(public - score.value, 5) if same else None
+    known = ("competition", "dry_run", "started", "state", "code", "request")
     return Result(
         run_dir=str(run.folder),
-        competition=run.competition,
-        dry_run=run.dry_run,
-        started=run.started,
-        state=run.state,
-        code=run.code,
-        request=run.request,
+        **{name: getattr(run, name) for name in known},
         members=tuple(_member(output) for output in trained if output.blended),
         others=tuple(_member(output) for output in trained if not output.blended),
         quota_hours=_quota(trained),
@@ -150,18 +125,16 @@ def result_of(run: Run, sent: Submission | None, submissions: int) -> Result:
         blends=tried_blends(run),
         metric=str(metrics.get("metric", "")),
         greater_is_better=greater_is_better(metrics),
-        validation_score=score.value,
-        interval=score.interval,
-        n=score.n,
+        **score.fields,
         scored=sent is not None and (sent.scored or public is not None),
         public_score=public,
         private_score=sent.private_score if sent else None,
         submission_ref=sent.ref if sent else None,
         submissions=submissions,
-        gap=_gap(public, score.value) if sent and _is_of(sent, file) else None,
+        gap=gap,
         submission=_if_there(file),
-        figures=_if_there(figures),
-        report=_if_there(run.folder / report),
+        figures=_if_there(run.folder / "figures"),
+        report=_if_there(run.folder / REPORT),
         audit=read_audit(run),
     )
 
@@ -223,15 +196,13 @@ def _networks(blend: Mapping[str, Any], trained: list[KernelOutput]) -> dict[str
 def _member(output: KernelOutput) -> Member:
     return Member(
         name=output.name,
-        validation_score=output.score.value,
+        validation_seen=output.number("validation_seen"),
+        validation_unseen=output.number("validation_unseen"),
         accelerator=output.accelerator,
         seconds=output.state.seconds,
         reused=output.state.reused,
         recipe=dict(output.facts("recipe")),
-        interval=output.score.interval,
-        n=output.score.n,
-        validation_seen=output.number("validation_seen"),
-        validation_unseen=output.number("validation_unseen"),
+        **output.score.fields,
     )
 
 
@@ -241,14 +212,6 @@ def _quota(trained: list[KernelOutput]) -> dict[str, float]:
         if output.accelerator in spent and not output.state.reused:
             spent[output.accelerator] += output.state.seconds / 3600
     return {name: round(hours, 3) for name, hours in spent.items() if hours}
-
-
-def _is_of(sent: Submission, file: Path) -> bool:
-    return file.is_file() and file_sha256(file) == sent.sha256
-
-
-def _gap(public: float | None, validation: float | None) -> float | None:
-    return None if public is None or validation is None else round(public - validation, 5)
 
 
 def _if_there(path: Path) -> str | None:

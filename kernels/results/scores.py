@@ -25,6 +25,11 @@ class Score:
     n: int | None = None
 
     @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of ``Scored``."""
+        return {"validation_score": self.value, "interval": self.interval, "n": self.n}
+
+    @property
     def digits(self) -> int:
         """How many decimals it carries: two significant ones of half its interval."""
         half = (self.interval[1] - self.interval[0]) / 2 if self.interval else 0.0
@@ -46,6 +51,20 @@ class Score:
         """``0.959 (0.933 to 0.981, n 1,040)``, as far as it is known."""
         around = ", ".join(filter(None, (self.ends, "" if self.n is None else f"n {self.n:,}")))
         return f"{self.short} ({around})" if self.short and around else self.short
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """What has a score on validation: its value, interval and number of pictures."""
+
+    validation_score: float | None = None
+    interval: Interval | None = None
+    n: int | None = None
+
+    @property
+    def score(self) -> Score:
+        """The score with interval and number."""
+        return Score(self.validation_score, self.interval, self.n)
 
 
 def read_score(metrics: Mapping[str, Any]) -> Score:

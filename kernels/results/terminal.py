@@ -84,7 +84,7 @@ def _scores(result: Result) -> tuple[list[Sequence[str]], list[list[str]]]:
             read_number(blend["members"].get(name)), read_interval(blend.get("intervals", {}), name)
         )
         seen = ", ".join(dict.fromkeys(member.accelerator for member in own))
-        whole = Member(name, score.value, seen, sum(m.seconds for m in own), "", {})
+        whole = Member(name=name, accelerator=seen, seconds=sum(m.seconds for m in own))
         rows.append(_row(name, score, _channel(blend, name), whole))
         values = [str(replace(m.score, value=scores[m.name])) for m in own]
         below.append(_listed([f"{len(own)} {kind}: {values[0]}", *values[1:]]))

@@ -182,7 +182,9 @@ def test_the_best_of_errors_is_the_lowest_and_competitions_stay_together(run: Ru
 
 
 def test_no_line_is_wide_and_nothing_is_cut(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    parts = tuple(Member(f"submodel-part{n}", 0.5 + n / 100, "gpu", 9.0, "", {}) for n in range(10))
+    parts = tuple(
+        Member(name=f"submodel-part{n}", validation_score=0.5 + n / 100) for n in range(10)
+    )
     weights = {f"a-model-{n}/embedding": 1 / 9 for n in range(9)}
     known = read_result(run)
     result = dataclasses.replace(known, others=parts, blend={**known.blend, "weights": weights})

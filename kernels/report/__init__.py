@@ -54,6 +54,5 @@ def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None)
     """
     facts = gather(run, bundles, sent)
     made = (SECTIONS[name](facts) for name in facts.task.sections)
-    title = f"{facts.competition.title}, {run.folder.name}"
     sections = [section for section in made if section]
-    return write_text(run.folder / REPORT, render(title, headline(facts), sections, facts.notes))
+    return write_text(run.folder / REPORT, render(facts, headline(facts), sections))

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from kernels.report.facts import Facts
 from kernels.report.pair_facts import auc_of, channel_scores, model_channels
 from kernels.report.render import Section
 from kernels.results.blends import tried_blends
-from kernels.results.output import KernelOutput, as_mapping
+from kernels.results.output import as_mapping
 from kernels.results.scores import Score, gain_words, read_number, read_score
 
 ACCURACY = "validation_accuracy"
@@ -21,21 +22,16 @@ def blend_section(facts: Facts) -> Section | None:
     """Members and blend as ranges and in a table, the folds, and what the blend changed."""
     if not facts.models:  # an audit alone
         return None
-    accuracy = facts.metric != "accuracy" and any(ACCURACY in k.metrics for k in facts.kernels)
-    chosen = facts.weights
-    rows = [
-        {**_row(model, facts.model_score(model), kernels), "weight": chosen.get(model)}
-        for model, kernels in facts.models.items()
-    ]
-    for row in rows:
-        row["accuracy"] = _accuracy(facts, row["name"])
-    if facts.ensemble:
-        blend = {**_row("blend", facts.ensemble.score, [facts.ensemble]), "weight": 1.0}
-        rows.append({**blend, "accuracy": facts.ensemble.number(ACCURACY)})
-    data = {"metric": facts.metric, "accuracy": accuracy, "rows": rows, **_shared(facts)}
-    data |= {"folds": _folds(facts), "single": len(chosen) < 2, "gained": [], "weights": None}
-    if not data["single"]:
-        data |= {"gained": _gained(facts), "weights": facts.figure("weights.png")}
+    several = len(facts.weights) > 1
+    accuracy = any(ACCURACY in kernel.metrics for kernel in facts.kernels)
+    data = {
+        **_shared(facts),
+        "with_accuracy": accuracy and facts.metric != "accuracy",
+        "accuracy": {model: _accuracy(facts, model) for model in facts.models},
+        "folds": _folds(facts),
+        "gained": _gained(facts) if several else [],
+        "weights": facts.figure("weights.png") if several else None,
+    }
     return Section("blend", "blend", _title(facts), data)
 
 
@@ -43,35 +39,22 @@ def channels_section(facts: Facts) -> Section | None:
     """The blend of a competition of pairs: members, channels and blend in one table."""
     if not facts.models:
         return None
-    metrics, rows = facts.blended, []
+    metrics, channels = facts.blended, {}
     for model, kernels in facts.models.items():
-        channels = model_channels(model, kernels[0].metrics, metrics)
-        for channel, found in channels.items() or [("", {"all": kernels[0].score.value})]:
-            row = {**_row(model, facts.model_score(model), kernels), "channel": channel}
-            weight = facts.weights.get(f"{model}/{channel}")
-            auc = [read_number(found.get(part)) for part in ("all", "seen", "unseen")]
-            rows.append({**row, "weight": weight, "auc": auc})
-    if facts.ensemble:
-        parts = ("score", "seen", "unseen")
-        auc = [facts.ensemble.number(f"validation_{part}") for part in parts]
-        row = {**_row("blend", facts.ensemble.score, [facts.ensemble]), "channel": "all"}
-        rows.append({**row, "weight": 1.0, "auc": auc})
+        found = model_channels(model, kernels[0].metrics, metrics)
+        channels[model] = found or {"": {"all": kernels[0].score.value}}
     alone = {name: auc_of(found) for name, found in channel_scores(metrics).items()}
     ours, best = read_score(metrics), max(alone, key=alone.__getitem__, default="")
-    names = (ACCURACY, "threshold", "same_share")
-    accuracy, threshold, share = (read_number(metrics.get(name)) for name in names)
+    names = (ACCURACY, "threshold", "same_share", "validation_seen", "validation_unseen")
+    numbers = {name: read_number(metrics.get(name)) for name in names}
     data = {
         **_shared(facts),
-        "rows": rows,
+        **numbers,
+        "channels": channels,
+        "blend": (ours.value, numbers["validation_seen"], numbers["validation_unseen"]),
         "digits": ours.digits,
-        "one": facts.task.one,
-        "many": facts.task.many,
-        "scale": str(metrics.get("scale")) if len(facts.weights) > 1 else "",
         "best": best if len(alone) > 1 and "gain" not in metrics else "",
         "gained": None if ours.value is None or not best else ours.value - alone[best],
-        "accuracy": accuracy if None not in (threshold, share) else None,
-        "threshold": threshold,
-        "share": share,
     }
     return Section("channels", "blend", _title(facts), data)
 
@@ -97,11 +80,9 @@ def ranges(
             start, end = map(share, score.interval)
             row |= {"low": start, "wide": round(end - start, 4)}
         rows.append({**row, "look": "two" if name == "blend" else "one"})
-    better = "" if greater_is_better else ", lower is better"
-    line = (
-        " The line is the 95 % interval (bootstrap)." if any(s.interval for _, s in known) else ""
-    )
-    caption = f"{title[:1].upper()}{title[1:]}{better}.{line}"
+    caption = f"{title[:1].upper()}{title[1:]}{'' if greater_is_better else ', lower is better'}."
+    if any(score.interval for _, score in known):
+        caption += " The line is the 95 % interval (bootstrap)."
     marks = [(share(value), short(value)) for value in ticks(low, high)]
     return {"rows": rows, "ticks": marks, "caption": caption}
 
@@ -128,12 +109,6 @@ def _shared(facts: Facts) -> dict[str, Any]:
     }
 
 
-def _row(name: str, score: Score, kernels: Sequence[KernelOutput]) -> dict[str, Any]:
-    seen = dict.fromkeys(kernel.accelerator or "unknown" for kernel in kernels)
-    seconds = sum(kernel.state.seconds for kernel in kernels)
-    return {"name": name, "score": score, "seconds": seconds, "accelerator": ", ".join(seen)}
-
-
 def _accuracy(facts: Facts, model: str) -> float | None:
     """A model's accuracy: of its pictures in the blend, else as its one kernel measured it."""
     kernels, member = facts.models[model], facts.members.get(model)
@@ -149,10 +124,8 @@ def _folds(facts: Facts) -> list[dict[str, Any]]:
     for model, measured in as_mapping(facts.blended.get("folds")).items():
         scores = [(f"{model}, out of fold", facts.model_score(model))]
         for place, kernel in enumerate(facts.models.get(model, ())):
-            own = Score(
-                read_number(measured.get(kernel.name)), kernel.score.interval, kernel.score.n
-            )
-            scores.append((f"fold {place}", own))
+            own = read_number(measured.get(kernel.name))
+            scores.append((f"fold {place}", replace(kernel.score, value=own)))
         values = [score.value for _, score in scores[1:] if score.value is not None]
         spread = f", from {min(values):.3f} to {max(values):.3f}" if values else ""
         title = f"{facts.metric} of each fold of {model} on its own part{spread}"

@@ -2,8 +2,7 @@
 
 import zlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kernels.report.facts import Facts
@@ -20,45 +19,21 @@ STAGES = {  # the colour of each, a number of ``hue``: the same in every report
 }
 
 
-@dataclass(frozen=True)
-class Node:
-    """One box of the graph: a kernel, or several of one script that read the same."""
-
-    name: str
-    kernels: tuple[KernelOutput, ...]
-
-    @property
-    def seconds(self) -> float:
-        """Of all of them."""
-        return sum(kernel.state.seconds for kernel in self.kernels)
-
-    @property
-    def states(self) -> Counter[str]:
-        """How many are in each state."""
-        return Counter(kernel.state.state.lower() for kernel in self.kernels)
-
-
 def kernels_section(facts: Facts) -> Section:
     """The graph with states and times, and the stages of each kernel."""
     nodes = _nodes(facts.kernels)
     spent = {kernel.name: _stages(kernel) for kernel in facts.kernels}
     names = list(dict.fromkeys(stage for stages in spent.values() for stage in stages))
     longest = max(sum(stages.values()) for stages in spent.values()) or 1.0
-    rows = [
-        {
-            "name": name,
-            "amount": duration(sum(stages.values())),
-            "pieces": [
-                (stage_key(stage), seconds / longest, f"{stage}: {duration(seconds)}")
-                for stage, seconds in stages.items()
-                if seconds / longest > 0.001
-            ],
-        }
-        for name, stages in spent.items()
-    ]
+    rows = []
+    for name, stages in spent.items():
+        pieces = [
+            (stage_key(stage), seconds / longest, f"{stage}: {duration(seconds)}")
+            for stage, seconds in stages.items()
+            if seconds / longest > 0.001
+        ]
+        rows.append({"name": name, "amount": duration(sum(stages.values())), "pieces": pieces})
     data = {
-        "number": len(facts.kernels),
-        "seconds": sum(kernel.state.seconds for kernel in facts.kernels),
         "together": len(nodes) < len(facts.kernels),
         "graph": _graph(nodes),
         "stages": rows if any(kernel.facts("seconds") for kernel in facts.kernels) else [],
@@ -86,70 +61,71 @@ def _stages(kernel: KernelOutput) -> dict[str, float]:
     return {WAITING: max(0.0, kernel.state.seconds - sum(stages.values())), **stages}
 
 
-def _nodes(kernels: Sequence[KernelOutput]) -> list[Node]:
-    """Each kernel, or those of one script that read the same in one."""
+def _nodes(kernels: Sequence[KernelOutput]) -> dict[str, list[KernelOutput]]:
+    """The boxes of the graph by name: each kernel, or those of one script that read the same."""
     alike: dict[tuple[str, tuple[str, ...]], list[KernelOutput]] = {}
     for kernel in kernels:
         alike.setdefault((kernel.script, kernel.sources), []).append(kernel)
     times = "\N{MULTIPLICATION SIGN}"
-    return [
-        Node(f"{script} {times} {len(own)}" if len(own) > 1 else own[0].name, tuple(own))
+    return {
+        f"{script} {times} {len(own)}" if len(own) > 1 else own[0].name: own
         for (script, _), own in alike.items()
-    ]
+    }
 
 
-def _graph(nodes: Sequence[Node]) -> dict[str, Any]:
+def _graph(nodes: Mapping[str, Sequence[KernelOutput]]) -> dict[str, Any]:
     """Where boxes and arrows lie: each node is in the column after its last source."""
-    node_of = {kernel.name: node.name for node in nodes for kernel in node.kernels}
+    node_of = {kernel.name: name for name, own in nodes.items() for kernel in own}
     sources = {
-        node.name: list(dict.fromkeys(node_of[s] for s in node.kernels[0].sources if s in node_of))
-        for node in nodes
+        name: list(dict.fromkeys(node_of[s] for s in own[0].sources if s in node_of))
+        for name, own in nodes.items()
     }
     depth: dict[str, int] = {}
-    for name, own in sources.items():  # sources come first
-        depth[name] = max((depth[source] + 1 for source in own if source in depth), default=0)
-    columns: list[list[str]] = [[] for _ in range(max(depth.values(), default=0) + 1)]
-    for name, column in depth.items():
-        columns[column].append(name)
+    for name, read in sources.items():  # sources come first
+        depth[name] = max((depth[source] + 1 for source in read if source in depth), default=0)
+    columns = [
+        [name for name, own in depth.items() if own == column]
+        for column in range(max(depth.values(), default=0) + 1)
+    ]
     height = max(map(len, columns)) * (HIGH + DOWN) + 2 * EDGE
-    places = {
-        name: (
-            EDGE + column * (WIDE + ACROSS),
-            (height - len(names) * (HIGH + DOWN) + DOWN) / 2 + row * (HIGH + DOWN),
-        )
-        for column, names in enumerate(columns)
-        for row, name in enumerate(names)
-    }
-    longest = max((node.seconds for node in nodes), default=0.0) or 1.0
+    places = {}
+    for column, names in enumerate(columns):
+        top = (height - len(names) * (HIGH + DOWN) + DOWN) / 2
+        for row, name in enumerate(names):
+            places[name] = (EDGE + column * (WIDE + ACROSS), top + row * (HIGH + DOWN))
+    longest = max(_seconds(own) for own in nodes.values()) or 1.0
+    edges = [(places[source], places[name]) for name, read in sources.items() for source in read]
+    words = ". ".join(_words(kernel) for own in nodes.values() for kernel in own)
     return {
-        "label": "Graph of the kernels. " + ". ".join(_words(k) for n in nodes for k in n.kernels),
+        "label": f"Graph of the kernels. {words}",
         "width": len(columns) * (WIDE + ACROSS) - ACROSS + 2 * EDGE,
         "height": height,
         "wide": WIDE,
         "high": HIGH,
-        "edges": [
-            _edge(places[source], places[name], height)
-            for name, own in sources.items()
-            for source in own
-        ],
-        "boxes": [_box(node, places[node.name], node.seconds / longest) for node in nodes],
+        "edges": [_edge(*ends, height) for ends in edges],
+        "boxes": [_box(name, own, places[name], longest) for name, own in nodes.items()],
     }
 
 
-def _box(node: Node, place: tuple[float, float], share: float) -> dict[str, Any]:
-    states = node.states
+def _seconds(kernels: Sequence[KernelOutput]) -> float:
+    return sum(kernel.state.seconds for kernel in kernels)
+
+
+def _box(
+    name: str, kernels: Sequence[KernelOutput], place: tuple[float, float], longest: float
+) -> dict[str, Any]:
+    states = Counter(kernel.state.state.lower() for kernel in kernels)
     bad = states["error"] or states["invalid"]
-    counts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()))
-    state = counts if len(node.kernels) > 1 else next(iter(states))
+    counts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()) if number)
+    state = counts if len(kernels) > 1 else kernels[0].state.state.lower()
     return {
-        "x": place[0],
-        "y": place[1],
-        "several": len(node.kernels) > 1,
-        "look": "bad" if bad else "good" if set(states) == {"complete"} else "open",
-        "name": node.name if len(node.name) <= 18 else f"{node.name[:17]}…",
-        "state": state if len(states) > 1 else f"{state}, {duration(node.seconds)}",
-        "share": share,
-        "title": ". ".join(map(_words, node.kernels)),
+        "place": place,
+        "several": len(kernels) > 1,
+        "look": "bad" if bad else "good" if states["complete"] == len(kernels) else "open",
+        "name": name if len(name) <= 18 else f"{name[:17]}…",
+        "state": counts if "," in counts else f"{state}, {duration(_seconds(kernels))}",
+        "share": _seconds(kernels) / longest,
+        "title": ". ".join(map(_words, kernels)),
     }
 
 

@@ -12,50 +12,33 @@ _SPACE = "\N{NO-BREAK SPACE}"
 
 
 def headline(facts: Facts) -> dict[str, Any]:
-    """Return competition, time and scores."""
-    run, last = (
-        facts.run,
-        max((str(k.manifest.get("written", "")) for k in facts.kernels), default=""),
-    )
-    small = "generated pictures" if "generated" in run.data else "own data"
-    return {
-        "title": facts.competition.title,
-        "kind": "Dry run" if run.dry_run else "Run",
-        "slug": facts.competition.slug,
-        "url": facts.competition.url,
-        "when": last if re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", last) else "",
-        "folder": run.folder.name,
-        "small": small if run.dry_run else "",
-        "tiles": [*_scores(facts), *_right(facts), *_parts(facts)],
-    }
-
-
-def _scores(facts: Facts) -> list[dict[str, str]]:
+    """Return the ``tiles``, name → value and what it is of, and ``when`` the run ended."""
     sent, ours = facts.sent, read_score(facts.blended)
-    public = sent.public_score if sent else None
-    gap = None if public is None or ours.value is None else public - ours.value
-    below = (
-        f"submission {sent.ref}" if sent and sent.ref else "sent" if sent else "nothing was sent"
-    )
-    tiles = [
-        _tile("Public score", _given(facts, public, ours), below),
-        _tile("Validation", ours.short or UNKNOWN, _around(facts, ours)),
-        _tile(
-            "Gap",
-            UNKNOWN if gap is None else signed(gap, ours.digits),
-            "public score less validation",
-        ),
-    ]
-    if sent and sent.private_score is not None:
-        given = _given(facts, sent.private_score, ours)
-        tiles.append(_tile("Private score", given, "of the other rows"))
-    return tiles
-
-
-def _given(facts: Facts, score: float | None, ours: Score) -> str:
-    """A score of Kaggle's; it may show none although it has scored."""
-    known = score is not None or (facts.sent and facts.sent.scored)
-    return on_kaggle(score, ours) if known else UNKNOWN
+    public, private = (sent.public_score, sent.private_score) if sent else (None, None)
+    gap, below = UNKNOWN, "nothing was sent"
+    if public is not None and ours.value is not None:
+        gap = signed(public - ours.value, ours.digits)
+    if sent:
+        below = f"submission {sent.ref}" if sent.ref else "sent"
+    shown = public is not None or (sent and sent.scored)  # Kaggle may score and show nothing
+    tiles = {
+        "Public score": (on_kaggle(public, ours) if shown else UNKNOWN, below),
+        "Validation": (ours.short or UNKNOWN, _around(facts, ours)),
+        "Gap": (gap, "public score less validation"),
+    }
+    if private is not None:
+        tiles["Private score"] = (on_kaggle(private, ours), "of the other rows")
+    if facts.blend is not None and facts.task.classes:
+        labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
+        right = (predicted == labels).reshape(len(labels), -1).all(axis=1).mean()
+        tiles["Validation pictures"] = (f"{len(labels):,}", f"{right:.1%} of them right")
+    for part in ("seen", "unseen") if facts.pairs else ():
+        value = read_number(facts.blended.get(f"validation_{part}"))
+        if value is not None:
+            words = f"{facts.metric} of their pairs"
+            tiles[f"{part.capitalize()} {facts.task.many}"] = (f"{value:.{ours.digits}f}", words)
+    last = max((str(kernel.manifest.get("written", "")) for kernel in facts.kernels), default="")
+    return {"tiles": tiles, "when": last if re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", last) else ""}
 
 
 def _around(facts: Facts, score: Score) -> str:
@@ -69,33 +52,3 @@ def _around(facts: Facts, score: Score) -> str:
         "out of fold" if folds else "",
     ]
     return ", ".join(filter(None, parts))
-
-
-def _right(facts: Facts) -> list[dict[str, str]]:
-    """How many pictures have the right labels, where there are labels."""
-    if facts.blend is None or not facts.task.classes:
-        return []
-    labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
-    right = (predicted == labels).reshape(len(labels), -1).all(axis=1)
-    return [_tile("Validation pictures", f"{len(labels):,}", f"{right.mean():.1%} of them right")]
-
-
-def _parts(facts: Facts) -> list[dict[str, str]]:
-    """What the blend scores on pairs of seen and of unseen classes."""
-    if not facts.pairs:
-        return []
-    digits = read_score(facts.blended).digits
-    parts = {p: read_number(facts.blended.get(f"validation_{p}")) for p in ("seen", "unseen")}
-    return [
-        _tile(
-            f"{part.capitalize()} {facts.task.many}",
-            f"{value:.{digits}f}",
-            f"{facts.metric} of their pairs",
-        )
-        for part, value in parts.items()
-        if value is not None
-    ]
-
-
-def _tile(name: str, value: str, below: str) -> dict[str, str]:
-    return {"name": name, "value": value, "below": below}

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
 
 HERE = Path(__file__).parent
 UNKNOWN = "\N{EN DASH}"
@@ -41,31 +40,12 @@ class Section:
     data: dict[str, Any]
 
 
-def render(
-    title: str, head: dict[str, Any], sections: Sequence[Section], notes: Sequence[str]
-) -> str:
-    """Return the whole document.
+def render(facts: Any, head: dict[str, Any], sections: Sequence[Section]) -> str:
+    """Return the whole document; its templates read ``facts``, and each its section's data.
 
     Its policy allows no request at all, and no script but the page's own, known by its hash.
     Everything from a run is escaped.
     """
-    script = (HERE / "page.js").read_text("utf-8")
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            title=title,
-            head=head,
-            sections=sections,
-            notes=notes,
-            style=Markup((HERE / "page.css").read_text("utf-8")),
-            script=Markup(script),
-            digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        )
-    )
-
-
-def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -74,7 +54,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"number": number, "signed": signed, "duration": duration, "data": data}
-    return environment
+    environment.globals["facts"] = facts
+    script, style = ((HERE / name).read_text("utf-8") for name in ("page.js", "page.css"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    own = {"style": style, "script": script, "digest": digest}
+    return environment.get_template("page.html").render(head=head, sections=sections, **own)
 
 
 def number(value: float | None, digits: int = 4) -> str:

@@ -259,7 +259,7 @@ def test_a_narrow_page_does_not_scroll_sideways(page: Any, width: int) -> None:
 
 def test_on_a_phone_graph_and_tables_say_that_they_scroll(page: Any) -> None:
     browser.resize(page, 375)
-    for box in ("#kernels .box", "#classes .box:has(table)"):
+    for box in ("#kernels .scrolls", "#classes .scrolls:has(table)"):
         hints = """const [box, left, done] = arguments, e = document.querySelector(box);
           e.firstElementChild.scrollLeft = left;
           setTimeout(() => { const s = getComputedStyle(e, "::after");

@@ -9,6 +9,7 @@ import numpy as np
 
 Points = Sequence[tuple[float, float]]
 Ends = tuple[float, float]
+NAMED = 22  # classes at most that have their names in a chart
 
 
 @dataclass(frozen=True)
@@ -100,26 +101,15 @@ class Chart:
         self.marks.append(Mark("path", f"points {look}", {"d": drawn}))
 
 
-@dataclass(frozen=True)
-class Line:
-    """A line of a chart: its points, its colour's class, and what it is."""
-
-    points: Points
-    look: str
-    label: str
-
-
-def line_chart(chart: Chart, lines: Sequence[Line], dots: bool = True) -> Chart:
-    """Draw lines; with a dot at each point, or thin ones that say what they are as a whole."""
-    for line in lines:
+def line_chart(chart: Chart, lines: Sequence[tuple[str, str, Points]], dots: bool = True) -> Chart:
+    """Draw lines, each its class, words and points; with a dot at each point, or thin ones."""
+    for look, words, points in lines:
         if not dots:
-            title = f"{line.label}, last {line.points[-1][1]:.4g}"
-            chart.line(line.points, f"thin {line.look}", title)
+            chart.line(points, f"thin {look}", f"{words}, last {points[-1][1]:.4g}")
             continue
-        chart.line(line.points, line.look)
-        radius = 3.0 if len(line.points) <= 12 else 1.7
-        for x, y in line.points:
-            chart.dot(x, y, line.look, f"{line.label}, {x:g}: {y:.4g}", radius)
+        chart.line(points, look)
+        for x, y in points:
+            chart.dot(x, y, look, f"{words}, {x:g}: {y:.4g}", 3.0 if len(points) <= 12 else 1.7)
     return chart
 
 
@@ -152,9 +142,17 @@ def histogram(
     return chart
 
 
-def class_chart(label: str, names: Sequence[str], most_named: int = 22) -> Chart:
-    """Return an empty chart with a place for each class, their names below where they are few."""
-    named = len(names) <= most_named
+def class_chart(
+    label: str,
+    names: Sequence[str],
+    dots: Mapping[str, tuple[str, Sequence[float]]],
+    bars: Sequence[tuple[float, str]] = (),
+) -> Chart:
+    """Draw a bar for each class, with its title, and dots; names are below where they are few.
+
+    ``dots`` are by what they are: the class of their colour, and a value a class or NaN.
+    """
+    named = len(names) <= NAMED
     width = min(1060.0, 80 + (46 if named else 20) * len(names))
     height, bottom = (290.0, 90.0) if named else (220.0, 12.0)
     ends = (-0.5, max(len(names), 1) - 0.5)
@@ -162,9 +160,15 @@ def class_chart(label: str, names: Sequence[str], most_named: int = 22) -> Chart
     for place, name in enumerate(names if named else ()):
         text = name if len(name) <= 20 else f"{name[:19]}…"
         turn = f"translate({chart.across(place) + 4:.1f} {height - bottom + 14:.1f}) rotate(-40)"
-        chart.marks.append(
-            Mark("text", "tick", {"transform": turn, "text-anchor": "end"}, text=text)
-        )
+        at = {"transform": turn, "text-anchor": "end"}
+        chart.marks.append(Mark("text", "tick", at, text=text))
+    for place, (value, title) in enumerate(bars):
+        look = "one pale" if dots else "one"
+        chart.bar((place - 0.38, place + 0.38), (0.0, value), look, title)
+    for what, (look, values) in dots.items():
+        for place, value in enumerate(values):
+            if math.isfinite(value):
+                chart.dot(place, value, look, f"{names[place]}, {what}: {value:.4f}", 3.2)
     return chart
 
 

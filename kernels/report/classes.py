@@ -1,13 +1,13 @@
 """Each class or label: F1, precision and recall, and which classes are taken for which."""
 
-from collections.abc import Mapping, Sequence
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from common.metrics.classification import confusion_matrix
-from kernels.report.charts import Chart, class_chart
+from kernels.report.charts import class_chart
 from kernels.report.facts import Facts
 from kernels.report.pictures import Card, Words, card, no_pictures
 from kernels.report.render import Key, Section
@@ -50,9 +50,7 @@ def classes_section(facts: Facts) -> Section | None:
     """F1 of each class as a chart and as a table."""
     if facts.blend is None:
         return None
-    data = _scores(facts)
-    data["perfect"] = sum(score.f1 == 1 for score in data["scores"])
-    return Section("classes", "classes", "F1 of each class", data)
+    return Section("classes", "classes", "F1 of each class", _scores(facts))
 
 
 def labels_section(facts: Facts) -> Section | None:
@@ -61,15 +59,20 @@ def labels_section(facts: Facts) -> Section | None:
         return None
     labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
     data, wrong = _scores(facts), (predicted != labels).sum(axis=1)
-    values = {"precision": "four", "recall": "five"}
-    if facts.thresholds is not None:
-        values["threshold"] = "rest"
+    scores = data["scores"]
+    dots = {
+        "precision": ("four", [score.precision for score in scores]),
+        "recall": ("five", [score.recall for score in scores]),
+    }
+    if data["thresholds"]:
+        dots["threshold"] = ("rest", [data["thresholds"][score.number] for score in scores])
+    label = f"{', '.join(dots)} of {len(scores)} labels, in the same order"
     distance = np.abs(facts.blend.validation - labels).sum(axis=1)
     order = np.lexsort((-distance, -wrong))[:WORST].tolist()
     data |= {
         "average": float(np.mean(labels.sum(axis=1))),
-        "dots": _dots(facts, data["scores"], values),
-        "dots_legend": [Key(look, name) for name, look in values.items()],
+        "dots": class_chart(label, [facts.class_name(s.number) for s in scores], dots),
+        "dots_legend": [Key(look, name) for name, (look, _) in dots.items()],
         "wrong": int(np.count_nonzero(wrong)),
         "pictures": len(wrong),
         "cards": [_wrong(facts, predicted, row) for row in order if wrong[row]],
@@ -83,58 +86,24 @@ def _scores(facts: Facts) -> dict[str, Any]:
     assert facts.blend is not None
     labels, names = facts.blend.validation_labels, facts.task.classes
     scores = class_scores(labels, facts.decide(facts.blend), len(names))
-    several = facts.members if len(facts.members) > 1 else {}
-    members = {
-        name: {s.number: s.f1 for s in class_scores(labels, facts.decide(member), len(names))}
-        for name, member in several.items()
-    }
-    looks = dict(zip(members, COLOURS, strict=False))
-    thresholds = facts.thresholds if labels.ndim == 2 else None
-    keys = [Key("one", "blend"), *(Key(look, name) for name, look in looks.items())]
-    return {
-        "scores": scores,
-        "names": names,
-        "members": members,
-        "thresholds": None if thresholds is None else thresholds.tolist(),
-        "chart": _bars(names, scores, members, looks),
-        "legend": keys if members else [],
-    }
-
-
-def _bars(
-    names: Sequence[str],
-    scores: Sequence[ClassScore],
-    members: Mapping[str, Mapping[int, float]],
-    looks: Mapping[str, str],
-) -> Chart:
-    """A bar for each class, and a dot for each of the members."""
+    members = {}
+    for name, member in facts.members.items() if len(facts.members) > 1 else ():
+        own = {s.number: s.f1 for s in class_scores(labels, facts.decide(member), len(names))}
+        members[name] = [own.get(score.number, math.nan) for score in scores]
+    dots = {name: (look, members[name]) for look, name in zip(COLOURS, members, strict=False)}
+    shown = [names[score.number] for score in scores]
+    bars = [(s.f1, f"{names[s.number]}: {s.f1:.4f} of {s.pictures} pictures") for s in scores]
     lowest = ", ".join(f"{names[s.number]} {s.f1:.2f}" for s in scores[:5])
     label = f"F1 of {len(scores)} classes, sorted. The lowest: {lowest}"
-    chart = class_chart(label, [names[score.number] for score in scores])
-    for place, score in enumerate(scores):
-        name = names[score.number]
-        title = f"{name}: {score.f1:.4f} of {score.pictures} pictures"
-        look = "one pale" if members else "one"
-        chart.bar((place - 0.38, place + 0.38), (0.0, score.f1), look, title)
-        for member, look in looks.items():
-            f1 = members[member].get(score.number)
-            if f1 is not None:
-                chart.dot(place, f1, look, f"{name}, {member}: {f1:.4f}", 3.2)
-    return chart
-
-
-def _dots(facts: Facts, scores: Sequence[ClassScore], values: Mapping[str, str]) -> Chart:
-    """A dot for precision, recall and threshold of each label."""
-    names = [facts.class_name(score.number) for score in scores]
-    chart = class_chart(f"{', '.join(values)} of {len(scores)} labels, in the same order", names)
-    for place, score in enumerate(scores):
-        known = {"precision": score.precision, "recall": score.recall}
-        if facts.thresholds is not None:
-            known["threshold"] = float(facts.thresholds[score.number])
-        for name, value in known.items():
-            if np.isfinite(value):
-                chart.dot(place, value, values[name], f"{names[place]}, {name}: {value:.4f}", 3.2)
-    return chart
+    thresholds = facts.thresholds if labels.ndim == 2 else None
+    keys = [Key("one", "blend"), *(Key(look, name) for name, (look, _) in dots.items())]
+    return {
+        "scores": scores,
+        "members": members,
+        "thresholds": None if thresholds is None else thresholds.tolist(),
+        "chart": class_chart(label, shown, dots, bars),
+        "legend": keys if members else [],
+    }
 
 
 def _wrong(facts: Facts, predicted: np.ndarray, row: int) -> Card:

@@ -8,7 +8,7 @@ scored, whose losses are of different kinds, loss and learning rate have each mo
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.report.charts import Chart, Line, bounds, line_chart
+from kernels.report.charts import Chart, Points, bounds, line_chart
 from kernels.report.facts import Facts
 from kernels.report.render import Key, Section
 from kernels.results.output import KernelOutput, Row
@@ -76,12 +76,12 @@ def _charts(
             for kernel in alike
             for line in _lines(kernel, column, several)
         ]
-        words = (
-            f"{line.label}: from {line.points[0][1]:.4g} to {line.points[-1][1]:.4g}."
-            for line in lines
+        words = " ".join(
+            f"{label}: from {points[0][1]:.4g} to {points[-1][1]:.4g}."
+            for _, label, points in lines
         )
         chart = Chart(
-            f"{title} of {name} by epoch. {' '.join(words)}",
+            f"{title} of {name} by epoch. {words}",
             (min(epochs) - 0.5, max(epochs) + 0.5),
             _scale(alike if panel in own else trained, columns),
             "epoch",
@@ -93,9 +93,9 @@ def _charts(
     return charts
 
 
-def _lines(kernel: KernelOutput, column: str, several: bool) -> list[Line]:
+def _lines(kernel: KernelOutput, column: str, several: bool) -> list[tuple[str, str, Points]]:
     """The lines of a column, one a stage; what matters most comes last, and is drawn on top."""
-    found = []
+    found: list[tuple[str, str, Points]] = []
     for stage in reversed(dict.fromkeys(row["stage"] for row in kernel.history)):
         points = [
             (row["epoch"], row[column])
@@ -105,7 +105,7 @@ def _lines(kernel: KernelOutput, column: str, several: bool) -> list[Line]:
         look = "rest dashed" if stage == "refit" else COLOURS.get(column, "one")
         what = column.replace("val_", "validation ").replace("auc", "AUC").replace("_", " ")
         label = f"{kernel.name}, {stage}, {what}" if several else f"{stage}, {what}"
-        found += [Line(points, look, label)] if points else []
+        found += [(look, label, points)] if points else []
     return found
 
 

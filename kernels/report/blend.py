@@ -12,8 +12,7 @@ from kernels.report.facts import Facts
 from kernels.report.pair_facts import auc_of, channel_scores, model_channels
 from kernels.report.render import Section
 from kernels.results.blends import tried_blends
-from kernels.results.output import as_mapping
-from kernels.results.scores import Score, gain_words, read_number, read_score
+from kernels.results.scores import Score, as_mapping, gain_words, read_number, read_score
 
 ACCURACY = "validation_accuracy"
 

@@ -19,8 +19,8 @@ from kernels.bundle.build import Bundle
 from kernels.plan.request import ENSEMBLE
 from kernels.report.pair_facts import PairFacts, gather_pairs
 from kernels.results.audit import read_audit
-from kernels.results.output import KernelOutput, as_mapping, read_output
-from kernels.results.scores import Score, read_interval, read_number, read_score
+from kernels.results.output import KernelOutput, read_output
+from kernels.results.scores import Score, as_mapping, model_score
 from kernels.run.state import Run, Submission
 
 NO_PICTURES = "The kernels wrote no thumbnails: pictures are named by their ids."
@@ -118,12 +118,7 @@ class Facts:
     def model_score(self, model: str) -> Score:
         """Return a model's score: as the ensemble measured it, else as its one kernel did."""
         kernels = self.models.get(model, ())
-        own = kernels[0].score if len(kernels) == 1 else Score()
-        value = read_number(as_mapping(self.blended.get("members")).get(model))
-        if value is None:
-            return own
-        ends = read_interval(as_mapping(self.blended.get("intervals")), model)
-        return Score(value, ends or own.interval, read_score(self.blended).n or own.n)
+        return model_score(self.blended, model, kernels[0].score if len(kernels) == 1 else None)
 
     def class_name(self, number: int) -> str:
         """Return a class in words."""

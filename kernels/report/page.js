@@ -80,7 +80,7 @@ function turned(view, x, y, z) {
   return [across * scale, -up * scale, near];
 }
 
-// The colour of a class, the same as that of its swatch in the legend (`hue` of gallery.py).
+// The colour of a class, the same as that of its swatch in the legend (`hue` of render.py).
 function colour(label, light) {
   const pure = [80, 58, 38][Math.floor(label / 4) % 3];
   const tone = ((label * 3) % 4) * 8 - 13;

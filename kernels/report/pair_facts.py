@@ -15,8 +15,8 @@ from common.files.projection import Projection, load_projection
 from common.files.vectors import load_vectors
 from common.pairs.networks import join_networks
 from common.pairs.scored import ScoredPairs, load_scored_pairs
-from kernels.results.output import KernelOutput, as_mapping
-from kernels.results.scores import read_number
+from kernels.results.output import KernelOutput
+from kernels.results.scores import as_mapping, read_number
 
 Models = Mapping[str, Sequence[KernelOutput]]
 Scores = Mapping[str, Any]

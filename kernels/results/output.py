@@ -15,7 +15,7 @@ from common.files.thumbnails import load_thumbnails
 from common.manifest import NAME as MANIFEST
 from kernels.plan.planned import SHARED
 from kernels.plan.request import AUDIT, ENSEMBLE, VARIANT
-from kernels.results.scores import Score, read_number, read_score
+from kernels.results.scores import Score, as_mapping, read_number, read_score
 from kernels.run.state import KernelRecord, Run
 
 METRICS, HISTORY = "metrics.json", "history.csv"
@@ -117,11 +117,6 @@ def read_json(path: Path) -> dict[str, Any]:
         return dict(json.loads(path.read_text("utf-8")))
     except (OSError, ValueError, TypeError):
         return {}
-
-
-def as_mapping(value: object) -> Mapping[str, Any]:
-    """Return the value if it is an object of JSON, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
 
 
 def _row(row: Mapping[str, str]) -> Row:

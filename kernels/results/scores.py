@@ -74,6 +74,21 @@ def read_score(metrics: Mapping[str, Any]) -> Score:
     return Score(score, ends, n if isinstance(n, int) else None)
 
 
+def model_score(metrics: Mapping[str, Any], model: str, own: Score | None = None) -> Score:
+    """Read a model's score as the ensemble measured it, else its ``own``."""
+    own = own or Score()
+    value = read_number(as_mapping(metrics.get("members")).get(model))
+    if value is None:
+        return own
+    ends = read_interval(as_mapping(metrics.get("intervals")), model)
+    return Score(value, ends or own.interval, read_score(metrics).n or own.n)
+
+
+def as_mapping(value: object) -> Mapping[str, Any]:
+    """Return the value if it is an object of JSON, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def read_interval(metrics: Mapping[str, Any], name: str = "interval") -> Interval | None:
     """Read the interval called ``name``; None if there is none."""
     ends = metrics.get(name)
@@ -101,8 +116,7 @@ def interval_words(interval: Interval | None, digits: int = 3) -> str:
 
 def gain_words(metrics: Mapping[str, Any]) -> str:
     """Compare the blend and the best member in a sentence; empty if the ensemble compared none."""
-    gain = metrics.get("gain")
-    gain = gain if isinstance(gain, Mapping) else {}
+    gain = as_mapping(metrics.get("gain"))
     difference = read_number(gain.get("difference"))
     if difference is None:
         return ""

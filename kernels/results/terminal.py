@@ -10,7 +10,7 @@ from typing import Any
 from common.metrics.metric import find_metric
 from kernels.results.audit import Audited
 from kernels.results.result import Member, Result, kernels_together
-from kernels.results.scores import NOT_GIVEN, Score, gain_words, read_interval, read_number
+from kernels.results.scores import NOT_GIVEN, Score, gain_words, model_score, read_number
 
 WIDE = 99  # columns at most
 _INDENT = " " * 19
@@ -69,34 +69,44 @@ def on_kaggle(score: float | None, validation: Score) -> str:
     return f"{score:.{validation.digits if validation.interval else 4}f}"
 
 
-def _scores(result: Result) -> tuple[list[Sequence[str]], list[list[str]]]:
-    """The rows of members and blend, and below each the lines on its parts."""
+def _models(result: Result) -> list[tuple[str, Score, str, list[Member]]]:
+    """Each model's name, score, and kernels: one, or its ``folds`` or ``networks``.
+
+    The score of folds is out of fold, that of networks is of all of them together.
+    """
     blend, together = result.blend, kernels_together(result.blend)
+    parts = {name for _, scores in together.values() for name in scores}
+    alone = [member for member in result.members if member.name not in parts]
+    found = [(m.name, model_score(blend, m.name, m.score), "", [m]) for m in alone]
+    for model, (kind, scores) in together.items():
+        own = [
+            replace(member, validation_score=scores[member.name])
+            for member in result.members
+            if member.name in scores
+        ]
+        found.append((model, model_score(blend, model), kind, own))
+    return found
+
+
+def _scores(result: Result) -> tuple[list[Sequence[str]], list[list[str]]]:
+    """The rows of models and blend, and below each the lines on its parts."""
     rows: list[Sequence[str]] = []
     below: list[list[str]] = []
-    parts = {name for _, scores in together.values() for name in scores}
-    for member in (m for m in result.members if m.name not in parts):
-        rows.append(_row(member.name, _besides(member.score, blend), vars(member), member))
-        below.append([])
-    for name, (kind, scores) in together.items():
-        own = [member for member in result.members if member.name in scores]
-        score = Score(
-            read_number(blend["members"].get(name)), read_interval(blend.get("intervals", {}), name)
-        )
-        seen = ", ".join(dict.fromkeys(member.accelerator for member in own))
-        whole = Member(name=name, accelerator=seen, seconds=sum(m.seconds for m in own))
-        rows.append(_row(name, score, _channel(blend, name), whole))
-        values = [str(replace(m.score, value=scores[m.name])) for m in own]
-        below.append(_listed([f"{len(own)} {kind}: {values[0]}", *values[1:]]))
-    if result.score.value is not None:
-        rows.append(_row("blend", result.score, blend, None))
-        below.append(_blend(blend))
+    for name, score, kind, kernels in _models(result):
+        seen = ", ".join(dict.fromkeys(member.accelerator or "unknown" for member in kernels))
+        took = f"{sum(member.seconds for member in kernels):6.0f} s on {seen}"
+        facts = _channel(result.blend, name) if kind else vars(kernels[0])
+        short = replace(score, n=None) if score.n == result.n else score
+        rows.append(_row(name, short, facts, took))
+        values = [str(member.score) for member in kernels]
+        below.append(_listed([f"{len(kernels)} {kind}: {values[0]}", *values[1:]]) if kind else [])
+    if result.score.short:
+        rows.append(_row("blend", result.score, result.blend, ""))
+        below.append(_blend(result.blend))
     return rows, below
 
 
-def _row(
-    name: str, score: Score, facts: Mapping[str, Any], member: Member | None
-) -> tuple[str, ...]:
+def _row(name: str, score: Score, facts: Mapping[str, Any], took: str) -> tuple[str, ...]:
     found = (read_number(facts.get(f"validation_{part}")) for part in ("seen", "unseen"))
     seen, unseen = ("" if value is None else f"{value:.{score.digits}f}" for value in found)
     return (
@@ -104,13 +114,8 @@ def _row(
         f"validation {score}" if score.short else "",
         seen and f"seen {seen}",
         unseen and f"unseen {unseen}",
-        f"{member.seconds:6.0f} s on {member.accelerator or 'unknown'}" if member else "",
+        took,
     )
-
-
-def _besides(score: Score, blend: Mapping[str, Any]) -> Score:
-    """The score without its number of pictures if the blend has the same."""
-    return replace(score, n=None) if score.n == blend.get("n") else score
 
 
 def _channel(blend: Mapping[str, Any], model: str) -> dict[str, Any]:
@@ -192,7 +197,7 @@ def _words(result: Result) -> list[str]:
     marks = ["(dry run)"] if result.dry_run else []
     marks += ["(rehearsal)"] if result.request.get("rehearse") else []
     marks += [f"({result.state})"] if result.state != "complete" else []
-    models, tried = ", ".join(_models(result)), [f"tried {words}" for words in _tried(result)]
+    models, tried = ", ".join(_in_short(result)), [f"tried {words}" for words in _tried(result)]
     words = (" ".join(marks), _validation(result), models, *tried, _settings(result))
     return textwrap.wrap(
         "; ".join(filter(None, words)),
@@ -214,18 +219,14 @@ def _validation(result: Result) -> str:
     return f"{title}{lower} {result.score.ends} (95 %){pictures}"
 
 
-def _models(result: Result) -> list[str]:
-    """Each model with its score; that of one with folds is out of fold, of networks together."""
-    together = kernels_together(result.blend)
-    parts = {name for _, scores in together.values() for name in scores}
-    kernels = [m for m in (*result.members, *result.others) if m.name not in parts]
-    words = [f"{m.name} {replace(m.score, n=None)}".strip() for m in kernels]
-    for name, (kind, scores) in together.items():
-        ends = read_interval(result.blend.get("intervals", {}), name)
-        score = Score(read_number(result.blend["members"].get(name)), ends)
-        around = ", ".join(filter(None, (score.ends, f"{len(scores)} {kind}")))
-        words.append(f"{name} {score.short} ({around})")
-    return words
+def _in_short(result: Result) -> list[str]:
+    """Each model, and each kernel that only other kernels read, with its score."""
+    words = []
+    for name, score, kind, kernels in _models(result):
+        several = f"{len(kernels)} {kind}" if kind else ""
+        around = ", ".join(filter(None, (score.ends, several)))
+        words.append(f"{name} {score.short}{f' ({around})' if around else ''}".strip())
+    return words + [f"{m.name} {replace(m.score, n=None)}".strip() for m in result.others]
 
 
 def _settings(result: Result) -> str:

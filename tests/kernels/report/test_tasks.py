@@ -16,7 +16,7 @@ from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Grades, Number
 from kernels.results.result import result_of
-from kernels.results.scores import gain_words, read_score
+from kernels.results.scores import gain_words, model_score, read_score
 from kernels.results.terminal import show_history, show_result
 from kernels.run.state import Run, Submission
 from support import browser
@@ -211,7 +211,7 @@ def test_terminal_and_page_show_a_score_that_kaggle_does_not_show_as_not_given(
     digits = read_score(metrics(run)).digits
     assert f"  score            public not given   private {0.81:.{digits}f}" in lines
     for member in MEMBERS:
-        score = dataclasses.replace(read_score(metrics(run, member)), n=None)
+        score = dataclasses.replace(model_score(metrics(run), member), n=None)
         assert any(line.startswith(f"  {member:<16} validation {score} ") for line in lines)
 
 

@@ -11,7 +11,7 @@ dry-run: $(VENV)/.ready
 	$(BIN)/python submit.py petals --ensemble --dry-run
 
 test: $(VENV)/.ready-dev
-	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadscope
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check .

@@ -7,6 +7,11 @@ import pytest
 from support import tiny
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start slow modules first, so that no processor waits for one at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _tiny_competition() -> None:
     tiny.add_tiny()

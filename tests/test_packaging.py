@@ -17,6 +17,7 @@ import pytest
 
 from support import ROOT, tiny
 
+pytestmark = pytest.mark.slow
 PACKAGES = ("common", "competitions", "kernels")
 DISTRIBUTIONS = {
     "PIL": "pillow",

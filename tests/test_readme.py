@@ -15,6 +15,7 @@ import pytest
 
 from support import tiny
 
+pytestmark = pytest.mark.slow
 README = (tiny.ROOT / "README.md").read_text("utf-8")
 SECTION = README.split("## Add a competition")[1].split("\n## ")[0]
 FRAMEWORK = (tiny.ROOT / "docs" / "competitions.md").read_text("utf-8")

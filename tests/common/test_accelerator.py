@@ -9,6 +9,7 @@ import pytest
 
 from support import ROOT
 
+pytestmark = pytest.mark.slow
 CODE = """
 import json, sys
 from common import accelerator

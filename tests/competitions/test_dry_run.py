@@ -12,6 +12,7 @@ from common.metrics.metric import find_metric
 from common.progress import parse
 from support import tiny
 
+pytestmark = pytest.mark.slow
 SHARED = tiny.ROOT.parent / "shared" / "data"
 FLOWERS, SOLUTION = SHARED / "tpu-getting-started", SHARED / "tpu-getting-started-solution.csv"
 

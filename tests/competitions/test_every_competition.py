@@ -17,6 +17,7 @@ from common.competition import Competition
 from competitions import all_competitions
 from support import tiny, tiny_data
 
+pytestmark = pytest.mark.slow
 tiny.add_tiny()
 TINY = {
     name: competition

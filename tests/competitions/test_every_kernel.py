@@ -14,6 +14,7 @@ from common.recipe import field_types, override
 from support import ROOT
 from support.every_kernel import KERNELS, MODELS, NAMES, NETWORKS, PATHS, small
 
+pytestmark = pytest.mark.slow
 # Those that see pictures; others, such as a head, see what these have made of them.
 
 

@@ -27,6 +27,7 @@ from competitions.painter_by_numbers.painting import painters
 from competitions.petals_to_metal import data
 from competitions.petals_to_metal import generated as petals
 
+pytestmark = pytest.mark.slow
 BOTH = pytest.mark.parametrize("generated", [petals, painter], ids=["petals", "painter"])
 SMALLER = {
     petals: {"PER_CLASS": {"train": 1, "val": 1, "test": 1}},

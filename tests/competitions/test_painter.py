@@ -15,6 +15,7 @@ from competitions.painter_by_numbers import ensemble
 from support import tiny
 from support.carry_out import carry_out
 
+pytestmark = pytest.mark.slow
 SMALL = ("image_size=32", "crop_margin=4", "epochs=2", "batch_size=24")
 MEMBERS = ("triplets", "classes")
 

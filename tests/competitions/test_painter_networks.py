@@ -13,9 +13,6 @@ from common.errors import UserError
 from common.recipe import override
 from competitions.painter_by_numbers import classes, margin, submodel, triplets
 
-# Of Keras with NumPy 2.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
-
 
 def test_the_winners_batch_and_rate_run_on_the_first_accelerator() -> None:
     replicas = REPLICAS[classes.KERNEL.accelerators[0]]

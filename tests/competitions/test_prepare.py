@@ -46,6 +46,7 @@ from competitions.painter_by_numbers.split import of_large_artists, split_by_art
 from kernels.local.dry_run import check_data
 from support import tiny
 
+pytestmark = pytest.mark.slow
 REAL = tiny.ROOT.parent / "shared" / "data" / "painter-by-numbers"
 SMALL = {"size": 24, "shard_size": 16, "artists_held_out": 0.3, "paintings_held_out": 0.25}
 ARTISTS = {"anna": 12, "bert": 10, "cleo": 8, "dora": 8, "emil": 6, "fritz": 2, "gerd": 1}

@@ -12,6 +12,7 @@ from common.recipe import override
 from common.training.classifier_training import ClassifierKernel
 from competitions.petals_to_metal import COMPETITION, densenet201, xception
 
+pytestmark = pytest.mark.slow
 KERNELS: dict[str, ClassifierKernel] = {
     name: kernel
     for name in competitions.kernel_scripts(COMPETITION)

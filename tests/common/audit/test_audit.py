@@ -33,6 +33,7 @@ from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
 from support import flowers, tiny
 
+pytestmark = pytest.mark.slow
 REAL = tiny.ROOT.parent / "shared" / "data" / "tpu-getting-started" / "tfrecords-jpeg-192x192"
 SIDE, NAMES = 96, COMPETITION.task.classes
 WARNING = "1 of 12 pictures of test are in val too (id r1): audit.csv"

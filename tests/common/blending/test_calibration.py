@@ -15,6 +15,8 @@ from common.errors import UserError
 from common.files.predictions import Predictions
 from support import tiny
 
+pytestmark = pytest.mark.slow
+
 
 def softmax(logits: np.ndarray) -> np.ndarray:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))

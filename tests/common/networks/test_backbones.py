@@ -29,6 +29,7 @@ from common.networks.backbones import (
 from common.networks.weights import fill_by_name, weights_explained
 from support import ROOT, legacy_weights
 
+pytestmark = pytest.mark.slow
 # As the functions of the ``efficientnet`` package put its files' names together.
 FILES_OF_THE_PACKAGE = (
     "{size}_noisy-student_notop.h5 {size}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"

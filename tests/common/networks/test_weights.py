@@ -49,8 +49,6 @@ def test_a_source_without_the_file_says_what_it_holds(root: Path) -> None:
         resolve_weights("imagenet", FILES, Parameters(weights_source="alice/nets"))
 
 
-# Keras saves variables in a way that NumPy 2.4 warns of.
-@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_an_attached_file_is_what_the_network_starts_from(root: Path) -> None:
     import keras
 

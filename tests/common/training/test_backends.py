@@ -19,6 +19,7 @@ from common.manifest import read_manifest
 from support import ROOT, small_classifier
 from support.processes import end, start
 
+pytestmark = pytest.mark.slow
 SMALL = ROOT / "tests" / "support" / "small_classifier.py"
 QUICK = "--xla_backend_optimization_level=0"  # compiles sooner
 # Of a value, and beside it: float32 has seven digits, and each backend adds in its own order.

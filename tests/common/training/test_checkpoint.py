@@ -23,8 +23,7 @@ from common.training.state import TrainingState
 from support import ROOT, small_classifier
 from support.processes import start
 
-# Of Keras with NumPy 2.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.slow
 
 FRESH, ON = {"refit_fresh": True}, {"refit_fresh": False}
 Train = Callable[..., str]

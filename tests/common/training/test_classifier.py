@@ -20,8 +20,7 @@ from common.recipes.classifier import ClassifierRecipe
 from common.training.prepare import load_records
 from support import flowers, small_classifier
 
-# Of Keras with NumPy 2.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.slow
 KERNEL = small_classifier.KERNEL
 Train = Callable[..., str]
 

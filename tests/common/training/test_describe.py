@@ -25,6 +25,7 @@ from competitions.painter_by_numbers import ensemble, prepare, supermodel, tripl
 from support import ROOT
 from support.describe_small import COMPETITION, KERNEL
 
+pytestmark = pytest.mark.slow
 Describe = Callable[..., tuple[str, dict[str, str]]]
 
 

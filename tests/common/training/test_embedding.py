@@ -20,8 +20,7 @@ from common.training.state import TrainingState
 from support import small_embedding
 from support.processes import end, start
 
-# Of Keras with NumPy 2.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.slow
 
 LOSSES: dict[str, dict[str, Any]] = {
     "triplet": {},

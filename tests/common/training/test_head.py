@@ -56,8 +56,7 @@ class Unheld(HeadRecipe):
     RANGES: ClassVar[dict[str, Range]] = {**HeadRecipe.RANGES, "lr_max": (0, float("inf"))}
 
 
-# Keras reads TensorFlow's variables in a way that NumPy 2 finds old.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+pytestmark = pytest.mark.slow
 
 
 def records(labels: list[int]) -> Records:

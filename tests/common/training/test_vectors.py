@@ -14,8 +14,6 @@ from common.training.compiled import compile_embedding
 from common.training.head_training import head_network
 from common.training.vectors import ValidationLoss, channel_model, channels_of, split_channels
 
-# Of Keras with NumPy 2.
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 SEEN, WIDTH, BATCH = 6, 5, 12
 LABELS = np.random.default_rng(0).permutation(np.repeat(np.arange(9), 4))  # three are unseen
 ROWS = np.random.default_rng(1).normal(size=(len(LABELS), WIDTH)).astype(np.float32)

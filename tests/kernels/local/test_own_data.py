@@ -11,6 +11,7 @@ from competitions import find_competition
 from kernels.local.dry_run import check_data
 from support import tiny
 
+pytestmark = pytest.mark.slow
 SAMPLE = "data/sample_submission.csv"
 
 

@@ -13,6 +13,8 @@ from kernels.run.state import open_run, pick_run
 from support import tiny
 from support.planned import planned, request
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_model_brings_what_it_reads_with_it() -> None:
     both = {name: kernel.sources for name, kernel in planned("steps", "both").items()}

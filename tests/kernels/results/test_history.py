@@ -14,6 +14,8 @@ from kernels.results.terminal import show_history, show_result
 from kernels.run.state import Run, Submission, open_run
 from support import tiny
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, tiny_data: tuple[Path, Path]) -> Path:

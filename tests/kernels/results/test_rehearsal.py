@@ -9,6 +9,7 @@ from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
 from support import tiny
 
+pytestmark = pytest.mark.slow
 COMMAND = ("tiny", "--model", "left", "--rehearse")
 
 

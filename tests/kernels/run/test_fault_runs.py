@@ -10,6 +10,8 @@ import pytest
 from kernels.local.faults import Rule
 from support import fault_runs, tiny
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("seed", [7, 103])
 def test_a_disturbed_run_ends_as_an_undisturbed_one(seed: int, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from sklearn.metrics import f1_score
 from kernels.run.state import pick_run
 from support import tiny
 
+pytestmark = pytest.mark.slow
 TOKEN = "_".join(("KGAT", "0123456789abcdef" * 2))
 KEY = "fedcba9876543210" * 2
 GUARD = """

@@ -20,6 +20,7 @@ from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
 from support import tiny, warm
 
+pytestmark = pytest.mark.slow
 COMMAND = ("tiny", "--ensemble", "--accelerator", "cpu", "--json", "--message", "night")
 KERNELS = ("tinycommon", "tiny-left", "tiny-right", "tiny-ensemble")
 ONCE = dict.fromkeys(KERNELS, 1)

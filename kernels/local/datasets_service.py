@@ -1,7 +1,7 @@
 """``datasets.DatasetApiService`` and ``models.ModelApiService``: folders of the state.
 
-A data set is always ready and has one version. There is as much here as ``kaggle datasets`` and
-kagglehub need to look at one and to download it.
+A data set is always ready and has one version. There is as much here as the client and kagglehub
+need to download one.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from kagglesdk.kaggle_object import KaggleObject
 from kagglesdk.models.types import model_api_service as models
 
 from kernels.local.files import archive, find_file, list_files
-from kernels.local.store import Store, utc
+from kernels.local.store import Store
 from kernels.local.wire import ApiError, Call, Links, fill, paged
 
 
@@ -45,20 +45,6 @@ class DatasetsService:
         owner, slug = request.owner_slug, request.dataset_slug
         info = fill(DatasetInfo, dataset_slug=slug, title=slug, owner_user=owner)
         return fill(datasets.ApiGetDatasetMetadataResponse, info=info)
-
-    def list_dataset_files(self, call: Call, request: Any) -> KaggleObject:
-        """Its files with their sizes and dates."""
-        folder = self._find(request)
-        names, token = paged(list_files(folder), request)
-        files = []
-        for name in names:
-            facts = (folder / name).stat()
-            size, date = facts.st_size, utc(facts.st_mtime)
-            files.append(
-                fill(datasets.ApiDatasetFile, name=name, total_bytes=size, creation_date=date)
-            )
-        answer = datasets.ApiListDatasetFilesResponse
-        return fill(answer, dataset_files=files, next_page_token=token)
 
     def download_dataset(self, call: Call, request: Any) -> HttpRedirect:
         """One file, or all of them as an archive."""

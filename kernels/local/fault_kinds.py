@@ -26,24 +26,16 @@ from kernels.local.submissions import Submissions
 class Rule:
     """Which fault is injected into which calls; the fields are those of a faults file.
 
-    Attributes:
-        call: a wire method such as ``SaveKernel``; ``download``, ``upload`` or ``log`` (files and
-            the live log); or ``*`` for every call that the fault is for.
-        fault: one of ``FAULTS``.
-        times: how often; None for ever.
-        after: let so many calls pass first.
-        probability: at each call, drawn from a generator of the rule's own, so that the same calls
-            in the same order get the same faults.
-        contains: only calls with this text in their path or JSON body.
-        code, message, retry_after, seconds: what some faults read.
+    ``probability`` is drawn from a generator of the rule's own, so that the same calls in the same
+    order get the same faults. Only some faults read the last four fields.
     """
 
-    call: str
-    fault: str
-    times: int | None = 1
-    after: int = 0
-    probability: float = 1.0
-    contains: str = ""
+    call: str  # such as SaveKernel; download, upload or log; * for every call that the fault is for
+    fault: str  # one of FAULTS
+    times: int | None = 1  # None for ever
+    after: int = 0  # let so many calls pass first
+    probability: float = 1.0  # at each call
+    contains: str = ""  # only calls with this text in their path or JSON body
     code: int = 503
     message: str = "injected by a rule of the local Kaggle"
     retry_after: int | None = None

@@ -5,6 +5,7 @@ and every fault. The first rule that fits a call decides; the rules below do not
 """
 
 import json
+import math
 import random
 import re
 import threading
@@ -29,6 +30,12 @@ CALLS = (
     *(name for service in _SERVICES for name in wire_methods(service)),
     *("download", "upload", "log"),
 )
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "probability": (0, 1),
+    "code": (400, 599),
+    **dict.fromkeys(("times", "after", "retry_after", "seconds"), (0, math.inf)),
+}
 
 
 class Faults:
@@ -184,11 +191,9 @@ def _wrong_name(rule: Rule) -> str:
 
 
 def _wrong_value(rule: Rule) -> str:
-    if not 0 <= rule.probability <= 1:
-        return f"probability={rule.probability}: it must be between 0 and 1"
-    if not 400 <= rule.code <= 599:
-        return f"code={rule.code}: it must be between 400 and 599"
-    for name in ("times", "after", "retry_after", "seconds"):
-        if (getattr(rule, name) or 0) < 0:
-            return f"{name}={getattr(rule, name)}: it must not be negative"
+    for name, (low, high) in _RANGES.items():
+        value = getattr(rule, name)
+        if value is not None and not low <= value <= high:
+            limits = f"between {low} and {high}" if high < math.inf else "at least 0"
+            return f"{name}={value}: it must be {limits}"
     return ""

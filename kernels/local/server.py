@@ -59,6 +59,7 @@ class Application:
         self._store = store
         self._links = links
         self._closed = closed
+        self._user = "kaggler"
         self._services = services
         self._routes: tuple[tuple[str, str, Callable[..., Response]], ...] = (
             ("POST", r"/api/v1/([\w.]+)/(\w+)", self._answer),
@@ -110,11 +111,12 @@ class Application:
         return json_answer(type(answer).to_dict(answer))
 
     def _call(self, request: Request) -> Call:
-        """Who calls: the name that comes with a key, or the user of the token."""
+        """Who calls: the name that comes with a key; a token belongs to the last of these."""
         given = request.authorization
         if given is None or not (given.token or (given.username and given.password)):
             raise ApiError(401, "Unauthenticated: set KAGGLE_USERNAME and KAGGLE_KEY")
-        return Call(self._store.username(given.username or ""), request.host_url)
+        self._user = given.username or self._user
+        return Call(self._user, request.host_url)
 
     def _download(self, request: Request, token: str) -> Response:
         path = self._links.path(token)

@@ -8,7 +8,6 @@
     submissions/<ref>.json          and next to it the submitted file
     uploads/, archives/             temporary
     usage.jsonl                     seconds of each session, for the weekly quota
-    account.json                    who a token belongs to
 """
 
 import json
@@ -32,7 +31,6 @@ ACTIVE = (Status.QUEUED, Status.RUNNING)
 STOPPED = "the local Kaggle was stopped"
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _FOLDERS = ("kernels", "datasets", "models", "submissions", "uploads", "archives")
-_DEFAULT_USER = "kaggler"
 
 
 @dataclass(frozen=True)
@@ -169,15 +167,6 @@ class Store:
     def model(self, ref: str) -> Path | None:
         """The folder of model ``owner/model/framework/variation/version``."""
         return self._folder("models", ref, 5)
-
-    def username(self, seen: str = "") -> str:
-        """Who a token belongs to: the user last ``seen`` with a key."""
-        path = self.root / "account.json"
-        with self.lock:
-            known = json.loads(path.read_text("utf-8"))["username"] if path.exists() else ""
-            if seen and seen != known:
-                write_json(path, {"username": seen})
-        return seen or known or _DEFAULT_USER
 
     def _version(self, ref: str, number: int) -> Version:
         owner, _, slug = ref.partition("/")

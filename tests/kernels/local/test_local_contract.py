@@ -163,7 +163,6 @@ def wait(kaggle: LocalKaggle, ref: str) -> None:
         (f"competitions files {TOY.slug}", ["sample_submission.csv", "test/flower5.txt"]),
         (f"competitions files {TOY.slug} --page-size 2", ["Next Page Token"]),
         ("datasets status alice/some-data", ["ready"]),
-        ("datasets files alice/some-data", ["deep/table.csv"]),
     ],
 )
 def test_what_the_command_prints(command, finished, arguments, said):

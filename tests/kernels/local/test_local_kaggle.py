@@ -174,11 +174,11 @@ def test_unknown_sources_are_named_and_the_push_goes_on(client):
     ],
 )
 def test_a_push_that_is_refused_is_an_error_in_a_good_answer(client, tmp_path, fields, fault):
-    before = sorted(tmp_path.rglob("*"))
+    before = set(tmp_path.rglob("*"))
     answer = push(client, SLUG, "print(1)", **fields)
     assert fault in answer.error
     assert not answer.version_number
-    assert set(before) >= set(tmp_path.rglob("*")) - {tmp_path / "state" / "account.json"}
+    assert set(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize(

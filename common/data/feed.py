@@ -27,26 +27,22 @@ class Feed:
 
     def __iter__(self) -> Iterator[Batch]:
         """Yield the batches: Keras knows a generator by its type."""
-        last = 0.0
-        for number, batch, asked, waited in self._timed():
-            between = number % self._steps  # not where an epoch begins, after validation
-            if last and between and number < _LAST:
-                self._waited += waited
-                self._spent += asked + waited - last
-            last = asked + waited if self._on_jax and number >= _FIRST else 0.0
-            yield batch
-
-    def _timed(self) -> Iterator[tuple[int, Batch, float, float]]:
-        """Number and batch, the moment it was asked for, and the seconds until it was there."""
-        source, number = iter(self._batches), 0
+        source, number, last = iter(self._batches), 0, 0.0
         while True:
-            if self._on_jax and _FIRST <= number < _LAST:
+            timed = self._on_jax and _FIRST <= number < _LAST
+            if timed:
                 _finish()
             asked = time.perf_counter()
             batch = next(source, None)
             if batch is None:
                 return
-            yield number, batch, asked, time.perf_counter() - asked
+            there = time.perf_counter()
+            between = number % self._steps  # not where an epoch begins, after validation
+            if last and between and number < _LAST:
+                self._waited += there - asked
+                self._spent += there - last
+            last = there if self._on_jax and number >= _FIRST else 0.0
+            yield batch
             number += 1
 
 

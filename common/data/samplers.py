@@ -15,20 +15,19 @@ class ClassBatches:
 
     A class with one picture has no positive: no batch has it. Every other class comes equally often
     in an epoch, or once less, and in a batch once. A class with fewer than K pictures repeats its
-    own, as rarely as it can; the others have distinct pictures in a batch, and each of their
-    pictures comes equally often in an epoch, or once less.
+    own, as rarely as it can; each picture of the others comes equally often in an epoch, or once
+    less, and in a batch once.
 
     Args:
         labels: ``(rows,)`` integers, the class of each row.
-        classes: P, the classes of a batch.
-        pictures: K, the pictures of each.
-        steps: batches of an epoch; 0 takes as many as it needs to show as many pictures as the
-            usable classes have.
+        classes, pictures: P and K.
+        steps: batches of an epoch; 0 takes enough to show as many pictures as the usable classes
+            have.
         replicas: devices that share a batch, for the message of what would fit.
 
     Attributes:
         steps: batches of an epoch.
-        unused: the number of rows that no batch has, each alone of its class.
+        unused: rows that no batch has, each alone of its class.
 
     Raises UserError when fewer than two classes are usable, when a batch asks for more classes than
     there are, and when P or K is less than 2.

@@ -85,7 +85,14 @@ class ShardWriter:
                     start = time.monotonic()
                     notes[number] = self._write_shard(folder, number, chunk, pool)
                     slowest = max(slowest, time.monotonic() - start)
-                _report(folder.name, notes[: number + 1], len(chunks))
+                done = notes[: number + 1]
+                report(
+                    "writing",
+                    part=folder.name,
+                    shard=f"{number + 1}/{len(chunks)}",
+                    pictures=sum(note["pictures"] for note in done),
+                    broken=sum(len(note["broken"]) for note in done),
+                )
         broken = tuple(Broken(b[0], folder.name, b[1]) for note in notes for b in note["broken"])
         if len(broken) == len(items):
             first = f"; the first, {broken[0].file}: {broken[0].reason}" if broken else ""
@@ -147,13 +154,3 @@ def _sweep(folder: Path, notes: Sequence[Note]) -> None:
     for path in folder.iterdir():
         if _OURS.fullmatch(path.name) and path.name not in kept:
             path.unlink()
-
-
-def _report(part: str, done: Sequence[Note], of: int) -> None:
-    report(
-        "writing",
-        part=part,
-        shard=f"{len(done)}/{of}",
-        pictures=sum(note["pictures"] for note in done),
-        broken=sum(len(note["broken"]) for note in done),
-    )

@@ -40,17 +40,8 @@ from common.inputs import competition_folder, kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.progress import report
-from competitions.painter_by_numbers import COMPETITION
-from competitions.painter_by_numbers.data import (
-    MISSING,
-    PARTS,
-    Files,
-    find_files,
-    in_words,
-    pictures_in_pairs,
-    read_artists,
-    write_broken,
-)
+from competitions.painter_by_numbers import COMPETITION, data
+from competitions.painter_by_numbers.data import MISSING, PARTS
 from competitions.painter_by_numbers.prepared_figure import draw_prepared
 from competitions.painter_by_numbers.split import ArtistSplit, of_large_artists, split_by_artist
 
@@ -72,8 +63,7 @@ class PrepareRecipe:
     """How pictures are prepared and split.
 
     Attributes:
-        size: pixels of a prepared picture; 256 and a margin to crop from.
-        quality: of the JPEGs; strokes and colours tell artists apart.
+        size, quality: pixels of a prepared picture, and of its JPEG.
         artists_held_out: the share of the artists that validation alone has; with 0 there is none,
             and there are no figures of unseen artists then.
         paintings_held_out: the share of each other artist's paintings that validation has.
@@ -110,21 +100,15 @@ class Work:
     missing: tuple[Broken, ...]
 
 
-def work(run: KernelRun) -> None:
-    """Prepare the data that are mounted, or downloaded."""
-    internet = run.parameters.internet
-    prepare(competition_folder(COMPETITION.slug, internet, COMPETITION.layout), run)
-
-
 def prepare(root: Path, run: KernelRun) -> None:
     """Prepare the pictures below ``root`` into the run's folder. Raises UserError."""
     run.facts["stays"] = [f"{part}/*" for part in PARTS]
     _copy_earlier(run)
     with run.stage("listing"):
-        listed = list_work(find_files(root), run.recipe)
+        listed = list_work(data.find_files(root), run.recipe)
     broken = write_parts(listed, run)
     save_classes(run.folder, listed.split.artists)
-    write_broken(run.folder, broken)
+    data.write_broken(run.folder, broken)
     with run.stage("figures"):
         draw_prepared(run.folder, listed.split.artists)
     facts = facts_of(listed, broken, run)
@@ -133,11 +117,11 @@ def prepare(root: Path, run: KernelRun) -> None:
     report("prepared", **facts["pictures"], **of_test)
 
 
-def list_work(files: Files, recipe: PrepareRecipe) -> Work:
+def list_work(files: data.Files, recipe: PrepareRecipe) -> Work:
     """List every picture's part and label, without reading any, and those that are missing."""
     train, test = files.pictures("train"), files.pictures("test")
-    artist_of = read_artists(files)
-    asked, missing = pictures_in_pairs(files, test)
+    artist_of = data.read_artists(files)
+    asked, missing = data.pictures_in_pairs(files, test)
     there = {name: artist for name, artist in artist_of.items() if name in train}
     taken = of_large_artists(there, recipe.most) if recipe.most else there
     split = split_by_artist(taken, recipe.artists_held_out, recipe.paintings_held_out, recipe.seed)
@@ -146,8 +130,8 @@ def list_work(files: Files, recipe: PrepareRecipe) -> Work:
     twice = next((name for name in tested if name in split.labels), None)
     if twice:
         raise UserError(
-            f"{twice} is in {in_words(files.train)} and in {in_words(files.test)}: one name, one "
-            f"picture"
+            f"{twice} is in {data.in_words(files.train)} and in {data.in_words(files.test)}: one "
+            f"name, one picture"
         )
 
     def items(pictures: PackedFiles, names: Sequence[str]) -> list[Item]:
@@ -225,7 +209,9 @@ def _copy_earlier(run: KernelRun) -> None:
 KERNEL = Kernel(
     COMPETITION,
     PrepareRecipe(**RECIPE),
-    work=work,
+    work=lambda run: prepare(
+        competition_folder(COMPETITION.slug, run.parameters.internet, COMPETITION.layout), run
+    ),
     dry_run={
         "size": 72,
         "shard_size": 256,

@@ -1,13 +1,10 @@
 """The checks that every training kernel of every competition passes."""
 
 import ast
-import os
 import subprocess
 import sys
 
 import pytest
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import competitions
 from common.recipe import field_types, override
@@ -15,22 +12,24 @@ from support import ROOT
 from support.every_kernel import KERNELS, MODELS, NAMES, NETWORKS, PATHS, small
 
 pytestmark = pytest.mark.slow
-# Those that see pictures; others, such as a head, see what these have made of them.
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_a_script_reads_as_a_recipe(name: str) -> None:
-    text = PATHS[name].read_text("utf-8")
-    docstring, recipe, parameters, *_ = ast.parse(text).body
+def test_a_script_reads_as_a_recipe_with_documented_fields(name: str) -> None:
+    text, recipe = PATHS[name].read_text("utf-8"), KERNELS[name].recipe
+    docstring, stated, parameters, *_ = ast.parse(text).body
     assert isinstance(docstring, ast.Expr)
     lines = text.splitlines()
-    assert lines[recipe.lineno - 1] == "RECIPE: dict = dict("
+    assert lines[stated.lineno - 1] == "RECIPE: dict = dict("
     assert lines[parameters.lineno - 1] == "PARAMETERS: dict = {}"
-    assert isinstance(recipe, ast.AnnAssign)
-    assert isinstance(recipe.value, ast.Call)
-    stated = [keyword.arg for keyword in recipe.value.keywords]
-    assert set(stated) <= set(field_types(KERNELS[name].recipe))
+    assert isinstance(stated, ast.AnnAssign)
+    assert isinstance(stated.value, ast.Call)
+    assert {keyword.arg for keyword in stated.value.keywords} <= set(field_types(recipe))
     assert text.endswith('if __name__ == "__main__":\n    KERNEL.main(PARAMETERS)\n')
+    values = {field: str(getattr(recipe, field)) for field in field_types(recipe)}
+    assert override(recipe, values) == recipe
+    documented = " ".join(kind.__doc__ or "" for kind in type(recipe).__mro__)
+    assert [field for field in values if field not in documented] == []
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -46,38 +45,21 @@ def test_a_model_is_short_and_says_how_it_is_trained(name: str) -> None:
         assert f"    {field}=" in shown
 
 
-@pytest.mark.parametrize("name", PATHS)
-def test_every_field_of_a_recipe_can_be_set_and_is_documented(name: str) -> None:
-    recipe = KERNELS[name].recipe
-    values = {field: str(getattr(recipe, field)) for field in field_types(recipe)}
-    assert override(recipe, values) == recipe
-    documented = " ".join(kind.__doc__ or "" for kind in type(recipe).__mro__)
-    assert [field for field in values if field not in documented] == []
-
-
 @pytest.mark.parametrize("name", NETWORKS)
-def test_its_best_and_dry_run_settings_fit_its_recipe(name: str) -> None:
-    for miniature in (False, True):
-        assert KERNELS[name].resolve(best=True, small=miniature).miniature is miniature
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_full_size_network_takes_pictures_and_is_counted(name: str) -> None:
+def test_its_network_is_counted_and_has_a_small_relative(name: str) -> None:
     import keras
 
     from common.networks.full_size import check_full_size
 
     kernel = KERNELS[name]
+    for miniature in (False, True):
+        assert kernel.resolve(best=True, small=miniature).miniature is miniature
     counted = check_full_size(kernel)
-    # What the recipe states, and does not leave at 0: --full-size then holds it.
+    # What the recipe states, and does not leave at 0: --full-size then checks it.
     assert 0 < kernel.recipe.trainable_parameters <= kernel.recipe.total_parameters
     assert counted == {field: getattr(kernel.recipe, field) for field in counted}
     keras.backend.clear_session()
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_a_dry_run_is_small(name: str) -> None:
-    assert small(name).count_params() < 3_000_000
+    assert small(name).count_params() < (300_000 if name.startswith("petals") else 3_000_000)
 
 
 def test_the_small_networks_see_raw_pictures_and_run_on_jax() -> None:
@@ -112,17 +94,12 @@ def test_scripts_are_imported_without_keras() -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_the_ensemble_trains_is_a_model(name: str) -> None:
+def test_an_ensemble_is_of_models_and_a_setting_of_one_type_in_all_recipes(name: str) -> None:
     competition = competitions.find_competition(name)
     assert competition.ensemble
     assert {f"{name}/{script}" for script in competition.ensemble} <= set(MODELS)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_setting_is_of_one_type_in_all_recipes(name: str) -> None:
-    competition = competitions.find_competition(name)
-    found: dict[str, dict[str, str]] = {}
+    found: dict[str, set[str]] = {}
     for script in competitions.kernel_scripts(competition):
         for field, kind in field_types(KERNELS[f"{name}/{script}"].recipe).items():
-            found.setdefault(field, {})[script] = str(kind)
-    assert {f: kinds for f, kinds in found.items() if len(set(kinds.values())) > 1} == {}
+            found.setdefault(field, set()).add(str(kind))
+    assert {field: kinds for field, kinds in found.items() if len(kinds) > 1} == {}

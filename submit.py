@@ -54,34 +54,24 @@ def main(arguments: list[str] | None = None) -> int:
     args = build_parser().parse_args(words)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        outcome = _outcome(args, words)
-        if args.json:
-            print(json.dumps(outcome), flush=True)
+        with machine_faults():
+            outcome = _act(args, words)
+        return _end(args, outcome)
     except BrokenPipeError:  # whoever read the output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return {"failed": 1, "interrupted": 130}.get(outcome.get("state", ""), 0)
-
-
-def _outcome(args: argparse.Namespace, words: list[str]) -> Outcome:
-    """Do what is asked for; what came of it, whatever that is."""
-    try:
-        with machine_faults():
-            if args.history:
-                return _show_history(args)
-            outcome = _show_plan(args) if args.plan else _carry_out(args, words)
     except UserError as error:
         show(error)
-        outcome = {"state": "failed", "error": str(error)}
+        return _end(args, {"state": "failed", "error": str(error)})
     except KeyboardInterrupt:
         print("interrupted before anything was pushed", file=sys.stderr)
-        outcome = {"state": "interrupted"}
-    folder = args.run_dir and str(args.run_dir)
-    return {"competition": args.competition, "run_dir": folder, **outcome}
+        return _end(args, {"state": "interrupted"})
 
 
-def _request(args: argparse.Namespace) -> tuple[Any, Any]:
-    """What is asked for, and its kernels. Raises UserError for what does not fit."""
+def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
+    """Do what is asked for. Raises UserError for what does not fit or does not work."""
+    if args.history:
+        return _show_history(args)
     from kernels.plan.planned import plan_kernels
 
     request = read_request(args)
@@ -94,11 +84,18 @@ def _request(args: argparse.Namespace) -> tuple[Any, Any]:
             check_data(request.competition, args.data, args.solution)
         else:
             check_generated(request.competition)
-    return request, kernels
+    return _show_plan(args, request, kernels) if args.plan else _run(args, words, request, kernels)
 
 
-def _carry_out(args: argparse.Namespace, words: list[str]) -> Outcome:
-    request, kernels = _request(args)
+def _end(args: argparse.Namespace, outcome: Outcome) -> int:
+    """Show what came of the command, with ``--json``; its exit status."""
+    if args.json:
+        known = {"competition": args.competition, "run_dir": args.run_dir and str(args.run_dir)}
+        print(json.dumps({**known, **outcome}), flush=True)
+    return {"failed": 1, "interrupted": 130}.get(outcome.get("state", ""), 0)
+
+
+def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any) -> Outcome:
     from kernels.kaggle.client import Kaggle
     from kernels.pipeline import run_pipeline
     from kernels.results.rehearsal import read_rehearsal, show_rehearsal
@@ -106,10 +103,6 @@ def _carry_out(args: argparse.Namespace, words: list[str]) -> Outcome:
     from kernels.run.display import open_display
     from kernels.run.options import RunOptions
 
-    signed_in = None if args.dry_run else Kaggle()
-    facts = {**request.facts, "data": args.data and str(args.data.resolve())}
-    run = _pick_run(args, facts)
-    args.run_dir = run.folder
     options = RunOptions(
         submit=bool(request.models) and not (args.no_submit or args.rehearse),
         submit_again=args.submit_again,
@@ -119,6 +112,10 @@ def _carry_out(args: argparse.Namespace, words: list[str]) -> Outcome:
         follow=args.follow,
         poll=0.3 if args.dry_run else 15.0,
     )
+    signed_in = None if args.dry_run else Kaggle()
+    facts = {**request.facts, "data": args.data and str(args.data.resolve())}
+    run = _pick_run(args, facts)
+    args.run_dir = run.folder
     differs: Outcome = {}
     with open_display() as display:
         display.say(f"{'going on with' if run.kernels else 'run folder'} {run.folder}")
@@ -180,8 +177,7 @@ def _interrupted(args: argparse.Namespace, words: list[str], run: Any) -> str:
     )
 
 
-def _show_plan(args: argparse.Namespace) -> Outcome:
-    request, kernels = _request(args)
+def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> Outcome:
     from kernels.kaggle.client import Kaggle
     from kernels.preflight.checklist import require
     from kernels.preflight.show_plan import check_plan, plan_facts, plan_text

@@ -1,9 +1,10 @@
-"""Recipes are frozen dataclasses; this changes their fields by name, with types held.
+"""Recipes are frozen dataclasses; this changes their fields by name and checks the types.
 
 Works on any frozen dataclass whose fields are ``int``, ``float``, ``bool``, ``str``, or one of
 these ``| None``.
 """
 
+import contextlib
 import dataclasses
 import difflib
 import math
@@ -70,38 +71,21 @@ def by_name(kind: str, name: str, known: Mapping[str, V]) -> V:
 
 
 def _coerce(key: str, value: Any, hint: Any) -> Any:
-    options = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
-    if value is None or (isinstance(value, str) and value.lower() == "none"):
-        if type(None) in options:
-            return None
-    for kind in options:
-        try:
-            return _as(kind, value)
-        except ValueError:
-            continue
-    if float in options and isinstance(value, str | float) and _is_unbounded(value):
-        raise UserError(f"setting {key}={value!s}: it must be a finite number")
-    wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in options)
-    raise UserError(f"setting {key}={value!s} is not of its type: it takes {wanted}")
-
-
-def _is_unbounded(value: str | float) -> bool:
-    try:
-        return not math.isfinite(float(value))
-    except ValueError:
-        return False
-
-
-def _as(kind: type, value: Any) -> Any:
-    if kind is bool:
-        if isinstance(value, str) and value.lower() in _WORDS:
-            return _WORDS[value.lower()]
-        if isinstance(value, bool):
-            return value
-    elif kind is str and isinstance(value, str):
+    kinds = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    text = value.lower() if isinstance(value, str) else ""
+    if type(None) in kinds and (value is None or text == "none"):
+        return None
+    if bool in kinds and (isinstance(value, bool) or text in _WORDS):
+        return _WORDS.get(text, value)
+    if str in kinds and isinstance(value, str):
         return value
-    elif kind in (int, float) and isinstance(value, str | int | float):
-        whole = kind is float or not isinstance(value, float)
-        if whole and not isinstance(value, bool) and math.isfinite(number := kind(value)):
-            return number
-    raise ValueError(value)
+    is_number = isinstance(value, str | int | float) and not isinstance(value, bool)
+    with contextlib.suppress(ValueError):
+        if int in kinds and is_number and not isinstance(value, float):
+            return int(value)
+        if float in kinds and is_number:
+            if math.isfinite(number := float(value)):
+                return number
+            raise UserError(f"setting {key}={value!s}: it must be a finite number")
+    wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in kinds)
+    raise UserError(f"setting {key}={value!s} is not of its type: it takes {wanted}")

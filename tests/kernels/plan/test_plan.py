@@ -8,7 +8,7 @@ import pytest
 from common.errors import UserError
 from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
-from kernels.plan.request import choose_models, in_short
+from kernels.plan.request import choose_models
 from kernels.run.state import open_run, pick_run
 from support import tiny
 from support.planned import planned, request
@@ -141,8 +141,10 @@ def test_hours_scale_with_the_recipe() -> None:
     assert planned("petals", models=(), audit=True, dry_run=True)["audit"].hours is None
 
 
-def test_a_run_goes_through_all_that_it_was_asked(tmp_path: Path) -> None:
-    """Kernels that read others, the best recipe on TPU, one session at a time."""
+def test_a_run_goes_through_all_that_it_was_asked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Folds of the best recipe on TPU: Kaggle has one such session, the second waits for it."""
     tiny_data = tiny.write_data(tmp_path)
     run = tmp_path / "run"
     with LocalKaggle(
@@ -159,7 +161,8 @@ def test_a_run_goes_through_all_that_it_was_asked(tmp_path: Path) -> None:
     assert manifest["recipe"]["sharpness"] == 2.0
     text = next((run / "kernels" / "left-fold1").glob("*.py")).read_text()
     assert "    sharpness=2.0,  # instead of 1.0\n" in text
-    assert "Settings (best recipe" in Path(result["report"]).read_text()
+    assert "best recipe" in Path(result["report"]).read_text()
+    assert "recipe=best" in tiny.submit_here(capsys, "--history", "--run-dir", run).stdout
 
 
 def test_a_dry_run_of_steps(tmp_path: Path) -> None:
@@ -183,7 +186,3 @@ def test_a_run_from_before_an_option_is_gone_on_with(tmp_path: Path) -> None:
     assert pick_run(tmp_path / "runs", "tiny", False, facts, False).folder == run.folder
     other = {**facts, "recipe": "best"}
     assert pick_run(tmp_path / "runs", "tiny", False, other, False).folder != run.folder
-
-
-def test_names_in_short() -> None:
-    assert in_short(["a-part0", "a-part1", "b"]) == "a-part0 to part1, b"

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -32,41 +32,38 @@ REQUEST = request("tiny", "left", accelerator="gpu")
 SILENT = NoAnswerError("Kaggle answered 503: Service Unavailable", 503)
 
 
-def signed_in(monkeypatch: pytest.MonkeyPatch, url: str, home: Path) -> Kaggle:
-    """The client of this process, pointed at ``url``."""
-    point_client_at(monkeypatch, url, home)
-    for name, value in tiny.real_environment(url, home / "home").items():
-        monkeypatch.setenv(name, value)
-    return Kaggle(url)
+class Go:
+    """``go(*arguments)``: the command in this process, against a local Kaggle with ``options``."""
 
+    def __init__(self, tmp_path: Path, data: tuple[Path, Path], monkeypatch: Any, capsys: Any):
+        self._folder, self._data, self._capsys = tmp_path, data, capsys
+        self._monkeypatch, self.server = monkeypatch, None
 
-Go = Callable[..., Any]
+    def kaggle(self, **options: Any) -> Kaggle:
+        """The client of this process, pointed at a Kaggle that begins with the first call."""
+        if self.server is None:
+            hosted = [HostedCompetition(TINY, *self._data, **options)]
+            self.server = LocalKaggle(self._folder / "kaggle", hosted)
+            self.url, self.store = self.server.__enter__().url, self.server.store
+            point_client_at(self._monkeypatch, self.url, self._folder)
+            for name, value in tiny.real_environment(self.url, self._folder / "home").items():
+                self._monkeypatch.setenv(name, value)
+            client = Kaggle(self.url)
+            self._monkeypatch.setattr(kernels.kaggle.client, "Kaggle", lambda: client)
+        return kernels.kaggle.client.Kaggle()
+
+    def __call__(self, *arguments: object, **options: Any) -> Any:
+        self.kaggle(**options)
+        on = () if "--accelerator" in arguments else ("--accelerator", "cpu")
+        return tiny.submit_here(self._capsys, "tiny", "--ensemble", *on, *arguments)
 
 
 @pytest.fixture
-def go(
-    tmp_path: Path,
-    tiny_data: tuple[Path, Path],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Iterator[Go]:
-    """``go(*arguments)``: the command in this process, against a Kaggle with ``go.options``."""
-    servers: list[LocalKaggle] = []
-
-    def run(*arguments: object, **options: object) -> Any:
-        if not servers:
-            hosted = [HostedCompetition(TINY, *tiny_data, **options)]  # type: ignore[arg-type]
-            servers.append(LocalKaggle(tmp_path / "kaggle", hosted))
-            servers[0].__enter__()
-            kaggle = signed_in(monkeypatch, servers[0].url, tmp_path)
-            monkeypatch.setattr(kernels.kaggle.client, "Kaggle", lambda: kaggle)
-            run.store = servers[0].store  # type: ignore[attr-defined]
-        on = () if "--accelerator" in arguments else ("--accelerator", "cpu")
-        return tiny.submit_here(capsys, "tiny", "--ensemble", *on, *arguments)
-
-    yield run
-    for server in servers:
-        server.__exit__(None, None, None)
+def go(tmp_path: Path, tiny_data: tuple, monkeypatch: Any, capsys: Any) -> Iterator[Go]:
+    made = Go(tmp_path, tiny_data, monkeypatch, capsys)
+    yield made
+    if made.server:
+        made.server.__exit__(None, None, None)
 
 
 def test_a_plan_is_the_checklist_and_the_graph_and_pushes_nothing(go: Go, tmp_path: Path) -> None:
@@ -100,7 +97,7 @@ def test_a_plan_is_the_checklist_and_the_graph_and_pushes_nothing(go: Go, tmp_pa
     assert (left["epochs"], left["sources"]) == (3, ["tinycommon", "tiny-digits"])
     assert plan["hours"]["cpu"]["unknown"] == ["left", "right"]
     assert "\nthe best recipes\n" not in graph
-    assert go.store.kernels() == []  # type: ignore[attr-defined]
+    assert go.store.kernels() == []
     assert not run.exists()
 
 
@@ -114,7 +111,7 @@ def test_without_a_word_a_run_is_planned_on_tpu_and_its_quota_is_checked(go: Go)
     assert "ok   GPU quota: 30.0 of 30.0 h left, refreshes 20" in done.stdout
     assert "the plan needs about 2.0 h (unknown: right)" in done.stdout
     assert "estimated: CPU about 2 min; GPU about 2.0 h and unknown for right" in done.stdout
-    go.store.add_usage("GPU", 29 * 3600)  # type: ignore[attr-defined]
+    go.store.add_usage("GPU", 29 * 3600)
     done = go("--plan", *gpu)
     assert done.returncode == 1
     assert "checks failed: GPU quota: 1.0 of 30.0 h left, refreshes 20" in done.stderr
@@ -146,7 +143,7 @@ def test_a_check_that_fails_ends_the_run_before_anything_is_pushed(
     assert re.match(rf"error: 1 of \d+ checks failed: {line}.*\(nothing was pushed\)$", lines[-1])
     assert json.loads(done.stdout)["error"] == lines[-1].removeprefix("error: ")
     assert sum(text.startswith("ok   ") for text in lines) >= 8  # the others are shown all the same
-    assert go.store.kernels() == []  # type: ignore[attr-defined]
+    assert go.store.kernels() == []
     planned = go(*arguments, "--plan")
     assert planned.returncode == 1
     assert f"NO   {line}" in planned.stdout
@@ -157,7 +154,7 @@ def test_a_check_that_fails_ends_the_run_before_anything_is_pushed(
 def test_without_submissions_left_another_run_does_not_start(go: Go, tmp_path: Path) -> None:
     first = go("--run-dir", tmp_path / "first", max_daily_submissions=1)
     assert first.returncode == 0, first.stderr
-    store = go.store  # type: ignore[attr-defined]
+    store = go.store
     before = [store.latest(ref).number for ref in store.kernels()]
     other = ("--set", "sharpness=2", "--run-dir", tmp_path / "second")
     done = go(*other)
@@ -175,38 +172,33 @@ def test_without_submissions_left_another_run_does_not_start(go: Go, tmp_path: P
     assert again.returncode == 0, again.stderr
 
 
-def test_sources_that_are_there_pass(
-    tiny_data: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hosted = [HostedCompetition(TINY, *tiny_data)]
-    with LocalKaggle(tmp_path / "kaggle", hosted) as server:
-        for name in ("datasets/bob/nets", "models/bob/net/keras/small/1"):
-            (server.store.root / name).mkdir(parents=True)
-        kaggle = signed_in(monkeypatch, server.url, tmp_path)
-        with connect(server.url) as client:
-            push(client, "alice/embeddings", "print(1)")
-
-        def line(weights: str, **metadata: object) -> str:
-            pushed = built(weights_source=weights, **metadata)
-            subject = ask_kaggle(kaggle, REQUEST, pushed, frozenset(), True)
-            return next(check.line for check in run_checks(subject) if check.name == "source")
-
-        model = "bob/net/keras/small"
-        for weights, metadata, said in (
-            ("bob/nets", {}, "ok   data set bob/nets is ready"),
-            (f"{model}/1", {}, f"ok   model {model}/1 is there"),
-            (f"{model}/2", {}, f"NO   model {model}/2 is not there: its newest version is 1"),
-            (model, {}, f"NO   model {model} names no version, and a kernel's model must: "
-             f"write {model}/1"),
-            ("bob/net/kerra/small/1", {}, "NO   no model bob/net/kerra/small/1: there is no "
-             "framework 'kerra': "),
-            ("", {"kernel_sources": ["alice/embeddings"]}, "ok   kernel alice/embeddings is there"),
-            ("", {"kernel_sources": ["bob/secret"]},
-             "NO   no kernel bob/secret: Kaggle answered 403: "),
-            ("", {"competition_sources": ["tiny-digit"]},
-             "NO   no competition tiny-digit: Kaggle answered 404: "),
-        ):  # fmt: skip
-            assert line(weights, **metadata).startswith(said)  # type: ignore[arg-type]
+def test_every_source_is_asked_for(go: Go) -> None:
+    kaggle = go.kaggle()
+    for name in ("datasets/bob/nets", "models/bob/net/keras/small/1"):
+        (go.store.root / name).mkdir(parents=True)
+    with connect(go.url) as client:
+        push(client, "alice/embeddings", "print(1)")
+    pushed = built(
+        dataset_sources=["bob/nets"],
+        model_sources=["bob/net/keras/small/1", "bob/net/kerra/small/1"],
+        kernel_sources=["alice/embeddings", "bob/secret"],
+        competition_sources=["tiny-digits", "tiny-digit"],
+    )
+    checks = run_checks(ask_kaggle(kaggle, REQUEST, pushed, frozenset(), True))
+    found = [check.line for check in checks if check.name == "source"]
+    for line, said in zip(
+        found,
+        (
+            "ok   data set bob/nets is ready",
+            "ok   model bob/net/keras/small/1 is there",
+            "NO   no model bob/net/kerra/small/1: there is no framework 'kerra': ",
+            "ok   kernel alice/embeddings is there",
+            "NO   no kernel bob/secret: Kaggle answered 403: ",
+            "NO   no competition tiny-digit: Kaggle answered 404: ",
+        ),
+        strict=True,
+    ):
+        assert line.startswith(said)
 
 
 def test_a_silent_kaggle_is_waited_for_once() -> None:
@@ -328,7 +320,10 @@ ANSWERS: list[tuple[str, dict, str]] = [
     ("quota", {"quota": gpu("108000s"), "bundles": with_hours(None)}, "NO   GPU quota: 0.0"),
     ("quota", {"quota": gpu("108000s"), "to_run": frozenset()}, "ok   GPU quota: 0.0"),
     ("quota", {"quota": quota()}, "ok   GPU quota: not given by Kaggle; the plan needs about 2.0"),
-    ("source", {"sources": {("dataset", "bob/nets"): "READY"}}, "ok   data set bob/nets is ready"),
+    *(("source", {"sources": {("model", f"bob/net/keras/small{version}"): 1}},
+       f"NO   model bob/net/keras/small{version} {said}") for version, said in (
+          ("/2", "is not there: its newest version is 1"),
+          ("", "names no version, and a kernel's model must: write bob/net/keras/small/1"))),
     ("source", {"sources": {("dataset", "bob/nets"): "INDIVIDUAL_BLOBS_COMPRESSED"}},
      "NO   data set bob/nets is not ready: INDIVIDUAL_BLOBS_COMPRESSED: "
      "wait until Kaggle has prepared it"),

@@ -20,7 +20,7 @@ from kernels.plan.planned import PlannedKernel
 
 _REHEARSED = ("tensorflow", "keras", "jax", "grain", "numpy", "kagglehub")
 # What may stand behind a value up to the end of its line: a comma, unless it is the last one.
-_REST = re.compile(r",[ \t]*(#.*)?(?=\r?\n)|[ \t]*(#.*)?(?=\r?\n\s*\)\Z)")
+_REST = re.compile(r",[ \t]*(#.*)?(?=\n)|[ \t]*(#.*)?(?=\n\s*\)\Z)")
 
 _UTILITY = '''\
 """{title}: the code that this run's kernels share, as a Kaggle utility script.
@@ -137,7 +137,7 @@ def _recipe_edits(
         edits.append((start, rest.end(), instead) if rest else (start, end, _spelled(value)))
     if added:
         first = at(call.func)[1] + 1
-        edits.append((first, first, added if source[first] in "\r\n" else f"{added}\n    "))
+        edits.append((first, first, added if source[first] == "\n" else f"{added}\n    "))
     return edits
 
 

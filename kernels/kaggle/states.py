@@ -16,7 +16,6 @@ class KernelState(StrEnum):
     UNKNOWN = "UNKNOWN"  # a word that Kaggle has new: it is watched on
 
     WAITING = "WAITING"  # not pushed yet
-    NO_SESSION = "NO SESSION"  # not pushed yet: Kaggle has no free session
     PUSHING = "PUSHING"  # Kaggle may have it or not
     UNFINISHED = "UNFINISHED"  # stopped before its time cap: its next version goes on
     INVALID = "INVALID"  # complete, but its output is not as it must be

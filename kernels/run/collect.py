@@ -21,7 +21,7 @@ _BREAKS = 5
 
 
 def follow_log(
-    kaggle: Kaggle, slug: str, path: Path, on_line: Callable[[str], None], pause: float
+    kaggle: Kaggle, slug: str, path: Path, on_line: Callable[[str], None], poll: float
 ) -> None:
     """Write the lines of the latest version's log to ``path`` as they come, until it ends.
 
@@ -41,7 +41,7 @@ def follow_log(
                 return
             except Exception:  # whatever broke it costs only the view of it
                 breaks += 1
-                time.sleep(pause)
+                time.sleep(poll)
 
 
 def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str) -> None:

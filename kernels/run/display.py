@@ -2,12 +2,13 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TextIO
 
 from kernels.kaggle.states import KernelState
+from kernels.run.state import KernelRecord
 
 _COLOURS = {
     KernelState.COMPLETE: "green",
@@ -17,20 +18,24 @@ _COLOURS = {
 }
 
 
-@dataclass
+@dataclass(frozen=True)
 class View:
-    """One kernel as it is shown: its state and the last progress line of its log."""
+    """One kernel as it is shown: what the run knows, and the last progress line of its log."""
 
     name: str
-    state: KernelState = KernelState.WAITING
-    progress: dict[str, str] = field(default_factory=dict)
-    started: float = 0.0
-    seconds: float = 0.0
+    known: KernelRecord
+    progress: Mapping[str, str]
+    no_session: bool = False
+
+    @property
+    def state(self) -> str:
+        """The kernel's state, or that it waits for a free session."""
+        return "NO SESSION" if self.no_session else self.known.state
 
     @property
     def shown(self) -> tuple[str, str, str]:
         """The stage, the epoch (``3/12``) and loss, accuracy and the like, while it runs."""
-        if self.state is not KernelState.RUNNING:
+        if self.known.state is not KernelState.RUNNING:
             return "", "", ""
         facts = {**self.progress}
         stage, epoch = facts.pop("stage", ""), facts.pop("epoch", "")
@@ -39,7 +44,8 @@ class View:
     @property
     def elapsed(self) -> float:
         """Seconds since it was pushed, until it ended."""
-        return self.seconds or (time.monotonic() - self.started if self.started else 0.0)
+        since = time.time() - self.known.pushed if self.known.pushed else 0.0
+        return self.known.seconds + max(0.0, since)
 
 
 class PlainDisplay:
@@ -105,7 +111,7 @@ def _table(views: Iterable[View]) -> Any:
     table.add_column("time", justify="right", no_wrap=True)
     table.add_column("", overflow="ellipsis", no_wrap=True, style="dim")
     for view in views:
-        state = Text(view.state.lower(), style=_COLOURS.get(view.state, "dim"))
+        state = Text(view.state.lower(), style=_COLOURS.get(view.known.state, "dim"))
         elapsed = f"{view.elapsed:.0f} s" if view.elapsed else ""
         stage, epoch, facts = view.shown
         table.add_row(view.name, state, stage, epoch, elapsed, facts)

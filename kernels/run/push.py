@@ -46,7 +46,8 @@ def push_kernel(kaggle: Kaggle, run: Run, bundle: Bundle, key: str) -> None:
             if not version and attempt + 1 == _TRIES:
                 raise
         except UserError:  # it certainly did not happen
-            run.set_kernel(name, state=KernelState.UNFINISHED if resume else KernelState.WAITING)
+            before = KernelState.UNFINISHED if resume else KernelState.WAITING
+            run.set_kernel(name, state=before, pushed=0.0)
             raise
         if version:
             break

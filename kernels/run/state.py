@@ -32,7 +32,7 @@ class KernelRecord:
     state: KernelState = KernelState.WAITING
     key: str = ""  # hash of what was pushed and of its sources' versions: the same need not rerun
     seconds: float = 0.0  # from push to end, of all its parts
-    pushed: float = 0.0  # when, seconds since 1970; 0 once it is complete
+    pushed: float = 0.0  # when, seconds since 1970; 0 while no version of it runs
     nonce: str = ""  # a mark in the pushed text and in the manifest that the kernel must write
     pushes: int = 0  # how often this run has pushed it
     parts: int = 0  # versions in a row that stopped before the time cap and were continued

@@ -50,7 +50,8 @@ class Watch:
     ):
         self._kaggle, self._run, self._display, self._options = kaggle, run, display, options
         self._bundles = {bundle.kernel.name: bundle for bundle in bundles}
-        self._views = {name: View(name) for name in self._bundles}
+        self._progress: dict[str, dict[str, str]] = {name: {} for name in self._bundles}
+        self._no_session: set[str] = set()
         self._running: set[str] = set()
         self._done: set[str] = set()
         self._missing: Counter[str] = Counter()
@@ -65,10 +66,14 @@ class Watch:
                     self._look(name)
                 elif name not in self._done and self._done.issuperset(bundle.kernel.sources):
                     self._start(name)
-            self._display.show(self._views.values())
+            self._display.show([self._view(name) for name in self._bundles])
             if len(self._done) == len(self._bundles):
                 return
             time.sleep(pause_between_looks(time.monotonic() - start, self._options.poll))
+
+    def _view(self, name: str) -> View:
+        known = self._run.kernels.get(name, KernelRecord())
+        return View(name, known, self._progress[name], name in self._no_session)
 
     def _start(self, name: str) -> None:
         bundle, known = self._bundles[name], self._run.kernels.get(name, KernelRecord())
@@ -80,7 +85,7 @@ class Watch:
         if earlier:
             known = take_over(self._run, earlier, name)
             self._display.say(f"{name}: used again from run {known.reused}")
-            self._finish(name)
+            self._done.add(name)
         elif self._has_session(bundle) and self._has_latest_sources(bundle):
             self._push(bundle, key)
 
@@ -97,7 +102,7 @@ class Watch:
             return False
         if known.pushed:  # the command was killed before it noted what the kernel took
             note_complete(self._run, name, manifest)
-        self._finish(name)
+        self._done.add(name)
         return True
 
     def _take_up(self, name: str, known: KernelRecord) -> bool:
@@ -128,7 +133,7 @@ class Watch:
             raise
         except UserError:
             return False
-        self._finish(name)
+        self._done.add(name)
         return True
 
     def _has_session(self, bundle: Bundle) -> bool:
@@ -149,29 +154,26 @@ class Watch:
         return True
 
     def _push(self, bundle: Bundle, key: str) -> None:
-        name, view = bundle.kernel.name, self._views[bundle.kernel.name]
+        name = bundle.kernel.name
         changed = check_change(self._run, bundle, key, self._options.rerun)
         if changed:
             self._display.say(changed)
         try:
             push_kernel(self._kaggle, self._run, bundle, key)
         except SessionLimitError as error:
-            if view.state is not KernelState.NO_SESSION:
+            if name not in self._no_session:
                 said = str(error).rstrip(".")
                 self._display.say(f"{said}: {name} waits until one is free")
-            view.state = KernelState.NO_SESSION
+            self._no_session.add(name)
         else:
+            self._no_session.discard(name)
             self._watch(name)
 
     def _watch(self, name: str) -> None:
-        view, known = self._views[name], self._run.kernels[name]
-        since = max(0.0, time.time() - known.pushed) if known.pushed else 0.0
-        view.state, view.seconds = KernelState.QUEUED, 0.0
-        view.started = time.monotonic() - since - known.seconds
         self._running.add(name)
 
         def on_line(line: str) -> None:
-            view.progress = parse(line) or view.progress
+            self._progress[name] = parse(line) or self._progress[name]
             if self._options.follow and line.strip():
                 self._display.say(f"{name} | {line}")
 
@@ -185,7 +187,11 @@ class Watch:
             status = self._status(name)
             if status is None:
                 return
-            self._note(name, status)
+            if status.state is not self._run.kernels[name].state:
+                self._run.set_kernel(name, state=status.state)
+                if status.state is KernelState.UNKNOWN:
+                    said = f"kernel {name} is {status.message} at Kaggle: still watching"
+                    self._display.say(said)
             if not status.state.running:
                 self._running.discard(name)
                 self._end(name, status)
@@ -198,18 +204,10 @@ class Watch:
             self._running.discard(name)
             self._done.add(name)
 
-    def _note(self, name: str, status: KernelStatus) -> None:
-        if status.state is not self._views[name].state:
-            self._views[name].state = status.state
-            self._run.set_kernel(name, state=status.state)
-            if status.state is KernelState.UNKNOWN:
-                self._display.say(f"kernel {name} is {status.message} at Kaggle: still watching")
-
     def _end(self, name: str, status: KernelStatus) -> None:
         """Fetch the output of a version that has ended, or say why it failed."""
-        slug, view = self._bundles[name].kernel.slug, self._views[name]
+        slug = self._bundles[name].kernel.slug
         if status.state is not KernelState.COMPLETE:
-            view.seconds = round(view.elapsed, 1)
             raise failure(self._kaggle, self._run, name, slug, status)
         try:
             fetch_output(self._kaggle, self._run, name, slug)
@@ -225,7 +223,7 @@ class Watch:
                 self._run.set_kernel(name, state=KernelState.INVALID)
                 raise
         else:
-            self._finish(name)
+            self._done.add(name)
 
     def _continue(self, name: str, unfinished: Unfinished) -> None:
         """Note that a version stopped itself before the time cap: the next push continues it."""
@@ -238,13 +236,8 @@ class Watch:
             )
         seconds = known.seconds + max(0.0, time.time() - known.pushed)
         parts, state = known.parts + 1, KernelState.UNFINISHED
-        self._run.set_kernel(name, state=state, parts=parts, seconds=seconds)
+        self._run.set_kernel(name, state=state, parts=parts, seconds=seconds, pushed=0.0)
         self._display.say(f"{unfinished}: the next version goes on from there")
-
-    def _finish(self, name: str) -> None:
-        view, known = self._views[name], self._run.kernels[name]
-        view.state, view.seconds = known.state, known.seconds
-        self._done.add(name)
 
     def _status(self, name: str) -> KernelStatus | None:
         """Return the status of the kernel's version; None when it is not known just now.

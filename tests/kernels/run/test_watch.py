@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,50 +18,43 @@ from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
 from kernels.run.options import RunOptions
 from kernels.run.reuse import finished_before
-from kernels.run.state import Run, open_run
-from kernels.run.watch import MAX_PARTS, Watch
+from kernels.run.state import KernelRecord, Run, open_run
+from kernels.run.watch import MAX_PARTS, SESSIONS, Watch
 from support.memory_kaggle import LOST, MemoryKaggle
 
 ONCE = {"tinycommon": 1, "tiny-left": 1, "tiny-ensemble": 1}
+GONE = KaggleError("Kaggle answered 404: Not Found", 404)
 NO_SESSION = SessionLimitError("Maximum batch GPU session count of 2 reached.")
-
-
-class Said(list):
-    """A display that remembers its lines."""
-
-    def say(self, line: str) -> None:
-        self.append(line)
-
-    def show(self, views: object) -> None:
-        pass
 
 
 class Killed(BaseException):
     """Stands for ``kill -9``."""
 
 
-@pytest.fixture(scope="module")
-def bundles() -> tuple[Bundle, ...]:
-    return bundles_of()
-
-
 def bundles_of(*models: str, **options: object) -> tuple[Bundle, ...]:
-    return bundles_of_request(Request(find_competition("tiny"), models or ("left",), **options))
-
-
-def bundles_of_request(request: Request) -> tuple[Bundle, ...]:
+    request = Request(find_competition("tiny"), models, **options)
     return build_bundles(request.competition, plan_kernels(request), "alice", "")
 
 
-def watch(
-    kaggle: MemoryKaggle, folder: Path, bundles: tuple[Bundle, ...], **options: object
-) -> tuple[Run, Said]:
-    """One start of the command, to its end."""
-    run, said = open_run(folder, "tiny", dry_run=False), Said()
-    run.update(owner="alice", data=kaggle.data)
-    options = RunOptions(**{"poll": 0.0, **options})
-    Watch(kaggle, run, bundles, said, options).run()
-    return run, said
+@pytest.fixture(scope="module")
+def bundles() -> tuple[Bundle, ...]:
+    return bundles_of("left")
+
+
+@pytest.fixture
+def start(kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path) -> Callable:
+    """``start()``: one start of the command; the run after it, and what it said."""
+
+    def start(
+        folder: str = "run", of: tuple = bundles, at: MemoryKaggle = kaggle, **options: object
+    ) -> tuple[Run, list[str]]:
+        run, said = open_run(tmp_path / folder, "tiny", dry_run=False), list[str]()
+        run.update(owner="alice", data=at.data)
+        display = SimpleNamespace(say=said.append, show=list)
+        Watch(at, run, of, display, RunOptions(**{"poll": 0.0, **options})).run()
+        return run, said
+
+    return start
 
 
 @pytest.fixture
@@ -85,26 +79,29 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
     return arm
 
 
+def known(run: Path, name: str = "left") -> KernelRecord:
+    return open_run(run, "tiny", dry_run=False).kernels[name]
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_any_save_every_kernel_runs_once(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path, kill: Callable, when: str
+    start: Callable, tmp_path: Path, kill: Callable, when: str
 ) -> None:
     for number in itertools.count(2):  # the first makes the run's folder
-        folder = tmp_path / f"run{number}"
-        kaggle = MemoryKaggle(tmp_path / f"kaggle{number}")
-        kaggle.ends["tiny-left"] = ["unfinished", "unfinished"]
+        at = MemoryKaggle(tmp_path / f"kaggle{number}")
+        at.ends["tiny-left"] = ["unfinished", "unfinished"]
         kill(number, when)
         broken_off = False
         try:
-            watch(kaggle, folder, bundles)
+            start(f"run{number}", at=at)
         except Killed:
             broken_off = True
         kill(0, when)
-        run, _ = watch(kaggle, folder, bundles)
-        assert kaggle.pushed == {**ONCE, "tiny-left": 3}
+        run, _ = start(f"run{number}", at=at)
+        assert at.pushed == {**ONCE, "tiny-left": 3}
         assert {known.state for known in run.kernels.values()} == {KernelState.COMPLETE}
         assert all(known.pushed == 0 for known in run.kernels.values())  # its seconds are noted
-        resumes = ["'resume'" in version.text for version in kaggle.kernels["tiny-left"]]
+        resumes = ["'resume'" in version.text for version in at.kernels["tiny-left"]]
         assert resumes == [False, True, True]
         if not broken_off:
             break
@@ -121,28 +118,28 @@ def test_killed_at_any_save_every_kernel_runs_once(
     ],
 )
 def test_a_push_without_an_answer_is_looked_for(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path, faults: list
+    start: Callable, kaggle: MemoryKaggle, faults: list
 ) -> None:
     kaggle.faults["push"] = [*faults]
-    _, said = watch(kaggle, tmp_path / "run", bundles)
+    _, said = start()
     assert kaggle.pushed == ONCE
     waits = [line for line in said if "shared waits until one is free" in line]
     assert len(waits) == (NO_SESSION in faults)
 
 
 def test_an_unfinished_training_goes_on_in_its_next_version(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path
+    start: Callable, kaggle: MemoryKaggle, tmp_path: Path
 ) -> None:
     kaggle.ends["tiny-left"] = ["unfinished"]
     kaggle.faults["push"] = [None, None, NO_SESSION]
-    _, said = watch(kaggle, tmp_path / "run", bundles)
+    _, said = start()
     assert ["'resume'" in version.text for version in kaggle.kernels["tiny-left"]] == [False, True]
     assert sum("the next version goes on from there" in line for line in said) == 1
-    kaggle = MemoryKaggle(tmp_path / "long")
-    kaggle.ends["tiny-left"] = ["unfinished"] * 9
+    long = MemoryKaggle(tmp_path / "long")
+    long.ends["tiny-left"] = ["unfinished"] * 9
     with pytest.raises(UserError, match=f"left is not finished after {MAX_PARTS} sessions"):
-        watch(kaggle, tmp_path / "other", bundles)
-    assert kaggle.pushed["tiny-left"] == MAX_PARTS
+        start("other", at=long)
+    assert long.pushed["tiny-left"] == MAX_PARTS
 
 
 @pytest.mark.parametrize(
@@ -154,124 +151,156 @@ def test_an_unfinished_training_goes_on_in_its_next_version(
     ],
 )
 def test_a_kernel_that_fails_is_one_line_and_the_same_command_pushes_it_again(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path, end: str, said: str
+    start: Callable, kaggle: MemoryKaggle, tmp_path: Path, end: str, said: str
 ) -> None:
     kaggle.ends["tiny-left"] = [end]
     with pytest.raises(UserError, match=said):
-        watch(kaggle, tmp_path / "run", bundles)
-    known = open_run(tmp_path / "run", "tiny", dry_run=False).kernels["left"]
-    assert known.state == {"nothing": "INVALID"}.get(end, end)
-    watch(kaggle, tmp_path / "run", bundles)
+        start()
+    assert known(tmp_path / "run").state == {"nothing": "INVALID"}.get(end, end)
+    start()
     assert kaggle.pushed == {**ONCE, "tiny-left": 2}
 
 
 def test_an_output_that_kaggle_shows_late_is_not_trained_again(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path
+    start: Callable, kaggle: MemoryKaggle, tmp_path: Path
 ) -> None:
     kaggle.ends["tiny-left"] = ["nothing"]
     with pytest.raises(UserError, match="no manifest"):
-        watch(kaggle, tmp_path / "run", bundles)
+        start()
     kaggle.kernels["tiny-left"][0].end = "COMPLETE"
-    watch(kaggle, tmp_path / "run", bundles)
+    start()
     (tmp_path / "run" / "outputs" / "left" / "result.txt").unlink()  # lost here
-    _, said = watch(kaggle, tmp_path / "run", bundles)
-    assert any("result.txt stands in its manifest and is not in" in line for line in said)
+    _, said = start()
+    assert any("kernel left: result.txt" in line for line in said)
     assert kaggle.pushed == ONCE
 
 
 def test_looks_that_bring_no_answer_cost_nothing(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path
+    start: Callable, kaggle: MemoryKaggle, tmp_path: Path
 ) -> None:
-    gone = KaggleError("Kaggle answered 404: Not Found", 404)
-    kaggle.faults["status"] = [None, LOST, LOST, gone, gone, gone, None]
-    _, said = watch(kaggle, tmp_path / "run", bundles)
+    kaggle.faults["status"] = [None, LOST, LOST, GONE, GONE, GONE, None]
+    _, said = start()
     assert sum("what runs there goes on; looking again" in line for line in said) == 1
     assert kaggle.pushed == ONCE
-    kaggle.faults["status"] = [LOST] * 9
-    kaggle.kernels.clear()
+    kaggle.faults["outputs"] = [LOST] * 4
     with pytest.raises(NoAnswerError, match="503"):
-        watch(kaggle, tmp_path / "other", bundles, patience=-1.0)
+        start("second", fresh=True)
+    assert known(tmp_path / "second", "shared").state is KernelState.COMPLETE
+    start("second", fresh=True)
+    assert kaggle.pushed == dict.fromkeys(ONCE, 2)
+    kaggle.faults["status"] = [LOST] * 9
+    with pytest.raises(NoAnswerError, match="503"):
+        start("third", fresh=True, patience=-1.0)
+
+
+def test_complete_may_be_the_state_of_an_older_version(
+    start: Callable, kaggle: MemoryKaggle
+) -> None:
+    kaggle.ends["tinycommon"], status = ["nothing"], kaggle.status
+    looks = iter([KernelState.COMPLETE, KernelState.RUNNING])
+
+    def stale(slug: str, version: int) -> KernelStatus:
+        state = next(looks, None)
+        if state is not KernelState.COMPLETE:
+            kaggle.kernels["tinycommon"][0].end = "COMPLETE"
+        return KernelStatus(state) if state else status(slug, version)
+
+    kaggle.status = stale
+    start()
+    assert kaggle.pushed == ONCE
 
 
 def test_a_version_that_has_vanished_is_told_apart(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path
+    start: Callable, kaggle: MemoryKaggle, tmp_path: Path
 ) -> None:
-    kaggle.faults["status"] = [None] * 3 + [KaggleError("Kaggle answered 404: Not Found", 404)] * 9
+    kaggle.faults["status"] = [None] * 3 + [GONE] * 9
     vanished = "left has vanished: Kaggle no longer has version 1 of alice/tiny-left"
     with pytest.raises(UserError, match=vanished):
-        watch(kaggle, tmp_path / "run", bundles)
-    known = open_run(tmp_path / "run", "tiny", dry_run=False).kernels["left"]
-    assert known.state is KernelState.VANISHED
+        start()
+    assert known(tmp_path / "run").state is KernelState.VANISHED
 
 
 def test_a_state_that_is_new_is_watched_on_and_named_once(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path
+    start: Callable, kaggle: MemoryKaggle
 ) -> None:
     new = KernelStatus(KernelState.UNKNOWN, "PREEMPTED")
     looks, status = iter([new, new]), kaggle.status
     kaggle.status = lambda slug, version: next(looks, None) or status(slug, version)
-    _, said = watch(kaggle, tmp_path / "run", bundles)
+    _, said = start()
     assert said.count("kernel shared is PREEMPTED at Kaggle: still watching") == 1
     assert kaggle.pushed == ONCE
 
 
+def test_kaggle_runs_only_so_many_sessions_at_once(start: Callable, kaggle: MemoryKaggle) -> None:
+    running: list[int] = []
+    status = kaggle.status
+
+    def counting(slug: str, version: int) -> KernelStatus:
+        running.append(sum(v.looks < 2 for vs in kaggle.kernels.values() for v in vs))
+        return status(slug, version)
+
+    kaggle.status = counting
+    start(of=bundles_of("left", "right", accelerator="gpu", folds=3))
+    assert max(running) == SESSIONS["gpu"]
+
+
 def test_an_accelerator_is_not_spent_again_unless_it_is_asked_for(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path
+    start: Callable, kaggle: MemoryKaggle
 ) -> None:
     gpu, changed = (
-        bundles_of(accelerator="gpu", settings={"epochs": epochs}) for epochs in ("1", "2")
+        bundles_of("left", accelerator="gpu", settings={"epochs": epochs}) for epochs in (1, 2)
     )
-    watch(kaggle, tmp_path / "run", gpu)
+    start(of=gpu)
     with pytest.raises(UserError, match=r"left has changed \(settings, code, data or sources\)"):
-        watch(kaggle, tmp_path / "run", changed)
+        start(of=changed)
     assert kaggle.pushed == ONCE
-    watch(kaggle, tmp_path / "run", changed, rerun=True)
+    start(of=changed, rerun=True)
     assert kaggle.pushed == {**ONCE, "tiny-left": 2, "tiny-ensemble": 2}
 
 
 def test_a_source_that_another_run_has_replaced_is_not_trained_unasked(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path
+    start: Callable, kaggle: MemoryKaggle
 ) -> None:
     kaggle.faults["push"] = [None, None, KaggleError("Kaggle refused kernel ensemble: no")]
     with pytest.raises(UserError, match="refused kernel ensemble"):
-        watch(kaggle, tmp_path / "run", bundles)
-    watch(kaggle, tmp_path / "other", bundles_of(settings={"epochs": 5}))
+        start()
+    start("other", of=bundles_of("left", settings={"epochs": 5}))
     before = kaggle.pushed
     with pytest.raises(UserError, match="another run has pushed version 2 of kernel left"):
-        watch(kaggle, tmp_path / "run", bundles)
+        start()
     assert kaggle.pushed == before
-    watch(kaggle, tmp_path / "run", bundles, rerun=True)
+    start(rerun=True)
     assert kaggle.pushed["tiny-left"] == 3
 
 
 def test_what_is_finished_is_used_again(
-    kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path
+    start: Callable, kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path
 ) -> None:
-    watch(kaggle, tmp_path / "first", bundles)
+    start("first")
     second = open_run(tmp_path / "second", "tiny", dry_run=False)
     second.update(owner="alice")
-    finished = finished_before(kaggle, second, bundles, "tiny-digits")
-    assert finished == {"shared", "left", "ensemble"}
-    second, said = watch(kaggle, tmp_path / "second", bundles)
-    assert said == [f"{name}: used again from run first" for name in ("shared", "left", "ensemble")]
+    names = ["shared", "left", "ensemble"]
+    assert finished_before(kaggle, second, bundles, "tiny-digits") == set(names)
+    second, said = start("second")
+    assert said == [f"{name}: used again from run first" for name in names]
     assert kaggle.pushed == ONCE
     assert second.kernels["left"].reused == "first"
     assert (second.output("left") / "result.txt").read_text() == "tiny-left"
-    _, said = watch(kaggle, tmp_path / "blended", bundles_of(blend="greedy"))
+    start("blended", of=bundles_of("left", blend="greedy"))
     assert kaggle.pushed == {**ONCE, "tiny-ensemble": 2}
     kaggle.data = "other data"
-    watch(kaggle, tmp_path / "third", bundles)
+    start("third")
     assert kaggle.pushed == {**ONCE, "tiny-left": 2, "tiny-ensemble": 3}
-    watch(kaggle, tmp_path / "fourth", bundles, fresh=True)
+    start("fourth", fresh=True)
     assert kaggle.pushed == {"tinycommon": 2, "tiny-left": 3, "tiny-ensemble": 4}
 
 
-def test_an_audit_that_fails_does_not_stop_a_training(kaggle: MemoryKaggle, tmp_path: Path) -> None:
-    kaggle.ends["tiny-audit"] = ["ERROR"]
-    run, said = watch(kaggle, tmp_path / "run", bundles_of(audit=True))
+def test_an_audit_that_fails_does_not_stop_a_training(
+    start: Callable, kaggle: MemoryKaggle
+) -> None:
+    kaggle.ends["tiny-audit"] = ["ERROR", "ERROR"]
+    run, said = start(of=bundles_of("left", audit=True))
     assert sum(line.endswith("the run goes on without its audit") for line in said) == 1
     assert run.kernels["ensemble"].state is KernelState.COMPLETE
-    kaggle.ends["tiny-audit"] = ["ERROR"]
-    alone = Request(find_competition("tiny"), (), audit=True)
     with pytest.raises(UserError, match="audit ended as ERROR"):
-        watch(kaggle, tmp_path / "alone", bundles_of_request(alone))
+        start("alone", of=bundles_of(audit=True))

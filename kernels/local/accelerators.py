@@ -20,7 +20,7 @@ _FIRST_REFRESH = 2 * 24 * 3600  # 1970-01-03 was a Saturday, when Kaggle's week 
 class Duration(timedelta):
     """A timedelta that kagglesdk writes in full.
 
-    Its serializer reads ``seconds`` alone, which leaves out the days.
+    Its serializer reads ``seconds`` alone, without the days.
     """
 
     @property

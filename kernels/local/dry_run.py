@@ -46,7 +46,7 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
     ids = set(read_sample_ids(sample, competition)) if sample else set()
     labels = read_solution(competition, solution)
     check_folder = getattr(load_module(competition, "data"), "check_folder", None)
-    if check_folder:  # what it needs besides the sample; a competition may leave it out
+    if check_folder:  # what it needs besides the sample; a competition may have none
         check_folder(data)
     if sample is None:
         raise UserError(f"{data}: no {competition.sample}, whose ids the solution answers")

@@ -56,10 +56,8 @@ class Application:
         services: Mapping[str, Any],
         closed: Callable[[], bool],
     ):
-        self._store = store
-        self._links = links
-        self._closed = closed
-        self._user = "kaggler"
+        self._store, self._links, self._closed = store, links, closed
+        self._user = "kaggler"  # until somebody comes with a key
         self._services = services
         self._routes: tuple[tuple[str, str, Callable[..., Response]], ...] = (
             ("POST", r"/api/v1/([\w.]+)/(\w+)", self._answer),

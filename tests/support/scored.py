@@ -112,7 +112,7 @@ def random_labels(generator: np.random.Generator, task: Task, rows: int) -> np.n
 
 
 def random_predictions(generator: np.random.Generator, task: Task, rows: int) -> np.ndarray:
-    """As kernels leave them, float32; often with equal ones, and at their bounds."""
+    """As kernels write them, float32; often with equal ones, and at their bounds."""
     if isinstance(task, Number):
         outputs = generator.uniform(-0.2, 1.2, (rows, 1)).clip(0, 1).astype(np.float32)
         return task.predictions(outputs)

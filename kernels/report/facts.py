@@ -1,9 +1,9 @@
 """All that the page shows of a run. What is missing stays empty; what is broken becomes a note."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -19,13 +19,12 @@ from kernels.bundle.build import Bundle
 from kernels.plan.request import ENSEMBLE
 from kernels.report.pair_facts import PairFacts, gather_pairs
 from kernels.results.audit import read_audit
-from kernels.results.output import KernelOutput, read_output
+from kernels.results.output import KernelOutput, read_or_note, read_output
 from kernels.results.scores import Score, as_mapping, model_score
 from kernels.run.state import Run, Submission
 
 NO_PICTURES = "The kernels wrote no thumbnails: pictures are named by their ids."
 Models = Mapping[str, tuple[KernelOutput, ...]]
-Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     models = _models(kernels, competition.task.name == "pairs", notes)
     thumbnails: dict[str, bytes] = {}
     for kernel in kernels:
-        thumbnails = {**_try(kernel.thumbnails, {}, notes), **thumbnails}
+        thumbnails = {**read_or_note(kernel.thumbnails, {}, notes), **thumbnails}
     facts = Facts(run, competition, sent, kernels, models, thumbnails=thumbnails)
     if competition.task.name == "pairs":
         pairs = gather_pairs(models, facts.ensemble, kernels, notes) if models else None
@@ -149,14 +148,6 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     blend = _blend(facts, notes)
     members = _members(facts, blend, notes)
     return replace(facts, blend=blend, members=members, notes=tuple(notes))
-
-
-def _try(read: Callable[[], Read], otherwise: Read, notes: list[str]) -> Read:
-    try:
-        return read()
-    except UserError as error:
-        notes.append(f"{error}.")
-        return otherwise
 
 
 def _models(kernels: tuple[KernelOutput, ...], pairs: bool, notes: list[str]) -> Models:
@@ -173,7 +164,7 @@ def _models(kernels: tuple[KernelOutput, ...], pairs: bool, notes: list[str]) ->
 
 def _blend(facts: Facts, notes: list[str]) -> Predictions | None:
     """The blend, if it has pictures whose labels and predictions are those of the task."""
-    blend = _try(facts.ensemble.predictions, None, notes) if facts.ensemble else None
+    blend = read_or_note(facts.ensemble.predictions, None, notes) if facts.ensemble else None
     if blend is None or not len(blend.validation_labels):
         return None
     try:
@@ -189,10 +180,10 @@ def _members(facts: Facts, blend: Predictions | None, notes: list[str]) -> dict[
     """The models that were validated on the blend's own pictures, as they were blended."""
     found = {}
     for model, kernels in facts.models.items():
-        parts = {kernel.name: _try(kernel.predictions, None, notes) for kernel in kernels}
+        parts = {kernel.name: read_or_note(kernel.predictions, None, notes) for kernel in kernels}
         known = {name: part for name, part in parts.items() if part is not None}
         whole = len(known) == len(parts)
-        member = _try(partial(join_folds, known), None, notes) if whole else None
+        member = read_or_note(partial(join_folds, known), None, notes) if whole else None
         if blend is None or member is None:
             continue
         try:

@@ -121,34 +121,30 @@ function embedding(box, legend) {
   let ink = new Map();
   let asked = 0;
 
+  // Where a point is drawn, and how near it is.
+  function locate(x, y, z) {
+    const half = (0.9 * Math.min(canvas.clientWidth, canvas.clientHeight)) / 2;
+    const [across, down, near] = turned(view, x, y, z);
+    return [canvas.clientWidth / 2 + across * half, canvas.clientHeight / 2 + down * half, near];
+  }
+
   function place() {
     const before = Math.floor(view.time);
     const share = view.time - before;
     const { points, last } = view.model;
     const [a, b] = [before, Math.min(before + 1, last)].map((epoch) => 3 * number * epoch);
-    const half = Math.min(canvas.clientWidth, canvas.clientHeight) / 2;
     for (let n = 0; n < 3 * number; n += 3) {
-      const [x, y, z] = [0, 1, 2].map(
-        (d) => points[a + n + d] * (1 - share) + points[b + n + d] * share,
-      );
-      const [across, down, near] = turned(view, x, y, z);
-      placed[n] = canvas.clientWidth / 2 + across * half * 0.9;
-      placed[n + 1] = canvas.clientHeight / 2 + down * half * 0.9;
-      placed[n + 2] = near;
+      const at = [0, 1, 2].map((d) => points[a + n + d] * (1 - share) + points[b + n + d] * share);
+      placed.set(locate(...at), n);
     }
   }
 
   function drawAxes(style) {
-    const half = Math.min(canvas.clientWidth, canvas.clientHeight) / 2;
     pen.strokeStyle = style.getPropertyValue("--edge");
     pen.fillStyle = style.getPropertyValue("--soft");
     pen.font = "12px system-ui, sans-serif";
     AXES.forEach((axis, n) => {
-      const ends = [-1, 1].map((sign) => turned(view, ...axis.map((v) => v * sign)));
-      const [[x1, y1], [x2, y2]] = ends.map(([x, y]) => [
-        canvas.clientWidth / 2 + x * half * 0.9,
-        canvas.clientHeight / 2 + y * half * 0.9,
-      ]);
+      const [[x1, y1], [x2, y2]] = [-1, 1].map((sign) => locate(...axis.map((v) => v * sign)));
       pen.beginPath();
       pen.moveTo(x1, y1);
       pen.lineTo(x2, y2);
@@ -309,18 +305,18 @@ function embedding(box, legend) {
   };
   box.replaceChildren(...(models[1] ? [choice(models, choose)] : []), stage, times, hint);
   choose(models[0]);
-  for (const item of legend.querySelectorAll("[data-label]")) {
-    const button = make("button", { type: "button" }, ...item.childNodes);
-    button.setAttribute("aria-pressed", "false");
+  const items = [...legend.querySelectorAll("[data-label]")];
+  const buttons = items.map((item) => make("button", { type: "button" }, ...item.childNodes));
+  press(buttons, null);
+  buttons.forEach((button, n) => {
     button.addEventListener("click", () => {
       const chosen = button.getAttribute("aria-pressed") !== "true";
-      legend.querySelectorAll("button").forEach((b) => b.setAttribute("aria-pressed", "false"));
-      button.setAttribute("aria-pressed", String(chosen));
-      view.label = chosen ? Number(item.dataset.label) : null;
+      press(buttons, chosen ? button : null);
+      view.label = chosen ? Number(items[n].dataset.label) : null;
       redraw();
     });
-    item.append(button);
-  }
+    items[n].append(button);
+  });
   new ResizeObserver(redraw).observe(canvas);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redraw);
   redraw();
@@ -335,17 +331,22 @@ function parted(points, views, each) {
   });
 }
 
+// One of the buttons is down, or none.
+function press(buttons, chosen) {
+  for (const button of buttons) button.setAttribute("aria-pressed", String(button === chosen));
+}
+
 // A button for each model, of which one is down.
 function choice(models, choose) {
-  const buttons = models.map((model, n) => {
+  const buttons = models.map((model) => {
     const button = make("button", { type: "button", textContent: model.name });
-    button.setAttribute("aria-pressed", String(n === 0));
     button.addEventListener("click", () => {
-      for (const other of buttons) other.setAttribute("aria-pressed", String(other === button));
+      press(buttons, button);
       choose(model);
     });
     return button;
   });
+  press(buttons, buttons[0]);
   const row = make("div", { className: "choice" }, ...buttons);
   row.setAttribute("role", "group");
   row.setAttribute("aria-label", "Model");

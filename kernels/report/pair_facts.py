@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,13 @@ import numpy as np
 
 from common.errors import UserError
 from common.files.classes import NAME as CLASSES
-from common.files.classes import load_classes
+from common.files.classes import PictureClass, load_classes
 from common.files.predictions import NAME as PREDICTIONS
 from common.files.projection import Projection, load_projection
-from common.files.vectors import load_vectors
+from common.files.vectors import Vectors, load_vectors
 from common.pairs.networks import join_networks
 from common.pairs.scored import ScoredPairs, load_scored_pairs
-from kernels.results.output import KernelOutput
+from kernels.results.output import KernelOutput, read_or_note
 from kernels.results.scores import as_mapping, read_number
 
 Models = Mapping[str, Sequence[KernelOutput]]
@@ -122,10 +123,8 @@ def _channels(
     for model, channel in order:
         if model not in models or model in broken:
             continue
-        try:
-            found = join_networks((k.name, load_vectors(k.folder, k.name)) for k in models[model])
-        except UserError as error:
-            notes.append(f"{error}.")
+        found = read_or_note(partial(_vectors, models[model]), None, notes)
+        if found is None:
             broken.add(model)
             continue
         facts = (found.validation_ids, found.validation_labels, found.validation_seen)
@@ -134,17 +133,21 @@ def _channels(
                 yield Channel(f"{model}/{name}", *facts, found.validation[name])
 
 
+def _vectors(kernels: Sequence[KernelOutput]) -> Vectors | None:
+    return join_networks(
+        (kernel.name, load_vectors(kernel.folder, kernel.name)) for kernel in kernels
+    )
+
+
 def _projections(folders: Mapping[str, Path], notes: list[str]) -> dict[str, Projection]:
     """Those that are of the first one's pictures, in its order."""
     found: dict[str, Projection] = {}
     for name, folder in folders.items():
-        try:
-            projection = load_projection(folder)
-        except UserError as error:
-            notes.append(f"{error}.")
-            continue
+        known = len(notes)
+        projection = read_or_note(partial(load_projection, folder), None, notes)
         if projection is None or not projection.points.size:
-            notes.append(f"{name} wrote no projection, so its embedding is not shown.")
+            if len(notes) == known:
+                notes.append(f"{name} wrote no projection, so its embedding is not shown.")
             continue
         ids = next(iter(found.values()), projection).ids.tolist()
         rows = {picture: row for row, picture in enumerate(projection.ids.tolist())}
@@ -175,9 +178,6 @@ def _scored(ensemble: KernelOutput | None, notes: list[str]) -> ScoredPairs | No
 def _names(kernels: Sequence[KernelOutput], notes: list[str]) -> dict[int, str]:
     """Names of classes by number, where ``classes.csv`` has more than a digest."""
     folder = next((k.folder for k in kernels if (k.folder / CLASSES).exists()), None)
-    try:
-        found = load_classes(folder) if folder else ()
-    except UserError as error:
-        notes.append(f"{error}.")
-        return {}
+    none: tuple[PictureClass, ...] = ()
+    found = read_or_note(partial(load_classes, folder), none, notes) if folder else none
     return {one.number: one.name for one in found if one.is_named}

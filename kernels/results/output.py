@@ -3,12 +3,13 @@
 import csv
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from common.errors import UserError
 from common.files.predictions import NAME as PREDICTIONS
 from common.files.predictions import Predictions, load_predictions
 from common.files.thumbnails import load_thumbnails
@@ -20,6 +21,7 @@ from kernels.run.state import KernelRecord, Run
 
 METRICS, HISTORY = "metrics.json", "history.csv"
 Row = dict[str, Any]
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,15 @@ def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOut
         sources,
         asked is None or name in asked or VARIANT.sub("", name) in asked,
     )
+
+
+def read_or_note(read: Callable[[], Read], otherwise: Read, notes: list[str]) -> Read:
+    """Read something; if it is broken, add a sentence to ``notes`` and return ``otherwise``."""
+    try:
+        return read()
+    except UserError as error:
+        notes.append(f"{error}.")
+        return otherwise
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from kernels.plan.planned import SESSION_HOURS, SHARED, PlannedKernel, needed_ho
 from kernels.plan.request import AUDIT, ENSEMBLE, Request, in_short
 from kernels.preflight.checklist import Check, run_checks
 from kernels.preflight.kaggle_checks import ask_kaggle
-from kernels.results.audit import audit_facts, tell_audit
+from kernels.results.audit import audit_facts, audit_lines
 from kernels.results.terminal import aligned
 
 _ROLES = {
@@ -77,7 +77,7 @@ def plan_text(
     lines = ["no checks: a dry run asks nothing of Kaggle"]
     if checks is not None:
         lines = [check.line for check in checks]
-    lines += [*tell_audit(audit, request.audit), ""]
+    lines += [*audit_lines(audit, request.audit), ""]
     if request.recipe != "published":
         lines += [f"the {request.recipe} recipes", ""]
     groups = [list(alike) for _, alike in itertools.groupby(kernels, lambda k: k.script)]

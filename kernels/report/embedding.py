@@ -14,7 +14,7 @@ from kernels.report.gallery import Gallery, gallery_of
 from kernels.report.render import Key, Section, hue
 
 NAMED = 60  # classes in the legend at most, those with the most pictures
-EDGE = 32767  # what stands for a distance of 1 in the page
+EDGE = 32767  # a distance of 1 in the page
 
 
 def embedding_section(facts: Facts) -> Section | None:

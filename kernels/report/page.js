@@ -196,7 +196,7 @@ function embedding(box, legend) {
     asked ||= requestAnimationFrame(draw);
   }
 
-  // Beside the point, on the side where there is room.
+  // Next to the point, on the side where there is room.
   function putCard(x, y) {
     const left = x > canvas.clientWidth / 2 ? x - card.offsetWidth - 14 : x + 14;
     const room = canvas.clientWidth - card.offsetWidth;
@@ -212,8 +212,8 @@ function embedding(box, legend) {
     if (n >= 0) {
       image.hidden = !facts.jpegs[n];
       if (facts.jpegs[n]) image.src = `data:image/jpeg;base64,${facts.jpegs[n]}`;
-      const told = facts.seen[n] ? facts.ids[n] : `${facts.ids[n]}, unseen ${facts.called}`;
-      words.replaceChildren(make("strong", { textContent: facts.names[n] }), make("br"), told);
+      const id = facts.seen[n] ? facts.ids[n] : `${facts.ids[n]}, unseen ${facts.called}`;
+      words.replaceChildren(make("strong", { textContent: facts.names[n] }), make("br"), id);
     }
     redraw();
   }
@@ -243,30 +243,30 @@ function embedding(box, legend) {
     redraw();
   }
 
-  let held = null;
+  let drag = null;
   canvas.addEventListener("pointerdown", (event) => {
-    held = { x: event.clientX, y: event.clientY, moved: 0 };
+    drag = { x: event.clientX, y: event.clientY, moved: 0 };
     canvas.setPointerCapture(event.pointerId);
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!held) {
+    if (!drag) {
       pick(under(event));
       return;
     }
-    const [dx, dy] = [event.clientX - held.x, event.clientY - held.y];
-    held = { x: event.clientX, y: event.clientY, moved: held.moved + Math.hypot(dx, dy) };
-    if (held.moved > 4) {
+    const [dx, dy] = [event.clientX - drag.x, event.clientY - drag.y];
+    drag = { x: event.clientX, y: event.clientY, moved: drag.moved + Math.hypot(dx, dy) };
+    if (drag.moved > 4) {
       pick(-1);
       turn(dx / 150, dy / 150);
     }
   });
   canvas.addEventListener("pointerup", (event) => {
-    if (held && held.moved <= 4) pick(under(event));
-    held = null;
+    if (drag && drag.moved <= 4) pick(under(event));
+    drag = null;
   });
-  canvas.addEventListener("pointercancel", () => { held = null; });
+  canvas.addEventListener("pointercancel", () => { drag = null; });
   canvas.addEventListener("pointerleave", (event) => {
-    if (!held && event.pointerType === "mouse") pick(-1);
+    if (!drag && event.pointerType === "mouse") pick(-1);
   });
   canvas.addEventListener("wheel", (event) => {
     if (!event.ctrlKey) return; // else the page scrolls; a pinch comes as a wheel with Ctrl
@@ -357,7 +357,7 @@ function choice(models, choose) {
 function epochs(numbers, view, redraw, still) {
   const last = numbers.length - 1;
   const slider = make("input", { type: "range", min: 0, max: last, step: 1, value: last });
-  const told = make("output", {});
+  const shown = make("output", {});
   const play = make("button", { type: "button", textContent: "Play" });
   let timer = 0;
   let moving = 0;
@@ -372,8 +372,8 @@ function epochs(numbers, view, redraw, still) {
   }
 
   function go() {
-    told.textContent = `epoch ${numbers[slider.value]}`;
-    slider.setAttribute("aria-valuetext", told.textContent);
+    shown.textContent = `epoch ${numbers[slider.value]}`;
+    slider.setAttribute("aria-valuetext", shown.textContent);
     moving ||= requestAnimationFrame(move);
   }
 
@@ -400,7 +400,7 @@ function epochs(numbers, view, redraw, still) {
     }, 900);
   });
   go();
-  return make("div", { className: "epochs" }, play, make("label", {}, "Epoch ", slider), told);
+  return make("div", { className: "epochs" }, play, make("label", {}, "Epoch ", slider), shown);
 }
 
 for (const box of document.querySelectorAll(".embedding")) {

@@ -52,7 +52,7 @@ def audit_facts(root: Path, competition: Competition, dry_run: bool) -> dict[str
     return {"can": can, "latest": asdict(latest) if latest else None}
 
 
-def tell_audit(facts: Mapping[str, Any], asked: bool) -> list[str]:
+def audit_lines(facts: Mapping[str, Any], asked: bool) -> list[str]:
     """Return the plan's lines on the audit; none for a competition that cannot be audited."""
     latest = facts["latest"]
     if latest is None:

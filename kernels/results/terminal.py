@@ -44,8 +44,8 @@ def show_result(result: Result) -> str:
         lines += [f"  {line}", *(f"{_INDENT}{words}" for words in more)]
     temperatures = result.blend.get("calibration", {}).items()
     if temperatures:
-        told = ", ".join(f"{name} {at['temperature']:.3f}" for name, at in temperatures)
-        lines.append(f"  {'temperatures':<16} {told}")
+        words = ", ".join(f"{name} {at['temperature']:.3f}" for name, at in temperatures)
+        lines.append(f"  {'temperatures':<16} {words}")
     lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
     if result.submission_ref:
         public, private = (

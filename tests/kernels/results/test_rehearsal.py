@@ -1,9 +1,7 @@
-"""A rehearsal tells what differs from what is believed of Kaggle, and submits nothing."""
+"""A rehearsal shows what differs from what is believed of Kaggle, and submits nothing."""
 
 import json
 from pathlib import Path
-
-import pytest
 
 from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
@@ -50,7 +48,7 @@ def test_it_runs_under_its_own_slugs_and_submits_nothing(
     assert "a-secret-of-alice" not in said
 
 
-def test_another_layout_is_told_with_what_is_there(
+def test_another_layout_is_shown_with_what_is_there(
     tmp_path: Path, tiny_data: tuple[Path, Path]
 ) -> None:
     said, found, _, _ = rehearse(tmp_path, tiny_data, "2025")
@@ -72,7 +70,7 @@ def test_embedded_code_needs_no_utility_script(
     assert manifest["shared_hash"]["built"] == manifest["shared_hash"]["found"]
 
 
-def test_one_that_does_not_start_tells_nothing_about_kaggle(
+def test_one_that_does_not_start_finds_nothing_out(
     tmp_path: Path, tiny_data: tuple[Path, Path]
 ) -> None:
     hosted = HostedCompetition(find_competition("tiny"), *tiny_data, entered=False)
@@ -82,14 +80,3 @@ def test_one_that_does_not_start_tells_nothing_about_kaggle(
     assert done.returncode == 1
     assert "no kernel was pushed: nothing was found out about Kaggle" in done.stderr
     assert "are wrong" not in done.stderr
-
-
-def test_it_is_not_a_dry_run(tmp_path: Path) -> None:
-    done = tiny.submit(*COMMAND, "--dry-run", "--run-dir", tmp_path / "run")
-    assert done.stderr.startswith("error: --rehearse runs on Kaggle itself")
-
-
-@pytest.mark.parametrize("option", ["--no-submit", "--rehearse"])
-def test_a_message_needs_a_submission(option: str, tmp_path: Path) -> None:
-    done = tiny.submit("tiny", "--model", "left", option, "--message", "x")
-    assert done.stderr.startswith(f"error: --message goes with a submission, {option} sends")

@@ -102,6 +102,7 @@ class KernelOutput:
 def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOutput:
     """Read the output of one kernel of a run, as far as there is one."""
     folder, asked = run.output(name), run.request.get("members")
+    model = name if "-part" in name else VARIANT.sub("", name)  # parts are read by other kernels
     return KernelOutput(
         name,
         folder,
@@ -109,7 +110,7 @@ def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOut
         read_json(folder / MANIFEST),
         read_json(folder / METRICS),
         sources,
-        asked is None or name in asked or VARIANT.sub("", name) in asked,
+        asked is None or name in asked or model in asked,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from kernels.kaggle.states import KernelState
 from kernels.results.blends import keep_blend, tried_blends
+from kernels.results.output import read_output
 from kernels.results.result import Member, Result, best_first, read_history, read_result
 from kernels.results.terminal import show_history, show_result
 from kernels.run.state import Run, Submission, open_run
@@ -106,6 +107,16 @@ def run(tmp_path: Path) -> Run:
         write(run, name, "manifest.json", {"accelerator": {"seen": seen}})
     blend(run, 1, "mean", 0.8512)
     return run
+
+
+@pytest.mark.parametrize(
+    ("name", "blended"),
+    [("classes", True), ("classes-network1", True), ("classes-part0", False), ("prepare", False)],
+)
+def test_a_kernel_is_blended_that_was_asked_for_and_no_part(
+    run: Run, name: str, blended: bool
+) -> None:
+    assert read_output(run, name).blended is blended
 
 
 def write(run: Run, kernel: str, name: str, facts: object) -> None:

@@ -102,7 +102,8 @@ class KernelOutput:
 def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOutput:
     """Read the output of one kernel of a run, as far as there is one."""
     folder, asked = run.output(name), run.request.get("members")
-    model = name if "-part" in name else VARIANT.sub("", name)  # parts are read by other kernels
+    found = VARIANT.search(name)
+    model = name[: found.start()] if found and found[1] != "part" else name
     return KernelOutput(
         name,
         folder,

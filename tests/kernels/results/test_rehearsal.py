@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
 from support import tiny

@@ -45,7 +45,6 @@ class ClassifierRecipe(BackboneRecipe):
     fold: int = 0
 
     RANGES: ClassVar[dict[str, Range]] = {
-        **BackboneRecipe.RANGES,
         "mixup": (0, 10),
         "cutmix": (0, 10),
         "logit_adjustment": (0, 10),
@@ -55,21 +54,18 @@ class ClassifierRecipe(BackboneRecipe):
         "folds": (0, 20),
         "fold": (0, 19),
     }
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        **BackboneRecipe.CHOICES,
-        "class_weight": ("none", "balanced"),
-    }
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"class_weight": ("none", "balanced")}
 
     @property
     def loss_in_words(self) -> str:
         """The loss in words."""
         fields = ("label_smoothing", "class_weight", "logit_adjustment")
-        told = {name: getattr(self, name) for name in fields}
-        changed = [f"{name} {value}" for name, value in told.items() if value not in (0, "none")]
+        values = {name: getattr(self, name) for name in fields}
+        changed = [f"{name} {value}" for name, value in values.items() if value not in (0, "none")]
         return ", ".join(["cross-entropy", *changed])
 
     def validate(self) -> None:
-        """Fields that do not fit each other. Raises UserError for the first."""
+        """As TrainingRecipe's; a fold is one of several."""
         if self.folds == 1 or self.fold >= max(1, self.folds):
             raise UserError(
                 f"settings folds={self.folds} fold={self.fold}: folds are 2 or more (0 for none), "

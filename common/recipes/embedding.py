@@ -1,4 +1,4 @@
-"""The recipe of an embedding of pictures, whose pairs are compared."""
+"""The recipes of embeddings, whose pairs are compared: of pictures, and of other vectors."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -18,13 +18,13 @@ class VectorRecipe(TrainingRecipe):
 
     Attributes:
         loss: ``triplet`` or ``contrastive`` compare the pictures of a batch
-            (``common.networks.embedding_losses``), ``arcface`` or ``cosface`` tell the classes with
-            a margin (``common.networks.margins``), ``softmax`` tells them without.
+            (``common.networks.embedding_losses``), ``arcface`` or ``cosface`` predict the classes
+            with a margin (``common.networks.margins``), ``softmax`` without one.
         distance, miner: of the first two, by their names in ``common.networks.embedding_losses``.
         margin: of all but ``softmax``; none is the soft margin of triplets.
         scale: of the cosines, with a margin of classes.
         embedding: numbers a picture.
-        pictures_per_class: K, of the classes that a batch holds; 0 takes pictures as they come.
+        pictures_per_class: K, of each class in a batch; 0 takes pictures as they come.
         batches_per_epoch: none takes as many as show every picture about once. Without
             ``pictures_per_class`` an epoch shows each once at most.
         patience: epochs without a better AUC on validation after which training ends, with the
@@ -42,7 +42,6 @@ class VectorRecipe(TrainingRecipe):
     patience: int = 0
 
     RANGES: ClassVar[dict[str, Range]] = {
-        **TrainingRecipe.RANGES,
         "margin": (0, 100),
         "scale": (1e-3, 1e3),
         "embedding": (2, 4096),
@@ -51,11 +50,11 @@ class VectorRecipe(TrainingRecipe):
         "patience": (0, float("inf")),
     }
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        **TrainingRecipe.CHOICES,
         "loss": LOSSES,
         "distance": ("euclidean", "squared", "cosine"),
         "miner": ("batch-hard", "batch-all", "semi-hard"),
     }
+    plateau_in_words: ClassVar[str] = "higher AUC of validation's pairs"
 
     @property
     def loss_in_words(self) -> str:
@@ -70,20 +69,14 @@ class VectorRecipe(TrainingRecipe):
         of = f"batches of {groups} classes x {self.pictures_per_class}"
         return f"{self.loss}, {self.distance} distance{mined}, {margin}, {of}"
 
-    @property
-    def plateau_in_words(self) -> str:
-        """What a plateau waits for, in words."""
-        return "higher AUC of validation's pairs"
-
     def validate(self) -> None:
-        """Fields that do not fit each other. Raises UserError for the first."""
-        kept = self.pictures_per_class
-        compared = self.loss in METRIC_LOSSES
-        if (compared or kept) and (kept < 2 or self.batch_size % kept):
+        """As TrainingRecipe's; a batch that is compared is of whole classes."""
+        each, compared = self.pictures_per_class, self.loss in METRIC_LOSSES
+        if (compared or each) and (each < 2 or self.batch_size % each):
             otherwise = "" if compared else ", or 0 for pictures as they come"
             raise UserError(
                 f"settings loss={self.loss} batch_size={self.batch_size} "
-                f"pictures_per_class={kept}: a batch is of whole classes, 2 pictures or more "
+                f"pictures_per_class={each}: a batch is of whole classes, 2 pictures or more "
                 f"each{otherwise}"
             )
         if self.margin is None and self.loss not in ("triplet", "softmax"):
@@ -94,9 +87,3 @@ class VectorRecipe(TrainingRecipe):
 @dataclass(frozen=True)
 class EmbeddingRecipe(ImageRecipe, VectorRecipe):
     """How a network is trained that gives vectors of pictures."""
-
-    RANGES: ClassVar[dict[str, Range]] = {**ImageRecipe.RANGES, **VectorRecipe.RANGES}
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        **ImageRecipe.CHOICES,
-        **VectorRecipe.CHOICES,
-    }

@@ -19,8 +19,4 @@ class HeadRecipe(VectorRecipe):
     hidden: int = 256
     dropout: float = 0.5
 
-    RANGES: ClassVar[dict[str, Range]] = {
-        **VectorRecipe.RANGES,
-        "hidden": (0, 65536),
-        "dropout": (0, 0.99),
-    }
+    RANGES: ClassVar[dict[str, Range]] = {"hidden": (0, 65536), "dropout": (0, 0.99)}

@@ -55,7 +55,6 @@ class ImageRecipe(TrainingRecipe):
     trainable_parameters: int = 0
 
     RANGES: ClassVar[dict[str, Range]] = {
-        **TrainingRecipe.RANGES,
         "image_size": (8, 1024),
         "crop_margin": (0, 256),
         "colour_jitter": (0, 1),
@@ -73,7 +72,6 @@ class ImageRecipe(TrainingRecipe):
         "trainable_parameters": ANY,
     }
     CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        **TrainingRecipe.CHOICES,
         "interpolation": ("bilinear", "nearest"),
         "evaluation": ("whole", "centre"),
         "cache": ("auto", "memory", "disk", "none"),
@@ -85,7 +83,7 @@ class ImageRecipe(TrainingRecipe):
         return self.evaluation == "whole" and self.crop_margin > 0
 
     def validate(self) -> None:
-        """Fields that do not fit each other. Raises UserError for the first."""
+        """As TrainingRecipe's; without a crop margin a picture has eight views."""
         super().validate()
         if self.tta > 8 and not self.crop_margin:
             raise UserError(f"setting tta={self.tta}: without a crop_margin there are 8 views")
@@ -108,7 +106,4 @@ class BackboneRecipe(ImageRecipe):
     freeze_backbone: bool = False
     preprocessing: str = "backbone"
 
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        **ImageRecipe.CHOICES,
-        "preprocessing": ("backbone", "1/255"),
-    }
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"preprocessing": ("backbone", "1/255")}

@@ -22,14 +22,10 @@ class NetworksRecipe(EmbeddingRecipe):
     networks: int = 0
     network: int = 0
 
-    RANGES: ClassVar[dict[str, Range]] = {
-        **EmbeddingRecipe.RANGES,
-        "networks": (0, 100),
-        "network": (0, 99),
-    }
+    RANGES: ClassVar[dict[str, Range]] = {"networks": (0, 100), "network": (0, 99)}
 
     def validate(self) -> None:
-        """Fields that do not fit each other. Raises UserError for the first."""
+        """As TrainingRecipe's; a network is one of several."""
         if self.network >= max(1, self.networks):
             raise UserError(
                 f"settings networks={self.networks} network={self.network}: they count from 0"

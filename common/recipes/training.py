@@ -29,15 +29,15 @@ class TrainingRecipe:
     """How anything is trained; any field can be changed with ``--set FIELD=VALUE``.
 
     A recipe has the fields that do something for its kernel, and no others: a setting for a field
-    that it has not is refused.
+    that it has not is refused. A subclass adds the RANGES and CHOICES of its own fields.
 
     Attributes:
-        batch_size: a replica.
-        epochs: of training.
+        batch_size: pictures that one replica takes in a step.
+        epochs: times that training sees every picture.
         schedule: of the learning rate (``common.recipes.schedules``): ``ramp``, ``constant``,
             ``cosine``, ``step`` or ``plateau``.
         lr_start, lr_max, lr_min, lr_ramp_epochs, lr_sustain_epochs, lr_decay, lr_patience: what
-            it is drawn with; ``lr_max`` is multiplied by the number of replicas, but for
+            the schedule is made of; ``lr_max`` is multiplied by the number of replicas, but for
             ``constant``.
         optimizer: its Keras name.
         ema: momentum of the moving average of the weights that predicts; 0 is none.
@@ -72,10 +72,11 @@ class TrainingRecipe:
         "optimizer": ("adam", "adamw", "nadam", "rmsprop", "sgd"),
         "schedule": ("ramp", "constant", "cosine", "step", "plateau"),
     }
+    plateau_in_words: ClassVar[str] = "lower validation loss"  # what a plateau waits for
 
     def __post_init__(self) -> None:
-        """Hold the fields in their ranges. Raises UserError for the first that is not."""
-        for name, (lowest, highest) in self.RANGES.items():
+        """Check the fields. Raises UserError for the first that is out of its range."""
+        for name, (lowest, highest) in self._of_all_classes("RANGES").items():
             value = getattr(self, name)
             if not isinstance(value, int | float | None):
                 raise UserError(f"setting {name}={value!r}: it must be a number")
@@ -83,7 +84,7 @@ class TrainingRecipe:
                 least = f"at least {lowest}"
                 bounds = least if highest == math.inf else f"from {lowest} to {highest:.4g}"
                 raise UserError(f"setting {name}={value}: it must be {bounds}")
-        for name, known in self.CHOICES.items():
+        for name, known in self._of_all_classes("CHOICES").items():
             if getattr(self, name) not in known:
                 hint = nearest(str(getattr(self, name)), known)
                 raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
@@ -94,13 +95,8 @@ class TrainingRecipe:
         """The loss in words."""
         return "the script's own"
 
-    @property
-    def plateau_in_words(self) -> str:
-        """What a plateau waits for, in words."""
-        return "lower validation loss"
-
     def validate(self) -> None:
-        """Fields that do not fit each other. Raises UserError for the first."""
+        """Check which fields fit each other. Raises UserError for the first that do not."""
         if not self.lr_max:
             raise UserError("setting lr_max=0: nothing would be learned")
         if self.lr_min > self.lr_max and self.schedule != "constant":
@@ -109,3 +105,10 @@ class TrainingRecipe:
     def learning_rate(self, epoch: int, replicas: int, val_losses: Sequence[float] = ()) -> float:
         """The learning rate of ``epoch`` (from 0); a plateau asks the losses before it."""
         return learning_rate(self, epoch, replicas, val_losses)
+
+    def _of_all_classes(self, table: str) -> dict:
+        """RANGES or CHOICES of this class and of those that it is made from."""
+        found: dict = {}
+        for base in reversed(type(self).__mro__):
+            found |= vars(base).get(table, {})
+        return found

@@ -56,7 +56,7 @@ class ClassesRecipe(NetworksRecipe):
 
     l2: float = 0.003
 
-    RANGES: ClassVar[dict[str, Range]] = {**NetworksRecipe.RANGES, "l2": (0, 1)}
+    RANGES: ClassVar[dict[str, Range]] = {"l2": (0, 1)}
 
 
 def build_model(weights: str | None, recipe: ClassesRecipe, classes: int) -> Any:

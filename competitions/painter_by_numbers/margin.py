@@ -60,11 +60,7 @@ class MarginRecipe(NetworksRecipe, BackboneRecipe):
 
     pooling: str = "gem"
 
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        **NetworksRecipe.CHOICES,
-        **BackboneRecipe.CHOICES,
-        "pooling": ("gem", "average"),
-    }
+    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"pooling": ("gem", "average")}
 
 
 def build_model(weights: str | None, recipe: MarginRecipe, classes: int) -> Any:

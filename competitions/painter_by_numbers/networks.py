@@ -30,7 +30,6 @@ class ConvolutionsRecipe(EmbeddingRecipe):
     final_relu: bool = True
 
     RANGES: ClassVar[dict[str, Range]] = {
-        **EmbeddingRecipe.RANGES,
         "kernel_size": (1, 15),
         "dropout": (0, 0.99),
         "dense_dropout": (0, 0.99),

@@ -76,14 +76,13 @@ class SubmodelRecipe(ConvolutionsRecipe):
     artists: int = 200
 
     RANGES: ClassVar[dict[str, Range]] = {
-        **ConvolutionsRecipe.RANGES,
         "parts": (1, 100),
         "part": (0, 99),
         "artists": (2, float("inf")),
     }
 
     def validate(self) -> None:
-        """Fields that do not fit each other. Raises UserError for the first."""
+        """As TrainingRecipe's; a part has artists for a batch."""
         if self.part >= self.parts:
             raise UserError(f"settings parts={self.parts} part={self.part}: they count from 0")
         fewest = self.artists // self.parts

@@ -49,10 +49,9 @@ RECIPE: dict = dict(
 PARAMETERS: dict = {}
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 from common.recipes.networks import NetworksRecipe
-from common.recipes.training import Range
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import ConvolutionsRecipe, embedding_network
@@ -61,8 +60,6 @@ from competitions.painter_by_numbers.networks import ConvolutionsRecipe, embeddi
 @dataclass(frozen=True)
 class TripletsRecipe(NetworksRecipe, ConvolutionsRecipe):
     """A ConvolutionsRecipe for one of several networks."""
-
-    RANGES: ClassVar[dict[str, Range]] = {**NetworksRecipe.RANGES, **ConvolutionsRecipe.RANGES}
 
 
 def build_model(weights: str | None, recipe: TripletsRecipe, classes: int) -> Any:

@@ -7,8 +7,7 @@ import pytest
 from common.errors import UserError
 from common.networks.embedding_losses import DISTANCES, MINERS
 from common.recipe import field_types, override
-from common.recipes.embedding import LOSSES, METRIC_LOSSES, EmbeddingRecipe
-from common.recipes.head import HeadRecipe
+from common.recipes.embedding import LOSSES, METRIC_LOSSES, EmbeddingRecipe, VectorRecipe
 from competitions.painter_by_numbers import classes, margin, submodel, supermodel, triplets
 
 
@@ -98,8 +97,6 @@ def test_a_head_and_a_network_have_what_is_learnt_in_common() -> None:
     head, network = (set(field_types(r)) for r in (supermodel.KERNEL.recipe, EmbeddingRecipe()))
     assert head - network == {"hidden", "dropout"}
     assert {"loss", "margin", "patience", "lr_max", "ema"} < head
-    assert set(HeadRecipe.RANGES) < head
-    assert set(HeadRecipe.CHOICES) < head
 
 
 def test_the_rest_of_a_recipe_is_held_too() -> None:
@@ -108,5 +105,5 @@ def test_the_rest_of_a_recipe_is_held_too() -> None:
 
 
 def test_the_choices_are_those_that_there_are() -> None:
-    assert set(EmbeddingRecipe.CHOICES["distance"]) == set(DISTANCES)
-    assert set(EmbeddingRecipe.CHOICES["miner"]) == set(MINERS)
+    assert set(VectorRecipe.CHOICES["distance"]) == set(DISTANCES)
+    assert set(VectorRecipe.CHOICES["miner"]) == set(MINERS)

@@ -18,7 +18,7 @@ from support import tiny
 pytestmark = pytest.mark.slow
 README = (tiny.ROOT / "README.md").read_text("utf-8")
 SECTION = README.split("## Add a competition")[1].split("\n## ")[0]
-FRAMEWORK = (tiny.ROOT / "docs" / "competitions.md").read_text("utf-8")
+COMPETITIONS = (tiny.ROOT / "docs" / "competitions.md").read_text("utf-8")
 NAMES = ("__init__", "data", "efficientnetb0", "ensemble", "neighbours")
 
 
@@ -32,7 +32,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copyfile(tiny.ROOT / "submit.py", root / "submit.py")
     folder = root / "competitions" / "leaf_spots"
     folder.mkdir()
-    blocks = re.findall(r"```python\n(.*?)```", SECTION + FRAMEWORK, re.DOTALL)
+    blocks = re.findall(r"```python\n(.*?)```", SECTION + COMPETITIONS, re.DOTALL)
     assert len(blocks) == len(NAMES)
     for name, block in zip(NAMES, blocks, strict=True):
         (folder / f"{name}.py").write_text(block, encoding="utf-8")
@@ -111,7 +111,7 @@ def test_the_kinds_that_the_readme_names_are_there() -> None:
     from common.metrics.metric import find_metric
     from common.tasks import classification, multilabel, number, pairs
 
-    table = SECTION.split("| what is predicted |")[1].split("\n\n")[0]
+    table = COMPETITIONS.split("| what is predicted |")[1].split("\n\n")[0]
     tasks = {**vars(classification), **vars(multilabel), **vars(number), **vars(pairs)}
     for name in re.findall(r"`(\w+)\(", table):
         assert name in tasks or hasattr(forms, name), name

@@ -27,17 +27,17 @@ class Kernel:
     Attributes:
         competition: the facts.
         recipe: a frozen dataclass, of the script's ``RECIPE``: ``Recipe(**RECIPE)``. In a pushed
-            script ``RECIPE`` holds what runs.
+            script ``RECIPE`` is what runs.
         work: what the kernel does, in the folder and with the recipe of the run that it is given;
             a kernel of a class that has a ``carry_out`` of its own needs none.
         best: the recipe's fields that differ with ``--recipe best``; None where there is no such
             recipe.
         dry_run: the recipe's fields that differ in a dry run.
         accelerators: what it can run on, the best first.
-        hours: what a session with the recipe as it stands takes, by accelerator
+        hours: what a session with the unchanged recipe takes, by accelerator
             (``common.recipes.hours``).
         sources: other scripts of the competition, whose kernels' outputs it reads.
-        predicts: whether the ensemble can blend what it leaves.
+        predicts: whether the ensemble can blend its output.
     """
 
     competition: Competition
@@ -98,17 +98,17 @@ class Kernel:
             self.carry_out(run)
 
     def carry_out(self, run: KernelRun) -> None:
-        """Do the kernel's work and leave its files in ``run.folder``.
+        """Do the kernel's work and write its files to ``run.folder``.
 
-        Raises UserError when it predicts and leaves no predictions.
+        Raises UserError when it predicts and wrote no predictions.
         """
         assert self.work is not None  # see __post_init__
         self.work(run)
-        pairs = self.competition.task.name == "pairs"  # whose kernels leave vectors or scores
+        pairs = self.competition.task.name == "pairs"  # whose kernels write vectors or scores
         if self.predicts and run.primary and not pairs and not (run.folder / PREDICTIONS).is_file():
             raise UserError(
-                f"{run.parameters.kernel} has left no {PREDICTIONS} to blend: call write_outputs "
-                f"(common/outputs.py), or declare predicts=False"
+                f"{run.parameters.kernel} has written no {PREDICTIONS} to blend: call "
+                f"write_outputs (common/outputs.py), or declare predicts=False"
             )
 
     def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:

@@ -42,7 +42,7 @@ class OutOfTimeError(Exception):
 
 
 class KernelRun:
-    """One run of one kernel: where it works, how long each stage took, what it leaves behind.
+    """One run of one kernel: where it works, how long each stage took, what it writes.
 
     Used as ``with KernelRun(parameters, recipe) as run:``; on leaving without an exception the
     manifest is written, and after OutOfTimeError one that says ``unfinished``. The working folder

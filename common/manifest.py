@@ -1,4 +1,4 @@
-"""``manifest.json``: what a kernel left behind, and proof that it is whole and this run's.
+"""``manifest.json``: what a kernel wrote, and proof that it is whole and this run's.
 
 It is written last. A kernel whose manifest is missing, stale or does not match its files is a
 failed kernel, whatever its status says.
@@ -43,7 +43,7 @@ def write_manifest(folder: Path, facts: dict[str, Any], state: str = "complete")
 
 
 def read_manifest(folder: Path, kernel: str, nonce: str, fetched: bool = False) -> dict[str, Any]:
-    """The manifest of ``kernel`` in ``folder``, held against the run's nonce and its own files.
+    """The manifest of ``kernel`` in ``folder``, checked against the run's nonce and its own files.
 
     Of what was ``fetched`` from a kernel, files that stay at Kaggle may be missing. Raises
     UserError when it is missing, unreadable, of another run, or when a file that it names is
@@ -119,7 +119,7 @@ def _load(path: Path, kernel: str) -> dict[str, Any]:
 def _check_file(folder: Path, name: str, facts: dict[str, Any], kernel: str) -> None:
     path = folder / name
     if not path.is_file():
-        raise UserError(f"kernel {kernel}: {name} stands in its manifest and is not in {folder}")
+        raise UserError(f"kernel {kernel}: {name} is in its manifest and not in {folder}")
     if file_sha256(path) != facts["sha256"]:
         raise UserError(
             f"kernel {kernel}: {path} is not the file that the kernel wrote "

@@ -1,4 +1,4 @@
-"""What a kernel that predicts leaves behind: the contract between it and the ensemble.
+"""What a kernel that predicts writes: the contract between it and the ensemble.
 
 Any framework will do. A kernel is finished when its working folder has
 
@@ -28,7 +28,7 @@ def write_outputs(
     kernel: str,
     facts: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Write ``predictions.npz`` and ``metrics.json``; returns what stands in the latter.
+    """Write ``predictions.npz`` and ``metrics.json``; return the content of the latter.
 
     Args:
         folder: the kernel's working folder.

@@ -1,8 +1,7 @@
 """The parameters of a pushed kernel, besides its recipe.
 
 A kernel on Kaggle gets no arguments, so the pipeline writes these into the pushed script's
-``PARAMETERS = {...}`` line. Run as it stands on a workstation, the line is empty and the
-defaults below hold.
+``PARAMETERS = {...}`` line. On a workstation the line is empty, and the defaults below count.
 """
 
 import dataclasses
@@ -21,14 +20,14 @@ class Parameters:
     Attributes:
         kernel: its name within the run, e.g. ``densenet201``.
         nonce: the run that pushed it; a manifest with another nonce is stale.
-        shared: ``owner/slug`` of the utility script that holds the shared code.
+        shared: ``owner/slug`` of the utility script that has the shared code.
         shared_hash: hash of the shared code that it was built with.
         accelerator: ``tpu``, ``gpu`` or ``cpu``; empty takes what the machine has.
         full_size: the recipe's fields that differ at full size, for the network to be built with
             them too and its parameters counted; empty does not.
         seed: of everything random.
         internet: whether the kernel may download.
-        weights_source: ``owner/slug`` of a data set, or a model's handle, that holds weights.
+        weights_source: ``owner/slug`` of a data set, or a model's handle, that has weights.
         sources: member name → ``owner/slug`` of the kernels whose outputs it reads.
         source_nonces: member name → the nonce that its manifest must show; another is stale.
         time_limit: seconds from its start after which it must have ended; 0 is none.

@@ -12,7 +12,7 @@ def kernels_of_models(recipes: Recipes, kind: str, option: str) -> dict[str, tup
     """The kernels of each model, in the order of their numbers.
 
     Args:
-        recipes: kernel → its recipe as its manifest tells it. A kernel ``NAME-foldK`` whose
+        recipes: kernel → its recipe as its manifest has it. A kernel ``NAME-foldK`` whose
             recipe has ``folds`` and fold K is one of the model NAME; every other kernel is a
             model of its own.
         kind: ``fold``, or what else is counted so.

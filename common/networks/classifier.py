@@ -17,7 +17,7 @@ SMALL: dict[str, Any] = {
     "lr_max": 4e-3,
     "lr_min": 1e-4,
     "lr_ramp_epochs": 1,
-    "batchnorm_momentum": 0.8,  # few steps an epoch: 0.99 would leave validation at chance
+    "batchnorm_momentum": 0.8,  # few steps an epoch: 0.99 would keep validation at chance
     "refit_fresh": False,
     "refit_epochs": 1,
     "cache": "memory",

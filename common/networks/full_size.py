@@ -1,4 +1,4 @@
-"""A network at full size held against the parameter counts that its recipe states."""
+"""A network at full size checked against the parameter counts that its recipe states."""
 
 import dataclasses
 import math
@@ -10,10 +10,10 @@ from common.progress import report
 
 
 def check_full_size(kernel: Any, backbone: str = "") -> dict[str, int]:
-    """Build the network at full size and hold its parameter counts against the recipe's.
+    """Build the network at full size and check its parameter counts against the recipe's.
 
     ``backbone`` builds with another one than the recipe's own, whose counts nobody has stated:
-    they are only told. Returns the counts. Raises UserError when they differ.
+    they are only reported. Returns the counts. Raises UserError when they differ.
     """
     recipe = dataclasses.replace(kernel.recipe, **({"backbone": backbone} if backbone else {}))
     model = kernel.network(recipe)

@@ -30,7 +30,7 @@ def adjusted_crossentropy(labels: np.ndarray, classes: int, tau: float, smoothin
 
     The network learns to do without what the frequencies alone say, and so favours rare classes
     when it predicts. ``labels`` ``(pictures,)`` are those that it trains on; a class that they do
-    not hold counts as one picture. Menon et al., 2020 (logit adjustment).
+    not have counts as one picture. Menon et al., 2020 (logit adjustment).
     """
     counts = np.maximum(np.bincount(labels, minlength=classes), 1)
     odds = (tau * np.log(counts / counts.sum())).astype(np.float32)

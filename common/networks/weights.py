@@ -64,7 +64,7 @@ def downloaded(file: str, origin: Origin) -> str:
 def fill_by_name(model: Any, path: str) -> None:
     """Fill every layer of ``model`` from the layer of its name in a legacy Keras HDF5 file.
 
-    The file may hold further layers. Raises UserError when it lacks a weight or has it in another
+    The file may have further layers. Raises UserError when it lacks a weight or has it in another
     shape (nothing is filled then), and OSError when it cannot be read.
     """
     import h5py
@@ -120,5 +120,5 @@ def weights_explained(weights: str | None) -> Iterator[None]:
             ) from error
         raise UserError(
             f"weights {weights} could not be downloaded ({said}): try again, or attach a data set "
-            f"that holds the file and name it with --weights-source"
+            f"that has the file and name it with --weights-source"
         ) from error

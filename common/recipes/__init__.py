@@ -1,1 +1,1 @@
-"""What a training is told: its fields, their ranges, its schedules and its hours."""
+"""The settings of a training: its fields, their ranges, its schedules and its hours."""

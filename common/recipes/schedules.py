@@ -9,7 +9,7 @@ def learning_rate(recipe: Any, epoch: int, replicas: int, val_losses: Sequence[f
     """The rate that ``recipe.schedule`` draws with the recipe's ``lr_`` fields.
 
     ``lr_max`` is multiplied by ``replicas``, as the batch is; a constant rate is kept as it is.
-    ``val_losses`` are those of the epochs before, or whatever else is judged there and better when
+    ``val_losses`` are those of the epochs before, or whatever else is better when
     lower, for ``plateau``.
     """
     maximum = recipe.lr_max * replicas
@@ -35,7 +35,7 @@ def ramp_sustain_decay(
     sustain_epochs: int,
     decay: float,
 ) -> float:
-    """Linear from ``start`` to ``maximum`` over ``ramp_epochs``, held for ``sustain_epochs``.
+    """Linear from ``start`` to ``maximum`` over ``ramp_epochs``, kept for ``sustain_epochs``.
 
     Then ``(maximum - minimum) * decay ** (epoch - ramp_epochs - sustain_epochs) + minimum``. This
     is the schedule of Kaggle's own TPU notebooks for ``tpu-getting-started``.

@@ -1,1 +1,1 @@
-"""One training from its recipe to what it leaves behind."""
+"""One training from its recipe to what it writes."""

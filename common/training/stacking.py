@@ -1,6 +1,6 @@
 """What several networks say of the same pictures, side by side, for a head on top of them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -63,38 +63,32 @@ def stack(members: Mapping[str, Vectors], features: Mapping[str, Features]) -> S
     or widths differ.
     """
     aligned = align(members)
-    train = _aligned_train(features)
+    first, *_ = aligned
+    ids, labels, _ = features[first]
+    train, validation, test = [], [], []
     for name, member in aligned.items():
-        told, learnt = _first(member.validation).shape[1], train[name].shape[1]
-        if told != learnt:
-            raise UserError(
-                f"{name}: vectors of {learnt} numbers for train and of {told} for validation"
-            )
-    (first, *_) = aligned
-    vectors = replace(
-        aligned[first],
-        validation={CHANNEL: _beside([_first(m.validation) for m in aligned.values()])},
-        test={CHANNEL: _beside([_first(m.test) for m in aligned.values()])},
-    )
-    return Stacked(tuple(aligned), features[first][1], _beside(train.values()), vectors)
-
-
-def _aligned_train(features: Mapping[str, Features]) -> dict[str, np.ndarray]:
-    (first, (ids, labels, _)), *_ = features.items()
-    found = {}
-    for name, (other, others_labels, rows) in features.items():
+        other, others_labels, rows = features[name]
         order = row_order(ids, other, "train", first, name)
         if not np.array_equal(others_labels[order], labels):
             raise UserError(f"train labels of {first} and {name} differ")
-        found[name] = rows[order]
-    return found
+        given, wanted = (next(iter(part.values())) for part in (member.validation, member.test))
+        if given.shape[1] != rows.shape[1]:
+            raise UserError(
+                f"{name}: vectors of {rows.shape[1]} numbers for train and of {given.shape[1]} for "
+                f"validation"
+            )
+        train.append(rows[order])
+        validation.append(given)
+        test.append(wanted)
+    vectors = replace(
+        aligned[first],
+        validation={CHANNEL: _side_by_side(validation)},
+        test={CHANNEL: _side_by_side(test)},
+    )
+    return Stacked(tuple(aligned), labels, _side_by_side(train), vectors)
 
 
-def _first(channels: Mapping[str, np.ndarray]) -> np.ndarray:
-    return next(iter(channels.values()))
-
-
-def _beside(parts: Collection[np.ndarray]) -> np.ndarray:
+def _side_by_side(parts: Iterable[np.ndarray]) -> np.ndarray:
     """``(pictures, d)`` float32, each row of length 1 where those of the parts are."""
     rows = list(parts)
     return np.hstack(rows).astype(np.float32) / np.float32(len(rows) ** 0.5)

@@ -104,7 +104,9 @@ def test_a_kernel_that_predicts_leaves_predictions_or_fails(
     with pytest.raises(SystemExit):
         replace(KERNEL, predicts=True).main({"kernel": "forest"}, [])
     said = capsys.readouterr().err
-    assert said.startswith("error: forest has left no predictions.npz to blend: call write_outputs")
+    assert said.startswith(
+        "error: forest has written no predictions.npz to blend: call write_outputs"
+    )
     assert not (tmp_path / "manifest.json").exists()
 
 

@@ -63,7 +63,7 @@ def spoil_state(folder: Path, **changes: object) -> None:
         (lambda f: spoil_state(f, format=99), "format 99"),
         (lambda f: (f / "manifest.json").write_text("{"), "cannot be read"),
         (lambda f: (f / "manifest.json").write_text("[]"), "is not a manifest"),
-        (lambda f: (f / "metrics.json").unlink(), "metrics.json stands in its manifest and is not"),
+        (lambda f: (f / "metrics.json").unlink(), "metrics.json is in its manifest and not"),
         (lambda f: (f / "metrics.json").write_text("[]"), "is not the file that the kernel wrote"),
     ],
 )

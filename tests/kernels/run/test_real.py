@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from competitions import find_competition
-from kernels.local import HostedCompetition, LocalKaggle
+from kernels.local import HostedCompetition, LocalKaggle, session
 from support import tiny, warm
 
 pytestmark = pytest.mark.slow
@@ -28,10 +28,16 @@ ONCE = dict.fromkeys(KERNELS, 1)
 
 @contextlib.contextmanager
 def a_desk(folder: Path, **options: object) -> Iterator[SimpleNamespace]:
-    """A folder to work in, and a Kaggle."""
+    """A folder to work in, and a Kaggle that forks its kernels."""
     data = tiny.write_data(folder / "files")
     hosted = HostedCompetition(find_competition("tiny"), *data, **options)
-    with LocalKaggle(folder / "kaggle", [hosted]) as server:
+    names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL", "TimeoutExpired")}
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        LocalKaggle(folder / "kaggle", [hosted]) as server,
+    ):
+        patch.setenv(warm.ADDRESS, warm.server())
+        patch.setattr(session, "subprocess", SimpleNamespace(Popen=warm.Fork, **names))
         env = tiny.real_environment(server.url, folder / "home")
         yield SimpleNamespace(folder=folder, server=server, env=env)
 
@@ -58,6 +64,7 @@ def first(desk: SimpleNamespace) -> dict:
 
 def start(*arguments: object, desk: SimpleNamespace) -> subprocess.Popen[str]:
     pipe, env = subprocess.PIPE, {**os.environ, **desk.env}
+    env.pop(warm.ADDRESS)
     command = tiny.command(*arguments)
     return subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, cwd=desk.folder)
 

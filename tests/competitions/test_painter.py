@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,7 @@ import pytest
 from common.files.vectors import load_vectors
 from common.metrics.verification import roc_auc
 from common.pairs.scored import load_scored_pairs
-from competitions.painter_by_numbers import ensemble
 from support import tiny
-from support.carry_out import carry_out
 
 pytestmark = pytest.mark.slow
 SMALL = ("image_size=32", "crop_margin=4", "epochs=2", "batch_size=24")
@@ -134,27 +131,3 @@ def test_the_same_command_again_runs_nothing(painter: dict) -> None:
     assert again == painter
     assert "RUNNING" not in done.stderr
     assert sorted(path.relative_to(kernels) for path in kernels.glob("*/*/v*")) == before
-
-
-def test_the_ensemble_reads_pairs_however_they_are_packed(
-    painter: dict, outputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = Path(painter["run_dir"])
-    data = tmp_path / "input" / "competitions" / "painter-by-numbers"
-    shutil.copytree(folder / "data" / "painter-by-numbers", data)
-    table = (data / "submission_info.csv").rename(tmp_path / "submission_info.csv")
-    (data / table.name).mkdir()
-    shutil.copy(table, data / table.name / table.name)
-    kernels = tmp_path / "input" / "notebooks" / "me"
-    kernels.mkdir(parents=True)
-    names = ("prepare", *MEMBERS)
-    for name in names:
-        left = folder / "kaggle" / "kernels" / "dry-run" / f"painter-{name}" / "v1"
-        (kernels / name).symlink_to(left / "kaggle" / "working")
-    sources = {name: f"me/{name}" for name in names}
-    told = {"sources": sources, "settings": {"method": "weighted"}, "kernel": "ensemble"}
-    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "input"))
-    monkeypatch.chdir(tmp_path)
-    carry_out(ensemble.KERNEL, told)
-    written = (tmp_path / "submission.csv").read_text()
-    assert written == (outputs / "ensemble" / "submission.csv").read_text()

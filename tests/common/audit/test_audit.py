@@ -4,8 +4,6 @@ import contextlib
 import csv
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,18 +18,18 @@ from hypothesis import strategies as st
 from common.audit.findings import Audit, warnings_of
 from common.audit.lookalikes import ODD, Pair, find_pairs, fingerprint, groups
 from common.audit.records import Picture, Split, read_pictures
-from common.audit.run import AuditRecipe, run_audit
+from common.audit.run import AuditRecipe
 from common.data.tfrecords import record_files
 from common.errors import UserError
-from common.kernel import KernelRun
 from common.manifest import read_manifest
-from common.parameters import Parameters
 from common.recipe import override
 from competitions.petals_to_metal import COMPETITION
+from competitions.petals_to_metal import audit as script
 from kernels.plan import checks as plan
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
 from support import flowers, tiny
+from support.carry_out import carry_out
 
 pytestmark = pytest.mark.slow
 REAL = tiny.ROOT.parent / "shared" / "data" / "tpu-getting-started" / "tfrecords-jpeg-192x192"
@@ -84,16 +82,17 @@ def example(name: str, label: int | None, image: np.ndarray | bytes) -> bytes:
     return flowers.example(name, label, content)
 
 
-def audit(folder: Path, out: Path, changes: dict | None = None) -> dict:
-    """Run it over ``folder``'s parts; its ``audit.json``."""
-    splits = [
-        Split(name, record_files(folder / part), part != "test")
-        for name, part in (("train", "train"), ("validation", "val"), ("test", "test"))
-    ]
-    out.mkdir(exist_ok=True)
-    with contextlib.chdir(out):
-        with KernelRun(Parameters("audit"), override(AuditRecipe(), changes or {})) as run:
-            run_audit(COMPETITION, splits, run)
+def audit(root: Path, out: Path, changes: dict | None = None) -> dict:
+    """Run the competition's script over the data in ``root``; its ``audit.json``."""
+    out.mkdir()
+    (root / "sample_submission.csv").write_text("id,label\n")
+    mounts = out.with_name("mounts") / "competitions"
+    mounts.mkdir(parents=True)
+    (mounts / COMPETITION.slug).symlink_to(root)
+    with pytest.MonkeyPatch.context() as patched, contextlib.chdir(out):
+        patched.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(mounts.parent))
+        settings = {"settings": changes or {}, "internet": False}
+        carry_out(script.KERNEL, {"kernel": "audit", **settings})
     return dict(json.loads((out / "audit.json").read_text()))
 
 
@@ -120,14 +119,13 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_split(folder / "val", val)
     test = [example("leak", None, picture(10)), example("v-leak", None, picture(100))]
     write_split(folder / "test", test + [example(f"x{n}", None, picture(n)) for n in (200, 201)])
-    (root / "sample_submission.csv").write_text("id,label\n")
     return root
 
 
 @pytest.fixture(scope="module")
 def found(planted: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict, Path]:
     out = tmp_path_factory.mktemp("audit") / "out"
-    return audit(planted / "tfrecords-jpeg-96x96", out), out
+    return audit(planted, out), out
 
 
 def test_every_planted_copy_is_found_and_nothing_else(found: tuple[dict, Path]) -> None:
@@ -180,10 +178,11 @@ def test_broken_records_are_listed_with_file_number_and_reason(found: tuple[dict
 def test_a_class_that_a_split_lacks_is_named_and_a_clean_set_has_a_figure(
     found: tuple[dict, Path], tmp_path: Path
 ) -> None:
-    write_split(tmp_path / "train", [example("a", 0, picture(1)), example("b", 1, picture(2))])
-    write_split(tmp_path / "val", [example("c", 0, picture(3))])
-    write_split(tmp_path / "test", [example("d", None, picture(4))])
-    facts = audit(tmp_path, tmp_path / "out")
+    folder = tmp_path / "data" / "tfrecords-jpeg-96x96"
+    write_split(folder / "train", [example("a", 0, picture(1)), example("b", 1, picture(2))])
+    write_split(folder / "val", [example("c", 0, picture(3))])
+    write_split(folder / "test", [example("d", None, picture(4))])
+    facts = audit(folder.parent, tmp_path / "out")
     first, second = facts["warnings"]
     assert first == f"1 class without a picture in validation ({NAMES[1]})"
     assert second.startswith("102 classes without any labelled picture (")
@@ -219,7 +218,7 @@ def test_the_manifest_has_the_files(found: tuple[dict, Path]) -> None:
 def test_a_bound_on_the_looks_narrows_the_search_and_says_so(
     planted: Path, found: tuple[dict, Path], tmp_path: Path
 ) -> None:
-    facts = audit(planted / "tfrecords-jpeg-96x96", tmp_path / "out", {"most_looks": 3})
+    facts = audit(planted, tmp_path / "out", {"most_looks": 3})
     assert facts["bits"] < found[0]["bits"] == 16
     assert facts["pairs"]["near"] < 5
     assert "too many pictures look alike" in facts["warnings"][-1]
@@ -296,25 +295,6 @@ def test_a_large_group_of_copies_is_named_in_short() -> None:
     conflict = next(line for line in warnings if "more than one label" in line)
     assert conflict.endswith("and 56 more): audit.csv")
     assert len(conflict) < 200
-
-
-def test_the_competitions_script_runs_by_itself(planted: Path, tmp_path: Path) -> None:
-    mounts, out = tmp_path / "mounts" / "competitions", tmp_path / "out"
-    mounts.mkdir(parents=True)
-    out.mkdir()
-    (mounts / COMPETITION.slug).symlink_to(planted)
-    environment = {"KAGGLE_CACHE_MOUNT_FOLDER": str(mounts.parent), "PYTHONPATH": str(tiny.ROOT)}
-    done = subprocess.run(
-        [sys.executable, "-m", "competitions.petals_to_metal.audit"],
-        cwd=out,
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "progress stage=comparing pictures=38" in done.stdout
-    assert "warning: 7 of 12 pictures of validation are in train too" in done.stdout
-    assert len(table(out)) == 10
 
 
 def test_an_audit_alone_trains_and_submits_nothing_and_the_plan_shows_it(

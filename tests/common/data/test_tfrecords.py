@@ -86,7 +86,7 @@ def test_damage_is_named_with_its_record(
     (tmp_path / "notes.txt").touch()
     with pytest.raises(UserError, match=re.escape(said)) as error:
         read_records(tmp_path / "train", True, 104)
-    assert "no *" not in said or str(error.value).endswith("holds notes.txt, train")
+    assert "no *" not in said or str(error.value).endswith("has notes.txt, train")
 
 
 @pytest.mark.parametrize(("wanted", "taken"), [(331, 331), (200, 224), (32, 192), (600, 512)])
@@ -98,7 +98,7 @@ def test_the_best_resolution_is_taken(tmp_path: Path, wanted: int, taken: int) -
 
 def test_a_folder_without_the_data_names_what_was_looked_for(tmp_path: Path) -> None:
     (tmp_path / "pictures").mkdir()
-    with pytest.raises(UserError, match=r"tfrecords-jpeg-<size>.*holds pictures"):
+    with pytest.raises(UserError, match=r"tfrecords-jpeg-<size>.*has pictures"):
         data.load_from(tmp_path, 192)
     flowers.shard(tmp_path / "tfrecords-jpeg-24x24" / "train", [1, 2])
     with pytest.raises(UserError, match="no folder val, test"):

@@ -13,7 +13,7 @@ from common.blending.blend import METHODS, find_blend, mix, search_classes, sear
 from common.blending.ensemble import BlendRecipe, blend_members
 from common.competition import Competition
 from common.errors import UserError
-from common.files.predictions import Predictions, align
+from common.files.predictions import Predictions
 from common.forms import Form, LabelColumn, LabelList, NumberColumn, ProbabilityColumns
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
@@ -158,16 +158,6 @@ def test_more_members_are_not_worse_than_each_and_the_mean() -> None:
         assert len(blend.weights) == 4
 
 
-def test_the_better_member_wins_when_the_other_is_noise() -> None:
-    labels = np.arange(40) % 4
-    good = np.eye(4)[labels] * 0.5 + 0.125
-    noise = np.random.default_rng(0).dirichlet(np.ones(4), 40)
-    for method in ("weighted", "greedy"):
-        blend = find_blend(method, [noise, good], macro_f1_of(labels), search_classes)
-        assert blend.weights[1] > blend.weights[0]
-        assert macro_f1_of(labels)(mix(blend.weights, [noise, good])) == 1.0
-
-
 def test_accuracy_picks_the_member_of_the_higher_accuracy() -> None:
     """The member with the higher macro F1 is not the one with the higher accuracy."""
     labels = np.array([0] * 16 + [1] * 2 + [2] * 2)
@@ -189,37 +179,3 @@ def test_unknown_method_and_no_validation_are_refused() -> None:
         BlendRecipe("median")
     with pytest.raises(UserError, match="needs validation predictions"):
         find_blend("weighted", [np.zeros((0, 3))], lambda mixed: 0.0, search_grid)
-
-
-def of_ids(ids: list[str], test_ids: list[str], seed: int = 0) -> Predictions:
-    random = np.random.default_rng(seed)
-    return Predictions(
-        np.array(ids),
-        np.array([int(i[1:]) % 3 for i in ids]),
-        random.random((len(ids), 3)),
-        np.array(test_ids),
-        random.random((len(test_ids), 3)),
-    )
-
-
-def test_align_puts_rows_into_the_first_members_order() -> None:
-    first = of_ids(["v1", "v2", "v3"], ["t1", "t2"])
-    other = of_ids(["v3", "v1", "v2"], ["t2", "t1"], seed=1)
-    aligned = align({"a": first, "b": other})["b"]
-    assert aligned.validation_ids.tolist() == ["v1", "v2", "v3"]
-    assert np.array_equal(aligned.validation[0], other.validation[1])
-    assert np.array_equal(aligned.test[0], other.test[1])
-
-
-@pytest.mark.parametrize(
-    ("ids", "test_ids", "said"),
-    [
-        (["v1", "v2"], ["t1", "t3"], "test ids of a .* and b .* differ in 2 ids.*t2, t3"),
-        (["v1", "v2"], ["t1"], "test ids of a .2. and b .1. differ"),
-        (["v1", "v9"], ["t1", "t2"], "validation ids of a .* and b"),
-    ],
-)
-def test_members_with_other_ids_are_refused(ids: list[str], test_ids: list[str], said: str) -> None:
-    first = of_ids(["v1", "v2"], ["t1", "t2"])
-    with pytest.raises(UserError, match=said):
-        align({"a": first, "b": of_ids(ids, test_ids)})

@@ -32,6 +32,7 @@ class Form(ABC):
 
     gives: ClassVar[str]
     tasks: ClassVar[tuple[str, ...]]
+    noun: ClassVar[str] = "a probability"
 
     def columns(self, task: Task) -> tuple[str, ...]:
         """Return the header after the id."""
@@ -48,22 +49,22 @@ class Form(ABC):
     def cells(self, task: Task, given: np.ndarray) -> list[Column]:
         """Return a column of cells for each of ``columns``; ``given`` is what it ``gives``."""
 
-    @abstractmethod
+    def bounds(self, task: Task) -> tuple[float, float]:
+        """Return the lowest and the highest number that a cell can be."""
+        return 0.0, 1.0
+
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """Return which of a column's ``cells`` cannot be, and what they are not.
 
         ``cells`` is a pandas series of text. The first is a series of bool, the second is for a
-        message: "… rows have WHAT".
+        message: "… rows have WHAT". By default a cell is a number within the ``bounds``.
         """
+        import pandas as pd
 
-
-def _not_numbers(cells: Any, low: float, high: float, name: str) -> tuple[Any, str]:
-    import pandas as pd
-
-    numbers = pd.to_numeric(cells, errors="coerce")
-    fits = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
-    bounds = "" if np.isinf(low) else f" from {low:g} to {high:g}"
-    return ~fits, f"{name} that is not a finite number{bounds}"
+        numbers, (low, high) = pd.to_numeric(cells, errors="coerce"), self.bounds(task)
+        fits = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
+        bounds = "" if np.isinf(low) else f" from {low:g} to {high:g}"
+        return ~fits, f"{self.noun} that is not a finite number{bounds}"
 
 
 @dataclass(frozen=True)
@@ -112,10 +113,6 @@ class ProbabilityColumn(Form):
         """The probability of the class ``positive``."""
         return [given if given.ndim == 1 else given[:, self.positive]]
 
-    def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
-        """As of ``ProbabilityColumns``."""
-        return _not_numbers(cells, 0, 1, "a probability")
-
 
 @dataclass(frozen=True)
 class ProbabilityColumns(Form):
@@ -149,15 +146,12 @@ class ProbabilityColumns(Form):
         """The probabilities, a column a class."""
         return list(given.T)
 
-    def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
-        """What is no probability."""
-        return _not_numbers(cells, 0, 1, "a probability")
-
 
 @dataclass(frozen=True)
 class NumberColumn(Form):
     """A number: of each picture, or a pair's score."""
 
+    noun: ClassVar[str] = "a value"
     gives: ClassVar[str] = "values"
     tasks: ClassVar[tuple[str, ...]] = ("number", "grades")
 
@@ -165,10 +159,9 @@ class NumberColumn(Form):
         """The numbers."""
         return [given]
 
-    def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
-        """What is no number of the task's range."""
-        low, high = getattr(task, "lowest", -np.inf), getattr(task, "highest", np.inf)
-        return _not_numbers(cells, low, high, "a value")
+    def bounds(self, task: Task) -> tuple[float, float]:
+        """Return the task's own; a pair's score has none."""
+        return getattr(task, "lowest", -np.inf), getattr(task, "highest", np.inf)
 
 
 @dataclass(frozen=True)

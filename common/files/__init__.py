@@ -1,1 +1,1 @@
-"""The files that one kernel leaves for another and for the report, written and read."""
+"""The files that one kernel writes for another and for the report."""

@@ -1,9 +1,9 @@
 """How far a score would differ on other pictures: a stratified bootstrap, paired between models.
 
 Efron and Tibshirani, "An Introduction to the Bootstrap", 1993. Rows are drawn anew within their
-class: draws from all rows leave out a third of the pictures of a rare class, which lowers macro F1
+class: draws from all rows miss a third of the pictures of a rare class, which lowers macro F1
 in nearly every draw. Ends are those of the basic interval, which takes such a shift back. Of 104
-classes with 3, 10 and 36 pictures each, intervals that say 95 % held the true macro F1 in 87, 95
+classes with 3, 10 and 36 pictures each, intervals that say 95 % had the true macro F1 in 87, 95
 and 91 % of 150 trials; plain percentiles in 66, 89 and 90 %.
 
 Every model is scored on the same draws, so that the difference of two is of the same pictures.
@@ -26,7 +26,7 @@ def resampled_scores(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Each model's score on ``resamples`` draws of the rows with replacement.
+    """Return each model's score on ``resamples`` draws of the rows with replacement.
 
     Args:
         scores: model → its score on some rows, which may raise UserError where it is not defined.
@@ -57,7 +57,7 @@ def resampled_scores(
 def interval(
     scores: np.ndarray, whole: float, lowest: float = -np.inf, highest: float | None = None
 ) -> list[float] | None:
-    """Ends of the basic interval of ``LEVEL``, within what a metric can be.
+    """Return the ends of the basic interval of ``LEVEL``, within what a metric can be.
 
     ``scores`` are those of the draws, ``whole`` that of all rows. None where too few are defined.
     """
@@ -73,7 +73,7 @@ def interval(
 def compare(
     name: str, difference: float, scores: np.ndarray, others: np.ndarray, sign: int
 ) -> dict[str, Any]:
-    """What a blend gains over the member ``name``, for ``metrics.json``.
+    """Return what a blend gains over the member ``name``, for ``metrics.json``.
 
     Args:
         name: of the member.

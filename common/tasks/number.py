@@ -16,7 +16,7 @@ class Number(Task):
     """Each picture has a number between two bounds. Labels are ``(rows,)`` float64.
 
     It is learnt as a share of the range between the bounds, by a sigmoid unit: whatever the unit of
-    the number, the network begins in the middle and cannot leave the range. Predictions are
+    the number, the network begins in the middle and stays in the range. Predictions are
     ``(rows, 1)`` in the labels' own unit.
     """
 

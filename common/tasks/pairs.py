@@ -13,7 +13,7 @@ from common.tasks.task import Task
 class Pairs(Task):
     """Pairs of pictures are scored, not pictures. Labels are those of pictures: their classes.
 
-    Kernels leave vectors whose dot products score pairs (``common.files.vectors``), and the
+    Kernels write vectors whose dot products score pairs (``common.files.vectors``), and the
     ensemble scores the competition's table of pairs (``common.pairs``).
 
     Attributes:

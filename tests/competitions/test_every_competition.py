@@ -15,6 +15,7 @@ import sklearn.metrics as sk
 
 from common.competition import Competition
 from competitions import all_competitions
+from kernels.results.scores import read_score
 from support import tiny, tiny_data
 
 pytestmark = pytest.mark.slow
@@ -89,7 +90,7 @@ def test_a_dry_run_ends_in_the_score_that_scikit_learn_computes(name: str, tmp_p
     best = max(sign * score for score in metrics["members"].values())
     assert sign * metrics["validation_score"] >= best - 1e-9
     assert competition.scoring.title in (tmp_path / "run/report.html").read_text("utf-8")
-    assert f"{metrics['validation_score']:.4f}" in done.stderr
+    assert str(read_score(metrics)) in done.stderr
 
 
 @pytest.mark.parametrize(

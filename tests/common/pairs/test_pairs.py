@@ -86,23 +86,19 @@ def test_pairs_without_groups_and_few_of_them_are_scored_too() -> None:
 
 
 @pytest.mark.parametrize("kept", [1.0, 0.5])
-def test_groups_are_found_in_any_order(kept: float) -> None:
-    of = in_groups([40, 25, 60, 33], kept, seed=1)
-    labels = layout.find_groups(158, of.first, of.second)
-    assert sorted(np.unique(labels, return_counts=True)[1].tolist()) == [25, 33, 40, 60]
+def test_groups_are_found_in_any_order_and_cost_products_of_their_own_pictures(kept: float) -> None:
+    sizes = [1500, 700, 900, 33]
+    of = in_groups(sizes, kept, seed=2)
+    labels = layout.find_groups(sum(sizes), of.first, of.second)
+    assert sorted(np.unique(labels, return_counts=True)[1].tolist()) == sorted(sizes)
     assert np.array_equal(labels[of.first], labels[of.second])
-
-
-def test_full_groups_cost_products_of_their_own_pictures_alone() -> None:
-    of = in_groups([1500, 700, 900], 1.0, seed=2)
-    tiles = of.layout.tiles
-    assert all(tile.full for tile in tiles)
-    assert all(tile.rows.stop - tile.rows.start <= layout.BLOCK for tile in tiles)
-    products = sum(
-        (tile.rows.stop - tile.rows.start) * (tile.columns.stop - tile.columns.start)
-        for tile in tiles
+    heights, widths = (
+        [part.stop - part.start for part in parts]
+        for parts in zip(*((tile.rows, tile.columns) for tile in of.layout.tiles), strict=True)
     )
-    assert products < 2.1 * len(of)
+    assert all(tile.full for tile in of.layout.tiles)
+    assert max(heights) <= layout.BLOCK
+    assert np.dot(heights, widths) < 2.1 * len(of) / kept
 
 
 def test_a_pair_of_a_picture_without_a_vector_has_no_score(tmp_path: Path) -> None:
@@ -126,16 +122,13 @@ def test_a_csv_is_read_in_any_order(number: int, tmp_path: Path) -> None:
     assert of.index.tolist() == index
     found = [(names[a], names[b]) for a, b in zip(of.first, of.second, strict=True)]
     assert found == [(a, b) for _, a, b in rows]
-
-
-def test_a_csv_from_windows_with_quotes_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "pairs.csv"
+    # From Windows, with quotes.
     path.write_bytes(b'\xef\xbb\xbf"index","image1","image2"\r\n0,"a,1.jpg",b.jpg\r\n1,b.jpg,c.jpg')
     of = table.read_pairs(path, ["b.jpg", "a,1.jpg", "c.jpg"])
     assert (of.first.tolist(), of.second.tolist()) == ([1, 0], [0, 2])
 
 
-def test_the_zip_beside_is_read_where_there_is_no_csv(tmp_path: Path) -> None:
+def test_the_zip_next_to_it_is_read_where_there_is_no_csv(tmp_path: Path) -> None:
     path = write_csv(tmp_path, *(f"{n},{NAMES[n % 20]},{NAMES[(n + 1) % 20]}" for n in range(5000)))
     plain = table.read_pairs(path, NAMES)
     with zipfile.ZipFile(tmp_path / "pairs.csv.zip", "w", zipfile.ZIP_DEFLATED) as archive:
@@ -219,13 +212,6 @@ def test_a_missing_csv_and_a_repeated_picture_are_refused(tmp_path: Path) -> Non
         table.read_pairs(write_csv(tmp_path), ["a.jpg", "b.jpg", "a.jpg"])
 
 
-def test_no_pairs_are_no_scores(tmp_path: Path) -> None:
-    of = pairs_of(np.array([], int), np.array([], int), 20)
-    scores = pair_scores(unit_vectors(20), of)
-    path = table.write_pair_scores(tmp_path / "s.csv", ("index", "sameArtist"), of.index, scores)
-    assert path.read_text() == "index,sameArtist\n"
-
-
 @pytest.mark.parametrize(
     ("value", "message"),
     [(np.nan, "has NaN or infinity"), (np.inf, "has NaN or infinity"), (0, "is zero")],
@@ -236,12 +222,9 @@ def test_a_useless_vector_is_named(value: float, message: str) -> None:
     vectors[7] = value
     with pytest.raises(UserError, match=f"vector of picture 7.jpg {message}"):
         pair_scores(vectors, of)
-
-
-@pytest.mark.parametrize("vectors", [unit_vectors(10), unit_vectors(11).astype(float)])
-def test_vectors_of_other_pictures_or_numbers_are_a_mistake(vectors: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="11 pictures' vectors"):
-        pair_scores(vectors, in_groups([5, 6], 1.0, seed=0))
+    for wrong in (vectors[:10], vectors.astype(float)):
+        with pytest.raises(ValueError, match="11 pictures' vectors"):
+            pair_scores(wrong, of)
 
 
 def test_a_submission_distinguishes_all_scores(tmp_path: Path) -> None:
@@ -253,14 +236,16 @@ def test_a_submission_distinguishes_all_scores(tmp_path: Path) -> None:
     assert header == "index,sameArtist"
     assert [int(row.split(",")[0]) for row in rows] == index.tolist()
     assert np.array_equal([np.float32(row.split(",")[1]) for row in rows], scores)
-
-
-def test_a_score_that_is_not_finite_is_not_written(tmp_path: Path) -> None:
-    scores = np.array([0.5, np.nan, np.inf], np.float32)
-    path = tmp_path / "s.csv"
-    with pytest.raises(UserError, match="2 scores are not finite, the first is that of pair 8"):
-        table.write_pair_scores(path, ("index", "sameArtist"), np.array([7, 8, 9]), scores)
+    path.unlink()
+    scores[[1, 3]] = np.nan, np.inf
+    said = f"2 scores are not finite, the first is that of pair {index[1]}"
+    with pytest.raises(UserError, match=said):
+        table.write_pair_scores(path, ("index", "sameArtist"), index, scores)
     assert not path.exists()
+    none = pairs_of(np.array([], int), np.array([], int), 20)
+    found = pair_scores(unit_vectors(20), none)
+    table.write_pair_scores(path, ("index", "sameArtist"), none.index, found)
+    assert path.read_text() == "index,sameArtist\n"
 
 
 @pytest.mark.skipif(not REAL.exists(), reason="needs the real pairs")

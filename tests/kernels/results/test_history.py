@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -61,14 +62,14 @@ def test_each_run_shows_what_it_was_and_came_to(runs: Path) -> None:
 
 def test_the_table_has_a_line_of_numbers_a_run_and_its_words_below(runs: Path) -> None:
     done = tiny.submit("--history", "tiny", "--run-dir", runs, "--sort", "best")
-    head, *lines = done.stdout.splitlines()
-    ensemble, single, failed = (" ".join(lines[n : n + 2]) for n in (0, 2, 4))
+    head, *found = re.split(r"\n(?=\d{4}-)", done.stdout)
+    ensemble, single, failed = (" ".join(lines.split()) for lines in found)
     assert [head.index(word) for word in ("public", "valid.", "gap")] == sorted(
         head.index(word) for word in ("public", "valid.", "gap")
     )
     assert "(dry run) (failed)" in failed
     assert "seed=7" in single
-    for word in ("1.000", "+0.000", "left 0.5000, right 0.5000", "epochs=3"):
+    for word in ("1.000", "+0.000", "right 1.000 (1.000 to 1.000)", "epochs=3"):
         assert word in ensemble
 
 

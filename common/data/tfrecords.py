@@ -1,7 +1,7 @@
 """TFRecords of labelled pictures, as Kaggle's TPU competitions give them.
 
 A record has ``image`` (JPEG bytes), ``id`` (text) and, unless it is test data, ``class``
-(int64). The number of pictures stands at the end of a file's name (``00-331x331-798.tfrec``).
+(int64). The number of pictures is at the end of a file's name (``00-331x331-798.tfrec``).
 """
 
 import re

@@ -4,7 +4,7 @@ ArcFace (Deng et al., 2019) pulls the unit vectors of one artist together, also 
 train has not; a pair is scored twice, by the cosine of its vectors and by how far its classes
 agree, and the ensemble finds their weights on validation, held-out artists among it. At full size,
 with pretrained weights, nothing is measured yet; what it does from random weights on a small real
-set stands in docs/log.md.
+set is in docs/log.md.
 
 From a clone of the repository: python submit.py painter --model margin [--dry-run], and with
 --set loss=cosface, --set backbone=ConvNeXtTiny or --set pooling=average another.

@@ -37,7 +37,7 @@ from competitions.painter_by_numbers import ARTISTS, COMPETITION
 
 
 def below() -> EmbeddingKernel:
-    """The networks, to be described: beside a pushed script there are no other scripts."""
+    """Return the networks, to be described: next to a pushed script there are no other scripts."""
     from competitions.painter_by_numbers import submodel
 
     return submodel.KERNEL

@@ -1,8 +1,8 @@
-"""Leaks and splits: what stands twice in the data, and what is broken or missing.
+"""Leaks and splits: what is twice in the data, and what is broken or missing.
 
 Looks at every picture of train, validation and test: exact and near copies within and across
 them (compressed, cropped, lit or mirrored anew), pictures with two labels, classes without
-pictures, records that cannot be read. Leaves ``audit.json``, ``audit.csv`` and ``audit.png``.
+pictures, records that cannot be read. Writes ``audit.json``, ``audit.csv`` and ``audit.png``.
 CPU, no internet, some minutes for all of the competition's pictures.
 
 From a clone of the repository: python submit.py petals --audit

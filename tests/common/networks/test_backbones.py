@@ -26,7 +26,7 @@ from common.networks.backbones import (
     preprocessed,
     weights_files,
 )
-from common.networks.weights import fill_by_name, weights_explained
+from common.networks.weights import fill_by_name
 from support import ROOT, legacy_weights
 
 pytestmark = pytest.mark.slow
@@ -212,46 +212,6 @@ def test_a_file_of_another_size_of_network_is_refused(student: tuple[Path, Any])
     network = keras.Sequential([keras.Input((32, 32, 3)), stem])
     with pytest.raises(UserError, match=r"1 of its 1 weights .* stem_conv/kernel \(3, 3, 3, 64\)"):
         fill_by_name(network, str(folder / "net.h5"))
-
-
-def test_a_broken_file_is_named(tmp_path: Path) -> None:
-    path = tmp_path / "net.h5"
-    path.write_bytes(b"not hdf5")
-    with (
-        pytest.raises(UserError, match=f"{path} is not a readable weights file"),
-        weights_explained(str(path)),
-    ):
-        build_backbone("EfficientNetB0", str(path), 32)
-
-
-def test_a_failed_download_says_the_way_out(tmp_path: Path) -> None:
-    code = """
-from common.networks.backbones import build_backbone
-from common.errors import UserError
-from common.networks.weights import weights_explained
-for name in ("EfficientNetB7", "MobileNet"):
-    try:
-        with weights_explained("imagenet"):
-            build_backbone(name, "imagenet", 32)
-    except UserError as error:
-        print("|", error)
-"""
-    proxy = "http://127.0.0.1:9"  # nothing listens there
-    environment = {**os.environ, "KERAS_HOME": str(tmp_path), "https_proxy": proxy}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    told = [line for line in done.stdout.splitlines() if line.startswith("| ")]
-    assert len(told) == 2
-    for line, name in zip(told, ("EfficientNetB7", "MobileNet"), strict=True):
-        assert "weights imagenet could not be downloaded (URL fetch failure on https://" in line
-        assert f"/{weights_files(name)['imagenet']}: " in line
-        assert "--weights-source" in line
 
 
 def test_an_unknown_network_names_the_nearest() -> None:

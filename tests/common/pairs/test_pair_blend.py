@@ -131,6 +131,16 @@ def test_a_sample_with_more_same_pairs_gives_the_probabilities_of_all_pairs() ->
     assert fit_platt(same[some], scores[some]).offset > whole.offset + 1
 
 
+def test_a_blend_on_drawn_pairs_is_about_all_pairs() -> None:
+    labels = np.arange(100) % 5
+    pairs = validation_pairs(labels.astype(str), labels, np.ones(100, bool), most=1500)
+    assert pairs.same.mean() == 0.5
+    scores = np.random.default_rng(0).normal(pairs.same * 2.0).astype(np.float32)
+    blend, total = find_pair_blend("mean", "logit", pairs, {"one/embedding": scores})
+    assert blend.platt == fit_platt(pairs.same, total, pairs.share)
+    assert blend.platt.offset < fit_platt(pairs.same, total).offset - 1
+
+
 @pytest.mark.parametrize("scale", SCALES)
 def test_a_scale_keeps_the_order(scale: str) -> None:
     scores = np.random.default_rng(0).uniform(-1, 1, 3000).astype(np.float32)

@@ -14,6 +14,7 @@ import json
 import os
 import runpy
 import select
+import shutil
 import socket
 import subprocess
 import sys
@@ -128,6 +129,7 @@ def serve(address: str) -> None:
         with contextlib.suppress(ChildProcessError):
             while os.waitpid(-1, os.WNOHANG)[0]:
                 pass  # those that attended earlier
+    shutil.rmtree(Path(address).parent)
 
 
 def attend(connection: socket.socket) -> None:

@@ -1,5 +1,6 @@
 """Fixtures that several files share."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,10 @@ from support import tiny
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start slow modules first, so that no processor waits for one at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+# A shell's background job ignores Ctrl-C, and so would all that the tests start in it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

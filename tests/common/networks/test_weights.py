@@ -45,7 +45,7 @@ def test_offline_without_a_source_is_refused() -> None:
 def test_a_source_without_the_file_says_what_it_holds(root: Path) -> None:
     (root / "datasets" / "alice" / "nets").mkdir(parents=True)
     (root / "datasets" / "alice" / "nets" / "other.h5").touch()
-    with pytest.raises(UserError, match=r"alice/nets: no file net_notop.h5; .* holds other.h5"):
+    with pytest.raises(UserError, match=r"alice/nets: no file net_notop.h5; .* has other.h5"):
         resolve_weights("imagenet", FILES, Parameters(weights_source="alice/nets"))
 
 

@@ -1,17 +1,14 @@
-"""Kaggle in memory for the tests of a run."""
+"""The real client at a quick local Kaggle, for the tests of a run."""
 
-import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from kernels.kaggle import answers, downloads
-from support.memory_kaggle import MemoryKaggle
+from support.quick_kaggle import QuickKaggle, quick_kaggle
 
 
 @pytest.fixture
-def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemoryKaggle:
-    monkeypatch.setattr(answers, "PAUSE", 0.0)
-    monkeypatch.setattr(downloads, "download", shutil.copyfile)
-    monkeypatch.setattr("os.fsync", lambda file: None)  # half of the time
-    return MemoryKaggle(tmp_path / "kaggle")
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[QuickKaggle]:
+    with quick_kaggle(tmp_path / "kaggle", monkeypatch) as kaggle:
+        yield kaggle

@@ -7,14 +7,18 @@ import pytest
 
 from common.errors import UserError
 from competitions import find_competition
+from kernels.bundle.build import build_bundles
 from kernels.kaggle.answers import KaggleError
 from kernels.kaggle.client import SubmissionScore
 from kernels.local import LocalKaggle
+from kernels.plan.planned import plan_kernels
+from kernels.plan.request import Request
 from kernels.run.options import RunOptions
+from kernels.run.push import push_kernel
 from kernels.run.state import KernelRecord, Run, Submission, open_run
 from kernels.run.submission import await_score, check_output, count_sent, send_once
 from support import tiny
-from support.memory_kaggle import LOST, MemoryKaggle
+from support.quick_kaggle import LOST, QuickKaggle, quick_kaggle
 from support.toy_competition import RIGHT, connect, make_toy, point_client_at, submission, submit
 
 tiny.add_tiny()
@@ -37,7 +41,7 @@ def run(tmp_path: Path) -> Run:
     return a_run(tmp_path / "runs" / "run")
 
 
-def send(kaggle: MemoryKaggle, run: Run, **options: object) -> tuple[Submission | None, list[str]]:
+def send(kaggle: QuickKaggle, run: Run, **options: object) -> tuple[Submission | None, list[str]]:
     """One start of the command: what it knows of the run is on disk."""
     said: list[str] = []
     again = open_run(run.folder, "tiny", dry_run=False)
@@ -45,61 +49,82 @@ def send(kaggle: MemoryKaggle, run: Run, **options: object) -> tuple[Submission 
     return send_once(kaggle, TINY, again, "tiny-ensemble", how, said.append), said
 
 
+def refs(kaggle: QuickKaggle) -> list[int]:
+    return [ref for ref, _ in kaggle.submissions(TINY.slug)[::-1]]
+
+
 @pytest.mark.parametrize(
-    ("faults", "kernels_only"),
+    "faults",
     [
-        ([], True),
-        ([], False),
-        ([(LOST,)], False),  # taken, and the answer was lost
-        ([LOST, None], False),  # not taken
-        ([LOST, LOST, (LOST,)], False),
+        [],
+        [(LOST,)],  # taken, and the answer was lost
+        [LOST, None],  # not taken
+        [LOST, LOST, (LOST,)],
     ],
 )
 def test_a_file_is_sent_once_whatever_answers_are_lost(
-    kaggle: MemoryKaggle, run: Run, faults: list, kernels_only: bool
+    kaggle: QuickKaggle, run: Run, faults: list
 ) -> None:
-    kaggle.faults["_send"], kaggle.kernels_only = [*faults], kernels_only
+    kaggle.faults["_submit"] = [*faults]
     for number in range(2):
         sent, said = send(kaggle, run)
         assert sent
-        assert (sent.ref, bool(said)) == (1, number > 0)
-    words = "tiny-ensemble 3 submission.csv night" if kernels_only else "night"
-    assert kaggle.sent == [(1, f"{words} [{run.nonce}-1]")]
+        assert ([sent.ref], bool(said)) == (refs(kaggle), number > 0)
+    assert kaggle.sent == [f"night [{run.nonce}-1]"]
     assert count_sent(kaggle, TINY.slug, run) == 1
+
+
+def test_a_competition_of_kernels_takes_a_version_of_the_ensemble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
+) -> None:
+    with quick_kaggle(tmp_path / "kaggle", monkeypatch, kernels_only=True) as kaggle:
+        request = Request(TINY, ("left",))
+        bundles = build_bundles(TINY, plan_kernels(request), kaggle.owner, "")
+        for bundle in [*bundles, bundles[-1]]:
+            push_kernel(kaggle, run, bundle, "key")
+        for version in kaggle.versions("tiny-ensemble"):
+            (version.working / "submission.csv").write_text("")
+        for _ in range(2):
+            sent, _ = send(kaggle, run)
+            assert sent
+            assert [sent.ref] == refs(kaggle)
+        assert kaggle.sent == [f"night [{run.nonce}-1]"]
 
 
 @pytest.mark.parametrize("killed", [(KeyboardInterrupt(),), KeyboardInterrupt()])
 def test_a_command_that_was_killed_before_or_after_it_sent_looks_first(
-    kaggle: MemoryKaggle, run: Run, killed: object
+    kaggle: QuickKaggle, run: Run, killed: object
 ) -> None:
-    kaggle.faults["_send"] = [killed]
+    kaggle.faults["_submit"] = [killed]
     with pytest.raises(KeyboardInterrupt):
         send(kaggle, run)
     sent, _ = send(kaggle, run)
     assert sent
-    assert (sent.ref, len(kaggle.sent)) == (1, 1)
+    assert [sent.ref] == refs(kaggle)
     (run.output("ensemble") / "submission.csv").write_text("another blend")
     sent, [said] = send(kaggle, run)
     assert sent is None
-    assert said.startswith("this run has sent submission 1, of another file: one is enough")
+    [first] = refs(kaggle)
+    assert said.startswith(f"this run has sent submission {first}, of another file: one is enough")
     sent, _ = send(kaggle, run, submit_again=True)
     assert sent
-    assert (sent.ref, sent.description) == (2, f"night [{run.nonce}-2]")
+    assert refs(kaggle) == [first, sent.ref]
+    assert sent.description == f"night [{run.nonce}-2]"
 
 
 def test_what_kaggle_counts_and_does_not_list_is_not_sent_again(
-    kaggle: MemoryKaggle, run: Run
+    kaggle: QuickKaggle, run: Run
 ) -> None:
     run.update(submissions=[Submission("a" * 64, f"night [{run.nonce}-1]")])
-    kaggle._send("of somebody in the team")
+    kaggle.submit_file(TINY.slug, kaggle.hosted.data / "sample_submission.csv", "of my team")
     for _ in range(2):
         with pytest.raises(UserError, match="counts one submission more .* does not list 'night"):
             send(kaggle, run)
     assert len(kaggle.sent) == 1
 
 
-def test_a_refused_submission_does_not_count(kaggle: MemoryKaggle, run: Run) -> None:
-    kaggle.faults["_send"] = [KaggleError("Kaggle answered 400: no", 400)]
+def test_a_refused_submission_does_not_count(kaggle: QuickKaggle, run: Run) -> None:
+    kaggle.faults["_submit"] = [KaggleError("Kaggle answered 400: no", 400)]
     with pytest.raises(UserError, match="400"):
         send(kaggle, run)
     assert open_run(run.folder, "tiny", dry_run=False).submissions == []
@@ -107,35 +132,35 @@ def test_a_refused_submission_does_not_count(kaggle: MemoryKaggle, run: Run) -> 
 
 
 def test_a_file_that_an_earlier_run_has_sent_is_not_sent(
-    kaggle: MemoryKaggle, run: Run, tmp_path: Path
+    kaggle: QuickKaggle, run: Run, tmp_path: Path
 ) -> None:
     send(kaggle, run)
     later = a_run(tmp_path / "runs" / "later")
     sent, said = send(kaggle, later)
     assert sent
-    assert sent.ref == 1
-    assert said == ["an earlier run sent this very file as submission 1: not sent again"]
-    assert len(kaggle.sent) == 1
+    assert [sent.ref] == refs(kaggle)
+    assert said == [f"an earlier run sent this very file as submission {sent.ref}: not sent again"]
     assert count_sent(kaggle, TINY.slug, later) == 0
 
 
-def test_a_file_with_other_ids_is_refused(kaggle: MemoryKaggle, tmp_path: Path) -> None:
+def test_a_file_with_other_ids_is_refused(kaggle: QuickKaggle, tmp_path: Path) -> None:
     run = a_run(tmp_path / "run", "id,label\nx1,0\n")
     (run.folder / "sample_submission.csv").write_text("id,label\nr1,0\n")
     with pytest.raises(UserError, match="line 2: x1"):
         check_output(kaggle, TINY, run)
 
 
-def wait(kaggle: MemoryKaggle, run: Run, *scores: SubmissionScore) -> Submission:
-    kaggle.scores = list(scores)
+def wait(kaggle: QuickKaggle, run: Run, *scores: SubmissionScore) -> Submission:
+    coming = list(scores)
+    kaggle.score = lambda ref: coming.pop(0)
     sent = await_score(kaggle, run, run.submissions[0], OPTIONS, lambda _: None)
-    assert not kaggle.scores
+    assert not coming
     return sent
 
 
 @pytest.mark.parametrize(("public", "private"), [(None, None), (None, 0.25), (0.75, None)])
 def test_what_is_scored_is_not_waited_for(
-    kaggle: MemoryKaggle, run: Run, public: float | None, private: float | None
+    kaggle: QuickKaggle, run: Run, public: float | None, private: float | None
 ) -> None:
     run.update(submissions=[Submission("0" * 64, "sent", ref=7)])
     done = SubmissionScore(7, "COMPLETE", public, private, "")
@@ -147,7 +172,7 @@ def test_what_is_scored_is_not_waited_for(
 
 
 def test_a_submission_that_cannot_be_scored_or_takes_too_long_is_one_line(
-    kaggle: MemoryKaggle, run: Run
+    kaggle: QuickKaggle, run: Run
 ) -> None:
     run.update(submissions=[Submission("0" * 64, "sent", ref=7)])
     late = RunOptions(score_limit=-1.0)
@@ -157,7 +182,7 @@ def test_a_submission_that_cannot_be_scored_or_takes_too_long_is_one_line(
         wait(kaggle, run, SubmissionScore(7, "ERROR", None, None, "Submission Scoring Error"))
 
 
-def test_a_run_of_before_knows_its_score(kaggle: MemoryKaggle, run: Run) -> None:
+def test_a_run_of_before_knows_its_score(kaggle: QuickKaggle, run: Run) -> None:
     run.update(submissions=[Submission("0" * 64, "sent", ref=7, public_score=0.5)])
     state = json.loads((run.folder / "state.json").read_text())
     del state["submissions"][0]["scored"]

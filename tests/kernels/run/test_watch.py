@@ -20,7 +20,7 @@ from kernels.run.options import RunOptions
 from kernels.run.reuse import finished_before
 from kernels.run.state import KernelRecord, Run, open_run
 from kernels.run.watch import MAX_PARTS, SESSIONS, Watch
-from support.memory_kaggle import LOST, MemoryKaggle
+from support.quick_kaggle import LOST, QuickKaggle, write_outputs
 
 ONCE = {"tinycommon": 1, "tiny-left": 1, "tiny-ensemble": 1}
 GONE = KaggleError("Kaggle answered 404: Not Found", 404)
@@ -42,16 +42,14 @@ def bundles() -> tuple[Bundle, ...]:
 
 
 @pytest.fixture
-def start(kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path) -> Callable:
+def start(kaggle: QuickKaggle, bundles: tuple, tmp_path: Path) -> Callable:
     """``start()``: one start of the command; the run after it, and what it said."""
 
-    def start(
-        folder: str = "run", of: tuple = bundles, at: MemoryKaggle = kaggle, **options: object
-    ) -> tuple[Run, list[str]]:
+    def start(folder: str = "run", of: tuple = bundles, **options: object) -> tuple[Run, list[str]]:
         run, said = open_run(tmp_path / folder, "tiny", dry_run=False), list[str]()
-        run.update(owner="alice", data=at.data)
+        run.update(owner=kaggle.owner, data=kaggle.data_digest("tiny-digits"))
         display = SimpleNamespace(say=said.append, show=list)
-        Watch(at, run, of, display, RunOptions(**{"poll": 0.0, **options})).run()
+        Watch(kaggle, run, of, display, RunOptions(**{"poll": 0.0, **options})).run()
         return run, said
 
     return start
@@ -79,33 +77,38 @@ def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
     return arm
 
 
+def resumes(kaggle: QuickKaggle) -> list[bool]:
+    """Whether each version of the training goes on from the one before."""
+    return ["'resume'" in (version.request.text or "") for version in kaggle.versions("tiny-left")]
+
+
 def known(run: Path, name: str = "left") -> KernelRecord:
     return open_run(run, "tiny", dry_run=False).kernels[name]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_any_save_every_kernel_runs_once(
-    start: Callable, tmp_path: Path, kill: Callable, when: str
+    start: Callable, kaggle: QuickKaggle, kill: Callable, when: str
 ) -> None:
     for number in itertools.count(2):  # the first makes the run's folder
-        at = MemoryKaggle(tmp_path / f"kaggle{number}")
-        at.ends["tiny-left"] = ["unfinished", "unfinished"]
+        before = dict.fromkeys(ONCE, 0) | kaggle.pushed
+        kaggle.ends["tiny-left"] = ["unfinished"]
         kill(number, when)
         broken_off = False
         try:
-            start(f"run{number}", at=at)
+            start(f"run{number}", fresh=True)
         except Killed:
             broken_off = True
         kill(0, when)
-        run, _ = start(f"run{number}", at=at)
-        assert at.pushed == {**ONCE, "tiny-left": 3}
+        run, _ = start(f"run{number}", fresh=True)
+        pushed = {slug: count - before[slug] for slug, count in kaggle.pushed.items()}
+        assert pushed == {**ONCE, "tiny-left": 2}
         assert {known.state for known in run.kernels.values()} == {KernelState.COMPLETE}
         assert all(known.pushed == 0 for known in run.kernels.values())  # its seconds are noted
-        resumes = ["'resume'" in version.text for version in at.kernels["tiny-left"]]
-        assert resumes == [False, True, True]
+        assert resumes(kaggle)[-2:] == [False, True]
         if not broken_off:
             break
-    assert number > 20
+    assert number > 15
 
 
 @pytest.mark.parametrize(
@@ -118,7 +121,7 @@ def test_killed_at_any_save_every_kernel_runs_once(
     ],
 )
 def test_a_push_without_an_answer_is_looked_for(
-    start: Callable, kaggle: MemoryKaggle, faults: list
+    start: Callable, kaggle: QuickKaggle, faults: list
 ) -> None:
     kaggle.faults["push"] = [*faults]
     _, said = start()
@@ -128,18 +131,17 @@ def test_a_push_without_an_answer_is_looked_for(
 
 
 def test_an_unfinished_training_goes_on_in_its_next_version(
-    start: Callable, kaggle: MemoryKaggle, tmp_path: Path
+    start: Callable, kaggle: QuickKaggle
 ) -> None:
     kaggle.ends["tiny-left"] = ["unfinished"]
     kaggle.faults["push"] = [None, None, NO_SESSION]
     _, said = start()
-    assert ["'resume'" in version.text for version in kaggle.kernels["tiny-left"]] == [False, True]
+    assert resumes(kaggle) == [False, True]
     assert sum("the next version goes on from there" in line for line in said) == 1
-    long = MemoryKaggle(tmp_path / "long")
-    long.ends["tiny-left"] = ["unfinished"] * 9
+    kaggle.ends["tiny-left"] = ["unfinished"] * 9
     with pytest.raises(UserError, match=f"left is not finished after {MAX_PARTS} sessions"):
-        start("other", at=long)
-    assert long.pushed["tiny-left"] == MAX_PARTS
+        start("long", fresh=True)
+    assert kaggle.pushed["tiny-left"] == 2 + MAX_PARTS
 
 
 @pytest.mark.parametrize(
@@ -151,7 +153,7 @@ def test_an_unfinished_training_goes_on_in_its_next_version(
     ],
 )
 def test_a_kernel_that_fails_is_one_line_and_the_same_command_pushes_it_again(
-    start: Callable, kaggle: MemoryKaggle, tmp_path: Path, end: str, said: str
+    start: Callable, kaggle: QuickKaggle, tmp_path: Path, end: str, said: str
 ) -> None:
     kaggle.ends["tiny-left"] = [end]
     with pytest.raises(UserError, match=said):
@@ -162,12 +164,12 @@ def test_a_kernel_that_fails_is_one_line_and_the_same_command_pushes_it_again(
 
 
 def test_an_output_that_kaggle_shows_late_is_not_trained_again(
-    start: Callable, kaggle: MemoryKaggle, tmp_path: Path
+    start: Callable, kaggle: QuickKaggle, tmp_path: Path
 ) -> None:
     kaggle.ends["tiny-left"] = ["nothing"]
     with pytest.raises(UserError, match="no manifest"):
         start()
-    kaggle.kernels["tiny-left"][0].end = "COMPLETE"
+    write_outputs(kaggle.versions("tiny-left")[0])
     start()
     (tmp_path / "run" / "outputs" / "left" / "result.txt").unlink()  # lost here
     _, said = start()
@@ -176,7 +178,7 @@ def test_an_output_that_kaggle_shows_late_is_not_trained_again(
 
 
 def test_looks_that_bring_no_answer_cost_nothing(
-    start: Callable, kaggle: MemoryKaggle, tmp_path: Path
+    start: Callable, kaggle: QuickKaggle, tmp_path: Path
 ) -> None:
     kaggle.faults["status"] = [None, LOST, LOST, GONE, GONE, GONE, None]
     _, said = start()
@@ -194,7 +196,7 @@ def test_looks_that_bring_no_answer_cost_nothing(
 
 
 def test_complete_may_be_the_state_of_an_older_version(
-    start: Callable, kaggle: MemoryKaggle
+    start: Callable, kaggle: QuickKaggle
 ) -> None:
     kaggle.ends["tinycommon"], status = ["nothing"], kaggle.status
     looks = iter([KernelState.COMPLETE, KernelState.RUNNING])
@@ -202,7 +204,7 @@ def test_complete_may_be_the_state_of_an_older_version(
     def stale(slug: str, version: int) -> KernelStatus:
         state = next(looks, None)
         if state is not KernelState.COMPLETE:
-            kaggle.kernels["tinycommon"][0].end = "COMPLETE"
+            write_outputs(kaggle.versions("tinycommon")[0])
         return KernelStatus(state) if state else status(slug, version)
 
     kaggle.status = stale
@@ -211,9 +213,9 @@ def test_complete_may_be_the_state_of_an_older_version(
 
 
 def test_a_version_that_has_vanished_is_told_apart(
-    start: Callable, kaggle: MemoryKaggle, tmp_path: Path
+    start: Callable, kaggle: QuickKaggle, tmp_path: Path
 ) -> None:
-    kaggle.faults["status"] = [None] * 3 + [GONE] * 9
+    kaggle.faults["status"] = [None] + [GONE] * 9  # after the look at the shared code
     vanished = "left has vanished: Kaggle no longer has version 1 of alice/tiny-left"
     with pytest.raises(UserError, match=vanished):
         start()
@@ -221,7 +223,7 @@ def test_a_version_that_has_vanished_is_told_apart(
 
 
 def test_a_state_that_is_new_is_watched_on_and_named_once(
-    start: Callable, kaggle: MemoryKaggle
+    start: Callable, kaggle: QuickKaggle
 ) -> None:
     new = KernelStatus(KernelState.UNKNOWN, "PREEMPTED")
     looks, status = iter([new, new]), kaggle.status
@@ -231,12 +233,14 @@ def test_a_state_that_is_new_is_watched_on_and_named_once(
     assert kaggle.pushed == ONCE
 
 
-def test_kaggle_runs_only_so_many_sessions_at_once(start: Callable, kaggle: MemoryKaggle) -> None:
+def test_kaggle_runs_only_so_many_sessions_at_once(start: Callable, kaggle: QuickKaggle) -> None:
     running: list[int] = []
     status = kaggle.status
+    for fold in range(3):
+        kaggle.ends[f"tiny-left-fold{fold}"] = kaggle.ends[f"tiny-right-fold{fold}"] = ["RUNNING"]
 
     def counting(slug: str, version: int) -> KernelStatus:
-        running.append(sum(v.looks < 2 for vs in kaggle.kernels.values() for v in vs))
+        running.append(kaggle.finish())
         return status(slug, version)
 
     kaggle.status = counting
@@ -245,7 +249,7 @@ def test_kaggle_runs_only_so_many_sessions_at_once(start: Callable, kaggle: Memo
 
 
 def test_an_accelerator_is_not_spent_again_unless_it_is_asked_for(
-    start: Callable, kaggle: MemoryKaggle
+    start: Callable, kaggle: QuickKaggle
 ) -> None:
     gpu, changed = (
         bundles_of("left", accelerator="gpu", settings={"epochs": epochs}) for epochs in (1, 2)
@@ -259,7 +263,7 @@ def test_an_accelerator_is_not_spent_again_unless_it_is_asked_for(
 
 
 def test_a_source_that_another_run_has_replaced_is_not_trained_unasked(
-    start: Callable, kaggle: MemoryKaggle
+    start: Callable, kaggle: QuickKaggle
 ) -> None:
     kaggle.faults["push"] = [None, None, KaggleError("Kaggle refused kernel ensemble: no")]
     with pytest.raises(UserError, match="refused kernel ensemble"):
@@ -274,11 +278,11 @@ def test_a_source_that_another_run_has_replaced_is_not_trained_unasked(
 
 
 def test_what_is_finished_is_used_again(
-    start: Callable, kaggle: MemoryKaggle, bundles: tuple, tmp_path: Path
+    start: Callable, kaggle: QuickKaggle, bundles: tuple, tmp_path: Path
 ) -> None:
     start("first")
     second = open_run(tmp_path / "second", "tiny", dry_run=False)
-    second.update(owner="alice")
+    second.update(owner=kaggle.owner)
     names = ["shared", "left", "ensemble"]
     assert finished_before(kaggle, second, bundles, "tiny-digits") == set(names)
     second, said = start("second")
@@ -288,16 +292,14 @@ def test_what_is_finished_is_used_again(
     assert (second.output("left") / "result.txt").read_text() == "tiny-left"
     start("blended", of=bundles_of("left", blend="greedy"))
     assert kaggle.pushed == {**ONCE, "tiny-ensemble": 2}
-    kaggle.data = "other data"
+    (kaggle.hosted.data / "more.csv").write_text("other data")
     start("third")
     assert kaggle.pushed == {**ONCE, "tiny-left": 2, "tiny-ensemble": 3}
     start("fourth", fresh=True)
     assert kaggle.pushed == {"tinycommon": 2, "tiny-left": 3, "tiny-ensemble": 4}
 
 
-def test_an_audit_that_fails_does_not_stop_a_training(
-    start: Callable, kaggle: MemoryKaggle
-) -> None:
+def test_an_audit_that_fails_does_not_stop_a_training(start: Callable, kaggle: QuickKaggle) -> None:
     kaggle.ends["tiny-audit"] = ["ERROR", "ERROR"]
     run, said = start(of=bundles_of("left", audit=True))
     assert sum(line.endswith("the run goes on without its audit") for line in said) == 1

@@ -12,7 +12,7 @@ from common.data.pictures import Pictures
 from common.metrics import figures
 from common.recipes.image import ImageRecipe
 
-HISTORY = (
+HISTORY = (  # the first columns; those of other metrics follow
     *("stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"),
     *("mae", "val_mae", "val_auc", "val_auc_seen", "val_auc_unseen"),
 )
@@ -20,8 +20,10 @@ SHOWN = 18  # pictures in a figure
 
 
 def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """``history.csv``: a line an epoch, with what it has of HISTORY; a refit has no validation."""
-    columns = [name for name in HISTORY if any(name in row for row in rows)]
+    """Write ``history.csv``: a line an epoch. A refit has no validation."""
+    known = dict.fromkeys(name for row in rows for name in row)
+    columns = [name for name in HISTORY if name in known]
+    columns += [name for name in known if name not in HISTORY]
     with open(folder / "history.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()

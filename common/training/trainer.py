@@ -179,14 +179,14 @@ class Trainer:
 
         def end_epoch(epoch: int, logs: Mapping[str, float]) -> None:
             row: dict[str, Any] = {"stage": self.state.stage, "epoch": epoch + 1}
-            row |= {name: logs[name] * scale.get(name, 1) for name in HISTORY if name in logs}
+            row |= {name: value * scale.get(name, 1) for name, value in logs.items()}
             row["learning_rate"] = self.learning_rate(epoch)
             if math.isfinite(row["loss"]):
                 with self._average_in_place(model):
                     row |= self.objective.measure(self, model, epoch + 1)
                     self._keep_best(model, row)
             self.state.history.append(row)
-            shown = {name: row[name] for name in HISTORY[3:] if name in row}
+            shown = {name: value for name, value in row.items() if name not in HISTORY[:3]}
             report(self.state.stage, epoch=f"{epoch + 1 - first}/{epochs}", **shown)
             if not math.isfinite(row["loss"]):
                 raise diverged(f"the loss became {row['loss']}", self, epoch + 1)

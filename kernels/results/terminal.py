@@ -39,7 +39,7 @@ def show_result(result: Result) -> str:
     if result.metric:
         better = "higher" if result.greater_is_better else "lower"
         title = find_metric(result.metric).title
-        lines.append(f"  {title}, {better} is better; 95 % in brackets")
+        lines.append(f"  {title}, {better} is better; 95 % intervals in parentheses")
     for line, more in zip(aligned(rows), below, strict=True):
         lines += [f"  {line}", *(f"{_INDENT}{words}" for words in more)]
     temperatures = result.blend.get("calibration", {}).items()

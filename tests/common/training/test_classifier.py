@@ -25,10 +25,15 @@ KERNEL = small_classifier.KERNEL
 Train = Callable[..., str]
 
 
-def test_a_fold_without_cache_or_refit_predicts(train: Train, tmp_path: Path) -> None:
+def test_a_fold_without_cache_or_refit_predicts(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(KERNEL.competition.task), "metrics", lambda task: ["accuracy", "mse"])
     settings = {"epochs": 1, "cache": "none", "folds": 3, "fold": 1, "mixup": 0.2, "tta": 2}
     train(KERNEL, tmp_path, settings=settings, nonce="n1")
     assert "refit" not in read_manifest(tmp_path, "small", "n1")["seconds"]
+    columns = (tmp_path / "history.csv").read_text().splitlines()[0].split(",")
+    assert {"accuracy", "mse", "val_accuracy", "val_mse"} <= {*columns}
     predictions = load_predictions(tmp_path, "small")
     assert len(predictions.validation) == 11  # of 24 + 9
     assert {name[:3] for name in predictions.validation_ids.tolist()} == {"tra", "val"}

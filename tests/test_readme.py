@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -13,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from support import tiny
+from support import tiny, warm
 
 pytestmark = pytest.mark.slow
 README = (tiny.ROOT / "README.md").read_text("utf-8")
@@ -66,10 +65,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 def submit(clone: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(clone)}
-    return subprocess.run(
-        [sys.executable, str(clone / "submit.py"), *map(str, arguments)],
-        cwd=clone, env=environment, capture_output=True, text=True, timeout=600,
-    )  # fmt: skip
+    return warm.run(clone / "submit.py", list(map(str, arguments)), environment, clone)
 
 
 def test_the_example_is_planned_and_runs_to_its_score(
@@ -83,6 +79,7 @@ def test_the_example_is_planned_and_runs_to_its_score(
         clone,
         *("leaves", "--model", "efficientnetb0", "--model", "neighbours", "--dry-run", "--json"),
         *("--blend", "weighted", *own, "--run-dir", tmp_path / "run"),
+        *("--set", "resamples=20"),
     )
     assert done.returncode == 0, done.stderr[-3000:]
     result = json.loads(done.stdout.splitlines()[-1])

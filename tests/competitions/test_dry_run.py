@@ -16,6 +16,11 @@ pytestmark = pytest.mark.slow
 SHARED = tiny.ROOT.parent / "shared" / "data"
 FLOWERS, SOLUTION = SHARED / "tpu-getting-started", SHARED / "tpu-getting-started-solution.csv"
 
+SMALL = [
+    word
+    for setting in ("image_size=16", "crop_margin=2", "epochs=3", "resamples=20")
+    for word in ("--set", setting)
+]
 FIGURES = ("training_pictures", "augmented", "schedule", "curves", "confusion_matrix")
 
 
@@ -32,15 +37,14 @@ def hidden_score(folder: Path, solution: Path) -> float:
 def petals(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """The JSON of the whole dry run, which several tests look at."""
     folder = tmp_path_factory.mktemp("petals") / "run"
-    arguments = ["petals", "--ensemble", "--dry-run", "--run-dir", folder, "--json"]
-    arguments += ["--set", "epochs=4"]
-    return tiny.last_json(tiny.submit(*arguments))
+    arguments = ("petals", "--ensemble", "--dry-run", "--run-dir", folder, "--json")
+    return tiny.last_json(tiny.submit(*arguments, *SMALL))
 
 
 @pytest.mark.parametrize("name", ["densenet201", "efficientnetb7", "ensemble"])
 def test_each_member_and_the_blend_learn_generated_flowers(petals: dict, name: str) -> None:
     folder = Path(petals["run_dir"])
-    assert hidden_score(folder / "outputs" / name, folder / "data" / "solution.csv") >= 0.5
+    assert hidden_score(folder / "outputs" / name, folder / "data" / "solution.csv") >= 0.3
     predictions = load_predictions(folder / "outputs" / name, name)
     np.testing.assert_allclose(predictions.test.sum(axis=1), 1, atol=1e-4)
     guessed = predictions.validation.argmax(axis=1)
@@ -48,14 +52,14 @@ def test_each_member_and_the_blend_learn_generated_flowers(petals: dict, name: s
     assert (
         scored["validation_score"]
         == find_metric("macro_f1").score(predictions.validation_labels, guessed)
-        >= 0.5
+        >= 0.3
     )
 
 
 def test_the_score_is_the_submissions(petals: dict) -> None:
-    assert petals["public_score"] >= 0.5
-    assert petals["private_score"] >= 0.5
-    assert petals["blend"]["validation_score"] >= 0.5
+    assert petals["public_score"] >= 0.3
+    assert petals["private_score"] >= 0.3
+    assert petals["blend"]["validation_score"] >= 0.3
 
 
 @pytest.mark.parametrize("name", ["densenet201", "efficientnetb7"])
@@ -97,7 +101,7 @@ def test_no_kernel_sees_the_hidden_labels(petals: dict) -> None:
 @pytest.mark.skipif(not FLOWERS.is_dir(), reason="the real flowers are not beside this clone")
 def test_real_flowers_run_through_the_same_command(tmp_path: Path) -> None:
     done = tiny.submit(
-        *("petals", "--model", "densenet201", "--dry-run", "--json", "--set", "epochs=3"),
+        *("petals", "--model", "densenet201", "--dry-run", "--json", *SMALL[:-2]),
         *("--data", FLOWERS, "--solution", SOLUTION, "--run-dir", tmp_path / "run"),
     )
     told = tiny.last_json(done)

@@ -13,7 +13,7 @@ from common.pairs.scored import load_scored_pairs
 from support import tiny
 
 pytestmark = pytest.mark.slow
-SMALL = ("image_size=32", "crop_margin=4", "epochs=2", "batch_size=24")
+SMALL = ("image_size=16", "crop_margin=2", "epochs=2", "batch_size=24", "resamples=20")
 MEMBERS = ("triplets", "classes")
 
 

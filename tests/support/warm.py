@@ -3,7 +3,7 @@
 Importing scikit-learn, pandas and matplotlib takes 2 s of a core, and a dry run starts five
 processes. Only libraries are imported beforehand, and none that signs in or chooses a backend: the
 project and the Kaggle client are imported by each process. ``LocalKaggle`` itself, the README's
-example, an installed wheel and the fault runs start real processes.
+example's kernels, an installed wheel and the fault runs start real processes.
 """
 
 import atexit

@@ -1,4 +1,4 @@
-"""One training step of every network on the backend of ``KERAS_BACKEND``: ``one_step.py OUT.npz``.
+"""One training step of every network, on JAX as a script: ``one_step.py OUT.npz``.
 
 Each network begins with weights that NumPy draws, so that backends can be compared.
 """
@@ -83,8 +83,8 @@ def step(kernel: ClassifierKernel, optimizer: str, loss: str) -> dict[str, np.nd
     }
 
 
-def main() -> None:
-    """Every network once, every optimizer and every loss on the small one."""
+def steps() -> dict[str, np.ndarray]:
+    """Take a step of every network, and with every optimizer and loss of the small one."""
     set_up("cpu")
     cases = [(name, "sgd", "crossentropy") for name in NETWORKS]
     cases += [("small", "adam", "smoothed"), ("small", "sgd", "adjusted"), ("small", "sgd", "sure")]
@@ -92,8 +92,8 @@ def main() -> None:
     for case in cases:
         for name, value in step(NETWORKS[case[0]], *case[1:]).items():
             found["/".join((*case, name))] = value
-    np.savez(Path(sys.argv[1]), **found)
+    return found
 
 
 if __name__ == "__main__":
-    main()
+    np.savez(Path(sys.argv[1]), **steps())

@@ -3,12 +3,13 @@
 import contextlib
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common.training.state import TrainingState
 from support import small_classifier, small_embedding
 from support.carry_out import carry_out
 
@@ -45,3 +46,23 @@ def train(inputs: Path) -> Callable[..., str]:
         return err.getvalue().splitlines()[-1]
 
     return run
+
+
+@pytest.fixture(scope="session")
+def stopped_at() -> Callable[[str, int], contextlib.AbstractContextManager[None]]:
+    """Break a training off, its checkpoint written, after an epoch of a stage."""
+
+    @contextlib.contextmanager
+    def stop(stage: str, epoch: int) -> Iterator[None]:
+        end_epoch = TrainingState.end_epoch
+
+        def end_and_stop(state: TrainingState, model: Any, number: int, steps: int) -> None:
+            end_epoch(state, model, number, steps)
+            if (state.stage, number) == (stage, epoch):
+                raise InterruptedError
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(TrainingState, "end_epoch", end_and_stop)
+            yield
+
+    return stop

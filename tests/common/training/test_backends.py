@@ -1,13 +1,12 @@
 """One recipe gives one result: on both backends, on eight devices, in two processes.
 
 The eight devices are this machine's CPU, shown eight times; the two processes are connected as on a
-cluster. What each leaves is held against one device.
+cluster. What each writes is compared with one device.
 """
 
 import json
 import re
 import socket
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +15,63 @@ import pytest
 
 from common.files.predictions import load_predictions
 from common.manifest import read_manifest
-from support import ROOT, small_classifier
-from support.processes import end, start
+from support import one_step, small_classifier
+from support.processes import case, run_on_jax
 
 pytestmark = pytest.mark.slow
-SMALL = ROOT / "tests" / "support" / "small_classifier.py"
-QUICK = "--xla_backend_optimization_level=0"  # compiles sooner
-# Of a value, and beside it: float32 has seven digits, and each backend adds in its own order.
+# Of a value, and added to it: float32 has seven digits, and each backend adds in its own order.
 PREDICTED = {"rtol": 1e-4, "atol": 1e-6}
 UPDATED = {"rtol": 1e-4, "atol": 1e-5}
 
 
 @pytest.fixture(scope="module")
-def steps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, np.ndarray]]:
-    """What ``one_step.py`` found, by backend."""
-    folder = tmp_path_factory.mktemp("steps")
-    script = str(ROOT / "tests" / "support" / "one_step.py")
-    started = {
-        backend: start(folder, [script, f"{backend}.npz"], KERAS_BACKEND=backend, XLA_FLAGS=QUICK)
-        for backend in ("tensorflow", "jax")
+def ways(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
+    """A step of every network, and the small kernel: on one device, stopped and run again, on
+    eight, and in two processes. What each printed is here by its name.
+
+    Batches of 8 divide neither the 9 pictures of validation, nor the 33 of the refit.
+    """
+    root = tmp_path_factory.mktemp("ways")
+    small_classifier.write_data(root / "input" / "competitions" / "small")
+    eight = "--xla_force_host_platform_device_count=8"
+    cases = {
+        "steps": case(root, one_step.__file__, "steps.npz"),
+        "one": kernel(root, "one", 1),
+        "stopped": kernel(root, "stopped", 1, {"time_limit": 0.001}, {}),
+        "eight": kernel(root, "eight", 8, XLA_FLAGS=eight),
     }
-    found = {}
-    for backend in end(started):
-        with np.load(folder / f"{backend}.npz") as arrays:
-            found[backend] = dict(arrays)
-    return found
+    cluster = {
+        "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{free_port()}",
+        "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
+    }
+    for number in "01":
+        process = {**cluster, "KERAS_DISTRIBUTION_PROCESS_ID": number}
+        cases[f"process {number}"] = kernel(root, "two", 2, **process)
+    return root, run_on_jax(cases)
+
+
+@pytest.fixture(scope="module")
+def steps(ways) -> dict[str, dict[str, np.ndarray]]:
+    """What ``one_step`` found, by backend."""
+    with np.load(ways[0] / "steps.npz") as arrays:
+        return {"tensorflow": one_step.steps(), "jax": dict(arrays)}
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def kernel(
+    root: Path, name: str, replicas: int, *runs: dict[str, Any], **variables: str
+) -> dict[str, Any]:
+    """The small kernel, several times in its folder if there are several ``runs``."""
+    settings = {"batch_size": 8 // replicas, "ema": 0.5, "cutmix": 0.2, "refit_fresh": False}
+    values = {"kernel": "small", "seed": 3, "settings": settings}
+    orders = [json.dumps({**values, **run}) for run in runs or [{}]]
+    mounted = {"KAGGLE_CACHE_MOUNT_FOLDER": str(root / "input"), **variables}
+    return case(root / name, small_classifier.__file__, *orders, **mounted)
 
 
 @pytest.mark.parametrize(
@@ -58,48 +89,6 @@ def test_a_training_step_is_the_same_on_both_backends(steps, what: str, toleranc
 def test_the_cases_are_different_ones(steps) -> None:
     losses = [value[0] for name, value in steps["jax"].items() if name.endswith("loss")]
     assert len({f"{loss:.4f}" for loss in losses}) >= 5
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
-def start_kernel(
-    root: Path, name: str, replicas: int, *runs: dict[str, Any], **variables: str
-) -> subprocess.Popen[str]:
-    """The small kernel, several times in its folder if there are several ``runs``."""
-    settings = {"batch_size": 8 // replicas, "ema": 0.5, "cutmix": 0.2, "refit_fresh": False}
-    values = {"kernel": "small", "seed": 3, "settings": settings}
-    mounted = {"KAGGLE_CACHE_MOUNT_FOLDER": str(root / "input"), "KERAS_BACKEND": "jax"}
-    flags = f"{QUICK} {variables.pop('XLA_FLAGS', '')}"
-    command = [str(SMALL), *(json.dumps({**values, **run}) for run in runs or [{}])]
-    return start(root / name, command, XLA_FLAGS=flags, **mounted, **variables)
-
-
-@pytest.fixture(scope="module")
-def ways(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """The small kernel: on one device, stopped and run again, on eight, in two processes.
-
-    Batches of 8 divide neither the 9 pictures of validation, nor the 33 of the refit.
-    """
-    root = tmp_path_factory.mktemp("ways")
-    small_classifier.write_data(root / "input" / "competitions" / "small")
-    cluster = {
-        "KERAS_DISTRIBUTION_JOB_ADDRESSES": f"127.0.0.1:{free_port()}",
-        "KERAS_DISTRIBUTION_NUM_PROCESSES": "2",
-    }
-    eight = "--xla_force_host_platform_device_count=8"
-    started = {
-        "one": start_kernel(root, "one", 1),
-        "stopped": start_kernel(root, "stopped", 1, {"time_limit": 0.001}, {}),
-        "eight": start_kernel(root, "eight", 8, XLA_FLAGS=eight),
-    }
-    for number in "01":
-        process = {**cluster, "KERAS_DISTRIBUTION_PROCESS_ID": number}
-        started[f"process {number}"] = start_kernel(root, "two", 2, **process)
-    return root, end(started)
 
 
 def weights(printed: str) -> list[str]:
@@ -141,7 +130,7 @@ def test_a_training_that_was_stopped_ends_bit_for_bit_as_one_that_was_not(ways) 
     whole, stopped = (read_manifest(root / name, "small", "") for name in ("one", "stopped"))
     assert stopped["resumed"] == {"stage": "training", "epoch": 1}
     for files in (whole["files"], stopped["files"]):
-        del files["metrics.json"]  # it tells the wait for input
+        del files["metrics.json"]  # it has the wait for input
     assert stopped["files"] == whole["files"]
 
 

@@ -21,11 +21,9 @@ from common.training import trainer
 from common.training.checkpoint import NAME, load_checkpoint, restore, variables_of
 from common.training.state import TrainingState
 from support import ROOT, small_classifier
-from support.processes import start
 
 pytestmark = pytest.mark.slow
 
-FRESH, ON = {"refit_fresh": True}, {"refit_fresh": False}
 Train = Callable[..., str]
 
 
@@ -36,18 +34,11 @@ def small(train: Train) -> Train:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(
-    small: Train, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def undisturbed(small: Train, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The files of a training that nothing disturbs, with their SHA-256."""
-
-    def files(settings: dict[str, Any]) -> dict[str, Any]:
-        folder = tmp_path_factory.mktemp("undisturbed")
-        small(folder, settings=settings)
-        found: dict[str, Any] = read_manifest(folder, "small", "")["files"]
-        return found
-
-    return files
+    folder = tmp_path_factory.mktemp("undisturbed")
+    small(folder)
+    return dict(read_manifest(folder, "small", "")["files"])
 
 
 @pytest.fixture
@@ -55,7 +46,7 @@ def source(small: Train, inputs: Path) -> Path:
     """The output of ``alice/small``, a version that had no time for a second epoch."""
     stopped = inputs / "stopped"
     if not stopped.exists():
-        small(stopped, settings=ON, time_limit=0.001)
+        small(stopped, time_limit=0.001)
     folder = inputs / "notebooks" / "alice" / "small"
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(stopped, folder)
@@ -71,51 +62,45 @@ def test_a_kernel_without_time_for_another_epoch_writes_its_checkpoint(source: P
 
 
 def test_the_next_version_ends_with_the_files_of_an_undisturbed_one(
-    small: Train, undisturbed, source: Path, tmp_path: Path
+    small: Train, undisturbed: dict[str, Any], source: Path, tmp_path: Path
 ) -> None:
     earlier = json.loads((source / "manifest.json").read_text())["seconds"]["training"]
-    printed = small(tmp_path, settings=ON, resume="alice/small", time_limit=3600)
+    printed = small(tmp_path, resume="alice/small", time_limit=3600)
     assert "stage=resuming at='training 1'" in printed
     manifest = read_manifest(tmp_path, "small", "")
-    assert manifest["files"] == undisturbed(ON)
+    assert manifest["files"] == undisturbed
     assert {"history.csv", "predictions.npz"} < set(manifest["files"])
     assert NAME not in manifest["files"]
     assert manifest["resumed"] == {"stage": "training", "epoch": 1}
     assert manifest["seconds"]["training"] > earlier
 
 
-def test_a_killed_kernel_goes_on_in_its_folder_unless_its_settings_changed(
-    small: Train, undisturbed, inputs: Path, tmp_path: Path
+def test_a_broken_off_refit_goes_on_in_its_folder(
+    small: Train, undisturbed: dict[str, Any], stopped_at, tmp_path: Path
 ) -> None:
-    script = [small_classifier.__file__, json.dumps({"kernel": "small", "settings": FRESH})]
-    mounted = {"KAGGLE_CACHE_MOUNT_FOLDER": str(inputs), "KERAS_BACKEND": "tensorflow"}
-    folder, other = tmp_path / "killed", tmp_path / "other"
-    with start(folder, script, **mounted) as kernel:
-        assert kernel.stdout
-        assert any("stage=refit epoch=1/2" in line for line in kernel.stdout)
-        kernel.kill()
-    assert not (folder / "manifest.json").exists()
-    shutil.copytree(folder, other)
-    assert "stage=resuming at=" in small(folder, settings=FRESH)
-    assert read_manifest(folder, "small", "")["files"] == undisturbed(FRESH)
-    # Other views predict validation anew.
-    printed = small(other, settings={**FRESH, "tta": 8, "epochs": 1, "refit": False})
-    assert "is of another training: epochs was 3 and is 1" in printed
+    with stopped_at("refit", 1), pytest.raises(InterruptedError):
+        small(tmp_path)
+    assert not (tmp_path / "manifest.json").exists()
+    assert "stage=resuming at='refit 1'" in small(tmp_path)
+    assert read_manifest(tmp_path, "small", "")["files"] == undisturbed
 
 
 def test_another_training_is_refused_or_begun_anew(
     small: Train, source: Path, tmp_path: Path
 ) -> None:
-    other = {**ON, "epochs": 1, "refit": False}
+    other = {"epochs": 1, "refit": False}
     said = small(tmp_path, settings=other, resume="alice/small")
     assert said.startswith("error: alice/small has the checkpoint of another training (epochs was")
-    said = small(tmp_path, settings=ON, seed=1, resume="alice/small")
+    said = small(tmp_path, seed=1, resume="alice/small")
     assert "another training (seed was 0 and is 1)" in said
     shutil.copy(source / NAME, tmp_path)
     printed = small(tmp_path, settings=other)
     assert "stage=starting_anew because=" in printed
     assert "epochs was 3 and is 1" in printed
     assert (tmp_path / "history.csv").read_text().count("\n") == 2
+    small(tmp_path / "none", settings={"epochs": 1, "refit_epochs": 0})  # no refit either
+    found = [np.load(folder / "predictions.npz") for folder in (tmp_path, tmp_path / "none")]
+    np.testing.assert_array_equal(found[0]["test"], found[1]["test"])
     assert NAME not in read_manifest(tmp_path, "small", "")["files"]
     shutil.rmtree(source)
     shutil.copytree(tmp_path, source)
@@ -125,7 +110,7 @@ def test_another_training_is_refused_or_begun_anew(
 def test_a_version_that_would_come_no_further_says_so(
     small: Train, source: Path, tmp_path: Path
 ) -> None:
-    said = small(tmp_path, settings=ON, resume="alice/small", time_limit=0.001)
+    said = small(tmp_path, resume="alice/small", time_limit=0.001)
     assert said.startswith("error: the next part of training takes about")
     assert "too long for a time limit of 0.001 s: raise the limit" in said
     assert not (tmp_path / "manifest.json").exists()
@@ -138,9 +123,9 @@ def test_a_damaged_or_missing_checkpoint_is_refused(
     broken = bytearray(whole)
     broken[len(whole) // 2] ^= 1
     (source / NAME).write_bytes(broken)
-    said = small(tmp_path, settings=ON, resume="alice/small")
+    said = small(tmp_path, resume="alice/small")
     assert said.startswith(f"error: kernel small: {source / NAME} is not the file that the kernel")
-    said = small(tmp_path, settings=ON, resume="alice/gone", internet=False)
+    said = small(tmp_path, resume="alice/gone", internet=False)
     assert said.startswith("error: the output of kernel alice/gone was not found")
     with pytest.raises(UserError, match=rf"no {NAME} in .*: there is nothing to go on from"):
         load_checkpoint(tmp_path / NAME)
@@ -229,13 +214,6 @@ def test_a_compilation_is_not_taken_for_the_pace_and_what_is_kept_is_found_again
     assert set(second.kept) == {"best_0", "variable_0"}
     for name, values in second.kept.items():
         np.testing.assert_array_equal(values, first.kept[name], strict=True)
-
-
-def test_a_refit_of_no_epochs_is_none(small: Train, tmp_path: Path) -> None:
-    small(tmp_path / "none", settings={"epochs": 1, "refit_epochs": 0})
-    small(tmp_path / "without", settings={"epochs": 1, "refit": False})
-    first, second = (np.load(tmp_path / n / "predictions.npz") for n in ("none", "without"))
-    np.testing.assert_array_equal(first["test"], second["test"])
 
 
 @pytest.mark.parametrize(

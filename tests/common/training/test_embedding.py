@@ -2,7 +2,6 @@
 
 import csv
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from common.recipes.embedding import EmbeddingRecipe
 from common.training.checkpoint import NAME, load_checkpoint
 from common.training.state import TrainingState
 from support import small_embedding
-from support.processes import end, start
+from support.processes import case, run_on_jax
 
 pytestmark = pytest.mark.slow
 
@@ -98,10 +97,6 @@ def test_each_loss_learns_and_writes_what_it_says(small: Train, tmp_path: Path, 
     assert NAME not in files
 
 
-class Stopped(Exception):  # noqa: N818
-    """A training that was broken off."""
-
-
 @pytest.mark.parametrize("loss", ["triplet", "softmax"])
 def test_the_batches_of_an_epoch_are_a_field(
     small: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loss: str
@@ -110,31 +105,13 @@ def test_the_batches_of_an_epoch_are_a_field(
 
     def begin(state: TrainingState, number: int) -> None:
         steps.append(number)
-        raise Stopped
+        raise InterruptedError
 
     monkeypatch.setattr(TrainingState, "begin_epoch", begin)
     for batches in (None, 2):
-        with pytest.raises(Stopped):
+        with pytest.raises(InterruptedError):
             small(tmp_path, {**LOSSES[loss], "batches_per_epoch": batches})
     assert steps == [4, 2]
-
-
-@pytest.fixture
-def stopped_at(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
-    """Break the next training off after an epoch."""
-
-    def stop(epoch: int) -> None:
-        end_epoch = TrainingState.end_epoch
-
-        def end_and_stop(state: TrainingState, model: Any, number: int, steps: int) -> None:
-            end_epoch(state, model, number, steps)
-            if number == epoch:
-                monkeypatch.setattr(TrainingState, "end_epoch", end_epoch)
-                raise Stopped
-
-        monkeypatch.setattr(TrainingState, "end_epoch", end_and_stop)
-
-    return stop
 
 
 @pytest.fixture(scope="module")
@@ -143,16 +120,6 @@ def patient(small: Train, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("patient")
     small(folder, PATIENT)
     return folder
-
-
-def start_kernel(
-    root: Path, name: str, inputs: Path, settings: dict[str, Any], **variables: str
-) -> subprocess.Popen[str]:
-    values = {"kernel": "small", "settings": settings}
-    variables = {"KERAS_BACKEND": "tensorflow", **variables}
-    mounted = {"KAGGLE_CACHE_MOUNT_FOLDER": str(inputs)}
-    script = [small_embedding.__file__, json.dumps(values)]
-    return start(root / name, script, **mounted, **variables)
 
 
 def test_patience_ends_a_training_and_its_best_weights_predict(patient: Path) -> None:
@@ -178,35 +145,33 @@ def test_the_projection_is_of_some_epochs_and_of_what_predicts(patient: Path) ->
     np.testing.assert_allclose(np.linalg.norm(found.points[-1], axis=0), spread, rtol=1e-4)
 
 
-def test_a_moving_average_is_measured_kept_and_predicts(small: Train, tmp_path: Path) -> None:
-    raw = {"epochs": 5, "lr_max": 0.1, "batchnorm_momentum": 0.0}
-    average = {**raw, "ema": 0.9}
-    for name, settings in (("raw", raw), ("last", average), ("best", {**average, "patience": 1})):
-        small(tmp_path / name, settings)
+def test_a_moving_average_is_measured_kept_and_predicts(
+    small: Train, patient: Path, tmp_path: Path
+) -> None:
+    average = {**PATIENT, "ema": 0.9, "epochs": 4}
+    for name, patience in (("last", 0), ("best", 1)):
+        small(tmp_path / name, {**average, "patience": patience})
     last, best = aucs(tmp_path / "last"), aucs(tmp_path / "best")
-    assert last != aucs(tmp_path / "raw")
+    assert last != aucs(patient)[:4]
     assert last[: len(best)] == best
     assert score(tmp_path / "last") == pytest.approx(last[-1], abs=1e-9)
     assert score(tmp_path / "best") == pytest.approx(max(best), abs=1e-9)
     # The average changes nothing of what is learnt.
-    losses = [[row["loss"] for row in history(tmp_path / name)] for name in ("raw", "last")]
+    losses = [[row["loss"] for row in history(path)[:4]] for path in (patient, tmp_path / "last")]
     assert losses[0] == losses[1]
 
 
-@pytest.mark.parametrize("early", [True, False])
 def test_a_training_that_was_broken_off_goes_on_to_the_same_end(
-    small: Train, stopped_at, patient: Path, tmp_path: Path, early: bool
+    small: Train, stopped_at, patient: Path, tmp_path: Path
 ) -> None:
-    epochs = len(aucs(patient))
-    done = 2 if early else epochs
-    stopped_at(done)
-    with pytest.raises(Stopped):
-        small(tmp_path, PATIENT)
-    assert not (tmp_path / "manifest.json").exists()
-    assert load_checkpoint(tmp_path / NAME).epoch == done
+    for done in (2, len(aucs(patient))):  # early, and before it writes its files
+        with stopped_at("training", done), pytest.raises(InterruptedError):
+            small(tmp_path, PATIENT)
+        assert not (tmp_path / "manifest.json").exists()
+        assert load_checkpoint(tmp_path / NAME).epoch == done
     printed = small(tmp_path, PATIENT)
     assert "stage=resuming" in printed
-    assert printed.count("stage=training epoch=") == epochs - done
+    assert "stage=training epoch=" not in printed
     wanted, found = (read_manifest(path, "small", "")["files"] for path in (patient, tmp_path))
     assert found == wanted
 
@@ -249,14 +214,14 @@ def devices(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """On JAX: on one device, and on eight; every class in every batch, and all that is kept."""
     root = tmp_path_factory.mktemp("devices")
 
-    def kernel(name: str, replicas: int, **variables: str) -> subprocess.Popen[str]:
+    def kernel(name: str, replicas: int, flags: str) -> dict[str, Any]:
         settings = {"epochs": 3, "patience": 2, "ema": 0.5, "batch_size": 16 // replicas}
-        return start_kernel(root, name, inputs, settings, KERAS_BACKEND="jax", **variables)
+        variables = {"KAGGLE_CACHE_MOUNT_FOLDER": str(inputs), "XLA_FLAGS": flags}
+        order = json.dumps({"kernel": "small", "settings": settings})
+        return case(root / name, small_embedding.__file__, order, **variables)
 
-    quick = "--xla_backend_optimization_level=0"
-    eight = f"{quick} --xla_force_host_platform_device_count=8"
-    one = kernel("one", 1, XLA_FLAGS=quick)
-    end({"one": one, "eight": kernel("eight", 8, XLA_FLAGS=eight)})
+    eight = "--xla_force_host_platform_device_count=8"
+    run_on_jax({"one": kernel("one", 1, ""), "eight": kernel("eight", 8, eight)})
     return root
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from support import ROOT
 
-# Compiles sooner. Set before the import, as a launcher would.
+# Compiles sooner; read where a process asks for its devices.
 FLAGS = "--xla_backend_optimization_level=0"
 
 
@@ -40,7 +40,7 @@ def run_on_jax(cases: dict[str, dict[str, Any]]) -> dict[str, str]:
 
 
 def fork(name: str, folder: str, command: list[str], variables: dict[str, str]) -> int:
-    """Run a script as if Python had been started with it; it prints to a file by its folder."""
+    """Run a script as if Python had been started with it; print next to its folder."""
     if process := os.fork():
         return process
     os.chdir(folder)

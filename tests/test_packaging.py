@@ -62,7 +62,7 @@ def test_an_installed_dry_run_scores_and_refuses_the_network(
 ) -> None:
     own = installed / "competitions" / "tiny_digits"
     shutil.copytree(tiny.FOLDER / "tiny_digits", own, dirs_exist_ok=True)
-    arguments = ["--ensemble", "--dry-run", "--set", "misbehave=network", "--json"]
+    arguments = ["--model", "left", "--dry-run", "--set", "misbehave=network", "--json"]
     places = ["--data", tiny_data[0], "--solution", tiny_data[1], "--run-dir", "run"]
     command = [sys.executable, "-m", "submit", "tiny", *arguments, *map(str, places)]
     environment = {"PYTHONPATH": str(installed), "PATH": "", "HOME": str(tmp_path)}

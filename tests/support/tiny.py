@@ -124,10 +124,7 @@ def start_kernels_warm() -> None:
     """Let the local Kaggle of this process fork its kernels."""
     import warm  # from this script's own folder
 
-    import kernels.local.session
-
-    names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL", "TimeoutExpired")}
-    kernels.local.session.subprocess = SimpleNamespace(Popen=warm.Fork, **names)
+    warm.fork_kernels(SimpleNamespace(setattr=setattr, setenv=os.environ.__setitem__))
 
 
 if __name__ == "__main__":

@@ -21,10 +21,12 @@ import sys
 import tempfile
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 LIBRARIES = (
     *("pandas", "requests", "rich.live", "scipy.optimize", "sklearn.metrics", "werkzeug"),
+    *("sklearn.discriminant_analysis", "sklearn.ensemble", "sklearn.naive_bayes"),
     "matplotlib.pyplot",
 )
 ADDRESS = "WARM_SOCKET"  # where the server listens
@@ -76,6 +78,16 @@ def _open(given: int) -> tuple[Any, int]:
         return None, given
     reading, writing = os.pipe()
     return open(reading, "rb"), writing
+
+
+def fork_kernels(patch: Any) -> None:
+    """Let the local Kaggle of this process fork its kernels, for as long as ``patch`` lasts."""
+    import kernels.local.session
+
+    names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL", "TimeoutExpired")}
+    patch.setenv(ADDRESS, os.environ.get(ADDRESS) or server())
+    forking = SimpleNamespace(Popen=Fork, **names)
+    patch.setattr(kernels.local.session, "subprocess", forking)
 
 
 def run(

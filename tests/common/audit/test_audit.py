@@ -298,13 +298,13 @@ def test_a_large_group_of_copies_is_named_in_short() -> None:
 
 
 def test_an_audit_alone_trains_and_submits_nothing_and_the_plan_shows_it(
-    dry: list, tmp_path: Path
+    dry: list, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan_of = [*dry, "--ensemble", "--plan"]
-    before = tiny.submit(*plan_of).stdout
+    before = tiny.submit_here(capsys, *plan_of).stdout
     assert "--   not audited for leaks and broken pictures: add --audit" in before
     assert "tiny-audit" not in before
-    asked = tiny.submit(*plan_of, "--audit").stdout
+    asked = tiny.submit_here(capsys, *plan_of, "--audit").stdout
     assert "not audited" not in asked
     assert "tiny-audit" in asked
     done = tiny.submit(*dry, "--audit", "--json")
@@ -316,36 +316,9 @@ def test_an_audit_alone_trains_and_submits_nothing_and_the_plan_shows_it(
     assert list(state["kernels"]) == ["shared", "audit"]
     assert state["state"] == "complete"
     assert WARNING in (tmp_path / "run" / "report.html").read_text()
-    after = tiny.submit(*plan_of).stdout
+    after = tiny.submit_here(capsys, *plan_of).stdout
     assert f"warn {WARNING}" in after
     assert f"{tmp_path / 'run' / 'outputs' / 'audit'}" in after
-
-
-def test_next_to_a_training_it_is_no_member_and_its_warnings_are_shown(
-    dry: list, tmp_path: Path
-) -> None:
-    result = tiny.last_json(tiny.submit(*dry, "--ensemble", "--audit", "--json"))
-    assert [member["name"] for member in result["members"]] == ["left", "right"]
-    assert result["blend"]["weights"] == {"left": 0.5, "right": 0.5}
-    assert result["public_score"] is not None
-    assert result["audit"]["warnings"] == [WARNING]
-    done = tiny.submit("--history", "--run-dir", tmp_path / "run", "--json")
-    entry = tiny.last_json(done)["runs"][0]
-    assert [member["name"] for member in entry["members"]] == ["left", "right"]
-
-
-def test_a_run_continues_without_an_audit_that_fails_and_an_audit_alone_is_an_error(
-    dry: list, tmp_path: Path
-) -> None:
-    done = tiny.submit(*dry, "--ensemble", "--audit", "--json", "--set", "trouble=no")
-    result = tiny.last_json(done)
-    assert result["public_score"] is not None
-    assert result["audit"] is None
-    assert "kernel audit ended as ERROR: ValueError: no" in done.stderr
-    assert "the run goes on without its audit" in done.stderr
-    done = tiny.submit(*dry[:-1], tmp_path / "alone", "--audit", "--set", "trouble=no")
-    assert done.returncode == 1
-    assert "error: kernel audit ended as ERROR: ValueError: no" in done.stderr
 
 
 def test_a_competition_without_an_audit_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,7 +61,7 @@ def test_weighted_is_the_exact_optimum_for_two_members(seed: int, rows: int, cla
     assert score(mix(blend.weights, pair)) == pytest.approx(brute_force(labels, pair), abs=1e-9)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 40), st.integers(2, 6), st.integers(1, 4))
 def test_weights_are_a_distribution_and_searching_never_loses_to_the_mean(
     seed: int, rows: int, classes: int, number: int
@@ -100,7 +100,7 @@ CASES = {
 }
 
 
-def drawn(task: Task, seed: int, rows: int = 200) -> tuple[np.ndarray, list[np.ndarray]]:
+def drawn(task: Task, seed: int, rows: int = 40) -> tuple[np.ndarray, list[np.ndarray]]:
     """Labels of a task, and two models' predictions, one of which is the better."""
     random = np.random.default_rng(seed)
     if isinstance(task, Grades):
@@ -128,20 +128,20 @@ def test_two_members_come_within_1e_4_of_a_fine_grid_in_the_direction_of_the_met
     toy.check()
     labels, pair = drawn(task, 3)
     named = {"one": predictions(labels, pair[0]), "two": predictions(labels, pair[1])}
-    _, mixed = blend_members(toy, "weighted", named)
 
     def score(values: np.ndarray) -> float:
         return toy.score(labels, values, toy.find_thresholds(labels, values))
 
     sign = toy.scoring.sign
-    # Thresholds for each weight are not searched: they fit the noise of 200 rows.
-    steps, off = (401, 1e-4) if toy.find_thresholds(labels, pair[0]) is None else (21, 0.02)
+    # Thresholds for each weight are not searched: they fit the noise of 40 rows.
+    steps, off = (101, 1e-4) if toy.find_thresholds(labels, pair[0]) is None else (11, 0.02)
     grid = [score(t * pair[0] + (1 - t) * pair[1]) for t in np.linspace(0, 1, steps)]
-    assert sign * score(mixed.validation) >= max(sign * value for value in grid) - off
+    alone = max(sign * grid[0], sign * grid[-1])
     for method in ("weighted", "greedy"):
         _, mixed = blend_members(toy, method, named)
-        alone = max(sign * score(part) for part in pair)
         assert sign * score(mixed.validation) >= alone - 1e-12
+        if method == "weighted":
+            assert sign * score(mixed.validation) >= max(sign * value for value in grid) - off
 
 
 def test_more_members_are_not_worse_than_each_and_the_mean() -> None:

@@ -1,8 +1,5 @@
 """Temperature scaling: it finds the temperature, and changes no class."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,9 +10,6 @@ from common.blending.ensemble import calibrated
 from common.blending.folds import join_folds
 from common.errors import UserError
 from common.files.predictions import Predictions
-from support import tiny
-
-pytestmark = pytest.mark.slow
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -82,22 +76,6 @@ def test_zeros_and_members_without_a_mistake_have_a_temperature() -> None:
     assert fit_temperature(labels, 0.4 * sure + 0.2) == pytest.approx(0.05)
     with pytest.raises(UserError, match="--calibrate needs validation predictions"):
         fit_temperature(np.zeros(0, int), np.zeros((0, 3)))
-
-
-def test_a_calibrated_run_tells_each_members_temperature(dry: list, tmp_path: Path) -> None:
-    more = ("--ensemble", "--json", "--calibrate", "--no-submit")
-    told = tiny.last_json(tiny.submit(*dry, *more, "--set", "sharpness=0.4"))
-    metrics = json.loads((tmp_path / "run" / "outputs" / "ensemble" / "metrics.json").read_text())
-    assert told["blend"]["calibration"] == metrics["calibration"]
-    assert list(metrics["calibration"]) == ["left", "right"]
-    for facts in metrics["calibration"].values():
-        assert facts["temperature"] < 1
-        assert facts["nll_after"] < facts["nll_before"]
-    page = Path(told["report"]).read_text()
-    assert "NLL before" in page
-    plain = tiny.last_json(tiny.submit(*dry, "--ensemble", "--json", "--no-submit"))
-    assert "calibration" not in plain["blend"]
-    assert "NLL before" not in Path(plain["report"]).read_text()
 
 
 def test_folds_are_tempered_before_they_are_averaged() -> None:

@@ -17,7 +17,11 @@ from common.files.predictions import Predictions, load_predictions
 from competitions import find_competition
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request, in_short
+from kernels.results.result import read_history
+from kernels.results.terminal import show_result
 from support import browser, tiny
+
+pytestmark = pytest.mark.slow
 
 
 @settings(max_examples=200, deadline=None)
@@ -113,13 +117,22 @@ def test_a_missing_fold_is_told(recipes: Mapping, said: str) -> None:
         fold_groups(recipes)
 
 
-def test_each_fold_is_a_kernel_and_a_model_is_one_member(dry: list, tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    command = (*dry, "--ensemble", "--folds", "3", "--set", "sharpness=0.5")
-    told = tiny.last_json(tiny.submit(*command, "--json"))
+@pytest.fixture(scope="module")
+def finished(tiny_data: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The JSON of a calibrated dry run of three folds a model."""
+    run = tmp_path_factory.mktemp("folds") / "run"
+    command = ("tiny", "--dry-run", "--data", tiny_data[0], "--solution", tiny_data[1], "--json")
+    asked = ("--ensemble", "--folds", "3", "--set", "sharpness=0.4", "--calibrate")
+    return tiny.last_json(tiny.submit(*command, *asked, "--run-dir", run))
+
+
+def test_each_fold_is_a_kernel_and_a_model_is_one_member(
+    finished: dict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = Path(finished["run_dir"])
     names = [f"{model}-fold{fold}" for model in ("left", "right") for fold in range(3)]
-    assert [member["name"] for member in told["members"]] == names
-    blend = told["blend"]
+    assert [member["name"] for member in finished["members"]] == names
+    blend = finished["blend"]
     assert blend["weights"] == {"left": 0.5, "right": 0.5}
     assert {model: list(scores) for model, scores in blend["folds"].items()} == {
         "left": names[:3],
@@ -130,50 +143,52 @@ def test_each_fold_is_a_kernel_and_a_model_is_one_member(dry: list, tmp_path: Pa
     joined = load_predictions(run / "outputs" / "ensemble", "ensemble")
     assert sorted(np.concatenate(parts)) == sorted(joined.validation_ids)
     assert set(joined.validation_ids) == {f"r{number}" for number in range(12)}
-    assert told["public_score"] == 1.0
-    page = Path(told["report"]).read_text()
-    for words in ("The folds", "out of fold", "left-fold2"):
-        assert words in page
+    assert finished["public_score"] == 1.0
     # The same in words, and in the history: one line a model.
-    said = tiny.submit(*command).stdout
-    assert "  left             validation 1.000 (1.000 to 1.000)" in said
-    assert "3 folds: 1.0000, 1.0000, 1.0000" in said
-    history = " ".join(tiny.submit("--history", "--run-dir", run).stdout.split())
+    [known] = read_history(run)
+    shown = show_result(known)
+    assert "  left             validation 1.000 (1.000 to 1.000)" in shown
+    assert "3 folds: 1.0000, 1.0000, 1.0000" in shown
+    history = " ".join(tiny.submit_here(capsys, "--history", "--run-dir", run).stdout.split())
     assert "left 1.000 (1.000 to 1.000, 3 folds), right 1.000 (1.000 to 1.000, 3 folds)" in history
 
 
+def test_a_calibrated_run_shows_each_members_temperature(finished: dict) -> None:
+    found = finished["blend"]["calibration"]
+    assert list(found) == ["left", "right"]
+    for facts in found.values():
+        assert facts["temperature"] < 1
+        assert facts["nll_after"] < facts["nll_before"]
+    assert "NLL before" in Path(finished["report"]).read_text()
+
+
 @pytest.mark.skipif(bool(browser.missing()), reason=browser.missing())
-def test_the_report_of_ten_kernels_fits_a_phone(dry: list, tmp_path: Path) -> None:
-    command = (*dry, "--ensemble", "--folds", "5", "--no-submit", "--json")
-    told = tiny.last_json(tiny.submit(*command))
+def test_the_report_of_its_kernels_fits_a_phone(finished: dict, tmp_path: Path) -> None:
+    page = Path(finished["report"])
+    assert "The folds" in page.read_text()
     with browser.chromium(tmp_path / "profile") as driver:
         for width in (1280, 375):
             browser.resize(driver, width)
-            driver.get(Path(told["report"]).as_uri())
+            driver.get(page.as_uri())
             wide = driver.execute_script("return document.documentElement.scrollWidth")
             assert wide <= width
         rows = driver.find_elements("css selector", "#blend .ranges .name")
-        folds = [f"fold {fold}" for fold in range(5)]
+        folds = [f"fold {fold}" for fold in range(3)]
         assert [row.text for row in rows if "fold" in row.text] == [
             *("left, out of fold", *folds),
             *("right, out of fold", *folds),
         ]
-        told = driver.find_element("css selector", "#kernels svg").text
-        assert all(f"{model} × 5" in told for model in ("left", "right"))  # noqa: RUF001
+        graph = driver.find_element("css selector", "#kernels svg").text
+        assert all(f"{model} × 3" in graph for model in ("left", "right"))  # noqa: RUF001
         # One column a model: its folds differ in their number alone.
         said = driver.find_element("css selector", "#settings").text
-        assert said.count("0 to 4") == 2
+        assert said.count("0 to 2") == 2
 
 
-def test_folds_that_overlap_end_the_run_in_one_line(dry: list) -> None:
-    done = tiny.submit(*dry, "--model", "left", "--folds", "2", "--set", "misbehave=overlap")
-    assert done.returncode == 1
-    assert "left-fold0 and left-fold1 are both validated on r0" in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-
-
-def test_a_plan_tells_the_folds_of_a_model_together(dry: list) -> None:
-    done = tiny.submit(*dry, "--ensemble", "--folds", "5", "--plan", "--json")
+def test_a_plan_shows_the_folds_of_a_model_together(
+    dry: list, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = tiny.submit_here(capsys, *dry, "--ensemble", "--folds", "5", "--plan", "--json")
     told = json.loads(done.stdout.splitlines()[-1])
     assert [kernel.get("fold") for kernel in told["kernels"]] == [None, *range(5), *range(5), None]
     lines = done.stderr.splitlines()

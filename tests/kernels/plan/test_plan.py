@@ -10,7 +10,7 @@ from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
 from kernels.plan.request import choose_models
 from kernels.run.state import open_run, pick_run
-from support import tiny
+from support import tiny, warm
 from support.planned import planned, request
 
 pytestmark = pytest.mark.slow
@@ -142,9 +142,10 @@ def test_hours_scale_with_the_recipe() -> None:
 
 
 def test_a_run_goes_through_all_that_it_was_asked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Folds of the best recipe on TPU: Kaggle has one such session, the second waits for it."""
+    warm.fork_kernels(monkeypatch)
     tiny_data = tiny.write_data(tmp_path)
     run = tmp_path / "run"
     with LocalKaggle(

@@ -21,7 +21,7 @@ from kernels.kaggle.lookup import read_allowance, read_competition, read_quota
 from kernels.local import HostedCompetition, LocalKaggle
 from kernels.preflight.checklist import run_checks
 from kernels.preflight.kaggle_checks import Subject, ask_kaggle
-from support import tiny
+from support import tiny, warm
 from support.every_kernel import NAMES
 from support.planned import bundles, request
 from support.toy_competition import connect, point_client_at, push
@@ -151,7 +151,10 @@ def test_a_check_that_fails_ends_the_run_before_anything_is_pushed(
     assert (go("--plan", "--no-submit").returncode == 0) is ("entered" not in options)
 
 
-def test_without_submissions_left_another_run_does_not_start(go: Go, tmp_path: Path) -> None:
+def test_without_submissions_left_another_run_does_not_start(
+    go: Go, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warm.fork_kernels(monkeypatch)
     first = go("--run-dir", tmp_path / "first", max_daily_submissions=1)
     assert first.returncode == 0, first.stderr
     store = go.store

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import re
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,28 +23,30 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory, tiny_data: tuple[Path, Path]) -> Path:
-    """A folder with two complete dry runs and one that failed."""
+    """A folder with two complete dry runs and a run that failed."""
     where = tmp_path_factory.mktemp("desk")
     data, solution = tiny_data
-    common = ("tiny", "--dry-run", "--data", data, "--solution", solution)
-    for more in (
-        ("--ensemble", "--set", "epochs=3"),
-        ("--model", "left", "--seed", "7", "--no-submit"),
-        ("--model", "left", "--set", "misbehave=raise"),
-    ):
-        tiny.submit(*common, *more, cwd=where)
+    dry = ("tiny", "--dry-run", "--data", data, "--solution", solution)
+    for more in (("--ensemble", "--set", "epochs=3"), ("--model", "left", "--no-submit")):
+        done = tiny.submit(*dry, *more, "--seed", "7", cwd=where)
+        assert done.returncode == 0, done.stderr
+    broken = open_run(where / "runs" / "tiny-failed", "tiny", False)
+    broken.request = {"members": ["left"]}
+    broken.set_kernel("left", version=1, state=KernelState.ERROR)
+    broken.update(state="failed")
     return where / "runs"
 
 
-def test_each_run_shows_what_it_was_and_came_to(runs: Path) -> None:
-    failed, single, ensemble = tiny.last_json(
-        tiny.submit("--history", "--run-dir", runs, "--json")
-    )["runs"]
-    assert [run["state"] for run in (failed, single, ensemble)] == [
-        "failed",
-        "complete",
-        "complete",
-    ]
+@pytest.fixture
+def history(runs: Path, capsys: pytest.CaptureFixture[str]) -> Callable:
+    """``history(*arguments)``: what the command says of them."""
+    return partial(tiny.submit_here, capsys, "--history", "--run-dir", runs)
+
+
+def test_each_run_shows_what_it_was_and_came_to(history: Callable) -> None:
+    failed, single, ensemble = tiny.last_json(history("--json"))["runs"]
+    states = [run["state"] for run in (failed, single, ensemble)]
+    assert states == ["failed", "complete", "complete"]
     assert ensemble["request"]["settings"] == {"epochs": "3"}
     assert single["request"]["seed"] == 7
     assert [member["name"] for member in ensemble["members"]] == ["left", "right"]
@@ -60,29 +64,25 @@ def test_each_run_shows_what_it_was_and_came_to(runs: Path) -> None:
     assert len(ensemble["code"]["hash"]) == 64
 
 
-def test_the_table_has_a_line_of_numbers_a_run_and_its_words_below(runs: Path) -> None:
-    done = tiny.submit("--history", "tiny", "--run-dir", runs, "--sort", "best")
+def test_the_table_has_a_line_of_numbers_a_run_and_its_words_below(history: Callable) -> None:
+    done = history("tiny", "--sort", "best")
     head, *found = re.split(r"\n(?=\d{4}-)", done.stdout)
     ensemble, single, failed = (" ".join(lines.split()) for lines in found)
-    assert [head.index(word) for word in ("public", "valid.", "gap")] == sorted(
-        head.index(word) for word in ("public", "valid.", "gap")
-    )
-    assert "(dry run) (failed)" in failed
+    places = [head.index(word) for word in ("public", "valid.", "gap")]
+    assert places == sorted(places)
+    assert "(failed)" in failed
     assert "seed=7" in single
-    for word in ("1.000", "+0.000", "right 1.000 (1.000 to 1.000)", "epochs=3"):
+    for word in ("(dry run)", "1.000", "+0.000", "right 1.000 (1.000 to 1.000)", "epochs=3"):
         assert word in ensemble
 
 
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        (("petals",), "error: no runs of petals in {}: name their --run-dir\n"),
+def test_what_cannot_be_shown_is_one_line(history: Callable, runs: Path) -> None:
+    for more, said in (
+        (("petals",), f"error: no runs of petals in {runs}: name their --run-dir\n"),
         (("--sort", "worst"), "error: --sort worst: newest or best\n"),
-    ],
-)
-def test_what_cannot_be_shown_is_one_line(runs: Path, more: tuple[str, ...], said: str) -> None:
-    done = tiny.submit("--history", *more, "--run-dir", runs)
-    assert (done.returncode, done.stderr) == (1, said.format(runs))
+    ):
+        done = history(*more)
+        assert (done.returncode, done.stderr) == (1, said)
 
 
 def test_one_run_can_be_looked_at_and_a_broken_one_is_left_out(runs: Path, tmp_path: Path) -> None:

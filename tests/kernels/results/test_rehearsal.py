@@ -7,10 +7,15 @@ import pytest
 
 from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
-from support import tiny
+from support import tiny, warm
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_forked")]
 COMMAND = ("tiny", "--model", "left", "--rehearse")
+
+
+@pytest.fixture
+def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    warm.fork_kernels(monkeypatch)
 
 
 def rehearse(

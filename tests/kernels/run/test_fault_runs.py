@@ -13,9 +13,8 @@ from support import fault_runs, tiny
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("seed", [7, 103])
-def test_a_disturbed_run_ends_as_an_undisturbed_one(seed: int, tmp_path: Path) -> None:
-    outcome = fault_runs.run_once(seed, tmp_path)
+def test_a_disturbed_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
+    outcome = fault_runs.run_once(7, tmp_path)
     assert outcome.wrong == "", outcome
 
 
@@ -30,7 +29,7 @@ def test_a_seed_repeats_its_faults() -> None:
 
 def test_a_dry_run_goes_on_after_kills_with_one_submission(dry: list, tmp_path: Path) -> None:
     # The local Kaggle dies with the command, and so do its kernels: one that ran is run again.
-    for at in ("7:after", "10:before", "14:after", "99:after"):
+    for at in ("10:before", "14:after", "99:after"):
         done = tiny.submit(*dry, "--ensemble", "--json", env={"TINY_KILL": at})
         assert (done.returncode == -signal.SIGKILL) == (at != "99:after"), done.stderr
     result = tiny.last_json(done)

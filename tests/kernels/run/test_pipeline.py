@@ -70,7 +70,17 @@ def story(
         "HTTPS_PROXY": "http://203.0.113.9:3128",
     }
     data = ("--data", tiny_data[0], "--solution", tiny_data[1])
-    options = ("--ensemble", "--json", "--run-dir", run, "--seed", "7", "--set", "epochs=3")
+    options = (
+        "--ensemble",
+        "--audit",
+        "--json",
+        "--run-dir",
+        run,
+        "--seed",
+        "7",
+        "--set",
+        "epochs=3",
+    )
     command = ("tiny", "--dry-run", *data, *options)
     env = {**os.environ, **environment}
     first = subprocess.run(tiny.command(*command), env=env, capture_output=True, text=True)
@@ -103,6 +113,9 @@ def test_one_line_gives_a_score_that_is_the_submissions(
     assert result["blend"]["weights"] == {"left": 0.5, "right": 0.5}
     assert [member["name"] for member in result["members"]] == ["left", "right"]
     assert {member["accelerator"] for member in result["members"]} == {"cpu"}
+    assert "calibration" not in result["blend"]
+    [warning] = result["audit"]["warnings"]
+    assert f"warning: {warning}" in story.first.stderr
     assert (run / "figures" / "ensemble-confusion.png").stat().st_size > 1000
     manifest = json.loads((run / "outputs" / "left" / "manifest.json").read_text())
     assert (manifest["recipe"]["epochs"], manifest["seed"]) == (3, 7)
@@ -145,7 +158,7 @@ def test_the_same_command_again_runs_and_sends_nothing(story: SimpleNamespace) -
 def test_a_finished_run_is_blended_another_way_without_training(story: SimpleNamespace) -> None:
     result = story.blended
     assert (result["blend"]["method"], result["public_score"]) == ("greedy", None)
-    assert versions(story.run) == {"shared": 1, "left": 1, "right": 1, "ensemble": 2}
+    assert versions(story.run) == {"shared": 1, "left": 1, "right": 1, "audit": 1, "ensemble": 2}
     assert len(state(story.run)["submissions"]) == 1
     assert [blend["method"] for blend in result["blends"]] == ["mean", "greedy"]
 
@@ -164,7 +177,6 @@ def test_a_kernel_that_fails_is_one_clear_line(dry: list, tmp_path: Path) -> Non
     for how, said in (
         ("raise", "kernel left ended as ERROR: ValueError: the loss went to the moon (whole log: "),
         ("vanish", "outputs/left.arriving: it ended before its work was done (whole log: "),
-        ("alter", "metrics.json is not the file that the kernel wrote"),
         ("nan", "test predictions are NaN or infinite in 1 of 12 rows, the first is id r13"),
     ):
         done = tiny.submit(*dry, "--model", "left", "--set", f"misbehave={how}")

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 import pytest
 
 from competitions import find_competition
-from kernels.local import HostedCompetition, LocalKaggle, session
+from kernels.local import HostedCompetition, LocalKaggle
 from support import tiny, warm
 
 pytestmark = pytest.mark.slow
@@ -31,13 +31,11 @@ def a_desk(folder: Path, **options: object) -> Iterator[SimpleNamespace]:
     """A folder to work in, and a Kaggle that forks its kernels."""
     data = tiny.write_data(folder / "files")
     hosted = HostedCompetition(find_competition("tiny"), *data, **options)
-    names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL", "TimeoutExpired")}
     with (
         pytest.MonkeyPatch.context() as patch,
         LocalKaggle(folder / "kaggle", [hosted]) as server,
     ):
-        patch.setenv(warm.ADDRESS, warm.server())
-        patch.setattr(session, "subprocess", SimpleNamespace(Popen=warm.Fork, **names))
+        warm.fork_kernels(patch)
         env = tiny.real_environment(server.url, folder / "home")
         yield SimpleNamespace(folder=folder, server=server, env=env)
 

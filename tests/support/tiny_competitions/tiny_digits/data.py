@@ -1,6 +1,5 @@
 """Reads the tiny competition's files."""
 
-import atexit
 import csv
 import json
 import os
@@ -92,8 +91,6 @@ def train(run: KernelRun) -> None:
     if recipe.folds:
         mine = stratified_folds(labels, recipe.folds, run.parameters.seed) == recipe.fold
         ids, numbers, labels = ids[mine], numbers[mine], labels[mine]
-    if how == "overlap":
-        ids = np.array(["r0", *ids[1:]])
     test_ids, test_numbers, _ = read(folder / "test.csv")
     if how == "ids":
         test_ids = np.array([f"x{name}" for name in test_ids])
@@ -105,5 +102,3 @@ def train(run: KernelRun) -> None:
         run.folder, Predictions(ids, labels, predicted, test_ids, tested), run.parameters.kernel
     )
     write_json(run.folder / "metrics.json", {"validation_score": 0.5})
-    if how == "alter":  # after the manifest
-        atexit.register(Path("metrics.json").write_text, "{}")

@@ -334,7 +334,6 @@ def test_the_audit_kernel_is_on_cpu_reads_no_training_and_nothing_reads_it() -> 
     kernels = {k.name: k for k in plan_kernels(request)}
     assert kernels["audit"].accelerator == "cpu"
     assert not kernels["audit"].parameters.internet
-    assert not kernels["audit"].parameters.internet
     assert kernels["audit"].sources == ("shared",)
     assert "audit" not in kernels["ensemble"].sources
     alone = plan_kernels(Request(COMPETITION, (), audit=True))

@@ -92,8 +92,6 @@ def train(run: KernelRun) -> None:
         mine = stratified_folds(labels, recipe.folds, run.parameters.seed) == recipe.fold
         ids, numbers, labels = ids[mine], numbers[mine], labels[mine]
     test_ids, test_numbers, _ = read(folder / "test.csv")
-    if how == "ids":
-        test_ids = np.array([f"x{name}" for name in test_ids])
     predicted = probabilities(numbers, recipe.sharpness)
     tested = probabilities(test_numbers, recipe.sharpness)
     if how == "nan":

@@ -149,7 +149,7 @@ class ProbabilityColumns(Form):
 
 @dataclass(frozen=True)
 class NumberColumn(Form):
-    """A number: of each picture, or a pair's score."""
+    """A number of each picture."""
 
     noun: ClassVar[str] = "a value"
     gives: ClassVar[str] = "values"

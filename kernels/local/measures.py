@@ -13,15 +13,19 @@ from functools import partial
 import numpy as np
 import sklearn.metrics as sklearn
 
+from common.errors import UserError
+
 Measure = Callable[[np.ndarray, np.ndarray], float]
 _SMALLEST = 1e-15  # Kaggle's log loss takes no probability below it, nor above 1 less it
 
 
 def find_measure(name: str) -> Measure:
-    """The function of a metric's name."""
+    """Return the function of a metric's name. Raises UserError when there is none."""
     ranked = re.fullmatch(r"(map@|top)(\d+)(_error)?", name)
     if ranked:
         return partial(_map_at if ranked[1] == "map@" else _top_error, int(ranked[2]))
+    if name not in _MEASURES:
+        raise UserError(f"the local Kaggle cannot score {name}: kernels/local/measures.py lacks it")
     return _MEASURES[name]
 
 

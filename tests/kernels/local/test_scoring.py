@@ -28,6 +28,7 @@ from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Grades, Number
 from common.tasks.pairs import Pairs
 from common.tasks.task import Task
+from kernels.local.measures import find_measure
 from kernels.local.scoring import Score, Solution, read_solution, score
 from support.scored import (
     FLOWERS,
@@ -394,3 +395,10 @@ def test_many_rows_in_another_order_are_matched_at_once(tmp_path: Path) -> None:
     solution = solve(tmp_path, SAME, *rows)
     found = send(tmp_path, SAME, solution, *(f"{n},{n % 2}.{n % 7}" for n in ids))
     assert found == Score(1.0, 1.0)
+
+
+def test_every_metric_has_a_measure_and_another_is_one_line() -> None:
+    for name in (*METRICS, "map@3", "top2_error"):
+        assert callable(find_measure(name))
+    with pytest.raises(UserError, match="cannot score hinge: kernels/local/measures.py lacks it"):
+        find_measure("hinge")

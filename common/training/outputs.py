@@ -1,7 +1,7 @@
 """What a training writes for people and for the report, besides its predictions."""
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +19,14 @@ HISTORY = (  # the first columns; those of other metrics follow
 SHOWN = 18  # pictures in a figure
 
 
+def in_order(names: Iterable[str]) -> list[str]:
+    """Return the columns of a history in the order of HISTORY, others last."""
+    return sorted(names, key=lambda name: HISTORY.index(name) if name in HISTORY else len(HISTORY))
+
+
 def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write ``history.csv``: a line an epoch. A refit has no validation."""
-    known = dict.fromkeys(name for row in rows for name in row)
-    columns = [name for name in HISTORY if name in known]
-    columns += [name for name in known if name not in HISTORY]
+    columns = in_order(dict.fromkeys(name for row in rows for name in row))
     with open(folder / "history.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()

@@ -20,7 +20,7 @@ from common.kernel import KernelRun
 from common.progress import report
 from common.recipes.hours import refit_epochs
 from common.training.checkpoint import build_optimizer, restore, variables_of
-from common.training.outputs import HISTORY
+from common.training.outputs import HISTORY, in_order
 from common.training.prediction import probabilities
 from common.training.state import TrainingState
 
@@ -179,7 +179,7 @@ class Trainer:
 
         def end_epoch(epoch: int, logs: Mapping[str, float]) -> None:
             row: dict[str, Any] = {"stage": self.state.stage, "epoch": epoch + 1}
-            row |= {name: value * scale.get(name, 1) for name, value in logs.items()}
+            row |= {name: logs[name] * scale.get(name, 1) for name in in_order(logs)}
             row["learning_rate"] = self.learning_rate(epoch)
             if math.isfinite(row["loss"]):
                 with self._average_in_place(model):

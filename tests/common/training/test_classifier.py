@@ -33,7 +33,8 @@ def test_a_fold_without_cache_or_refit_predicts(
     train(KERNEL, tmp_path, settings=settings, nonce="n1")
     assert "refit" not in read_manifest(tmp_path, "small", "n1")["seconds"]
     columns = (tmp_path / "history.csv").read_text().splitlines()[0].split(",")
-    assert {"accuracy", "mse", "val_accuracy", "val_mse"} <= {*columns}
+    measured = ["loss", "accuracy", "val_loss", "val_accuracy", "mse", "val_mse"]
+    assert columns == ["stage", "epoch", "learning_rate", *measured]
     predictions = load_predictions(tmp_path, "small")
     assert len(predictions.validation) == 11  # of 24 + 9
     assert {name[:3] for name in predictions.validation_ids.tolist()} == {"tra", "val"}

@@ -77,8 +77,8 @@ def test_a_member_leaves_history_figures_and_what_it_saw(petals: dict, name: str
     check_history(folder / "outputs" / name / "history.csv", epochs)
     lines = (folder / "logs" / f"{name}.log").read_text().splitlines()
     facts = [found for line in lines if (found := parse(line))]
-    told = [f["epoch"] for f in facts if f["stage"] == "training" and "epoch" in f]
-    assert told == [f"{number}/{epochs}" for number in range(1, epochs + 1)]
+    shown = [f["epoch"] for f in facts if f["stage"] == "training" and "epoch" in f]
+    assert shown == [f"{number}/{epochs}" for number in range(1, epochs + 1)]
 
 
 def check_history(path: Path, epochs: int) -> None:
@@ -104,6 +104,6 @@ def test_real_flowers_run_through_the_same_command(tmp_path: Path) -> None:
         *("petals", "--model", "densenet201", "--dry-run", "--json", *SMALL[:-2]),
         *("--data", FLOWERS, "--solution", SOLUTION, "--run-dir", tmp_path / "run"),
     )
-    told = tiny.last_json(done)
-    assert told["submission"].endswith("submission.csv")
-    assert told["public_score"] > 1.5 / 14
+    result = tiny.last_json(done)
+    assert result["submission"].endswith("submission.csv")
+    assert result["public_score"] > 1.5 / 14

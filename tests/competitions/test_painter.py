@@ -89,14 +89,14 @@ def test_pictures_that_cannot_be_read_are_scored_by_the_prior(
 def test_the_blend_is_of_both_members_and_no_worse_than_either(
     painter: dict, outputs: Path
 ) -> None:
-    told = json.loads((outputs / "ensemble" / "metrics.json").read_text())
-    assert set(told["weights"]) == {"triplets/embedding", "classes/classes"}
-    assert sum(told["weights"].values()) == pytest.approx(1)
+    metrics = json.loads((outputs / "ensemble" / "metrics.json").read_text())
+    assert set(metrics["weights"]) == {"triplets/embedding", "classes/classes"}
+    assert sum(metrics["weights"].values()) == pytest.approx(1)
     assert painter["blend"]["method"] == "weighted"
     alone = {member["name"]: member["validation_score"] for member in painter["members"]}
-    assert told["members"] == pytest.approx(alone)
-    assert told["validation_score"] >= max(alone.values()) - 1e-9
-    assert None not in (told["validation_seen"], told["validation_unseen"])
+    assert metrics["members"] == pytest.approx(alone)
+    assert metrics["validation_score"] >= max(alone.values()) - 1e-9
+    assert None not in (metrics["validation_seen"], metrics["validation_unseen"])
 
 
 @pytest.mark.parametrize("name", MEMBERS)
@@ -114,10 +114,10 @@ def test_a_member_leaves_its_vectors_and_its_history(outputs: Path, name: str) -
 def test_the_report_has_the_scored_pairs(painter: dict, outputs: Path) -> None:
     found = load_scored_pairs(outputs / "ensemble")
     assert found is not None
-    told = json.loads((outputs / "ensemble" / "metrics.json").read_text())
+    metrics = json.loads((outputs / "ensemble" / "metrics.json").read_text())
     counted = found.parts["all"]
     score = roc_auc(found.same[counted], found.probabilities[counted])
-    assert score == pytest.approx(told["validation_score"], abs=1e-5)
+    assert score == pytest.approx(metrics["validation_score"], abs=1e-5)
     assert Path(painter["report"]).is_file()
 
 

@@ -73,12 +73,12 @@ def step(kernel: ClassifierKernel, optimizer: str, loss: str) -> dict[str, np.nd
     targets = np.eye(classes, dtype=np.float32)[LABELS]
     weights = class_weights(LABELS, "balanced") * (np.arange(8) < 7)
     before = np.asarray(model.predict(pictures, verbose=0))
-    told = model.train_on_batch(pictures, targets, weights, return_dict=True)
+    logs = model.train_on_batch(pictures, targets, weights, return_dict=True)
     after = [value.ravel() for value in variables_of(model) if value.dtype == np.float32]
     clear_session()
     return {
         "predicted": before,
-        "loss": np.array([told["loss"], told["accuracy"]]),
+        "loss": np.array([logs["loss"], logs["accuracy"]]),
         "weights": np.concatenate(after),
     }
 

@@ -62,8 +62,8 @@ def write_data(folder: Path) -> None:
             label = number % classes
             picture = patches[label] + generator.integers(0, 175, (20, 20, 3))
             jpeg = tf.io.encode_jpeg(picture.astype(np.uint8)).numpy()
-            told = None if part == "test" else label
-            records.append(flowers.example(f"{part}{number}.jpg", told, jpeg))
+            known = None if part == "test" else label
+            records.append(flowers.example(f"{part}{number}.jpg", known, jpeg))
         flowers.write_file(folder / part / f"00-20x20-{len(records)}.tfrec", records)
 
 

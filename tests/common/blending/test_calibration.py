@@ -46,24 +46,24 @@ def test_it_is_never_worse_on_what_it_was_found_on(
     seed: int, rows: int, classes: int, sureness: float, zeros: bool
 ) -> None:
     labels, logits = honest(seed, rows, classes)
-    told = softmax(sureness * logits).astype(np.float32)
+    probabilities = softmax(sureness * logits).astype(np.float32)
     if zeros:
-        told = np.where(told < 0.2, np.float32(0), told)
-    temperature = fit_temperature(labels, told)
-    after = negative_log_likelihood(labels, apply_temperature(told, temperature))
-    assert after <= negative_log_likelihood(labels, told)
+        probabilities = np.where(probabilities < 0.2, np.float32(0), probabilities)
+    temperature = fit_temperature(labels, probabilities)
+    after = negative_log_likelihood(labels, apply_temperature(probabilities, temperature))
+    assert after <= negative_log_likelihood(labels, probabilities)
     for other in (0.8 * temperature, 1.25 * temperature):
         if not zeros and 0.05 <= other <= 20:
-            moved = negative_log_likelihood(labels, apply_temperature(told, other))
+            moved = negative_log_likelihood(labels, apply_temperature(probabilities, other))
             assert after <= moved + 1e-9
 
 
 @pytest.mark.parametrize("sureness", [0.5, 1.0, 3.0])
 def test_the_temperature_of_probabilities_that_are_too_sure_is_found(sureness: float) -> None:
     labels, logits = honest(1, 20_000, 5)
-    told = softmax(sureness * logits)
-    assert fit_temperature(labels, told) == pytest.approx(sureness, rel=0.05)
-    tempered = apply_temperature(told, sureness)
+    probabilities = softmax(sureness * logits)
+    assert fit_temperature(labels, probabilities) == pytest.approx(sureness, rel=0.05)
+    tempered = apply_temperature(probabilities, sureness)
     assert tempered == pytest.approx(softmax(logits), abs=1e-3)  # but for the floor of 1e-12
 
 

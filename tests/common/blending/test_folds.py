@@ -189,8 +189,9 @@ def test_a_plan_shows_the_folds_of_a_model_together(
     dry: list, capsys: pytest.CaptureFixture[str]
 ) -> None:
     done = tiny.submit_here(capsys, *dry, "--ensemble", "--folds", "5", "--plan", "--json")
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert [kernel.get("fold") for kernel in told["kernels"]] == [None, *range(5), *range(5), None]
+    printed = json.loads(done.stdout.splitlines()[-1])
+    folds = [kernel.get("fold") for kernel in printed["kernels"]]
+    assert folds == [None, *range(5), *range(5), None]
     lines = done.stderr.splitlines()
     assert next(line for line in lines if line.startswith("2-6 ")).split()[1:4] == [
         "tiny-left-fold0",

@@ -36,7 +36,7 @@ Batches = list[tuple[np.ndarray, np.ndarray, np.ndarray]]
 
 @pytest.fixture(scope="module")
 def noise(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three files of 4, 1 and 5 pictures of noise, told apart by every pixel."""
+    """Three files of 4, 1 and 5 pictures of noise, no two pictures alike."""
     import tensorflow as tf
 
     folder = tmp_path_factory.mktemp("noise") / "train"

@@ -136,9 +136,9 @@ def test_what_is_cut_short_is_refused_with_a_reason(kind: str) -> None:
     ],
 )
 def test_a_reason_is_one_short_line(content: bytes, reason: str) -> None:
-    with pytest.raises(PictureError) as told:
+    with pytest.raises(PictureError) as raised:
         decode(content)
-    assert str(told.value) == reason
+    assert str(raised.value) == reason
 
 
 @settings(max_examples=150, deadline=None)

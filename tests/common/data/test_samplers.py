@@ -85,8 +85,8 @@ def test_hands_hold_all_items_alike(items: int, hands: int, size: int, seed: int
 
 def test_what_is_left_out_and_repeated_is_told() -> None:
     labels = np.array([0] * 5 + [1] * 4 + [2] * 2 + [3] + [4])
-    told = ClassBatches(labels, 2, 4, steps=7).summary
-    assert told == (
+    said = ClassBatches(labels, 2, 4, steps=7).summary
+    assert said == (
         "7 batches of 2 classes x 4 pictures from 3 classes; 1 of them has fewer and repeats its "
         "own; 2 classes of one picture are left out"
     )
@@ -100,17 +100,17 @@ def test_1500_classes_and_80000_pictures_are_dealt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("replicas", "told"),
+    ("replicas", "said"),
     [(1, "with --set batch_size=10,"), (2, "with --set batch_size=4,"), (8, "on fewer than 8 dev")],
 )
-def test_the_batch_that_fits_is_told_for_one_of_the_devices(replicas: int, told: str) -> None:
+def test_the_batch_that_fits_is_told_for_one_of_the_devices(replicas: int, said: str) -> None:
     labels = np.repeat(np.arange(5), 2)
-    with pytest.raises(UserError, match=f"batches of 8 classes, and 5 of 5 .*: train {told}"):
+    with pytest.raises(UserError, match=f"batches of 8 classes, and 5 of 5 .*: train {said}"):
         ClassBatches(labels, 8, 2, replicas=replicas)
 
 
 @pytest.mark.parametrize(
-    ("labels", "classes", "pictures", "told"),
+    ("labels", "classes", "pictures", "said"),
     [
         ([], 2, 2, "0 of 0 classes have 2 pictures or more: triplets need 2"),
         ([0, 0, 1, 2], 2, 2, "1 of 3 classes have 2 pictures or more: triplets need 2"),
@@ -119,6 +119,6 @@ def test_the_batch_that_fits_is_told_for_one_of_the_devices(replicas: int, told:
         ([0, 0, 1, 1], 2, 1, "set both to 2 or more"),
     ],
 )
-def test_what_makes_no_triplets_is_refused(labels, classes: int, pictures: int, told: str) -> None:
-    with pytest.raises(UserError, match=told):
+def test_what_makes_no_triplets_is_refused(labels, classes: int, pictures: int, said: str) -> None:
+    with pytest.raises(UserError, match=said):
         ClassBatches(np.array(labels, int), classes, pictures)

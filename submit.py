@@ -197,7 +197,7 @@ def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> Outcome:
 
 
 def _show_history(args: argparse.Namespace) -> Outcome:
-    from competitions import find_competition
+    from kernels.plan.find import find_competition
     from kernels.results.result import best_first, read_history
     from kernels.results.terminal import show_history
 

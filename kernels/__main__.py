@@ -66,10 +66,10 @@ def _build(args: argparse.Namespace) -> int:
 
 
 def _serve(args: argparse.Namespace) -> int:
-    from competitions import all_competitions, modules
     from kernels.local import HostedCompetition, LocalKaggle
     from kernels.local.dry_run import generated_data
     from kernels.local.faults import read_faults
+    from kernels.plan.find import all_competitions, modules
 
     faults = read_faults(args.faults, _say) if args.faults else None
     state = args.state or Path(tempfile.mkdtemp(prefix="local-kaggle-"))
@@ -91,9 +91,9 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _clean(args: argparse.Namespace) -> int:
-    from competitions import all_competitions, find_competition
     from kernels.kaggle.clean import delete_kernels, tools_kernels
     from kernels.kaggle.client import Kaggle
+    from kernels.plan.find import all_competitions, find_competition
 
     name = args.competition
     chosen = [find_competition(name)] if name else list(all_competitions().values())

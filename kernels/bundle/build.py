@@ -19,10 +19,10 @@ from common.errors import UserError
 from common.manifest import write_json
 from common.parameters import Parameters
 from common.shared_code import files_hash
-from competitions import kernel_scripts, modules
 from kernels.bundle.code import ROOT
 from kernels.bundle.imports import imported_files, imports_hash
 from kernels.bundle.rendering import Page, page_text, render_script, render_utility
+from kernels.plan.find import kernel_scripts, modules
 from kernels.plan.planned import SHARED, PlannedKernel
 
 METADATA = "kernel-metadata.json"

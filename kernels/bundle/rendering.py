@@ -14,8 +14,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from competitions import filled_in
 from kernels.bundle.code import repository_link
+from kernels.plan.find import filled_in
 from kernels.plan.planned import PlannedKernel
 
 _REHEARSED = ("tensorflow", "keras", "jax", "grain", "numpy", "kagglehub")

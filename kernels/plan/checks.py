@@ -9,7 +9,7 @@ from common.errors import UserError
 from common.networks.backbones import check_size, check_weights, weights_files
 from common.recipe import by_name
 from common.recipes.training import check_batch
-from competitions import kernel_scripts
+from kernels.plan.find import kernel_scripts
 from kernels.plan.request import AUDIT, RECIPES, Request
 
 _SOURCE = re.compile(r"[\w-]+/[\w.-]+(/[\w.-]+/[\w.-]+(/\d+)?)?")

@@ -88,7 +88,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 def read_request(args: argparse.Namespace) -> "Request":
     """What the options ask for. Raises UserError for what is unknown or does not fit."""
     from common.recipe import split_setting
-    from competitions import find_competition
+    from kernels.plan.find import find_competition
     from kernels.plan.request import Request, choose_models
 
     settings: dict[str, str] = {}

@@ -15,8 +15,8 @@ from common.errors import UserError
 from common.parameters import Parameters
 from common.recipe import field_types, nearest
 from common.recipes.hours import scaled_hours
-from competitions import kernel_scripts, load_kernel
 from kernels.plan.checks import check_recipe, check_request
+from kernels.plan.find import kernel_scripts, load_kernel
 from kernels.plan.request import AUDIT, ENSEMBLE, Request
 
 SHARED = "shared"

@@ -10,7 +10,7 @@ from typing import Any
 from common.competition import Competition
 from common.errors import UserError
 from common.recipe import nearest
-from competitions import kernel_scripts, load_kernel, modules
+from kernels.plan.find import kernel_scripts, load_kernel, modules
 
 ENSEMBLE = "ensemble"
 AUDIT = "audit"

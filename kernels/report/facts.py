@@ -14,8 +14,8 @@ from common.errors import UserError
 from common.files.predictions import Predictions, align
 from common.pairs.networks import network_groups
 from common.tasks.task import Task
-from competitions import find_competition
 from kernels.bundle.build import Bundle
+from kernels.plan.find import find_competition
 from kernels.plan.request import ENSEMBLE
 from kernels.report.pair_facts import PairFacts, gather_pairs
 from kernels.results.audit import read_audit

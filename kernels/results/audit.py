@@ -7,8 +7,8 @@ from typing import Any
 
 from common.audit.findings import NAME
 from common.competition import Competition
-from competitions import kernel_scripts
 from kernels.kaggle.states import KernelState
+from kernels.plan.find import kernel_scripts
 from kernels.plan.request import AUDIT
 from kernels.results.output import read_json
 from kernels.run.state import Run, all_runs

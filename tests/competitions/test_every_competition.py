@@ -14,7 +14,7 @@ import pytest
 import sklearn.metrics as sk
 
 from common.competition import Competition
-from competitions import all_competitions
+from kernels.plan.find import all_competitions
 from kernels.results.scores import read_score
 from support import tiny, tiny_data
 

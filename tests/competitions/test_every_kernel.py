@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-import competitions
 from common.recipe import field_types, override
+from kernels.plan import find
 from support import ROOT
 from support.every_kernel import KERNELS, MODELS, NAMES, NETWORKS, PATHS, small
 
@@ -97,11 +97,11 @@ def test_scripts_are_imported_without_keras() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_ensemble_is_of_models_and_a_setting_of_one_type_in_all_recipes(name: str) -> None:
-    competition = competitions.find_competition(name)
+    competition = find.find_competition(name)
     assert competition.ensemble
     assert {f"{name}/{script}" for script in competition.ensemble} <= set(MODELS)
     found: dict[str, set[str]] = {}
-    for script in competitions.kernel_scripts(competition):
+    for script in find.kernel_scripts(competition):
         for field, kind in field_types(KERNELS[f"{name}/{script}"].recipe).items():
             found.setdefault(field, set()).add(str(kind))
     assert {field: kinds for field, kinds in found.items() if len(kinds) > 1} == {}

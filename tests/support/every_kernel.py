@@ -8,26 +8,25 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import competitions
 from common.declaration import Kernel
+from kernels.plan import find
 from kernels.plan.request import AUDIT, ENSEMBLE
 
 _FOLDER = Path(competitions.__file__).parent
 NAMES = tuple(  # those of the repository, whatever a test has added
-    name
-    for name, found in competitions.all_competitions().items()
-    if (_FOLDER / found.folder).is_dir()
+    name for name, found in find.all_competitions().items() if (_FOLDER / found.folder).is_dir()
 )
 
 
 PATHS = {
     f"{name}/{script}": path
     for name in NAMES
-    for script, path in competitions.kernel_scripts(competitions.find_competition(name)).items()
+    for script, path in find.kernel_scripts(find.find_competition(name)).items()
 }
 
 
 def load(name: str) -> Kernel:
     competition, _, script = name.partition("/")
-    return competitions.load_kernel(competitions.find_competition(competition), script)
+    return find.load_kernel(find.find_competition(competition), script)
 
 
 KERNELS = {name: load(name) for name in PATHS}

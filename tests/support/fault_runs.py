@@ -95,9 +95,9 @@ def draw_rules(chance: random.Random) -> list[dict]:
 
 def run_once(seed: int, folder: Path) -> Outcome:
     """One disturbed run with its own Kaggle."""
-    from competitions import find_competition
     from kernels.local import HostedCompetition, LocalKaggle
     from kernels.local.faults import Faults, Rule
+    from kernels.plan.find import find_competition
 
     tiny.add_tiny()
     chance, began = random.Random(seed), time.monotonic()

@@ -12,13 +12,13 @@ import pytest
 
 import kernels.local
 from common.manifest import write_manifest
-from competitions import find_competition
 from kernels.kaggle import answers
 from kernels.kaggle.answers import NoAnswerError
 from kernels.kaggle.client import Kaggle
 from kernels.local import HostedCompetition, LocalKaggle
 from kernels.local.session import Sessions
 from kernels.local.store import Version
+from kernels.plan.find import find_competition
 from support import tiny
 
 LOST = NoAnswerError("Kaggle answered 503: Service Unavailable", 503)

@@ -14,9 +14,9 @@ from common.files.predictions import Predictions, save_predictions
 from common.files.thumbnails import save_thumbnails
 from common.manifest import write_json
 from common.scoring import kernel_metrics
-from competitions import find_competition
 from kernels.bundle.build import Bundle, build_bundles
 from kernels.kaggle.states import KernelState
+from kernels.plan.find import find_competition
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
 from kernels.report import write_report

@@ -28,7 +28,7 @@ def add_tiny() -> None:
 
 def redeclare(monkeypatch: Any, competition: Any, script: str, **changes: Any) -> None:
     """Let a script declare something else for as long as a test lasts."""
-    from competitions import load_kernel
+    from kernels.plan.find import load_kernel
 
     kernel = dataclasses.replace(load_kernel(competition, script), **changes)
     module = sys.modules[f"competitions.{competition.folder}.{script}"]

@@ -14,7 +14,7 @@ from common.blending.folds import fold_groups, join_folds
 from common.data.splits import stratified_folds
 from common.errors import UserError
 from common.files.predictions import Predictions, load_predictions
-from competitions import find_competition
+from kernels.plan.find import find_competition
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request, in_short
 from kernels.results.result import read_history

@@ -16,8 +16,8 @@ from common.pairs.ensemble import read_members
 from common.pairs.networks import join_networks, network_groups
 from common.parameters import Parameters
 from common.recipes.networks import NetworksRecipe
-from competitions import find_competition
 from kernels.kaggle.states import KernelState
+from kernels.plan.find import find_competition
 from kernels.plan.planned import PlannedKernel, plan_kernels
 from kernels.plan.request import Request, choose_models, in_short
 from kernels.preflight.show_plan import plan_text

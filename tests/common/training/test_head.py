@@ -28,8 +28,8 @@ from common.share import WHOLE
 from common.training.embedding_training import class_batches
 from common.training.head_training import RowBatches, Rows, train_head, without_head
 from common.training.stacking import Features, Stacked, stack
-from competitions import find_competition
 from competitions.painter_by_numbers import submodel, supermodel
+from kernels.plan.find import find_competition
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request, choose_models
 from support import tiny

@@ -7,6 +7,7 @@ import pytest
 
 import competitions
 from common.errors import UserError
+from kernels.plan import find
 from kernels.plan.request import choose_models
 from support import planned as plans
 from support import tiny
@@ -40,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def planned(*models: str) -> list[str]:
-    found = competitions.find_competition("fresh")
+    found = find.find_competition("fresh")
     chosen = choose_models(found, list(models), not models)
     return list(plans.planned("fresh", *chosen, dry_run=True))
 
@@ -50,11 +51,11 @@ def refused(said: str, *asked: str) -> None:
     with pytest.raises(UserError, match=re.escape(said)) as caught:
         planned(*asked)
     assert "\n" not in str(caught.value)
-    assert {"petals", "painter"} <= set(competitions.all_competitions())
+    assert {"petals", "painter"} <= set(find.all_competitions())
 
 
 def test_a_folder_needs_no_name_typed_into_it(folder: Path) -> None:
-    assert competitions.find_competition("fresh").folder == folder.name
+    assert find.find_competition("fresh").folder == folder.name
     assert planned() == ["shared", "good", "ensemble"]
     (folder / "ensemble.py").unlink()
     refused(f"competitions/{folder.name} has no ensemble.py: write one", "good")
@@ -85,10 +86,10 @@ def test_a_broken_folder(folder: Path, before: str, after: str, said: str) -> No
     (folder / "__init__.py").write_text(FACTS.replace(before, after))
     refused(said)
     with pytest.raises(UserError, match=re.escape(said)) as caught:
-        competitions.find_competition(folder.name)
+        find.find_competition(folder.name)
     assert str(folder / "__init__.py") in str(caught.value)
     with pytest.raises(UserError, match="unknown competition 'pettals': did you mean petals"):
-        competitions.find_competition("pettals")
+        find.find_competition("pettals")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +102,8 @@ def test_a_broken_folder(folder: Path, before: str, after: str, said: str) -> No
 def test_a_name_that_cannot_be(folder: Path, name: str, said: str) -> None:
     (folder / "__init__.py").write_text(FACTS.replace('name="fresh"', f'name="{name}"'))
     with pytest.raises(UserError, match=said):
-        competitions.find_competition(folder.name)
-    assert "painter" in competitions.all_competitions()
+        find.find_competition(folder.name)
+    assert "painter" in find.all_competitions()
 
 
 @pytest.mark.parametrize(

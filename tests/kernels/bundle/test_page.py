@@ -14,13 +14,13 @@ import pytest
 
 from common.errors import UserError
 from common.shared_code import source_hash
-from competitions import find_competition, kernel_scripts
 from kernels.__main__ import main
 from kernels.bundle import rendering
 from kernels.bundle.attach import attach
 from kernels.bundle.build import with_nonces, write_bundle
 from kernels.bundle.code import page_of
 from kernels.bundle.rendering import page_text, render_script, render_utility
+from kernels.plan.find import find_competition, kernel_scripts
 from kernels.plan.planned import SHARED
 from kernels.plan.request import model_scripts
 from support.every_kernel import NAMES

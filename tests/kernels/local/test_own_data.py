@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from competitions import find_competition
 from kernels.local.dry_run import check_data
+from kernels.plan.find import find_competition
 from support import tiny
 
 pytestmark = pytest.mark.slow

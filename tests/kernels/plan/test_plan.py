@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
+from kernels.plan.find import find_competition
 from kernels.plan.request import choose_models
 from kernels.run.state import open_run, pick_run
 from support import tiny, warm

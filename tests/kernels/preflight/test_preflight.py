@@ -13,12 +13,12 @@ from kagglesdk.competitions.types import competition_api_service as competition_
 from kagglesdk.kernels.types import kernels_api_service as kernel_api
 
 import kernels.kaggle.client
-from competitions import find_competition
 from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
 from kernels.kaggle.lookup import read_allowance, read_competition, read_quota
 from kernels.local import HostedCompetition, LocalKaggle
+from kernels.plan.find import find_competition
 from kernels.preflight.checklist import run_checks
 from kernels.preflight.kaggle_checks import Subject, ask_kaggle
 from support import tiny, warm

@@ -15,7 +15,7 @@ import pytest
 from common.files.predictions import Predictions, save_predictions
 from common.manifest import write_json
 from common.tasks.classification import Classification
-from competitions import find_competition
+from kernels.plan.find import find_competition
 from kernels.report import write_report
 from kernels.report.kernels import STAGES, stage_key
 from kernels.results.blends import keep_blend

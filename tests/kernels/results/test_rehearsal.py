@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
+from kernels.plan.find import find_competition
 from support import tiny, warm
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_forked")]

@@ -16,8 +16,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from competitions import find_competition
 from kernels.local import HostedCompetition, LocalKaggle
+from kernels.plan.find import find_competition
 from support import tiny, warm
 
 pytestmark = pytest.mark.slow

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from competitions import find_competition
 from kernels.bundle.build import build_bundles
 from kernels.kaggle.answers import KaggleError
 from kernels.kaggle.client import SubmissionScore
 from kernels.local import LocalKaggle
+from kernels.plan.find import find_competition
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
 from kernels.run.options import RunOptions

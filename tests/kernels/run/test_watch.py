@@ -9,11 +9,11 @@ import pytest
 
 import kernels.run.state
 from common.errors import UserError
-from competitions import find_competition
 from kernels.bundle.build import Bundle, build_bundles
 from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError
 from kernels.kaggle.client import KernelStatus
 from kernels.kaggle.states import KernelState
+from kernels.plan.find import find_competition
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
 from kernels.run.options import RunOptions

@@ -1,0 +1,183 @@
+"""Finds competitions, one folder each, and their kernel scripts, with no list to extend.
+
+What is broken in one folder or script is one line where that one is asked for, and disturbs no
+other.
+"""
+
+import ast
+import importlib
+import pkgutil
+import re
+import traceback
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+
+import competitions
+from common.competition import Competition
+from common.declaration import Kernel
+from common.errors import UserError
+from common.recipe import nearest
+
+# What Python says of a fault → what is wrong and what to do.
+_FAULTS = (
+    (r"ModuleNotFoundError: No module named '([\w.]+)'", r"there is no module \1: install it, or"),
+    (r"ImportError: cannot import name '(\w+)' from .*?'([\w.]+)'", r"there is no \1 in \2:"),
+    (r"TypeError: .*unexpected keyword argument '(\w+)'", r"there is no field '\1':"),
+    (r"TypeError: .*missing \d+ required .*arguments?: (.+)", r"\1 is missing: give it, or"),
+    (r"NameError: name '(\w+)' is not defined", r"there is no name \1:"),
+    (r"(\w+): ", r"\1:"),
+)
+_DECLARES = re.compile(r"^KERNEL\b.*=", re.MULTILINE)
+
+
+def all_competitions() -> dict[str, Competition]:
+    """Every sound competition by its name on the command line."""
+    return _look()[0]
+
+
+def find_competition(name: str) -> Competition:
+    """The competition called ``name``. Raises UserError with the nearest names, or its fault."""
+    known, faults = _look()
+    if not name:
+        raise UserError(f"which competition? give its name: {', '.join(known)}")
+    if name not in known:
+        for folder, fault in faults.items():
+            if name == folder.name or f'name="{name}"' in _text(folder / "__init__.py"):
+                raise fault
+        raise UserError(f"unknown competition {name!r}: {nearest(name, known)}")
+    return known[name]
+
+
+def modules(competition: Competition) -> dict[str, Path]:
+    """The Python files in the competition's folder, by module name."""
+    package = importlib.import_module(f"competitions.{competition.folder}")
+    return {path.stem: path for path in sorted(Path(package.__path__[0]).glob("*.py"))}
+
+
+def kernel_scripts(competition: Competition) -> dict[str, Path]:
+    """The competition's kernel scripts by name: the files that declare a ``KERNEL``."""
+    files = modules(competition)
+    return {name: path for name, path in files.items() if _DECLARES.search(_text(path))}
+
+
+def load_module(competition: Competition, name: str) -> ModuleType | None:
+    """A module of the competition's folder; None without it. Raises UserError with its fault."""
+    path = modules(competition).get(name)
+    return _import(f"competitions.{competition.folder}.{name}", path) if path else None
+
+
+def load_kernel(competition: Competition, script: str) -> Kernel:
+    """What a script declares; importing it imports no training framework.
+
+    Raises UserError with the script's fault, also where what is pushed would not be what the
+    script declares.
+    """
+    module = load_module(competition, script)
+    if module is None:
+        raise UserError(f"competitions/{competition.folder} has no {script}.py: write one")
+    path = modules(competition)[script]
+    name, source, kernel = _shown(path), _text(path), getattr(module, "KERNEL", None)
+    if not isinstance(kernel, Kernel):
+        raise UserError(f"{name}: its KERNEL is no Kernel of common.declaration")
+    filled_in(source, name)
+    for field, value in module.RECIPE.items():
+        if getattr(kernel.recipe, field, None) != value:
+            raise UserError(
+                f"{name}: RECIPE's {field} is not KERNEL's: make its recipe with **RECIPE"
+            )
+    if "KERNEL.main(PARAMETERS)" not in source:
+        raise UserError(f"{name}: end it with KERNEL.main(PARAMETERS), below __main__")
+    return kernel
+
+
+def filled_in(source: str, name: str) -> tuple[ast.Call, ast.stmt]:
+    """The two places of a script that a push fills in: RECIPE's ``dict(...)``, PARAMETERS' line.
+
+    Raises UserError for a script (``name``) without them, or with the recipe below.
+    """
+    found: dict[str, ast.Assign | ast.AnnAssign] = {}
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            target = node.target if isinstance(node, ast.AnnAssign) else node.targets[0]
+            found.setdefault(ast.unparse(target), node)
+    for line, example in (("RECIPE", "dict(...)"), ("PARAMETERS", "{}")):
+        if line not in found:
+            raise UserError(f"{name}: a kernel script needs the line {line}: dict = {example}")
+    recipe, parameters = found["RECIPE"].value, found["PARAMETERS"]
+    if isinstance(recipe, ast.Call) and recipe.lineno < parameters.lineno:
+        if ast.unparse(recipe.func) == "dict":
+            return recipe, parameters
+    raise UserError(f"{name}: RECIPE must be a dict(...) and come first")
+
+
+def _look() -> tuple[dict[str, Competition], dict[Path, UserError]]:
+    """The competitions by name, and the faults of those that are broken by their folders."""
+    known: dict[str, Competition] = {}
+    faults: dict[Path, UserError] = {}
+    for found in pkgutil.iter_modules(competitions.__path__):
+        if not found.ispkg:
+            continue
+        folder = Path(found.module_finder.path, found.name)  # type: ignore[union-attr]
+        try:
+            competition = _competition(folder)
+        except UserError as fault:
+            faults[folder] = fault
+            continue
+        other = known.setdefault(competition.name, competition)
+        if other != competition:
+            del known[competition.name]
+            faults[folder] = UserError(
+                f"competitions/{other.folder} and competitions/{folder.name} are both named "
+                f"{competition.name}: give one another name"
+            )
+    return dict(sorted(known.items(), key=lambda one: one[1].folder)), faults
+
+
+def _competition(folder: Path) -> Competition:
+    path = folder / "__init__.py"
+    found = getattr(_import(f"competitions.{folder.name}", path), "COMPETITION", None)
+    if not isinstance(found, Competition):
+        raise UserError(f"{_shown(path)} has no COMPETITION: see common/competition.py")
+    competition = replace(found, folder=folder.name)
+    try:
+        competition.check()
+    except UserError as fault:
+        raise UserError(f"{_shown(path)}: {fault}") from None
+    return competition
+
+
+def _import(name: str, path: Path) -> ModuleType:
+    """A module. Raises UserError for whatever keeps it from being imported, in one line."""
+    try:
+        return importlib.import_module(name)
+    except UserError as error:
+        raise UserError(f"{_shown(path)}: {error}") from None
+    except SyntaxError as error:
+        where = _shown(Path(error.filename or path))
+        raise UserError(f"{where}, line {error.lineno}: {error.msg}: mend it") from None
+    except Exception as error:  # of code that somebody writes just now it can be any
+        raise UserError(_in_words(error, path)) from error
+
+
+def _in_words(error: Exception, path: Path) -> str:
+    """An exception of somebody's own code: where, what is wrong, and what to do.
+
+    Where: the last line that ran in the folder of ``path``, or else the file that was imported.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).parent == path.parent]
+    where = f"{_shown(Path(ours[-1].filename))}, line {ours[-1].lineno}" if ours else _shown(path)
+    said = f"{type(error).__name__}: {error}"
+    found = ((re.match(pattern, said), words) for pattern, words in _FAULTS)
+    what = next(match.expand(words) for match, words in found if match)
+    return f"{where}: {what} mend {'the import' if isinstance(error, ImportError) else 'it'}"
+
+
+def _text(path: Path) -> str:
+    return path.read_text("utf-8", errors="replace")
+
+
+def _shown(path: Path) -> str:
+    root = Path(competitions.__file__).parents[1]
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)

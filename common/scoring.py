@@ -15,7 +15,7 @@ BLEND = "blend"
 
 
 @dataclass(frozen=True)
-class Scores:
+class ModelScores:
     """What models score on the same pictures, and on the same draws of them.
 
     Attributes:
@@ -78,11 +78,11 @@ def validation_score(competition: Competition, predictions: Predictions) -> floa
 
 def score_models(
     competition: Competition, models: Mapping[str, Predictions], resamples: int
-) -> Scores:
+) -> ModelScores:
     """Return what models score, each at the best thresholds of all pictures of validation."""
     metric, labels = competition.scoring, next(iter(models.values())).validation_labels
     if not len(labels):
-        return Scores(metric, {}, {}, 0)
+        return ModelScores(metric, {}, {}, 0)
 
     def scorer(predictions: Predictions) -> Callable[[np.ndarray], float]:
         thresholds = competition.find_thresholds(labels, predictions.validation)
@@ -92,7 +92,7 @@ def score_models(
     scorers = {name: scorer(predictions) for name, predictions in models.items()}
     scores = {name: score(np.arange(len(labels))) for name, score in scorers.items()}
     strata = competition.task.resampling_strata(labels)
-    return Scores(metric, scores, resampled_scores(scorers, strata, resamples), len(labels))
+    return ModelScores(metric, scores, resampled_scores(scorers, strata, resamples), len(labels))
 
 
 def kernel_metrics(
@@ -100,8 +100,8 @@ def kernel_metrics(
 ) -> dict[str, Any]:
     """Return what a training kernel's ``metrics.json`` says of its score.
 
-    That is the facts of ``Scores``; the ``thresholds``, where labels need some, which are chosen on
-    the same pictures; and what the task adds, such as ``validation_accuracy``.
+    That is the facts of ``ModelScores``; the ``thresholds``, where labels need some, which are
+    chosen on the same pictures; and what the task adds, such as ``validation_accuracy``.
     """
     scores = score_models(competition, {"kernel": predictions}, resamples)
     return scores.facts("kernel") | threshold_facts(competition, predictions)

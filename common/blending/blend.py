@@ -17,9 +17,9 @@ MOST = 1000  # weights of two members that are tried
 _GRID = 101
 _ROUNDS = 50  # members that the greedy selection adds
 
-Score = Callable[[np.ndarray], float]  # of mixed predictions; greater is better
+Objective = Callable[[np.ndarray], float]  # of mixed predictions; greater is better
 # From the members, their score, weights to begin with and their score to better weights.
-Search = Callable[[np.ndarray, Score, np.ndarray, float], np.ndarray]
+Search = Callable[[np.ndarray, Objective, np.ndarray, float], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Blend:
 def find_blend(
     method: str,
     members: Sequence[np.ndarray],
-    score: Score,
+    score: Objective,
     search: Search,
     mean: np.ndarray | None = None,
     rounds: int = _ROUNDS,
@@ -76,19 +76,23 @@ def mix(
     return np.tensordot(np.asarray(weights), np.asarray(members), axes=1)
 
 
-def search_classes(stack: np.ndarray, score: Score, weights: np.ndarray, best: float) -> np.ndarray:
+def search_classes(
+    stack: np.ndarray, score: Objective, weights: np.ndarray, best: float
+) -> np.ndarray:
     """A Search for a score that only asks for each row's largest entry: exact for two members."""
     return _two_by_two(stack, score, weights, best, _best_between)
 
 
-def search_grid(stack: np.ndarray, score: Score, weights: np.ndarray, best: float) -> np.ndarray:
+def search_grid(
+    stack: np.ndarray, score: Objective, weights: np.ndarray, best: float
+) -> np.ndarray:
     """A Search for any score."""
     return _two_by_two(stack, score, weights, best, _best_on_grid)
 
 
 def _two_by_two(
     stack: np.ndarray,
-    score: Score,
+    score: Objective,
     weights: np.ndarray,
     best: float,
     best_share: Callable[..., tuple[float, float]],
@@ -113,7 +117,7 @@ def _two_by_two(
     return weights
 
 
-def _greedy_weights(stack: np.ndarray, score: Score, rounds: int) -> np.ndarray:
+def _greedy_weights(stack: np.ndarray, score: Objective, rounds: int) -> np.ndarray:
     """Selection with replacement (Caruana et al., 2004): add the member that helps most, again.
 
     Keeps the best bag within ``rounds`` additions; the smaller bag on a tie.
@@ -130,7 +134,7 @@ def _greedy_weights(stack: np.ndarray, score: Score, rounds: int) -> np.ndarray:
     return best_counts / best_counts.sum()
 
 
-def _best_on_grid(a: np.ndarray, b: np.ndarray, score: Score) -> tuple[float, float]:
+def _best_on_grid(a: np.ndarray, b: np.ndarray, score: Objective) -> tuple[float, float]:
     """The best share of a grid, then of a finer one about it, and its score."""
 
     def scores(shares: np.ndarray) -> list[float]:
@@ -146,7 +150,7 @@ def _best_on_grid(a: np.ndarray, b: np.ndarray, score: Score) -> tuple[float, fl
     return float([*coarse, *fine][best]), float(found[best])
 
 
-def _best_between(a: np.ndarray, b: np.ndarray, score: Score) -> tuple[float, float]:
+def _best_between(a: np.ndarray, b: np.ndarray, score: Objective) -> tuple[float, float]:
     """The share t of ``a`` in ``t·a + (1 - t)·b`` with the best score of its rows' classes.
 
     Between two neighbouring breakpoints no row changes its class, so that each interval has one

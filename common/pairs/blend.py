@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from common.blending.blend import Score, find_blend, mix
+from common.blending.blend import Objective, find_blend, mix
 from common.metrics.verification import roc_auc
 from common.pairs.validation import ValidationPairs
 
@@ -129,7 +129,9 @@ def mean_weights(channels: Sequence[str]) -> np.ndarray:
     return np.array([1 / (len(set(members)) * members.count(member)) for member in members])
 
 
-def search_moves(stack: np.ndarray, score: Score, weights: np.ndarray, best: float) -> np.ndarray:
+def search_moves(
+    stack: np.ndarray, score: Objective, weights: np.ndarray, best: float
+) -> np.ndarray:
     """Move weight from one channel to another as long as that gains, in ever smaller steps.
 
     A ``Search`` of few scores, because each sorts up to a million pairs.

@@ -28,7 +28,7 @@ from common.pairs.validation import ValidationPairs, pairs_of
 from common.parameters import Parameters
 from common.progress import report
 from common.recipe import nearest
-from common.scoring import BLEND, Scores, chosen_on
+from common.scoring import BLEND, ModelScores, chosen_on
 from common.submission import NAME as SUBMISSION
 
 Members = Mapping[str, Vectors]
@@ -199,8 +199,8 @@ def score_pairs(
     models: Mapping[str, np.ndarray],
     auc: Mapping[str, Mapping[str, float | None]],
     resamples: int = RESAMPLES,
-) -> Scores:
+) -> ModelScores:
     """Return what ``models`` score on the pairs that count; ``auc`` is theirs by part."""
     scores = {name: float(auc[name]["all"] or 0.0) for name in models}
     drawn = resampled_auc(pairs, models, resamples)
-    return Scores(find_metric("roc_auc"), scores, drawn, int(np.count_nonzero(pairs.counted)))
+    return ModelScores(find_metric("roc_auc"), scores, drawn, int(np.count_nonzero(pairs.counted)))

@@ -21,7 +21,7 @@ IGNORED = "Ignored"
 
 
 @dataclass(frozen=True)
-class Score:
+class Verdict:
     """The metric on the public and on the private rows, or what is wrong with the submission.
 
     A part without rows, or for which the metric is not defined, has None.
@@ -72,7 +72,7 @@ def read_solution(competition: Competition, path: Path) -> Solution:
     return Solution(pd.Index(table[id_column]), rows, truth)
 
 
-def score(competition: Competition, solution: Solution, path: Path) -> Score:
+def score(competition: Competition, solution: Solution, path: Path) -> Verdict:
     """The score of the submission file ``path``; never raises for what it contains."""
     from kernels.local.measures import find_measure
 
@@ -80,23 +80,23 @@ def score(competition: Competition, solution: Solution, path: Path) -> Score:
     try:
         header = read_header(path)
         if sorted(header) != sorted(columns):
-            return Score(error=_header_fault(columns, header))
+            return Verdict(error=_header_fault(columns, header))
         table = read_table(path)
     except UserError as error:
         reason = str(error).removeprefix(f"{path}: ").removesuffix(": fetch the file again")
-        return Score(error=f"The submission cannot be read: {reason}")
+        return Verdict(error=f"The submission cannot be read: {reason}")
     kind = submitted_kind(competition)
     predicted, bad = _read_cells(table, names, kind)
     places = solution.ids.get_indexer(table[id_column])
     fault = _submission_fault(id_column, solution, table, kind, places, bad)
     if fault:
-        return Score(error=fault)
+        return Verdict(error=fault)
     predicted = predicted[np.argsort(places)]
     measure, scores = find_measure(competition.metric), {}
     for part, rows in solution.rows.items():
         value = measure(solution.truth[part], predicted[rows]) if len(rows) else np.nan
         scores[part] = None if np.isnan(value) else float(value)
-    return Score(scores["Public"], scores["Private"])
+    return Verdict(scores["Public"], scores["Private"])
 
 
 def _columns(competition: Competition) -> tuple[str, ...]:

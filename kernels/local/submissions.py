@@ -14,7 +14,7 @@ from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
 from common.manifest import write_json
 from kernels.local.hosted import HostedCompetition
-from kernels.local.scoring import Score, score
+from kernels.local.scoring import Verdict, score
 from kernels.local.store import utc
 from kernels.local.wire import fill
 
@@ -94,7 +94,9 @@ class Submissions:
     def _score(self, record: dict[str, Any]) -> None:
         hosted, fails = self._hosted[record["competition"]], record.get("fails")
         path = self._folder / f"{record['ref']}.submitted"
-        result = Score(error=fails) if fails else score(hosted.competition, hosted.answers(), path)
+        result = (
+            Verdict(error=fails) if fails else score(hosted.competition, hosted.answers(), path)
+        )
         outcome: dict[str, str] = {"status": "COMPLETE"}
         if result.error:
             outcome = {"status": "ERROR", "error": result.error}

@@ -12,7 +12,7 @@ from kernels.report.facts import Facts
 from kernels.report.pair_facts import auc_of, channel_scores, model_channels
 from kernels.report.render import Section
 from kernels.results.blends import tried_blends
-from kernels.results.scores import Score, as_mapping, gain_words, read_number, read_score
+from kernels.results.scores import Validated, as_mapping, gain_words, read_number, read_score
 
 ACCURACY = "validation_accuracy"
 
@@ -59,7 +59,7 @@ def channels_section(facts: Facts) -> Section | None:
 
 
 def ranges(
-    scores: Sequence[tuple[str, Score]], title: str, greater_is_better: bool
+    scores: Sequence[tuple[str, Validated]], title: str, greater_is_better: bool
 ) -> dict[str, Any]:
     """Return scores with their intervals on one axis, as shares of its width.
 
@@ -124,7 +124,7 @@ def _folds(facts: Facts) -> list[dict[str, Any]]:
         scores = [(f"{model}, out of fold", facts.model_score(model))]
         for place, kernel in enumerate(facts.models.get(model, ())):
             own = read_number(measured.get(kernel.name))
-            scores.append((f"fold {place}", replace(kernel.score, value=own)))
+            scores.append((f"fold {place}", replace(kernel.score, validation_score=own)))
         values = [score.value for _, score in scores[1:] if score.value is not None]
         spread = f", from {min(values):.3f} to {max(values):.3f}" if values else ""
         title = f"{facts.metric} of each fold of {model} on its own part{spread}"

@@ -20,7 +20,7 @@ from kernels.plan.request import ENSEMBLE
 from kernels.report.pair_facts import PairFacts, gather_pairs
 from kernels.results.audit import read_audit
 from kernels.results.output import KernelOutput, read_or_note, read_output
-from kernels.results.scores import Score, as_mapping, model_score
+from kernels.results.scores import Validated, as_mapping, model_score
 from kernels.run.state import Run, Submission
 
 NO_PICTURES = "The kernels wrote no thumbnails: pictures are named by their ids."
@@ -114,7 +114,7 @@ class Facts:
             thresholds = self.competition.find_thresholds(truth, predictions.validation)
         return self.task.decide(predictions.validation, thresholds)
 
-    def model_score(self, model: str) -> Score:
+    def model_score(self, model: str) -> Validated:
         """Return a model's score: as the ensemble measured it, else as its one kernel did."""
         kernels = self.models.get(model, ())
         return model_score(self.blended, model, kernels[0].score if len(kernels) == 1 else None)

@@ -5,7 +5,7 @@ from typing import Any
 
 from kernels.report.facts import Facts
 from kernels.report.render import UNKNOWN, signed
-from kernels.results.scores import Score, read_number, read_score
+from kernels.results.scores import Validated, read_number, read_score
 from kernels.results.terminal import on_kaggle
 
 _SPACE = "\N{NO-BREAK SPACE}"
@@ -41,7 +41,7 @@ def headline(facts: Facts) -> dict[str, Any]:
     return {"tiles": tiles, "when": last if re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", last) else ""}
 
 
-def _around(facts: Facts, score: Score) -> str:
+def _around(facts: Facts, score: Validated) -> str:
     """What the score is of: ``macro F1, 95 %: 0.933 to 0.981, n = 1,040``."""
     folds = any(len(kernels) > 1 for kernels in facts.models.values()) and not facts.pairs
     parts = [

@@ -20,7 +20,7 @@ from kernels.results.output import KernelOutput, read_or_note
 from kernels.results.scores import as_mapping, read_number
 
 Models = Mapping[str, Sequence[KernelOutput]]
-Scores = Mapping[str, Any]
+Metrics = Mapping[str, Any]  # of a kernel, or of one of its channels
 
 
 @dataclass(frozen=True)
@@ -81,13 +81,13 @@ def gather_pairs(
     return PairFacts(_names(kernels, notes), best, unit, _projections(folders, notes), scored)
 
 
-def channel_scores(metrics: Scores) -> dict[str, Scores]:
+def channel_scores(metrics: Metrics) -> dict[str, Metrics]:
     """Return channel → its AUC of ``all``, ``seen`` and ``unseen``, as a kernel wrote them."""
     channels = as_mapping(metrics.get("channels"))
     return {str(name): found for name, found in channels.items() if isinstance(found, Mapping)}
 
 
-def model_channels(model: str, metrics: Scores, ensemble: Scores) -> dict[str, Scores]:
+def model_channels(model: str, metrics: Metrics, ensemble: Metrics) -> dict[str, Metrics]:
     """Return each channel of a model with its AUC, as the ensemble or the model measured it."""
     start = f"{model}/"
     measured = channel_scores(ensemble)
@@ -95,13 +95,13 @@ def model_channels(model: str, metrics: Scores, ensemble: Scores) -> dict[str, S
     return ours or channel_scores(metrics)
 
 
-def auc_of(scores: Scores) -> float:
+def auc_of(scores: Metrics) -> float:
     """Return the AUC of all pairs; less than any if there is none."""
     found = read_number(scores.get("all"))
     return -1.0 if found is None else found
 
 
-def ranked(models: Models, ensemble: Scores) -> list[tuple[str, str]]:
+def ranked(models: Models, ensemble: Metrics) -> list[tuple[str, str]]:
     """Return model and channel of all, the best AUC of all pairs first.
 
     A model whose channels are not known comes with an empty one, by its score on validation.

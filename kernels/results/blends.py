@@ -9,14 +9,14 @@ from common.manifest import file_sha256, write_json
 from common.submission import NAME as SUBMISSION
 from kernels.plan.request import ENSEMBLE
 from kernels.results.output import METRICS, read_json
-from kernels.results.scores import Scored, read_score
+from kernels.results.scores import Validated, read_score
 from kernels.run.state import Run
 
 FOLDER = "blends"
 
 
 @dataclass(frozen=True, kw_only=True)
-class TriedBlend(Scored):
+class TriedBlend(Validated):
     """One blend of a run.
 
     Attributes:
@@ -61,7 +61,7 @@ def tried_blends(run: Run) -> tuple[TriedBlend, ...]:
             method=str(metrics.get("method", "")),
             calibrated=bool(metrics.get("calibration")),
             public_score=public.get(str(metrics.get("file"))),
-            **read_score(metrics).fields,
+            **vars(read_score(metrics)),
         )
         found.append(one)
     return tuple(found)

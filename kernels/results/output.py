@@ -16,7 +16,7 @@ from common.files.thumbnails import load_thumbnails
 from common.manifest import NAME as MANIFEST
 from kernels.plan.planned import SHARED
 from kernels.plan.request import AUDIT, ENSEMBLE, VARIANT
-from kernels.results.scores import Score, as_mapping, read_number, read_score
+from kernels.results.scores import Validated, as_mapping, read_number, read_score
 from kernels.run.state import KernelRecord, Run
 
 METRICS, HISTORY = "metrics.json", "history.csv"
@@ -67,7 +67,7 @@ class KernelOutput:
         return str(self.facts("accelerator").get("seen", ""))
 
     @property
-    def score(self) -> Score:
+    def score(self) -> Validated:
         """Its score on validation."""
         return read_score(self.metrics)
 

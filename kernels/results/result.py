@@ -13,7 +13,7 @@ from kernels.plan.request import ENSEMBLE
 from kernels.results.audit import Audited, read_audit
 from kernels.results.blends import TriedBlend, tried_blends
 from kernels.results.output import KernelOutput, read_output
-from kernels.results.scores import Scored, greater_is_better, read_score
+from kernels.results.scores import Validated, greater_is_better, read_score
 from kernels.run.state import STATE, Run, Submission, all_runs
 
 BLEND = (  # what the result repeats of the ensemble's metrics
@@ -28,7 +28,7 @@ REPORT = "report.html"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Member(Scored):
+class Member(Validated):
     """One training kernel of a run; what it did not reach is None or empty.
 
     Attributes:
@@ -50,7 +50,7 @@ class Member(Scored):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Result(Scored):
+class Result(Validated):
     """One run, with the score of its blend; what it did not reach is None. Paths are absolute.
 
     Attributes:
@@ -125,7 +125,7 @@ def result_of(run: Run, sent: Submission | None, submissions: int) -> Result:
         blends=tried_blends(run),
         metric=str(metrics.get("metric", "")),
         greater_is_better=greater_is_better(metrics),
-        **score.fields,
+        **vars(score),
         scored=sent is not None and (sent.scored or public is not None),
         public_score=public,
         private_score=sent.private_score if sent else None,
@@ -202,7 +202,7 @@ def _member(output: KernelOutput) -> Member:
         seconds=output.state.seconds,
         reused=output.state.reused,
         recipe=dict(output.facts("recipe")),
-        **output.score.fields,
+        **vars(output.score),
     )
 
 

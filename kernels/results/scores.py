@@ -11,23 +11,23 @@ DIGITS = 4  # of a number that has no interval
 
 
 @dataclass(frozen=True)
-class Score:
-    """A score on validation; what a kernel did not write is None.
+class Validated:
+    """What something scores on validation; what a kernel did not write is None.
 
     Attributes:
-        value: the competition's metric.
+        validation_score: the competition's metric.
         interval: its lower and upper end, 95 %, by bootstrap.
         n: the number of pictures.
     """
 
-    value: float | None = None
+    validation_score: float | None = None
     interval: Interval | None = None
     n: int | None = None
 
     @property
-    def fields(self) -> dict[str, Any]:
-        """The fields of ``Scored``."""
-        return {"validation_score": self.value, "interval": self.interval, "n": self.n}
+    def value(self) -> float | None:
+        """The score alone."""
+        return self.validation_score
 
     @property
     def digits(self) -> int:
@@ -53,35 +53,21 @@ class Score:
         return f"{self.short} ({around})" if self.short and around else self.short
 
 
-@dataclass(frozen=True, kw_only=True)
-class Scored:
-    """What has a score on validation: its value, interval and number of pictures."""
-
-    validation_score: float | None = None
-    interval: Interval | None = None
-    n: int | None = None
-
-    @property
-    def score(self) -> Score:
-        """The score with interval and number."""
-        return Score(self.validation_score, self.interval, self.n)
-
-
-def read_score(metrics: Mapping[str, Any]) -> Score:
+def read_score(metrics: Mapping[str, Any]) -> Validated:
     """Read the score in a kernel's ``metrics.json``, of whatever version."""
     n = metrics.get("n")
     score, ends = read_number(metrics.get("validation_score")), read_interval(metrics)
-    return Score(score, ends, n if isinstance(n, int) else None)
+    return Validated(score, ends, n if isinstance(n, int) else None)
 
 
-def model_score(metrics: Mapping[str, Any], model: str, own: Score | None = None) -> Score:
+def model_score(metrics: Mapping[str, Any], model: str, own: Validated | None = None) -> Validated:
     """Read a model's score as the ensemble measured it, else its ``own``."""
-    own = own or Score()
+    own = own or Validated()
     value = read_number(as_mapping(metrics.get("members")).get(model))
     if value is None:
         return own
     ends = read_interval(as_mapping(metrics.get("intervals")), model)
-    return Score(value, ends or own.interval, read_score(metrics).n or own.n)
+    return Validated(value, ends or own.interval, read_score(metrics).n or own.n)
 
 
 def as_mapping(value: object) -> Mapping[str, Any]:
@@ -129,7 +115,7 @@ def gain_words(metrics: Mapping[str, Any]) -> str:
 def _sentence(over: str, gain: float, ends: list[float], share: object) -> str:
     """``gain`` and ``ends`` are above 0 if the blend is better."""
     half = (min(ends), max(ends)) if ends else None
-    digits = Score(gain, half).digits
+    digits = Validated(gain, half).digits
     equal = round(gain, digits) == 0
     sign = 1 if gain > 0 or equal else -1
     way = "better" if gain > 0 else "worse"

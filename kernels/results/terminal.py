@@ -10,7 +10,7 @@ from typing import Any
 from common.metrics.metric import find_metric
 from kernels.results.audit import Audited
 from kernels.results.result import Member, Result, kernels_together
-from kernels.results.scores import NOT_GIVEN, Score, gain_words, model_score, read_number
+from kernels.results.scores import NOT_GIVEN, Validated, gain_words, model_score, read_number
 
 WIDE = 99  # columns at most
 _INDENT = " " * 19
@@ -49,7 +49,7 @@ def show_result(result: Result) -> str:
     lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
     if result.submission_ref:
         public, private = (
-            on_kaggle(score, result.score) for score in (result.public_score, result.private_score)
+            on_kaggle(score, result) for score in (result.public_score, result.private_score)
         )
         lines.append(f"  {'score':<16} public {public}   private {private}")
     lines += _warnings(result.audit)
@@ -62,14 +62,14 @@ def show_result(result: Result) -> str:
     return "\n" + "\n".join(lines).lstrip("\n")
 
 
-def on_kaggle(score: float | None, validation: Score) -> str:
+def on_kaggle(score: float | None, validation: Validated) -> str:
     """Return a score of Kaggle's with the decimals that the validation score carries."""
     if score is None:
         return NOT_GIVEN
     return f"{score:.{validation.digits if validation.interval else 4}f}"
 
 
-def _models(result: Result) -> list[tuple[str, Score, str, list[Member]]]:
+def _models(result: Result) -> list[tuple[str, Validated, str, list[Member]]]:
     """Each model's name, score, and kernels: one, or its ``folds`` or ``networks``.
 
     The score of folds is out of fold, that of networks is of all of them together.
@@ -77,7 +77,7 @@ def _models(result: Result) -> list[tuple[str, Score, str, list[Member]]]:
     blend, together = result.blend, kernels_together(result.blend)
     parts = {name for _, scores in together.values() for name in scores}
     alone = [member for member in result.members if member.name not in parts]
-    found = [(m.name, model_score(blend, m.name, m.score), "", [m]) for m in alone]
+    found = [(m.name, model_score(blend, m.name, m), "", [m]) for m in alone]
     for model, (kind, scores) in together.items():
         own = [
             replace(member, validation_score=scores[member.name])
@@ -98,15 +98,15 @@ def _scores(result: Result) -> tuple[list[Sequence[str]], list[list[str]]]:
         facts = _channel(result.blend, name) if kind else vars(kernels[0])
         short = replace(score, n=None) if score.n == result.n else score
         rows.append(_row(name, short, facts, took))
-        values = [str(member.score) for member in kernels]
+        values = [str(member) for member in kernels]
         below.append(_listed([f"{len(kernels)} {kind}: {values[0]}", *values[1:]]) if kind else [])
-    if result.score.short:
-        rows.append(_row("blend", result.score, result.blend, ""))
+    if result.short:
+        rows.append(_row("blend", result, result.blend, ""))
         below.append(_blend(result.blend))
     return rows, below
 
 
-def _row(name: str, score: Score, facts: Mapping[str, Any], took: str) -> tuple[str, ...]:
+def _row(name: str, score: Validated, facts: Mapping[str, Any], took: str) -> tuple[str, ...]:
     found = (read_number(facts.get(f"validation_{part}")) for part in ("seen", "unseen"))
     seen, unseen = ("" if value is None else f"{value:.{score.digits}f}" for value in found)
     return (
@@ -156,8 +156,8 @@ def _tried(result: Result) -> list[str]:
     """A line for each blend of this run, if there is more than one."""
     several = result.blends if len(result.blends) > 1 else ()
     return [
-        f"{one.name}: validation {one.score}"
-        + ("" if one.public_score is None else f", public {on_kaggle(one.public_score, one.score)}")
+        f"{one.name}: validation {one}"
+        + ("" if one.public_score is None else f", public {on_kaggle(one.public_score, one)}")
         for one in several
     ]
 
@@ -184,9 +184,9 @@ def _cells(result: Result) -> tuple[str, ...]:
     return (
         result.started.replace("T", " ").removesuffix("Z"),
         Path(result.run_dir).name,
-        on_kaggle(result.public_score, result.score) if given else "",
-        result.score.short,
-        "" if result.gap is None else f"{result.gap:+.{result.score.digits}f}",
+        on_kaggle(result.public_score, result) if given else "",
+        result.short,
+        "" if result.gap is None else f"{result.gap:+.{result.digits}f}",
         f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s",
         str(result.submission_ref or ""),
     )
@@ -211,12 +211,12 @@ def _words(result: Result) -> list[str]:
 
 def _validation(result: Result) -> str:
     """What the validation score is, and its interval: ``macro F1 0.942 to 0.975 (95 %), n 416``."""
-    if not result.score.ends:
+    if not result.ends:
         return ""
     title = find_metric(result.metric).title if result.metric else "valid."
     lower = "" if result.greater_is_better else " (lower is better)"
     pictures = "" if result.n is None else f", n {result.n:,}"
-    return f"{title}{lower} {result.score.ends} (95 %){pictures}"
+    return f"{title}{lower} {result.ends} (95 %){pictures}"
 
 
 def _in_short(result: Result) -> list[str]:
@@ -226,7 +226,7 @@ def _in_short(result: Result) -> list[str]:
         several = f"{len(kernels)} {kind}" if kind else ""
         around = ", ".join(filter(None, (score.ends, several)))
         words.append(f"{name} {score.short}{f' ({around})' if around else ''}".strip())
-    return words + [f"{m.name} {replace(m.score, n=None)}".strip() for m in result.others]
+    return words + [f"{m.name} {replace(m, n=None)}".strip() for m in result.others]
 
 
 def _settings(result: Result) -> str:

@@ -29,7 +29,7 @@ from common.tasks.number import Grades, Number
 from common.tasks.pairs import Pairs
 from common.tasks.task import Task
 from kernels.local.measures import find_measure
-from kernels.local.scoring import Score, Solution, read_solution, score
+from kernels.local.scoring import Solution, Verdict, read_solution, score
 from support.scored import (
     FLOWERS,
     FORMS,
@@ -66,7 +66,7 @@ def solve(folder: Path, competition: Competition, *rows: str, header: str = "") 
 
 def send(
     folder: Path, competition: Competition, solution: Solution, *rows: str, header: str = ""
-) -> Score:
+) -> Verdict:
     """The score of these rows."""
     known = ",".join(("id", *competition.submission.columns(competition.task)))
     return score(competition, solution, write(folder / "s.csv", header or known, *rows))
@@ -154,7 +154,7 @@ def test_columns_are_scored_as_by_hand_in_any_order(
     solution = solve(tmp_path, competition, *(f"r{n},{c},Public" for n, c in enumerate(truth)))
     turned = [",".join([*reversed(cells.split(",")), f"r{n}"]) for n, cells in enumerate(sent)]
     found = send(tmp_path, competition, solution, *turned, header="c,b,a,id")
-    assert found == Score(pytest.approx(expected, rel=1e-9), None)
+    assert found == Verdict(pytest.approx(expected, rel=1e-9), None)
 
 
 def test_every_metric_and_form_is_tried() -> None:
@@ -325,7 +325,7 @@ def test_what_is_no_table_is_one_line(tmp_path: Path, content: bytes | None, sai
     if content is not None:
         path.write_bytes(content)
     error = f"The submission cannot be read: {said}"
-    assert score(REAL, solution, path) == Score(error=error)
+    assert score(REAL, solution, path) == Verdict(error=error)
     with pytest.raises(UserError, match=f"^the solution .*s.csv: {said}$"):
         read_solution(REAL, path)
 
@@ -369,7 +369,7 @@ def test_what_is_true_of_an_ignored_row_does_not_matter(tmp_path: Path) -> None:
     rows = ["p,rose,Public", "q,,Ignored", "r,?,Ignored", "s,tulip,Private"]
     solution = solve(tmp_path, FLOWER, *rows)
     found = send(tmp_path, FLOWER, solution, "s,rose", "r,rose", "q,rose", "p,rose")
-    assert found == Score(1.0, 0.0)
+    assert found == Verdict(1.0, 0.0)
     found = send(tmp_path, FLOWER, solution, "s,rose", "p,rose")
     assert "must have 4 rows and has 2: id 'q' is missing" in found.error
 
@@ -382,10 +382,10 @@ def test_a_part_without_rows_or_with_an_undefined_metric_has_no_score(tmp_path: 
     rows += ["r,0,0,1,Public", "s,0,0,1,Ignored"]
     assert solve(tmp_path, columns, *rows).rows["Private"].size == 0
     solution = solve(tmp_path, SAME, "0,1,Private", "1,0,Private")
-    assert send(tmp_path, SAME, solution, "0,.5", "1,.25") == Score(None, 1.0)
+    assert send(tmp_path, SAME, solution, "0,.5", "1,.25") == Verdict(None, 1.0)
     kappa = make(Grades(ABC), "quadratic_weighted_kappa", LABEL)
     solution = solve(tmp_path, kappa, "p,1,Public", "q,1,Private")
-    assert send(tmp_path, kappa, solution, "p,1", "q,2") == Score(None, 0.0)
+    assert send(tmp_path, kappa, solution, "p,1", "q,2") == Verdict(None, 0.0)
 
 
 def test_many_rows_in_another_order_are_matched_at_once(tmp_path: Path) -> None:
@@ -394,7 +394,7 @@ def test_many_rows_in_another_order_are_matched_at_once(tmp_path: Path) -> None:
     rows = (f"{n},{n % 2},{'Public' if n % 3 else 'Private'}" for n in range(number))
     solution = solve(tmp_path, SAME, *rows)
     found = send(tmp_path, SAME, solution, *(f"{n},{n % 2}.{n % 7}" for n in ids))
-    assert found == Score(1.0, 1.0)
+    assert found == Verdict(1.0, 1.0)
 
 
 def test_every_metric_has_a_measure_and_another_is_one_line() -> None:

@@ -2,36 +2,41 @@
 
 import pytest
 
-from kernels.results.scores import Score, gain_words, read_interval, read_number, read_score
+from kernels.results.scores import Validated, gain_words, read_interval, read_number, read_score
 from kernels.results.terminal import on_kaggle
 
 
 @pytest.mark.parametrize(
     ("score", "words"),
     [
-        (Score(0.95678, (0.9401, 0.9812), 312), "0.957 (0.940 to 0.981, n 312)"),
-        (Score(0.85, (0.72, 0.97), 30), "0.85 (0.72 to 0.97, n 30)"),
-        (Score(17.4123, (16.2, 18.5)), "17.4 (16.2 to 18.5)"),
-        (Score(0.98214, (0.98182, 0.98251), 400_000), "0.98214 (0.98182 to 0.98251, n 400,000)"),
-        (Score(1.0, (1.0, 1.0)), "1.000 (1.000 to 1.000)"),
-        (Score(0.8), "0.8000"),
-        (Score(None, (0.1, 0.2), 3), ""),
+        (Validated(0.95678, (0.9401, 0.9812), 312), "0.957 (0.940 to 0.981, n 312)"),
+        (Validated(0.85, (0.72, 0.97), 30), "0.85 (0.72 to 0.97, n 30)"),
+        (Validated(17.4123, (16.2, 18.5)), "17.4 (16.2 to 18.5)"),
+        (
+            Validated(0.98214, (0.98182, 0.98251), 400_000),
+            "0.98214 (0.98182 to 0.98251, n 400,000)",
+        ),
+        (Validated(1.0, (1.0, 1.0)), "1.000 (1.000 to 1.000)"),
+        (Validated(0.8), "0.8000"),
+        (Validated(None, (0.1, 0.2), 3), ""),
     ],
 )
-def test_a_score_has_the_decimals_that_its_interval_allows(score: Score, words: str) -> None:
+def test_a_score_has_the_decimals_that_its_interval_allows(score: Validated, words: str) -> None:
     assert str(score) == words
 
 
 def test_a_score_of_kaggle_has_as_many_decimals() -> None:
-    assert on_kaggle(0.954554, Score(0.95678, (0.94, 0.98))) == "0.955"
-    assert on_kaggle(0.954554, Score()) == "0.9546"
-    assert on_kaggle(None, Score()) == "not given"
+    assert on_kaggle(0.954554, Validated(0.95678, (0.94, 0.98))) == "0.955"
+    assert on_kaggle(0.954554, Validated()) == "0.9546"
+    assert on_kaggle(None, Validated()) == "not given"
 
 
 @pytest.mark.parametrize("value", [None, "0.5", float("nan"), float("inf"), [0.5]])
 def test_what_is_no_number_is_none(value: object) -> None:
     assert read_number(value) is None
-    assert read_score({"validation_score": value, "interval": [0.1, value], "n": "x"}) == Score()
+    assert (
+        read_score({"validation_score": value, "interval": [0.1, value], "n": "x"}) == Validated()
+    )
     assert read_interval({"interval": value}) is None
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from common.networks.embedding_losses import unit_length
+from common.networks.losses import unit_length
 
 _LEAST = 1e-6
 
@@ -40,7 +40,7 @@ class UnitLength(_Float32Layer):
 class CosineClasses(_Float32Layer):
     """Cosines ``(batch, classes)`` between rows ``(batch, d)`` and a learnt direction a class.
 
-    What margin softmax takes (``common.networks.margins``).
+    What margin softmax takes (``common.networks.losses.margin_loss``).
     """
 
     def __init__(self, classes: int, **options: Any):

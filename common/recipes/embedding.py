@@ -18,9 +18,9 @@ class VectorRecipe(TrainingRecipe):
 
     Attributes:
         loss: ``triplet`` or ``contrastive`` compare the pictures of a batch
-            (``common.networks.embedding_losses``), ``arcface`` or ``cosface`` predict the classes
-            with a margin (``common.networks.margins``), ``softmax`` without one.
-        distance, miner: of the first two, by their names in ``common.networks.embedding_losses``.
+            (``common.networks.losses``), ``arcface`` or ``cosface`` predict the classes
+            with a margin, ``softmax`` without one.
+        distance, miner: of the first two, by their names in ``common.networks.losses``.
         margin: of all but ``softmax``; none is the soft margin of triplets.
         scale: of the cosines, with a margin of classes.
         embedding: numbers a picture.
@@ -81,6 +81,8 @@ class VectorRecipe(TrainingRecipe):
             )
         if self.margin is None and self.loss not in ("triplet", "softmax"):
             raise UserError(f"setting margin=none: loss={self.loss} needs a number")
+        if self.loss in MARGIN_LOSSES and (self.margin or 0) >= 1.5:
+            raise UserError(f"setting margin={self.margin:g}: {self.loss} takes less than 1.5")
         super().validate()
 
 

@@ -4,9 +4,6 @@ from typing import Any
 
 import numpy as np
 
-from common.networks.embedding_losses import contrastive_loss, triplet_loss, triplets_right
-from common.networks.losses import Loss, crossentropy
-from common.networks.margins import margin_loss
 from common.recipes.classifier import ClassifierRecipe
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, VectorRecipe
 from common.recipes.training import TrainingRecipe
@@ -24,6 +21,8 @@ def compile_embedding(model: Any, recipe: VectorRecipe) -> None:
     """Give ``model`` its optimizer and its loss; ``accuracy`` is of triplets or of classes."""
     import keras
 
+    from common.networks.losses import triplets_right
+
     right = triplets_right(recipe.distance)
     triplets = keras.metrics.MeanMetricWrapper(right, name="accuracy")
     accuracy = triplets if recipe.loss in METRIC_LOSSES else "accuracy"
@@ -38,7 +37,9 @@ def optimizer_of(recipe: TrainingRecipe) -> Any:
     return chosen(use_ema=True, ema_momentum=recipe.ema) if recipe.ema else chosen()
 
 
-def _embedding_loss(recipe: VectorRecipe) -> Loss:
+def _embedding_loss(recipe: VectorRecipe) -> Any:
+    from common.networks.losses import contrastive_loss, crossentropy, margin_loss, triplet_loss
+
     if recipe.loss == "triplet":
         return triplet_loss(recipe.distance, recipe.miner, recipe.margin)
     if recipe.loss == "contrastive":
@@ -48,7 +49,7 @@ def _embedding_loss(recipe: VectorRecipe) -> Loss:
     return crossentropy()
 
 
-def _compile(model: Any, recipe: TrainingRecipe, loss: Loss, metrics: list[Any]) -> None:
+def _compile(model: Any, recipe: TrainingRecipe, loss: Any, metrics: list[Any]) -> None:
     import keras
 
     momentum = getattr(recipe, "batchnorm_momentum", None)  # a head has no such layer

@@ -8,7 +8,6 @@ import numpy as np
 from common.data.batches import one_hot
 from common.data.samplers import ClassBatches
 from common.files.projection import Projection, project
-from common.networks.embedding_losses import triplets_right
 from common.pairs.validation import in_history, validation_pairs
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, VectorRecipe
 from common.training.trainer import Part, Trainer, diverged
@@ -177,6 +176,8 @@ class ValidationLoss:
         labels, given = self._labels[rows], outputs[rows]
         if self._recipe.loss in METRIC_LOSSES:
             targets = one_hot(labels, int(labels.max()) + 1)
+            from common.networks.losses import triplets_right
+
             right = _numpy(triplets_right(self._recipe.distance)(targets, given))
         else:
             targets = one_hot(labels, self._classes)

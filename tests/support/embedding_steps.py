@@ -13,8 +13,12 @@ import numpy as np
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from common.networks.embedding_losses import contrastive_loss, triplet_loss, triplets_right
-from common.networks.margins import margin_loss
+from common.networks.losses import (
+    contrastive_loss,
+    margin_loss,
+    triplet_loss,
+    triplets_right,
+)
 
 MINERS = ("batch-hard", "batch-all", "semi-hard")
 TRIPLETS = [("euclidean", miner, 0.3) for miner in MINERS]

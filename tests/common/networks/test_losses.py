@@ -5,25 +5,25 @@ import math
 import os
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.errors import UserError
-from common.networks.embedding_losses import (
+from common.networks.losses import (
     DISTANCES,
+    MARGINS,
     MINERS,
-    contrastive_loss,
+    margin_loss,
     triplet_loss,
     triplets_right,
 )
-from common.networks.margins import margin_loss
+from common.recipes.embedding import MARGIN_LOSSES, VectorRecipe
 from support import ROOT, embedding_steps
 
 Found = dict[str, dict[str, np.ndarray]]
-BOTH = pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 
 
 @pytest.fixture(scope="module")
@@ -46,22 +46,22 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Found:
         return {"tensorflow": here, "jax": dict(arrays)}
 
 
-def distance(name: str, a: np.ndarray, b: np.ndarray) -> float:
-    if name == "cosine":
-        lengths = np.linalg.norm(a) * np.linalg.norm(b)
-        return 1 - a @ b / lengths if lengths else (0.5 if a.any() or b.any() else 0.0)
-    length = np.linalg.norm(a - b)
-    return length if name == "euclidean" else length**2
-
-
 def table(name: str, rows: np.ndarray) -> np.ndarray:
+    """Distances of all pairs of rows."""
+
+    def distance(a: np.ndarray, b: np.ndarray) -> float:
+        if name == "cosine":
+            lengths = np.linalg.norm(a) * np.linalg.norm(b)
+            return 1 - a @ b / lengths if lengths else (0.5 if a.any() or b.any() else 0.0)
+        return float(np.linalg.norm(a - b) ** (1 if name == "euclidean" else 2))
+
     rows = rows.astype(np.float64)
-    return np.array([[0.0 if a is b else distance(name, a, b) for b in rows] for a in rows])
+    return np.array([[0.0 if a is b else distance(a, b) for b in rows] for a in rows])
 
 
-def triplets(miner: str, distances: np.ndarray, labels: np.ndarray) -> list[tuple[int, int, int]]:
+def triplets(miner: str, distances: np.ndarray, targets: np.ndarray) -> list[tuple[int, int, int]]:
     """What counts, as anchor, positive and negative; hard ones by their distances."""
-    chosen = []
+    chosen, labels = [], labels_of(targets)
     for anchor, label in enumerate(labels):
         positives = [i for i in np.flatnonzero(labels == label).tolist() if i != anchor]
         negatives = np.flatnonzero(labels != label).tolist()
@@ -85,65 +85,56 @@ def labels_of(targets: np.ndarray) -> np.ndarray:
 
 
 def loop(
-    miner: str, name: str, margin: float | None, targets: np.ndarray, rows: np.ndarray
+    name: str, miner: str, margin: float | None, targets: np.ndarray, rows: np.ndarray
 ) -> float:
     """The mean over the triplets that count."""
-    distances, losses = table(name, rows), []
-    for anchor, p, n in triplets(miner, distances, labels_of(targets)):
-        off = distances[anchor, p] - distances[anchor, n]
-        losses.append(np.log1p(np.exp(off)) if margin is None else max(0, off + margin))
+    distances = table(name, rows)
+    off = [distances[a, p] - distances[a, n] for a, p, n in triplets(miner, distances, targets)]
+    losses = [np.log1p(np.exp(d)) if margin is None else max(0, d + margin) for d in off]
     return float(np.mean(losses)) if losses else 0.0
 
 
-def contrastive(name: str, margin: float, targets: np.ndarray, rows: np.ndarray) -> float:
-    distances, labels, losses = table(name, rows), labels_of(targets), []
+def expected(name: str, targets: np.ndarray, rows: np.ndarray) -> float:
+    """The loss of a name in ``embedding_steps``."""
+    kind, *how = name.split()
+    if kind == "triplet":
+        return loop(how[0], how[1], None if how[2] == "None" else float(how[2]), targets, rows)
+    distances, margin = (table("cosine", rows), 0.5) if how else (table("euclidean", rows), 1.5)
+    labels, losses = labels_of(targets), []
     for i, j in itertools.combinations(range(len(rows)), 2):
         d = distances[i, j]
         losses.append((d if labels[i] == labels[j] else max(0.0, margin - d)) ** 2 / 2)
     return float(np.mean(losses))
 
 
-def expected(name: str, targets: np.ndarray, rows: np.ndarray) -> float:
-    kind, *how = name.split()
-    if kind == "contrastive":
-        return contrastive(*(("cosine", 0.5) if how else ("euclidean", 1.5)), targets, rows)
-    margin = None if how[2] == "None" else float(how[2])
-    return loop(how[1], how[0], margin, targets, rows)
-
-
-@BOTH
 @pytest.mark.parametrize("name", embedding_steps.LOSSES)
-def test_a_loss_is_the_mean_over_what_counts(found: Found, backend: str, name: str) -> None:
+def test_a_loss_is_the_mean_over_what_counts(found: Found, name: str) -> None:
     for case, (targets, rows) in embedding_steps.embeddings().items():
-        values = found[backend][f"{name}/{case}/values"]
-        assert (values.shape, values.dtype) == ((12,), np.float32)
-        assert found[backend][f"{name}/{case}/loss"] == pytest.approx(values.mean(), rel=1e-5)
-        assert values.mean() == pytest.approx(expected(name, targets, rows), rel=1e-4, abs=1e-6)
+        steps = {key: found["tensorflow"][f"{name}/{case}/{key}"]
+                 for key in ("values", "loss", "gradient")}  # fmt: skip
+        assert (steps["values"].shape, steps["values"].dtype) == ((12,), np.float32)
+        assert steps["loss"] == pytest.approx(steps["values"].mean(), rel=1e-5)
+        assert steps["loss"] == pytest.approx(expected(name, targets, rows), rel=1e-4, abs=1e-6)
         if case in ("one class", "no class") and "contrastive" not in name:  # no triplet
-            assert not values.any()
-            assert not found[backend][f"{name}/{case}/gradient"].any()
-
-
-@BOTH
-def test_gradients_are_finite_where_embeddings_coincide(found: Found, backend: str) -> None:
-    for path, array in found[backend].items():
-        assert np.isfinite(array).all(), path
-    for name in embedding_steps.LOSSES:
-        for case, most in (("collapsed", 1), ("zeros", 1), ("twins", 10)):
-            assert np.abs(found[backend][f"{name}/{case}/gradient"]).max() < most
+            assert not steps["values"].any()
+            assert not steps["gradient"].any()
+        # Finite where embeddings coincide.
+        most = {"collapsed": 1, "zeros": 1, "twins": 10}.get(case, math.inf)
+        assert np.abs(steps["gradient"]).max() < most
 
 
 def test_both_backends_find_the_same(found: Found) -> None:
     assert found["jax"].keys() == found["tensorflow"].keys()
     # Of equal distances rounding says which is the nearer: what hangs on it is not compared.
     tied = ("triplet cosine semi-hard 0.1/zeros", "triplet cosine semi-hard 0.1/collapsed")
-    for path, ours in found["tensorflow"].items():
+    for path, theirs in found["jax"].items():
+        assert np.isfinite(theirs).all(), path
         if not path.startswith(("trained/step", *tied)):
-            theirs = found["jax"][path]
+            ours = found["tensorflow"][path]
             np.testing.assert_allclose(theirs, ours, rtol=1e-4, atol=1e-5, err_msg=path)
 
 
-@BOTH
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
 def test_half_precision_has_a_float32_loss_and_learns(found: Found, backend: str) -> None:
     import keras
 
@@ -152,13 +143,12 @@ def test_half_precision_has_a_float32_loss_and_learns(found: Found, backend: str
         rounded = np.asarray(keras.ops.cast(keras.ops.cast(rows, kind), "float32"))
         values = found[backend][f"contrastive/{kind}/values"]
         assert values.dtype == np.float32
-        wanted = expected("contrastive", targets, rounded)
-        assert values.mean() == pytest.approx(wanted, rel=1e-5)
+        assert values.mean() == pytest.approx(expected("contrastive", targets, rounded), rel=1e-5)
     units, cosines = (found[backend][f"trained/{name}"] for name in ("units", "cosines"))
     assert (units.dtype, cosines.dtype) == (np.float32, np.float32)
     assert np.linalg.norm(units, axis=1) == pytest.approx(np.ones(12), abs=1e-6)
     losses = found[backend]["trained/step units_loss"]
-    assert losses[0] == pytest.approx(loop("batch-all", "euclidean", 0.2, targets, units), rel=0.02)
+    assert losses[0] == pytest.approx(loop("euclidean", "batch-all", 0.2, targets, units), rel=0.02)
     assert losses[-1] < 0.7 * losses[0]
     losses = found[backend]["trained/step cosines_loss"]
     assert losses[-1] < losses[0] - 1
@@ -168,11 +158,11 @@ def test_the_metric_is_the_share_of_triplets_that_are_right() -> None:
     for case in ("drawn", "one alone", "twins"):
         targets, rows = embedding_steps.embeddings()[case]
         distances = table("cosine", rows)
-        chosen = triplets("batch-all", distances, labels_of(targets))
+        chosen = triplets("batch-all", distances, targets)
         right = np.mean([distances[a, p] < distances[a, n] for a, p, n in chosen])
         assert 0 < right < 1
-        given = np.asarray(triplets_right("cosine")(targets, rows))
-        assert given.mean() == pytest.approx(right, rel=1e-5)
+        measured = np.asarray(triplets_right("cosine")(targets, rows))
+        assert measured.mean() == pytest.approx(right, rel=1e-5)
 
 
 @given(
@@ -191,29 +181,16 @@ def test_any_batch_any_combination(
     targets = np.eye(4, dtype=np.float32)[labels]
     values = np.asarray(triplet_loss(name, miner, margin)(targets, rows))
     assert values.shape == (len(labels),)
-    assert values.mean() == pytest.approx(loop(miner, name, margin, targets, rows), abs=1e-5)
+    assert values.mean() == pytest.approx(loop(name, miner, margin, targets, rows), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", DISTANCES)
-def test_distances_are_those_of_pairs(name: str) -> None:
+def test_equal_rows_are_at_no_distance_and_near_ones_are(name: str) -> None:
     rows = np.random.default_rng(0).normal(size=(6, 3))
     rows[4], rows[5] = rows[1], rows[1] + 1e-4
-    given = np.asarray(DISTANCES[name](rows))
-    np.testing.assert_allclose(given, table(name, rows), rtol=1e-3, atol=1e-7)
-    assert not np.diag(given).any()
-    assert given[1, 4] == 0 < given[1, 5]
-
-
-def margin_loop(
-    name: str, scale: float, margin: float, targets: np.ndarray, rows: np.ndarray
-) -> np.ndarray:
-    angles = np.arccos(np.clip(rows.astype(np.float64), -1, 1))
-    moved = rows - margin
-    if name == "arcface":
-        beyond = rows - margin * math.sin(margin)
-        moved = np.where(angles + margin < math.pi, np.cos(angles + margin), beyond)
-    logits = scale * ((1 - targets) * rows + targets * moved)
-    return (targets * (np.log(np.exp(logits).sum(axis=1, keepdims=True)) - logits)).sum(axis=1)
+    measured = np.asarray(DISTANCES[name](rows))
+    np.testing.assert_allclose(measured, table(name, rows), rtol=1e-3, atol=1e-7)
+    assert measured[1, 1] == measured[1, 4] == 0 < measured[1, 5]
 
 
 @pytest.mark.parametrize("case", ["drawn", "mixed"])
@@ -223,15 +200,20 @@ def margin_loop(
 )
 def test_a_margin_softmax_is_the_loop(name: str, scale: float, margin: float, case: str) -> None:
     targets, rows = embedding_steps.cosines()[case]
-    given = np.asarray(margin_loss(name, scale, margin)(targets, rows))
-    wanted = margin_loop(name, scale, margin, targets, rows)
-    assert given.dtype == np.float32
+    angles, moved = np.arccos(np.clip(rows.astype(np.float64), -1, 1)), rows - margin
+    if name == "arcface":
+        beyond = rows - margin * math.sin(margin)
+        moved = np.where(angles + margin < math.pi, np.cos(angles + margin), beyond)
+    logits = scale * ((1 - targets) * rows + targets * moved)
+    wanted = targets * (np.log(np.exp(logits).sum(axis=1, keepdims=True)) - logits)
+    measured = np.asarray(margin_loss(name, scale, margin)(targets, rows))
+    assert measured.dtype == np.float32
     # At an angle of 0 the smallest sine counts: a thousandth of a radian.
-    np.testing.assert_allclose(given, wanted, atol=0.01)
-    np.testing.assert_allclose(given[1:], wanted[1:], rtol=1e-4)
+    np.testing.assert_allclose(measured, wanted.sum(axis=1), atol=0.01)
+    np.testing.assert_allclose(measured[1:], wanted.sum(axis=1)[1:], rtol=1e-4)
 
 
-@pytest.mark.parametrize("name", ["arcface", "cosface"])
+@pytest.mark.parametrize("name", MARGINS)
 @pytest.mark.parametrize("margin", [0.1, 1.4])
 def test_the_loss_never_falls_as_the_angle_grows(name: str, margin: float) -> None:
     own = np.cos(np.linspace(0, math.pi, 400))
@@ -242,23 +224,10 @@ def test_the_loss_never_falls_as_the_angle_grows(name: str, margin: float) -> No
     assert losses[-1] > losses[0] + 1
 
 
-@pytest.mark.parametrize(
-    ("make", "said"),
-    [
-        (lambda: triplet_loss("euclidian"), "unknown distance 'euclidian': did you mean euclidean"),
-        (lambda: triplet_loss(miner="batchhard"), "unknown miner 'batchhard': did you mean batch-"),
-        (lambda: triplet_loss(margin=-1), "margin -1: it must be a number from 0"),
-        (lambda: contrastive_loss(margin=math.nan), "margin nan: it must be a number from 0"),
-        (lambda: triplets_right("x"), "unknown distance 'x': known are euclidean, squared, cosine"),
-        (lambda: margin_loss("arcfase"), "unknown margin 'arcfase': did you mean arcface"),
-        (lambda: margin_loss("arcface", 0.0), "scale 0.0 of arcface: it must be above 0"),
-        (lambda: margin_loss("cosface", 30.0, 2.0), "margin 2.0 of cosface: it must be from 0 to"),
-    ],
-)
-def test_a_wrong_name_or_number_is_one_line(make, said: str) -> None:
-    with pytest.raises(UserError) as caught:
-        make()
-    assert str(caught.value).startswith(said)
+def test_a_recipes_choices_are_those_that_there_are() -> None:
+    assert set(VectorRecipe.CHOICES["distance"]) == set(DISTANCES)
+    assert set(VectorRecipe.CHOICES["miner"]) == set(MINERS)
+    assert set(MARGIN_LOSSES) == set(MARGINS)
 
 
 def test_gem_is_the_root_of_the_mean_power_and_its_exponent_is_learnt() -> None:
@@ -273,13 +242,14 @@ def test_gem_is_the_root_of_the_mean_power_and_its_exponent_is_learnt() -> None:
         np.testing.assert_allclose(GeM(p)(pixels), wanted, rtol=1e-4)
     np.testing.assert_allclose(GeM(1000.0)(pixels), floored.max(axis=(1, 2)), rtol=0.01)
     model = keras.Sequential([keras.Input((3, 4, 5)), GeM(1.5)])
-    model.compile(keras.optimizers.SGD(0.05), "mse")
-    (exponent,) = model.trainable_variables
-    model.fit(pixels[:1], pixels[:1].max(axis=(1, 2)), verbose=0)
-    assert float(exponent.value) > 1.51
-    model.compile(keras.optimizers.SGD(50.0), "mse")
-    model.fit(pixels[:1], np.zeros((1, 5)), verbose=0)
-    assert float(exponent.value) == 1  # it stays a mean
+
+    def trained(rate: float, wanted: Any) -> float:
+        model.compile(keras.optimizers.SGD(rate), "mse")
+        model.fit(pixels[:1], wanted, verbose=0)
+        return float(model.trainable_variables[0].value)
+
+    assert trained(0.05, pixels[:1].max(axis=(1, 2))) > 1.51
+    assert trained(50.0, np.zeros((1, 5))) == 1  # it stays a mean
 
 
 def test_cosines_and_lengths_are_those_of_numpy() -> None:
@@ -287,9 +257,9 @@ def test_cosines_and_lengths_are_those_of_numpy() -> None:
 
     rows = np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32) * 100
     layer = CosineClasses(3)
-    given, kernel = np.asarray(layer(rows)), np.asarray(layer.kernel)
+    cosines, kernel = np.asarray(layer(rows)), np.asarray(layer.kernel)
     lengths = np.linalg.norm(rows, axis=1)[:, None] * np.linalg.norm(kernel, axis=0)
-    np.testing.assert_allclose(given, rows @ kernel / lengths, atol=1e-5)
+    np.testing.assert_allclose(cosines, rows @ kernel / lengths, atol=1e-5)
     units = np.asarray(UnitLength()(rows))
     np.testing.assert_allclose(units, rows / np.linalg.norm(rows, axis=1)[:, None], atol=1e-6)
     assert not np.asarray(UnitLength()(np.zeros((2, 4)))).any()

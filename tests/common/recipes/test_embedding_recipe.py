@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from common.errors import UserError
-from common.networks.embedding_losses import DISTANCES, MINERS
 from common.recipe import field_types, override
-from common.recipes.embedding import LOSSES, METRIC_LOSSES, EmbeddingRecipe, VectorRecipe
+from common.recipes.embedding import LOSSES, METRIC_LOSSES, EmbeddingRecipe
 from competitions.painter_by_numbers import classes, margin, submodel, supermodel, triplets
 
 
@@ -17,6 +16,11 @@ from competitions.painter_by_numbers import classes, margin, submodel, supermode
         (EmbeddingRecipe(), {"loss": "triplets"}, "loss=triplets: did you mean triplet"),
         (EmbeddingRecipe(), {"miner": "batch_hard"}, "miner=batch_hard: did you mean batch-hard"),
         (EmbeddingRecipe(), {"margin": -0.1}, "margin=-0.1: it must be from 0 to 100"),
+        (
+            EmbeddingRecipe(),
+            {"loss": "arcface", "margin": 1.5},
+            "margin=1.5: arcface takes less",
+        ),
         (EmbeddingRecipe(), {"patience": -1}, "patience=-1: it must be at least 0"),
         # Of each class that a recipe is made from.
         (EmbeddingRecipe(), {"rotation": 181}, "rotation=181.0: it must be from 0 to 180"),
@@ -82,8 +86,3 @@ def test_a_head_and_a_network_have_what_is_learnt_in_common() -> None:
     head, network = (set(field_types(r)) for r in (supermodel.KERNEL.recipe, EmbeddingRecipe()))
     assert head - network == {"hidden", "dropout"}
     assert {"loss", "margin", "patience", "lr_max", "ema"} < head
-
-
-def test_the_choices_are_those_that_there_are() -> None:
-    assert set(VectorRecipe.CHOICES["distance"]) == set(DISTANCES)
-    assert set(VectorRecipe.CHOICES["miner"]) == set(MINERS)

@@ -1,8 +1,11 @@
 """The checklist before the first push: a run that cannot end in a submission does not start."""
 
 import contextlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from slugify import slugify
 
 from common.errors import UserError
 from kernels.bundle.build import Bundle
@@ -10,11 +13,56 @@ from kernels.kaggle.answers import KaggleError
 from kernels.kaggle.client import Kaggle
 from kernels.kaggle.states import KernelState
 from kernels.plan.request import Request
-from kernels.preflight import bundle_checks, kaggle_checks
+from kernels.preflight import kaggle_checks
 from kernels.preflight.kaggle_checks import Found, Subject, ask_kaggle
 from kernels.run.options import RunOptions
 from kernels.run.reuse import finished_before
 from kernels.run.state import Run
+
+_LENGTH = range(5, 51)  # characters of a title, and so of a slug
+_MOST_BYTES = 1024**2  # of a text; from 1.1 MiB on Kaggle answers a bare HTTP 400
+
+
+def machine_shapes(subject: Subject) -> Found:
+    """What the kernels run on, in Kaggle's words."""
+    shapes = {bundle.metadata.get("machine_shape", "CPU") for bundle in subject.bundles}
+    yield f"machine shapes: {', '.join(sorted(shapes))}", ""
+
+
+def internet(subject: Subject) -> Found:
+    """A kernel that is submitted has its internet off; those of its sources may have it on."""
+    if subject.known and subject.known.kernels_only:
+        yield "the submitted kernel has internet off", ""
+
+
+def names(subject: Subject) -> Found:
+    """Titles give the slugs, and have a length that Kaggle takes; the first that has not."""
+    for bundle in subject.bundles:
+        title, slug = bundle.metadata["title"], bundle.kernel.slug
+        made = slugify(title)
+        if len(title) not in _LENGTH:
+            found = f"its title {title!r} has {len(title)} characters"
+            todo = f"give it {_LENGTH[0]} to {_LENGTH[-1]}"
+        elif made != re.sub(r"[_-]+", "-", slug):
+            found = f"Kaggle makes {made!r} of the title {title!r}"
+            todo = f"its slug {slug!r} must be the same"
+        else:
+            continue
+        yield f"kernel {bundle.kernel.name}: {found}", todo
+        return
+    yield "titles and slugs agree", ""
+
+
+def sizes(subject: Subject) -> Found:
+    """Every text is below what Kaggle takes."""
+    lengths = {bundle.kernel.name: len(bundle.text.encode()) for bundle in subject.bundles}
+    name, most = max(lengths.items(), key=lambda one: one[1])
+    found = f"{most:,} bytes, and Kaggle takes less than {_MOST_BYTES:,}"
+    if most >= _MOST_BYTES:
+        yield f"kernel {name}: its text has {found}", "let its competition's modules import less"
+    else:
+        yield f"the longest text has {found}", ""
+
 
 # Every check, in the order in which a person reads them; a new one is a function and a line here.
 CHECKS: Mapping[str, Callable[[Subject], Found]] = {
@@ -27,11 +75,10 @@ CHECKS: Mapping[str, Callable[[Subject], Found]] = {
     "submission": kaggle_checks.form,
     "quota": kaggle_checks.quota,
     "source": kaggle_checks.sources,
-    "machine shape": bundle_checks.machine_shapes,
-    "image": bundle_checks.images,
-    "internet": bundle_checks.internet,
-    "names": bundle_checks.names,
-    "size": bundle_checks.sizes,
+    "machine shape": machine_shapes,
+    "internet": internet,
+    "names": names,
+    "size": sizes,
 }
 
 

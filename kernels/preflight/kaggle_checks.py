@@ -11,19 +11,10 @@ from typing import Any
 from common.recipes.hours import hours_in_words
 from common.submission import header_fault
 from kernels.bundle.build import Bundle
+from kernels.kaggle import lookup
 from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
-from kernels.kaggle.lookup import (
-    SOURCES,
-    Allowance,
-    CompetitionFacts,
-    Questions,
-    Quota,
-    accelerator_quota,
-    allowance,
-    competition_facts,
-    sample_header,
-)
+from kernels.kaggle.lookup import Allowance, CompetitionFacts, Quota
 from kernels.plan.planned import needed_hours
 from kernels.plan.request import Request, in_short
 
@@ -62,20 +53,22 @@ def ask_kaggle(
     submit: bool,
 ) -> Subject:
     """Ask Kaggle all that is to be checked; raises nothing that Kaggle answers."""
-    ask, asked = Questions(kaggle).ask, request.competition
-    quota, facts = ask(accelerator_quota), ask(competition_facts, asked.slug)
+    ask, asked = lookup.Questions(kaggle).ask, request.competition
+    quota, facts = ask(lookup.accelerator_quota), ask(lookup.competition_facts, asked.slug)
     allowed = header = None
     if isinstance(facts, CompetitionFacts):
-        allowed = ask(allowance, asked.slug) if submit else None
+        allowed = ask(lookup.allowance, asked.slug) if submit else None
         if facts.entered and request.models and asked.task.name != "pairs":
-            header = ask(sample_header, asked.slug, asked.sample)
+            header = ask(lookup.sample_header, asked.slug, asked.sample)
     own = {bundle.metadata["id"] for bundle in bundles} | {asked.slug}
-    sources: dict[tuple[str, str], Any] = {}
-    for kind, question in SOURCES.items():
-        for bundle in bundles:
-            for ref in bundle.metadata.get(f"{kind}_sources") or ():
-                if ref not in own and (kind, ref) not in sources:
-                    sources[kind, ref] = ask(question, ref)
+    refs = dict.fromkeys(
+        (kind, ref)
+        for kind in lookup.SOURCES
+        for bundle in bundles
+        for ref in bundle.metadata[f"{kind}_sources"]
+        if ref not in own
+    )
+    sources = {(kind, ref): ask(lookup.SOURCES[kind], ref) for kind, ref in refs}
     now = datetime.now(UTC).replace(tzinfo=None)
     return Subject(
         kaggle.owner, request, bundles, to_run, submit, quota, facts, allowed, header, sources, now
@@ -97,7 +90,7 @@ def credentials(subject: Subject) -> Found:
 def competition(subject: Subject) -> Found:
     """The competition is there."""
     asked, facts = subject.request.competition, subject.facts
-    if not isinstance(facts, KaggleError):
+    if isinstance(facts, CompetitionFacts):
         yield f"competition {asked.slug}: {facts.title or f'its title is {_NOT_GIVEN}'}", ""
     elif facts.code in (403, 404):
         yield f"no competition {asked.slug}: {facts}", f"see whether {asked.url} is there for you"
@@ -108,10 +101,9 @@ def competition(subject: Subject) -> Found:
 def rules(subject: Subject) -> Found:
     """Its rules are accepted."""
     asked = subject.request.competition
-    if subject.known and subject.known.entered:
-        yield f"rules of {asked.slug} are accepted", ""
-    elif subject.known:
-        yield f"rules of {asked.slug} are not accepted", f"accept them at {asked.url}/rules"
+    if subject.known:
+        todo = "" if subject.known.entered else f"accept them at {asked.url}/rules"
+        yield f"rules of {asked.slug} are {'not ' if todo else ''}accepted", todo
 
 
 def deadline(subject: Subject) -> Found:
@@ -165,11 +157,11 @@ def form(subject: Subject) -> Found:
     """
     asked, header = subject.request.competition, subject.header
     what = f"submission {type(asked.submission).__name__}"
-    if isinstance(header, KaggleError) and header.code == 404:
+    if isinstance(header, KaggleError):
         todo = f"name the file in competitions/{asked.folder}/__init__.py, as `sample`"
-        yield f"{asked.slug} has no file {asked.sample}", todo
-    elif isinstance(header, KaggleError):
-        yield _no_answer(f"{asked.sample} of {asked.slug}", header)
+        absent = f"{asked.slug} has no file {asked.sample}", todo
+        other = _no_answer(f"{asked.sample} of {asked.slug}", header)
+        yield absent if header.code == 404 else other
     elif header is not None:
         fault, _, todo = header_fault(header, asked).partition(": ")
         yield fault or f"{what} fits {asked.sample}", todo
@@ -191,44 +183,35 @@ def quota(subject: Subject) -> Found:
         need, unknown = needed_hours(
             k for k in kernels if k.accelerator == accelerator and k.name in subject.to_run
         )
-        asked = f"the plan needs {hours_in_words(need)}"
-        asked += f" (unknown: {in_short(unknown)})" if unknown else ""
-        if accelerator not in answer.hours:
-            yield f"{what}: {_NOT_GIVEN}; {asked}", ""
-            continue
-        (left, total), refresh = answer.hours[accelerator], answer.refresh
-        turns = f"refreshes {_minute(refresh) if refresh else f'at a time {_NOT_GIVEN}'}"
-        short = left < need or (left <= 0 and unknown)
-        todo = "wait for it, or ask for less with --model or --set epochs=N" if short else ""
-        yield f"{what}: {left:.1f} of {total:.1f} h left, {turns}; {asked}", todo
+        there, todo = _NOT_GIVEN, ""
+        if accelerator in answer.hours:
+            (left, total), refresh = answer.hours[accelerator], answer.refresh
+            turns = _minute(refresh) if refresh else f"at a time {_NOT_GIVEN}"
+            there = f"{left:.1f} of {total:.1f} h left, refreshes {turns}"
+            if left < need or (left <= 0 and unknown):
+                todo = "wait for it, or ask for less with --model or --set epochs=N"
+        asked = f" (unknown: {in_short(unknown)})" if unknown else ""
+        yield f"{what}: {there}; the plan needs {hours_in_words(need)}{asked}", todo
 
 
 def sources(subject: Subject) -> Found:
     """Every data set, model, kernel and competition that a kernel reads is there, and ready."""
     for (kind, ref), answer in subject.sources.items():
-        what = f"{'data set' if kind == 'dataset' else kind} {ref}"
-        if isinstance(answer, KaggleError):
-            if isinstance(answer, NoAnswerError) or answer.code not in (0, 403, 404):
-                yield _no_answer(what, answer)
-            else:
-                yield f"no {what}: {answer}", "check its name, and that you may see it"
-        elif kind == "dataset":
-            todo = "" if answer == "READY" else "wait until Kaggle has prepared it"
-            yield f"{what} is {f'not ready: {answer}' if todo else 'ready'}", todo
-        elif kind == "model":
-            yield _model(what, ref, answer)
+        what, version = f"{'data set' if kind == 'dataset' else kind} {ref}", ref.split("/")[4:]
+        if isinstance(answer, NoAnswerError):
+            yield _no_answer(what, answer)
+        elif isinstance(answer, KaggleError):
+            unknown = f"no {what}: {answer}", "check its name, and that you may see it"
+            yield unknown if answer.code in (0, 403, 404) else _no_answer(what, answer)
+        elif kind == "dataset" and answer != "READY":
+            yield f"{what} is not ready: {answer}", "wait until Kaggle has prepared it"
+        elif kind == "model" and not version:
+            todo = f"write {ref}/{answer or 'VERSION'}"
+            yield f"{what} names no version, and a kernel's model must", todo
+        elif kind == "model" and 0 < answer < int(version[0]):
+            yield f"{what} is not there", f"its newest version is {answer}"
         else:
-            yield f"{what} is there", ""
-
-
-def _model(what: str, ref: str, newest: int) -> tuple[str, str]:
-    asked = ref.split("/")[4:]
-    if not asked:
-        todo = f"write {ref}/{newest or 'VERSION'}"
-        return f"{what} names no version, and a kernel's model must", todo
-    if newest and int(asked[0]) > newest:
-        return f"{what} is not there", f"its newest version is {newest}"
-    return f"{what} is there", ""
+            yield f"{what} is {'ready' if kind == 'dataset' else 'there'}", ""
 
 
 def _no_answer(what: str, error: KaggleError) -> tuple[str, str]:

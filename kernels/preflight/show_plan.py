@@ -17,6 +17,7 @@ from kernels.preflight.kaggle_checks import ask_kaggle
 from kernels.results.audit import audit_facts, audit_lines
 from kernels.results.terminal import aligned
 
+Kernels = Sequence[PlannedKernel]
 _ROLES = {
     SHARED: "the shared code, as a utility script",
     AUDIT: "looks for leaks, copies and broken pictures; no kernel waits for it",
@@ -27,7 +28,7 @@ _ROWS = ("size", "parameters", "batch", "epochs", "refit", "schedule", "folds", 
 
 
 def check_plan(
-    request: Request, kernels: Sequence[PlannedKernel], kaggle: Kaggle, submit: bool
+    request: Request, kernels: Kernels, kaggle: Kaggle, submit: bool
 ) -> tuple[Check, ...]:
     """The checks of a run of ``kernels``, all of which are to run."""
     bundles = build_bundles(request.competition, kernels, kaggle.owner, nonce="")
@@ -36,7 +37,7 @@ def check_plan(
 
 
 def plan_facts(
-    request: Request, kernels: Sequence[PlannedKernel], checks: Sequence[Check] | None, runs: Path
+    request: Request, kernels: Kernels, checks: Sequence[Check] | None, runs: Path
 ) -> dict[str, Any]:
     """The plan in plain values: ``checks`` (None without any), ``kernels`` and ``hours``.
 
@@ -50,9 +51,7 @@ def plan_facts(
         "checks": None if checks is None else [vars(check) for check in checks],
         "kernels": [
             {
-                "name": kernel.name,
-                "slug": kernel.slug,
-                "accelerator": kernel.accelerator,
+                **{name: getattr(kernel, name) for name in ("name", "slug", "accelerator")},
                 "sources": _sources(request, kernels, kernel),
                 "hours": kernel.hours,
                 **(recipe_facts(kernel.recipe) if kernel.recipe else {}),
@@ -68,10 +67,7 @@ def plan_facts(
 
 
 def plan_text(
-    request: Request,
-    kernels: Sequence[PlannedKernel],
-    checks: Sequence[Check] | None,
-    audit: Mapping[str, Any],
+    request: Request, kernels: Kernels, checks: Sequence[Check] | None, audit: Mapping[str, Any]
 ) -> str:
     """The plan for people; the kernels of one script, which differ in a number, are shown once."""
     lines = ["no checks: a dry run asks nothing of Kaggle"]
@@ -84,13 +80,12 @@ def plan_text(
     heads, end = [], 0
     for alike in groups:
         first, end = end + 1, end + len(alike)
-        several = len(alike) > 1
-        hours = "hours unknown" if alike[0].hours is None else hours_in_words(alike[0].hours)
+        hours = hours_in_words(alike[0].hours) if alike[0].hours is not None else "hours unknown"
+        number, each = (f"{first}-{end}", " each") if len(alike) > 1 else (f"{end}", "")
         slugs = in_short(kernel.slug for kernel in alike)
-        number, each = (f"{first}-{end}", " each") if several else (f"{end}", "")
         heads.append((number, slugs, alike[0].accelerator, f"{hours}{each}"))
-    for head, alike in zip(aligned(heads), groups, strict=True):
-        details = aligned(list(_details(request, kernels, alike[0]).items()))
+    for head, (kernel, *_) in zip(aligned(heads), groups, strict=True):
+        details = aligned(list(_details(request, kernels, kernel).items()))
         lines += [head, *(f"{' ' * 6}{line}" for line in details)]
     totals = []
     for accelerator, (known, unknown) in _hours(kernels).items():
@@ -100,10 +95,8 @@ def plan_text(
     return "\n".join([*lines, "", f"estimated: {'; '.join(totals)}", "nothing was pushed"])
 
 
-def _details(
-    request: Request, kernels: Sequence[PlannedKernel], kernel: PlannedKernel
-) -> dict[str, str]:
-    rows = {"role": _ROLES[kernel.script]} if kernel.script in _ROLES else {}
+def _details(request: Request, kernels: Kernels, kernel: PlannedKernel) -> dict[str, str]:
+    rows = {"role": _ROLES.get(kernel.script, "")}
     if kernel.recipe:
         pictures = None if request.dry_run else request.competition.pictures or None
         words = describe_recipe(kernel.recipe, REPLICAS[kernel.accelerator], pictures)
@@ -115,19 +108,14 @@ def _details(
     return {name: words for name, words in rows.items() if words}
 
 
-def _sources(
-    request: Request, kernels: Sequence[PlannedKernel], kernel: PlannedKernel
-) -> list[str]:
+def _sources(request: Request, kernels: Kernels, kernel: PlannedKernel) -> list[str]:
     slugs = {known.name: known.slug for known in kernels}
-    weights = kernel.parameters.weights_source
-    return [
-        *(slugs[name] for name in kernel.sources),
-        *([] if kernel.name == SHARED else [request.competition.slug]),
-        *([weights] if weights else []),
-    ]
+    own = "" if kernel.name == SHARED else request.competition.slug
+    read = [*(slugs[name] for name in kernel.sources), own, kernel.parameters.weights_source]
+    return [source for source in read if source]
 
 
-def _hours(kernels: Sequence[PlannedKernel]) -> dict[str, tuple[float, list[str]]]:
+def _hours(kernels: Kernels) -> dict[str, tuple[float, list[str]]]:
     """Accelerator → the hours that are known, and the kernels whose hours are not."""
     used = dict.fromkeys(kernel.accelerator for kernel in kernels)
     return {one: needed_hours(k for k in kernels if k.accelerator == one) for one in used}

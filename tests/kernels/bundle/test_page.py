@@ -17,7 +17,7 @@ from common.shared_code import source_hash
 from kernels.__main__ import main
 from kernels.bundle import rendering
 from kernels.bundle.attach import attach
-from kernels.bundle.build import with_nonces, write_bundle
+from kernels.bundle.build import MACHINE_SHAPES, with_nonces, write_bundle
 from kernels.bundle.code import page_of
 from kernels.bundle.rendering import page_text, render_script, render_utility
 from kernels.plan.find import find_competition, kernel_scripts
@@ -138,7 +138,10 @@ def test_the_metadata_says_always_what_kaggle_would_guess() -> None:
     for name, bundle in built.items():
         assert bundle.metadata["is_private"] is True
         assert bundle.metadata["enable_internet"] is (name in ("left", "right"))
+        # On a TPU an image would put the kernel on the CPU's. Kaggle takes any name of a shape,
+        # and gives something else for one that it has retired.
         assert "docker_image" not in bundle.metadata
+    assert set(MACHINE_SHAPES.values()) == {"", "NvidiaTeslaT4", "TpuV5E8"}
     assert built["shared"].metadata["keywords"] == ["utility script"]
     left = built["left"].metadata
     assert left["kernel_sources"] == ["alice/tinycommon"]

@@ -3,7 +3,8 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,38 +33,39 @@ REQUEST = request("tiny", "left", accelerator="gpu")
 SILENT = NoAnswerError("Kaggle answered 503: Service Unavailable", 503)
 
 
+@dataclass
 class Go:
     """``go(*arguments)``: the command in this process, against a local Kaggle with ``options``."""
 
-    def __init__(self, tmp_path: Path, data: tuple[Path, Path], monkeypatch: Any, capsys: Any):
-        self._folder, self._data, self._capsys = tmp_path, data, capsys
-        self._monkeypatch, self.server = monkeypatch, None
+    folder: Path
+    data: tuple[Path, Path]
+    monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str]
+    opened: ExitStack
 
     def kaggle(self, **options: Any) -> Kaggle:
-        """The client of this process, pointed at a Kaggle that begins with the first call."""
-        if self.server is None:
-            hosted = [HostedCompetition(TINY, *self._data, **options)]
-            self.server = LocalKaggle(self._folder / "kaggle", hosted)
-            self.url, self.store = self.server.__enter__().url, self.server.store
-            point_client_at(self._monkeypatch, self.url, self._folder)
-            for name, value in tiny.real_environment(self.url, self._folder / "home").items():
-                self._monkeypatch.setenv(name, value)
-            client = Kaggle(self.url)
-            self._monkeypatch.setattr(kernels.kaggle.client, "Kaggle", lambda: client)
-        return kernels.kaggle.client.Kaggle()
+        """The client of this process, pointed at a new Kaggle."""
+        hosted = HostedCompetition(TINY, *self.data, **options)
+        server = self.opened.enter_context(LocalKaggle(self.folder / "kaggle", [hosted]))
+        self.url, self.store = server.url, server.store
+        point_client_at(self.monkeypatch, server.url, self.folder)
+        for name, value in tiny.real_environment(server.url, self.folder / "home").items():
+            self.monkeypatch.setenv(name, value)
+        client = Kaggle(server.url)
+        self.monkeypatch.setattr(kernels.kaggle.client, "Kaggle", lambda: client)
+        return client
 
     def __call__(self, *arguments: object, **options: Any) -> Any:
-        self.kaggle(**options)
+        if not hasattr(self, "url"):
+            self.kaggle(**options)
         on = () if "--accelerator" in arguments else ("--accelerator", "cpu")
-        return tiny.submit_here(self._capsys, "tiny", "--ensemble", *on, *arguments)
+        return tiny.submit_here(self.capsys, "tiny", "--ensemble", *on, *arguments)
 
 
 @pytest.fixture
 def go(tmp_path: Path, tiny_data: tuple, monkeypatch: Any, capsys: Any) -> Iterator[Go]:
-    made = Go(tmp_path, tiny_data, monkeypatch, capsys)
-    yield made
-    if made.server:
-        made.server.__exit__(None, None, None)
+    with ExitStack() as opened:
+        yield Go(tmp_path, tiny_data, monkeypatch, capsys, opened)
 
 
 def test_a_plan_is_the_checklist_and_the_graph_and_pushes_nothing(go: Go, tmp_path: Path) -> None:
@@ -71,20 +73,20 @@ def test_a_plan_is_the_checklist_and_the_graph_and_pushes_nothing(go: Go, tmp_pa
     done = go("--plan", "--run-dir", run)
     assert done.returncode == 0, done.stderr
     checks, graph = done.stdout.split("\n\n", 1)
-    *lines, audit = checks.splitlines()
-    assert {line[:5] for line in lines} == {"ok   "}
-    assert audit == "--   not audited for leaks and broken pictures: add --audit"
-    for found in (
-        "signed in as alice",
-        "competition tiny-digits: Tiny Digits",
-        "rules of tiny-digits are accepted",
-        "takes files",
-        "5 of 5 submissions left today; the next day begins at 00:00 UTC, in ",
-        "submission LabelColumn fits sample_submission.csv",
-        "CPU alone: no quota needed",
-        "titles and slugs agree",
-    ):
-        assert f"ok   {found}" in checks
+    assert re.sub(r"(in |has |until ).*", r"\1", checks).splitlines() == [
+        "ok   signed in ",
+        "ok   competition tiny-digits: Tiny Digits",
+        "ok   rules of tiny-digits are accepted",
+        "ok   open until ",
+        "ok   takes files",
+        "ok   5 of 5 submissions left today; the next day begins at 00:00 UTC, in ",
+        "ok   submission LabelColumn fits sample_submission.csv",
+        "ok   CPU alone: no quota needed",
+        "ok   machine shapes: CPU",
+        "ok   titles and slugs agree",
+        "ok   the longest text has ",
+        "--   not audited for leaks and broken pictures: add --audit",
+    ]
     slugs = re.findall(r"^\d  (\S+)", graph, re.MULTILINE)
     assert slugs == ["tinycommon", "tiny-left", "tiny-right", "tiny-ensemble"]
     assert "reads  tinycommon, tiny-left, tiny-right, tiny-digits\n" in graph
@@ -92,7 +94,6 @@ def test_a_plan_is_the_checklist_and_the_graph_and_pushes_nothing(go: Go, tmp_pa
     plan = json.loads(done.stdout.splitlines()[-1])
     assert (done.returncode, plan["state"], plan["run_dir"]) == (0, "planned", None)
     assert all(check["ok"] and check["found"] for check in plan["checks"])
-    assert "internet" not in {check["name"] for check in plan["checks"]}  # files are submitted
     left = next(kernel for kernel in plan["kernels"] if kernel["name"] == "left")
     assert (left["epochs"], left["sources"]) == (3, ["tinycommon", "tiny-digits"])
     assert plan["hours"]["cpu"]["unknown"] == ["left", "right"]
@@ -157,18 +158,12 @@ def test_without_submissions_left_another_run_does_not_start(
     warm.fork_kernels(monkeypatch)
     first = go("--run-dir", tmp_path / "first", max_daily_submissions=1)
     assert first.returncode == 0, first.stderr
-    store = go.store
-    before = [store.latest(ref).number for ref in store.kernels()]
+    pushed = go.store.kernels()
     other = ("--set", "sharpness=2", "--run-dir", tmp_path / "second")
     done = go(*other)
     assert done.returncode == 1
-    assert re.search(
-        r"^NO   no submission left of 1 today: the next day begins at 00:00 UTC, in "
-        r"(\d+ h )?\d+ min; or give --no-submit$",
-        done.stderr,
-        re.MULTILINE,
-    )
-    assert [store.latest(ref).number for ref in store.kernels()] == before
+    assert "NO   no submission left of 1 today: the next day begins at 00:00 UTC" in done.stderr
+    assert {go.store.latest(ref).number for ref in pushed} == {1}
     assert go(*other, "--no-submit", "--plan").returncode == 0
     # The first run has sent its own: it is complete, and goes on from where it was.
     again = go("--run-dir", tmp_path / "first")
@@ -254,14 +249,11 @@ def gpu(used: str, reserved: str = "0s") -> Any:
     return quota(timeUsed=used, totalTimeAllowed="108000s", timeReserved=reserved)
 
 
-def built(
-    accelerator: str = "gpu", weights_source: str = "", kernel: str = "left", **changes: object
-) -> list[Bundle]:
-    """The bundles of a run, ``changes`` in the metadata of a kernel, without what is None."""
-    found = bundles("tiny", "left", accelerator=accelerator, weights_source=weights_source)
-    metadata = {**found[kernel].metadata, **changes}
-    metadata = {key: value for key, value in metadata.items() if value is not None}
-    return list({**found, kernel: replace(found[kernel], metadata=metadata)}.values())
+def built(**changes: object) -> list[Bundle]:
+    """The bundles of a run on GPU, ``changes`` in the metadata of one."""
+    found = bundles("tiny", "left", accelerator="gpu")
+    left = replace(found["left"], metadata={**found["left"].metadata, **changes})
+    return list({**found, "left": left}.values())
 
 
 def with_hours(hours: float | None) -> list[Bundle]:
@@ -343,28 +335,13 @@ ANSWERS: list[tuple[str, dict, str]] = [
     ("source", {"sources": {("dataset", "bob/nets"): SILENT}},
      "NO   data set bob/nets: Kaggle answered 503: Service Unavailable: give the same command"),
     ("machine shape", {}, "ok   machine shapes: CPU, NvidiaTeslaT4"),
-    *(("machine shape", {"bundles": built(machine_shape=shape)}, f"NO   kernel left: {said}")
-      for shape, said in (
-          ("NvidiaTeslaP100", "machine shape NvidiaTeslaP100 is retired: Kaggle would give "
-           "NvidiaTeslaT4 for it; use NvidiaTeslaT4 or TpuV5E8"),
-          ("TpuV38", "machine shape TpuV38 is retired: Kaggle would give TpuV5E8"),
-          ("TpuV2256", "machine shape TpuV2256 is retired: Kaggle would give a CPU"),
-          ("NvidiaTeslaT5", "there is no machine shape NvidiaTeslaT5"))),
-    ("image", {"bundles": built("gpu", docker_image="gcr.io/x:v1")}, "ok   no docker_image"),
-    ("image", {"bundles": built("tpu")}, "ok   no docker_image for a TPU"),
-    ("image", {"bundles": built("tpu", docker_image="gcr.io/x:v1")},
-     "NO   kernel left names a docker_image for a TPU: "
-     "Kaggle would run it on a CPU; leave the docker_image out"),
     ("internet", ONLY_KERNELS, "ok   the submitted kernel has internet off"),
-    *(("internet", {**ONLY_KERNELS, "bundles": built(kernel="ensemble", enable_internet=on)},
-       "NO   kernel ensemble is submitted and has internet on: ") for on in (True, None)),
     ("names", {"bundles": built(title="Tiny Left")}, "ok   titles and slugs agree"),
     *(("names", {"bundles": built(**changes)}, f"NO   kernel left: {said}")
       for changes, said in (
           ({"title": "tiny right"}, "Kaggle makes 'tiny-right' of the title 'tiny right'"),
           ({"title": "left"}, "its title 'left' has 4 characters: give it 5 to 50"),
-          ({"id": "alice/" + "x" * 51, "title": "x" * 50}, f"its slug '{'x' * 51}' has 51 char"),
-          ({"id": "bob/tiny-left"}, "its id bob/tiny-left is another user's: write alice/tiny-"))),
+          ({"title": "x" * 51}, f"its title '{'x' * 51}' has 51 characters: give it"))),
 ]  # fmt: skip
 
 

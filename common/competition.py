@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
 from common.forms import Form
+from common.inputs import competition_folder
 from common.metrics.metric import Metric, find_metric
 from common.tasks.task import Task
 
@@ -24,7 +26,7 @@ class Competition:
         metric: how it is scored, a name of ``common.metrics.metric``.
         submission: what is submitted (``common.forms``).
         ensemble: the kernels that ``--ensemble`` trains and blends.
-        layout: a line on the files that a data folder must have, for error messages.
+        files: a line on the files that a data folder must have, for error messages.
         folder: the package below ``competitions``; filled in when the competition is found.
         pictures: how many Kaggle's own data have, by part (``train``, ``val``, ``test``).
         sample: Kaggle's file whose first column has the ids of a submission.
@@ -37,7 +39,7 @@ class Competition:
     metric: str
     submission: Form
     ensemble: tuple[str, ...]
-    layout: str
+    files: str
     folder: str = ""
     pictures: Mapping[str, int] = field(default_factory=dict, hash=False)
     sample: str = "sample_submission.csv"
@@ -52,11 +54,15 @@ class Competition:
         """Return the metric. Raises UserError for an unknown one."""
         return find_metric(self.metric)
 
-    def given(
-        self, takes: str, predictions: np.ndarray, thresholds: np.ndarray | None = None
+    def data_folder(self, internet: bool = False) -> Path:
+        """Return the folder that has its data. Raises UserError when it is nowhere."""
+        return competition_folder(self.slug, self.files, internet)
+
+    def of_kind(
+        self, kind: str, predictions: np.ndarray, thresholds: np.ndarray | None = None
     ) -> np.ndarray:
-        """Return what a metric ``takes`` or a form gives of ``predictions``: labels, or numbers."""
-        if takes == "labels":
+        """Return ``predictions`` as a metric or a form of this ``kind`` has them."""
+        if kind == "labels":
             return self.task.decide(predictions, thresholds)
         return self.task.values(predictions)
 
@@ -67,8 +73,8 @@ class Competition:
 
         Raises UserError where it is not defined, such as the AUC of rows that are all alike.
         """
-        given = self.given(self.scoring.takes, predictions, thresholds)
-        return self.scoring.score(labels, given, self.task.classes)
+        predicted = self.of_kind(self.scoring.kind, predictions, thresholds)
+        return self.scoring.score(labels, predicted, self.task.classes)
 
     def check_measurable(self, labels: np.ndarray) -> None:
         """Raise UserError where no predictions of pictures with ``labels`` could be scored.
@@ -81,7 +87,7 @@ class Competition:
 
     def find_thresholds(self, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray | None:
         """Return the thresholds of the best labels on these rows; None where there are none."""
-        if self.scoring.takes != "labels" or not len(labels):
+        if self.scoring.kind != "labels" or not len(labels):
             return None
         return self.task.find_thresholds(self.scoring, labels, predictions)
 
@@ -96,7 +102,7 @@ class Competition:
     def _fault(self) -> str:
         """What does not fit, in words; empty if nothing."""
         task, metric, form = self.task, self.scoring, self.submission
-        kind = type(form).__name__
+        name = type(form).__name__
         if task.name not in metric.tasks:
             return (
                 f"its metric {metric.name} does not measure the task {task.name}, but "
@@ -104,13 +110,13 @@ class Competition:
             )
         if task.name not in form.tasks:
             return (
-                f"its submission {kind} is not of the task {task.name}, but of "
+                f"its submission {name} is not of the task {task.name}, but of "
                 f"{' and '.join(form.tasks)}: name another form or task"
             )
-        if metric.takes != form.gives:
+        if metric.kind != form.kind:
             return (
-                f"its metric {metric.name} takes {metric.takes}, and the submission {kind} gives "
-                f"{form.gives}: name another form or metric"
+                f"its metric {metric.name} is of {metric.kind}, and the submission {name} of "
+                f"{form.kind}: name another form or metric"
             )
         fault = form.fault(task, metric)
         return f"its {fault}" if fault else ""

@@ -51,7 +51,7 @@ class Kernel:
     sources: tuple[str, ...] = ()
     predicts: bool = True
 
-    takes: ClassVar[str] = "no arguments, not even --describe: leave them out"
+    arguments: ClassVar[str] = "no arguments, not even --describe: leave them out"
 
     def __post_init__(self) -> None:
         """Raise UserError for a declaration that could not run."""
@@ -113,4 +113,4 @@ class Kernel:
 
     def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
         """Answer a command line. Raises UserError: a kernel of this class takes none."""
-        raise UserError(f"{' '.join(arguments)}: this kernel takes {self.takes}")
+        raise UserError(f"{' '.join(arguments)}: this kernel takes {self.arguments}")

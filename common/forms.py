@@ -1,8 +1,7 @@
 """The forms of a submission: which columns it has, what is in them, and what may not be.
 
-A form says what it ``gives`` (``labels``, ``probabilities``, a ``ranking`` or ``values``), which a
-metric must take, and of which tasks. Its cells are text or numbers, one column after the id or
-several.
+A form is of the ``kind`` of its metric (``labels``, ``probabilities``, a ``ranking`` or ``values``)
+and of some tasks. Its cells are text or numbers, one column after the id or several.
 """
 
 from abc import ABC, abstractmethod
@@ -30,7 +29,7 @@ class Form(ABC):
     target_column: str = ""
     id_column: str = "id"
 
-    gives: ClassVar[str]
+    kind: ClassVar[str]
     tasks: ClassVar[tuple[str, ...]]
     noun: ClassVar[str] = "a probability"
 
@@ -46,8 +45,8 @@ class Form(ABC):
         return ""
 
     @abstractmethod
-    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
-        """Return a column of cells for each of ``columns``; ``given`` is what it ``gives``."""
+    def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
+        """Return a column of cells for each of ``columns``; ``predicted`` is of its ``kind``."""
 
     def bounds(self, task: Task) -> tuple[float, float]:
         """Return the lowest and the highest number that a cell can be."""
@@ -73,12 +72,12 @@ class LabelColumn(Form):
 
     text: bool = False
 
-    gives: ClassVar[str] = "labels"
+    kind: ClassVar[str] = "labels"
     tasks: ClassVar[tuple[str, ...]] = ("classification", "grades")
 
-    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+    def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """Names or indices."""
-        labels = np.asarray(given).tolist()
+        labels = np.asarray(predicted).tolist()
         return [[task.classes[label] if self.text else label for label in labels]]
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
@@ -96,7 +95,7 @@ class ProbabilityColumn(Form):
 
     positive: int = 1
 
-    gives: ClassVar[str] = "probabilities"
+    kind: ClassVar[str] = "probabilities"
     tasks: ClassVar[tuple[str, ...]] = ("classification", "pairs")
 
     def fault(self, task: Task, metric: Metric) -> str:
@@ -109,9 +108,9 @@ class ProbabilityColumn(Form):
             return f"submission is the probability of class {self.positive}: name {known}"
         return super().fault(task, metric)
 
-    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+    def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """The probability of the class ``positive``."""
-        return [given if given.ndim == 1 else given[:, self.positive]]
+        return [predicted if predicted.ndim == 1 else predicted[:, self.positive]]
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ class ProbabilityColumns(Form):
 
     names: tuple[str, ...] = ()
 
-    gives: ClassVar[str] = "probabilities"
+    kind: ClassVar[str] = "probabilities"
     tasks: ClassVar[tuple[str, ...]] = ("classification", "multilabel")
 
     def columns(self, task: Task) -> tuple[str, ...]:
@@ -142,9 +141,9 @@ class ProbabilityColumns(Form):
             return f"submission names {len(self.names)} columns, and there are {task.units} classes"
         return super().fault(task, metric)
 
-    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+    def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """The probabilities, a column a class."""
-        return list(given.T)
+        return list(predicted.T)
 
 
 @dataclass(frozen=True)
@@ -152,12 +151,12 @@ class NumberColumn(Form):
     """A number of each picture."""
 
     noun: ClassVar[str] = "a value"
-    gives: ClassVar[str] = "values"
+    kind: ClassVar[str] = "values"
     tasks: ClassVar[tuple[str, ...]] = ("number", "grades")
 
-    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+    def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """The numbers."""
-        return [given]
+        return [predicted]
 
     def bounds(self, task: Task) -> tuple[float, float]:
         """Return the task's own; a pair's score has none."""
@@ -176,7 +175,7 @@ class LabelList(Form):
     separator: str = " "
     none: str = ""
 
-    gives: ClassVar[str] = "labels"
+    kind: ClassVar[str] = "labels"
     tasks: ClassVar[tuple[str, ...]] = ("multilabel",)
 
     def fault(self, task: Task, metric: Metric) -> str:
@@ -185,10 +184,12 @@ class LabelList(Form):
             return "submission has empty cells where there is no label: name a word as `none`"
         return _torn(task, self.separator) or super().fault(task, metric)
 
-    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+    def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """Names of the labels, in the order of the classes."""
         names = np.asarray(task.classes)
-        return [[self.separator.join(names[row]) or self.none for row in np.asarray(given, bool)]]
+        return [
+            [self.separator.join(names[row]) or self.none for row in np.asarray(predicted, bool)]
+        ]
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no list of labels, or names one twice."""
@@ -205,7 +206,7 @@ class BestLabels(Form):
     k: int = 5
     separator: str = " "
 
-    gives: ClassVar[str] = "ranking"
+    kind: ClassVar[str] = "ranking"
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
     def fault(self, task: Task, metric: Metric) -> str:
@@ -214,10 +215,10 @@ class BestLabels(Form):
             return f"submission is of {self.k} labels, and its metric is {metric.name}"
         return _torn(task, self.separator) or super().fault(task, metric)
 
-    def cells(self, task: Task, given: np.ndarray) -> list[Column]:
+    def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """Names of the labels."""
         names = np.asarray(task.classes)
-        return [[self.separator.join(row) for row in names[best_first(given, self.k)]]]
+        return [[self.separator.join(row) for row in names[best_first(predicted, self.k)]]]
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no list of at most k labels."""

@@ -8,13 +8,10 @@ from common.errors import UserError
 from common.shared_code import input_root
 
 
-def competition_folder(slug: str, internet: bool, layout: str) -> Path:
-    """The folder of a competition's data.
-
-    ``layout`` says what it should have, for the message. Raises UserError when it is nowhere.
-    """
+def competition_folder(slug: str, files: str, internet: bool = False) -> Path:
+    """The folder that has the competition's ``files``. Raises UserError when it is nowhere."""
     return _find(
-        f"the data of competition {slug} ({layout})",
+        f"the data of competition {slug} ({files})",
         [f"competitions/{slug}", slug],
         internet,
         lambda kagglehub: kagglehub.competition_download(slug),

@@ -39,7 +39,7 @@ class ModelScores:
 
     def facts(self, model: str) -> dict[str, Any]:
         """Return a model's score for ``metrics.json``: metric, direction, score, interval, n."""
-        return known(
+        return without_none(
             metric=self.metric.name,
             greater_is_better=self.metric.greater_is_better,
             validation_score=self.scores.get(model),
@@ -59,14 +59,14 @@ class ModelScores:
             best = max(others, key=lambda model: self.metric.sign * self.scores[model])
             difference = self.scores[BLEND] - self.scores[best]
             gain = compare(best, difference, self.drawn[BLEND], self.drawn[best], self.metric.sign)
-        return self.facts(BLEND) | known(
+        return self.facts(BLEND) | without_none(
             members={name: self.scores[model] for name, model in members.items() if others},
             intervals={name: self.interval(model) for name, model in members.items() if others},
             gain=gain,
         )
 
 
-def known(**facts: Any) -> dict[str, Any]:
+def without_none(**facts: Any) -> dict[str, Any]:
     """Return the facts that there are, for ``metrics.json``."""
     return {name: fact for name, fact in facts.items() if fact is not None and fact != {}}
 
@@ -86,8 +86,8 @@ def score_models(
 
     def scorer(predictions: Predictions) -> Callable[[np.ndarray], float]:
         thresholds = competition.find_thresholds(labels, predictions.validation)
-        given = competition.given(metric.takes, predictions.validation, thresholds)
-        return lambda rows: metric.score(labels[rows], given[rows], competition.task.classes)
+        predicted = competition.of_kind(metric.kind, predictions.validation, thresholds)
+        return lambda rows: metric.score(labels[rows], predicted[rows], competition.task.classes)
 
     scorers = {name: scorer(predictions) for name, predictions in models.items()}
     scores = {name: score(np.arange(len(labels))) for name, score in scorers.items()}
@@ -111,7 +111,7 @@ def threshold_facts(competition: Competition, predictions: Predictions) -> dict[
     """Return the thresholds and what the task adds, for ``metrics.json``."""
     labels = predictions.validation_labels
     thresholds = competition.find_thresholds(labels, predictions.validation)
-    return known(
+    return without_none(
         thresholds=None if thresholds is None else thresholds.tolist(),
         **(competition.task.summary(labels, predictions.validation) if len(labels) else {}),
     )

@@ -37,7 +37,7 @@ def write_submission(
         sample: the competition's sample; the columns are written in its order.
     """
     task, form = competition.task, competition.submission
-    cells = form.cells(task, competition.given(form.gives, predictions, thresholds))
+    cells = form.cells(task, competition.of_kind(form.kind, predictions, thresholds))
     columns = dict(zip(form.columns(task), cells, strict=True))
     header = read_header(sample)[1:] if sample and sample.is_file() else []
     names = header if sorted(header) == sorted(columns) else list(columns)

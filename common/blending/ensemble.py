@@ -24,7 +24,6 @@ from common.competition import Competition
 from common.declaration import Kernel
 from common.errors import UserError
 from common.files.predictions import Predictions, align, load_predictions, save_predictions
-from common.inputs import competition_folder
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.metrics.bootstrap import RESAMPLES
@@ -34,10 +33,10 @@ from common.recipe import nearest
 from common.scoring import (
     BLEND,
     chosen_on,
-    known,
     score_models,
     threshold_facts,
     validation_score,
+    without_none,
 )
 from common.submission import NAME as SUBMISSION
 from common.submission import write_submission
@@ -187,7 +186,7 @@ def search_blend(
     is at its own thresholds not worse than the mean and than each member at theirs.
     """
     metric = competition.scoring
-    exact = metric.takes == "labels" and competition.task.name == "classification"
+    exact = metric.kind == "labels" and competition.task.name == "classification"
     search = search_classes if exact else search_grid
 
     def score(mixed: np.ndarray, at: np.ndarray | None) -> float:
@@ -236,7 +235,7 @@ def write_metrics(
             "temperatures" if joined.calibration else "",
             "thresholds" if "thresholds" in thresholds else "",
         ),
-        **known(
+        **without_none(
             folds={
                 model: {name: validation_score(competition, fold) for name, fold in folds.items()}
                 for model, folds in joined.folds.items()
@@ -251,7 +250,7 @@ def write_metrics(
 def find_sample(competition: Competition) -> Path | None:
     """Return the competition's sample where this kernel has its data; None where it has not."""
     try:
-        folder = competition_folder(competition.slug, False, competition.layout)
+        folder = competition.data_folder()
     except UserError:
         return None
     return folder / competition.sample

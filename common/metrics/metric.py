@@ -1,4 +1,4 @@
-"""Metrics by name, computed by scikit-learn: their direction and what they take.
+"""Metrics by name, computed by scikit-learn: their direction and what they are of.
 
 MAP@k and the top-k error are our own: scikit-learn lacks the one, and of equal probabilities it
 takes other classes for the other than a submission does. scikit-learn is imported when a metric is
@@ -27,7 +27,7 @@ class Metric:
     Attributes:
         name: as a competition names it, e.g. ``macro_f1`` or ``map@5``.
         title: for people.
-        takes: ``labels``, ``probabilities`` (or scores), ``ranking`` (probabilities of which only
+        kind: ``labels``, ``probabilities`` (or scores), ``ranking`` (probabilities of which only
             the order counts) or ``values``.
         tasks: the names of the tasks that it measures (``common.tasks``).
         function: ``(truth, predicted) -> float``; shapes are those of the task.
@@ -37,7 +37,7 @@ class Metric:
 
     name: str
     title: str
-    takes: str
+    kind: str
     tasks: tuple[str, ...]
     function: Function
     greater_is_better: bool = True

@@ -95,7 +95,7 @@ class MultiLabel(Task):
 
         Of a grid: with few pictures of a label a finer one only fits their noise.
         """
-        if metric.takes != "labels" or not len(labels):
+        if metric.kind != "labels" or not len(labels):
             return None
         if metric.name == "macro_f1":
             columns = zip(labels.T, predictions.T, strict=True)

@@ -131,7 +131,7 @@ class Grades(Number):
         """
         from scipy.optimize import minimize
 
-        if metric.takes != "labels" or not len(labels):
+        if metric.kind != "labels" or not len(labels):
             return None
 
         def loss(steps: np.ndarray) -> float:

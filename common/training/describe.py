@@ -17,7 +17,6 @@ from common.competition import Competition
 from common.data.tfrecords import count_in_name, record_files
 from common.declaration import Kernel
 from common.errors import UserError
-from common.inputs import competition_folder
 from common.metrics import figures
 from common.networks.backbones import check_weights
 from common.networks.full_size import parameter_counts
@@ -46,7 +45,7 @@ class Asked:
 class TrainingKernel(Kernel):
     """A Kernel that trains a network, and describes itself with ``--describe``."""
 
-    takes: ClassVar[str] = "no arguments but --describe: change its RECIPE instead"
+    arguments: ClassVar[str] = "no arguments but --describe: change its RECIPE instead"
 
     @abstractmethod
     def network_to_describe(self, asked: Asked) -> tuple[Any, Any, dict[str, str]]:
@@ -128,7 +127,7 @@ def count_pictures(competition: Competition) -> tuple[Mapping[str, int], str]:
     From the names of TFRecords where a kernel looks for them, else Kaggle's published counts.
     """
     try:
-        root = competition_folder(competition.slug, False, competition.layout)
+        root = competition.data_folder()
         folder = next(
             path.parent
             for path in sorted([*root.glob("train"), *root.glob("*/train")])

@@ -69,7 +69,7 @@ def load_records(kernel: Any, run: KernelRun) -> tuple[Records, Records, Records
     except FileNotFoundError as error:
         name = error.filename or "a file of its data"
         raise UserError(
-            f"{name}: no such file; the data of {facts.name} must have {facts.layout}"
+            f"{name}: no such file; the data of {facts.name} must have {facts.files}"
         ) from None
     if (
         not isinstance(parts, tuple)

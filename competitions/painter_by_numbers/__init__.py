@@ -15,7 +15,7 @@ COMPETITION = Competition(
     metric="roc_auc",
     submission=ProbabilityColumn("sameArtist", "index"),
     ensemble=("triplets", "supermodel", "classes", "margin"),
-    layout="train.zip (or train_1.zip to train_9.zip) and test.zip, or folders, train_info.csv, "
+    files="train.zip (or train_1.zip to train_9.zip) and test.zip, or folders, train_info.csv, "
     "submission_info.csv",
     sample="submission_info.csv",
 )

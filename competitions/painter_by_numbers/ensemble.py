@@ -14,7 +14,6 @@ RECIPE: dict = dict(
 PARAMETERS: dict = {}
 
 from common.declaration import Kernel
-from common.inputs import competition_folder
 from common.kernel import KernelRun
 from common.pairs.ensemble import PairBlendRecipe, read_members, run_pair_ensemble
 from competitions.painter_by_numbers import COMPETITION, data
@@ -22,7 +21,7 @@ from competitions.painter_by_numbers import COMPETITION, data
 
 def blend(run: KernelRun) -> None:
     """Blend the kernels that PARAMETERS names as sources."""
-    root = competition_folder(COMPETITION.slug, False, COMPETITION.layout)
+    root = COMPETITION.data_folder()
     prepared = data.prepared_folder(run.parameters)
     members = read_members(run.parameters, (data.PREPARE,))
     broken = {broken.file for broken in data.read_broken(prepared) if broken.part == "test"}

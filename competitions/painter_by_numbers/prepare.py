@@ -36,7 +36,7 @@ from common.data.shards import Broken, Item, ShardWriter
 from common.declaration import Kernel
 from common.errors import UserError
 from common.files.classes import save_classes
-from common.inputs import competition_folder, kernel_output_folder
+from common.inputs import kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.progress import report
@@ -209,9 +209,7 @@ def _copy_earlier(run: KernelRun) -> None:
 KERNEL = Kernel(
     COMPETITION,
     PrepareRecipe(**RECIPE),
-    work=lambda run: prepare(
-        competition_folder(COMPETITION.slug, run.parameters.internet, COMPETITION.layout), run
-    ),
+    work=lambda run: prepare(COMPETITION.data_folder(run.parameters.internet), run),
     dry_run={
         "size": 72,
         "shard_size": 256,

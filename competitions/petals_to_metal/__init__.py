@@ -34,6 +34,6 @@ COMPETITION = Competition(
     metric="macro_f1",
     submission=LabelColumn("label"),
     ensemble=("densenet201", "efficientnetb7"),
-    layout="tfrecords-jpeg-<size>x<size>/{train,val,test}/*.tfrec and sample_submission.csv",
+    files="tfrecords-jpeg-<size>x<size>/{train,val,test}/*.tfrec and sample_submission.csv",
     pictures={"train": 12_753, "val": 3_712, "test": 7_382},
 )

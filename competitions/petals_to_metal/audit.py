@@ -18,7 +18,6 @@ PARAMETERS: dict = {}
 from common.audit.run import AuditRecipe, Split, run_audit
 from common.data.tfrecords import record_files
 from common.declaration import Kernel
-from common.inputs import competition_folder
 from common.kernel import KernelRun
 from competitions.petals_to_metal import COMPETITION
 from competitions.petals_to_metal.data import PARTS, check_folder
@@ -29,7 +28,7 @@ NAMES = {"val": "validation"}
 
 def audit(run: KernelRun) -> None:
     """Audit the data that is mounted, or downloaded."""
-    root = competition_folder(COMPETITION.slug, run.parameters.internet, COMPETITION.layout)
+    root = COMPETITION.data_folder(run.parameters.internet)
     folder = check_folder(root, SIZE)
     splits = [
         Split(NAMES.get(part, part), record_files(folder / part), labelled=part != "test")

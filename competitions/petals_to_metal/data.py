@@ -6,7 +6,7 @@ from pathlib import Path
 from common.data.records import Records
 from common.data.tfrecords import read_records, record_files
 from common.errors import UserError
-from common.inputs import competition_folder, listing
+from common.inputs import listing
 from common.parameters import Parameters
 from common.progress import report
 from competitions.petals_to_metal import CLASSES, COMPETITION
@@ -17,7 +17,7 @@ _SIZE = re.compile(r"tfrecords-jpeg-(\d+)x\1$")
 
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
     """Read train, validation and test of the resolution that fits ``image_size`` best."""
-    root = competition_folder(COMPETITION.slug, parameters.internet, COMPETITION.layout)
+    root = COMPETITION.data_folder(parameters.internet)
     return load_from(root, image_size)
 
 
@@ -54,6 +54,6 @@ def resolution_folder(root: Path, image_size: int) -> Path:
     """
     sizes = {int(m.group(1)): path for path in root.glob("*") if (m := _SIZE.search(path.name))}
     if not sizes:
-        raise UserError(f"no data in {root}: looked for {COMPETITION.layout}; {listing(root)}")
+        raise UserError(f"no data in {root}: looked for {COMPETITION.files}; {listing(root)}")
     size = min((s for s in sizes if s >= image_size), default=max(sizes))
     return sizes[size]

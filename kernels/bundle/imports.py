@@ -12,7 +12,7 @@ from functools import cache
 from common.shared_code import files_hash
 
 _FACTS = re.compile(r"competitions/\w+/__init__\.py")
-_FOR_PEOPLE = ("ensemble", "title", "layout", "pictures")
+_FOR_PEOPLE = ("ensemble", "title", "files", "pictures")
 
 
 def imported_files(source: str, files: Mapping[str, str]) -> dict[str, str]:

@@ -60,8 +60,8 @@ class HostedCompetition:
         if self.generate:
             self.generate()
         if not self.data.is_dir():
-            layout = self.competition.layout
-            raise UserError(f"{slug}: {self.data} is not a folder; expected {layout}")
+            expected = self.competition.files
+            raise UserError(f"{slug}: {self.data} is not a folder; expected {expected}")
         if is_within(self.solution, self.data):
             raise UserError(f"{slug}: the solution {self.solution} is in the data: move it out")
         return read_solution(self.competition, self.solution)

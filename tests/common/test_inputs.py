@@ -19,7 +19,7 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("place", ["competitions/tpu-getting-started", "tpu-getting-started"])
 def test_competition_data_are_found_in_every_layout(root: Path, place: str) -> None:
     (root / place).mkdir(parents=True)
-    assert inputs.competition_folder("tpu-getting-started", False, "x") == root / place
+    assert inputs.competition_folder("tpu-getting-started", "x") == root / place
 
 
 @pytest.mark.parametrize("place", ["notebooks/alice/petals", "petals"])
@@ -47,13 +47,13 @@ def test_data_sets_and_models_are_found_in_every_layout(
 def test_todays_layout_wins_over_the_older(root: Path) -> None:
     for place in ("competitions/flowers", "flowers"):
         (root / place).mkdir(parents=True)
-    assert inputs.competition_folder("flowers", False, "x") == root / "competitions" / "flowers"
+    assert inputs.competition_folder("flowers", "a.csv") == root / "competitions" / "flowers"
 
 
 def test_what_is_nowhere_is_said_with_what_was_looked_for_and_what_is_there(root: Path) -> None:
     (root / "competitions" / "birds").mkdir(parents=True)
     with pytest.raises(UserError) as caught:
-        inputs.competition_folder("flowers", False, "a.csv")
+        inputs.competition_folder("flowers", "a.csv")
     text = str(caught.value)
     assert "\n" not in text
     for part in ("flowers", "a.csv", f"{root}/competitions/flowers", "internet is off"):

@@ -23,7 +23,7 @@ tiny.add_tiny()
 TINY = {
     name: competition
     for name, competition in all_competitions().items()
-    if competition.layout in tiny_data.LAYOUTS
+    if competition.files in tiny_data.LAYOUTS
 }
 
 
@@ -100,7 +100,7 @@ def test_a_dry_run_ends_in_the_score_that_scikit_learn_computes(name: str, tmp_p
         ({"metric": "rmse"}, "its metric rmse does not measure the task classification"),
         (
             {"metric": "log_loss"},
-            "takes probabilities, and the submission LabelColumn gives labels",
+            "is of probabilities, and the submission LabelColumn of labels",
         ),
     ],
 )

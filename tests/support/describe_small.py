@@ -20,7 +20,7 @@ COMPETITION = Competition(
     metric="macro_f1",
     submission=LabelColumn("label"),
     ensemble=(),
-    layout="parts",
+    files="parts",
     folder="small",
     pictures={"train": 100, "val": 61},
 )

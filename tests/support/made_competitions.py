@@ -24,7 +24,7 @@ COMPETITION = Competition(
     metric="{metric}",
     submission={form},
     ensemble={models},
-    layout="train.csv, test.csv and sample_submission.csv",
+    files="train.csv, test.csv and sample_submission.csv",
 )
 '''
 
@@ -64,7 +64,6 @@ from sklearn.naive_bayes import GaussianNB
 
 from common.declaration import Kernel
 from common.files.predictions import Predictions
-from common.inputs import competition_folder
 from common.kernel import KernelRun
 from common.outputs import write_outputs
 from common.scoring import kernel_metrics
@@ -88,7 +87,7 @@ class TinyRecipe:
 
 def train(run: KernelRun) -> None:
     """Fit on two thirds of train, predict the rest and test."""
-    root = competition_folder(COMPETITION.slug, run.parameters.internet, COMPETITION.layout)
+    root = COMPETITION.data_folder(run.parameters.internet)
     table, test = pd.read_csv(root / "train.csv"), pd.read_csv(root / "test.csv")
     labels = np.asarray({labels})
     kept = np.arange(len(table)) % 3 == 0

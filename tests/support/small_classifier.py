@@ -12,7 +12,6 @@ from common.competition import Competition
 from common.data.records import Records
 from common.data.tfrecords import read_records
 from common.forms import LabelColumn
-from common.inputs import competition_folder
 from common.parameters import Parameters
 from common.recipes.classifier import ClassifierRecipe
 from common.tasks.classification import Classification
@@ -31,7 +30,7 @@ COMPETITION = Competition(
     metric="macro_f1",
     submission=LabelColumn("label"),
     ensemble=(),
-    layout="train, val, test",
+    files="train, val, test",
     folder="small",
 )
 PICTURES = {"train": 24, "val": 9, "test": 7}
@@ -65,7 +64,7 @@ def write_data(folder: Path) -> None:
 
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
     """As a competition's ``data.load``."""
-    folder = competition_folder("small", False, "train, val, test")
+    folder = COMPETITION.data_folder()
     train, validation, test = (read_records(folder / p, p != "test", 3) for p in PICTURES)
     return train, validation, test
 

@@ -12,7 +12,6 @@ from common.competition import Competition
 from common.data.records import Records
 from common.data.tfrecords import read_records
 from common.forms import ProbabilityColumn
-from common.inputs import competition_folder
 from common.parameters import Parameters
 from common.recipes.embedding import EmbeddingRecipe
 from common.tasks.pairs import Pairs
@@ -29,7 +28,7 @@ COMPETITION = Competition(
     metric="roc_auc",
     submission=ProbabilityColumn("same", "index"),
     ensemble=(),
-    layout="train, val",
+    files="train, val",
     folder="embedded",
 )
 SEEN, CLASSES = 10, 14  # of train, and of validation
@@ -69,7 +68,7 @@ def write_data(folder: Path) -> None:
 
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
     """As a competition's ``data.load``."""
-    folder = competition_folder("embedded", False, "train, val, test")
+    folder = COMPETITION.data_folder()
     train, validation, test = (
         read_records(folder / part, part != "test", classes)
         for part, (classes, _) in PICTURES.items()

@@ -31,7 +31,7 @@ TOY = Competition(
     metric="macro_f1",
     submission=LabelColumn("label"),
     ensemble=(),
-    layout="train.csv, test/*.txt and sample_submission.csv",
+    files="train.csv, test/*.txt and sample_submission.csv",
 )
 IDS = [f"flower{number}" for number in range(6)]
 LABELS = [0, 1, 2, 0, 1, 2]  # the first three are public

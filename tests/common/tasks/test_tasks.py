@@ -246,7 +246,7 @@ def competition(task: Task, metric: str, form: Form) -> Competition:
             "classification",
             "log_loss",
             "LabelColumn",
-            "its metric log_loss takes probabilities, and the submission LabelColumn gives labels",
+            "its metric log_loss is of probabilities, and the submission LabelColumn of labels",
         ),
         ("classification", "map@3", "BestLabels", "its submission is of 5 labels, and its metric"),
         ("classification", "roc_auc", "ProbabilityColumn", "one probability, and there are 3"),

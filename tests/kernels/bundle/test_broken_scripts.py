@@ -19,7 +19,7 @@ from common.tasks.classification import Classification
 
 COMPETITION = Competition(
     name="fresh", slug="fresh", title="Fresh", task=Classification(("a", "b")), metric="macro_f1",
-    submission=LabelColumn("label"), ensemble=("good",), layout="csv", folder="typed wrong",
+    submission=LabelColumn("label"), ensemble=("good",), files="csv", folder="typed wrong",
 )
 """
 SCRIPT = (tiny.FOLDER / "tiny_digits" / "left.py").read_text()

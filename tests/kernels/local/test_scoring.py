@@ -231,7 +231,7 @@ def test_nothing_of_the_pipelines_forms_or_metrics_is_used(
     for owner, name in (
         (Metric, "score"),
         (Competition, "score"),
-        (Competition, "given"),
+        (Competition, "of_kind"),
         (type(competition.task), "decide"),
         (type(competition.task), "values"),
         (type(competition.submission), "cells"),

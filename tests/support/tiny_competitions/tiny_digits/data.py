@@ -14,7 +14,7 @@ import numpy as np
 from common.data.splits import stratified_folds
 from common.errors import UserError
 from common.files.predictions import Predictions, save_predictions
-from common.inputs import competition_folder, kernel_output_folder
+from common.inputs import kernel_output_folder
 from common.kernel import KernelRun, OutOfTimeError
 from common.manifest import write_json
 from common.progress import report
@@ -82,7 +82,7 @@ def stop_early(run: KernelRun, sessions: int) -> None:
 
 def train(run: KernelRun) -> None:
     recipe, how = run.recipe, run.recipe.misbehave
-    folder = competition_folder(COMPETITION.slug, False, COMPETITION.layout)
+    folder = COMPETITION.data_folder()
     for epoch in range(recipe.epochs):
         report("training", epoch=f"{epoch + 1}/{recipe.epochs}")
     behave(how)

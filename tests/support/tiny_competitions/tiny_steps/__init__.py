@@ -13,5 +13,5 @@ COMPETITION = Competition(
     metric="macro_f1",
     submission=LabelColumn("label"),
     ensemble=("both",),
-    layout="val.csv, test.csv and sample_submission.csv",
+    files="val.csv, test.csv and sample_submission.csv",
 )

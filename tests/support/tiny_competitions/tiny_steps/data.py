@@ -8,7 +8,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.files.predictions import Predictions, load_predictions, save_predictions
-from common.inputs import competition_folder, kernel_output_folder
+from common.inputs import kernel_output_folder
 from common.kernel import KernelRun
 from common.manifest import read_manifest, write_json
 from competitions.tiny_steps import COMPETITION
@@ -31,7 +31,7 @@ def check_folder(folder: Path) -> None:
 
 
 def data_folder() -> Path:
-    return competition_folder(COMPETITION.slug, False, COMPETITION.layout)
+    return COMPETITION.data_folder()
 
 
 def source_folders(run: KernelRun) -> dict[str, Path]:

@@ -12,6 +12,6 @@ COMPETITION = Competition(
     metric="roc_auc",
     submission=ProbabilityColumn("same", "index"),
     ensemble=("model",),
-    layout="train.csv, test.csv and pairs.csv",
+    files="train.csv, test.csv and pairs.csv",
     sample="pairs.csv",
 )

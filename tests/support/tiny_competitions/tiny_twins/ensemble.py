@@ -4,7 +4,6 @@ RECIPE: dict = dict(method="mean", blend_scale="logit", resamples=50)
 PARAMETERS: dict = {}
 
 from common.declaration import Kernel
-from common.inputs import competition_folder
 from common.kernel import KernelRun
 from common.pairs.ensemble import PairBlendRecipe, read_members, run_pair_ensemble
 from competitions.tiny_twins import COMPETITION
@@ -12,7 +11,7 @@ from competitions.tiny_twins import COMPETITION
 
 def blend(run: KernelRun) -> None:
     """Score the table of pairs by the kernels that PARAMETERS names as sources."""
-    root = competition_folder(COMPETITION.slug, False, COMPETITION.layout)
+    root = COMPETITION.data_folder()
     members = read_members(run.parameters, ())
     run_pair_ensemble(COMPETITION, run.recipe, run, members, root / COMPETITION.sample, ())
 

@@ -16,7 +16,6 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from common.declaration import Kernel
 from common.files.vectors import Vectors, save_vectors
-from common.inputs import competition_folder
 from common.kernel import KernelRun
 from common.pairs.ensemble import write_pair_metrics
 from competitions.tiny_twins import COMPETITION
@@ -37,7 +36,7 @@ class TinyRecipe:
 
 def train(run: KernelRun) -> None:
     """Fit on two thirds of train; vectors of the rest and of test."""
-    root = competition_folder(COMPETITION.slug, run.parameters.internet, COMPETITION.layout)
+    root = COMPETITION.data_folder(run.parameters.internet)
     table, test = pd.read_csv(root / "train.csv"), pd.read_csv(root / "test.csv")
     kept, labels = table.index % 3 == 0, table["label"].to_numpy()
     model = LinearDiscriminantAnalysis(n_components=run.recipe.components)

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from common.errors import UserError, machine_faults, show
 from kernels.plan.options import add_request_options, add_run_options, check_options, read_request
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     args = build_parser().parse_args(words)
-    signal.signal(signal.SIGTERM, _interrupt)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with machine_faults():
             outcome = _act(args, words)
@@ -212,10 +212,6 @@ def _show_history(args: argparse.Namespace) -> Outcome:
     if not args.json:
         show_history(entries)
     return {"runs": [dataclasses.asdict(entry) for entry in entries]}
-
-
-def _interrupt(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

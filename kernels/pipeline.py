@@ -33,7 +33,7 @@ def run_pipeline(
     competition = request.competition
     run.check_owner(kaggle.owner)
     bundles = build_bundles(competition, kernels, kaggle.owner, nonce="")
-    run.update(code=code_state(bundles[0].shared_hash))
+    run.update(code=code_state(bundles[0].parameters.shared_hash))
     check_run(kaggle, request, bundles, run, options, display.say)
     if not run.dry_run:
         run.update(data=kaggle.data_digest(competition.slug))

@@ -54,16 +54,6 @@ class Bundle:
         """The script that Kaggle will run."""
         return page_text(self.page, self.parameters.to_dict())
 
-    @property
-    def shared_hash(self) -> str:
-        """The hash of the shared code that it was built with."""
-        return self.parameters.shared_hash
-
-    @property
-    def code_file(self) -> str:
-        """The name of the script in its folder."""
-        return str(self.metadata["code_file"])
-
 
 def collect_shared(competition: Competition) -> dict[str, str]:
     """What the competition's kernel scripts import of ``common`` and of its own modules.
@@ -73,14 +63,11 @@ def collect_shared(competition: Competition) -> dict[str, str]:
     scripts = kernel_scripts(competition)
     paths = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "common").rglob("*.py")}
     paths["competitions/__init__.py"] = ROOT / "competitions" / "__init__.py"
-    for name, path in modules(competition).items():
-        if name not in scripts:
-            paths[f"competitions/{competition.folder}/{path.name}"] = path
+    own = (path for name, path in modules(competition).items() if name not in scripts)
+    paths |= {f"competitions/{competition.folder}/{path.name}": path for path in own}
     there = {name: path.read_text("utf-8") for name, path in paths.items()}
-    files = imported_files(_USED_BY_THE_UTILITY, there)
-    for path in scripts.values():
-        files |= imported_files(path.read_text("utf-8"), there)
-    return dict(sorted(files.items()))
+    sources = [_USED_BY_THE_UTILITY, *(path.read_text("utf-8") for path in scripts.values())]
+    return dict(sorted(imported_files(sources, there).items()))
 
 
 def build_bundles(
@@ -136,7 +123,7 @@ def with_nonces(
 def write_bundle(bundle: Bundle, folder: Path) -> Path:
     """Write the folder of one kernel: its script and ``kernel-metadata.json``."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / bundle.code_file).write_text(bundle.text, encoding="utf-8")
+    (folder / bundle.metadata["code_file"]).write_text(bundle.text, encoding="utf-8")
     write_json(folder / METADATA, bundle.metadata)
     return folder
 

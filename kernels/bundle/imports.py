@@ -6,7 +6,7 @@ must not spend an accelerator's hours a second time.
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 from common.shared_code import files_hash
@@ -15,13 +15,13 @@ _FACTS = re.compile(r"competitions/\w+/__init__\.py")
 _FOR_PEOPLE = ("ensemble", "title", "files", "pictures")
 
 
-def imported_files(source: str, files: Mapping[str, str]) -> dict[str, str]:
-    """Those of ``files`` (path → text) that ``source`` imports, directly or through others.
+def imported_files(sources: Iterable[str], files: Mapping[str, str]) -> dict[str, str]:
+    """Those of ``files`` (path → text) that ``sources`` import, directly or through others.
 
     Imports inside functions count too. Importing ``a.b`` runs ``a/__init__.py`` as well.
     """
     found: dict[str, str] = {}
-    waiting = [source]
+    waiting = list(sources)
     while waiting:
         for name in imported_names(waiting.pop()):
             parts = name.split(".")
@@ -41,7 +41,7 @@ def imports_hash(source: str, files: Mapping[str, str]) -> str:
     """
     imported = {
         name: (_computed(text) if _FACTS.fullmatch(name) else text).encode()
-        for name, text in imported_files(source, files).items()
+        for name, text in imported_files([source], files).items()
     }
     return files_hash({"": source.encode(), **imported})
 
@@ -49,10 +49,7 @@ def imports_hash(source: str, files: Mapping[str, str]) -> str:
 @cache
 def _computed(source: str) -> str:
     """A competition's ``__init__`` as code, without the facts that are for people."""
-    try:
-        tree = ast.parse(source)
-    except SyntaxError:
-        return source
+    tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "Competition":
             node.keywords = [word for word in node.keywords if word.arg not in _FOR_PEOPLE]

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -33,33 +32,32 @@ import sys
 from pathlib import Path
 
 '''
-_UTILITY_END = """
+_WRITE = """
 
+def write_files(folder: Path) -> None:
+    for name, text in FILES.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    sys.path.insert(0, str(folder))
+
+
+"""
+_UTILITY_END = """\
 if __name__ == "__main__":
     sys.dont_write_bytecode = True
-    for name, text in FILES.items():
-        path = Path(name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    sys.path.insert(0, str(Path.cwd()))
+    write_files(Path.cwd())
     from common.kernel import write_shared_manifest
 
     write_shared_manifest(PARAMETERS)
 """
-_EMBEDDED = """\
+_EMBEDDED = """
 # The shared code of this kernel, which is written to a folder of its own.
 import sys
 import tempfile
 from pathlib import Path
 
-{files}
-
-folder = Path(tempfile.mkdtemp(prefix="shared-code-"))
-for name, text in FILES.items():
-    (folder / name).parent.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_text(text, encoding="utf-8")
-sys.path.insert(0, str(folder))
 """
+_EMBEDDED_END = 'write_files(Path(tempfile.mkdtemp(prefix="shared-code-")))\n'
 
 
 Page = tuple[str, str]  # a pushed text before and after its PARAMETERS line, known at the push
@@ -73,7 +71,7 @@ def page_text(page: Page, parameters: Mapping[str, Any]) -> str:
 
 def render_utility(files: Mapping[str, str], title: str) -> Page:
     """The utility script: every shared file as a readable literal, and the code that writes it."""
-    return _UTILITY.format(title=title), _files_text(files) + _UTILITY_END
+    return _UTILITY.format(title=title), _carried(files) + _UTILITY_END
 
 
 def render_script(source: str, kernel: PlannedKernel, files: Mapping[str, str] | None) -> Page:
@@ -103,16 +101,13 @@ def render_script(source: str, kernel: PlannedKernel, files: Mapping[str, str] |
 
 def _positions(source: str) -> Callable[[Any], tuple[int, int]]:
     """Where a node of ``ast`` begins and ends in its source: ``ast`` counts lines and bytes."""
-    lines = source.encode().splitlines(keepends=True)
-    starts = [0, *itertools.accumulate(len(line.decode()) for line in lines)]
+    text = source.encode()
+    starts = [0, *itertools.accumulate(map(len, text.splitlines(keepends=True)))]
 
     def at(line: int, column: int) -> int:
-        return starts[line - 1] + len(lines[line - 1][:column].decode())
+        return len(text[: starts[line - 1] + column].decode())
 
-    return lambda node: (
-        at(node.lineno, node.col_offset),
-        at(node.end_lineno, node.end_col_offset),
-    )
+    return lambda n: (at(n.lineno, n.col_offset), at(n.end_lineno, n.end_col_offset))
 
 
 def _recipe_edits(
@@ -141,10 +136,10 @@ def _recipe_edits(
     return edits
 
 
-def _files_text(files: Mapping[str, str]) -> str:
-    """Files by name as Python that a person can read."""
+def _carried(files: Mapping[str, str]) -> str:
+    """Files by name as Python that a person can read, and a function that writes them."""
     texts = (f"FILES[{name!r}] = {_literal(text)}" for name, text in sorted(files.items()))
-    return "\n\n".join(["FILES = {}", *texts])
+    return "\n\n".join(["FILES = {}", *texts]) + _WRITE
 
 
 def _bring(kernel: PlannedKernel, files: Mapping[str, str] | None) -> str:
@@ -153,12 +148,11 @@ def _bring(kernel: PlannedKernel, files: Mapping[str, str] | None) -> str:
     if kernel.rehearses:
         look = f"\n{_template('surroundings')}\n\n\nprint(surroundings({_REHEARSED}), flush=True)\n"
     if files is not None:
-        return look + "\n" + _EMBEDDED.format(files=_files_text(files))
+        return look + _EMBEDDED + _carried(files) + _EMBEDDED_END
     call = 'attach(PARAMETERS["shared"], PARAMETERS["shared_hash"])'
     return f"{look}\n{_template('attach')}\n\n\n{call}\n"
 
 
-@cache
 def _template(name: str) -> str:
     """``kernels/bundle/NAME.py`` without its docstring."""
     text = Path(__file__).with_name(f"{name}.py").read_text("utf-8")

@@ -24,65 +24,61 @@ class _Once(argparse._StoreAction):
         super().__call__(parser, namespace, values, option)
 
 
+def _group(parser: argparse.ArgumentParser, title: str) -> Any:
+    """A function that adds an option with its help to a new group; without a default, a flag."""
+    group = parser.add_argument_group(title)
+
+    def add(name: str, words: str, **how: Any) -> None:
+        group.add_argument(name, help=words, **(how or {"action": "store_true"}))
+
+    return add
+
+
 def add_request_options(parser: argparse.ArgumentParser) -> None:
     """What to train, with which settings, and on what; stored under the fields of a Request."""
     parser.register("action", None, _Once)
     parser.add_argument("competition", nargs="?", default="", help="its short name, e.g. petals")
-    add = parser.add_argument_group("what to train").add_argument
-    add("--ensemble", action="store_true", help="the competition's default models")
-    add("--model", action="append", default=[], help="one model (repeatable)")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="KEY=VALUE",
-        help="override a field of the recipes (repeatable)",
-    )
-    add("--seed", type=int, default=0, help="of everything random (default 0)")
-    add("--blend", default="mean", help="mean, weighted or greedy (default mean)")
-    add("--calibrate", action="store_true", help="temper each member before it is blended")
+    add, several = _group(parser, "what to train"), {"action": "append", "default": []}
+    add("--ensemble", "the competition's default models")
+    add("--model", "one model (repeatable)", **several)
+    add("--set", "override a field of the recipes (repeatable)", metavar="KEY=VALUE", **several)
+    add("--seed", "of everything random (default 0)", type=int, default=0)
+    add("--blend", "mean, weighted or greedy (default mean)", default="mean")
+    add("--calibrate", "temper each member before it is blended")
     folds = "train each model K times, each validated on another part"
-    add("--folds", type=int, metavar="K", help=folds)
-    best = "published, or best for ours (default published)"
-    add("--recipe", default="published", help=best)
-    audit = "look for leaks, copies and broken pictures; alone, trains and submits nothing"
-    add("--audit", action="store_true", help=audit)
+    add("--folds", folds, type=int, metavar="K")
+    add("--recipe", "published, or best for ours (default published)", default="published")
+    add("--audit", "look for leaks, copies and broken pictures; alone, trains and submits nothing")
     accelerator = "tpu, gpu or cpu (default: each model's first, most often tpu; cpu if small)"
-    add("--accelerator", default="", help=accelerator)
+    add("--accelerator", accelerator, default="")
     offline = "switch the kernels' internet off"
-    add("--no-internet", action="store_false", dest="internet", help=offline)
+    add("--no-internet", offline, action="store_false", dest="internet")
     weights = "a Kaggle data set or model with the pretrained weights"
-    add("--weights-source", default="", metavar="OWNER/SLUG", help=weights)
-    embed = "each kernel carries the shared code in its own text"
-    add("--embed", action="store_true", help=embed)
-    add("--dry-run", action="store_true", help="small settings, on a local Kaggle")
+    add("--weights-source", weights, default="", metavar="OWNER/SLUG")
+    add("--embed", "each kernel carries the shared code in its own text")
+    add("--dry-run", "small settings, on a local Kaggle")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
     """Where and how a run is carried out, and what was done before."""
-    where = parser.add_argument_group("where and how").add_argument
-
-    def flag(name: str, words: str) -> None:
-        where(name, action="store_true", help=words)
-
-    where("--run-dir", type=Path, help="the run's folder (default: below runs)")
-    flag("--plan", "show what would be done, check it, and push nothing")
-    flag("--rehearse", "small settings on Kaggle itself, submitting nothing: says what differs")
-    flag("--no-submit", "stop before the submission")
-    flag("--submit-again", "send another file although this run has sent one")
-    flag("--fresh", "a new run that uses nothing of others")
-    flag("--rerun", "run finished kernels again that have changed, or another run has replaced")
-    flag("--follow", "show every line of the logs")
-    where("--message", default="", help="the submission's description at Kaggle")
-    flag("--json", "one JSON object as the last line of stdout")
-    dry = parser.add_argument_group("dry run").add_argument
-    dry("--data", type=Path, metavar="DIR", help="this data instead of generated data")
-    dry("--solution", type=Path, metavar="CSV", help="its hidden labels: id,<target>,Usage")
-    full_size = "also build each network at full size and check its parameter count"
-    dry("--full-size", action="store_true", help=full_size)
-    past = parser.add_argument_group("what was done").add_argument
-    past("--history", action="store_true", help="the runs below runs, or below --run-dir")
-    past("--sort", default="newest", help="newest or best first (default newest)")
+    add = _group(parser, "where and how")
+    add("--run-dir", "the run's folder (default: below runs)", type=Path)
+    add("--plan", "show what would be done, check it, and push nothing")
+    add("--rehearse", "small settings on Kaggle itself, submitting nothing: says what differs")
+    add("--no-submit", "stop before the submission")
+    add("--submit-again", "send another file although this run has sent one")
+    add("--fresh", "a new run that uses nothing of others")
+    add("--rerun", "run finished kernels again that have changed, or another run has replaced")
+    add("--follow", "show every line of the logs")
+    add("--message", "the submission's description at Kaggle", default="")
+    add("--json", "one JSON object as the last line of stdout")
+    add = _group(parser, "dry run")
+    add("--data", "this data instead of generated data", type=Path, metavar="DIR")
+    add("--solution", "its hidden labels: id,<target>,Usage", type=Path, metavar="CSV")
+    add("--full-size", "also build each network at full size and check its parameter count")
+    add = _group(parser, "what was done")
+    add("--history", "the runs below runs, or below --run-dir")
+    add("--sort", "newest or best first (default newest)", default="newest")
 
 
 def read_request(args: argparse.Namespace) -> "Request":

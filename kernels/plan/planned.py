@@ -15,9 +15,8 @@ from common.errors import UserError
 from common.parameters import Parameters
 from common.recipe import field_types, nearest
 from common.recipes.hours import scaled_hours
-from kernels.plan.checks import check_recipe, check_request
 from kernels.plan.find import kernel_scripts, load_kernel
-from kernels.plan.request import AUDIT, ENSEMBLE, Request
+from kernels.plan.request import AUDIT, ENSEMBLE, Request, check_recipe, check_request
 
 SHARED = "shared"
 SHORT = 1 / 60  # hours: of the utility script and the ensemble
@@ -67,41 +66,38 @@ def plan_kernels(request: Request) -> tuple[PlannedKernel, ...]:
         sources = [name for source in read for name in recipes[source]]
         for name, recipe in recipes[script].items():
             parameters = _parameters(request, script, name, declared, recipe)
-            kernels.append(
-                PlannedKernel(
-                    name,
-                    script,
-                    f"{request.prefix}-{name}",
-                    tuple(sources if request.embed else [SHARED, *sources]),
-                    parameters,
-                    declared,
-                    recipe,
-                    _hours(request, script, declared, recipe, parameters.accelerator),
-                    request.rehearse,
-                )
+            planned = PlannedKernel(
+                name,
+                script,
+                f"{request.prefix}-{name}",
+                tuple(sources if request.embed else [SHARED, *sources]),
+                parameters,
+                declared,
+                recipe,
+                _hours(request, script, declared, recipe, parameters.accelerator),
+                request.rehearse,
             )
+            kernels.append(planned)
     return tuple(kernels[1:] if request.embed else kernels)
 
 
 def _scripts(request: Request) -> dict[str, Kernel]:
     """The scripts of a run, what is read first. Raises UserError for a broken one."""
-    competition, known = request.competition, kernel_scripts(request.competition)
-    sources: dict[str, Kernel] = {}
+    known = kernel_scripts(request.competition)
+    found: dict[str, Kernel] = {}
 
-    def add_sources(script: str, readers: tuple[str, ...]) -> None:
-        for name in load_kernel(competition, script).sources:
-            if name in readers or name not in known:
+    def add(script: str, *readers: str) -> None:
+        kernel = load_kernel(request.competition, script)
+        for name in kernel.sources:
+            if name in (script, *readers) or name not in known:
                 fault = "is not there" if name not in known else "reads it in turn"
                 raise UserError(f"{script}.py has {name!r} in its sources, which {fault}")
-            add_sources(name, (*readers, name))
-            sources[name] = load_kernel(competition, name)
+            add(name, script, *readers)
+        found.setdefault(script, kernel)
 
-    last = [*[AUDIT] * request.audit, *[ENSEMBLE] * bool(request.models)]
-    asked = [*request.models, *last]
-    for script in asked:
-        add_sources(script, (script,))
-    only_read = {name: kernel for name, kernel in sources.items() if name not in asked}
-    return {**only_read, **{name: load_kernel(competition, name) for name in asked}}
+    for script in [*request.models, *[AUDIT] * request.audit, *[ENSEMBLE] * bool(request.models)]:
+        add(script)
+    return found
 
 
 def _recipes(request: Request, script: str, kernel: Kernel) -> dict[str, Any]:
@@ -111,7 +107,7 @@ def _recipes(request: Request, script: str, kernel: Kernel) -> dict[str, Any]:
     has these fields.
     """
     is_model, best = script in request.models, request.recipe == "best"
-    if best and kernel.best is None and is_model:
+    if is_model and best and kernel.best is None:
         raise UserError(f"{script} has no best recipe: leave out --recipe best")
     fields = field_types(kernel.recipe)
     settings = {key: value for key, value in request.settings.items() if key in fields}
@@ -134,19 +130,17 @@ def _recipes(request: Request, script: str, kernel: Kernel) -> dict[str, Any]:
 
 
 def _blend_settings(request: Request, fields: Mapping[str, Any]) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    if request.blend != METHODS[0]:
-        settings["method"] = request.blend
-    if request.calibrate:
-        task = request.competition.task.name
-        if "calibrate" not in fields:
-            raise UserError("--calibrate: this ensemble has probabilities already; leave it out")
-        if task != "classification":
-            raise UserError(
-                f"--calibrate is for one class of several, the task is {task}: leave it out"
-            )
-        settings["calibrate"] = True
-    return settings
+    settings = {"method": request.blend} if request.blend != METHODS[0] else {}
+    if not request.calibrate:
+        return settings
+    task = request.competition.task.name
+    if "calibrate" not in fields:
+        raise UserError("--calibrate: this ensemble has probabilities already; leave it out")
+    if task != "classification":
+        raise UserError(
+            f"--calibrate is for one class of several, the task is {task}: leave it out"
+        )
+    return {**settings, "calibrate": True}
 
 
 def _offline(name: str) -> Parameters:

@@ -7,15 +7,19 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.accelerator import KNOWN, REPLICAS
+from common.blending.blend import METHODS
 from common.competition import Competition
 from common.errors import UserError
-from common.recipe import nearest
+from common.networks.backbones import check_size, check_weights, weights_files
+from common.recipe import by_name, nearest
+from common.recipes.training import check_batch
 from kernels.plan.find import kernel_scripts, load_kernel, modules
 
 ENSEMBLE = "ensemble"
 AUDIT = "audit"
 RECIPES = ("published", "best")
-VARIANT = re.compile(r"-(fold|part|network)\d+$")  # the end of a kernel's name, one of several
+_WEIGHTS = re.compile(r"[\w-]+/[\w.-]+(/[\w.-]+/[\w.-]+(/\d+)?)?")
 
 
 @dataclass(frozen=True)
@@ -100,15 +104,77 @@ def model_scripts(competition: Competition) -> list[str]:
     return [name for name in kernel_scripts(competition) if predicts(name)]
 
 
+def check_request(request: Request) -> None:
+    """Raise UserError for an option whose value is unknown or that the competition cannot use."""
+    competition = request.competition
+    competition.check()
+    by_name("blend", request.blend, dict.fromkeys(METHODS))
+    by_name("recipe", request.recipe, dict.fromkeys(RECIPES))
+    by_name("accelerator", request.accelerator or KNOWN[0], dict.fromkeys(KNOWN))
+    if not 0 <= request.seed < 2**32:
+        raise UserError(f"--seed {request.seed}: it must be from 0 to {2**32 - 1}")
+    if request.folds is not None and request.folds < 2:
+        raise UserError(f"--folds {request.folds}: give 2 or more, each is a kernel of each model")
+    if request.weights_source and not _WEIGHTS.fullmatch(request.weights_source):
+        raise UserError(
+            f"--weights-source {request.weights_source}: write OWNER/SLUG for a data set, or "
+            f"OWNER/MODEL/FRAMEWORK/VARIATION[/VERSION] for a model"
+        )
+    if request.audit and AUDIT not in kernel_scripts(competition):
+        where = f"competitions/{competition.folder}/{AUDIT}.py"
+        raise UserError(f"--audit: {competition.name} has no {where}: leave --audit out")
+
+
+def check_recipe(request: Request, script: str, recipe: Any, accelerator: str) -> None:
+    """Raise UserError for what a training kernel would stop at, or would ignore."""
+    competition, task = request.competition, request.competition.task
+    for name in task.idle:
+        value = getattr(recipe, name, None)
+        if value != getattr(type(recipe)(), name, None):
+            raise UserError(
+                f"setting {name}={value} changes nothing, the task is {task.name}: leave it out"
+            )
+    if getattr(recipe, "backbone", ""):
+        _check_network(request, script, recipe)
+    if competition.pictures and not request.small and hasattr(recipe, "batch_size"):
+        check_batch(recipe.batch_size, REPLICAS[accelerator], competition.pictures["train"])
+
+
+def _check_network(request: Request, script: str, recipe: Any) -> None:
+    if recipe.miniature and "backbone" in request.settings:
+        raise UserError(
+            f"--set backbone={recipe.backbone} changes nothing here: with small settings a network "
+            f"of {script}'s own is trained; leave it out, or add --set miniature=no to train this"
+        )
+    if not recipe.miniature:
+        check_size(recipe.backbone, recipe.image_size)
+    check_weights(recipe.backbone, recipe.weights)
+    offline = not request.internet and not request.weights_source
+    if offline and recipe.weights not in (None, "none"):
+        raise UserError(
+            f"--no-internet, and {script} begins with weights={recipe.weights}: attach a data set "
+            f"or model with {weights_files(recipe.backbone)[recipe.weights]} by --weights-source, "
+            f"or --set weights=none"
+        )
+
+
+def split_name(name: str) -> tuple[str, str, str]:
+    """Script, kind (``fold``, ``part`` or ``network``) and number of a kernel: ``NAME-fold3``.
+
+    Of one that is the only kernel of its script, kind and number are empty.
+    """
+    found = re.fullmatch(r"(.+)-(fold|part|network)(\d+)", name)
+    return (found[1], found[2], found[3]) if found else (name, "", "")
+
+
 def in_short(names: Iterable[str]) -> str:
     """Names in a row for people, those of one model as ``NAME-fold0 to fold4``."""
     words = []
-    for model, alike in itertools.groupby(names, lambda name: VARIANT.sub("", name)):
+    for (_, kind), alike in itertools.groupby(names, lambda name: split_name(name)[:2]):
         first, *others = alike
-        kind = first.removeprefix(model).rstrip("0123456789")
-        ends = [name.removeprefix(f"{model}{kind}") for name in (first, *others)]
+        ends = [split_name(name)[2] for name in (first, *others)]
         if others and ends == [f"{n}" for n in range(len(ends))]:
-            words.append(f"{first} to {kind[1:]}{ends[-1]}")
+            words.append(f"{first} to {kind}{ends[-1]}")
         else:
             words += [first, *others]
     return ", ".join(words)

@@ -15,7 +15,7 @@ from common.files.predictions import Predictions, load_predictions
 from common.files.thumbnails import load_thumbnails
 from common.manifest import NAME as MANIFEST
 from kernels.plan.planned import SHARED
-from kernels.plan.request import AUDIT, ENSEMBLE, VARIANT
+from kernels.plan.request import AUDIT, ENSEMBLE, split_name
 from kernels.results.scores import Validated, as_mapping, read_number, read_score
 from kernels.run.state import KernelRecord, Run
 
@@ -53,13 +53,12 @@ class KernelOutput:
     @property
     def script(self) -> str:
         """Its script: the name without the number of a fold, part or network."""
-        return VARIANT.sub("", self.name)
+        return split_name(self.name)[0]
 
     @property
     def kind(self) -> str:
         """What its name counts: ``fold``, ``part`` or ``network``; empty if nothing."""
-        found = VARIANT.search(self.name)
-        return found[1] if found else ""
+        return split_name(self.name)[1]
 
     @property
     def accelerator(self) -> str:
@@ -102,8 +101,7 @@ class KernelOutput:
 def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOutput:
     """Read the output of one kernel of a run, as far as there is one."""
     folder, asked = run.output(name), run.request.get("members")
-    found = VARIANT.search(name)
-    model = name[: found.start()] if found and found[1] != "part" else name
+    model, kind, _ = split_name(name)
     return KernelOutput(
         name,
         folder,
@@ -111,7 +109,7 @@ def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOut
         read_json(folder / MANIFEST),
         read_json(folder / METRICS),
         sources,
-        asked is None or name in asked or model in asked,
+        asked is None or name in asked or (kind != "part" and model in asked),
     )
 
 

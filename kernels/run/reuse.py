@@ -122,7 +122,7 @@ def check_latest(kaggle: Kaggle, run: Run, source: Bundle, rerun: bool) -> str:
     latest = kaggle.latest_version(slug)
     if latest <= known.version:
         return ""
-    if name == SHARED and source.shared_hash in kaggle.pushed_text(slug, latest):
+    if name == SHARED and source.parameters.shared_hash in kaggle.pushed_text(slug, latest):
         return ""  # the same code
     said = f"another run has pushed version {latest} of kernel {name} since this run's"
     if name == SHARED or rerun:

@@ -25,7 +25,7 @@ from common.manifest import read_manifest
 from common.recipe import override
 from competitions.petals_to_metal import COMPETITION
 from competitions.petals_to_metal import audit as script
-from kernels.plan import checks as plan
+from kernels.plan import request as plan
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
 from support import flowers, tiny

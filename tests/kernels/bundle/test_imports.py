@@ -49,7 +49,7 @@ FLOWERS = "competitions/flowers/__init__"
     ],
 )
 def test_imports_are_followed(source: str, found: list[str]) -> None:
-    assert sorted(imported_files(source, FILES)) == [f"{name}.py" for name in found]
+    assert sorted(imported_files([source], FILES)) == [f"{name}.py" for name in found]
 
 
 @given(st.sampled_from(sorted(FILES)), st.text(alphabet="xyz", min_size=1))
@@ -57,7 +57,7 @@ def test_the_hash_changes_with_what_is_imported_and_with_nothing_else(name: str,
     source = "from common import a\n"
     edited = {**FILES, name: f"{FILES[name]}# {text}\n"}
     same = imports_hash(source, edited) == imports_hash(source, FILES)
-    assert same is (name not in imported_files(source, FILES))
+    assert same is (name not in imported_files([source], FILES))
     assert imports_hash(source + f"# {text}\n", FILES) != imports_hash(source, FILES)
 
 
@@ -75,27 +75,27 @@ def test_a_petals_kernel_does_not_depend_on_the_blend() -> None:
     petals = find_competition("petals")
     files = collect_shared(petals)
     scripts = {name: path.read_text("utf-8") for name, path in kernel_scripts(petals).items()}
-    trained = imported_files(scripts["densenet201"], files)
+    trained = imported_files([scripts["densenet201"]], files)
     assert {f"{ROOM}/{name}.py" for name in ("classifier_training", "trainer")} < set(trained)
     assert not [name for name in trained if name.startswith("common/pairs/")]
     assert not {f"common/blending/{name}.py" for name in ("blend", "ensemble")} & set(trained)
-    assert not [name for name in imported_files(scripts["ensemble"], files) if ROOM in name]
+    assert not [name for name in imported_files([scripts["ensemble"]], files) if ROOM in name]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_shared_code_is_what_kernels_import_and_nothing_else(name: str) -> None:
     competition = find_competition(name)
     files = collect_shared(competition)
-    used = set(imported_files("import common.kernel", files))
+    used = set(imported_files(["import common.kernel"], files))
     for path in kernel_scripts(competition).values():
-        used |= set(imported_files(path.read_text("utf-8"), files))
+        used |= set(imported_files([path.read_text("utf-8")], files))
     assert used == set(files)
     assert "common/kernel.py" in used
     assert not [path for path in files if path.endswith("generated.py")]
     others = {"petals": "common/pairs/", "painter": "common/audit/"}.get(name)
     assert not [path for path in files if others and path.startswith(others)]
     hashed = files_hash({path: text.encode() for path, text in files.items()})
-    assert {bundle.shared_hash for bundle in bundles(name).values()} == {hashed}
+    assert {bundle.parameters.shared_hash for bundle in bundles(name).values()} == {hashed}
 
 
 def test_rooms_of_the_shared_code_import_each_other_one_way() -> None:

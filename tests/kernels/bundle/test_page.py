@@ -54,7 +54,7 @@ def test_a_page_begins_with_the_recipe_that_runs(name: str, way: str) -> None:
     for bundle in bundles(name, **everything(name), **WAYS[way]).values():
         kernel, text = bundle.kernel, bundle.text
         compile(text, kernel.name, "exec")
-        assert text.count(bundle.shared_hash) == 1
+        assert text.count(bundle.parameters.shared_hash) == 1
         if kernel.declared is None:
             continue
         docstring, recipe, line, *_ = ast.parse(text).body

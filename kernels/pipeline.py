@@ -9,8 +9,7 @@ from kernels.plan.planned import PlannedKernel
 from kernels.plan.request import ENSEMBLE, Request, in_short
 from kernels.preflight.checklist import check_run
 from kernels.report import write_report
-from kernels.results.blends import keep_blend
-from kernels.results.result import Result, gather_figures, result_of
+from kernels.results.result import Result, gather_figures, keep_blend, result_of
 from kernels.run.display import Display
 from kernels.run.options import RunOptions
 from kernels.run.state import Run, Submission

@@ -11,7 +11,7 @@ from kernels.report.charts import bounds, short, ticks
 from kernels.report.facts import Facts
 from kernels.report.pair_facts import auc_of, channel_scores, model_channels
 from kernels.report.render import Section
-from kernels.results.blends import tried_blends
+from kernels.results.result import tried_blends
 from kernels.results.scores import Validated, as_mapping, gain_words, read_number, read_score
 
 ACCURACY = "validation_accuracy"

@@ -134,7 +134,7 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     competition = find_competition(run.competition)
     kernels = tuple(read_output(run, b.kernel.name, tuple(b.kernel.sources)) for b in bundles)
     audit = read_audit(run)
-    notes = [f"Audit: {warning}." for warning in (audit.warnings if audit else ())]
+    notes = [f"Audit: {warning}." for warning in (audit["warnings"] if audit else ())]
     models = _models(kernels, competition.task.name == "pairs", notes)
     thumbnails: dict[str, bytes] = {}
     for kernel in kernels:

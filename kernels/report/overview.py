@@ -6,7 +6,6 @@ from typing import Any
 from kernels.report.facts import Facts
 from kernels.report.render import UNKNOWN, signed
 from kernels.results.scores import Validated, read_number, read_score
-from kernels.results.terminal import on_kaggle
 
 _SPACE = "\N{NO-BREAK SPACE}"
 
@@ -22,12 +21,12 @@ def headline(facts: Facts) -> dict[str, Any]:
         below = f"submission {sent.ref}" if sent.ref else "sent"
     shown = public is not None or (sent and sent.scored)  # Kaggle may score and show nothing
     tiles = {
-        "Public score": (on_kaggle(public, ours) if shown else UNKNOWN, below),
+        "Public score": (ours.alike(public) if shown else UNKNOWN, below),
         "Validation": (ours.short or UNKNOWN, _around(facts, ours)),
         "Gap": (gap, "public score less validation"),
     }
     if private is not None:
-        tiles["Private score"] = (on_kaggle(private, ours), "of the other rows")
+        tiles["Private score"] = (ours.alike(private), "of the other rows")
     if facts.blend is not None and facts.task.classes:
         labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
         right = (predicted == labels).reshape(len(labels), -1).all(axis=1).mean()

@@ -1,7 +1,6 @@
 """What an audit kernel found: of one run, and of the latest run that had one."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,33 +10,20 @@ from kernels.kaggle.states import KernelState
 from kernels.plan.find import kernel_scripts
 from kernels.plan.request import AUDIT
 from kernels.results.output import read_json
-from kernels.run.state import Run, all_runs
+from kernels.run.state import KernelRecord, Run, all_runs
 
 
-@dataclass(frozen=True)
-class Audited:
-    """What an audit found.
+def read_audit(run: Run) -> dict[str, Any] | None:
+    """Return what a run's audit found; None if it has no audit that is complete.
 
-    Attributes:
-        started: when its run was started, UTC.
-        folder: of its output, with the table and the figure.
-        warnings: a line each.
+    That is when the run was ``started`` (UTC), the ``folder`` with the table and the figure, and
+    the ``warnings``, a line each.
     """
-
-    started: str
-    folder: str
-    warnings: tuple[str, ...]
-
-
-def read_audit(run: Run) -> Audited | None:
-    """Read what a run's audit found; None if it has no audit that is complete."""
-    known = run.kernels.get(AUDIT)
-    if known is None or known.state is not KernelState.COMPLETE:
-        return None
     warnings = read_json(run.output(AUDIT) / NAME).get("warnings")
-    if not isinstance(warnings, list):
+    complete = run.kernels.get(AUDIT, KernelRecord()).state is KernelState.COMPLETE
+    if not complete or not isinstance(warnings, list):
         return None
-    return Audited(run.started, str(run.output(AUDIT)), tuple(map(str, warnings)))
+    return {"started": run.started, "folder": str(run.output(AUDIT)), "warnings": warnings}
 
 
 def audit_facts(root: Path, competition: Competition, dry_run: bool) -> dict[str, Any]:
@@ -47,9 +33,7 @@ def audit_facts(root: Path, competition: Competition, dry_run: bool) -> dict[str
     """
     runs = (run for run in all_runs(root) if run.competition == competition.name)
     audits = (read_audit(run) for run in runs if run.dry_run == dry_run)
-    latest = next((audit for audit in audits if audit), None)
-    can = AUDIT in kernel_scripts(competition)
-    return {"can": can, "latest": asdict(latest) if latest else None}
+    return {"can": AUDIT in kernel_scripts(competition), "latest": next(filter(None, audits), None)}
 
 
 def audit_lines(facts: Mapping[str, Any], asked: bool) -> list[str]:

@@ -26,24 +26,15 @@ Read = TypeVar("Read")
 
 @dataclass(frozen=True)
 class KernelOutput:
-    """One kernel of a run: how far it came, and the files that it wrote.
+    """One kernel of a run: how far it came, and the files that it wrote."""
 
-    Attributes:
-        name: within the run.
-        folder: of its output.
-        state: its state, version and seconds.
-        manifest, metrics: the JSON files.
-        sources: the kernels whose outputs it reads, where the caller knows them.
-        blended: whether the ensemble reads it; False for a kernel that only other kernels read.
-    """
-
-    name: str
-    folder: Path
+    name: str  # within the run
+    folder: Path  # of its output
     state: KernelRecord
     manifest: Mapping[str, Any]
     metrics: Mapping[str, Any]
-    sources: tuple[str, ...] = ()
-    blended: bool = True
+    sources: tuple[str, ...]  # the kernels whose outputs it reads, where the caller knows them
+    blended: bool  # whether the ensemble reads it; False if only other kernels do
 
     @property
     def trained(self) -> bool:
@@ -103,13 +94,13 @@ def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOut
     folder, asked = run.output(name), run.request.get("members")
     model, kind, _ = split_name(name)
     return KernelOutput(
-        name,
-        folder,
-        run.kernels.get(name, KernelRecord()),
-        read_json(folder / MANIFEST),
-        read_json(folder / METRICS),
-        sources,
-        asked is None or name in asked or (kind != "part" and model in asked),
+        name=name,
+        folder=folder,
+        state=run.kernels.get(name, KernelRecord()),
+        manifest=read_json(folder / MANIFEST),
+        metrics=read_json(folder / METRICS),
+        sources=sources,
+        blended=asked is None or name in asked or (kind != "part" and model in asked),
     )
 
 

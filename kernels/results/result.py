@@ -3,72 +3,53 @@
 import math
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.manifest import file_sha256
+from common.manifest import file_sha256, write_json
 from common.submission import NAME as SUBMISSION
 from kernels.plan.request import ENSEMBLE
-from kernels.results.audit import Audited, read_audit
-from kernels.results.blends import TriedBlend, tried_blends
-from kernels.results.output import KernelOutput, read_output
+from kernels.results.audit import read_audit
+from kernels.results.output import METRICS, KernelOutput, read_json, read_output
 from kernels.results.scores import Validated, greater_is_better, read_score
-from kernels.run.state import STATE, Run, Submission, all_runs
+from kernels.run.state import STATE, KernelRecord, Run, Submission, all_runs
 
-BLEND = (  # what the result repeats of the ensemble's metrics
-    *("metric", "greater_is_better", "method", "weights"),
-    *("validation_score", "interval", "n", "validation_seen", "validation_unseen"),
-    *("members", "intervals", "gain", "channels", "folds", "calibration"),
-    *("thresholds", "chosen_on"),
-    *("validation_accuracy", "validation_balanced_accuracy", "same_pairs"),
-)
 QUOTA = ("gpu", "tpu")  # accelerators whose hours Kaggle counts
 REPORT = "report.html"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Member(Validated):
-    """One training kernel of a run; what it did not reach is None or empty.
+    """One training kernel of a run; what it did not reach is None or empty."""
 
-    Attributes:
-        name: within the run.
-        validation_seen, validation_unseen: its score of pairs of seen and of unseen classes.
-        accelerator: what it saw.
-        seconds: from push to end.
-        reused: the earlier run whose finished version it is.
-        recipe: what it ran.
-    """
+    name: str  # within the run
+    validation_seen: float | None  # its score of pairs of seen classes
+    validation_unseen: float | None
+    accelerator: str  # what it saw
+    seconds: float  # from push to end
+    reused: str  # the earlier run whose finished version it is
+    recipe: Mapping[str, Any]  # what it ran
 
-    name: str
-    validation_seen: float | None = None
-    validation_unseen: float | None = None
-    accelerator: str = ""
-    seconds: float = 0.0
-    reused: str = ""
-    recipe: Mapping[str, Any] = field(default_factory=dict)
+
+@dataclass(frozen=True, kw_only=True)
+class TriedBlend(Validated):
+    """One blend of a run: the ensemble's output is replaced when it blends again."""
+
+    version: int  # of the ensemble's kernel on Kaggle
+    method: str  # ``mean``, ``weighted`` or ``greedy``
+    calibrated: bool  # whether the members were tempered before
+    public_score: float | None  # of its file, if it was sent and Kaggle shows one
+
+    @property
+    def name(self) -> str:
+        """``weighted, calibrated``."""
+        return f"{self.method}{', calibrated' if self.calibrated else ''}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result(Validated):
-    """One run, with the score of its blend; what it did not reach is None. Paths are absolute.
-
-    Attributes:
-        run_dir, competition, dry_run, started, state, code, request: as the run knows them.
-        members: the kernels that are blended.
-        others: the kernels that only other kernels read.
-        quota_hours: accelerator → hours that this run spent of the week's quota.
-        blend: of the ensemble's metrics what ``BLEND`` names; with several networks of a model,
-            ``networks`` has the scores of each model's networks by kernel, as ``folds`` has them.
-        blends: each blend of this run that was tried, the first one first.
-        metric, greater_is_better: the competition's; empty and True if no kernel wrote it.
-        scored: whether Kaggle has scored the submission; it may show no score all the same.
-        public_score, private_score, submission_ref: of the submission.
-        submissions: how many this run has sent, as Kaggle counts them.
-        gap: public less validation score, where both are of the same file.
-        submission, figures, report: paths.
-        audit: what its audit found.
-    """
+    """One run, with the score of its blend; what it did not reach is None. Paths are absolute."""
 
     run_dir: str
     competition: str
@@ -77,23 +58,25 @@ class Result(Validated):
     state: str
     code: dict[str, Any]
     request: dict[str, Any]
-    members: tuple[Member, ...]
-    others: tuple[Member, ...]
-    quota_hours: dict[str, float]
+    members: tuple[Member, ...]  # the kernels that are blended
+    others: tuple[Member, ...]  # the kernels that only other kernels read
+    quota_hours: dict[str, float]  # accelerator → hours that this run spent of the week's quota
+    # The ensemble's metrics; ``networks`` has the scores of each model's networks by kernel, where
+    # it has several, as ``folds`` has them.
     blend: dict[str, Any]
-    blends: tuple[TriedBlend, ...]
-    metric: str
+    blends: tuple[TriedBlend, ...]  # those of this run that were tried, the first one first
+    metric: str  # the competition's; empty if no kernel wrote it
     greater_is_better: bool
-    scored: bool
+    scored: bool  # whether Kaggle has scored the submission; it may show no score all the same
     public_score: float | None
     private_score: float | None
     submission_ref: int | None
-    submissions: int
-    gap: float | None
+    submissions: int  # how many this run has sent, as Kaggle counts them
+    gap: float | None  # public less validation score, where both are of the same file
     submission: str | None
     figures: str | None
     report: str | None
-    audit: Audited | None
+    audit: dict[str, Any] | None  # what its audit found
 
 
 def read_result(run: Run) -> Result:
@@ -106,10 +89,8 @@ def result_of(run: Run, sent: Submission | None, submissions: int) -> Result:
     """Read a run's folder with the scores of one submission, or of none."""
     outputs = [read_output(run, name) for name in run.kernels]
     trained = [output for output in outputs if output.trained]
-    metrics = read_output(run, ENSEMBLE).metrics
-    blend = {key: metrics[key] for key in BLEND if key in metrics}
-    score = read_score(metrics)
-    public = sent.public_score if sent else None
+    metrics = read_json(run.output(ENSEMBLE) / METRICS)
+    score, public = read_score(metrics), sent.public_score if sent else None
     file, gap = run.output(ENSEMBLE) / SUBMISSION, None
     if sent and public is not None and score.value is not None and file.is_file():
         same = file_sha256(file) == sent.sha256
@@ -121,7 +102,7 @@ def result_of(run: Run, sent: Submission | None, submissions: int) -> Result:
         members=tuple(_member(output) for output in trained if output.blended),
         others=tuple(_member(output) for output in trained if not output.blended),
         quota_hours=_quota(trained),
-        blend={**blend, **_networks(blend, trained)},
+        blend={**metrics, **_networks(metrics, trained)},
         blends=tried_blends(run),
         metric=str(metrics.get("metric", "")),
         greater_is_better=greater_is_better(metrics),
@@ -165,30 +146,47 @@ def best_first(results: list[Result]) -> list[Result]:
     return sorted(results, key=rank)
 
 
-def gather_figures(run: Run) -> Path:
-    """Copy every kernel's figures to ``figures/``, its name before theirs; return the folder."""
+def gather_figures(run: Run) -> None:
+    """Copy every kernel's figures to ``figures/``, its name before theirs."""
     folder = run.folder / "figures"
     folder.mkdir(exist_ok=True)
     for name in run.kernels:
         for figure in sorted(run.output(name).glob("*.png")):
             shutil.copyfile(figure, folder / f"{name}-{figure.name}")
-    return folder
 
 
-def kernels_together(blend: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Return model → ``folds`` or ``networks``, and the score of each of its kernels."""
-    return {
-        model: (kind, kernels)
-        for kind in ("folds", "networks")
-        for model, kernels in blend.get(kind, {}).items()
-    }
+def keep_blend(run: Run) -> None:
+    """Keep the metrics of the blend that the run now has, if any, in ``blends/VERSION.json``."""
+    folder, known = run.output(ENSEMBLE), run.kernels.get(ENSEMBLE, KernelRecord())
+    metrics, file = read_json(folder / METRICS), folder / SUBMISSION
+    if metrics:
+        sha256 = file_sha256(file) if file.is_file() else ""
+        (run.folder / "blends").mkdir(exist_ok=True)
+        write_json(run.folder / "blends" / f"{known.version}.json", {**metrics, "file": sha256})
 
 
-def _networks(blend: Mapping[str, Any], trained: list[KernelOutput]) -> dict[str, Any]:
+def tried_blends(run: Run) -> tuple[TriedBlend, ...]:
+    """Read the blends that were tried, the first one first."""
+    public = {sent.sha256: sent.public_score for sent in run.submissions}
+    paths = (run.folder / "blends").glob("*.json")
+    found = {int(path.stem): read_json(path) for path in paths if path.stem.isdigit()}
+    return tuple(
+        TriedBlend(
+            version=version,
+            method=str(metrics.get("method", "")),
+            calibrated=bool(metrics.get("calibration")),
+            public_score=public.get(str(metrics.get("file"))),
+            **vars(read_score(metrics)),
+        )
+        for version, metrics in sorted(found.items())
+    )
+
+
+def _networks(metrics: Mapping[str, Any], trained: list[KernelOutput]) -> dict[str, Any]:
     """``networks`` of the models that the ensemble has joined from several, if any."""
     found: dict[str, dict[str, float | None]] = {}
     for output in trained:
-        if output.kind == "network" and output.script in blend.get("members", {}):
+        if output.kind == "network" and output.script in metrics.get("members", {}):
             found.setdefault(output.script, {})[output.name] = output.score.value
     return {"networks": found} if found else {}
 

@@ -6,23 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 Interval = tuple[float, float]
-NOT_GIVEN = "not given"
-DIGITS = 4  # of a number that has no interval
 
 
 @dataclass(frozen=True)
 class Validated:
-    """What something scores on validation; what a kernel did not write is None.
+    """What something scores on validation; what a kernel did not write is None."""
 
-    Attributes:
-        validation_score: the competition's metric.
-        interval: its lower and upper end, 95 %, by bootstrap.
-        n: the number of pictures.
-    """
-
-    validation_score: float | None = None
-    interval: Interval | None = None
-    n: int | None = None
+    validation_score: float | None = None  # the competition's metric
+    interval: Interval | None = None  # its lower and upper end, 95 %, by bootstrap
+    n: int | None = None  # pictures
 
     @property
     def value(self) -> float | None:
@@ -34,18 +26,22 @@ class Validated:
         """How many decimals it carries: two significant ones of half its interval."""
         half = (self.interval[1] - self.interval[0]) / 2 if self.interval else 0.0
         if half <= 0:
-            return 3 if self.interval else DIGITS
+            return 3 if self.interval else 4
         return min(6, max(0, 1 - math.floor(math.log10(half))))
+
+    def alike(self, score: float | None) -> str:
+        """Another score with as many decimals, such as Kaggle's; it may not be given."""
+        return "not given" if score is None else f"{score:.{self.digits}f}"
 
     @property
     def short(self) -> str:
-        """The value alone, with the decimals that it carries: ``0.959``; empty if unknown."""
-        return "" if self.value is None else f"{self.value:.{self.digits}f}"
+        """The score alone, with the decimals that it carries: ``0.959``; empty if unknown."""
+        return "" if self.value is None else self.alike(self.value)
 
     @property
     def ends(self) -> str:
         """The interval alone: ``0.933 to 0.981``; empty if unknown."""
-        return interval_words(self.interval, self.digits)
+        return " to ".join(map(self.alike, self.interval or ()))
 
     def __str__(self) -> str:
         """``0.959 (0.933 to 0.981, n 1,040)``, as far as it is known."""
@@ -80,14 +76,13 @@ def read_interval(metrics: Mapping[str, Any], name: str = "interval") -> Interva
     ends = metrics.get(name)
     if not isinstance(ends, list | tuple) or len(ends) != 2:
         return None
-    low, high = (read_number(end) for end in ends)
+    low, high = map(read_number, ends)
     return None if low is None or high is None else (low, high)
 
 
 def read_number(value: object) -> float | None:
     """Return a finite number; None for anything else."""
-    known = isinstance(value, int | float) and math.isfinite(value)
-    return float(value) if known else None  # type: ignore[arg-type]
+    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None
 
 
 def greater_is_better(metrics: Mapping[str, Any]) -> bool:
@@ -95,37 +90,22 @@ def greater_is_better(metrics: Mapping[str, Any]) -> bool:
     return metrics.get("greater_is_better") is not False
 
 
-def interval_words(interval: Interval | None, digits: int = 3) -> str:
-    """``0.933 to 0.981``; empty if there is none."""
-    return "" if interval is None else f"{interval[0]:.{digits}f} to {interval[1]:.{digits}f}"
-
-
 def gain_words(metrics: Mapping[str, Any]) -> str:
     """Compare the blend and the best member in a sentence; empty if the ensemble compared none."""
     gain = as_mapping(metrics.get("gain"))
-    difference = read_number(gain.get("difference"))
+    difference, ends = read_number(gain.get("difference")), read_interval(gain)
     if difference is None:
         return ""
-    sign = 1 if greater_is_better(metrics) else -1
-    ends = read_interval(gain)
-    known = sorted(sign * end for end in ends) if ends else []
-    return _sentence(str(gain.get("over")), sign * difference, known, gain.get("share_better"))
-
-
-def _sentence(over: str, gain: float, ends: list[float], share: object) -> str:
-    """``gain`` and ``ends`` are above 0 if the blend is better."""
-    half = (min(ends), max(ends)) if ends else None
-    digits = Validated(gain, half).digits
-    equal = round(gain, digits) == 0
-    sign = 1 if gain > 0 or equal else -1
-    way = "better" if gain > 0 else "worse"
-    words = f"The blend is {way} than {over} by {abs(gain):.{digits}f}"
-    if equal:
-        words = f"The blend is as good as {over}"
+    if ends and difference < 0:
+        ends = (-ends[1], -ends[0])
+    size = Validated(abs(difference), ends)
+    way = "better" if (difference > 0) == greater_is_better(metrics) else "worse"
+    words = f"The blend is {way} than {gain.get('over')} by {size.short}"
+    if not float(size.short):
+        words = f"The blend is as good as {gain.get('over')}"
     if not ends:
         return f"{words}."
-    low, high = sorted(sign * end for end in ends)
-    better = read_number(share)
-    resamples = "" if better is None else f"; better in {100 * better:.0f} % of resamples"
-    sure = f"surely {way}" if low > 0 else "that may be chance"
-    return f"{words} (95 %: {interval_words((low, high), digits)}{resamples}): {sure}."
+    share = read_number(gain.get("share_better"))
+    better = "" if share is None else f"; better in {100 * share:.0f} % of resamples"
+    sure = f"surely {way}" if ends[0] > 0 else "that may be chance"
+    return f"{words} (95 %: {size.ends}{better}): {sure}."

@@ -2,18 +2,18 @@
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from common.metrics.metric import find_metric
-from kernels.results.audit import Audited
-from kernels.results.result import Member, Result, kernels_together
-from kernels.results.scores import NOT_GIVEN, Validated, gain_words, model_score, read_number
+from kernels.results.result import Member, Result
+from kernels.results.scores import Validated, gain_words, model_score, read_number
 
 WIDE = 99  # columns at most
-_INDENT = " " * 19
+Model = tuple[str, Validated, str, list[Member]]  # name, score, kind of its kernels, kernels
+_SPACE = "\N{NO-BREAK SPACE}"
 
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
@@ -22,7 +22,6 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[st
     from rich.table import Table
 
     table = Table.grid(padding=(0, 2))
-    rows = list(rows)
     for column in range(len(rows[0]) if rows else 0):
         table.add_column(justify="right" if column in right else "left", no_wrap=True)
     for row in rows:
@@ -34,88 +33,75 @@ def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[st
 
 def show_result(result: Result) -> str:
     """Return a run's result for people."""
-    rows, below = _scores(result)
-    lines = [""] if rows else []
+    lines = ["", *_scores(result)]
+    tempered = result.blend.get("calibration", {}).items()
+    if tempered:
+        words = ", ".join(f"{name} {at['temperature']:.3f}" for name, at in tempered)
+        lines.append(f"  {'temperatures':<16} {words}")
+    lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
+    if result.submission_ref:
+        public, private = map(result.alike, (result.public_score, result.private_score))
+        lines.append(f"  {'score':<16} public {public}   private {private}")
+    audit: Mapping[str, Any] = result.audit or {}
+    lines += ["", *(f"  warning: {warning}" for warning in audit.get("warnings", ()))]
+    nothing = " (nothing found)" if audit and not audit["warnings"] else ""
+    places = {
+        "audit": audit and f"{audit['folder']}{nothing}",
+        **{name: getattr(result, name) for name in ("submission", "figures", "report")},
+    }
+    return "\n".join([*lines, *(f"  {name:<11} {at}" for name, at in places.items() if at)])
+
+
+def _scores(result: Result) -> list[str]:
+    """A line for each model and the blend, and below each what there is to say of it."""
+    lines = []
     if result.metric:
         better = "higher" if result.greater_is_better else "lower"
         title = find_metric(result.metric).title
         lines.append(f"  {title}, {better} is better; 95 % intervals in parentheses")
-    for line, more in zip(aligned(rows), below, strict=True):
-        lines += [f"  {line}", *(f"{_INDENT}{words}" for words in more)]
-    temperatures = result.blend.get("calibration", {}).items()
-    if temperatures:
-        words = ", ".join(f"{name} {at['temperature']:.3f}" for name, at in temperatures)
-        lines.append(f"  {'temperatures':<16} {words}")
-    lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
-    if result.submission_ref:
-        public, private = (
-            on_kaggle(score, result) for score in (result.public_score, result.private_score)
-        )
-        lines.append(f"  {'score':<16} public {public}   private {private}")
-    lines += _warnings(result.audit)
-    paths = (result.submission, result.figures, result.report)
-    names = ("submission", "figures", "report")
-    lines += [
-        "",
-        *(f"  {name:<11} {path}" for name, path in zip(names, paths, strict=True) if path),
-    ]
-    return "\n" + "\n".join(lines).lstrip("\n")
-
-
-def on_kaggle(score: float | None, validation: Validated) -> str:
-    """Return a score of Kaggle's with the decimals that the validation score carries."""
-    if score is None:
-        return NOT_GIVEN
-    return f"{score:.{validation.digits if validation.interval else 4}f}"
-
-
-def _models(result: Result) -> list[tuple[str, Validated, str, list[Member]]]:
-    """Each model's name, score, and kernels: one, or its ``folds`` or ``networks``.
-
-    The score of folds is out of fold, that of networks is of all of them together.
-    """
-    blend, together = result.blend, kernels_together(result.blend)
-    parts = {name for _, scores in together.values() for name in scores}
-    alone = [member for member in result.members if member.name not in parts]
-    found = [(m.name, model_score(blend, m.name, m), "", [m]) for m in alone]
-    for model, (kind, scores) in together.items():
-        own = [
-            replace(member, validation_score=scores[member.name])
-            for member in result.members
-            if member.name in scores
-        ]
-        found.append((model, model_score(blend, model), kind, own))
-    return found
-
-
-def _scores(result: Result) -> tuple[list[Sequence[str]], list[list[str]]]:
-    """The rows of models and blend, and below each the lines on its parts."""
-    rows: list[Sequence[str]] = []
-    below: list[list[str]] = []
+    rows, below = [], []
     for name, score, kind, kernels in _models(result):
         seen = ", ".join(dict.fromkeys(member.accelerator or "unknown" for member in kernels))
         took = f"{sum(member.seconds for member in kernels):6.0f} s on {seen}"
         facts = _channel(result.blend, name) if kind else vars(kernels[0])
         short = replace(score, n=None) if score.n == result.n else score
         rows.append(_row(name, short, facts, took))
-        values = [str(member) for member in kernels]
-        below.append(_listed([f"{len(kernels)} {kind}: {values[0]}", *values[1:]]) if kind else [])
+        below.append([_listed(f"{len(kernels)} {kind}: ", map(str, kernels))] if kind else [])
     if result.short:
         rows.append(_row("blend", result, result.blend, ""))
         below.append(_blend(result.blend))
-    return rows, below
+    for row, more in zip(aligned(rows), below, strict=True):
+        lines += [f"  {row}", *(line for words in more for line in _wrapped(words, " " * 19))]
+    return lines
+
+
+def _models(result: Result) -> list[Model]:
+    """Each model's name, score, and kernels: one, or its ``folds`` or ``networks``.
+
+    The score of folds is out of fold, that of networks is of all of them together.
+    """
+    blend, several = result.blend, list[Model]()
+    for kind in ("folds", "networks"):
+        for model, scores in blend.get(kind, {}).items():
+            own = [
+                replace(member, validation_score=scores[member.name])
+                for member in result.members
+                if member.name in scores
+            ]
+            several.append((model, model_score(blend, model), kind, own))
+    parts = {member.name for *_, own in several for member in own}
+    alone = [_alone(member, blend) for member in result.members if member.name not in parts]
+    return alone + several
+
+
+def _alone(member: Member, blend: Mapping[str, Any] | None = None) -> Model:
+    return member.name, model_score(blend or {}, member.name, member), "", [member]
 
 
 def _row(name: str, score: Validated, facts: Mapping[str, Any], took: str) -> tuple[str, ...]:
-    found = (read_number(facts.get(f"validation_{part}")) for part in ("seen", "unseen"))
-    seen, unseen = ("" if value is None else f"{value:.{score.digits}f}" for value in found)
-    return (
-        f"{name:<15}",
-        f"validation {score}" if score.short else "",
-        seen and f"seen {seen}",
-        unseen and f"unseen {unseen}",
-        took,
-    )
+    known = {part: read_number(facts.get(f"validation_{part}")) for part in ("seen", "unseen")}
+    parts = ("" if n is None else f"{part} {score.alike(n)}" for part, n in known.items())
+    return (f"{name:<15}", f"validation {score}" if score.short else "", *parts, took)
 
 
 def _channel(blend: Mapping[str, Any], model: str) -> dict[str, Any]:
@@ -124,67 +110,64 @@ def _channel(blend: Mapping[str, Any], model: str) -> dict[str, Any]:
     first: dict[str, Any] = next(
         (found for name, found in channels if name.startswith(f"{model}/")), {}
     )
-    return {f"validation_{part}": first.get(part) for part in ("seen", "unseen")}
+    return {f"validation_{part}": score for part, score in first.items()}
 
 
 def _blend(blend: Mapping[str, Any]) -> list[str]:
     """The blend's weights, its pairs, what it gained, and what was chosen on validation."""
-    weights = [f"{name} {weight:.3f}" for name, weight in blend.get("weights", {}).items()]
-    head = f"{blend.get('method', '')}: {weights[0] if weights else ''}"
-    lines = _listed([head, *weights[1:]])
+    weights = (f"{name} {weight:.3f}" for name, weight in blend.get("weights", {}).items())
+    words = [_listed(f"{blend.get('method', '')}: ", weights)]
     same = blend.get("same_pairs")
     if same:
         right, half = blend["validation_accuracy"], blend["validation_balanced_accuracy"]
         counts = ", ".join(f"{count:,} {part}" for part, count in same.items() if count)
-        lines.append(f"same pairs: {counts}")
-        lines.append(f"accuracy {right:.4f}, of as many same as different pairs {half:.4f}")
-    for words in filter(None, (gain_words(blend), blend.get("chosen_on"))):
-        lines += textwrap.wrap(words, WIDE - len(_INDENT), break_on_hyphens=False)
-    return lines
+        words.append(f"same pairs: {counts}")
+        words.append(f"accuracy {right:.4f}, of as many same as different pairs {half:.4f}")
+    return [*words, gain_words(blend), blend.get("chosen_on", "")]
 
 
-def _listed(entries: Sequence[str]) -> list[str]:
-    """Entries in lines of at most ``WIDE`` columns below the scores, none of them broken."""
-    joined = "\0".join(entry.replace(" ", "\1") for entry in entries).replace("\0", ", ")
+def _listed(head: str, entries: Iterable[str]) -> str:
+    """Entries in a row, none of which a line may break."""
+    return f"{head}{', '.join(entry.replace(' ', _SPACE) for entry in entries)}"
+
+
+def _wrapped(words: str, indent: str) -> list[str]:
+    """Lines of at most ``WIDE`` columns."""
     lines = textwrap.wrap(
-        joined, WIDE - len(_INDENT), break_on_hyphens=False, break_long_words=False
+        words,
+        WIDE,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
     )
-    return [line.replace("\1", " ") for line in lines]
+    return [line.replace(_SPACE, " ") for line in lines]
 
 
 def _tried(result: Result) -> list[str]:
     """A line for each blend of this run, if there is more than one."""
-    several = result.blends if len(result.blends) > 1 else ()
     return [
         f"{one.name}: validation {one}"
-        + ("" if one.public_score is None else f", public {on_kaggle(one.public_score, one)}")
-        for one in several
+        + ("" if one.public_score is None else f", public {one.alike(one.public_score)}")
+        for one in (result.blends if len(result.blends) > 1 else ())
     ]
-
-
-def _warnings(audit: Audited | None) -> list[str]:
-    if audit is None:
-        return []
-    found = [f"  warning: {warning}" for warning in audit.warnings]
-    return ["", *(found or ["  audit       nothing found"]), f"  audit       {audit.folder}"]
 
 
 def show_history(results: Sequence[Result]) -> None:
     """Print a line of numbers a run, and below it what it was, wrapped at ``WIDE``."""
     heads = ("when (UTC)", "run", "public", "valid.", "gap", "time", "ref")
-    lines = aligned([heads, *(_cells(result) for result in results)], right=range(2, 7))
-    for line, below in zip(lines, [[], *map(_words, results)], strict=True):
-        print("\n".join([line, *below]))
+    lines = aligned([heads, *map(_cells, results)], right=range(2, 7))
+    for line, words in zip(lines, ["", *map(_words, results)], strict=True):
+        print("\n".join([line, *_wrapped(words, "  ")]))
 
 
 def _cells(result: Result) -> tuple[str, ...]:
     kernels = (*result.members, *result.others)
     seconds = sum(member.seconds for member in kernels if not member.reused)
-    given = result.scored or result.public_score is not None
     return (
         result.started.replace("T", " ").removesuffix("Z"),
         Path(result.run_dir).name,
-        on_kaggle(result.public_score, result) if given else "",
+        result.alike(result.public_score) if result.scored else "",
         result.short,
         "" if result.gap is None else f"{result.gap:+.{result.digits}f}",
         f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s",
@@ -192,21 +175,26 @@ def _cells(result: Result) -> tuple[str, ...]:
     )
 
 
-def _words(result: Result) -> list[str]:
-    """What a run was, in lines: its marks, score, models, other blends and settings."""
-    marks = ["(dry run)"] if result.dry_run else []
-    marks += ["(rehearsal)"] if result.request.get("rehearse") else []
-    marks += [f"({result.state})"] if result.state != "complete" else []
-    models, tried = ", ".join(_in_short(result)), [f"tried {words}" for words in _tried(result)]
-    words = (" ".join(marks), _validation(result), models, *tried, _settings(result))
-    return textwrap.wrap(
-        "; ".join(filter(None, words)),
-        WIDE + 1,
-        initial_indent="  ",
-        subsequent_indent="  ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def _words(result: Result) -> str:
+    """What a run was: its marks, score, models, other blends and settings."""
+    marks = {
+        "(dry run)": result.dry_run,
+        "(rehearsal)": result.request.get("rehearse"),
+        f"({result.state})": result.state != "complete",
+    }
+    models = []
+    for name, score, kind, kernels in (*_models(result), *map(_alone, result.others)):
+        several = f"{len(kernels)} {kind}" if kind else ""
+        around = ", ".join(filter(None, (score.ends, several)))
+        models.append(f"{name} {score.short}{f' ({around})' if around else ''}".strip())
+    words = [
+        " ".join(mark for mark, shown in marks.items() if shown),
+        _validation(result),
+        ", ".join(models),
+        *(f"tried {words}" for words in _tried(result)),
+        _settings(result),
+    ]
+    return "; ".join(filter(None, words))
 
 
 def _validation(result: Result) -> str:
@@ -219,26 +207,14 @@ def _validation(result: Result) -> str:
     return f"{title}{lower} {result.ends} (95 %){pictures}"
 
 
-def _in_short(result: Result) -> list[str]:
-    """Each model, and each kernel that only other kernels read, with its score."""
-    words = []
-    for name, score, kind, kernels in _models(result):
-        several = f"{len(kernels)} {kind}" if kind else ""
-        around = ", ".join(filter(None, (score.ends, several)))
-        words.append(f"{name} {score.short}{f' ({around})' if around else ''}".strip())
-    return words + [f"{m.name} {replace(m, n=None)}".strip() for m in result.others]
-
-
 def _settings(result: Result) -> str:
     """What was asked for besides the defaults, the accelerators seen, and the code."""
-    asked = result.request
+    asked, blend, commit = result.request, result.blend, result.code.get("commit")
     words = [f"{key}={value}" for key, value in asked.get("settings", {}).items()]
     words += [f"seed={asked['seed']}"] if asked.get("seed") else []
     words += ["recipe=best"] if asked.get("recipe") == "best" else []
-    words += [result.blend["method"]] if result.blend.get("method", "mean") != "mean" else []
-    words += ["calibrated"] if "calibration" in result.blend else []
-    kernels = (*result.members, *result.others)
-    words += sorted({member.accelerator for member in kernels if member.accelerator})
-    commit = result.code.get("commit")
+    words += [blend["method"]] if blend.get("method", "mean") != "mean" else []
+    words += ["calibrated"] if "calibration" in blend else []
+    words += sorted({m.accelerator for m in (*result.members, *result.others) if m.accelerator})
     words += [f"{commit[:7]}{'+' if result.code.get('changes') else ''}"] if commit else []
     return " ".join(words)

@@ -18,7 +18,7 @@ from common.tasks.classification import Classification
 from kernels.plan.find import find_competition
 from kernels.report import write_report
 from kernels.report.kernels import STAGES, stage_key
-from kernels.results.blends import keep_blend
+from kernels.results.result import keep_blend
 from kernels.run.state import Run, Submission
 from support import browser, tiny
 from support.report_run import (

@@ -11,9 +11,15 @@ from pathlib import Path
 import pytest
 
 from kernels.kaggle.states import KernelState
-from kernels.results.blends import keep_blend, tried_blends
 from kernels.results.output import read_output
-from kernels.results.result import Member, Result, best_first, read_history, read_result
+from kernels.results.result import (
+    Result,
+    best_first,
+    keep_blend,
+    read_history,
+    read_result,
+    tried_blends,
+)
 from kernels.results.terminal import show_history, show_result
 from kernels.run.state import Run, Submission, open_run
 from support import tiny
@@ -196,11 +202,12 @@ def test_the_best_of_errors_is_the_lowest_and_competitions_stay_together(run: Ru
 
 
 def test_no_line_is_wide_and_nothing_is_cut(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    [member], known = read_result(run).members, read_result(run)
     parts = tuple(
-        Member(name=f"submodel-part{n}", validation_score=0.5 + n / 100) for n in range(10)
+        dataclasses.replace(member, name=f"submodel-part{n}", validation_score=0.5 + n / 100)
+        for n in range(10)
     )
     weights = {f"a-model-{n}/embedding": 1 / 9 for n in range(9)}
-    known = read_result(run)
     result = dataclasses.replace(known, others=parts, blend={**known.blend, "weights": weights})
     show_history([result])
     said = capsys.readouterr().out

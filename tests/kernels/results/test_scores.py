@@ -3,7 +3,6 @@
 import pytest
 
 from kernels.results.scores import Validated, gain_words, read_interval, read_number, read_score
-from kernels.results.terminal import on_kaggle
 
 
 @pytest.mark.parametrize(
@@ -26,9 +25,9 @@ def test_a_score_has_the_decimals_that_its_interval_allows(score: Validated, wor
 
 
 def test_a_score_of_kaggle_has_as_many_decimals() -> None:
-    assert on_kaggle(0.954554, Validated(0.95678, (0.94, 0.98))) == "0.955"
-    assert on_kaggle(0.954554, Validated()) == "0.9546"
-    assert on_kaggle(None, Validated()) == "not given"
+    assert Validated(0.95678, (0.94, 0.98)).alike(0.954554) == "0.955"
+    assert Validated().alike(0.954554) == "0.9546"
+    assert Validated().alike(None) == "not given"
 
 
 @pytest.mark.parametrize("value", [None, "0.5", float("nan"), float("inf"), [0.5]])

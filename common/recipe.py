@@ -53,7 +53,9 @@ def typed(recipe: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
 def field_types(recipe: Any) -> dict[str, Any]:
     """The recipe's fields and their types, in order."""
     hints = typing.get_type_hints(type(recipe))
-    return {field.name: hints[field.name] for field in dataclasses.fields(recipe)}
+    kinds = {field.name: hints[field.name] for field in dataclasses.fields(recipe)}
+    literal = typing.Literal  # of text
+    return {name: str if typing.get_origin(k) is literal else k for name, k in kinds.items()}
 
 
 def nearest(word: str, known: typing.Iterable[str]) -> str:

@@ -1,7 +1,7 @@
 """The recipe of a classifier."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, Literal
 
 from common.errors import UserError
 from common.recipes.image import BackboneRecipe
@@ -29,40 +29,27 @@ class ClassifierRecipe(BackboneRecipe):
     """
 
     backbone: str = "DenseNet201"
-    image_size: int = 331
-    crop_margin: int = 30
+    image_size: Annotated[int, Range(8, 1024)] = 331
+    crop_margin: Annotated[int, Range(0, 256)] = 30
     weights: str | None = "imagenet"
-    mixup: float = 0.0
-    cutmix: float = 0.0
-    label_smoothing: float = 0.0
-    class_weight: str = "none"
-    logit_adjustment: float = 0.0
-    pictures_per_epoch: int | None = None
+    mixup: Annotated[float, Range(0, 10)] = 0.0
+    cutmix: Annotated[float, Range(0, 10)] = 0.0
+    label_smoothing: Annotated[float, Range(0, 0.9999)] = 0.0
+    class_weight: Literal["none", "balanced"] = "none"
+    logit_adjustment: Annotated[float, Range(0, 10)] = 0.0
+    pictures_per_epoch: Annotated[int | None, Range(1)] = None
     refit: bool = True
     refit_fresh: bool = True
-    refit_epochs: int | None = None
-    folds: int = 0
-    fold: int = 0
+    refit_epochs: Annotated[int | None, Range()] = None
+    folds: Annotated[int, Range(0, 20)] = 0
+    fold: Annotated[int, Range(0, 19)] = 0
 
-    RANGES: ClassVar[dict[str, Range]] = {
-        "mixup": (0, 10),
-        "cutmix": (0, 10),
-        "logit_adjustment": (0, 10),
-        "label_smoothing": (0, 0.9999),
-        "pictures_per_epoch": (1, float("inf")),
-        "refit_epochs": (0, float("inf")),
-        "folds": (0, 20),
-        "fold": (0, 19),
-    }
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"class_weight": ("none", "balanced")}
-
-    @property
-    def loss_in_words(self) -> str:
-        """The loss in words."""
+    def loss_in_words(self, loss: str) -> str:
+        """The task's loss, and what this recipe changes of it."""
         fields = ("label_smoothing", "class_weight", "logit_adjustment")
         values = {name: getattr(self, name) for name in fields}
         changed = [f"{name} {value}" for name, value in values.items() if value not in (0, "none")]
-        return ", ".join(["cross-entropy", *changed])
+        return ", ".join([loss, *changed])
 
     def validate(self) -> None:
         """As TrainingRecipe's; a fold is one of several."""

@@ -1,7 +1,7 @@
 """The recipes of embeddings, whose pairs are compared: of pictures, and of other vectors."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal, get_args
 
 from common.errors import UserError
 from common.recipes.image import ImageRecipe
@@ -9,7 +9,8 @@ from common.recipes.training import Range, TrainingRecipe
 
 METRIC_LOSSES = ("triplet", "contrastive")
 MARGIN_LOSSES = ("arcface", "cosface")
-LOSSES = (*METRIC_LOSSES, *MARGIN_LOSSES, "softmax")
+Loss = Literal["triplet", "contrastive", "arcface", "cosface", "softmax"]
+LOSSES: tuple[str, ...] = get_args(Loss)
 
 
 @dataclass(frozen=True)
@@ -31,34 +32,20 @@ class VectorRecipe(TrainingRecipe):
             weights of the best one; 0 trains to the end.
     """
 
-    loss: str = "triplet"
-    distance: str = "euclidean"
-    miner: str = "batch-hard"
-    margin: float | None = 0.2
-    scale: float = 30.0
-    embedding: int = 64
-    pictures_per_class: int = 4
-    batches_per_epoch: int | None = None
-    patience: int = 0
+    loss: Loss = "triplet"
+    distance: Literal["euclidean", "squared", "cosine"] = "euclidean"
+    miner: Literal["batch-hard", "batch-all", "semi-hard"] = "batch-hard"
+    margin: Annotated[float | None, Range(0, 100)] = 0.2
+    scale: Annotated[float, Range(1e-3, 1e3)] = 30.0
+    embedding: Annotated[int, Range(2, 4096)] = 64
+    pictures_per_class: Annotated[int, Range(0, 64)] = 4
+    batches_per_epoch: Annotated[int | None, Range(1)] = None
+    patience: Annotated[int, Range()] = 0
 
-    RANGES: ClassVar[dict[str, Range]] = {
-        "margin": (0, 100),
-        "scale": (1e-3, 1e3),
-        "embedding": (2, 4096),
-        "pictures_per_class": (0, 64),
-        "batches_per_epoch": (1, float("inf")),
-        "patience": (0, float("inf")),
-    }
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        "loss": LOSSES,
-        "distance": ("euclidean", "squared", "cosine"),
-        "miner": ("batch-hard", "batch-all", "semi-hard"),
-    }
     plateau_in_words: ClassVar[str] = "higher AUC of validation's pairs"
 
-    @property
-    def loss_in_words(self) -> str:
-        """The loss in words."""
+    def loss_in_words(self, loss: str = "") -> str:
+        """As TrainingRecipe's; it is the recipe's own."""
         margin = "soft margin" if self.margin is None else f"margin {self.margin:g}"
         if self.loss == "softmax":
             return "cross-entropy"
@@ -89,3 +76,39 @@ class VectorRecipe(TrainingRecipe):
 @dataclass(frozen=True)
 class EmbeddingRecipe(ImageRecipe, VectorRecipe):
     """How a network is trained that gives vectors of pictures."""
+
+
+@dataclass(frozen=True)
+class NetworksRecipe(EmbeddingRecipe):
+    """An EmbeddingRecipe for one of several networks, alike but for their seed.
+
+    The ensemble makes one member of them (``common.pairs.networks``).
+
+    Attributes:
+        networks: each a kernel; 0 and 1 are one network.
+        network: which of them this is, from 0; its seed is the run's and this number.
+    """
+
+    networks: Annotated[int, Range(0, 100)] = 0
+    network: Annotated[int, Range(0, 99)] = 0
+
+    def validate(self) -> None:
+        """As TrainingRecipe's; a network is one of several."""
+        if self.network >= max(1, self.networks):
+            raise UserError(
+                f"settings networks={self.networks} network={self.network}: they count from 0"
+            )
+        super().validate()
+
+
+@dataclass(frozen=True)
+class HeadRecipe(VectorRecipe):
+    """A VectorRecipe of a head on other kernels' vectors; it has no field for pictures.
+
+    Attributes:
+        hidden: units of the dense layer before the last; 0 is none.
+        dropout: before each dense layer.
+    """
+
+    hidden: Annotated[int, Range(0, 65536)] = 256
+    dropout: Annotated[float, Range(0, 0.99)] = 0.5

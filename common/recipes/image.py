@@ -1,10 +1,10 @@
 """What the recipes of all networks that see pictures have in common."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, Literal
 
 from common.errors import UserError
-from common.recipes.training import ANY, Range, TrainingRecipe
+from common.recipes.training import Range, Share, TrainingRecipe
 
 
 @dataclass(frozen=True)
@@ -34,48 +34,25 @@ class ImageRecipe(TrainingRecipe):
         total_parameters, trainable_parameters: of the full-size network; 0 is not checked.
     """
 
-    image_size: int = 256
-    crop_margin: int = 0
-    interpolation: str = "bilinear"
-    evaluation: str = "centre"
-    rot90_probability: float = 0.0
-    horizontal_flip: float = 0.0
-    vertical_flip: float = 0.0
-    transpose_probability: float = 0.0
-    rotation: float = 0.0
-    zoom: float = 0.0
-    shift: float = 0.0
-    shear: float = 0.0
-    colour_jitter: float = 0.0
-    batchnorm_momentum: float | None = None
-    tta: int = 1
-    cache: str = "auto"
+    image_size: Annotated[int, Range(8, 1024)] = 256
+    crop_margin: Annotated[int, Range(0, 256)] = 0
+    interpolation: Literal["bilinear", "nearest"] = "bilinear"
+    evaluation: Literal["whole", "centre"] = "centre"
+    rot90_probability: Annotated[float, Range(0, 1 / 3)] = 0.0  # each of three turns has it
+    horizontal_flip: Share = 0.0
+    vertical_flip: Share = 0.0
+    transpose_probability: Share = 0.0
+    rotation: Annotated[float, Range(0, 180)] = 0.0
+    zoom: Annotated[float, Range(0, 0.9)] = 0.0
+    shift: Annotated[float, Range(0, 0.9)] = 0.0
+    shear: Share = 0.0
+    colour_jitter: Share = 0.0
+    batchnorm_momentum: Annotated[float | None, Range(0, 1)] = None
+    tta: Annotated[int, Range(1, 16)] = 1
+    cache: Literal["auto", "memory", "disk", "none"] = "auto"
     miniature: bool = False
-    total_parameters: int = 0
-    trainable_parameters: int = 0
-
-    RANGES: ClassVar[dict[str, Range]] = {
-        "image_size": (8, 1024),
-        "crop_margin": (0, 256),
-        "colour_jitter": (0, 1),
-        "batchnorm_momentum": (0, 1),
-        "horizontal_flip": (0, 1),
-        "vertical_flip": (0, 1),
-        "transpose_probability": (0, 1),
-        "rot90_probability": (0, 1 / 3),  # each of three turns has it
-        "rotation": (0, 180),
-        "zoom": (0, 0.9),
-        "shift": (0, 0.9),
-        "shear": (0, 1),
-        "tta": (1, 16),
-        "total_parameters": ANY,
-        "trainable_parameters": ANY,
-    }
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        "interpolation": ("bilinear", "nearest"),
-        "evaluation": ("whole", "centre"),
-        "cache": ("auto", "memory", "disk", "none"),
-    }
+    total_parameters: Annotated[int, Range()] = 0
+    trainable_parameters: Annotated[int, Range()] = 0
 
     @property
     def evaluates_whole(self) -> bool:
@@ -104,6 +81,4 @@ class BackboneRecipe(ImageRecipe):
     backbone: str = ""
     weights: str | None = None
     freeze_backbone: bool = False
-    preprocessing: str = "backbone"
-
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"preprocessing": ("backbone", "1/255")}
+    preprocessing: Literal["backbone", "1/255"] = "backbone"

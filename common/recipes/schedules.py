@@ -1,83 +1,68 @@
-"""Learning-rate schedules: plain functions of the epoch (from 0)."""
+"""Learning-rate schedules: the rate of an epoch (from 0), made of a recipe's ``lr_`` fields."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 
 def learning_rate(recipe: Any, epoch: int, replicas: int, val_losses: Sequence[float]) -> float:
-    """The rate that ``recipe.schedule`` draws with the recipe's ``lr_`` fields.
+    """The rate that ``recipe.schedule`` draws.
 
     ``lr_max`` is multiplied by ``replicas``, as the batch is; a constant rate is kept as it is.
-    ``val_losses`` are those of the epochs before, or whatever else is better when
-    lower, for ``plateau``.
+    ``val_losses`` are those of the epochs before, or whatever else is better when lower, for
+    ``plateau``.
     """
-    maximum = recipe.lr_max * replicas
     if recipe.schedule == "constant":
         return float(recipe.lr_max)
-    if recipe.schedule == "plateau":
-        return plateau(val_losses, maximum, recipe.lr_min, recipe.lr_patience, recipe.lr_decay)
-    if recipe.schedule == "step":
-        return step(epoch, maximum, recipe.lr_min, recipe.lr_patience, recipe.lr_decay)
-    start, ramp = recipe.lr_start, recipe.lr_ramp_epochs
-    if recipe.schedule == "cosine":
-        return cosine(epoch, start, maximum, recipe.lr_min, ramp, recipe.epochs)
-    sustain, decay = recipe.lr_sustain_epochs, recipe.lr_decay
-    return ramp_sustain_decay(epoch, start, maximum, recipe.lr_min, ramp, sustain, decay)
+    maximum, start, ramp_epochs = recipe.lr_max * replicas, recipe.lr_start, recipe.lr_ramp_epochs
+    if recipe.schedule in ("ramp", "cosine") and epoch < ramp_epochs:
+        return float(start + (maximum - start) * epoch / ramp_epochs)
+    return float(SCHEDULES[recipe.schedule](recipe, maximum, epoch, val_losses))
 
 
-def ramp_sustain_decay(
-    epoch: int,
-    start: float,
-    maximum: float,
-    minimum: float,
-    ramp_epochs: int,
-    sustain_epochs: int,
-    decay: float,
-) -> float:
-    """Linear from ``start`` to ``maximum`` over ``ramp_epochs``, kept for ``sustain_epochs``.
+def ramp(recipe: Any, maximum: float, epoch: int, val_losses: Sequence[float]) -> float:
+    """Linear up to ``maximum``, kept for ``lr_sustain_epochs``, then down by ``lr_decay`` an epoch.
 
-    Then ``(maximum - minimum) * decay ** (epoch - ramp_epochs - sustain_epochs) + minimum``. This
-    is the schedule of Kaggle's own TPU notebooks for ``tpu-getting-started``.
+    This is the schedule of Kaggle's own TPU notebooks for ``tpu-getting-started``.
     """
-    if epoch < ramp_epochs:
-        return start + (maximum - start) * epoch / ramp_epochs
-    if epoch < ramp_epochs + sustain_epochs:
-        return maximum
-    past = epoch - ramp_epochs - sustain_epochs
-    return (maximum - minimum) * decay**past + minimum
+    past = epoch - recipe.lr_ramp_epochs - recipe.lr_sustain_epochs
+    low = recipe.lr_min
+    return maximum if past < 0 else (maximum - low) * recipe.lr_decay**past + low
 
 
-def cosine(
-    epoch: int, start: float, maximum: float, minimum: float, ramp_epochs: int, epochs: int
-) -> float:
-    """Linear to ``maximum`` over ``ramp_epochs``, then half a cosine to ``minimum`` at ``epochs``.
+def cosine(recipe: Any, maximum: float, epoch: int, val_losses: Sequence[float]) -> float:
+    """Linear up to ``maximum``, then half a cosine to ``lr_min`` at the end.
 
     Loshchilov and Hutter, 2016 (SGDR), without restarts.
     """
-    if epoch < ramp_epochs:
-        return start + (maximum - start) * epoch / ramp_epochs
-    share = min(1.0, (epoch - ramp_epochs) / max(1, epochs - ramp_epochs))
-    return minimum + (maximum - minimum) * (1 + math.cos(math.pi * share)) / 2
+    down = max(1, recipe.epochs - recipe.lr_ramp_epochs)
+    share = min(1.0, (epoch - recipe.lr_ramp_epochs) / down)
+    return recipe.lr_min + (maximum - recipe.lr_min) * (1 + math.cos(math.pi * share)) / 2
 
 
-def step(epoch: int, maximum: float, minimum: float, every: int, decay: float) -> float:
-    """``maximum``, multiplied by ``decay`` after each ``every`` epochs, never below ``minimum``."""
-    return max(minimum, maximum * decay ** (epoch // every))
+def step(recipe: Any, maximum: float, epoch: int, val_losses: Sequence[float]) -> float:
+    """``maximum``, times ``lr_decay`` after each ``lr_patience`` epochs, never below ``lr_min``."""
+    return max(recipe.lr_min, maximum * recipe.lr_decay ** (epoch // recipe.lr_patience))
 
 
-def plateau(
-    val_losses: Sequence[float], maximum: float, minimum: float, patience: int, decay: float
-) -> float:
-    """``maximum``, multiplied by ``decay`` whenever ``patience`` epochs brought no lower loss.
+def plateau(recipe: Any, maximum: float, epoch: int, val_losses: Sequence[float]) -> float:
+    """``maximum``, times ``lr_decay`` whenever ``lr_patience`` epochs brought no lower loss.
 
-    Never below ``minimum``. A function of the losses so far, so that a training that goes on
-    comes to the same rates.
+    Never below ``lr_min``. A function of the losses so far, so that a training that goes on comes
+    to the same rates.
     """
     rate, best, waited = maximum, math.inf, 0
     for loss in val_losses:
         waited = 0 if loss < best else waited + 1
         best = min(best, loss)
-        if waited == patience:
-            rate, waited = max(minimum, rate * decay), 0
+        if waited == recipe.lr_patience:
+            rate, waited = max(recipe.lr_min, rate * recipe.lr_decay), 0
     return rate
+
+
+SCHEDULES: Mapping[str, Callable[[Any, float, int, Sequence[float]], float]] = {
+    "ramp": ramp,
+    "cosine": cosine,
+    "step": step,
+    "plateau": plateau,
+}

@@ -1,17 +1,26 @@
 """What the recipes of all trainings have in common, whatever they learn from."""
 
 import math
+import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from common.errors import UserError
 from common.recipe import nearest
 from common.recipes.schedules import learning_rate
 
-Range = tuple[float, float]
-ANY = (0, math.inf)
-_RATES = (0, 10)  # a rate above it is a slip
+
+class Range(NamedTuple):
+    """The numbers that a field may have: ``width: Annotated[int, Range(1, 64)] = 8``."""
+
+    lowest: float = 0
+    highest: float = math.inf
+
+
+Count = Annotated[int, Range(1)]
+Share = Annotated[float, Range(0, 1)]
+Rate = Annotated[float, Range(0, 10)]  # a learning rate above it is a slip
 
 
 def check_batch(batch_size: int, replicas: int, pictures: int) -> None:
@@ -29,13 +38,13 @@ class TrainingRecipe:
     """How anything is trained; any field can be changed with ``--set FIELD=VALUE``.
 
     A recipe has the fields that do something for its kernel, and no others: a setting for a field
-    that it has not is refused. A subclass adds the RANGES and CHOICES of its own fields.
+    that it has not is refused. A field's type says its range (``Range``), or its choices
+    (``Literal``).
 
     Attributes:
         batch_size: pictures that one replica takes in a step.
         epochs: times that training sees every picture.
-        schedule: of the learning rate (``common.recipes.schedules``): ``ramp``, ``constant``,
-            ``cosine``, ``step`` or ``plateau``.
+        schedule: of the learning rate (``common.recipes.schedules``).
         lr_start, lr_max, lr_min, lr_ramp_epochs, lr_sustain_epochs, lr_decay, lr_patience: what
             the schedule is made of; ``lr_max`` is multiplied by the number of replicas, but for
             ``constant``.
@@ -43,57 +52,34 @@ class TrainingRecipe:
         ema: momentum of the moving average of the weights that predicts; 0 is none.
     """
 
-    batch_size: int = 16
-    epochs: int = 25
-    schedule: str = "ramp"
-    lr_start: float = 1e-5
-    lr_max: float = 5e-5
-    lr_min: float = 1e-5
-    lr_ramp_epochs: int = 5
-    lr_sustain_epochs: int = 0
-    lr_decay: float = 0.8
-    lr_patience: int = 3
-    optimizer: str = "adam"
-    ema: float = 0.0
+    batch_size: Count = 16
+    epochs: Count = 25
+    schedule: Literal["ramp", "constant", "cosine", "step", "plateau"] = "ramp"
+    lr_start: Rate = 1e-5
+    lr_max: Rate = 5e-5
+    lr_min: Rate = 1e-5
+    lr_ramp_epochs: Annotated[int, Range()] = 5
+    lr_sustain_epochs: Annotated[int, Range()] = 0
+    lr_decay: Share = 0.8
+    lr_patience: Count = 3
+    optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"] = "adam"
+    ema: Annotated[float, Range(0, 0.9999)] = 0.0
 
-    RANGES: ClassVar[dict[str, Range]] = {
-        "batch_size": (1, math.inf),
-        "epochs": (1, math.inf),
-        "lr_start": _RATES,
-        "lr_max": _RATES,
-        "lr_min": _RATES,
-        "lr_patience": (1, math.inf),
-        "lr_ramp_epochs": ANY,
-        "lr_sustain_epochs": ANY,
-        "lr_decay": (0, 1),
-        "ema": (0, 0.9999),
-    }
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {
-        "optimizer": ("adam", "adamw", "nadam", "rmsprop", "sgd"),
-        "schedule": ("ramp", "constant", "cosine", "step", "plateau"),
-    }
     plateau_in_words: ClassVar[str] = "lower validation loss"  # what a plateau waits for
 
     def __post_init__(self) -> None:
-        """Check the fields. Raises UserError for the first that is out of its range."""
-        for name, (lowest, highest) in self._of_all_classes("RANGES").items():
-            value = getattr(self, name)
-            if not isinstance(value, int | float | None):
-                raise UserError(f"setting {name}={value!r}: it must be a number")
-            if value is not None and not lowest <= value <= highest:
-                least = f"at least {lowest}"
-                bounds = least if highest == math.inf else f"from {lowest} to {highest:.4g}"
-                raise UserError(f"setting {name}={value}: it must be {bounds}")
-        for name, known in self._of_all_classes("CHOICES").items():
-            if getattr(self, name) not in known:
-                hint = nearest(str(getattr(self, name)), known)
-                raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
+        """Check the fields. Raises UserError for the first that is not what its type says."""
+        for name, kind in typing.get_type_hints(type(self), include_extras=True).items():
+            value, known = getattr(self, name), typing.get_args(kind)
+            if typing.get_origin(kind) is Literal and value not in known:
+                raise UserError(f"setting {name}={value}: {nearest(str(value), known)}")
+            if known and isinstance(known[-1], Range):
+                _check_number(name, value, known[-1])
         self.validate()
 
-    @property
-    def loss_in_words(self) -> str:
-        """The loss in words."""
-        return "the script's own"
+    def loss_in_words(self, loss: str) -> str:
+        """What is minimised, where the task's own is ``loss``."""
+        return loss
 
     def validate(self) -> None:
         """Check which fields fit each other. Raises UserError for the first that do not."""
@@ -106,9 +92,12 @@ class TrainingRecipe:
         """The learning rate of ``epoch`` (from 0); a plateau asks the losses before it."""
         return learning_rate(self, epoch, replicas, val_losses)
 
-    def _of_all_classes(self, table: str) -> dict:
-        """RANGES or CHOICES of this class and of those that it is made from."""
-        found: dict = {}
-        for base in reversed(type(self).__mro__):
-            found |= vars(base).get(table, {})
-        return found
+
+def _check_number(name: str, value: object, allowed: Range) -> None:
+    if not isinstance(value, int | float | None):
+        raise UserError(f"setting {name}={value!r}: it must be a number")
+    if value is not None and not allowed.lowest <= value <= allowed.highest:
+        least = f"at least {allowed.lowest}"
+        bounds = f"from {allowed.lowest} to {allowed.highest:.4g}"
+        wanted = least if allowed.highest == math.inf else bounds
+        raise UserError(f"setting {name}={value}: it must be {wanted}")

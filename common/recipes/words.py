@@ -1,16 +1,16 @@
 """A recipe in words: the one description that ``--describe``, ``--plan`` and the report show."""
 
-import dataclasses
 import math
 from collections.abc import Mapping
+from types import SimpleNamespace
 from typing import Any
 
 from common.recipes.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES
 from common.recipes.hours import refit_epochs
+from common.recipes.training import TrainingRecipe
 
-_NETWORK_SETTINGS = ("distance", "miner", "margin", "scale")
 _UNUSED = {  # settings that a loss does not use
-    **dict.fromkeys(LOSSES, _NETWORK_SETTINGS),
+    **dict.fromkeys(LOSSES, ("distance", "miner", "margin", "scale")),
     **dict.fromkeys(MARGIN_LOSSES, ("distance", "miner")),
     **dict.fromkeys(METRIC_LOSSES, ("scale",)),
     "contrastive": ("miner", "scale"),
@@ -28,12 +28,17 @@ _AUGMENTATIONS = {  # fields, as people call them
     "mixup": "MixUp",
     "cutmix": "CutMix",
 }
-_PLAIN = ("image_size", "batch_size", "epochs", "refit_epochs")
+_SIZES = ("image_size", "batch_size", "epochs", "refit_epochs")
 _STATED = ("total_parameters", "trainable_parameters")
+# What a recipe of any dataclass may lack.
+_WITHOUT = {
+    **dict.fromkeys((*_SIZES, *_STATED, "crop_margin", "folds", "parts", "networks"), 0),
+    **{"miniature": False, "tta": 1, "pictures_per_epoch": None, "patience": 0},
+}
 
 
 def describe_recipe(
-    recipe: Any, replicas: int = 1, pictures: Mapping[str, int] | None = None
+    recipe: Any, replicas: int = 1, pictures: Mapping[str, int] | None = None, loss: str = ""
 ) -> dict[str, str]:
     """What ``recipe`` trains, in words: a short name → a text, in a reader's order.
 
@@ -45,18 +50,20 @@ def describe_recipe(
         recipe: any frozen dataclass; a TrainingRecipe has most to say.
         replicas: devices that share a batch.
         pictures: of ``train`` and ``val``, for the steps of an epoch; without them no steps.
+        loss: the task's, in words.
     """
+    has = _fields(recipe)
     rows = {
-        "size": _size(recipe),
-        "parameters": _parameters(recipe),
-        "augmentation": _augmentation(recipe),
-        **_learning(recipe),
-        "prediction": _prediction(recipe),
-        "batch": _batch(recipe, replicas),
-        "epochs": _epochs(recipe, replicas, pictures),
-        "refit": _refit(recipe, replicas, pictures),
-        "schedule": _schedule(recipe, replicas),
-        **_one_of_several(recipe),
+        "size": f"{has.image_size} x {has.image_size} pixels" if has.image_size else "",
+        "parameters": _parameters(has),
+        **(_training(recipe, has, replicas, loss) if isinstance(recipe, TrainingRecipe) else {}),
+        "batch": f"{has.batch_size * replicas} = {has.batch_size} x {_several(replicas, 'replica')}"
+        if has.batch_size
+        else "",
+        **_epochs(recipe, has, replicas, pictures),
+        "folds": f"one of {has.folds} parts is kept for validation" if has.folds else "",
+        "parts": f"one of {has.parts}" if has.parts > 1 else "",
+        "networks": f"one of {has.networks}" if has.networks > 1 else "",
     }
     return {name: words for name, words in rows.items() if words}
 
@@ -66,16 +73,16 @@ def recipe_facts(recipe: Any) -> dict[str, Any]:
 
     A recipe of any dataclass has the entries that its fields allow.
     """
-    has = {**dataclasses.asdict(recipe), "refit_epochs": refit_epochs(recipe)}
-    facts = {name: has[name] for name in _PLAIN if has.get(name)}
+    has = {**vars(_fields(recipe)), "refit_epochs": refit_epochs(recipe)}
+    facts = {name: has[name] for name in _SIZES if has[name]}
     for several, one in (("folds", "fold"), ("parts", "part"), ("networks", "network")):
-        if has.get(several, 0) > (several == "networks"):  # one network is no choice
+        if has[several] > (several == "networks"):  # one network is no choice
             facts |= {several: has[several], one: has[one]}
-    if has.get("miniature"):
+    if has["miniature"]:
         facts["miniature"] = True  # the parameters that a recipe states are of the whole network
     else:
-        facts |= {name: has[name] for name in _STATED if has.get(name)}
-    if hasattr(recipe, "learning_rate"):
+        facts |= {name: has[name] for name in _STATED if has[name]}
+    if isinstance(recipe, TrainingRecipe):
         facts["learning_rates"] = [recipe.learning_rate(n, 1) for n in range(recipe.epochs)]
     return facts
 
@@ -100,87 +107,72 @@ def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
     return labelled - (labelled - recipe.fold + recipe.folds - 1) // recipe.folds
 
 
-def _size(recipe: Any) -> str:
-    size = getattr(recipe, "image_size", 0)
-    return f"{size} x {size} pixels" if size else ""
+def _fields(recipe: Any) -> SimpleNamespace:
+    return SimpleNamespace(**{**_WITHOUT, **vars(recipe)})
 
 
-def _parameters(recipe: Any) -> str:
-    if getattr(recipe, "miniature", False):
+def _parameters(has: Any) -> str:
+    if has.miniature:
         return "those of a miniature of the network"
-    total, trainable = (getattr(recipe, name, 0) for name in _STATED)
-    return f"{total:,} in all, {trainable:,} trainable" if total else ""
+    stated = f"{has.total_parameters:,} in all, {has.trainable_parameters:,} trainable"
+    return stated if has.total_parameters else ""
 
 
-def _augmentation(recipe: Any) -> str:
-    if not hasattr(recipe, "crop_margin"):
-        return ""
-    size, margin = recipe.image_size, recipe.crop_margin
-    crop = [f"crop {size} of {size + margin} ({recipe.interpolation})"] if margin else []
-    strengths = {words: getattr(recipe, name, 0) for name, words in _AUGMENTATIONS.items()}
-    on = [f"{words} {value_in_words(value)}" for words, value in strengths.items() if value]
-    return ", ".join(crop + on) or "none"
-
-
-def _learning(recipe: Any) -> dict[str, str]:
-    if not hasattr(recipe, "loss_in_words"):
-        return {}
+def _training(recipe: TrainingRecipe, has: Any, replicas: int, loss: str) -> dict[str, str]:
     average = f"; moving average of the weights {value_in_words(recipe.ema)}"
-    waits = getattr(recipe, "patience", 0)
     return {
-        "loss": recipe.loss_in_words,
+        **(_pictures(has) if hasattr(recipe, "crop_margin") else {}),
+        "loss": recipe.loss_in_words(loss),
         "optimizer": recipe.optimizer + (average if recipe.ema else ""),
-        "patience": f"{waits} epochs without a better AUC" if waits else "",
+        "patience": f"{has.patience} epochs without a better AUC" if has.patience else "",
+        "schedule": _schedule(recipe, replicas),
     }
 
 
-def _prediction(recipe: Any) -> str:
-    """What of a picture validation and test see, where that is not simply all of it."""
-    if not getattr(recipe, "crop_margin", 0) and getattr(recipe, "tta", 1) < 2:
-        return ""
-    size = recipe.image_size
-    centre = f"the middle {size} of {size + recipe.crop_margin}"
-    seen = "the whole picture" if recipe.evaluates_whole or not recipe.crop_margin else centre
-    return f"mean of {recipe.tta} views of a picture, {seen}" if recipe.tta > 1 else seen
+def _pictures(has: Any) -> dict[str, str]:
+    """What is done to pictures; how they are predicted where that is not simply all of them."""
+    size, whole = has.image_size, has.image_size + has.crop_margin
+    crop = [f"crop {size} of {whole} ({has.interpolation})"] if has.crop_margin else []
+    strengths = {words: getattr(has, name, 0) for name, words in _AUGMENTATIONS.items()}
+    on = [f"{words} {value_in_words(value)}" for words, value in strengths.items() if value]
+    all_of_it = has.evaluation == "whole" or not has.crop_margin
+    seen = "the whole picture" if all_of_it else f"the middle {size} of {whole}"
+    views = f"mean of {has.tta} views of a picture, {seen}"
+    predicted = seen if has.crop_margin else ""
+    return {
+        "augmentation": ", ".join(crop + on) or "none",
+        "prediction": views if has.tta > 1 else predicted,
+    }
 
 
-def _batch(recipe: Any, replicas: int) -> str:
-    size = getattr(recipe, "batch_size", 0)
-    return f"{size * replicas} = {size} x {_several(replicas, 'replica')}" if size else ""
+def _epochs(
+    recipe: Any, has: Any, replicas: int, pictures: Mapping[str, int] | None
+) -> dict[str, str]:
+    """Training and refit; an epoch's last batch is padded, and drops no picture."""
+
+    def steps(number: int) -> str:
+        if not (number and has.batch_size):
+            return ""
+        seen = min(number, has.pictures_per_epoch or number)
+        part = f" of {seen:,} pictures" if seen < number else ""
+        return f", {math.ceil(seen / (has.batch_size * replicas)):,} steps each{part}"
+
+    found = {}
+    if has.epochs:
+        part = f"train + val but fold {has.fold} of {has.folds}" if has.folds else "train"
+        number = training_pictures(recipe, pictures) if pictures else 0
+        found["epochs"] = f"{has.epochs} on {part}{steps(number)}"
+    if again := refit_epochs(recipe):
+        network = "a new network" if recipe.refit_fresh else "the trained network"
+        number = pictures["train"] + pictures["val"] if pictures else 0
+        found["refit"] = f"{_several(again, 'epoch')} of {network} on train + val{steps(number)}"
+    elif hasattr(recipe, "refit"):
+        found["refit"] = "none"
+    return found
 
 
-def _epochs(recipe: Any, replicas: int, pictures: Mapping[str, int] | None) -> str:
-    if not hasattr(recipe, "epochs"):
-        return ""
-    folds = getattr(recipe, "folds", 0)
-    part = f"train + val but fold {recipe.fold} of {folds}" if folds else "train"
-    seen = training_pictures(recipe, pictures) if pictures else None
-    return f"{recipe.epochs} on {part}{_steps(recipe, replicas, seen)}"
-
-
-def _refit(recipe: Any, replicas: int, pictures: Mapping[str, int] | None) -> str:
-    again = refit_epochs(recipe)
-    if not again:
-        return "none" if hasattr(recipe, "refit") else ""
-    network = "a new network" if recipe.refit_fresh else "the trained network"
-    seen = pictures["train"] + pictures["val"] if pictures else None
-    steps = _steps(recipe, replicas, seen)
-    return f"{_several(again, 'epoch')} of {network} on train + val{steps}"
-
-
-def _steps(recipe: Any, replicas: int, pictures: int | None) -> str:
-    """An epoch's steps; its last batch is padded, and drops no picture."""
-    if pictures is None or not hasattr(recipe, "batch_size"):
-        return ""
-    seen = min(pictures, getattr(recipe, "pictures_per_epoch", None) or pictures)
-    part = f" of {seen:,} pictures" if seen < pictures else ""
-    return f", {math.ceil(seen / (recipe.batch_size * replicas)):,} steps each{part}"
-
-
-def _schedule(recipe: Any, replicas: int) -> str:
+def _schedule(recipe: TrainingRecipe, replicas: int) -> str:
     """The schedule's name and its rates; those of a plateau depend on what is measured."""
-    if not hasattr(recipe, "learning_rate"):
-        return ""
     times = "" if recipe.schedule == "constant" else f" x {replicas}"
     words = f"{recipe.schedule}, lr_max {value_in_words(recipe.lr_max)}{times}"
     if recipe.schedule == "plateau":
@@ -196,16 +188,6 @@ def _schedule(recipe: Any, replicas: int) -> str:
     first, last = (value_in_words(rate) for rate in (rates[0], rates[-1]))
     top = f"{value_in_words(peak)} in epoch {rates.index(peak) + 1}"
     return f"{words}: {first} in the first epoch, {top}, {last} in the last"
-
-
-def _one_of_several(recipe: Any) -> dict[str, str]:
-    """Which kernels it takes to make one model, where it is more than this one."""
-    folds = getattr(recipe, "folds", 0)
-    alike = {name: getattr(recipe, name, 0) for name in ("parts", "networks")}
-    return {
-        "folds": f"one of {folds} parts is kept for validation" if folds else "",
-        **{name: f"one of {number}" for name, number in alike.items() if number > 1},
-    }
 
 
 def _several(number: int, what: str) -> str:

@@ -52,6 +52,7 @@ class Classification(Task):
     name: ClassVar[str] = "classification"
     activation: ClassVar[str] = "softmax"
     predicted: ClassVar[str] = "probabilities from 0 to 1 whose sum is 1"
+    loss_in_words: ClassVar[str] = "cross-entropy"
     sections: ClassVar[tuple[str, ...]] = (
         *("kernels", "blend", "learning", "members", "classes", "confusions", "hardest"),
         *("calibration", "settings"),

@@ -25,7 +25,7 @@ class Task(ABC):
         activation: of the head, its Keras name.
         sections: of the report, in their order.
         idle: fields of a recipe that would change nothing here.
-        predicted: what a row of predictions is, in words.
+        predicted: what a row of predictions is, in words; ``loss_in_words`` likewise.
         one, many: what a class is called, and several.
     """
 
@@ -35,6 +35,7 @@ class Task(ABC):
     idle: ClassVar[tuple[str, ...]] = ()
     classes: tuple[str, ...] = ()
     predicted: ClassVar[str] = "numbers"
+    loss_in_words: ClassVar[str] = "binary cross-entropy"
     one: str = "class"
     many: str = "classes"
 

@@ -21,7 +21,7 @@ from common.recipes.hours import refit_epochs
 from common.tasks.figures import draw_predictions
 from common.training.checkpoint import remove_checkpoint
 from common.training.compiled import compile_classifier
-from common.training.describe import Asked, TrainingKernel, picture_network
+from common.training.describe import Described, TrainingKernel, picture_network
 from common.training.outputs import SHOWN, draw_history, draw_pictures, write_history
 from common.training.prepare import (
     Parts,
@@ -74,9 +74,11 @@ class ClassifierKernel(TrainingKernel):
         if run.primary:
             write_results(self, trainer, parts, predictions)
 
-    def network_to_describe(self, asked: Asked) -> tuple[Any, Any, dict[str, str]]:
+    def network_to_describe(
+        self, best: bool, small: bool, settings: Mapping[str, Any]
+    ) -> Described:
         """As TrainingKernel's."""
-        return picture_network(self, asked)
+        return picture_network(self, best, small, settings)
 
 
 def prepare_training(

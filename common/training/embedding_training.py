@@ -23,7 +23,7 @@ from common.progress import report
 from common.recipes.embedding import METRIC_LOSSES
 from common.training.checkpoint import remove_checkpoint
 from common.training.compiled import compile_embedding
-from common.training.describe import Asked, TrainingKernel, picture_network
+from common.training.describe import Described, TrainingKernel, picture_network
 from common.training.outputs import SHOWN, draw_history, draw_pictures, write_history
 from common.training.prepare import (
     labels_of,
@@ -68,9 +68,11 @@ class EmbeddingKernel(TrainingKernel):
         """
         train_embedding(self, run, take_accelerator(self, run))
 
-    def network_to_describe(self, asked: Asked) -> tuple[Any, Any, dict[str, str]]:
+    def network_to_describe(
+        self, best: bool, small: bool, settings: Mapping[str, Any]
+    ) -> Described:
         """As TrainingKernel's."""
-        return picture_network(self, asked)
+        return picture_network(self, best, small, settings)
 
 
 def train_embedding(kernel: EmbeddingKernel, run: KernelRun, accelerator: Accelerator) -> None:

@@ -1,7 +1,7 @@
 """Training a head on other kernels' vectors: what every such kernel does with its recipe."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,10 @@ from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
 from common.progress import report
 from common.recipe import field_types
-from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES
-from common.recipes.head import HeadRecipe
+from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, HeadRecipe
 from common.recipes.training import check_batch
 from common.share import Share
-from common.training.describe import Asked, TrainingKernel
+from common.training.describe import Described, TrainingKernel
 from common.training.embedding_training import (
     EmbeddingKernel,
     class_batches,
@@ -57,18 +56,20 @@ class HeadKernel(TrainingKernel):
             report("data", train=len(stacked.train), networks=len(stacked.names), numbers=numbers)
         train_head(stacked, run, accelerator)
 
-    def network_to_describe(self, asked: Asked) -> tuple[Any, Any, dict[str, str]]:
+    def network_to_describe(
+        self, best: bool, small: bool, settings: Mapping[str, Any]
+    ) -> Described:
         """As TrainingKernel's; the head is built for the networks below it.
 
         As in a run, a setting reaches every kernel whose recipe has it; the head keeps what is
         neither's, to be refused.
         """
-        read, given = self.below(), asked.settings.items()
+        read, given = self.below(), settings.items()
         has_head, has_networks = field_types(self.recipe), field_types(read.recipe)
         own = {name: value for name, value in given if name in has_head or name not in has_networks}
-        recipe = self.resolve(asked.best, asked.small, own)
+        recipe = self.resolve(best, small, own)
         below = {name: value for name, value in given if name in has_networks}
-        networks = read.resolve(asked.best, asked.small, below)
+        networks = read.resolve(best, small, below)
         number, each = int(getattr(networks, "parts", 1)), networks.embedding
         model = head_network(recipe, number * each, self.classes)
         kinds = [f"{type(layer).__name__} {layer.output.shape[-1]}" for layer in model.layers[1:]]

@@ -41,10 +41,10 @@ RECIPE: dict = dict(
 PARAMETERS: dict = {}
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
-from common.recipes.networks import NetworksRecipe
-from common.recipes.training import Range
+from common.recipes.embedding import NetworksRecipe
+from common.recipes.training import Share
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import class_network
@@ -54,9 +54,7 @@ from competitions.painter_by_numbers.networks import class_network
 class ClassesRecipe(NetworksRecipe):
     """A NetworksRecipe with the weight of the L2 penalty, ``l2``."""
 
-    l2: float = 0.003
-
-    RANGES: ClassVar[dict[str, Range]] = {"l2": (0, 1)}
+    l2: Share = 0.003
 
 
 def build_model(weights: str | None, recipe: ClassesRecipe, classes: int) -> Any:

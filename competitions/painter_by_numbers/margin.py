@@ -45,10 +45,10 @@ RECIPE: dict = dict(
 PARAMETERS: dict = {}
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, Literal
 
+from common.recipes.embedding import NetworksRecipe
 from common.recipes.image import BackboneRecipe
-from common.recipes.networks import NetworksRecipe
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import margin_network
@@ -58,9 +58,7 @@ from competitions.painter_by_numbers.networks import margin_network
 class MarginRecipe(NetworksRecipe, BackboneRecipe):
     """A NetworksRecipe with a backbone and its ``pooling``, ``gem`` or ``average``."""
 
-    pooling: str = "gem"
-
-    CHOICES: ClassVar[dict[str, tuple[str, ...]]] = {"pooling": ("gem", "average")}
+    pooling: Literal["gem", "average"] = "gem"
 
 
 def build_model(weights: str | None, recipe: MarginRecipe, classes: int) -> Any:

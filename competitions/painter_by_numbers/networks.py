@@ -1,7 +1,7 @@
 """The networks of the painter kernels: from pictures in 0..255 to vectors or classes."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
 from common.recipes.embedding import MARGIN_LOSSES, EmbeddingRecipe
 from common.recipes.training import Range
@@ -23,17 +23,11 @@ class ConvolutionsRecipe(EmbeddingRecipe):
         final_relu: a ReLU after the last dense layer; no number of a vector is negative then.
     """
 
-    kernel_size: int = 3
+    kernel_size: Annotated[int, Range(1, 15)] = 3
     batchnorm: bool = False
-    dropout: float = 0.1
-    dense_dropout: float = 0.2
+    dropout: Annotated[float, Range(0, 0.99)] = 0.1
+    dense_dropout: Annotated[float, Range(0, 0.99)] = 0.2
     final_relu: bool = True
-
-    RANGES: ClassVar[dict[str, Range]] = {
-        "kernel_size": (1, 15),
-        "dropout": (0, 0.99),
-        "dense_dropout": (0, 0.99),
-    }
 
 
 def embedding_network(recipe: ConvolutionsRecipe, name: str) -> Any:

@@ -49,7 +49,7 @@ RECIPE: dict = dict(
 PARAMETERS: dict = {}
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -71,15 +71,9 @@ class SubmodelRecipe(ConvolutionsRecipe):
         artists: with the most paintings, that are dealt to the parts.
     """
 
-    parts: int = 10
-    part: int = 0
-    artists: int = 200
-
-    RANGES: ClassVar[dict[str, Range]] = {
-        "parts": (1, 100),
-        "part": (0, 99),
-        "artists": (2, float("inf")),
-    }
+    parts: Annotated[int, Range(1, 100)] = 10
+    part: Annotated[int, Range(0, 99)] = 0
+    artists: Annotated[int, Range(2)] = 200
 
     def validate(self) -> None:
         """As TrainingRecipe's; a part has artists for a batch."""

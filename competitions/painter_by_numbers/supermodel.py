@@ -30,7 +30,7 @@ RECIPE: dict = dict(
 )
 PARAMETERS: dict = {}
 
-from common.recipes.head import HeadRecipe
+from common.recipes.embedding import HeadRecipe
 from common.training.embedding_training import EmbeddingKernel
 from common.training.head_training import HeadKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION

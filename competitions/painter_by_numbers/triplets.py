@@ -51,7 +51,7 @@ PARAMETERS: dict = {}
 from dataclasses import dataclass
 from typing import Any
 
-from common.recipes.networks import NetworksRecipe
+from common.recipes.embedding import NetworksRecipe
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
 from competitions.painter_by_numbers.networks import ConvolutionsRecipe, embedding_network

@@ -15,7 +15,7 @@ from common.manifest import write_json
 from common.pairs.ensemble import read_members
 from common.pairs.networks import join_networks, network_groups
 from common.parameters import Parameters
-from common.recipes.networks import NetworksRecipe
+from common.recipes.embedding import NetworksRecipe
 from kernels.kaggle.states import KernelState
 from kernels.plan.find import find_competition
 from kernels.plan.planned import PlannedKernel, plan_kernels

@@ -2,11 +2,18 @@
 
 from dataclasses import dataclass
 
+import hypothesis.strategies as st
+import numpy as np
 import pytest
+from hypothesis import given
 
+from common.data.splits import stratified_folds
 from common.recipe import override
+from common.recipes.classifier import ClassifierRecipe
 from common.recipes.embedding import LOSSES, EmbeddingRecipe
-from common.recipes.words import describe_recipe, recipe_facts, unused_settings
+from common.recipes.hours import scaled_hours
+from common.recipes.words import describe_recipe, recipe_facts, training_pictures, unused_settings
+from common.tasks.multilabel import MultiLabel
 from competitions.painter_by_numbers import submodel, triplets
 from competitions.petals_to_metal import densenet201
 
@@ -17,15 +24,17 @@ class Forest:
 
 
 def test_a_recipe_without_the_pictures_has_no_steps() -> None:
-    rows = describe_recipe(densenet201.KERNEL.recipe, 8)
-    assert list(rows) == [
-        *("size", "parameters", "augmentation", "loss", "optimizer", "prediction", "batch"),
-        *("epochs", "refit", "schedule"),
-    ]
-    assert rows["size"] == "331 x 331 pixels"
-    assert rows["parameters"] == "18,521,768 in all, 18,292,712 trainable"
-    assert rows["epochs"] == "25 on train"
-    assert rows["refit"] == "25 epochs of a new network on train + val"
+    loss = MultiLabel(("round", "red")).loss_in_words
+    assert (
+        describe_recipe(densenet201.KERNEL.recipe, 8, loss=loss).items()
+        >= {
+            "size": "331 x 331 pixels",
+            "parameters": "18,521,768 in all, 18,292,712 trainable",
+            "loss": "binary cross-entropy",
+            "epochs": "25 on train",
+            "refit": "25 epochs of a new network on train + val",
+        }.items()
+    )
 
 
 def test_one_of_several_networks_says_so() -> None:
@@ -59,3 +68,27 @@ def test_settings_that_a_loss_does_not_use_are_named() -> None:
     assert unused["arcface"] == unused["cosface"] == ("distance", "miner")
     assert set(unused["softmax"]) <= set(vars(EmbeddingRecipe()))
     assert unused_settings({"epochs": 3}) == ()
+
+
+@given(st.integers(1, 300), st.integers(1, 300), st.integers(2, 20), st.integers(0, 19))
+def test_folds_are_counted_as_they_are_dealt(train: int, val: int, folds: int, fold: int) -> None:
+    if fold < folds <= train + val:
+        recipe = ClassifierRecipe(folds=folds, fold=fold)
+        dealt = stratified_folds(np.arange(train + val) % 7, folds, 0)
+        counted = training_pictures(recipe, {"train": train, "val": val})
+        assert counted == np.count_nonzero(dealt != fold)
+
+
+def test_hours_are_those_of_the_network_that_was_stated() -> None:
+    published = ClassifierRecipe()
+
+    def hours(**settings: object) -> float | None:
+        return scaled_hours(4.0, override(published, settings), published)
+
+    assert hours() == 4.0
+    assert hours(epochs=50) == 8.0
+    assert hours(refit_epochs=0) == hours(refit=False) == hours(folds=5) == 2.0
+    assert hours(image_size=662, crop_margin=0) == 16.0
+    for other in ({"backbone": "Xception"}, {"freeze_backbone": True}, {"miniature": True}):
+        assert hours(**other) is None
+    assert scaled_hours(None, published, published) is None

@@ -1,6 +1,7 @@
 """A training that embeds: it learns, goes on where it was stopped, and is the same everywhere."""
 
 import csv
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -193,17 +194,23 @@ def test_what_cannot_be_trained_is_one_line(
     assert not (tmp_path / "manifest.json").exists()
 
 
+@dataclasses.dataclass(frozen=True)
+class Steep(EmbeddingRecipe):
+    """As steep as one likes: within their range few rates diverge in so few steps."""
+
+    lr_max: float = 1e38
+
+
 @pytest.mark.parametrize(
     ("rate", "said"),
     [(1e18, "the training diverged: 42 of 42 pictures' vectors became zero, infinite or NaN"),
      (1e38, "the ")],
 )  # fmt: skip
 def test_a_training_that_diverges_says_that_its_rate_is_too_high(
-    small: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rate: float, said: str
+    train: Train, tmp_path: Path, rate: float, said: str
 ) -> None:
-    # Within their range few rates diverge in so few steps.
-    monkeypatch.setitem(EmbeddingRecipe.RANGES, "lr_max", (0, 1e38))
-    line = small(tmp_path, {"lr_max": rate, "optimizer": "sgd"})
+    recipe = Steep(**{**vars(small_embedding.RECIPE), "lr_max": rate, "optimizer": "sgd"})
+    line = train(dataclasses.replace(small_embedding.KERNEL, recipe=recipe), tmp_path)
     assert line.startswith(f"error: {said}")
     assert f"in epoch 1 of training, at learning rate {rate:g}: lower it, for example --set" in line
     assert not (tmp_path / "manifest.json").exists()

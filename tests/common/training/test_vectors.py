@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from common.data.batches import one_hot
-from common.recipes.head import HeadRecipe
+from common.recipes.embedding import HeadRecipe
 from common.training.compiled import compile_embedding
 from common.training.head_training import head_network
 from common.training.vectors import ValidationLoss, channel_model, channels_of, split_channels

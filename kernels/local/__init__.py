@@ -16,17 +16,14 @@ from typing import IO
 from werkzeug.serving import make_server
 
 from common.errors import UserError
-from kernels.local.competitions_service import CompetitionsService
-from kernels.local.datasets_service import DatasetsService, ModelsService
-from kernels.local.faults import Faults, FaultyApplication
+from kernels.local.faults import Faults
 from kernels.local.hosted import HostedCompetition
-from kernels.local.kernels_service import KernelsService
-from kernels.local.mounts import LAYOUTS, mount_inputs
-from kernels.local.server import Application, OAuthService, QuietHandler
-from kernels.local.session import Sessions, check_guard
+from kernels.local.mounts import mount_inputs
+from kernels.local.server import Application, QuietHandler
+from kernels.local.service import Site
+from kernels.local.session import Sessions
 from kernels.local.store import Store
 from kernels.local.submissions import Submissions
-from kernels.local.wire import Links
 
 __all__ = ["HostedCompetition", "LocalKaggle"]
 
@@ -57,21 +54,18 @@ class LocalKaggle:
         max_parallel: int | None = None,
         faults: Faults | None = None,
     ):
-        if layout not in LAYOUTS:
-            raise UserError(f"unknown mount layout {layout!r}: known are {', '.join(LAYOUTS)}")
-        check_guard()
-        hosted = {one.competition.slug: one for one in competitions}
         for one in competitions:
             if one.generate is None:
                 one.answers()
+        hosted = {one.competition.slug: one for one in competitions}
         with _listen(port) as listener:
             self._state_lock = _lock_state(state.resolve())
-            self.links = Links()
-            self.store = Store(state.resolve())
-            self.store.fail_unfinished()
-            mount = partial(mount_inputs, self.store, hosted, layout)
-            self._sessions = Sessions(self.store, mount, max_parallel or os.cpu_count() or 1)
-            application = self._application(hosted, faults)
+            self.store = store = Store(state.resolve())
+            store.fail_unfinished()
+            mount = partial(mount_inputs, store, hosted, layout)
+            self._sessions = Sessions(store, mount, max_parallel or os.cpu_count() or 1)
+            self.site = Site(store, hosted, self._sessions, Submissions(store, hosted))
+            application = Application(self.site, faults)
             self._server = make_server(
                 HOST, 0, application, True, request_handler=QuietHandler, fd=listener.fileno()
             )
@@ -97,35 +91,12 @@ class LocalKaggle:
         self._server.server_close()
         self._state_lock.close()
 
-    def _application(
-        self, hosted: dict[str, HostedCompetition], faults: Faults | None
-    ) -> Application | FaultyApplication:
-        store, links, sessions = self.store, self.links, self._sessions
-        submissions = Submissions(store.root / "submissions", hosted)
-        services = {
-            "kernels.KernelsApiService": KernelsService(store, links, sessions, hosted.keys()),
-            "competitions.CompetitionApiService": CompetitionsService(
-                store, links, hosted, submissions
-            ),
-            "datasets.DatasetApiService": DatasetsService(store, links),
-            "models.ModelApiService": ModelsService(store, links),
-            "security.OAuthService": OAuthService(),
-        }
-        application = Application(store, links, services, sessions.closed.is_set)
-        return FaultyApplication(application, faults, submissions) if faults else application
-
 
 def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HOST, port))
-        listener.listen(128)
+        return socket.create_server((HOST, port), backlog=128)
     except (OSError, OverflowError) as error:
-        listener.close()
-        reason = getattr(error, "strerror", None) or error
-        raise UserError(f"port {port} cannot be used ({reason}): choose another one") from None
-    return listener
+        raise UserError(f"port {port} cannot be used ({error}): choose another one") from None
 
 
 def _lock_state(state: Path) -> IO[str]:

@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
-from werkzeug.wrappers import Response
+from werkzeug.wrappers import Request, Response
 
-from kernels.local import accelerators
-from kernels.local.server import Application, json_answer
-from kernels.local.submissions import Submissions
+from kernels.local.limits import accelerator_of
+from kernels.local.limits import session_limit as session_limit_message
+from kernels.local.server import Application, error_answer, json_answer
 
 
 @dataclass(frozen=True)
@@ -50,19 +50,30 @@ class FailingCall:
     """
 
     application: Application
-    submissions: Submissions
-    environ: dict[str, Any]
+    request: Request
     name: str
-    body: bytes
     rule: Rule
     earlier: Response | None
 
     def answer(self, **changes: object) -> Response:
-        """Do what is asked, with these changes to the JSON of the request; the answer, unread."""
-        environ = self.environ
+        """Do what is asked, with these changes to the JSON of the request."""
+        request = self.request
         if changes:
-            environ = with_body(environ, json.dumps({**json.loads(self.body), **changes}).encode())
-        return Response.from_app(self.application, environ)
+            body = json.dumps({**json.loads(request.get_data()), **changes}).encode()
+            changed = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+            request = Request({**request.environ, **changed})
+        answer = self.application.answer(request)
+        answer.direct_passthrough = False  # a file that is sent can be read here
+        return answer
+
+    def edited(self, edit: Callable[[dict[str, Any]], object], **changes: object) -> Response:
+        """Like ``answer``, and ``edit`` changes the JSON of a good answer."""
+        answer = self.answer(**changes)
+        if answer.status_code != 200:
+            return answer
+        read = json.loads(answer.get_data())
+        edit(read)
+        return json_answer(read)
 
 
 @dataclass(frozen=True)
@@ -89,10 +100,9 @@ def _fault(calls: str, *options: str) -> Callable[[Callable[[FailingCall], Respo
 @_fault(r"\w+", "code", "message", "retry_after")
 def refuse(call: FailingCall) -> Response:
     """HTTP ``code`` with ``message``, and a Retry-After of ``retry_after`` seconds."""
-    rule = call.rule
-    answer = json_answer({"error": {"code": rule.code, "message": rule.message}}, rule.code)
-    if rule.retry_after is not None:
-        answer.headers["Retry-After"] = str(rule.retry_after)
+    answer = error_answer(call.rule.code, call.rule.message)
+    if call.rule.retry_after is not None:
+        answer.headers["Retry-After"] = str(call.rule.retry_after)
     return answer
 
 
@@ -111,15 +121,10 @@ def lose(call: FailingCall) -> NoReturn:
 
 @_fault(r"\w+")
 def cut(call: FailingCall) -> Response:
-    """Do it, then send half of the answer (an empty answer is lost)."""
+    """Do it, then send half of the answer; of a live log, which has no length, its first byte."""
     answer = call.answer()
-    length = answer.content_length
-    if length == 0:
-        answer.close()
-        raise ConnectionAbortedError(f"the answer of {call.name} was lost")
-    most = length // 2 if length else 1  # a live log has no length
-    answer.response = _broken_off(answer.response, most)
-    return answer
+    half = _broken_off(answer, (answer.content_length or 2) // 2)
+    return Response(half, answer.status, answer.headers)
 
 
 @_fault(r"\w+", "seconds")
@@ -160,8 +165,8 @@ def truncate(call: FailingCall) -> Response:
 @_fault("SaveKernel")
 def session_limit(call: FailingCall) -> Response:
     """Refuse it as one session too many, with HTTP 200, as Kaggle does."""
-    push = ApiSaveKernelRequest.from_dict(json.loads(call.body))
-    return json_answer({"error": accelerators.session_limit(accelerators.accelerator_of(push))})
+    push = ApiSaveKernelRequest.from_json(call.request.get_data())
+    return json_answer({"error": session_limit_message(accelerator_of(push))})
 
 
 @_fault("SaveKernel", "message")
@@ -173,10 +178,10 @@ def push_error(call: FailingCall) -> Response:
 @_fault("SaveKernel")
 def drop_sources(call: FailingCall) -> Response:
     """Push it without its sources, which are named as invalid."""
-    push, kinds = json.loads(call.body), ("dataset", "competition", "kernel", "model")
-    answer = call.answer(**{f"{kind}DataSources": [] for kind in kinds})
-    dropped = {f"invalid{kind.title()}Sources": push.get(f"{kind}DataSources") for kind in kinds}
-    return _edited(answer, lambda saved: saved.update({k: v for k, v in dropped.items() if v}))
+    push, kinds = json.loads(call.request.get_data()), ("dataset", "competition", "kernel", "model")
+    sources = {f"{kind}DataSources": push.get(f"{kind}DataSources", []) for kind in kinds}
+    invalid = {f"invalid{kind.title()}Sources": sources[f"{kind}DataSources"] for kind in kinds}
+    return call.edited(lambda saved: saved.update(invalid), **dict.fromkeys(sources, ()))
 
 
 @_fault("SaveKernel", "seconds")
@@ -188,23 +193,22 @@ def cap(call: FailingCall) -> Response:
 @_fault("GetKernelSessionStatus|GetKernel|ListKernelSessionOutput")
 def vanish(call: FailingCall) -> Response:
     """404."""
-    return json_answer({"error": {"code": 404, "message": "Could not find the kernel"}}, 404)
+    return error_answer(404, "Could not find the kernel")
 
 
 @_fault("GetKernelSessionStatus|ListKernelSessionOutput")
 def stale(call: FailingCall) -> Response:
     """The status COMPLETE, whatever it is; the output of the version before, if there is one."""
     if call.name == "ListKernelSessionOutput":
-        return call.answer(versionLabel=f"v{version_before(call.body)}")
-    return _edited(call.answer(), lambda now: now.update(status="COMPLETE", failureMessage=""))
+        return call.answer(versionLabel=f"v{version_before(call.request)}")
+    return call.edited(lambda now: now.update(status="COMPLETE", failureMessage=""))
 
 
 @_fault("CreateSubmission|CreateCodeSubmission", "message")
 def score_error(call: FailingCall) -> Response:
     """Take it, and score it ERROR with ``message``."""
-    return _edited(
-        call.answer(), lambda sent: call.submissions.fail(sent["ref"], call.rule.message)
-    )
+    fail = call.application.site.submissions.fail
+    return call.edited(lambda sent: fail(sent["ref"], call.rule.message))
 
 
 @_fault("ListSubmissions", "seconds")
@@ -217,7 +221,7 @@ def unlisted(call: FailingCall) -> Response:
         old = [entry for entry in entries if datetime.fromisoformat(entry["date"]) <= until]
         listed["submissions"] = old
 
-    return _edited(call.answer(), leave_out)
+    return call.edited(leave_out)
 
 
 @_fault("GetSubmission|ListSubmissions")
@@ -229,39 +233,25 @@ def pending(call: FailingCall) -> Response:
             for field in ("status", "publicScore", "privateScore", "errorDescription"):
                 entry.pop(field, None)  # no status is PENDING
 
-    return _edited(call.answer(), unscore)
+    return call.edited(unscore)
 
 
 @_fault("GetDatasetStatus")
 def not_ready(call: FailingCall) -> Response:
     """The newest version is still being made."""
-    return _edited(call.answer(), lambda answer: answer.update(status="BLOBS_RECEIVED"))
+    return call.edited(lambda answer: answer.update(status="BLOBS_RECEIVED"))
 
 
-def version_before(body: bytes) -> int:
+def version_before(request: Request) -> int:
     """The number of the version before the one that a request names; 0 where there is none."""
-    match = re.search(rb'"versionLabel": *"v(\d+)"', body)
+    match = re.search(rb'"versionLabel": *"v(\d+)"', request.get_data())
     return int(match.group(1)) - 1 if match else 0
 
 
-def with_body(environ: dict[str, Any], body: bytes) -> dict[str, Any]:
-    """The WSGI environment of the same request with another body."""
-    return {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-
-
-def _edited(answer: Response, edit: Callable[[dict[str, Any]], object]) -> Response:
-    """A good answer, whose JSON ``edit`` has changed; another as it is."""
-    if answer.status_code != 200:
-        return answer
-    read = json.loads(answer.get_data())
-    edit(read)
-    return json_answer(read)
-
-
-def _broken_off(chunks: Any, most: int) -> Iterator[bytes]:
+def _broken_off(answer: Response, most: int) -> Iterator[bytes]:
     """The first ``most`` bytes, then a broken connection."""
-    with contextlib.closing(chunks):
-        for chunk in chunks:
+    with contextlib.closing(answer):
+        for chunk in answer.iter_encoded():
             yield chunk[:most]
             most -= len(chunk)
             if most <= 0:

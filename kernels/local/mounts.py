@@ -14,7 +14,6 @@ from kernels.local.files import list_files
 from kernels.local.hosted import HostedCompetition
 from kernels.local.store import Store, Version
 
-LAYOUTS = ("2026", "2025")
 Mount = Callable[[ApiSaveKernelRequest, Path], None]  # of a push, in a session's /kaggle
 
 

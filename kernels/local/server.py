@@ -1,25 +1,25 @@
 """The local Kaggle's HTTP side: who calls, which service answers, file downloads and uploads."""
 
-import http
 import json
 import logging
 import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from kagglesdk.common.types.http_redirect import HttpRedirect
-from kagglesdk.kaggle_object import KaggleObject
-from kagglesdk.security.types import oauth_service
+from kagglesdk.security.services.oauth_service import OAuthClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
 
 from common.errors import UserError
-from kernels.local.kernels_service import log_json, log_lines, readable_version
-from kernels.local.store import ACTIVE, Store, Version
-from kernels.local.wire import ApiError, Call, Links, fill, wire_methods
+from kernels.local.competitions_service import CompetitionsService
+from kernels.local.datasets_service import DatasetsService, ModelsService
+from kernels.local.kernels_service import KernelsService, log_json, log_lines
+from kernels.local.service import ApiError, Fields, Service, Site, fill
+from kernels.local.store import ACTIVE, Version
 
 _LOG = logging.getLogger("kernels.local")
 _POLL = 0.1  # seconds between looks at a running kernel's log
@@ -36,41 +36,54 @@ class QuietHandler(WSGIRequestHandler):
         self.close_connection = True
 
 
-class OAuthService:
+class OAuthService(Service):
     """``security.OAuthService``: every token is good."""
 
-    types = oauth_service
+    client = OAuthClient
 
-    def introspect_token(self, call: Call, request: Any) -> KaggleObject:
+    def introspect_token(self, request: Any) -> Fields:
         """The user of a token."""
-        return fill(oauth_service.IntrospectTokenResponse, active=True, username=call.user)
+        return {"active": True, "username": self.user}
+
+
+SERVICES: dict[str, type[Service]] = {
+    "kernels.KernelsApiService": KernelsService,
+    "competitions.CompetitionApiService": CompetitionsService,
+    "datasets.DatasetApiService": DatasetsService,
+    "models.ModelApiService": ModelsService,
+    "security.OAuthService": OAuthService,
+}
+# Kaggle's names of the methods, such as SaveKernel → (its service, Python's name).
+METHODS = {
+    "".join(word.capitalize() for word in name.split("_")): (service, name)
+    for service, kind in SERVICES.items()
+    for name in vars(kind)
+    if hasattr(kind.client, name) and not name.startswith("_")
+}
 
 
 class Application:
-    """The WSGI application over the services, which are given by their names."""
+    """The WSGI application over the services, with the faults that are injected into it."""
 
-    def __init__(
-        self,
-        store: Store,
-        links: Links,
-        services: Mapping[str, Any],
-        closed: Callable[[], bool],
-    ):
-        self._store, self._links, self._closed = store, links, closed
+    def __init__(self, site: Site, faults: Any = None):
+        self.site, self._faults = site, faults
         self._user = "kaggler"  # until somebody comes with a key
-        self._services = services
-        self._routes: tuple[tuple[str, str, Callable[..., Response]], ...] = (
+        self._routes = (
             ("POST", r"/api/v1/([\w.]+)/(\w+)", self._answer),
             ("GET", r"/api/v1/kernels/logs/stream/([^/]+)/([^/]+)", self._stream_log),
             ("GET", r"/download/(\w+)/[^/]+", self._download),
             ("PUT", r"/upload/(\w+)", self._upload),
         )
 
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """Answer one request (WSGI)."""
-        return closing(self._respond(Request(environ))(environ, start_response))
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        """Answer one request (WSGI); its file is closed even where the client hangs up."""
+        request = Request(environ)
+        answer = self._faults.answer(self, request) if self._faults else self.answer(request)
+        body: Any = answer(environ, start_response)
+        return _closing(body)
 
-    def _respond(self, request: Request) -> Response:
+    def answer(self, request: Request) -> Response:
+        """Answer one request as Kaggle does."""
         try:
             _check_caller(request)
             verb = "GET" if request.method == "HEAD" else request.method
@@ -78,71 +91,69 @@ class Application:
                 match = re.fullmatch(pattern, request.path)
                 if match and method == verb:
                     return handler(request, *match.groups())
-            return _error(404, f"Not found: {request.method} {request.path}")
+            raise ApiError(404, f"Not found: {request.method} {request.path}")
         except ApiError as error:
             # The client hides this body behind "400 Client Error", as it does with Kaggle's own.
-            body = {"error": {"code": error.code, "message": error.message}}
-            return json_answer(body, error.code)
+            return error_answer(error.code, error.message)
         except HTTPException as error:  # such as 416, a range beyond the file's end
-            return error.get_response(request.environ)
+            return Response.force_type(error.get_response(request.environ))
         except UserError as error:  # such as data that could not be generated
             _LOG.error("%s", "\n".join((*error.details, str(error))))
-            return _error(500, str(error))
+            return error_answer(500, str(error))
         except Exception as error:
             _LOG.exception("%s %s", request.method, request.path)
-            return _error(500, f"{type(error).__name__}: {error}")
+            return error_answer(500, f"{type(error).__name__}: {error}")
 
     def _answer(self, request: Request, service: str, method: str) -> Response:
-        found = self._services.get(service)
-        handler = wire_methods(found).get(method)
-        if found is None or handler is None:
-            return _error(404, f"The local Kaggle has no method {service}/{method}")
-        call, name = self._call(request), f"{method}Request"
-        kind = getattr(found.types, f"Api{name}", None) or getattr(found.types, name)
+        known, name = METHODS.get(method, ("", ""))
+        if known != service:
+            raise ApiError(404, f"The local Kaggle has no method {service}/{method}")
+        called = self._called(request, SERVICES[service])
+        types = getattr(called.client, name).__annotations__
         try:
-            asked = kind.from_dict(json.loads(request.get_data() or b"{}"))
+            asked = types["request"].from_dict(json.loads(request.get_data() or b"{}"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ApiError(400, f"{method}: the request cannot be read: {error}") from None
-        answer = handler(call, asked)
+        answer = fill(types["return"], getattr(called, name)(asked))
         if isinstance(answer, HttpRedirect):
             return Response(status=302, headers={"Location": answer.url})
-        return json_answer(type(answer).to_dict(answer))
+        return json_answer(answer.to_dict())
 
-    def _call(self, request: Request) -> Call:
-        """Who calls: the name that comes with a key; a token belongs to the last of these."""
+    def _called(self, request: Request, service: type[Service]) -> Service:
+        """The service of who calls: by a key's name; a token belongs to the last of these."""
         given = request.authorization
         if given is None or not (given.token or (given.username and given.password)):
             raise ApiError(401, "Unauthenticated: set KAGGLE_USERNAME and KAGGLE_KEY")
         self._user = given.username or self._user
-        return Call(self._user, request.host_url)
+        return service(self.site, self._user, request.host_url)
 
     def _download(self, request: Request, token: str) -> Response:
-        path = self._links.path(token)
-        if path is None:
-            return _error(404, "There is no such file, or its address has expired")
+        path = self.site.links.get(token)
+        if path is None or not path.is_file():
+            raise ApiError(404, "There is no such file, or its address has expired")
         return send_file(path.resolve(), request.environ, conditional=True, as_attachment=True)
 
     def _upload(self, request: Request, token: str) -> Response:
-        uploads = self._store.root / "uploads"
+        uploads = self.site.store.root / "uploads"
         if not (uploads / f"{token}.name").is_file():
-            return _error(404, "There is no such upload")
+            raise ApiError(404, "There is no such upload")
         partial = uploads / f"{token}.part"
         with open(partial, "wb") as file:
             while chunk := request.stream.read(1 << 20):
                 file.write(chunk)
         partial.replace(uploads / token)
-        return Response(status=http.HTTPStatus.OK)
+        return Response(status=200)
 
     def _stream_log(self, request: Request, owner: str, slug: str) -> Response:
-        version = readable_version(self._store, self._call(request), f"{owner}/{slug}")
+        version = self._called(request, Service).version(f"{owner}/{slug}")
         if version.status in ACTIVE:
             return Response(self._events(version), mimetype="text/event-stream")
         return Response(log_json(version), mimetype="application/json")
 
     def _events(self, version: Version) -> Iterator[str]:
         """The log line by line as it comes, up to the end of the session."""
-        sent, running = 0, True
-        while running and not self._closed() and version.folder.is_dir():  # it may be deleted
+        sent, running, closed = 0, True, self.site.sessions.closed
+        while running and not closed.is_set() and version.folder.is_dir():  # it may be deleted
             running = version.status in ACTIVE  # before the log is read: its end is not missed
             lines = log_lines(version)
             yield from (f"data: {line}\n\n" for line in lines[sent:])
@@ -162,8 +173,7 @@ def _check_caller(request: Request) -> None:
         raise ApiError(403, "The local Kaggle answers programs on this machine only")
 
 
-def closing(body: Any) -> Iterator[bytes]:
-    """The body of an answer; its file is closed even where the client hangs up at the end."""
+def _closing(body: Any) -> Iterator[bytes]:
     try:
         yield from body
     finally:
@@ -175,5 +185,6 @@ def json_answer(body: object, status: int = 200) -> Response:
     return Response(json.dumps(body), status, mimetype="application/json")
 
 
-def _error(code: int, message: str) -> Response:
-    return json_answer({"code": code, "message": message}, code)
+def error_answer(code: int, message: str) -> Response:
+    """An answer that refuses."""
+    return json_answer({"error": {"code": code, "message": message}}, code)

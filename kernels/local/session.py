@@ -12,9 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO
 
-from common.errors import UserError
-from kernels.local.accelerators import session_seconds
 from kernels.local.files import list_files
+from kernels.local.limits import session_seconds
 from kernels.local.mounts import Mount, set_writable
 from kernels.local.store import STOPPED, Store, Version
 
@@ -117,15 +116,6 @@ class Sessions:
         spent = time.time() - session.get("started", time.time())
         self._store.add_usage(session["accelerator"], spent)
         self._store.update(version, ended=time.time(), **outcome)
-
-
-def check_guard() -> None:
-    """Raise UserError without the file that cuts a kernel's network off."""
-    if not (GUARD / "sitecustomize.py").is_file():
-        raise UserError(
-            f"{GUARD} lacks sitecustomize.py, which keeps kernels off the network: "
-            "install this package again"
-        )
 
 
 def kernel_environment(folder: Path, network: bool) -> dict[str, str]:

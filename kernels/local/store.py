@@ -15,7 +15,6 @@ import re
 import shutil
 import threading
 import time
-import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,8 +181,3 @@ class Store:
 def utc(seconds: float) -> datetime:
     """A moment as kagglesdk writes it: UTC without a time zone."""
     return datetime.fromtimestamp(seconds, UTC).replace(tzinfo=None)
-
-
-def ref_number(ref: str) -> int:
-    """Kaggle's number of a thing: the same for the same ``owner/slug``."""
-    return zlib.crc32(ref.encode())

@@ -2,94 +2,74 @@
 
 import json
 import shutil
-import threading
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kagglesdk.competitions.types.competition_api_service import ApiSubmission
 from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
 from common.manifest import write_json
 from kernels.local.hosted import HostedCompetition
 from kernels.local.scoring import Verdict, score
-from kernels.local.store import utc
-from kernels.local.wire import fill
+from kernels.local.store import Store, utc
+
+# Fields of a record that an answer has under the same name.
+_ANSWERED = ("ref", "description", "public_score", "private_score")
 
 
 class Submissions:
     """The submissions of all competitions; numbers go up and are never used again."""
 
-    def __init__(self, folder: Path, hosted: Mapping[str, HostedCompetition]):
-        self._folder = folder
+    def __init__(self, store: Store, hosted: Mapping[str, HostedCompetition]):
+        self._folder = store.root / "submissions"
+        self._lock = store.lock
         self._hosted = hosted
-        self._lock = threading.RLock()
 
     def add(self, slug: str, user: str, file: Path, name: str, description: str) -> int:
         """Keep a copy of ``file`` as a pending submission, and return its number."""
         with self._lock:
-            ref = max((record["ref"] for record in self._records()), default=0) + 1
+            ref: int = max((record["ref"] for record in self._records()), default=0) + 1
             shutil.copyfile(file, self._folder / f"{ref}.submitted")
-            self._write(
-                {
-                    "ref": ref,
-                    "competition": slug,
-                    "user": user,
-                    "file": name,
-                    "description": description,
-                    "date": time.time(),
-                    "status": "PENDING",
-                }
-            )
+            record = {"ref": ref, "competition": slug, "user": user, "file": name}
+            record |= {"description": description, "date": time.time(), "status": "PENDING"}
+            self._write(record)
         return ref
 
     def find(self, ref: int) -> dict[str, Any] | None:
         """The record of submission ``ref``."""
-        path = self._folder / f"{ref}.json"
-        record: dict[str, Any] | None = json.loads(path.read_text()) if path.is_file() else None
-        return record
+        return next((record for record in self._records() if record["ref"] == ref), None)
 
     def fail(self, ref: int, message: str) -> None:
         """Have submission ``ref`` end in ERROR with ``message`` instead of being scored."""
         with self._lock:
-            record = self.find(ref)
-            if record is not None:
+            if record := self.find(ref):
                 self._write({**record, "fails": message})
 
     def of(self, slug: str, user: str) -> list[dict[str, Any]]:
         """A user's submissions to a competition, newest first."""
-        records = sorted(self._records(), key=lambda record: -record["ref"])
-        return [r for r in records if r["competition"] == slug and r["user"] == user]
+        found = [r for r in self._records() if (r["competition"], r["user"]) == (slug, user)]
+        return sorted(found, key=lambda record: -record["ref"])
 
     def counts(self, slug: str, user: str) -> tuple[int, int]:
         """Submissions of this UTC day, and of all days; those that failed do not count."""
         midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        counted = [r for r in self.of(slug, user) if r["status"] != "ERROR"]
-        today = [r for r in counted if r["date"] >= midnight.timestamp()]
-        return len(today), len(counted)
+        dates = [r["date"] for r in self.of(slug, user) if r["status"] != "ERROR"]
+        return sum(date >= midnight.timestamp() for date in dates), len(dates)
 
-    def answer(self, record: dict[str, Any]) -> ApiSubmission:
-        """What Kaggle says of a submission.
+    def answer(self, record: dict[str, Any]) -> dict[str, Any]:
+        """The fields of what Kaggle says of a submission.
 
         A pending one is scored after its answer is made: as on Kaggle, whoever asks must be
         ready to ask again.
         """
-        answer = fill(
-            ApiSubmission,
-            ref=record["ref"],
-            date=utc(record["date"]),
-            description=record["description"],
-            file_name=record["file"],
-            status=SubmissionStatus[record["status"]],
-            public_score=record.get("public_score"),
-            private_score=record.get("private_score"),
-            error_description=record.get("error"),
-        )
-        if answer.status is SubmissionStatus.PENDING:
+        answer = {name: record.get(name) for name in _ANSWERED}
+        status = SubmissionStatus[record["status"]]
+        if status is SubmissionStatus.PENDING:
             self._score(record)
-        return answer
+        answer |= {"file_name": record["file"], "error_description": record.get("error")}
+        return {**answer, "status": status, "date": utc(record["date"])}
 
     def _score(self, record: dict[str, Any]) -> None:
         hosted, fails = self._hosted[record["competition"]], record.get("fails")

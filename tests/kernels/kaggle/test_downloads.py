@@ -13,7 +13,7 @@ from kernels.kaggle import answers
 from kernels.kaggle.downloads import download, fetch_outputs, inside
 from kernels.local import LocalKaggle
 from kernels.local.faults import Faults, Rule
-from kernels.local.wire import Call
+from kernels.local.service import Service
 from support.toy_competition import make_toy
 
 CONTENT = bytes(range(256)) * 2000
@@ -38,8 +38,8 @@ def serve(tmp_path: Path) -> Iterator:
         faults = Faults(rules, 0)
         server = LocalKaggle(tmp_path / "kaggle", [make_toy(tmp_path / "toy")], faults=faults)
         servers.append(server)
-        call = Call("alice", f"{server.url}/")
-        return {path.name: server.links.add(call, path) for path in sorted(output.iterdir())}
+        service = Service(server.site, "alice", f"{server.url}/")
+        return {path.name: service.link(path) for path in sorted(output.iterdir())}
 
     yield start
     for server in servers:

@@ -319,16 +319,19 @@ DROP = '"call": "*", "fault": "drop"'
         ('{"rules": [], "sede": 1}', "unknown 'sede': did you mean seed?"),
         ('{"rules": [], "seed": 0.5}', "seed=0.5 is not a whole number"),
         ("7", "rule 1: 7 is not an object"),
-        ('{"call": "*"}', "rule 1: it names no 'fault'"),
+        ('{"call": "*"}', "is not an object with call and fault"),
         (f'{{{DROP}}}, {{"call": "*", "fault": "drap"}}', "rule 2: unknown fault 'drap': did you"),
-        ('{"call": "SaveKernal", "fault": "drop"}', "unknown call 'SaveKernal': did you mean Save"),
+        (
+            '{"call": "SaveKernal", "fault": "drop"}',
+            "no call 'SaveKernal' of 'drop': did you",
+        ),
         (f'{{{DROP}, "time": 2}}', "rule 1: unknown setting 'time': did you mean times"),
         (f'{{{DROP}, "times": true}}', "setting times=True is not of its type: it takes int"),
         (f'{{{DROP}, "probability": 1.5}}', "probability=1.5: it must be between 0 and 1"),
         (f'{{{DROP}, "after": -1}}', "rule 1: after=-1: it must be at least 0"),
         (f'{{{DROP}, "code": 500}}', "rule 1: 'drop' reads no 'code'"),
         ('{"call": "*", "fault": "refuse", "code": 200}', "code=200: it must be between 400 and"),
-        ('{"call": "SaveKernel", "fault": "vanish"}', "SaveKernel: it is for GetKernel, GetKern"),
+        ('{"call": "SaveKernel", "fault": "vanish"}', "no call 'SaveKernel' of 'vanish': did you"),
         (None, "cannot be read: No such file"),
     ],
 )
@@ -338,7 +341,7 @@ def test_a_broken_faults_file_is_one_line_that_names_the_rule(tmp_path, text, sa
         whole = not text or text.startswith(("[]", '{"rules'))
         path.write_text(text if whole else f'{{"rules": [{text}]}}')
     with pytest.raises(UserError) as error:
-        read_faults(path)
+        read_faults(path, print)
     assert said in str(error.value)
     assert str(path) in str(error.value)
     assert "\n" not in str(error.value)

@@ -1,11 +1,13 @@
-"""Which accelerator a push asks for, and what Kaggle allows of it."""
+"""What Kaggle checks of a push, what it refuses, and what it allows of each accelerator."""
 
+import re
 import time
 from datetime import timedelta
 
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
+from slugify import slugify
 
-from kernels.local.store import Store
+from kernels.local.store import SLUG, Store
 
 # Hours a session, hours a week, sessions at once (a queued one counts).
 SESSION_HOURS = {"CPU": 12, "GPU": 12, "TPU": 9}
@@ -13,20 +15,37 @@ WEEK_HOURS = {"GPU": 30, "TPU": 20}
 SESSIONS = {"CPU": 5, "GPU": 2, "TPU": 1}
 
 _RETIRED = ("TpuV232", "TpuV2256")  # Kaggle takes these names and gives a CPU
+_LENGTHS = range(5, 51)  # of titles and slugs
 _WEEK = 7 * 24 * 3600
 _FIRST_REFRESH = 2 * 24 * 3600  # 1970-01-03 was a Saturday, when Kaggle's week begins
 
 
 class Duration(timedelta):
-    """A timedelta that kagglesdk writes in full.
+    """A timedelta whose ``seconds`` are all of it: kagglesdk writes those, without the days."""
 
-    Its serializer reads ``seconds`` alone, without the days.
-    """
+    seconds = property(lambda self: int(self.total_seconds()))
 
-    @property
-    def seconds(self) -> int:
-        """All of the time, in whole seconds."""
-        return int(self.total_seconds())
+
+def push_fault(store: Store, request: ApiSaveKernelRequest) -> str:
+    """The first reason to refuse a push, in Kaggle's words; empty if there is none."""
+    owner, _, slug = (request.slug or "").partition("/")
+    named = SLUG.fullmatch(owner.lower()) and SLUG.fullmatch(slug)
+    if not named or len(slug) not in _LENGTHS:
+        return f"Invalid slug {request.slug!r}: it is written <owner>/<5 to 50 of a-z, 0-9, ->"
+    if not (request.text or "").strip():
+        return "Source code can't be empty"
+    if request.kernel_type != "script" or request.language != "python":
+        kind = f"{request.language} {request.kernel_type}"
+        return f"The local Kaggle runs Python scripts only, and this is a {kind}"
+    title = request.new_title or ""
+    if not store.latest(f"{owner}/{slug}"):
+        if len(title) not in _LENGTHS:
+            return f"The title {title!r} of a new kernel must have 5 to 50 characters"
+        # Kaggle makes the slug of a new kernel from its title, whatever the push says.
+        made = slugify(title)
+        if made != re.sub(r"[_-]+", "-", slug):
+            return f"The title {title!r} resolves to {made!r} and not to the slug {slug!r}"
+    return _limit_fault(store, accelerator_of(request))
 
 
 def accelerator_of(request: ApiSaveKernelRequest) -> str:
@@ -52,8 +71,7 @@ def session_limit(kind: str) -> str:
     return f"Maximum batch {kind} session count of {SESSIONS[kind]} reached."
 
 
-def limit_fault(store: Store, kind: str) -> str:
-    """Which limit one more session of ``kind`` would exceed, in Kaggle's words; empty if none."""
+def _limit_fault(store: Store, kind: str) -> str:
     active = [v for v in store.active() if v.session["accelerator"] == kind]
     if len(active) >= SESSIONS[kind]:
         return session_limit(kind)

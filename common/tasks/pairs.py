@@ -27,7 +27,7 @@ class Pairs(Task):
     units: ClassVar[int] = 0
     activation: ClassVar[str] = ""
     sections: ClassVar[tuple[str, ...]] = (
-        *("kernels", "channels", "learning", "curves", "space", "nearest", "confident"),
+        *("kernels", "blend", "learning", "pairs", "embedding", "neighbours", "mistakes"),
         "settings",
     )
 

@@ -1,7 +1,8 @@
 """The report of a run: one HTML file that opens from disk, made of what the kernels wrote.
 
-A section is a function of ``Facts`` that returns a ``Section`` (or None, without anything to show),
-and a template of the same name in ``templates``. A task says which sections its report has.
+A section has one name: that of its function of ``Facts``, of its template, and in the page. The
+function returns what the template shows, or None without anything to show. A task says which
+sections its report has.
 """
 
 from collections.abc import Callable
@@ -9,40 +10,28 @@ from pathlib import Path
 
 from common.manifest import write_text
 from kernels.bundle.build import Bundle
-from kernels.report.blend import blend_section, channels_section
-from kernels.report.calibration import calibration_section
-from kernels.report.classes import classes_section, confusions_section, labels_section
-from kernels.report.embedding import embedding_section
-from kernels.report.errors import errors_section
+from kernels.report.blend import blend
+from kernels.report.classes import classes, confusions, labels
+from kernels.report.embedding import embedding
+from kernels.report.errors import errors
 from kernels.report.facts import Facts, gather
-from kernels.report.kernels import kernels_section
-from kernels.report.learning import learning_section
-from kernels.report.neighbours import mistakes_section, neighbours_section
-from kernels.report.overview import headline
-from kernels.report.pairs import pairs_section
-from kernels.report.pictures import hardest_section, members_section
+from kernels.report.kernels import kernels
+from kernels.report.learning import learning
+from kernels.report.neighbours import mistakes, neighbours
+from kernels.report.overview import overview
+from kernels.report.pairs import pairs
+from kernels.report.pictures import calibration, hardest, members
 from kernels.report.render import Section, render
-from kernels.report.settings import settings_section
+from kernels.report.settings import settings
 from kernels.results.result import REPORT
 from kernels.run.state import Run, Submission
 
 SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
-    "kernels": kernels_section,
-    "blend": blend_section,
-    "channels": channels_section,
-    "learning": learning_section,
-    "members": members_section,
-    "classes": classes_section,
-    "labels": labels_section,
-    "confusions": confusions_section,
-    "errors": errors_section,
-    "hardest": hardest_section,
-    "calibration": calibration_section,
-    "curves": pairs_section,
-    "space": embedding_section,
-    "nearest": neighbours_section,
-    "confident": mistakes_section,
-    "settings": settings_section,
+    section.__name__: section
+    for section in (
+        *(kernels, blend, learning, members, classes, labels, confusions, errors, hardest),
+        *(calibration, pairs, embedding, neighbours, mistakes, settings),
+    )
 }
 
 
@@ -53,6 +42,6 @@ def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None)
     is left out, or its section says so.
     """
     facts = gather(run, bundles, sent)
-    made = (SECTIONS[name](facts) for name in facts.task.sections)
-    sections = [section for section in made if section]
-    return write_text(run.folder / REPORT, render(facts, headline(facts), sections))
+    made = {name: SECTIONS[name](facts) for name in facts.task.sections}
+    sections = {name: section for name, section in made.items() if section}
+    return write_text(run.folder / REPORT, render(facts, overview(facts), sections))

@@ -6,105 +6,126 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from kernels.report.charts import bounds, short, ticks
 from kernels.report.facts import Facts
-from kernels.report.pair_facts import auc_of, channel_scores, model_channels
-from kernels.report.render import Section
+from kernels.report.pair_facts import model_channels
+from kernels.report.render import UNKNOWN, Section, Table, bar, duration, number, signed
+from kernels.results.output import KernelOutput
 from kernels.results.result import tried_blends
 from kernels.results.scores import Validated, as_mapping, gain_words, read_number, read_score
 
 ACCURACY = "validation_accuracy"
+BLEND = Markup("<strong>blend</strong>")
 
 
-def blend_section(facts: Facts) -> Section | None:
+def blend(facts: Facts) -> Section | None:
     """Members and blend as ranges and in a table, the folds, and what the blend changed."""
     if not facts.models:  # an audit alone
         return None
-    several = len(facts.weights) > 1
-    accuracy = any(ACCURACY in kernel.metrics for kernel in facts.kernels)
-    data = {
-        **_shared(facts),
-        "with_accuracy": accuracy and facts.metric != "accuracy",
-        "accuracy": {model: _accuracy(facts, model) for model in facts.models},
+    metrics, several = facts.blended, len(facts.weights) > 1
+    sign, score = facts.competition.scoring.sign, read_score(metrics)
+    scores = [(model, facts.model_score(model)) for model in facts.models]
+    scores.sort(key=lambda one: math.inf if one[1].value is None else -sign * one[1].value)
+    if several or len(scores) > 1:
+        scores.append(("blend", score))
+    pictures = "" if score.n is None else f", {score.n:,} pictures"
+    method, chosen = str(metrics.get("method") or ""), str(metrics.get("chosen_on") or "")
+    names = (ACCURACY, "threshold", "same_share")
+    return {
+        "title": f"The blend: {method}" if method else "The blend",
+        "ranges": _ranges(facts, scores, f"{facts.metric} on validation{pictures}"),
+        "gain": gain_words(metrics).replace(" %", "\N{NO-BREAK SPACE}%"),
+        "chosen": f"{chosen[:1].upper()}{chosen[1:]}",
+        "members": _channels(facts) if facts.pairs else _members(facts),
+        "tried": _tried(facts),
         "folds": _folds(facts),
-        "gained": _gained(facts) if several else [],
+        "gained": _gained(facts) if several else None,
         "weights": facts.figure("weights.png") if several else None,
+        "several": several,
+        **{name: read_number(metrics.get(name)) for name in names},
     }
-    return Section("blend", "blend", _title(facts), data)
 
 
-def channels_section(facts: Facts) -> Section | None:
-    """The blend of a competition of pairs: members, channels and blend in one table."""
-    if not facts.models:
-        return None
-    metrics, channels = facts.blended, {}
+def _members(facts: Facts) -> Table:
+    """Of models and blend: weight, score, accuracy where that is another metric, time."""
+    rows = [
+        (model, bar(facts.weights.get(model)), facts.model_score(model), _accuracy(facts, model))
+        for model in facts.models
+    ]
+    took = [_took(kernels) for kernels in facts.models.values()]
+    if facts.ensemble:
+        rows.append((BLEND, 1.0, facts.ensemble.score, facts.ensemble.number(ACCURACY)))
+        took.append(_took([facts.ensemble]))
+    accurate = facts.metric != "accuracy" and any(accuracy is not None for *_, accuracy in rows)
+    columns = [("member", None), ("weight", 3), (facts.metric, 0), ("95 %", 0)]
+    return Table(
+        "Members and blend on validation",
+        [*columns, *[("accuracy", 0)] * accurate, ("seconds", 0), ("accelerator", None)],
+        [
+            (name, weight, *_cells(score), *[_known(accuracy, score)] * accurate, *own)
+            for (name, weight, score, accuracy), own in zip(rows, took, strict=True)
+        ],
+    )
+
+
+def _channels(facts: Facts) -> Table:
+    """Of each channel of a model, and of the blend: AUC of all, seen and unseen, weight, time."""
+    digits, rows = read_score(facts.blended).digits, []
     for model, kernels in facts.models.items():
-        found = model_channels(model, kernels[0].metrics, metrics)
-        channels[model] = found or {"": {"all": kernels[0].score.value}}
-    alone = {name: auc_of(found) for name, found in channel_scores(metrics).items()}
-    ours, best = read_score(metrics), max(alone, key=alone.__getitem__, default="")
-    names = (ACCURACY, "threshold", "same_share", "validation_seen", "validation_unseen")
-    numbers = {name: read_number(metrics.get(name)) for name in names}
-    data = {
-        **_shared(facts),
-        **numbers,
-        "channels": channels,
-        "blend": (ours.value, numbers["validation_seen"], numbers["validation_unseen"]),
-        "digits": ours.digits,
-        "best": best if len(alone) > 1 and "gain" not in metrics else "",
-        "gained": None if ours.value is None or not best else ours.value - alone[best],
-    }
-    return Section("channels", "blend", _title(facts), data)
+        for channel, auc in model_channels(model, kernels, facts.blended).items():
+            weight = bar(facts.weights.get(f"{model}/{channel}"))
+            parts = [read_number(auc.get(part)) for part in ("all", "seen", "unseen")]
+            rows.append((model, channel, *parts, weight, *_took(kernels)))
+    if facts.ensemble:
+        parts = [facts.ensemble.number(f"validation_{n}") for n in ("score", "seen", "unseen")]
+        rows.append((BLEND, "all", *parts, 1.0, *_took([facts.ensemble])))
+    areas = [(f"AUC {part}", digits) for part in ("all", "seen", "unseen")]
+    columns = [("member", None), ("channel", None), *areas, ("weight", 3), ("seconds", 0)]
+    return Table("Members and blend on validation", [*columns, ("accelerator", None)], rows)
 
 
-def ranges(
-    scores: Sequence[tuple[str, Validated]], title: str, greater_is_better: bool
-) -> dict[str, Any]:
-    """Return scores with their intervals on one axis, as shares of its width.
+def _cells(score: Validated) -> list[Any]:
+    """A score with the decimals that it carries, and its interval."""
+    low = score.interval[0] if score.interval else None
+    return [_known(score.value, score), (low, score.ends or UNKNOWN)]
 
-    Those that are unknown are left out; ``blend`` has another colour.
-    """
+
+def _known(value: float | None, score: Validated) -> Any:
+    return value, number(value, score.digits)
+
+
+def _took(kernels: Sequence[KernelOutput]) -> list[Any]:
+    """How long kernels took, and on what."""
+    seconds = sum(kernel.state.seconds for kernel in kernels)
+    seen = dict.fromkeys(kernel.accelerator for kernel in kernels)
+    return [(seconds, duration(seconds)), ", ".join(seen) or "unknown"]
+
+
+def _tried(facts: Facts) -> Table | None:
+    """The blends of this run, if there are several."""
+    tried = tried_blends(facts.run)
+    rows = [(b.name, b.version, *_cells(b), _known(b.public_score, b)) for b in tried]
+    numbers = ("version", "validation", "95 %", "public score")
+    columns = [("method", None), *((name, 0) for name in numbers)]
+    return Table("Blends of this run", columns, rows) if len(rows) > 1 else None
+
+
+def _ranges(facts: Facts, scores: Sequence[tuple[str, Validated]], title: str) -> dict[str, Any]:
+    """Known scores with their intervals on one axis; ``share`` is where a value lies, 0 to 1."""
     known = [(name, score) for name, score in scores if score.value is not None]
     ends = [end for _, score in known for end in (score.value or 0.0, *(score.interval or ()))]
     low, high = bounds(ends or [0.0, 1.0])
-
-    def share(value: float) -> float:
-        return round((value - low) / (high - low), 4)
-
-    rows = []
-    for name, score in known:
-        row = {"name": name, "score": score, "at": share(score.value or 0.0), "wide": None}
-        if score.interval:
-            start, end = map(share, score.interval)
-            row |= {"low": start, "wide": round(end - start, 4)}
-        rows.append({**row, "look": "two" if name == "blend" else "one"})
-    caption = f"{title[:1].upper()}{title[1:]}{'' if greater_is_better else ', lower is better'}."
+    lower = "" if facts.competition.scoring.greater_is_better else ", lower is better"
+    caption = f"{title[:1].upper()}{title[1:]}{lower}."
     if any(score.interval for _, score in known):
         caption += " The line is the 95 % interval (bootstrap)."
-    marks = [(share(value), short(value)) for value in ticks(low, high)]
-    return {"rows": rows, "ticks": marks, "caption": caption}
-
-
-def _title(facts: Facts) -> str:
-    method = str(facts.blended.get("method", ""))
-    return f"The blend{f': {method}' if method else ''}"
-
-
-def _shared(facts: Facts) -> dict[str, Any]:
-    """What both kinds of blends show: the ranges, the gain, what was chosen, blends tried."""
-    sign, blend = facts.competition.scoring.sign, read_score(facts.blended)
-    scores = [(model, facts.model_score(model)) for model in facts.models]
-    scores.sort(key=lambda one: -sign * one[1].value if one[1].value is not None else math.inf)
-    if len(facts.weights) > 1 or len(scores) > 1:
-        scores.append(("blend", blend))
-    pictures = "" if blend.n is None else f", {blend.n:,} pictures"
-    chosen, tried = str(facts.blended.get("chosen_on") or ""), tried_blends(facts.run)
     return {
-        "ranges": ranges(scores, f"{facts.metric} on validation{pictures}", sign > 0),
-        "gain": gain_words(facts.blended).replace(" %", "\N{NO-BREAK SPACE}%"),
-        "chosen": f"{chosen[:1].upper()}{chosen[1:]}",
-        "tried": tried if len(tried) > 1 else (),
+        "rows": known,
+        "share": lambda value: round((value - low) / (high - low), 4),
+        "ticks": [(value, short(value)) for value in ticks(low, high)],
+        "caption": caption,
     }
 
 
@@ -128,17 +149,19 @@ def _folds(facts: Facts) -> list[dict[str, Any]]:
         values = [score.value for _, score in scores[1:] if score.value is not None]
         spread = f", from {min(values):.3f} to {max(values):.3f}" if values else ""
         title = f"{facts.metric} of each fold of {model} on its own part{spread}"
-        charts.append(ranges(scores, title, facts.competition.scoring.greater_is_better))
+        charts.append(_ranges(facts, scores, title))
     return charts
 
 
-def _gained(facts: Facts) -> list[tuple[str, int, int]]:
-    """Member → pictures that the blend fixed and broke, where each picture has one class."""
-    if facts.blend is None or "confusions" not in facts.task.sections:
-        return []
-    labels, blend = facts.blend.validation_labels, facts.decide(facts.blend)
-    right, found = blend == labels, []
+def _gained(facts: Facts) -> Table | None:
+    """Pictures that the blend fixed and broke of each member's; None without one class each."""
+    if facts.blend is None or not facts.task.classes or facts.blend.validation_labels.ndim > 1:
+        return None
+    labels, rows = facts.blend.validation_labels, []
+    right = facts.decide(facts.blend) == labels
     for name, member in facts.members.items():
         own = facts.decide(member) == labels
-        found.append((name, int(np.sum(right & ~own)), int(np.sum(own & ~right))))
-    return found
+        fixed, broken = int(np.sum(right & ~own)), int(np.sum(own & ~right))
+        rows.append((name, fixed, broken, (fixed - broken, signed(fixed - broken))))
+    columns = [("against", None), ("fixed", 0), ("broken", 0), ("net", 0)]
+    return Table("Pictures that the blend fixed and broke", columns, rows)

@@ -1,26 +1,22 @@
-"""Charts of the page as plain marks; ``macros.html`` draws them. Colours are classes of the CSS."""
+"""Charts of the page as SVG; ``macros.html`` draws their axes. Colours are classes of the CSS."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
+from markupsafe import Markup
 
 Points = Sequence[tuple[float, float]]
 Ends = tuple[float, float]
-NAMED = 22  # classes at most that have their names in a chart
 
 
-@dataclass(frozen=True)
-class Mark:
-    """One shape: an SVG element, its class, its attributes, and what it says when pointed at."""
-
-    tag: str
-    look: str
-    at: Mapping[str, Any]
-    title: str = ""
-    text: str = ""
+def mark(tag: str, look: str, title: str = "", text: str = "", **at: Any) -> Markup:
+    """Return an SVG element: its classes, what it says when pointed at, its text and attributes."""
+    more = "".join(f' {name.replace("_", "-")}="{value}"' for name, value in at.items())
+    said = Markup("<title>{}</title>").format(title) if title else ""
+    return Markup('<{0} class="{1}"{2}>{3}{4}</{0}>').format(tag, look, Markup(more), said, text)
 
 
 @dataclass
@@ -32,7 +28,7 @@ class Chart:
         x, y: lowest and highest value.
         x_name, y_name: of the axes; without a name x has no numbers either.
         whole: whether x has whole numbers alone, as epochs have.
-        width, height, left, right, top, bottom: of the drawing and its margins, in its own units.
+        width, height, bottom: of the drawing and its lower margin, in its own units.
     """
 
     label: str
@@ -43,11 +39,15 @@ class Chart:
     whole: bool = False
     width: float = 320
     height: float = 190
-    left: float = 44
-    right: float = 10
-    top: float = 10
     bottom: float = 34
-    marks: list[Mark] = field(default_factory=list)
+    left: ClassVar[float] = 50
+    right: ClassVar[float] = 10
+    marks: list[Markup] = field(default_factory=list)
+
+    @property
+    def top(self) -> float:
+        """The upper margin: below the name of y."""
+        return 24 if self.y_name else 10
 
     def across(self, value: float) -> float:
         """Return where a value of x lies."""
@@ -72,103 +72,59 @@ class Chart:
         """Where the numbers of y lie, and the numbers."""
         return [(self.up(value), short(value)) for value in ticks(*self.y)]
 
+    def add(self, *drawn: Any, **at: Any) -> None:
+        """Draw a ``mark``."""
+        self.marks.append(mark(*drawn, **at))
+
     def line(self, points: Points, look: str, title: str = "") -> None:
         """Draw a line through the points."""
-        corners = "L".join(f"{self.across(x):.1f} {self.up(y):.1f}" for x, y in points)
-        self.marks.append(Mark("path", f"line {look}", {"d": f"M{corners}"}, title))
+        corners = "L".join(f"{self.across(x)} {self.up(y)}" for x, y in points)
+        self.add("path", f"line {look}", title, d=f"M{corners}")
 
     def dot(self, x: float, y: float, look: str, title: str, radius: float) -> None:
         """Draw a dot."""
         at = {"cx": self.across(x), "cy": self.up(y), "r": round(radius, 1)}
-        self.marks.append(Mark("circle", f"dot {look}", at, title))
+        self.add("circle", f"dot {look}", title, **at)
 
     def bar(self, x: Ends, y: Ends, look: str, title: str) -> None:
         """Draw a bar between two values of x and two of y."""
         left, top = self.across(x[0]), self.up(y[1])
         width, height = self.across(x[1]) - left, self.up(y[0]) - top
         at = {"x": left, "y": top, "width": round(width, 1), "height": round(height, 1)}
-        self.marks.append(Mark("rect", f"fill {look}", at, title))
+        self.add("rect", f"fill {look}", title, **at)
 
-    def rule(self, start: tuple[float, float], end: tuple[float, float], look: str) -> None:
-        """Draw a straight line between two points."""
-        at = {"x1": self.across(start[0]), "y1": self.up(start[1])}
-        at |= {"x2": self.across(end[0]), "y2": self.up(end[1])}
-        self.marks.append(Mark("line", look, at))
+    def rule(self, start: Ends, end: Ends, look: str = "diagonal") -> None:
+        """Draw a straight line between two points, below what follows."""
+        (x1, x2), (y1, y2) = map(self.across, (start[0], end[0])), map(self.up, (start[1], end[1]))
+        self.add("line", look, x1=x1, y1=y1, x2=x2, y2=y2)
 
     def scatter(self, points: Points, look: str) -> None:
         """Draw many dots as one path, which takes a few letters a dot: their caps are round."""
-        drawn = "".join(f"M{self.across(x):.1f} {self.up(y):.1f}h0" for x, y in points)
-        self.marks.append(Mark("path", f"points {look}", {"d": drawn}))
-
-
-def line_chart(chart: Chart, lines: Sequence[tuple[str, str, Points]], dots: bool = True) -> Chart:
-    """Draw lines, each its class, words and points; with a dot at each point, or thin ones."""
-    for look, words, points in lines:
-        if not dots:
-            chart.line(points, f"thin {look}", f"{words}, last {points[-1][1]:.4g}")
-            continue
-        chart.line(points, look)
-        for x, y in points:
-            chart.dot(x, y, look, f"{words}, {x:g}: {y:.4g}", 3.0 if len(points) <= 12 else 1.7)
-    return chart
-
-
-def roc_chart(label: str, x_name: str, x: Ends, curves: Mapping[str, Points]) -> Chart:
-    """Draw ROC curves, by the class of their colour."""
-    chart = Chart(label, x, (0.0, 1.0), x_name, "true accept rate", height=300, top=24)
-    chart.whole = x != (0.0, 1.0)
-    if not chart.whole:
-        chart.rule((0, 0), (1, 1), "diagonal")
-    for look, points in curves.items():
-        if len(points) > 1:
-            chart.line(points, look)
-    return chart
+        drawn = "".join(f"M{self.across(x)} {self.up(y)}h0" for x, y in points)
+        self.add("path", f"points {look}", d=drawn)
 
 
 def histogram(
-    chart: Chart, edges: np.ndarray, heights: Mapping[str, Sequence[float]], words: str
+    label: str,
+    names: tuple[str, str],
+    edges: np.ndarray,
+    heights: Mapping[str, np.ndarray],
+    words: str,
+    height: float = 190,
 ) -> Chart:
     """Draw bars between ``edges`` of each of ``heights``, by the class of their colour.
 
-    ``words`` are what a bar says of its ``height`` from ``low`` to ``high``, and its ``look``.
+    ``names`` are those of the axes; ``words`` are what a bar says of its ``height`` from ``low``
+    to ``high``.
     """
-    most = max((max(values) for values in heights.values()), default=1.0) or 1.0
-    chart.x, chart.y = (float(edges[0]), float(edges[-1])), (0.0, most * 1.05)
+    most = max(values.max() for values in heights.values()) or 1.0
+    ends = (float(edges[0]), float(edges[-1]))
+    chart = Chart(label, ends, (0.0, most * 1.05), *names, height=height)
     for look, values in heights.items():
-        for height, low, high in zip(values, edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            if height:
-                title = words.format(height=height, low=low, high=high, look=look)
-                chart.bar((low, high), (0.0, height), f"{look} pale", title)
-    return chart
-
-
-def class_chart(
-    label: str,
-    names: Sequence[str],
-    dots: Mapping[str, tuple[str, Sequence[float]]],
-    bars: Sequence[tuple[float, str]] = (),
-) -> Chart:
-    """Draw a bar for each class, with its title, and dots; names are below where they are few.
-
-    ``dots`` are by what they are: the class of their colour, and a value a class or NaN.
-    """
-    named = len(names) <= NAMED
-    width = min(1060.0, 80 + (46 if named else 20) * len(names))
-    height, bottom = (290.0, 90.0) if named else (220.0, 12.0)
-    ends = (-0.5, max(len(names), 1) - 0.5)
-    chart = Chart(label, ends, (0.0, 1.0), width=width, height=height, bottom=bottom)
-    for place, name in enumerate(names if named else ()):
-        text = name if len(name) <= 20 else f"{name[:19]}…"
-        turn = f"translate({chart.across(place) + 4:.1f} {height - bottom + 14:.1f}) rotate(-40)"
-        at = {"transform": turn, "text-anchor": "end"}
-        chart.marks.append(Mark("text", "tick", at, text=text))
-    for place, (value, title) in enumerate(bars):
-        look = "one pale" if dots else "one"
-        chart.bar((place - 0.38, place + 0.38), (0.0, value), look, title)
-    for what, (look, values) in dots.items():
-        for place, value in enumerate(values):
-            if math.isfinite(value):
-                chart.dot(place, value, look, f"{names[place]}, {what}: {value:.4f}", 3.2)
+        for size, low, high in zip(values.tolist(), edges[:-1], edges[1:], strict=True):
+            title = words.format(height=size, low=low, high=high)
+            if size:
+                chart.bar((low, high), (0.0, size), f"{look} pale", title)
     return chart
 
 

@@ -1,157 +1,166 @@
 """Each class or label: F1, precision and recall, and which classes are taken for which."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from common.metrics.classification import confusion_matrix
-from kernels.report.charts import class_chart
-from kernels.report.facts import Facts
-from kernels.report.pictures import Card, Words, card, no_pictures
-from kernels.report.render import Key, Section
+from kernels.report.charts import Chart
+from kernels.report.facts import Facts, Picture, Words
+from kernels.report.render import Key, Section, Table, bar
 
 CONFUSIONS, WRONG, LIKE, WORST = 8, 5, 3, 24  # how many are shown
+NAMED = 22  # classes at most that have their names in a chart
 COLOURS = ("two", "three", "four", "five")  # of the members
 
 
-@dataclass(frozen=True)
-class ClassScore:
-    """One class on validation: F1, precision and recall (NaN where undefined), and pictures."""
+def class_scores(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Return number, F1, precision, recall and pictures of the classes on validation.
 
-    number: int
-    f1: float
-    precision: float
-    recall: float
-    pictures: int
-
-
-def class_scores(labels: np.ndarray, predicted: np.ndarray, classes: int) -> list[ClassScore]:
-    """Return the classes that are labelled or predicted on validation, the lowest F1 first.
-
-    Both are class numbers ``(rows,)``, or 0 and 1 for each label, ``(rows, classes)``.
+    ``(found, 5)`` float64, the lowest F1 first; NaN where undefined. Without a label and a
+    prediction a class is left out. Both are class numbers ``(rows,)``, or 0 and 1 for each label,
+    ``(rows, classes)``.
     """
     from sklearn.metrics import precision_recall_fscore_support
 
     every = np.arange(classes)
-    truth = labels if labels.ndim == 2 else labels[:, None] == every
-    given = predicted if predicted.ndim == 2 else predicted[:, None] == every
-    options = {"average": None, "zero_division": np.nan}
-    precision, recall, f1, pictures = precision_recall_fscore_support(truth, given, **options)
-    order = [c for c in np.argsort(f1, kind="stable").tolist() if np.isfinite(f1[c])]
-    return [
-        ClassScore(c, float(f1[c]), float(precision[c]), float(recall[c]), int(pictures[c]))
-        for c in order
-    ]
+    truth, found = (v if v.ndim == 2 else v[:, None] == every for v in (labels, predicted))
+    precision, recall, f1, pictures = precision_recall_fscore_support(
+        truth, found, average=None, zero_division=np.nan
+    )
+    scores = np.stack([every, f1, precision, recall, pictures], axis=1)
+    return np.asarray(scores[np.argsort(f1, kind="stable")][: np.isfinite(f1).sum()])
 
 
-def classes_section(facts: Facts) -> Section | None:
+def classes(facts: Facts) -> Section | None:
     """F1 of each class as a chart and as a table."""
-    if facts.blend is None:
-        return None
-    return Section("classes", "classes", "F1 of each class", _scores(facts))
+    return _scores(facts, "class") if facts.blend else None
 
 
-def labels_section(facts: Facts) -> Section | None:
+def labels(facts: Facts) -> Section | None:
     """F1, precision, recall and threshold of each label, and the pictures with most wrong ones."""
     if facts.blend is None:
         return None
-    labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
-    data, wrong = _scores(facts), (predicted != labels).sum(axis=1)
-    scores = data["scores"]
-    dots = {
-        "precision": ("four", [score.precision for score in scores]),
-        "recall": ("five", [score.recall for score in scores]),
-    }
-    if data["thresholds"]:
-        dots["threshold"] = ("rest", [data["thresholds"][score.number] for score in scores])
-    label = f"{', '.join(dots)} of {len(scores)} labels, in the same order"
-    distance = np.abs(facts.blend.validation - labels).sum(axis=1)
-    order = np.lexsort((-distance, -wrong))[:WORST].tolist()
-    data |= {
-        "average": float(np.mean(labels.sum(axis=1))),
-        "dots": class_chart(label, [facts.class_name(s.number) for s in scores], dots),
+    truth, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
+    section, wrong = _scores(facts, "label"), (predicted != truth).sum(axis=1)
+    numbers, _, precision, recall, _ = section["scores"].T
+    dots = {"precision": ("four", precision), "recall": ("five", recall)}
+    if facts.thresholds is not None:
+        dots["threshold"] = ("rest", facts.thresholds[numbers.astype(int)])
+    said = f"{', '.join(dots)} of {len(numbers)} labels, in the same order"
+    names = [facts.task.classes[int(number)] for number in numbers]
+    order = np.lexsort((-np.abs(facts.blend.validation - truth).sum(axis=1), -wrong))[:WORST]
+    return {
+        **section,
+        "average": float(np.mean(truth.sum(axis=1))),
+        "dots": _chart(said, names, dots),
         "dots_legend": [Key(look, name) for name, (look, _) in dots.items()],
         "wrong": int(np.count_nonzero(wrong)),
-        "pictures": len(wrong),
-        "cards": [_wrong(facts, predicted, row) for row in order if wrong[row]],
-        "without": no_pictures(facts),
+        "pictures": [_wrong(facts, predicted, row) for row in order.tolist() if wrong[row]],
     }
-    return Section("labels", "labels", "Each label", data)
 
 
-def _scores(facts: Facts) -> dict[str, Any]:
-    """The scores of all classes, those of the members, and the chart of both."""
+def _scores(facts: Facts, what: str) -> Section:
+    """The scores of all classes, those of the members, and chart and table of both."""
     assert facts.blend is not None
-    labels, names = facts.blend.validation_labels, facts.task.classes
-    scores = class_scores(labels, facts.decide(facts.blend), len(names))
+    truth, names = facts.blend.validation_labels, facts.task.classes
+    scores = class_scores(truth, facts.decide(facts.blend), len(names))
     members = {}
     for name, member in facts.members.items() if len(facts.members) > 1 else ():
-        own = {s.number: s.f1 for s in class_scores(labels, facts.decide(member), len(names))}
-        members[name] = [own.get(score.number, math.nan) for score in scores]
+        own = class_scores(truth, facts.decide(member), len(names))
+        known = dict(zip(own[:, 0], own[:, 1], strict=True))
+        members[name] = [known.get(number, math.nan) for number in scores[:, 0]]
     dots = {name: (look, members[name]) for look, name in zip(COLOURS, members, strict=False)}
-    shown = [names[score.number] for score in scores]
-    bars = [(s.f1, f"{names[s.number]}: {s.f1:.4f} of {s.pictures} pictures") for s in scores]
-    lowest = ", ".join(f"{names[s.number]} {s.f1:.2f}" for s in scores[:5])
-    label = f"F1 of {len(scores)} classes, sorted. The lowest: {lowest}"
-    thresholds = facts.thresholds if labels.ndim == 2 else None
+    shown = [names[int(number)] for number in scores[:, 0]]
+    bars = [
+        (f1, f"{name}: {f1:.4f} of {pictures:.0f} pictures")
+        for name, f1, pictures in zip(shown, scores[:, 1], scores[:, 4], strict=True)
+    ]
+    lowest = ", ".join(f"{name} {f1:.2f}" for name, (f1, _) in zip(shown[:5], bars, strict=False))
+    extra = {name: (3, values) for name, values in members.items()}
+    if truth.ndim == 2 and facts.thresholds is not None:
+        extra = {"threshold": (2, facts.thresholds[scores[:, 0].astype(int)].tolist()), **extra}
+    columns = [(what, None), ("number", 0), ("F1", 3), ("precision", 3), ("recall", 3)]
+    columns += [("pictures", 0), *((name, digits) for name, (digits, _) in extra.items())]
+    rows = [
+        (name, row[0], bar(row[1]), *row[2:], *(values[place] for _, values in extra.values()))
+        for place, (name, row) in enumerate(zip(shown, scores.tolist(), strict=True))
+    ]
     keys = [Key("one", "blend"), *(Key(look, name) for name, (look, _) in dots.items())]
+    said = f"F1 of {len(scores)} classes, sorted. The lowest: {lowest}"
     return {
+        "title": "F1 of each class" if what == "class" else "Each label",
         "scores": scores,
-        "members": members,
-        "thresholds": None if thresholds is None else thresholds.tolist(),
-        "chart": class_chart(label, shown, dots, bars),
+        "perfect": int(np.sum(scores[:, 1] == 1)),
+        "chart": _chart(said, shown, dots, bars),
         "legend": keys if members else [],
+        "table": Table(f"F1 of each {what} on validation", columns, rows),
     }
 
 
-def _wrong(facts: Facts, predicted: np.ndarray, row: int) -> Card:
-    """A picture's labels that were missed and that were wrongly given."""
+def _chart(
+    label: str,
+    names: Sequence[str],
+    dots: Mapping[str, tuple[str, Sequence[float]]],
+    bars: Sequence[tuple[float, str]] = (),
+) -> Chart:
+    """A bar for each class, with its title, and dots; names are below where they are few.
+
+    ``dots`` are by what they are: the class of their colour, and a value a class or NaN.
+    """
+    named = len(names) <= NAMED
+    width = min(1060.0, 80 + (46 if named else 20) * len(names))
+    height, bottom = (290.0, 90.0) if named else (220.0, 12.0)
+    ends = (-0.5, max(len(names), 1) - 0.5)
+    chart = Chart(label, ends, (0.0, 1.0), width=width, height=height, bottom=bottom)
+    for place, name in enumerate(names if named else ()):
+        turn = f"translate({chart.across(place) + 4:.1f} {height - bottom + 14:.1f}) rotate(-40)"
+        text = name if len(name) <= 20 else f"{name[:19]}…"
+        chart.add("text", "tick", "", text, transform=turn, text_anchor="end")
+    for place, (value, title) in enumerate(bars):
+        chart.bar((place - 0.38, place + 0.38), (0.0, value), "one pale" if dots else "one", title)
+    for what, (look, values) in dots.items():
+        for place, value in enumerate(values):
+            if math.isfinite(value):
+                chart.dot(place, value, look, f"{names[place]}, {what}: {value:.4f}", 3.2)
+    return chart
+
+
+def _wrong(facts: Facts, predicted: np.ndarray, row: int) -> Picture:
+    """A picture's labels that were missed and that were wrongly said."""
     assert facts.blend is not None
-    truth, given = facts.blend.validation_labels[row], predicted[row]
-    lines = []
-    for who, places in (("missed", truth > given), ("wrongly", given > truth)):
-        numbers = np.flatnonzero(places).tolist()
-        words = [f"{facts.class_name(n)} {facts.blend.validation[row, n]:.2f}" for n in numbers]
-        lines += [Words(", ".join(words), "wrong", who)] if words else []
-    return card(facts, row, *lines)
+    truth, said, lines = facts.blend.validation_labels[row], predicted[row], []
+    for who, places in (("missed", truth > said), ("wrongly", said > truth)):
+        numbers, sure = np.flatnonzero(places).tolist(), facts.blend.validation[row]
+        words = ", ".join(f"{facts.task.classes[n]} {sure[n]:.2f}" for n in numbers)
+        lines += [Words(words, "wrong", who)] if words else []
+    return facts.picture(row, *lines)
 
 
-@dataclass(frozen=True)
-class Confusion:
-    """One class taken for another: how often, of how many, and the rows, the surest first."""
-
-    true: int
-    taken_for: int
-    of: int
-    rows: tuple[int, ...]
-
-
-def confusions_section(facts: Facts) -> Section | None:
+def confusions(facts: Facts) -> Section | None:
     """The most frequent confusions of the blend, with pictures, and the matrix of all."""
     if facts.blend is None:
         return None
-    labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
+    names, truth = facts.task.classes, facts.blend.validation_labels
+    predicted = facts.decide(facts.blend)
     sure = sureness(facts.blend.validation, predicted)
-    found = worst_confusions(labels, predicted, sure, len(facts.task.classes), CONFUSIONS)
-    surest = np.argsort(-sure, kind="stable")
-    right = surest[(labels == predicted)[surest]]
-    rows = []
-    for one in found:
-        like = [card(facts, r) for r in right[labels[right] == one.taken_for].tolist()]
-        rows.append(
+    found: list[dict[str, Any]] = []
+    for (true, other), rows in worst_confusions(truth, predicted, sure)[:CONFUSIONS]:
+        like = np.flatnonzero((truth == other) & (predicted == other))
+        pictures = map(facts.picture, like[np.argsort(-sure[like], kind="stable")].tolist())
+        found.append(
             {
-                "true": facts.class_name(one.true),
-                "other": facts.class_name(one.taken_for),
-                "times": len(one.rows),
-                "of": one.of,
-                "wrong": [card(facts, row) for row in one.rows[:WRONG]],
-                "like": [shown for shown in like if shown.jpeg][:LIKE],
+                "true": names[true],
+                "other": names[other],
+                "times": len(rows),
+                "of": int(np.count_nonzero(truth == true)),
+                "wrong": [facts.picture(row) for row in rows[:WRONG]],
+                "like": [picture for picture in pictures if picture.jpeg][:LIKE],
             }
         )
-    data = {"rows": rows, "without": no_pictures(facts), "matrix": facts.figure("confusion.png")}
-    return Section("confusions", "confusions", "Worst confusions", data)
+    matrix = facts.figure("confusion.png")
+    return {"title": "Worst confusions", "confusions": found, "matrix": matrix}
 
 
 def sureness(predictions: np.ndarray, predicted: np.ndarray) -> np.ndarray:
@@ -165,19 +174,15 @@ def sureness(predictions: np.ndarray, predicted: np.ndarray) -> np.ndarray:
 
 
 def worst_confusions(
-    labels: np.ndarray, predicted: np.ndarray, sure: np.ndarray, classes: int, limit: int
-) -> list[Confusion]:
-    """Return the most frequent confusions; of equal ones, that of the smaller class first.
+    labels: np.ndarray, predicted: np.ndarray, sure: np.ndarray
+) -> list[tuple[tuple[int, int], list[int]]]:
+    """Return true class and the one it is taken for, the most frequent first, with the rows.
 
-    ``labels``, ``predicted`` and ``sure`` are ``(rows,)``.
+    Of equal ones that of the smaller class is first; the surest row is first. All are ``(rows,)``.
     """
-    counts = confusion_matrix(labels, predicted, classes)
-    of = counts.sum(axis=1)
-    np.fill_diagonal(counts, 0)
-    pairs = sorted(np.argwhere(counts).tolist(), key=lambda p: (-counts[p[0], p[1]], of[p[0]]))
-    found = []
-    for true, taken_for in pairs[:limit]:
-        rows = np.flatnonzero((labels == true) & (predicted == taken_for))
-        rows = rows[np.argsort(-sure[rows], kind="stable")]
-        found.append(Confusion(true, taken_for, int(of[true]), tuple(rows.tolist())))
-    return found
+    found: dict[tuple[int, int], list[int]] = {}
+    order = np.argsort(-sure, kind="stable")
+    for row in order[(labels != predicted)[order]].tolist():
+        found.setdefault((int(labels[row]), int(predicted[row])), []).append(row)
+    of = np.bincount(labels)
+    return sorted(found.items(), key=lambda one: (-len(one[1]), of[one[0][0]], one[0]))

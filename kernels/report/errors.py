@@ -3,93 +3,83 @@
 import numpy as np
 
 from kernels.report.charts import Chart, bounds, histogram
-from kernels.report.facts import Facts
-from kernels.report.pictures import Card, Words, card, no_pictures
-from kernels.report.render import Section
+from kernels.report.facts import Facts, Picture, Words
+from kernels.report.render import Section, Table, signed
 
 BINS, LARGEST = 31, 24  # of the histogram, and pictures that are shown
 SPREAD = 0.3  # grades are drawn so far to either side, so that equal ones do not cover each other
 
 
-def errors_section(facts: Facts) -> Section | None:
+def errors(facts: Facts) -> Section | None:
     """Two charts, a table to open, and the pictures with the largest errors."""
     if facts.blend is None:
         return None
     labels = np.asarray(facts.blend.validation_labels, np.float64)
     values = facts.task.values(facts.blend.validation)
-    errors = values - labels
-    order = np.argsort(-np.abs(errors), kind="stable")[:LARGEST].tolist()
-    what, half = "grade" if facts.task.classes else "value", np.median(np.abs(errors))
-    correlation = _correlation(labels, values)
+    off = values - labels
+    order = np.argsort(-np.abs(off), kind="stable")[:LARGEST].tolist()
+    known = len(labels) > 1 and np.ptp(labels) and np.ptp(values)
+    correlation = f"{np.corrcoef(labels, values)[0, 1]:.3f}" if known else "not defined"
     words = f"{len(labels):,} pictures, correlation {correlation}"
-    if facts.task.classes and facts.thresholds is not None:
+    if facts.thresholds is not None:
         words += ". Lines across: where a grade begins"
-    scatter = {"title": f"Predicted over true {what}", "words": words}
-    spread = {"title": "Errors", "words": f"half of them are at most {half:.3g}"}
-    data = {
-        "mean": float(np.abs(errors).mean()),
+    half = f"half of them are at most {np.median(np.abs(off)):.3g}"
+    title = f"Predicted over true {'grade' if facts.task.classes else 'value'}"
+    chart = _scatter(facts, f"{title} of {words}", labels, values)
+    return {
+        "title": "Errors",
+        "mean": float(np.abs(off).mean()),
         "of_mean": float(np.abs(labels - labels.mean()).mean()),
-        "lean": float(errors.mean()),
+        "lean": float(off.mean()),
         "panels": [
-            {**scatter, "chart": _scatter(facts, labels, values, what, correlation)},
-            {**spread, "chart": _histogram(errors, float(half))},
+            {"title": title, "words": words, "chart": chart},
+            {"title": "Errors", "words": half, "chart": _histogram(off, half)},
         ],
-        "rows": _table(facts, labels, errors),
-        "cards": [_card(facts, row, values[row], errors[row]) for row in order if errors[row]],
-        "without": no_pictures(facts),
+        "table": _table(facts, labels, off),
+        "pictures": [_picture(facts, row, values[row], off[row]) for row in order if off[row]],
     }
-    return Section("errors", "errors", "Errors", data)
 
 
-def _scatter(
-    facts: Facts, labels: np.ndarray, values: np.ndarray, what: str, correlation: str
-) -> Chart:
+def _scatter(facts: Facts, label: str, labels: np.ndarray, values: np.ndarray) -> Chart:
     """Predicted over true values; grades are spread a little to the sides."""
-    grades, across = facts.task.classes, labels
+    grades, across = bool(facts.task.classes), labels
     if grades:
         across = labels + np.random.default_rng(0).uniform(-SPREAD, SPREAD, len(labels))
     ends = bounds([*across.tolist(), *values.tolist()])
-    label = f"Predicted over true {what} of {len(labels):,} pictures; correlation {correlation}"
-    chart = Chart(label, ends, ends, f"true {what}", "predicted", bool(grades), height=300, top=24)
-    chart.rule((ends[0], ends[0]), (ends[1], ends[1]), "diagonal")
-    for level in facts.thresholds if grades and facts.thresholds is not None else ():
-        chart.rule((ends[0], float(level)), (ends[1], float(level)), "step")
+    name = f"true {'grade' if grades else 'value'}"
+    chart = Chart(label, ends, ends, name, "predicted", grades, height=300)
+    chart.rule((ends[0], ends[0]), (ends[1], ends[1]))
+    for level in () if facts.thresholds is None else facts.thresholds.tolist():
+        chart.rule((ends[0], level), (ends[1], level), "step")
     chart.scatter(list(zip(across.tolist(), values.tolist(), strict=True)), "one")
     return chart
 
 
-def _correlation(labels: np.ndarray, values: np.ndarray) -> str:
-    if len(labels) < 2 or not np.ptp(labels) or not np.ptp(values):
-        return "not defined"
-    return f"{np.corrcoef(labels, values)[0, 1]:.3f}"
-
-
-def _histogram(errors: np.ndarray, half: float) -> Chart:
+def _histogram(off: np.ndarray, half: str) -> Chart:
     """How many pictures have which error."""
-    far = float(np.abs(errors).max()) or 1.0
-    counts, edges = np.histogram(errors, BINS, (-far, far))
-    label = f"Histogram of the errors: half of them are at most {half:.3g}"
-    chart = Chart(label, (0, 1), (0, 1), "predicted less true", "pictures", height=300, top=24)
-    words = "{height:,.0f} pictures: {low:.3g} to {high:.3g}"
-    histogram(chart, edges, {"one": counts.tolist()}, words)
-    chart.rule((0.0, chart.y[0]), (0.0, chart.y[1]), "diagonal")
+    far = float(np.abs(off).max()) or 1.0
+    counts, edges = np.histogram(off, BINS, (-far, far))
+    label, names = f"Histogram of the errors: {half}", ("predicted less true", "pictures")
+    words = "{height:,} pictures: {low:.3g} to {high:.3g}"
+    chart = histogram(label, names, edges, {"one": counts}, words, height=300)
+    chart.rule((0.0, chart.y[0]), (0.0, chart.y[1]))
     return chart
 
 
-def _table(
-    facts: Facts, labels: np.ndarray, errors: np.ndarray
-) -> list[tuple[str, float, int, float, float, float]]:
+def _table(facts: Facts, labels: np.ndarray, off: np.ndarray) -> Table:
     """Errors by grade, or by tenths of the true values."""
-    strata = facts.task.strata(facts.blend.validation_labels) if facts.blend else labels
-    rows = []
+    assert facts.blend is not None
+    strata, rows = facts.task.strata(facts.blend.validation_labels), []
     for stratum in np.unique(strata).tolist():
-        own, found = errors[strata == stratum], labels[strata == stratum]
+        own, found = off[strata == stratum], labels[strata == stratum]
         ends = dict.fromkeys(facts.task.describe(end) for end in (found.min(), found.max()))
-        sizes = float(own.mean()), float(np.abs(own).mean()), float(np.sqrt((own**2).mean()))
-        rows.append((" to ".join(ends), float(found.min()), len(own), *sizes))
-    return rows
+        mean, sizes = float(own.mean()), (np.abs(own).mean(), np.sqrt((own**2).mean()))
+        true = (found.min(), " to ".join(ends))
+        rows.append((true, len(own), (mean, signed(mean, 3)), *map(float, sizes)))
+    columns = [("true", None), ("pictures", 0), ("mean error", 3), ("mean absolute error", 3)]
+    return Table("Errors by true value", [*columns, ("root mean squared error", 3)], rows)
 
 
-def _card(facts: Facts, row: int, value: float, error: float) -> Card:
+def _picture(facts: Facts, row: int, value: float, error: float) -> Picture:
     much = f"{abs(error):.3g} too {'high' if error > 0 else 'low'}"
-    return card(facts, row, Words(f"predicted {value:.4g}"), Words(much, "wrong"))
+    return facts.picture(row, Words(f"predicted {value:.4g}"), Words(much, "wrong"))

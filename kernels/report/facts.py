@@ -23,8 +23,29 @@ from kernels.results.output import KernelOutput, read_or_note, read_output
 from kernels.results.scores import Validated, as_mapping, model_score
 from kernels.run.state import Run, Submission
 
-NO_PICTURES = "The kernels wrote no thumbnails: pictures are named by their ids."
 Models = Mapping[str, tuple[KernelOutput, ...]]
+
+
+@dataclass(frozen=True)
+class Words:
+    """A line below a picture: whose it is, its text, and its class; ``sure`` is before a tick."""
+
+    text: str
+    look: str = ""
+    who: str = ""
+    sure: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture: its true class in words, whether train has that class, and its thumbnail."""
+
+    id: str
+    name: str
+    jpeg: bytes | None
+    label: int = 0
+    seen: bool = True
+    lines: tuple[Words, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -119,9 +140,24 @@ class Facts:
         kernels = self.models.get(model, ())
         return model_score(self.blended, model, kernels[0].score if len(kernels) == 1 else None)
 
-    def class_name(self, number: int) -> str:
-        """Return a class in words."""
-        return self.task.classes[number]
+    def picture(self, row: int, *lines: Words) -> Picture:
+        """Return one of the blend's pictures, with lines below it."""
+        assert self.blend is not None
+        name = str(self.blend.validation_ids[row])
+        truth = self.task.describe(self.blend.validation_labels[row])
+        return Picture(name, truth, self.thumbnails.get(name), lines=lines)
+
+    def pictures(self, ids: np.ndarray, labels: np.ndarray, seen: np.ndarray) -> list[Picture]:
+        """Return pictures whose pairs are scored; a class without a name is called by its number.
+
+        ``(n,)`` each: text, int64 and bool.
+        """
+        names, one = self.pairs.names if self.pairs else {}, self.task.one
+        rows = zip(ids.tolist(), labels.tolist(), seen.tolist(), strict=True)
+        return [
+            Picture(id_, names.get(label, f"{one} {label}"), self.thumbnails.get(id_), label, known)
+            for id_, label, known in rows
+        ]
 
     def figure(self, name: str) -> bytes | None:
         """Read a figure that the ensemble has drawn; None if there is none."""
@@ -139,11 +175,11 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     thumbnails: dict[str, bytes] = {}
     for kernel in kernels:
         thumbnails = {**read_or_note(kernel.thumbnails, {}, notes), **thumbnails}
+    if models and not thumbnails:
+        notes.append("The kernels wrote no thumbnails: pictures are named by their ids.")
     facts = Facts(run, competition, sent, kernels, models, thumbnails=thumbnails)
     if competition.task.name == "pairs":
         pairs = gather_pairs(models, facts.ensemble, kernels, notes) if models else None
-        if models and not thumbnails:
-            notes.append(NO_PICTURES)
         return replace(facts, notes=tuple(notes), pairs=pairs)
     blend = _blend(facts, notes)
     members = _members(facts, blend, notes)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kernels.report.facts import Facts
-from kernels.report.render import Key, Section, duration, hue
+from kernels.report.render import Key, Section, Table, duration, hue
 from kernels.results.output import KernelOutput
 
 WIDE, HIGH, ACROSS, DOWN, EDGE = 172, 62, 46, 26, 12  # of the graph's boxes and gaps
@@ -19,29 +19,29 @@ STAGES = {  # the colour of each, a number of ``hue``: the same in every report
 }
 
 
-def kernels_section(facts: Facts) -> Section:
+def kernels(facts: Facts) -> Section:
     """The graph with states and times, and the stages of each kernel."""
     nodes = _nodes(facts.kernels)
     spent = {kernel.name: _stages(kernel) for kernel in facts.kernels}
     names = list(dict.fromkeys(stage for stages in spent.values() for stage in stages))
     longest = max(sum(stages.values()) for stages in spent.values()) or 1.0
-    rows = []
+    stacks = []
     for name, stages in spent.items():
         pieces = [
             (stage_key(stage), seconds / longest, f"{stage}: {duration(seconds)}")
             for stage, seconds in stages.items()
-            if seconds / longest > 0.001
         ]
-        rows.append({"name": name, "amount": duration(sum(stages.values())), "pieces": pieces})
-    data = {
+        stacks.append((name, pieces, duration(sum(stages.values()))))
+    rows = [(name, *(stages.get(n, 0.0) for n in names)) for name, stages in spent.items()]
+    columns = [("kernel", None), *((name, 1) for name in names)]
+    return {
+        "title": "The kernels",
         "together": len(nodes) < len(facts.kernels),
         "graph": _graph(nodes),
-        "stages": rows if any(kernel.facts("seconds") for kernel in facts.kernels) else [],
+        "stages": stacks if any(kernel.facts("seconds") for kernel in facts.kernels) else [],
         "legend": [stage_key(name) for name in names],
-        "names": names,
-        "spent": spent,
+        "seconds": Table("Seconds of each stage", columns, rows),
     }
-    return Section("kernels", "kernels", "The kernels", data)
 
 
 def stage_key(stage: str) -> Key:

@@ -8,25 +8,26 @@ scored, whose losses are of different kinds, loss and learning rate have each mo
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.report.charts import Chart, Points, bounds, line_chart
+from kernels.report.charts import Chart, Points, bounds
 from kernels.report.facts import Facts
-from kernels.report.render import Key, Section
-from kernels.results.output import KernelOutput, Row
+from kernels.report.render import Key, Section, Table
+from kernels.results.output import KernelOutput
 
-PANELS = (
-    ("loss", "Loss", ("loss", "val_loss")),
-    ("accuracy", "Accuracy", ("accuracy", "val_accuracy")),
-    ("mae", "Mean absolute error, share of the range", ("mae", "val_mae")),
-    ("auc", "Validation ROC AUC", ("val_auc_unseen", "val_auc_seen", "val_auc")),
-    ("rate", "Learning rate", ("learning_rate",)),
-)
+PANELS = {
+    "Loss": ("loss", "val_loss"),
+    "Accuracy": ("accuracy", "val_accuracy"),
+    "Mean absolute error, share of the range": ("mae", "val_mae"),
+    "Validation ROC AUC": ("val_auc_unseen", "val_auc_seen", "val_auc"),
+    "Learning rate": ("learning_rate",),
+}
 COLOURS = {"val_loss": "two", "val_accuracy": "two", "val_mae": "two"}
 COLOURS |= {"val_auc": "two", "val_auc_seen": "three", "val_auc_unseen": "four"}
-OWN = ("loss", "rate")
+OWN = ("Loss", "Learning rate")
+DIGITS = {"epoch": 0, "learning_rate": 6}
 Kernels = Sequence[KernelOutput]
 
 
-def learning_section(facts: Facts) -> Section:
+def learning(facts: Facts) -> Section:
     """The curves of every kernel that wrote a history."""
     trained = [kernel for kernel in facts.trained if kernel.history]
     rows = [row for kernel in trained for row in kernel.history]
@@ -34,28 +35,32 @@ def learning_section(facts: Facts) -> Section:
     if any(row["stage"] == "refit" for row in rows):
         keys.append(Key("rest", "refit on train and validation, for the test predictions"))
     if any("val_auc_seen" in row for row in rows):
-        many = facts.task.many
-        keys.append(Key("three", f"validation, seen {many}"))
-        keys.append(Key("four", f"validation, unseen {many}"))
+        keys.append(Key("three", f"validation, seen {facts.task.many}"))
+        keys.append(Key("four", f"validation, unseen {facts.task.many}"))
     own = OWN if facts.pairs else ()
     models: list[dict[str, Any]] = []
     for model, kernels in {**facts.models, **facts.others}.items():
         alike = [kernel for kernel in kernels if kernel.history]
         each = [_kernel(kernel, trained, own) for kernel in alike]
         if len(alike) > 1:
-            kind = alike[0].kind or "kernel"
-            together = _charts(f"{len(alike)} kernels of {model}", alike, trained, own)
-            models.append({"name": model, "kind": kind, "together": together, "each": each})
-        elif each:
-            models.append({**each[0], "together": None})
-    return Section("learning", "learning", "Learning curves", {"legend": keys, "models": models})
+            kinds = f"{len(alike)} {alike[0].kind or 'kernel'}s"
+            charts = _charts(f"{len(alike)} kernels of {model}", alike, trained, own)
+            models.append({"name": model, "kinds": kinds, "charts": charts, "each": each})
+        else:
+            models += each
+    return {"title": "Learning curves", "legend": keys, "models": models}
 
 
 def _kernel(kernel: KernelOutput, trained: Kernels, own: Sequence[str]) -> dict[str, Any]:
     """The charts of one kernel, and its epochs in numbers."""
-    columns = dict.fromkeys(key for row in kernel.history for key in row if key != "stage")
-    charts = _charts(kernel.name, [kernel], trained, own)
-    return {"name": kernel.name, "charts": charts, "columns": list(columns), "rows": kernel.history}
+    names = dict.fromkeys(name for row in kernel.history for name in row if name != "stage")
+    columns = [(name.replace("_", " "), DIGITS.get(name, 4)) for name in names]
+    rows = [(row["stage"], *map(row.get, names)) for row in kernel.history]
+    return {
+        "name": kernel.name,
+        "charts": _charts(kernel.name, [kernel], trained, own),
+        "epochs": Table(f"Epochs of {kernel.name}", [("stage", None), *columns], rows),
+    }
 
 
 def _charts(
@@ -64,33 +69,37 @@ def _charts(
     """The panels that some of the kernels have a curve for; of several, thin lines in one."""
     several = len(alike) > 1
     found = {column for kernel in alike for row in kernel.history for column in row}
-    panels = [panel for panel in PANELS if found & set(panel[2])]
+    panels = [panel for panel in PANELS.items() if found & set(panel[1])]
     epochs = [row["epoch"] for k in alike for row in k.history if "epoch" in row] or [1.0]
     charts = []
-    for panel, title, columns in panels:
-        if several and panel == "auc":
+    for title, columns in panels:
+        if several and "val_auc" in columns:
             title, columns = f"{title}, all pairs", ("val_auc",)
+        scale = _scale(alike if title in own else trained, columns)
         lines = [
             line
             for column in columns
             for kernel in alike
             for line in _lines(kernel, column, several)
         ]
-        words = " ".join(
-            f"{label}: from {points[0][1]:.4g} to {points[-1][1]:.4g}."
-            for _, label, points in lines
-        )
-        chart = Chart(
-            f"{title} of {name} by epoch. {words}",
-            (min(epochs) - 0.5, max(epochs) + 0.5),
-            _scale(alike if panel in own else trained, columns),
-            "epoch",
-            whole=True,
-            width=320 if len(panels) < 4 else 260,
-            left=50,
-        )
-        charts.append({"title": title, "chart": line_chart(chart, lines, dots=not several)})
+        words = [f"{label}: from {p[0][1]:.4g} to {p[-1][1]:.4g}." for _, label, p in lines]
+        label = f"{title} of {name} by epoch. {' '.join(words)}"
+        ends, width = (min(epochs) - 0.5, max(epochs) + 0.5), 320 if len(panels) < 4 else 260
+        chart = Chart(label, ends, scale, "epoch", whole=True, width=width)
+        for look, label, points in lines:
+            _draw(chart, look, label, points, several)
+        charts.append({"title": title, "chart": chart})
     return charts
+
+
+def _draw(chart: Chart, look: str, label: str, points: Points, several: bool) -> None:
+    """A thin line of one of several kernels, else a line with a dot at each epoch."""
+    if several:
+        chart.line(points, f"thin {look}", f"{label}, last {points[-1][1]:.4g}")
+        return
+    chart.line(points, look)
+    for x, y in points:
+        chart.dot(x, y, look, f"{label}, {x:g}: {y:.4g}", 3.0 if len(points) <= 12 else 1.7)
 
 
 def _lines(kernel: KernelOutput, column: str, several: bool) -> list[tuple[str, str, Points]]:
@@ -110,7 +119,7 @@ def _lines(kernel: KernelOutput, column: str, several: bool) -> list[tuple[str, 
 
 
 def _scale(kernels: Kernels, columns: Sequence[str]) -> tuple[float, float]:
-    rows: list[Row] = [row for kernel in kernels for row in kernel.history]
+    rows = [row for kernel in kernels for row in kernel.history]
     values = [row[column] for row in rows for column in columns if column in row] or [0.0, 1.0]
     low, high = bounds(values)
     if "accuracy" in columns:

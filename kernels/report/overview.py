@@ -7,10 +7,8 @@ from kernels.report.facts import Facts
 from kernels.report.render import UNKNOWN, signed
 from kernels.results.scores import Validated, read_number, read_score
 
-_SPACE = "\N{NO-BREAK SPACE}"
 
-
-def headline(facts: Facts) -> dict[str, Any]:
+def overview(facts: Facts) -> dict[str, Any]:
     """Return the ``tiles``, name → value and what it is of, and ``when`` the run ended."""
     sent, ours = facts.sent, read_score(facts.blended)
     public, private = (sent.public_score, sent.private_score) if sent else (None, None)
@@ -47,7 +45,7 @@ def _around(facts: Facts, score: Validated) -> str:
         facts.metric,
         "" if facts.competition.scoring.greater_is_better else "lower is better",
         f"95 %: {score.ends}" if score.ends else "",
-        f"n{_SPACE}={_SPACE}{score.n:,}" if score.n is not None else "",
+        f"n = {score.n:,}".replace(" ", "\N{NO-BREAK SPACE}") if score.n is not None else "",
         "out of fold" if folds else "",
     ]
     return ", ".join(filter(None, parts))

@@ -12,6 +12,7 @@ from common.errors import UserError
 from common.files.classes import NAME as CLASSES
 from common.files.classes import PictureClass, load_classes
 from common.files.predictions import NAME as PREDICTIONS
+from common.files.predictions import row_order
 from common.files.projection import Projection, load_projection
 from common.files.vectors import Vectors, load_vectors
 from common.pairs.networks import join_networks
@@ -29,9 +30,7 @@ class Channel:
 
     Attributes:
         name: such as ``triplets/embedding``.
-        ids: ``(n,)`` text.
-        labels: ``(n,)`` int64, the class of each by number.
-        seen: ``(n,)`` bool, whether train has that class.
+        ids, labels, seen: ``(n,)`` text, int64 the class, and bool whether train has it.
         vectors: ``(n, d)`` float32.
     """
 
@@ -69,49 +68,39 @@ def gather_pairs(
     notes += [f"{name} wrote no {PREDICTIONS}." for name in lost]
     whole = {m: own for m, own in models.items() if not {k.name for k in own} & {*lost}}
     order = ranked(models, ensemble.metrics if ensemble else {})
-    best: Channel | None = None
-    unit: Channel | None = None
+    best = embedding = None
     for found in _channels(order, whole, notes):
         best = best or found
         if np.allclose(np.linalg.norm(found.vectors, axis=1), 1.0, atol=1e-3):
-            unit = found
+            embedding = found
             break
     folders = {model: models[model][0].folder for model, _ in order}
-    scored = _scored(ensemble, notes)
-    return PairFacts(_names(kernels, notes), best, unit, _projections(folders, notes), scored)
+    projections, scored = _projections(folders, notes), _scored(ensemble, notes)
+    return PairFacts(_names(kernels, notes), best, embedding, projections, scored)
 
 
-def channel_scores(metrics: Metrics) -> dict[str, Metrics]:
-    """Return channel → its AUC of ``all``, ``seen`` and ``unseen``, as a kernel wrote them."""
-    channels = as_mapping(metrics.get("channels"))
-    return {str(name): found for name, found in channels.items() if isinstance(found, Mapping)}
+def model_channels(model: str, kernels: Sequence[KernelOutput], ensemble: Metrics) -> Metrics:
+    """Return each channel's AUC of ``all``, ``seen`` and ``unseen`` pairs.
 
-
-def model_channels(model: str, metrics: Metrics, ensemble: Metrics) -> dict[str, Metrics]:
-    """Return each channel of a model with its AUC, as the ensemble or the model measured it."""
-    start = f"{model}/"
-    measured = channel_scores(ensemble)
-    ours = {name.removeprefix(start): measured[name] for name in measured if name.startswith(start)}
-    return ours or channel_scores(metrics)
-
-
-def auc_of(scores: Metrics) -> float:
-    """Return the AUC of all pairs; less than any if there is none."""
-    found = read_number(scores.get("all"))
-    return -1.0 if found is None else found
+    They are as the ensemble measured them, else as the model did; where neither says so, one
+    channel without a name has the model's score.
+    """
+    start, metrics = f"{model}/", kernels[0].metrics
+    ours = as_mapping(ensemble.get("channels"))
+    ours = {name.removeprefix(start): ours[name] for name in ours if name.startswith(start)}
+    for known in (ours, as_mapping(metrics.get("channels"))):
+        if found := {name: auc for name, auc in known.items() if isinstance(auc, Mapping)}:
+            return found
+    return {"": {"all": read_number(metrics.get("validation_score"))}}
 
 
 def ranked(models: Models, ensemble: Metrics) -> list[tuple[str, str]]:
-    """Return model and channel of all, the best AUC of all pairs first.
-
-    A model whose channels are not known comes with an empty one, by its score on validation.
-    """
-    found: dict[tuple[str, str], float] = {}
-    for model, kernels in models.items():
-        metrics = kernels[0].metrics
-        channels = model_channels(model, metrics, ensemble)
-        channels = channels or {"": {"all": metrics.get("validation_score")}}
-        found.update({(model, channel): auc_of(scores) for channel, scores in channels.items()})
+    """Return model and channel of all, the best AUC of all pairs first, what is unknown last."""
+    found = {
+        (model, channel): read_number(auc.get("all")) or 0.0
+        for model, kernels in models.items()
+        for channel, auc in model_channels(model, kernels, ensemble).items()
+    }
     return sorted(found, key=lambda name: -found[name])
 
 
@@ -134,29 +123,25 @@ def _channels(
 
 
 def _vectors(kernels: Sequence[KernelOutput]) -> Vectors | None:
-    return join_networks(
-        (kernel.name, load_vectors(kernel.folder, kernel.name)) for kernel in kernels
-    )
+    return join_networks((k.name, load_vectors(k.folder, k.name)) for k in kernels)
 
 
 def _projections(folders: Mapping[str, Path], notes: list[str]) -> dict[str, Projection]:
     """Those that are of the first one's pictures, in its order."""
     found: dict[str, Projection] = {}
     for name, folder in folders.items():
-        known = len(notes)
-        projection = read_or_note(partial(load_projection, folder), None, notes)
-        if projection is None or not projection.points.size:
-            if len(notes) == known:
+        try:
+            read = load_projection(folder)
+            if read is None or not read.points.size:
                 notes.append(f"{name} wrote no projection, so its embedding is not shown.")
+                continue
+            first = next(iter(found), name)
+            order = row_order(found.get(first, read).ids, read.ids, "projection", first, name)
+        except UserError as error:
+            notes.append(f"{error}.")
             continue
-        ids = next(iter(found.values()), projection).ids.tolist()
-        rows = {picture: row for row, picture in enumerate(projection.ids.tolist())}
-        if set(rows) != set(ids):
-            notes.append(f"{name} wrote a projection of other pictures, which is not shown.")
-            continue
-        order = np.array([rows[picture] for picture in ids])
-        own = {key: getattr(projection, key)[order] for key in ("ids", "labels", "seen")}
-        found[name] = replace(projection, **own, points=projection.points[:, order])
+        own = {key: getattr(read, key)[order] for key in ("ids", "labels", "seen")}
+        found[name] = replace(read, **own, points=read.points[:, order])
     return found
 
 

@@ -15,12 +15,10 @@ from common.metrics.verification import (
     thinned,
 )
 from common.pairs.scored import ScoredPairs
-from common.pairs.scores import pair_scores
-from common.pairs.table import Pairs
-from kernels.report.charts import Chart, bounds, histogram, roc_chart
+from kernels.report.charts import Chart, bounds, histogram
 from kernels.report.facts import Facts
 from kernels.report.pair_facts import Channel
-from kernels.report.render import Key, Section
+from kernels.report.render import Key, Section, Table
 
 COLOURS = ("one", "two", "three")
 POINTS, BINS = 160, 40  # of a drawn curve, and of a histogram
@@ -28,27 +26,23 @@ FAR = 0.01
 Masks = Mapping[str, np.ndarray]
 
 
-def pairs_section(facts: Facts) -> Section | None:
+def pairs(facts: Facts) -> Section | None:
     """ROC curves and histograms of the blend; None if it wrote no pairs."""
     scored = facts.pairs.scored if facts.pairs else None
     if facts.pairs is None or scored is None:
         return None
-    embedding = facts.pairs.embedding
-    data = {
-        **pair_curves(scored.same, scored.probabilities, scored.parts, scored.share),
+    embedding, same = facts.pairs.embedding, scored.same
+    curves = pair_curves(same, scored.probabilities, scored.parts, scored.share)
+    distances, masks = _distances(embedding, scored), curves["parts"]
+    return {
+        "title": f"Pairs: of one {facts.task.one} or not",
+        **curves,
         "number": len(scored.first),
         "pictures": len(scored.ids),
-        "one": facts.task.one,
-        "many": facts.task.many,
         "counted": not scored.counted.all(),
-        "distances": [],
+        "distances": [] if distances is None else _histograms(same, distances, masks, "distance"),
         "embedding": embedding.name if embedding else "",
     }
-    distances = _distances(embedding, scored)
-    if distances is not None:
-        masks = {name: scored.parts[name] for name in data["parts"]}
-        data["distances"] = _histograms(scored.same, distances, masks, "distance")
-    return Section("curves", "pairs", f"Pairs: of one {facts.task.one} or not", data)
 
 
 def pair_curves(
@@ -59,45 +53,38 @@ def pair_curves(
     ``same`` ``(pairs,)`` bool and ``scores`` ``(pairs,)`` finite, higher for more alike; ``parts``
     are masks ``(pairs,)`` such as ``seen`` and ``unseen``. A part without a same or without a
     different pair is left out. ``share`` is that of same pairs among all, where only some of the
-    different ones are here; accuracies are about all. Raises UserError if all pairs are alike.
+    different ones are here; accuracies are about all.
     """
     chosen = {"all": np.ones(len(same), bool), **parts}
-    kept = {
-        name: mask
-        for name, mask in chosen.items()
-        if name == "all" or 0 < np.count_nonzero(same[mask]) < np.count_nonzero(mask)
-    }
+    kept = {name: mask for name, mask in chosen.items() if len(np.unique(same[mask])) == 2}
     curves = {name: roc(same[mask], scores[mask]) for name, mask in kept.items()}
-    looks = dict(zip(curves, COLOURS, strict=False))
-    legend = [Key(look, f"{name}: AUC {area(curves[name]):.3f}") for name, look in looks.items()]
+    areas = [f"{name}: AUC {area(curve):.3f}" for name, curve in curves.items()]
     return {
-        "legend": legend,
-        "roc": _roc(curves, looks),
-        "far": FAR,
-        "rows": _figures(curves, share),
+        "legend": [Key(look, words) for look, words in zip(COLOURS, areas, strict=False)],
+        "roc": _roc(curves, areas),
+        "table": _figures(curves, share),
         "kinds": [Key("one", "same"), Key("two", "different")],
         "histograms": _histograms(same, scores, kept, "score"),
-        "parts": list(kept),
+        "parts": kept,
     }
 
 
-def _roc(curves: Mapping[str, Curve], looks: Mapping[str, str]) -> list[Chart]:
+def _roc(curves: Mapping[str, Curve], areas: list[str]) -> list[Chart]:
     """The whole curves, and their corner of few false accepts with a logarithmic scale."""
-    whole, few = {}, {}
-    for name, look in looks.items():
-        curve = thinned(curves[name], POINTS)
-        points = list(zip(curve.far.tolist(), curve.tar.tolist(), strict=True))
-        whole[look] = points
-        few[look] = [(float(np.log10(x)), y) for x, y in points if x >= 1e-4]
-    areas = ", ".join(f"{name} {area(curve):.3f}" for name, curve in curves.items())
-    name, close = "false accept rate", "The same ROC curves where few are accepted"
-    return [
-        roc_chart(f"ROC curves. AUC: {areas}", name, (0.0, 1.0), whole),
-        roc_chart(close, f"{name}, power of ten", (-4.0, 0.0), few),
-    ]
+    x, y = "false accept rate", "true accept rate"
+    label, close = f"ROC curves. {', '.join(areas)}", "The same ROC curves where few are accepted"
+    whole = Chart(label, (0, 1), (0, 1), x, y, height=300)
+    whole.rule((0, 0), (1, 1))
+    few = Chart(close, (-4, 0), (0, 1), f"{x}, power of ten", y, whole=True, height=300)
+    for look, curve in zip(COLOURS, curves.values(), strict=False):
+        thin = thinned(curve, POINTS)
+        points = list(zip(thin.far.tolist(), thin.tar.tolist(), strict=True))
+        whole.line(points, look)
+        few.line([(float(np.log10(x)), y) for x, y in points if x >= 1e-4], look)
+    return [whole, few]
 
 
-def _figures(curves: Mapping[str, Curve], share: float | None) -> list[tuple[Any, ...]]:
+def _figures(curves: Mapping[str, Curve], share: float | None) -> Table:
     """The numbers of each curve.
 
     Where only some different pairs are here, each stands for ``weight`` of all, next to a same one.
@@ -109,7 +96,10 @@ def _figures(curves: Mapping[str, Curve], share: float | None) -> list[tuple[Any
         threshold, right = best_threshold(curve, same / (same + float(weight) * different))
         ends = (tar_at_far(curve, FAR), equal_error_rate(curve))
         rows.append((name, same, different, area(curve), right, threshold, *ends))
-    return rows
+    rates = ("ROC AUC", "best accuracy", "at score", f"true accepts at {FAR:.0%} false")
+    columns = [("pairs of", None), ("same", 0), ("different", 0), *((rate, 3) for rate in rates)]
+    caption = "How well the scores tell pairs apart"
+    return Table(caption, [*columns, ("equal error rate", 3)], rows)
 
 
 def _histograms(
@@ -117,22 +107,16 @@ def _histograms(
 ) -> list[dict[str, Any]]:
     """Of each part the shares of its same and of its different pairs, by score or distance."""
     edges = np.linspace(*bounds([float(scores.min()), float(scores.max())], 0.0), BINS + 1)
+    title = f"{{height:.2%}} of these pairs have a {what} from {{low:.3g}} to {{high:.3g}}"
     panels = []
     for name, mask in parts.items():
-        own, values = same[mask], scores[mask]
-        kinds = {"two": values[~own], "one": values[own]}
-        heights = {
-            look: (np.histogram(kind, edges)[0] / max(len(kind), 1)).tolist()
-            for look, kind in kinds.items()
-        }
-        one, two = float(np.median(kinds["one"])), float(np.median(kinds["two"]))
+        kinds = {"two": scores[mask & ~same], "one": scores[mask & same]}
+        heights = {look: np.histogram(k, edges)[0] / len(k) for look, k in kinds.items()}
+        one, two = np.median(kinds["one"]), np.median(kinds["two"])
         words = f"medians {one:.3f} of same and {two:.3f} of different pairs"
         label = f"{what.capitalize()}s of {name} pairs: {words}"
-        chart = Chart(label, (0, 1), (0, 1), what, "share of the pairs", top=24, left=50)
-        title = f"{{height:.2%}} of these pairs have a {what} from {{low:.3g}} to {{high:.3g}}"
-        panels.append(
-            {"title": name, "words": words, "chart": histogram(chart, edges, heights, title)}
-        )
+        chart = histogram(label, (what, "share of the pairs"), edges, heights, title)
+        panels.append({"title": name, "words": words, "chart": chart})
     return panels
 
 
@@ -141,8 +125,6 @@ def _distances(embedding: Channel | None, scored: ScoredPairs) -> np.ndarray | N
     rows = {name: row for row, name in enumerate(embedding.ids.tolist())} if embedding else {}
     if embedding is None or not set(scored.ids.tolist()) <= set(rows):
         return None
-    sides = (side.astype(np.int32) for side in (scored.first, scored.second))
     vectors = embedding.vectors[[rows[name] for name in scored.ids.tolist()]]
-    pairs = Pairs(tuple(scored.ids.tolist()), np.arange(len(scored.first)), *sides)
-    cosines = pair_scores(np.ascontiguousarray(vectors, np.float32), pairs)
+    cosines = scored.scores(np.ascontiguousarray(vectors, np.float32))
     return np.asarray(np.sqrt(np.maximum(0.0, 2.0 - 2.0 * cosines)))

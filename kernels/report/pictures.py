@@ -1,62 +1,21 @@
-"""Pictures as cards: those on which members disagree, and those that the blend finds hardest."""
+"""Members against each other, the pictures that the blend finds hardest, and how sure it may be."""
 
 import itertools
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from kernels.report.facts import NO_PICTURES, Facts
-from kernels.report.render import Key, Section
+from kernels.report.charts import Chart
+from kernels.report.facts import Facts, Picture, Words
+from kernels.report.render import Key, Section, Table
+from kernels.results.scores import read_number
 
 DISAGREEMENTS, HARDEST = 18, 30  # how many are shown
 PARTS = ("both right", "only the first right", "only the second right", "both wrong")
-LOOKS = ("good", "one", "two", "bad")
+KEYS = [Key(look, part) for look, part in zip(("good", "one", "two", "bad"), PARTS, strict=True)]
+BINS = 15
 
 
-@dataclass(frozen=True)
-class Words:
-    """A line of a card: whose it is, its text, and its class; ``mark`` comes before a tick."""
-
-    text: str
-    look: str = ""
-    who: str = ""
-    mark: str = ""
-
-
-@dataclass(frozen=True)
-class Card:
-    """A picture with its true label and lines of words.
-
-    Attributes:
-        id: of the picture.
-        truth: its true label.
-        lines: below it.
-        jpeg: the thumbnail.
-        pictured: whether the run has thumbnails; without any the card shows the id.
-    """
-
-    id: str
-    truth: str
-    lines: tuple[Words, ...]
-    jpeg: bytes | None
-    pictured: bool
-
-
-def card(facts: Facts, row: int, *lines: Words) -> Card:
-    """Return the card of one of the blend's pictures."""
-    assert facts.blend is not None
-    name = str(facts.blend.validation_ids[row])
-    truth = facts.task.describe(facts.blend.validation_labels[row])
-    return Card(name, truth, lines, facts.thumbnails.get(name), bool(facts.thumbnails))
-
-
-def no_pictures(facts: Facts) -> str:
-    """Say that the kernels wrote no thumbnails, if they did not."""
-    return "" if facts.thumbnails else NO_PICTURES
-
-
-def members_section(facts: Facts) -> Section | None:
+def members(facts: Facts) -> Section | None:
     """Agreement of each two members, and pictures on which they disagree; None for one member."""
     if facts.blend is None or len(facts.members) < 2:
         return None
@@ -66,52 +25,110 @@ def members_section(facts: Facts) -> Section | None:
     for first, second in itertools.combinations(guesses, 2):
         one, two = guesses[first] == labels, guesses[second] == labels
         counts = [int(np.sum(part)) for part in (one & two, one & ~two, ~one & two, ~one & ~two)]
-        keys = [Key(look, words) for look, words in zip(LOOKS, PARTS, strict=True)]
         pieces = [
             (key, count / len(labels), f"{key.words}: {count:,}")
-            for key, count in zip(keys, counts, strict=True)
-            if count
+            for key, count in zip(KEYS, counts, strict=True)
         ]
-        amount = f"{counts[0] / len(labels):.0%} both"
-        stacks.append({"name": f"{first} and {second}", "pieces": pieces, "amount": amount})
-        same = float(np.mean(guesses[first] == guesses[second]))
-        rows.append({"first": first, "second": second, "same": same, "counts": counts})
+        stacks.append((f"{first} and {second}", pieces, f"{counts[0] / len(labels):.0%} both"))
+        rows.append((first, second, float(np.mean(guesses[first] == guesses[second])), *counts))
     differ = np.flatnonzero(np.ptp(list(guesses.values()), axis=0) > 0)
     surest = [m.validation.max(axis=1)[differ] for m in facts.members.values()]
     order = differ[np.argsort(-np.min(surest, axis=0), kind="stable")]
-    data: dict[str, Any] = {
-        "legend": keys,
+    columns = [("first", None), ("second", None), ("same class", 3), *((part, 0) for part in PARTS)]
+    return {
+        "title": "Members against each other",
+        "legend": KEYS,
         "stacks": stacks,
-        "parts": PARTS,
-        "rows": rows,
+        "table": Table("Pictures that two members have right", columns, rows),
         "differ": len(differ),
-        "pictures": len(labels),
-        "cards": [_disagreement(facts, int(row)) for row in order[:DISAGREEMENTS]],
+        "pictures": [_disagreement(facts, row) for row in order[:DISAGREEMENTS].tolist()],
     }
-    return Section("members", "members", "Members against each other", data)
 
 
-def _disagreement(facts: Facts, row: int) -> Card:
+def _disagreement(facts: Facts, row: int) -> Picture:
     assert facts.blend is not None
     truth, lines = int(facts.blend.validation_labels[row]), []
     for who, predictions in [*facts.members.items(), ("blend", facts.blend)]:
         guess, sure = int(predictions.validation[row].argmax()), predictions.validation[row].max()
         look = "right" if guess == truth else "wrong"
-        lines.append(Words(facts.class_name(guess), look, who, f"{sure:.2f}"))
-    return card(facts, row, *lines)
+        lines.append(Words(facts.task.classes[guess], look, who, f"{sure:.2f}"))
+    return facts.picture(row, *lines)
 
 
-def hardest_section(facts: Facts) -> Section | None:
+def hardest(facts: Facts) -> Section | None:
     """The pictures whose true class the blend finds least likely."""
     if facts.blend is None:
         return None
     labels, blend = facts.blend.validation_labels, facts.blend.validation
-    truth, cards = blend[np.arange(len(labels)), labels], []
+    truth, pictures = blend[np.arange(len(labels)), labels], []
     for row in np.argsort(truth, kind="stable")[:HARDEST].tolist():
         guess = int(blend[row].argmax())
-        wrong = Words(f"taken for {facts.class_name(guess)} {blend[row, guess]:.2f}", "wrong")
-        right = Words("right all the same", "right")
-        given = Words(f"{truth[row]:.4f}")
-        cards.append(card(facts, row, given, right if guess == labels[row] else wrong))
-    data = {"cards": cards, "without": no_pictures(facts)}
-    return Section("hardest", "hardest", "Hardest pictures", data)
+        found = Words(f"taken for {facts.task.classes[guess]} {blend[row, guess]:.2f}", "wrong")
+        if guess == labels[row]:
+            found = Words("right all the same", "right")
+        pictures.append(facts.picture(row, Words(f"{truth[row]:.4f}"), found))
+    return {"title": "Hardest pictures", "pictures": pictures}
+
+
+def calibration(facts: Facts) -> Section | None:
+    """A reliability diagram of the blend and of each member, and the members' temperatures."""
+    if facts.blend is None:
+        return None
+    panels, rows = [], []
+    everyone = {"blend": facts.blend, **facts.members}
+    if len(facts.members) == 1:
+        del everyone["blend"]  # it is the member itself
+    for name, found in everyone.items():
+        counts, confidence, accuracy = reliability(found.validation_labels, found.validation)
+        off, share = confidence - accuracy, counts / counts.sum()
+        ece, excess = float(share @ np.abs(off)), float(share @ off)
+        lean = "over" if excess > 0 else "under"
+        words = f"ECE {ece:.3f}, {lean}confident by {abs(excess):.3f}"
+        label = f"Reliability diagram of {name}: {words}"
+        chart = _diagram(label, counts, confidence, accuracy)
+        panels.append({"title": name, "words": words, "chart": chart})
+        bins = zip(counts.tolist(), confidence, accuracy, strict=True)
+        rows += [(name, n / BINS, *values) for n, values in enumerate(bins) if values[0]]
+    names = ("temperature", "nll_before", "nll_after")
+    tempered = [
+        (model, *(read_number(at.get(name)) for name in names))
+        for model, at in facts.temperatures.items()
+    ]
+    heads = [("member", None), ("temperature", 3), ("NLL before", 3), ("NLL after", 3)]
+    columns = [("of", None), ("bin from", 3), ("pictures", 0), ("mean confidence", 3)]
+    caption = "Temperatures, and negative log-likelihood on validation"
+    return {
+        "title": "Calibration",
+        "panels": panels,
+        "bins": Table("Bins of confidence", [*columns, ("accuracy", 3)], rows),
+        "tempered": Table(caption, heads, tempered) if tempered else None,
+    }
+
+
+def reliability(
+    labels: np.ndarray, probabilities: np.ndarray, bins: int = BINS
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return pictures, mean confidence and accuracy in each bin, ``(bins,)``; 0 in an empty one.
+
+    ``labels`` are ``(rows,)``, ``probabilities`` ``(rows, classes)``. The bins are
+    ((b - 1) / bins, b / bins] of the highest probability, as in Guo, Pleiss, Sun and Weinberger,
+    "On Calibration of Modern Neural Networks", ICML 2017, whose expected calibration error (ECE)
+    is Σ over bins of n_b / n · |accuracy(b) - confidence(b)|.
+    """
+    highest = probabilities.max(axis=1).astype(np.float64)
+    right = probabilities.argmax(axis=1) == labels
+    places = np.clip(np.ceil(highest * bins).astype(int) - 1, 0, bins - 1)
+    counts, sure, hits = (np.bincount(places, weights, bins) for weights in (None, highest, right))
+    return counts, sure / np.maximum(counts, 1), hits / np.maximum(counts, 1)
+
+
+def _diagram(label: str, counts: np.ndarray, confidence: np.ndarray, accuracy: np.ndarray) -> Chart:
+    chart = Chart(label, (0, 1), (0, 1), "confidence", "accuracy", width=310, height=300)
+    chart.rule((0, 0), (1, 1))
+    for number, sure, right in zip(counts, confidence, accuracy, strict=True):
+        if number:
+            title = f"{number:,} pictures: confidence {sure:.3f}, accuracy {right:.3f}"
+            ends = (min(sure, right), max(sure, right))
+            chart.bar((sure - 0.006, sure + 0.006), ends, "two", title)
+            chart.dot(sure, right, "one", title, 2.5 + 6 * float(np.sqrt(number / counts.max())))
+    return chart

@@ -3,15 +3,17 @@
 import base64
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 HERE = Path(__file__).parent
 UNKNOWN = "\N{EN DASH}"
+Section = dict[str, Any]  # what its template shows, as ``d``, and its ``title``
 
 
 @dataclass(frozen=True)
@@ -24,23 +26,21 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Section:
-    """A section of the page.
+class Table:
+    """A table that sorts by each of its columns.
 
     Attributes:
-        template: the file in ``templates`` that draws it, without its ending.
-        anchor: its anchor, which is also its name in the navigation.
-        title: its heading.
-        data: what its template shows, in plain values, as ``d``.
+        caption: for those who do not see it.
+        columns: headings, each with the decimals of its numbers, or None over words.
+        rows: a cell for each column: words, a number (None is unknown), or a number and its words.
     """
 
-    template: str
-    anchor: str
-    title: str
-    data: dict[str, Any]
+    caption: str
+    columns: Sequence[tuple[str, int | None]]
+    rows: Sequence[Sequence[Any]]
 
 
-def render(facts: Any, head: dict[str, Any], sections: Sequence[Section]) -> str:
+def render(facts: Any, head: dict[str, Any], sections: Mapping[str, Section]) -> str:
     """Return the whole document; its templates read ``facts``, and each its section's data.
 
     Its policy allows no request at all, and no script but the page's own, known by its hash.
@@ -53,12 +53,32 @@ def render(facts: Any, head: dict[str, Any], sections: Sequence[Section]) -> str
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "signed": signed, "duration": duration, "data": data}
+    environment.filters |= {f.__name__: f for f in (number, signed, duration, data, cell)}
     environment.globals["facts"] = facts
     script, style = ((HERE / name).read_text("utf-8") for name in ("page.js", "page.css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     own = {"style": style, "script": script, "digest": digest}
     return environment.get_template("page.html").render(head=head, sections=sections, **own)
+
+
+def cell(value: Any, digits: int | None, heads: bool = False) -> Markup:
+    """Return a cell of a ``Table``; ``heads`` if it is its row's first."""
+    sorts = isinstance(value, tuple) or digits is not None
+    if not isinstance(value, tuple):
+        value = (value, value if digits is None else number(value, digits))
+    amount, words = value
+    tag, more = ("th", ' scope="row"') if heads else ("td", "")
+    more += f' data-value="{math.nan if amount is None else amount:.9g}"' if sorts else ""
+    more += "" if digits is None else ' class="num"'
+    return Markup("<{0}{1}>{2}</{0}>").format(tag, Markup(more), words)
+
+
+def bar(share: float | None) -> Any:
+    """Return the cell of a share of one: a bar and its number."""
+    if share is None:
+        return None
+    drawn = Markup('<span class="bar" style="--share:{:.4f}" aria-hidden="true"></span>{:.3f}')
+    return share, drawn.format(share, share)
 
 
 def number(value: float | None, digits: int = 4) -> str:

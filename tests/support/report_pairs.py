@@ -4,7 +4,7 @@ import dataclasses
 import functools
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -22,7 +22,6 @@ from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers.painting import paint, painters
 from kernels.bundle.build import Bundle
 from kernels.kaggle.states import KernelState
-from kernels.report.gallery import Gallery
 from kernels.run.state import KernelRecord, Run
 from support.report_run import a_run, bundles
 
@@ -38,6 +37,15 @@ training,3,0.0005,0.6,0.6,0.7,0.8,
 """
 
 
+class Gallery(NamedTuple):
+    """Pictures, a row each: id, class, whether train has it, and JPEG files by id."""
+
+    ids: np.ndarray
+    labels: np.ndarray
+    seen: np.ndarray
+    thumbnails: dict[str, bytes]
+
+
 @functools.cache
 def made_gallery() -> Gallery:
     """Paintings of twelve artists, the last three unseen; the first has no thumbnail."""
@@ -49,8 +57,7 @@ def made_gallery() -> Gallery:
     for name, artist in zip(ids[1:].tolist(), artists[1:].tolist(), strict=True):
         picture = paint(found[artist], int(rng.integers(5)), 64, 64, rng)
         jpegs[name] = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
-    names = np.array([found[artist].name for artist in artists])
-    return Gallery(ids, artists, names, artists < ARTISTS - 3, jpegs, ("artist", "artists"))
+    return Gallery(ids, artists, artists < ARTISTS - 3, jpegs)
 
 
 def made_vectors(gallery: Gallery, sure: float) -> np.ndarray:

@@ -16,13 +16,13 @@ import math
 import operator
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kernels.kaggle.answers import KaggleError, SessionLimitError, change, one_line, read
+from kernels.kaggle.answers import KaggleError, SessionLimitError, change, one_line, read, whole
 from kernels.kaggle.downloads import inside
 from kernels.kaggle.signin import sign_in
 from kernels.kaggle.states import KernelState
@@ -66,7 +66,7 @@ class Kaggle:
         self.owner = str(self._api.config_values["username"])
 
     def ask(self, service: str, method: str, **fields: Any) -> Any:
-        """Return kagglesdk's own answer to a question that changes nothing.
+        """Return kagglesdk's own answer, ``whole``, to a question that changes nothing.
 
         ``fields`` are those of the method's request.
         """
@@ -77,7 +77,7 @@ class Kaggle:
                 request = inspect.get_annotations(ask)["request"]()
                 for name, value in fields.items():
                     setattr(request, name, value)
-                return ask(request)
+                return whole(ask(request))
 
         return read(once)
 
@@ -86,13 +86,17 @@ class Kaggle:
             fields["version_label"] = f"v{version}"
         return self.ask("kernels", method, user_name=self.owner, kernel_slug=slug, **fields)
 
+    def _call(self, how: Callable[[Callable[[], Any]], Any], name: str, *arguments: Any) -> Any:
+        """Call a method of the client, which prints what it does."""
+        with contextlib.redirect_stdout(io.StringIO()):
+            return how(partial(getattr(self._api, name), *arguments))
+
     def push(self, folder: Path) -> int:
         """Push a kernel's folder; returns the version that now runs.
 
         Raises SessionLimitError when it must wait, KaggleError also for a source that is dropped.
         """
-        with contextlib.redirect_stdout(io.StringIO()):
-            answer = change(lambda: self._api.kernels_push(str(folder)))
+        answer = self._call(change, "kernels_push", str(folder))
         if answer.error:
             limit = re.search(r"[Mm]aximum .*session count", answer.error)
             kind = SessionLimitError if limit else KaggleError
@@ -113,7 +117,7 @@ class Kaggle:
             state = KernelState[answer.status.name]
         except KeyError as error:  # a state that kagglesdk does not know, or we
             return KernelStatus(KernelState.UNKNOWN, str(error.args[0]))
-        return KernelStatus(state, one_line(answer.failure_message or ""))
+        return KernelStatus(state, one_line(answer.failure_message))
 
     def latest_version(self, slug: str) -> int:
         """Return the number of the latest version of the owner's kernel ``slug``; 0 without any."""
@@ -123,11 +127,11 @@ class Kaggle:
             if error.code in (403, 404):
                 return 0
             raise
-        return int(kernel.metadata.current_version_number or 0)
+        return int(kernel.metadata.current_version_number)
 
     def pushed_text(self, slug: str, version: int) -> str:
         """Return what was pushed as one version of the owner's kernel ``slug``."""
-        return str(self._ask_kernel("get_kernel", slug, version).blob.source or "")
+        return str(self._ask_kernel("get_kernel", slug, version).blob.source)
 
     def own_kernels(self) -> dict[str, str]:
         """Return the owner's kernels: slug → when each last ran (UTC)."""
@@ -143,8 +147,7 @@ class Kaggle:
 
     def delete(self, slug: str) -> None:
         """Delete the owner's kernel ``slug`` with all of its versions."""
-        with contextlib.redirect_stdout(io.StringIO()):
-            change(lambda: self._api.kernels_delete(f"{self.owner}/{slug}", no_confirm=True))
+        self._call(change, "kernels_delete", f"{self.owner}/{slug}", True)
 
     def follow_log(self, slug: str) -> Iterator[str]:
         """Yield the lines of the latest version's log as they come, until it ends."""
@@ -161,8 +164,8 @@ class Kaggle:
         log, fields = "", {"page_size": 200}
         while True:
             page = self._ask_kernel("list_kernel_session_output", slug, version, **fields)
-            files.update((file.file_name, file.url) for file in page.files or [])
-            log = log or page.log or ""
+            files.update((file.file_name, file.url) for file in page.files)
+            log = log or page.log
             if not page.next_page_token:
                 return files, _log_text(log)
             fields["page_token"] = page.next_page_token
@@ -170,15 +173,13 @@ class Kaggle:
     def data_digest(self, slug: str) -> str:
         """Return a hash over a competition's data files: names, sizes, dates of the first 200."""
         page = self.ask("competitions", "list_data_files", competition_name=slug, page_size=200)
-        facts = [(f.name, f.total_bytes, str(f.creation_date)) for f in page.files or []]
+        facts = [(f.name, f.total_bytes, str(f.creation_date)) for f in page.files]
         return hashlib.sha256(repr(sorted(facts)).encode()).hexdigest()
 
     def download_competition_file(self, slug: str, name: str, folder: Path) -> Path:
         """Download one file of a competition's data, e.g. its sample submission."""
         folder.mkdir(parents=True, exist_ok=True)
-        download = partial(self._api.competition_download_file, slug, name, str(folder), True, True)
-        with contextlib.redirect_stdout(io.StringIO()):
-            read(download)
+        self._call(read, "competition_download_file", slug, name, str(folder), True, True)
         path = inside(folder, name)
         zipped = path.with_name(f"{path.name}.zip")
         if zipped.exists() and not path.exists():
@@ -214,14 +215,14 @@ class Kaggle:
             answer.status.name,
             read_score(answer.public_score),
             read_score(answer.private_score),
-            one_line(answer.error_description or ""),
+            one_line(answer.error_description),
         )
 
     def submissions(self, slug: str, limit: int = 100) -> list[tuple[int, str]]:
         """Return reference and description of the user's latest submissions, newest first."""
         question = {"competition_name": slug, "page_size": limit}
         answer = self.ask("competitions", "list_submissions", **question)
-        return [(item.ref, item.description or "") for item in answer.submissions or []]
+        return [(item.ref, item.description) for item in answer.submissions]
 
 
 def read_score(text: str | None) -> float | None:

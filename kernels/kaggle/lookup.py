@@ -5,8 +5,6 @@ Every function raises KaggleError for a no.
 
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,36 +14,6 @@ from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class CompetitionFacts:
-    """A competition as Kaggle describes it; empty, None or 0 where it says nothing."""
-
-    title: str
-    entered: bool  # the user has accepted its rules
-    kernels_only: bool  # it takes the output of a kernel and no files
-    disabled: bool  # it takes no submissions at all
-    deadline: datetime | None  # UTC
-    daily: int  # submissions a day
-
-
-@dataclass(frozen=True)
-class Allowance:
-    """The user's (or team's) submissions to a competition: still allowed now, sent today, ever."""
-
-    now: int
-    today: int
-    total: int
-    limited_by_total: bool
-
-
-@dataclass(frozen=True)
-class Quota:
-    """Accelerator hours of a week."""
-
-    refresh: datetime | None
-    hours: Mapping[str, tuple[float, float]]  # accelerator → (left, in all), as Kaggle gives it
 
 
 class Questions:
@@ -68,59 +36,19 @@ class Questions:
             return error
 
 
-def competition_facts(kaggle: Kaggle, slug: str) -> CompetitionFacts:
-    """Return Kaggle's facts of a competition."""
-    return read_competition(kaggle.ask("competitions", "get_competition", competition_name=slug))
+def competition(kaggle: Kaggle, slug: str) -> Any:
+    """Return Kaggle's facts of a competition, an ``ApiCompetition``."""
+    return kaggle.ask("competitions", "get_competition", competition_name=slug)
 
 
-def read_competition(answer: Any) -> CompetitionFacts:
-    """Return the facts that an ``ApiCompetition`` gives."""
-    return CompetitionFacts(
-        title=answer.title or "",
-        entered=bool(answer.user_has_entered),
-        kernels_only=bool(answer.is_kernels_submissions_only),
-        disabled=bool(answer.submissions_disabled),
-        deadline=answer.deadline,
-        daily=answer.max_daily_submissions or 0,
-    )
+def allowance(kaggle: Kaggle, slug: str) -> Any:
+    """Return what the user has submitted and still may, an ``ApiSubmissionLimits``."""
+    return kaggle.ask("competitions", "get_submission_limits", competition_name=slug)
 
 
-def allowance(kaggle: Kaggle, slug: str) -> Allowance:
-    """Return what was submitted and may still be."""
-    return read_allowance(
-        kaggle.ask("competitions", "get_submission_limits", competition_name=slug)
-    )
-
-
-def read_allowance(answer: Any) -> Allowance:
-    """Return what an ``ApiSubmissionLimits`` says."""
-    return Allowance(
-        now=answer.num_allowed_now or 0,
-        today=answer.num_today or 0,
-        total=answer.num_total or 0,
-        limited_by_total=bool(answer.limited_by_total),
-    )
-
-
-def accelerator_quota(kaggle: Kaggle) -> Quota:
+def quota(kaggle: Kaggle) -> Any:
     """Return the user's accelerator hours of this week."""
-    return read_quota(kaggle.ask("kernels", "get_accelerator_quota_statistics"))
-
-
-def read_quota(answer: Any) -> Quota:
-    """Return what an ``ApiGetAcceleratorQuotaStatisticsResponse`` says."""
-    hours = {}
-    for accelerator in ("gpu", "tpu"):
-        quota = getattr(answer, f"{accelerator}_quota")
-        if quota is not None and quota.total_time_allowed is not None:
-            total = _hours(quota.total_time_allowed)
-            used = _hours(quota.time_used) + _hours(quota.time_reserved)
-            hours[accelerator] = (max(0.0, total - used), total)
-    return Quota(answer.quota_refresh_time, hours)
-
-
-def _hours(duration: timedelta | None) -> float:
-    return duration.total_seconds() / 3600 if duration else 0.0
+    return kaggle.ask("kernels", "get_accelerator_quota_statistics")
 
 
 def sample_header(kaggle: Kaggle, slug: str, name: str) -> list[str]:
@@ -157,7 +85,7 @@ def model_version(kaggle: Kaggle, ref: str) -> int:
         framework=named[_plain(framework)],
         instance_slug=variation,
     )
-    return int(answer.version_number or 0)
+    return int(answer.version_number)
 
 
 def _plain(name: str) -> str:
@@ -168,12 +96,12 @@ def kernel_version(kaggle: Kaggle, ref: str) -> int:
     """Return the newest version of anybody's kernel ``owner/slug``."""
     owner, slug = ref.split("/")
     answer = kaggle.ask("kernels", "get_kernel", user_name=owner, kernel_slug=slug)
-    return int(answer.metadata.current_version_number or 0)
+    return int(answer.metadata.current_version_number)
 
 
 SOURCES: Mapping[str, Callable[[Kaggle, str], Any]] = {
     "dataset": dataset_status,
     "model": model_version,
     "kernel": kernel_version,
-    "competition": competition_facts,
+    "competition": competition,
 }

@@ -31,7 +31,7 @@ def machine_shapes(subject: Subject) -> Found:
 
 def internet(subject: Subject) -> Found:
     """A kernel that is submitted has its internet off; those of its sources may have it on."""
-    if subject.known and subject.known.kernels_only:
+    if subject.known and subject.known.is_kernels_submissions_only:
         yield "the submitted kernel has internet off", ""
 
 

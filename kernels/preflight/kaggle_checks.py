@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from kagglesdk.competitions.types.competition_api_service import ApiCompetition, ApiSubmissionLimits
+from kagglesdk.kernels.types.kernels_api_service import ApiGetAcceleratorQuotaStatisticsResponse
+
 from common.recipes.hours import hours_in_words
 from common.submission import header_fault
 from kernels.bundle.build import Bundle
 from kernels.kaggle import lookup
 from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
-from kernels.kaggle.lookup import Allowance, CompetitionFacts, Quota
 from kernels.plan.planned import needed_hours
 from kernels.plan.request import Request, in_short
 
@@ -32,17 +34,17 @@ class Subject:
     bundles: Sequence[Bundle]
     to_run: frozenset[str]  # names of the kernels that are still to run
     submit: bool  # without, only what concerns submitting is left out
-    quota: Quota | KaggleError
-    facts: CompetitionFacts | KaggleError
-    allowance: Allowance | KaggleError | None  # None where nothing is to be submitted
+    quota: ApiGetAcceleratorQuotaStatisticsResponse | KaggleError
+    facts: ApiCompetition | KaggleError
+    allowance: ApiSubmissionLimits | KaggleError | None  # None where nothing is to be submitted
     header: list[str] | KaggleError | None  # of the sample; None where none is to be compared
     sources: Mapping[tuple[str, str], Any]  # kind and name of what is not the run's own → answer
     now: datetime  # UTC
 
     @property
-    def known(self) -> CompetitionFacts | None:
+    def known(self) -> ApiCompetition | None:
         """The facts, if Kaggle gives them."""
-        return self.facts if isinstance(self.facts, CompetitionFacts) else None
+        return None if isinstance(self.facts, KaggleError) else self.facts
 
 
 def ask_kaggle(
@@ -54,11 +56,11 @@ def ask_kaggle(
 ) -> Subject:
     """Ask Kaggle all that is to be checked; raises nothing that Kaggle answers."""
     ask, asked = lookup.Questions(kaggle).ask, request.competition
-    quota, facts = ask(lookup.accelerator_quota), ask(lookup.competition_facts, asked.slug)
+    quota, facts = ask(lookup.quota), ask(lookup.competition, asked.slug)
     allowed = header = None
-    if isinstance(facts, CompetitionFacts):
+    if not isinstance(facts, KaggleError):
         allowed = ask(lookup.allowance, asked.slug) if submit else None
-        if facts.entered and request.models and asked.task.name != "pairs":
+        if facts.user_has_entered and request.models and asked.task.name != "pairs":
             header = ask(lookup.sample_header, asked.slug, asked.sample)
     own = {bundle.metadata["id"] for bundle in bundles} | {asked.slug}
     refs = dict.fromkeys(
@@ -90,7 +92,7 @@ def credentials(subject: Subject) -> Found:
 def competition(subject: Subject) -> Found:
     """The competition is there."""
     asked, facts = subject.request.competition, subject.facts
-    if isinstance(facts, CompetitionFacts):
+    if not isinstance(facts, KaggleError):
         yield f"competition {asked.slug}: {facts.title or f'its title is {_NOT_GIVEN}'}", ""
     elif facts.code in (403, 404):
         yield f"no competition {asked.slug}: {facts}", f"see whether {asked.url} is there for you"
@@ -102,7 +104,7 @@ def rules(subject: Subject) -> Found:
     """Its rules are accepted."""
     asked = subject.request.competition
     if subject.known:
-        todo = "" if subject.known.entered else f"accept them at {asked.url}/rules"
+        todo = "" if subject.known.user_has_entered else f"accept them at {asked.url}/rules"
         yield f"rules of {asked.slug} are {'not ' if todo else ''}accepted", todo
 
 
@@ -111,7 +113,7 @@ def deadline(subject: Subject) -> Found:
     facts = subject.known
     if not facts or not subject.submit:
         return
-    if facts.disabled:
+    if facts.submissions_disabled:
         yield f"submissions to {subject.request.competition.slug} are disabled", _WITHOUT
     elif facts.deadline is None:
         yield f"takes submissions; its deadline is {_NOT_GIVEN}", ""
@@ -124,7 +126,8 @@ def deadline(subject: Subject) -> Found:
 def kind(subject: Subject) -> Found:
     """How it takes submissions."""
     if facts := subject.known:
-        yield f"takes {'the output of a kernel, no files' if facts.kernels_only else 'files'}", ""
+        kernels = facts.is_kernels_submissions_only
+        yield f"takes {'the output of a kernel, no files' if kernels else 'files'}", ""
 
 
 def submissions(subject: Subject) -> Found:
@@ -137,15 +140,18 @@ def submissions(subject: Subject) -> Found:
         yield _no_answer(f"submissions left in {slug}", allowed)
         return
     turn = f"the next day begins at 00:00 UTC, {_until_midnight(now)}"
-    of = f" of {facts.daily}" if facts.daily else ""
-    if allowed.now > 0:
-        yield f"{allowed.now}{of} submissions left today; {turn}", ""
-    elif facts.deadline and facts.deadline < now and not allowed.today:
+    daily = facts.max_daily_submissions
+    of = f" of {daily}" if daily else ""
+    if allowed.num_allowed_now > 0:
+        yield f"{allowed.num_allowed_now}{of} submissions left today; {turn}", ""
+    elif facts.deadline and facts.deadline < now and not allowed.num_today:
         yield f"{slug} closed on {facts.deadline:%Y-%m-%d} and takes nothing late", _WITHOUT
-    elif not allowed.total and facts.daily:  # zeros stand for a user without a team, too
-        yield f"no submission sent so far, {facts.daily} a day; {turn}", ""
+    elif (
+        not allowed.num_total and facts.max_daily_submissions
+    ):  # zeros stand for a user without a team, too
+        yield f"no submission sent so far, {facts.max_daily_submissions} a day; {turn}", ""
     elif allowed.limited_by_total:
-        yield f"no submission left in {slug}, after {allowed.total} in all", _WITHOUT
+        yield f"no submission left in {slug}, after {allowed.num_total} in all", _WITHOUT
     else:
         yield f"no submission left{of} today", f"{turn}; or give --no-submit"
 
@@ -165,7 +171,7 @@ def form(subject: Subject) -> Found:
     elif header is not None:
         fault, _, todo = header_fault(header, asked).partition(": ")
         yield fault or f"{what} fits {asked.sample}", todo
-    elif subject.known and subject.known.entered and subject.request.models:
+    elif subject.known and subject.known.user_has_entered and subject.request.models:
         yield f"{what}: {asked.sample} is the table of pairs", ""
 
 
@@ -184,8 +190,10 @@ def quota(subject: Subject) -> Found:
             k for k in kernels if k.accelerator == accelerator and k.name in subject.to_run
         )
         there, todo = _NOT_GIVEN, ""
-        if accelerator in answer.hours:
-            (left, total), refresh = answer.hours[accelerator], answer.refresh
+        hours, refresh = getattr(answer, f"{accelerator}_quota"), answer.quota_refresh_time
+        if hours and hours.total_time_allowed is not None:
+            total = _hours(hours.total_time_allowed)
+            left = max(0.0, total - _hours(hours.time_used) - _hours(hours.time_reserved))
             turns = _minute(refresh) if refresh else f"at a time {_NOT_GIVEN}"
             there = f"{left:.1f} of {total:.1f} h left, refreshes {turns}"
             if left < need or (left <= 0 and unknown):
@@ -216,6 +224,10 @@ def sources(subject: Subject) -> Found:
 
 def _no_answer(what: str, error: KaggleError) -> tuple[str, str]:
     return f"{what}: {error}", "give the same command again when Kaggle answers"
+
+
+def _hours(duration: timedelta | None) -> float:
+    return duration.total_seconds() / 3600 if duration else 0.0
 
 
 def _until_midnight(now: datetime) -> str:

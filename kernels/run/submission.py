@@ -9,9 +9,9 @@ from common.competition import Competition
 from common.errors import UserError
 from common.manifest import file_sha256
 from common.submission import NAME, check_submission
+from kernels.kaggle import lookup
 from kernels.kaggle.answers import NoAnswerError, pause, pause_between_looks
 from kernels.kaggle.client import Kaggle
-from kernels.kaggle.lookup import allowance, competition_facts
 from kernels.plan.request import ENSEMBLE
 from kernels.run.options import RunOptions
 from kernels.run.state import Run, Submission, earlier_runs
@@ -67,8 +67,9 @@ def send_once(
         )
         return None
     description = f"{options.message} [{run.nonce}-{len(run.submissions) + 1}]"
-    only_kernels = competition_facts(kaggle, slug).kernels_only
-    run.submissions.append(Submission(digest, description, allowance(kaggle, slug).total))
+    only_kernels = lookup.competition(kaggle, slug).is_kernels_submissions_only
+    counted = lookup.allowance(kaggle, slug).num_total
+    run.submissions.append(Submission(digest, description, counted))
     run.save()
     return _send(kaggle, slug, run, path, kernel if only_kernels else "")
 
@@ -108,7 +109,7 @@ def _find(kaggle: Kaggle, slug: str, run: Run) -> Submission | None:
             if description == sent.description:
                 return _note(run, ref)
         pause(look)
-        if look >= 2 and allowance(kaggle, slug).total <= sent.counted:
+        if look >= 2 and lookup.allowance(kaggle, slug).num_total <= sent.counted:
             return None
     raise UserError(
         f"Kaggle counts one submission more than before and does not list {sent.description!r}: "

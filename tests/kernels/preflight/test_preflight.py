@@ -17,7 +17,6 @@ import kernels.kaggle.client
 from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
-from kernels.kaggle.lookup import read_allowance, read_competition, read_quota
 from kernels.local import HostedCompetition, LocalKaggle
 from kernels.plan.find import find_competition
 from kernels.preflight.checklist import run_checks
@@ -233,16 +232,16 @@ def test_a_plan_shows_sizes_schedules_and_hours(capsys: pytest.CaptureFixture[st
 
 def facts(**fields: object) -> Any:
     known = {"title": "Tiny", "userHasEntered": True, "maxDailySubmissions": 5}
-    return read_competition(competition_api.ApiCompetition.from_dict({**known, **fields}))
+    return competition_api.ApiCompetition.from_dict({**known, **fields})
 
 
 def allowance(**fields: object) -> Any:
-    return read_allowance(competition_api.ApiSubmissionLimits.from_dict(fields))
+    return competition_api.ApiSubmissionLimits.from_dict(fields)
 
 
 def quota(**gpu: object) -> Any:
     answer = {"gpuQuota": gpu, "quotaRefreshTime": "2026-11-28T00:00:00Z"} if gpu else {}
-    return read_quota(kernel_api.ApiGetAcceleratorQuotaStatisticsResponse.from_dict(answer))
+    return kernel_api.ApiGetAcceleratorQuotaStatisticsResponse.from_dict(answer)
 
 
 def gpu(used: str, reserved: str = "0s") -> Any:

@@ -114,7 +114,7 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator["pd.
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Path:
     """Write a small table in UTF-8; return its path."""
     with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        writer = csv.writer(file)  # with its own line ends, or a cell's "\r" is not quoted
         writer.writerow(columns)
         writer.writerows(rows)
     return path

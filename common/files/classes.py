@@ -1,16 +1,17 @@
 """``classes.csv``: who or what the classes of the pictures are, as a preparing kernel writes it."""
 
-import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from common.data.tables import read_columns, write_table
 from common.errors import UserError
+from common.files.arrays import AGAIN
 
 NAME = "classes.csv"
 COLUMNS = ("number", "name", "pictures", "seen")
-_DIGEST, _COUNT = re.compile(r"[0-9a-f]{40}"), re.compile(r"[0-9]{1,15}")
+_DIGEST = re.compile(r"[0-9a-f]{40}")
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class PictureClass:
 
     Attributes:
         number: the label of its pictures, from 0.
-        name: as the competition writes it, not empty.
+        name: as the competition writes it.
         pictures: how many it has, those of train and of validation together.
         seen: whether train has any of them; those without any have the highest numbers.
     """
@@ -37,12 +38,8 @@ class PictureClass:
 
 def save_classes(folder: Path, classes: Iterable[PictureClass]) -> Path:
     """Write ``classes.csv``, in UTF-8; returns its path."""
-    path = folder / NAME
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)  # with its own line ends, or a name's "\r" is not quoted
-        writer.writerow(COLUMNS)
-        writer.writerows((c.number, c.name, c.pictures, int(c.seen)) for c in classes)
-    return path
+    rows = ((c.number, c.name, c.pictures, int(c.seen)) for c in classes)
+    return write_table(folder / NAME, COLUMNS, rows)
 
 
 def load_classes(folder: Path) -> tuple[PictureClass, ...]:
@@ -52,28 +49,13 @@ def load_classes(folder: Path) -> tuple[PictureClass, ...]:
     """
     path = folder / NAME
     try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file, strict=True))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} cannot be read: {error}: run its kernel again") from None
-    header = ",".join(rows[0]) if rows else ""
-    if header != ",".join(COLUMNS):
-        raise UserError(
-            f"{path}: its columns are {header!r}, not {','.join(COLUMNS)!r}: run its kernel again"
+        found = tuple(
+            PictureClass(int(number), name, int(pictures), bool(int(seen)))
+            for number, name, pictures, seen in read_columns(path, COLUMNS)
         )
-    found = tuple(_read(path, number, row) for number, row in enumerate(rows[1:]))
-    seen = [one.seen for one in found]
-    if seen != sorted(seen, reverse=True):
-        raise UserError(f"{path}: a seen class comes after an unseen one: run its kernel again")
+    except ValueError as error:
+        raise UserError(f"{path} cannot be read: {error}{AGAIN}") from None
+    order = [(not c.seen, c.number) for c in found]
+    if order != sorted(order) or {c.number for c in found} != set(range(len(found))):
+        raise UserError(f"{path}: its classes are not in order, those that train has first{AGAIN}")
     return found
-
-
-def _read(path: Path, number: int, row: Sequence[str]) -> PictureClass:
-    """The class of one row, which should be that of ``number``."""
-    whole = len(row) == len(COLUMNS) and row[0] == str(number) and row[1] and row[3] in ("0", "1")
-    if not whole or not _COUNT.fullmatch(row[2]):
-        raise UserError(
-            f"{path}: row {number + 1} is {','.join(row)!r}, not {number}, a name, a number of "
-            f"pictures, and 1 if train has it or 0: run its kernel again"
-        )
-    return PictureClass(number, row[1], int(row[2]), row[3] == "1")

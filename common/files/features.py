@@ -5,28 +5,20 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from common.files.arrays import open_arrays
+from common.files.arrays import load_arrays, save_arrays
 
 NAME = "features.npz"
+_ARRAYS = {"ids": (np.str_, "n"), "labels": (np.int64, "n"), "rows": (np.float32, "nd")}
 
 
 def save_features(folder: Path, ids: np.ndarray, labels: np.ndarray, rows: np.ndarray) -> Path:
     """Write ids ``(n,)`` text, labels ``(n,)`` int64 and vectors ``(n, d)`` float32."""
-    path = folder / NAME
-    np.savez(
-        path,
-        ids=np.asarray(ids, np.str_),
-        labels=np.asarray(labels, np.int64),
-        rows=np.asarray(rows, np.float32),
-    )
-    return path
+    return save_arrays(folder / NAME, _ARRAYS, {"ids": ids, "labels": labels, "rows": rows})
 
 
 def load_features(folder: Path, source: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return ids, labels and vectors. Raises UserError naming ``source`` and the fault."""
-    path = folder / NAME
-    with open_arrays(path, source) as arrays:
-        found = arrays["ids"], arrays["labels"], arrays["rows"]
-    if len({len(array) for array in found}) > 1 or not np.isfinite(found[2]).all():
-        raise UserError(f"{source}: {path} has no finite vector for each of its pictures")
-    return found
+    ids, labels, rows = load_arrays(folder / NAME, _ARRAYS, source).values()
+    if not np.isfinite(rows).all():
+        raise UserError(f"{source}: {folder / NAME} has vectors that are NaN or infinite")
+    return ids, labels, rows

@@ -3,17 +3,24 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from common.errors import UserError
-from common.files.arrays import open_arrays
+from common.files.arrays import load_arrays, save_arrays
 
 if TYPE_CHECKING:
     from common.files.vectors import Vectors
 
 NAME = "predictions.npz"
+_ARRAYS = {
+    "validation_ids": (np.str_, "v"),
+    "validation_labels": (None, "v*"),
+    "validation": (np.float32, "vu"),
+    "test_ids": (np.str_, "t"),
+    "test": (np.float32, "tu"),
+}
 
 Member = TypeVar("Member", "Predictions", "Vectors")
 
@@ -49,55 +56,38 @@ class Predictions:
 
 
 def save_predictions(folder: Path, predictions: Predictions, source: str) -> Path:
-    """Write ``predictions.npz`` (no pickled objects) after checking it."""
-    check_predictions(predictions, source)
-    path = folder / NAME
-    np.savez_compressed(
-        path,
-        validation_ids=np.asarray(predictions.validation_ids, dtype=np.str_),
-        validation_labels=np.asarray(predictions.validation_labels),
-        validation=np.asarray(predictions.validation, dtype=np.float32),
-        test_ids=np.asarray(predictions.test_ids, dtype=np.str_),
-        test=np.asarray(predictions.test, dtype=np.float32),
-    )
-    return path
+    """Write ``predictions.npz`` after checking it."""
+    check_rows(source, predictions)
+    return save_arrays(folder / NAME, _ARRAYS, vars(predictions), source, compress=True)
 
 
 def load_predictions(folder: Path, source: str) -> Predictions:
     """Read and check ``predictions.npz``. Raises UserError naming ``source`` and the fault."""
-    with open_arrays(folder / NAME, source) as arrays:
-        predictions = Predictions(**{name: arrays[name] for name in arrays.files})
-    check_predictions(predictions, source)
+    predictions = Predictions(**load_arrays(folder / NAME, _ARRAYS, source))
+    check_rows(source, predictions)
     return predictions
 
 
-def check_predictions(predictions: Predictions, source: str) -> None:
-    """Check shapes, ids and values. Raises UserError with the first wrong row."""
-    for part, ids, values in (
-        ("validation", predictions.validation_ids, predictions.validation),
-        ("test", predictions.test_ids, predictions.test),
-    ):
-        if values.ndim != 2 or len(ids) != len(values):
-            raise UserError(
-                f"{source}: {part} has {len(ids)} ids and predictions of shape {values.shape}"
-            )
-        bad = np.flatnonzero(~np.isfinite(values).all(axis=1))
-        if len(bad):
-            raise UserError(
-                f"{source}: {part} predictions are NaN or infinite in {len(bad)} of "
-                f"{len(ids)} rows, the first is id {ids[bad[0]]}: the training diverged"
-            )
-        check_unique(ids, f"{source}: {part}")
-    if len(predictions.validation_labels) != len(predictions.validation_ids):
-        raise UserError(f"{source}: validation labels and ids differ in number")
-    if predictions.validation.shape[1] != predictions.test.shape[1]:
-        raise UserError(f"{source}: validation and test have a different number of columns")
+def check_rows(source: str, predictions: Any) -> None:
+    """Raise UserError for an id that comes twice and for the first row that is of no use.
 
-
-def check_unique(ids: np.ndarray, what: str) -> None:
-    """Raise UserError where an id comes twice."""
-    if len(np.unique(ids)) != len(ids):
-        raise UserError(f"{what} ids are not unique")
+    ``predictions`` are Predictions or Vectors: one array a part, or one a channel.
+    """
+    for part in ("validation", "test"):
+        ids, found = getattr(predictions, f"{part}_ids"), getattr(predictions, part)
+        if len(np.unique(ids)) != len(ids):
+            raise UserError(f"{source}: {part} ids are not unique")
+        for channel, values in found.items() if isinstance(found, Mapping) else [("", found)]:
+            usable = np.isfinite(values).all(axis=1)
+            if channel:
+                usable &= values.any(axis=1)  # a vector has a direction
+            bad = np.flatnonzero(~usable[: len(ids)])
+            if len(bad):
+                faults = "NaN, infinite or all zeros" if channel else "NaN or infinite"
+                raise UserError(
+                    f"{source}: {part} {channel or 'predictions'} are {faults} in {len(bad)} of "
+                    f"{len(ids)} rows, the first is id {ids[bad[0]]}: the training diverged"
+                )
 
 
 def row_order(ids: np.ndarray, other: np.ndarray, part: str, first: str, name: str) -> np.ndarray:

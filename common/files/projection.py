@@ -5,22 +5,24 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
-from common.files.arrays import AGAIN, open_arrays
+from common.files.arrays import AGAIN, load_arrays, save_arrays
 
 NAME = "projection.npz"
+_ARRAYS = {
+    "ids": (np.str_, "n"),
+    "labels": (np.int64, "n"),
+    "seen": (bool, "n"),
+    "epochs": (np.int64, "e"),
+    "points": (np.float32, "en3"),
+}
 
 
 @dataclass(frozen=True)
 class Projection:
     """Some pictures' vectors in the three directions in which they differ most in the end.
 
-    Attributes:
-        ids: ``(n,)`` text.
-        labels: ``(n,)`` int64.
-        seen: ``(n,)`` bool, whether train has the picture's class.
-        epochs: ``(epochs,)`` int64, from 1.
-        points: ``(epochs, n, 3)`` float32.
+    ``ids``, ``labels`` and ``seen``, whether train has the picture's class, are ``(n,)``;
+    ``epochs`` ``(epochs,)`` count from 1; ``points`` are ``(epochs, n, 3)``.
     """
 
     ids: np.ndarray
@@ -45,28 +47,11 @@ def project(vectors: np.ndarray) -> np.ndarray:
 
 
 def save_projection(folder: Path, projection: Projection) -> Path:
-    """Write ``projection.npz`` (no pickled objects)."""
-    path = folder / NAME
-    np.savez(
-        path,
-        ids=np.asarray(projection.ids, np.str_),
-        labels=np.asarray(projection.labels, np.int64),
-        seen=np.asarray(projection.seen, bool),
-        epochs=np.asarray(projection.epochs, np.int64),
-        points=np.asarray(projection.points, np.float32),
-    )
-    return path
+    """Write ``projection.npz``."""
+    return save_arrays(folder / NAME, _ARRAYS, vars(projection))
 
 
 def load_projection(folder: Path) -> Projection | None:
     """Return what a kernel wrote, or None. Raises UserError when it cannot be read."""
     path = folder / NAME
-    if not path.exists():
-        return None
-    with open_arrays(path, remedy=AGAIN) as arrays:
-        found = Projection(**{name: arrays[name] for name in arrays.files})
-    number = len(found.ids)
-    shapes = found.labels.shape, found.seen.shape, found.points.shape
-    if shapes != ((number,), (number,), (len(found.epochs), number, 3)):
-        raise UserError(f"{path}: its pictures, epochs and points differ: run its kernel again")
-    return found
+    return Projection(**load_arrays(path, _ARRAYS, remedy=AGAIN)) if path.exists() else None

@@ -8,13 +8,14 @@ import numpy as np
 
 from common.data.augment import resize
 from common.errors import UserError
-from common.files.arrays import AGAIN, open_arrays
+from common.files.arrays import AGAIN, load_arrays, save_arrays
 
 NAME = "thumbnails.npz"
 SIDE = 64  # pixels, at most
 LIMIT = 4096  # pictures, at most
 QUALITY = 80
-_START = b"\xff\xd8"  # of every JPEG
+_START = b"\xff\xd8"  # of every JPEG; none ends in a zero, which NumPy would drop
+_ARRAYS = {"ids": (np.str_, "n"), "jpegs": (np.bytes_, "n")}
 
 
 def write_thumbnails(folder: Path, pictures: Any, always: Sequence[int] = ()) -> Path:
@@ -36,38 +37,21 @@ def write_thumbnails(folder: Path, pictures: Any, always: Sequence[int] = ()) ->
 
 
 def save_thumbnails(folder: Path, ids: Sequence[str], jpegs: Sequence[bytes]) -> Path:
-    """Write ``thumbnails.npz`` (no pickled objects).
-
-    It has ``ids`` ``(n,)`` text, ``jpeg`` uint8, all JPEG files joined, and ``ends`` ``(n,)``
-    int64, where each of them ends.
-    """
-    path = folder / NAME
-    np.savez(
-        path,
-        ids=np.asarray(ids, dtype=np.str_),
-        jpeg=np.frombuffer(b"".join(jpegs), dtype=np.uint8),
-        ends=np.cumsum([len(jpeg) for jpeg in jpegs], dtype=np.int64),
-    )
-    return path
+    """Write ``thumbnails.npz``: ``ids`` and the bytes of ``jpegs``, both ``(n,)``."""
+    values = {"ids": ids, "jpegs": jpegs}
+    return save_arrays(folder / NAME, _ARRAYS, values, compress=True)
 
 
 def load_thumbnails(folder: Path) -> dict[str, bytes]:
     """Return the JPEG file of each picture by its id; none where the kernel wrote none.
 
-    Raises UserError when the file cannot be read or does not have what it should.
+    Raises UserError when the file cannot be read or has something else.
     """
     path = folder / NAME
     if not path.exists():
         return {}
-    with open_arrays(path, remedy=AGAIN) as arrays:
-        ids = [str(name) for name in arrays["ids"].tolist()]
-        ends = [int(end) for end in arrays["ends"].tolist()]
-        joined = arrays["jpeg"].astype(np.uint8, casting="equiv").tobytes()
-    edges = [0, *ends]
-    if len(ids) != len(ends) or sorted(edges) != edges or edges[-1] != len(joined):
-        raise UserError(f"{path}: its ids, its ends and its bytes differ: run its kernel again")
-    found = {name: joined[a:b] for name, a, b in zip(ids, edges, ends, strict=False)}
-    broken = next((name for name, jpeg in found.items() if not jpeg.startswith(_START)), None)
-    if broken is not None:
-        raise UserError(f"{path}: picture {broken} is not a JPEG: run its kernel again")
-    return found
+    ids, jpegs = (values.tolist() for values in load_arrays(path, _ARRAYS, "", AGAIN).values())
+    for name, jpeg in zip(ids, jpegs, strict=True):
+        if not jpeg.startswith(_START):
+            raise UserError(f"{path}: picture {name} is not a JPEG{AGAIN}")
+    return dict(zip(ids, jpegs, strict=True))

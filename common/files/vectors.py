@@ -1,17 +1,22 @@
 """``predictions.npz`` of a kernel that embeds pictures: vectors whose dot products score pairs."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from common.errors import UserError
-from common.files.arrays import open_arrays
-from common.files.predictions import NAME, check_unique
+from common.files.arrays import Arrays, load_arrays, open_arrays, save_arrays
+from common.files.predictions import NAME, check_rows
 
 PARTS = ("validation", "test")
+_ARRAYS = {
+    "validation_ids": (np.str_, "v"),
+    "validation_labels": (np.int64, "v"),
+    "validation_seen": (bool, "v"),
+    "test_ids": (np.str_, "t"),
+}
 
 
 @dataclass(frozen=True)
@@ -50,64 +55,39 @@ class Vectors:
 
 
 def save_vectors(folder: Path, vectors: Vectors, source: str) -> Path:
-    """Write ``predictions.npz`` (no pickled objects) after checking it."""
-    check_vectors(vectors, source)
-    arrays = {
-        f"{part}_{channel}_vectors": np.asarray(values, np.float32)
+    """Write ``predictions.npz`` after checking it."""
+    if not vectors.validation or set(vectors.validation) != set(vectors.test):
+        raise UserError(f"{source}: validation and test have different channels, or none")
+    check_rows(source, vectors)
+    rows = {
+        _array(part, channel): values
         for part in PARTS
         for channel, values in getattr(vectors, part).items()
     }
-    path = folder / NAME
-    np.savez(
-        path,
-        validation_ids=np.asarray(vectors.validation_ids, np.str_),
-        validation_labels=np.asarray(vectors.validation_labels, np.int64),
-        validation_seen=np.asarray(vectors.validation_seen, bool),
-        test_ids=np.asarray(vectors.test_ids, np.str_),
-        **arrays,  # type: ignore[arg-type]
-    )
-    return path
+    arrays = _arrays(vectors.validation)
+    return save_arrays(folder / NAME, arrays, {**vars(vectors), **rows}, source)
 
 
 def load_vectors(folder: Path, source: str) -> Vectors:
     """Read and check ``predictions.npz``. Raises UserError naming ``source`` and the fault."""
-    path = folder / NAME
+    path, (start, end) = folder / NAME, _array("validation", " ").split()
     with open_arrays(path, source) as arrays:
-        found = {name: arrays[name] for name in arrays.files}
-        channels: dict[str, Any] = {part: _channels(found, part) for part in PARTS}
-        vectors = Vectors(**found, **channels)
-    check_vectors(vectors, source)
+        names = [name for name in arrays.files if name.startswith(start) and name.endswith(end)]
+    channels = [name.removeprefix(start).removesuffix(end) for name in names]
+    found = load_arrays(path, _arrays(channels), source)
+    rows = {part: {name: found.pop(_array(part, name)) for name in channels} for part in PARTS}
+    vectors = Vectors(**found, **rows)  # type: ignore[arg-type]
+    check_rows(source, vectors)
     return vectors
 
 
-def check_vectors(vectors: Vectors, source: str) -> None:
-    """Check shapes, ids and values. Raises UserError with the first wrong row."""
-    if not vectors.validation or set(vectors.validation) != set(vectors.test):
-        raise UserError(f"{source}: validation and test have different channels, or none")
-    for part in PARTS:
-        ids = getattr(vectors, f"{part}_ids")
-        check_unique(ids, f"{source}: {part}")
-        for channel, values in getattr(vectors, part).items():
-            _check_values(f"{source}: {part} {channel}", ids, values)
-    shapes = {len(getattr(vectors, f"validation_{name}")) for name in ("ids", "labels", "seen")}
-    if len(shapes) > 1:
-        raise UserError(f"{source}: validation ids, labels and seen differ in number")
+def _array(part: str, channel: str) -> str:
+    return f"{part}_{channel}_vectors"
 
 
-def _check_values(what: str, ids: np.ndarray, values: np.ndarray) -> None:
-    if values.ndim != 2 or len(ids) != len(values):
-        raise UserError(f"{what} has {len(ids)} ids and vectors of shape {values.shape}")
-    lengths = np.square(values, dtype=np.float64).sum(axis=1)
-    bad = np.flatnonzero(~(np.isfinite(lengths) & (lengths > 0)))
-    if len(bad):
-        raise UserError(
-            f"{what} vectors are NaN, infinite or all zeros in {len(bad)} of {len(ids)} rows, the "
-            f"first is {ids[bad[0]]}: the training diverged"
-        )
-
-
-def _channels(found: dict[str, np.ndarray], part: str) -> dict[str, np.ndarray]:
-    """Take the channels of one part out of the file's arrays."""
-    start, end = f"{part}_", "_vectors"
-    names = [name for name in found if name.startswith(start) and name.endswith(end)]
-    return {name.removeprefix(start).removesuffix(end): found.pop(name) for name in names}
+def _arrays(channels: Iterable[str]) -> Arrays:
+    """What the file has: a vector's length is that of its channel in both parts."""
+    vectors = {
+        _array(part, name): (np.float32, (part[0], name)) for name in channels for part in PARTS
+    }
+    return {**_ARRAYS, **vectors}

@@ -6,10 +6,18 @@ from pathlib import Path
 import numpy as np
 
 from common.errors import UserError
-from common.files.arrays import AGAIN, open_arrays
+from common.files.arrays import AGAIN, load_arrays, save_arrays
 from common.pairs.validation import ValidationPairs
 
 NAME = "validation_pairs.npz"
+_ARRAYS = {
+    "ids": (np.str_, "n"),
+    "labels": (np.int64, "n"),
+    "seen": (bool, "n"),
+    "first": (None, "p"),
+    "second": (None, "p"),
+    "probabilities": (np.float32, "p"),
+}
 
 
 @dataclass(frozen=True)
@@ -24,18 +32,8 @@ class ScoredPairs(ValidationPairs):
 
 
 def save_scored_pairs(folder: Path, pairs: ValidationPairs, probabilities: np.ndarray) -> Path:
-    """Write ``validation_pairs.npz`` (no pickled objects); ``probabilities`` is ``(pairs,)``."""
-    path = folder / NAME
-    np.savez(
-        path,
-        ids=np.asarray(pairs.ids, np.str_),
-        labels=np.asarray(pairs.labels, np.int64),
-        seen=np.asarray(pairs.seen, bool),
-        first=pairs.first,
-        second=pairs.second,
-        probabilities=np.asarray(probabilities, np.float32),
-    )
-    return path
+    """Write ``validation_pairs.npz``; ``probabilities`` is ``(pairs,)``."""
+    return save_arrays(folder / NAME, _ARRAYS, {**vars(pairs), "probabilities": probabilities})
 
 
 def load_scored_pairs(folder: Path) -> ScoredPairs | None:
@@ -43,13 +41,9 @@ def load_scored_pairs(folder: Path) -> ScoredPairs | None:
     path = folder / NAME
     if not path.exists():
         return None
-    with open_arrays(path, remedy=AGAIN) as arrays:
-        pairs = ScoredPairs(**{name: arrays[name] for name in arrays.files})
-    pictures, number = len(pairs.ids), len(pairs.first)
-    whole = len(pairs.labels) == len(pairs.seen) == pictures
-    whole = whole and len(pairs.second) == len(pairs.probabilities) == number
+    pairs = ScoredPairs(**load_arrays(path, _ARRAYS, remedy=AGAIN))
     rows = np.concatenate([pairs.first, pairs.second, [0]])
-    if not whole or not 0 <= rows.min() <= rows.max() < pictures:
+    if not 0 <= rows.min() <= rows.max() < len(pairs.ids):
         raise UserError(f"{path}: its pictures and its pairs differ{AGAIN}")
     if not np.isfinite(pairs.probabilities).all():
         raise UserError(f"{path}: some probabilities are not numbers{AGAIN}")

@@ -25,7 +25,7 @@ from support import flowers
 
 LABELS = np.array([0, 0, 1, 1, 1, 2, 3, 3, 4, 4])  # train has 0, 1 and 2
 IDS = np.array([f"{number}.jpg" for number in range(10)])
-JPEGS = [b"\xff\xd8" + bytes([number]) * 9 for number in range(10)]
+JPEGS = [b"\xff\xd8" + bytes([number]) * 9 + b"\xff\xd9" for number in range(10)]
 
 
 def unit(rows: int, width: int, seed: int) -> np.ndarray:
@@ -125,23 +125,20 @@ def changed(given: Any, **changes: object) -> Any:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (with_row(np.nan), "me: validation embedding vectors are NaN.* the first is 7.jpg"),
-        (with_row(np.inf), "in 1 of 10 rows, the first is 7.jpg: the training diverged"),
-        (with_row(0.0), "all zeros in 1 of 10 rows, the first is 7.jpg"),
+        (with_row(np.nan), "me: validation embedding are NaN.* in 1 of 10 .* id 7.jpg: the train"),
+        (with_row(0.0), "all zeros in 1 of 10 rows, the first is id 7.jpg"),
         (changed(VECTORS, test={"embedding": unit(2, 4, 0)}), "test have different channels"),
         (changed(VECTORS, validation={}, test={}), "different channels, or none"),
         (changed(VECTORS, test_ids=np.array(["x", "x"])), "me: test ids are not unique"),
-        (changed(VECTORS, test_ids=IDS[:1]), r"1 ids and vectors of shape \(2, 4\)"),
-        (changed(VECTORS, validation_seen=np.ones(9, bool)), "labels and seen differ in number"),
-        (changed(VECTORS, validation_labels=LABELS[1:]), "labels and seen differ in number"),
+        (changed(VECTORS, test_ids=IDS[:1]), r"vectors of shape \(2, 4\) does not fit"),
+        (changed(VECTORS, validation_seen=np.ones(9, bool)), "validation_seen of shape .9,. does"),
         (
             changed(PREDICTIONS, test=np.where(np.eye(4, 3) > 0, np.nan, 0.5)),
             "me: test predictions are NaN .* in 3 of 4 rows.*0.jpg",
         ),
         (changed(PREDICTIONS, test_ids=IDS[[0, 1, 2, 2]]), "me: test ids are not unique"),
-        (changed(PREDICTIONS, test_ids=IDS[:3]), r"3 ids and predictions of shape \(4, 3\)"),
-        (changed(PREDICTIONS, validation_labels=LABELS[1:]), "labels and ids differ in number"),
-        (changed(PREDICTIONS, test=unit(4, 2, 0)), "have a different number of columns"),
+        (changed(PREDICTIONS, validation_labels=LABELS[1:]), "_labels of shape .9,. does not fit"),
+        (changed(PREDICTIONS, test=unit(4, 2, 0)), r"me: test of shape \(4, 2\) does not fit"),
     ],
 )
 def test_what_cannot_be_is_refused_before_it_is_written(
@@ -156,17 +153,12 @@ def test_what_cannot_be_is_refused_before_it_is_written(
 @pytest.mark.parametrize(
     ("kind", "changes", "said"),
     [
-        ("features", {"labels": LABELS[1:]}, "me: .* has no finite vector for each"),
-        ("features", {"rows": np.full((10, 4), np.nan)}, "me: .* has no finite vector for each"),
-        ("projection", {"epochs": np.array([1])}, "differ: run its kernel again"),
-        ("projection", {"ids": IDS[1:]}, "differ: run its kernel again"),
-        ("projection", {"seen": LABELS[1:] < 3}, "differ: run its kernel again"),
-        ("thumbnails", {"ends": np.array([5])}, "its ids, its ends and its bytes differ"),
-        ("thumbnails", {"ends": np.arange(11, 111, 11) + 1}, "ids, its ends and its bytes differ"),
-        ("thumbnails", {"ends": np.arange(110, 0, -11)}, "ids, its ends and its bytes differ"),
-        ("thumbnails", {"jpeg": np.zeros(110, np.uint8)}, "picture 0.jpg is not a JPEG"),
-        ("thumbnails", {"jpeg": np.zeros(110, np.float64)}, "cannot be read"),
-        ("thumbnails", {"ends": np.array(10)}, "cannot be read"),
+        ("features", {"rows": np.full((10, 4), np.nan)}, "me: .* vectors that are NaN or infinite"),
+        ("features", {"labels": LABELS[1:]}, "me: .*labels of shape .* does not fit"),
+        ("projection", {"epochs": np.array([1])}, "points of .* does not fit.*: run its kernel"),
+        ("projection", {"points": np.zeros((2, 10, 2))}, "does not fit the other arrays"),
+        ("thumbnails", {"ids": IDS[1:]}, "jpegs of shape .* does not fit .*: run its kernel again"),
+        ("thumbnails", {"jpegs": np.array([b"x"] * 10)}, "picture 0.jpg is not a JPEG"),
     ],
 )
 def test_arrays_that_do_not_fit_together_are_one_line(

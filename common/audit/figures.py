@@ -1,22 +1,24 @@
 """The figure of an audit: how many pictures each class has, and pictures that come twice."""
 
+import itertools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from common.audit.findings import Audit, chosen
+from common.audit.findings import Audit
+from common.audit.lookalikes import Pair
 from common.audit.records import read_picture
 from common.metrics import figures
 
-_COLUMNS = 4  # pairs side by side
+_COLUMNS, _SHOWN = 4, 12  # pairs side by side, and in all
 _RED = "#c0392b"
 
 
 def draw_audit(path: Path, audit: Audit) -> None:
     """Write the figure, a PNG."""
     plt = figures.pyplot()
-    pairs = chosen(audit)
+    pairs = _chosen(audit)
     rows = -(-len(pairs) // _COLUMNS)
     figure = plt.figure(figsize=(15, 4.2 + 2.5 * rows), layout="constrained")
     upper, lower = figure.subfigures(2, 1, height_ratios=(4.2, max(2.5 * rows, 0.01)))
@@ -29,34 +31,50 @@ def draw_audit(path: Path, audit: Audit) -> None:
     plt.close(figure)
 
 
+def _chosen(audit: Audit) -> list[Pair]:
+    """Pairs over which a person may differ: of every two splits in turn, the least alike first.
+
+    Pairs with two labels come before others.
+    """
+    by_splits: dict[tuple[str, str], list[Pair]] = {}
+    for pair in sorted(audit.pairs, key=lambda p: (not _is_conflict(audit, p), p.agreement)):
+        one, two = audit.ends(pair)
+        by_splits.setdefault((one.split, two.split), []).append(pair)
+    crossing = sorted(by_splits, key=lambda key: (key[0] == key[1], key))
+    turns = itertools.zip_longest(*(by_splits[key] for key in crossing))
+    return [pair for turn in turns for pair in turn if pair is not None][:_SHOWN]
+
+
+def _is_conflict(audit: Audit, pair: Pair) -> bool:
+    """Whether both pictures have a label, and not the same."""
+    one, two = (picture.label for picture in audit.ends(pair))
+    return one is not None and two is not None and one != two
+
+
 def _draw_classes(axis: Any, audit: Audit) -> None:
     """A bar for each class and labelled split, the most frequent classes first."""
-    names = np.asarray(audit.names)
-    whole = sum(audit.classes.values(), start=np.zeros(len(names), dtype=np.int64))
-    order = np.argsort(-whole, kind="stable")
-    order = order[: int((whole > 0).sum())]
+    order = np.argsort(-audit.totals, kind="stable")[: np.count_nonzero(audit.totals)]
     width = 0.8 / max(1, len(audit.classes))
     for number, (split, counted) in enumerate(audit.classes.items()):
         places = np.arange(len(order)) + (number - (len(audit.classes) - 1) / 2) * width
         colour = (figures.BLUE, figures.ORANGE, figures.GREY)[number % 3]
         axis.bar(places, counted[order], width, color=colour, label=split)
     size = 8 if len(order) < 60 else 6
-    axis.set_xticks(range(len(order)), names[order], rotation=90, fontsize=size)
+    axis.set_xticks(range(len(order)), np.asarray(audit.names)[order], rotation=90, fontsize=size)
     axis.set_xlim(-0.7, max(len(order), 1) - 0.3)
     figures.tidy(axis)
     axis.grid(visible=False, axis="x")
     counts = ", ".join(f"{count:,} of {split}" for split, count in audit.sizes.items())
-    empty = len(names) - len(order)
-    lacking = f"; {empty} of {len(names)} classes without any" if empty else ""
+    empty = len(audit.names) - len(order)
+    lacking = f"; {empty} of {len(audit.names)} classes without any" if empty else ""
     axis.set_title(f"Pictures of each class ({counts}{lacking})")
     if audit.classes:
         axis.legend(frameon=False, ncols=len(audit.classes), loc="upper right")
-        axis.set_ylim(0, 1.15 * max(1, *(counted.max() for counted in audit.classes.values())))
 
 
-def _draw_pair(cell: Any, audit: Audit, pair: Any) -> None:
+def _draw_pair(cell: Any, audit: Audit, pair: Pair) -> None:
     """Two pictures in a frame of their own, red where the labels differ."""
-    conflict = audit.is_conflict(pair)
+    conflict = _is_conflict(audit, pair)
     how = pair.kind if pair.kind == "exact" else f"{pair.kind}, {pair.agreement:.3f}"
     label = f"{how}: two labels" if conflict else how
     cell.supxlabel(label, fontsize=8, color=_RED if conflict else "black")

@@ -1,25 +1,25 @@
-"""What an audit found, as warnings, as a table, and as pairs of pictures to look at."""
+"""What an audit found, as warnings and as a table."""
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from common.audit.lookalikes import Pair
-from common.audit.records import BrokenRecord, Picture
+from common.audit.records import BrokenRecord, Picture, Split
 from common.data import tables
 
 NAME, TABLE, FIGURE = "audit.json", "audit.csv", "audit.png"
-COLUMNS = (
+_COLUMNS = (
     *("kind", "split_a", "id_a", "label_a", "split_b", "id_b", "label_b"),
     *("distance", "agreement", "group"),
 )
 _NAMED = 4  # what a warning names one by one; the table has all
-_SHOWN = 12  # pairs in the figure
 
 
 @dataclass(frozen=True)
@@ -28,29 +28,46 @@ class Audit:
 
     Attributes:
         names: of the classes.
-        splits: the names, in order.
+        splits: in order.
         pictures: those that can be read.
         broken: the records that cannot.
         pairs: of pictures that are one, by their numbers.
         groups: the pictures that pairs connect.
         bits, bits_asked: within which hashes were compared in the end, and were to be.
-        classes: split → pictures of each class, ``(classes,)``; labelled splits alone.
     """
 
     names: Sequence[str]
-    splits: tuple[str, ...]
-    pictures: tuple[Picture, ...]
-    broken: tuple[BrokenRecord, ...]
+    splits: Sequence[Split]
+    pictures: Sequence[Picture]
+    broken: Sequence[BrokenRecord]
     pairs: Sequence[Pair]
     groups: Sequence[Sequence[int]]
     bits: int
     bits_asked: int
-    classes: Mapping[str, np.ndarray]
 
     @property
     def sizes(self) -> dict[str, int]:
         """Split → pictures that can be read."""
-        return {split: sum(p.split == split for p in self.pictures) for split in self.splits}
+        counted = Counter(picture.split for picture in self.pictures)
+        return {split.name: counted[split.name] for split in self.splits}
+
+    @cached_property
+    def classes(self) -> dict[str, np.ndarray]:
+        """Split → pictures of each class, ``(classes,)``; labelled splits alone."""
+        labels: dict[str, list[int]] = {split.name: [] for split in self.splits if split.labelled}
+        for picture in self.pictures:
+            if picture.label is not None:
+                labels[picture.split].append(picture.label)
+        number = len(self.names)
+        return {
+            split: np.bincount(np.array(known, np.int64), minlength=number)
+            for split, known in labels.items()
+        }
+
+    @property
+    def totals(self) -> np.ndarray:
+        """Labelled pictures of each class, ``(classes,)``."""
+        return np.sum([np.zeros(len(self.names), np.int64), *self.classes.values()], axis=0)
 
     def label(self, picture: Picture) -> str:
         """Return the name of a picture's class; empty without a label."""
@@ -59,11 +76,6 @@ class Audit:
     def ends(self, pair: Pair) -> tuple[Picture, Picture]:
         """Return the two pictures of a pair."""
         return self.pictures[pair.first], self.pictures[pair.second]
-
-    def is_conflict(self, pair: Pair) -> bool:
-        """Return whether both pictures have a label, and not the same."""
-        one, two = (picture.label for picture in self.ends(pair))
-        return one is not None and two is not None and one != two
 
 
 def facts_of(audit: Audit) -> dict[str, Any]:
@@ -83,33 +95,18 @@ def facts_of(audit: Audit) -> dict[str, Any]:
 
 
 def write_table(path: Path, audit: Audit) -> Path:
-    """Write ``audit.csv``: a row for each pair, its header COLUMNS; groups count from 1."""
+    """Write ``audit.csv``: a row for each pair; groups count from 1."""
     group = {number: n for n, members in enumerate(audit.groups, 1) for number in members}
     rows = []
     for pair in audit.pairs:
-        both = [(p.split, p.id, audit.label(p)) for p in audit.ends(pair)]
-        facts = (pair.distance, pair.agreement, group[pair.first])
-        rows.append((pair.kind, *both[0], *both[1], *facts))
-    return tables.write_table(path, COLUMNS, rows)
-
-
-def chosen(audit: Audit) -> list[Pair]:
-    """Return pairs for the figure: of every two splits in turn, the least alike first.
-
-    These are the ones over which a person may differ. Pairs with two labels come before others.
-    """
-    by_splits: dict[tuple[str, str], list[Pair]] = {}
-    for pair in sorted(audit.pairs, key=lambda p: (not audit.is_conflict(p), p.agreement)):
-        one, two = audit.ends(pair)
-        by_splits.setdefault((one.split, two.split), []).append(pair)
-    crossing = sorted(by_splits, key=lambda key: (key[0] == key[1], key))
-    turns = itertools.zip_longest(*(by_splits[key] for key in crossing))
-    return [pair for turn in turns for pair in turn if pair is not None][:_SHOWN]
+        ends = [(p.split, p.id, audit.label(p)) for p in audit.ends(pair)]
+        rows.append((pair.kind, *ends[0], *ends[1], pair.distance, pair.agreement, group[pair.first]))
+    return tables.write_table(path, _COLUMNS, rows)
 
 
 def warnings_of(audit: Audit) -> list[str]:
     """Return what a person should know before training, a line each."""
-    found = [*_leaks(audit), *_conflicts(audit), *_repeated_ids(audit), *_missing_classes(audit)]
+    found = [*_copies(audit), *_labels(audit), *_missing_classes(audit)]
     if audit.broken:
         reasons = [f"{b.file} record {b.record}: {b.reason}" for b in audit.broken]
         found.append(f"{_count(reasons, 'record')} cannot be used ({_some(reasons, '; ')}): {NAME}")
@@ -121,29 +118,25 @@ def warnings_of(audit: Audit) -> list[str]:
     return found
 
 
-def _leaks(audit: Audit) -> Iterator[str]:
+def _copies(audit: Audit) -> Iterator[str]:
     """Pictures of one split that are in another too, then those that are twice in one."""
-    of_split = {
-        split: [
-            [p.id for n in group if (p := audit.pictures[n]).split == split]
-            for group in audit.groups
-        ]
-        for split in audit.splits
-    }
-    for one, two in itertools.combinations(audit.splits, 2):
-        both = zip(of_split[one], of_split[two], strict=True)
-        ids = [name for here, there in both if here for name in there]
-        if ids:
-            said = f"{len(ids)} of {audit.sizes[two]} pictures of {two} are in {one} too"
-            yield f"{said} ({_ids(ids)}): {TABLE}"
-    for split, groups in of_split.items():
-        ids = [name for group in groups for name in group[1:]]
-        if ids:
-            copies = "is a copy of another" if len(ids) == 1 else "are copies of others"
-            yield f"{_count(ids, 'picture')} of {split} {copies} there ({_ids(ids)}): {TABLE}"
+    groups = [[audit.pictures[number] for number in group] for group in audit.groups]
+    ids = {split: [[p.id for p in g if p.split == split] for g in groups] for split in audit.sizes}
+    for one, two in itertools.combinations(ids, 2):
+        both = zip(ids[one], ids[two], strict=True)
+        shared = [name for first, second in both if first for name in second]
+        if shared:
+            count = f"{len(shared)} of {audit.sizes[two]} pictures of {two} are in {one} too"
+            yield f"{count} ({_ids(shared)}): {TABLE}"
+    for split, in_groups in ids.items():
+        again = [name for group in in_groups for name in group[1:]]
+        if again:
+            copies = "is a copy of another" if len(again) == 1 else "are copies of others"
+            yield f"{_count(again, 'picture')} of {split} {copies} there ({_ids(again)}): {TABLE}"
 
 
-def _conflicts(audit: Audit) -> Iterator[str]:
+def _labels(audit: Audit) -> Iterator[str]:
+    """Pictures with several labels, and ids with several pictures."""
     found = []
     for group in audit.groups:
         known = [audit.pictures[n] for n in group if audit.pictures[n].label is not None]
@@ -151,9 +144,6 @@ def _conflicts(audit: Audit) -> Iterator[str]:
             found.append(_some([f"{p.id} {audit.label(p)}" for p in known]))
     if found:
         yield f"{_count(found, 'picture')} with more than one label ({_some(found, '; ')}): {TABLE}"
-
-
-def _repeated_ids(audit: Audit) -> Iterator[str]:
     counted = Counter(picture.id for picture in audit.pictures)
     twice = [name for name, count in counted.items() if count > 1]
     if twice:
@@ -162,13 +152,12 @@ def _repeated_ids(audit: Audit) -> Iterator[str]:
 
 def _missing_classes(audit: Audit) -> Iterator[str]:
     """Classes without a picture in a labelled split, though another has some."""
-    names = np.asarray(audit.names)
-    present = sum(audit.classes.values(), start=np.zeros(len(names), dtype=np.int64)) > 0
+    names, totals = np.asarray(audit.names), audit.totals
     for split, counts in audit.classes.items():
-        missing = names[(counts == 0) & present].tolist()
+        missing = names[(counts == 0) & (totals > 0)].tolist()
         if missing:
             yield f"{_count(missing, 'class')} without a picture in {split} ({_some(missing)})"
-    nowhere = names[~present].tolist()
+    nowhere = names[totals == 0].tolist()
     if nowhere and audit.classes:
         yield f"{_count(nowhere, 'class')} without any labelled picture ({_some(nowhere)})"
 
@@ -183,6 +172,5 @@ def _ids(names: Sequence[str]) -> str:
 
 
 def _some(items: Sequence[str], between: str = ", ") -> str:
-    more = len(items) - _NAMED
-    shown = between.join(items[:_NAMED])
-    return f"{shown}{between}and {more} more" if more > 0 else shown
+    more = [f"and {len(items) - _NAMED} more"] if len(items) > _NAMED else []
+    return between.join([*items[:_NAMED], *more])

@@ -7,8 +7,6 @@ lacks, records that cannot be read. Works on TFRecords of labelled pictures.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from common.audit.figures import draw_audit
 from common.audit.findings import FIGURE, NAME, TABLE, Audit, facts_of, warnings_of, write_table
 from common.audit.lookalikes import find_pairs, groups
@@ -66,28 +64,12 @@ def run_audit(competition: Competition, splits: Sequence[Split], run: KernelRun)
 
 def compare(
     splits: Sequence[Split],
-    pictures: tuple[Picture, ...],
-    broken: tuple[BrokenRecord, ...],
+    pictures: Sequence[Picture],
+    broken: Sequence[BrokenRecord],
     recipe: AuditRecipe,
     classes: Sequence[str],
 ) -> Audit:
-    """Find what is the same, and count the classes."""
+    """Find what is the same."""
     prints = [picture.print for picture in pictures]
     pairs, bits = find_pairs(prints, recipe.bits, recipe.agreement, recipe.most_looks)
-    counts = {}
-    for split in splits:
-        labels = [p.label for p in pictures if p.split == split.name and p.label is not None]
-        if split.labelled:
-            numbers = np.array(labels, dtype=np.int64)
-            counts[split.name] = np.bincount(numbers, minlength=len(classes))
-    return Audit(
-        names=classes,
-        splits=tuple(split.name for split in splits),
-        pictures=pictures,
-        broken=broken,
-        pairs=pairs,
-        groups=groups(pairs),
-        bits=bits,
-        bits_asked=recipe.bits,
-        classes=counts,
-    )
+    return Audit(classes, splits, pictures, broken, pairs, groups(pairs), bits, recipe.bits)

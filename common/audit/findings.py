@@ -100,7 +100,9 @@ def write_table(path: Path, audit: Audit) -> Path:
     rows = []
     for pair in audit.pairs:
         ends = [(p.split, p.id, audit.label(p)) for p in audit.ends(pair)]
-        rows.append((pair.kind, *ends[0], *ends[1], pair.distance, pair.agreement, group[pair.first]))
+        rows.append(
+            (pair.kind, *ends[0], *ends[1], pair.distance, pair.agreement, group[pair.first])
+        )
     return tables.write_table(path, _COLUMNS, rows)
 
 

@@ -9,8 +9,7 @@ from common.blending.blend import Blend, mix
 from common.competition import Competition
 from common.files.predictions import Predictions
 from common.metrics import figures
-from common.metrics.classification import f1_per_class
-from common.tasks.figures import draw_predictions
+from common.metrics.metric import f1_per_class
 
 
 def draw_blend(
@@ -25,8 +24,8 @@ def draw_blend(
     if not len(labels):
         return
     thresholds = competition.find_thresholds(labels, predictions)
-    draw_predictions(folder, competition.task, labels, predictions, thresholds)
-    if "classes" in competition.task.sections:
+    figures.predictions(folder, competition.task, labels, predictions, thresholds)
+    if competition.task.has_class_numbers:
         _draw_classes(folder / "classes.png", competition, members, blended)
     if len(members) == 2:
         _draw_weights(folder / "weights.png", competition, members, blend)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from common.metrics.classification import confusion_matrix, f1_per_class
+from common.metrics.metric import confusion_matrix, f1_per_class
 
 BLUE, ORANGE, GREY = "#3465a4", "#e07b00", "#888888"
 
@@ -86,6 +86,21 @@ def _line(
     if rows:
         epochs, values = [row["epoch"] for row in rows], [row[column] for row in rows]
         axis.plot(epochs, values, markersize=3, **look)
+
+
+def predictions(
+    folder: Path,
+    task: Any,
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    thresholds: np.ndarray | None,
+    name: str = "confusion.png",
+) -> None:
+    """The confusions of classes as the file ``name``, ``errors.png`` of numbers."""
+    if task.has_class_numbers:
+        confusion(labels, task.decide(predictions, thresholds), task.classes, folder / name)
+    if task.has_values:
+        errors(labels, task.values(predictions), folder / "errors.png")
 
 
 def confusion(

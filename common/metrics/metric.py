@@ -8,6 +8,7 @@ computed, because a plan only asks for names.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -80,7 +81,10 @@ def find_metric(name: str) -> Metric:
     """Return the metric called ``name``. Raises UserError with the nearest names."""
     numbered = _NUMBERED.fullmatch(name)
     if numbered and numbered[2] != "0" and bool(numbered[3]) is (numbered[1] == "top"):
-        return _map_at(int(numbered[2])) if numbered[1] == "map@" else _top_error(int(numbered[2]))
+        k, task = int(numbered[2]), ("classification",)
+        if numbered[1] == "map@":
+            return Metric(name, f"MAP@{k}", "ranking", task, partial(_map_at, k=k))
+        return Metric(name, f"top-{k} error", "ranking", task, partial(_top_error, k=k), False)
     if name not in METRICS:
         known = [*METRICS, "map@5", "top5_error"]
         raise UserError(f"unknown metric {name!r}: {nearest(name, known)}")
@@ -96,6 +100,10 @@ def _of_scikit_learn(function: str, **options: Any) -> Function:
         return float(getattr(sklearn.metrics, function)(truth, predicted, **options))
 
     return score
+
+
+def _f1(average: str) -> Function:
+    return _of_scikit_learn("f1_score", average=average, zero_division=0)
 
 
 def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -158,53 +166,51 @@ def best_first(probabilities: np.ndarray, k: int) -> np.ndarray:
     return np.argsort(-probabilities, axis=1, kind="stable")[:, :k]
 
 
-def _map_at(k: int) -> Metric:
-    def function(truth: np.ndarray, probabilities: np.ndarray) -> float:
-        hits = best_first(probabilities, k) == truth[:, None]
-        return float((hits / np.arange(1, hits.shape[1] + 1)).sum(axis=1).mean())
+def f1_per_class(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """F1 of each class, ``(classes,)`` float64; NaN for a class in neither array.
 
-    return Metric(f"map@{k}", f"MAP@{k}", "ranking", ("classification",), function)
+    ``labels`` and ``predicted`` are ``(rows,)`` class numbers.
+    """
+    from sklearn.metrics import f1_score
 
-
-def _top_error(k: int) -> Metric:
-    def function(truth: np.ndarray, probabilities: np.ndarray) -> float:
-        # Not scikit-learn's: of equal probabilities it takes other classes than are submitted.
-        return 1 - float((best_first(probabilities, k) == truth[:, None]).any(axis=1).mean())
-
-    title, tasks = f"top-{k} error", ("classification",)
-    return Metric(f"top{k}_error", title, "ranking", tasks, function, greater_is_better=False)
+    every = np.arange(classes)
+    scores = f1_score(labels, predicted, labels=every, average=None, zero_division=0)
+    return np.where(np.isin(every, np.union1d(labels, predicted)), scores, np.nan)
 
 
-_KAPPA = "quadratic_weighted_kappa"
+def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
+    """Counts, ``(classes, classes)`` int64: rows are the labels, columns the predictions."""
+    from sklearn.metrics import confusion_matrix as counted
+
+    return np.asarray(counted(labels, predicted, labels=np.arange(classes)))
+
+
+def _map_at(truth: np.ndarray, probabilities: np.ndarray, k: int) -> float:
+    hits = best_first(probabilities, k) == truth[:, None]
+    return float((hits / np.arange(1, hits.shape[1] + 1)).sum(axis=1).mean())
+
+
+def _top_error(truth: np.ndarray, probabilities: np.ndarray, k: int) -> float:
+    # Not scikit-learn's: of equal probabilities it takes other classes than are submitted.
+    return 1 - float((best_first(probabilities, k) == truth[:, None]).any(axis=1).mean())
+
+
+_ONE_LABEL, _VALUES = ("classification", "grades"), ("number", "grades")
 _PICTURES = ("classification", "multilabel")
-_LABELS, _ONE_LABEL, _NUMBERS = (
-    (*_PICTURES, "grades"),
-    ("classification", "grades"),
-    ("number", "grades"),
+_LABELS = (*_PICTURES, "grades")
+_METRICS = (
+    ("accuracy", "accuracy", "labels", _LABELS, _of_scikit_learn("accuracy_score")),
+    ("balanced_accuracy", "balanced accuracy", "labels", _ONE_LABEL, balanced_accuracy),
+    ("macro_f1", "macro F1", "labels", _LABELS, _f1("macro")),
+    ("micro_f1", "micro F1", "labels", _LABELS, _f1("micro")),
+    ("samples_f1", "samples F1", "labels", ("multilabel",), _f1("samples")),
+    ("log_loss", "log loss", "probabilities", _PICTURES, log_loss, False, None),
+    ("roc_auc", "ROC AUC", "probabilities", (*_PICTURES, "pairs"), roc_auc),
+    (
+        *("quadratic_weighted_kappa", "quadratic weighted kappa", "labels", _ONE_LABEL),
+        quadratic_weighted_kappa,
+    ),
+    ("rmse", "RMSE", "values", _VALUES, _of_scikit_learn("root_mean_squared_error"), False, None),
+    ("mae", "MAE", "values", _VALUES, _of_scikit_learn("mean_absolute_error"), False, None),
 )
-_F1, _RMSE = "f1_score", "root_mean_squared_error"
-
-METRICS = {
-    metric.name: metric
-    for metric in (
-        Metric("accuracy", "accuracy", "labels", _LABELS, _of_scikit_learn("accuracy_score")),
-        Metric("balanced_accuracy", "balanced accuracy", "labels", _ONE_LABEL, balanced_accuracy),
-        *(
-            Metric(
-                f"{average}_f1",
-                f"{average} F1",
-                "labels",
-                ("multilabel",) if average == "samples" else _LABELS,
-                _of_scikit_learn(_F1, average=average, zero_division=0),
-            )
-            for average in ("macro", "micro", "samples")
-        ),
-        Metric("log_loss", "log loss", "probabilities", _PICTURES, log_loss, False, None),
-        Metric("roc_auc", "ROC AUC", "probabilities", (*_PICTURES, "pairs"), roc_auc),
-        Metric(_KAPPA, "quadratic weighted kappa", "labels", _ONE_LABEL, quadratic_weighted_kappa),
-        Metric("rmse", "RMSE", "values", _NUMBERS, _of_scikit_learn(_RMSE), False, None),
-        Metric(
-            "mae", "MAE", "values", _NUMBERS, _of_scikit_learn("mean_absolute_error"), False, None
-        ),
-    )
-}
+METRICS = {row[0]: Metric(*row) for row in _METRICS}

@@ -19,8 +19,8 @@ class Curve:
 
     Attributes:
         thresholds: ``(points,)`` float64, falling: one above all scores, then each distinct score.
-        hits: ``(points,)`` int64, same pairs that are called same.
-        false_alarms: ``(points,)`` int64, different pairs that are called same.
+        hits: ``(points,)``, same pairs that are called same, or their weights.
+        false_alarms: ``(points,)``, different pairs that are called same.
     """
 
     thresholds: np.ndarray
@@ -39,7 +39,7 @@ class Curve:
 
 
 class SortedScores:
-    """Scores of pairs, sorted once: counts and the area under the curve for any weights."""
+    """Scores of pairs, sorted once: the curve and the area under it for any weights."""
 
     def __init__(self, same: np.ndarray, scores: np.ndarray):
         """Sort ``scores`` ``(pairs,)`` of pairs that are ``same`` ``(pairs,)`` or not."""
@@ -48,23 +48,19 @@ class SortedScores:
         # Equal scores are one point of the curve, so that ties count half.
         self._ends = np.append(np.flatnonzero(falling[1:] != falling[:-1]), len(falling) - 1)
         self._same = same[self._order]
-        self.distinct = falling[self._ends]
+        distinct = falling[self._ends].astype(np.float64)
+        self._thresholds = np.append(np.nextafter(distinct[0], np.inf), distinct)
 
-    def counts(self, weights: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Return same and different pairs from the highest score down to each distinct one."""
-        if weights is None:
-            hits = np.cumsum(self._same)[self._ends]
-            return hits, self._ends + 1 - hits
-        weights = weights[self._order]
-        hits = np.cumsum(weights * self._same)[self._ends]
-        return hits, np.cumsum(weights)[self._ends] - hits
+    def curve(self, weights: np.ndarray | None = None) -> Curve:
+        """Return the curve of pairs that count by their ``weights`` ``(pairs,)``."""
+        drawn = 1 if weights is None else weights[self._order]
+        hits = np.cumsum(self._same * drawn)[self._ends]
+        total = self._ends + 1 if weights is None else np.cumsum(drawn)[self._ends]
+        return Curve(self._thresholds, np.append(0, hits), np.append(0, total - hits))
 
     def auc(self, weights: np.ndarray | None = None) -> float:
         """Return the ROC AUC; NaN without a same or without a different pair."""
-        hits, alarms = self.counts(weights)
-        if not hits[-1] or not alarms[-1]:
-            return float("nan")
-        return _area(np.append(0, hits), np.append(0, alarms))
+        return area(self.curve(weights))
 
 
 def roc(same: np.ndarray, scores: np.ndarray) -> Curve:
@@ -72,24 +68,18 @@ def roc(same: np.ndarray, scores: np.ndarray) -> Curve:
 
     Raises UserError for a score that is not finite, and without a same or a different pair.
     """
-    found = SortedScores(*_checked(same, scores))
-    thresholds = found.distinct.astype(np.float64)
-    hits, alarms = found.counts()
-    return Curve(
-        np.append(np.nextafter(thresholds[0], np.inf), thresholds),
-        np.append(0, hits),
-        np.append(0, alarms),
-    )
+    return SortedScores(*_checked(same, scores)).curve()
 
 
 def area(curve: Curve) -> float:
-    """Return the ROC AUC: how probably a same pair scores higher than a different one."""
-    return _area(curve.hits, curve.false_alarms)
+    """Return the ROC AUC: how probably a same pair scores higher than a different one; or NaN."""
+    whole = float(curve.hits[-1]) * float(curve.false_alarms[-1])
+    return float(np.trapezoid(curve.hits, curve.false_alarms) / whole) if whole else float("nan")
 
 
 def roc_auc(same: np.ndarray, scores: np.ndarray) -> float:
     """Return the ROC AUC of scored pairs. Raises UserError as ``roc``."""
-    return SortedScores(*_checked(same, scores)).auc()
+    return area(roc(same, scores))
 
 
 def thinned(curve: Curve, points: int) -> Curve:
@@ -127,10 +117,6 @@ def tar_at_far(curve: Curve, far: float) -> float:
 def equal_error_rate(curve: Curve) -> float:
     """Return where as many same pairs are missed as different ones accepted, interpolated."""
     return float(np.interp(0.0, curve.far + curve.tar - 1, curve.far))
-
-
-def _area(hits: np.ndarray, alarms: np.ndarray) -> float:
-    return float(np.trapezoid(hits, alarms) / (float(hits[-1]) * float(alarms[-1])))
 
 
 def _checked(same: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

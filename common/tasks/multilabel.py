@@ -8,8 +8,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.metrics.metric import Metric
-from common.tasks.classification import class_numbers
-from common.tasks.task import Task, outside_0_to_1
+from common.tasks.task import Task
 
 _GRID = np.linspace(0.02, 0.98, 49)
 
@@ -18,8 +17,8 @@ _GRID = np.linspace(0.02, 0.98, 49)
 class MultiLabel(Task):
     """Each picture has some of the labels. Labels are ``(rows, classes)`` of 0 and 1.
 
-    Predictions are probabilities ``(rows, classes)``, each by itself. A label is given where its
-    probability is above a threshold, which is found on validation.
+    Predictions are probabilities ``(rows, classes)``, each by itself. A picture has a label
+    where its probability is above a threshold, which is found on validation.
 
     Attributes:
         classes: the names of the labels.
@@ -31,10 +30,8 @@ class MultiLabel(Task):
     at_least_one: bool = True
 
     name: ClassVar[str] = "multilabel"
-    activation: ClassVar[str] = "sigmoid"
-    predicted: ClassVar[str] = "probabilities from 0 to 1"
     sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "labels", "settings")
-    idle: ClassVar[tuple[str, ...]] = ("class_weight", "logit_adjustment")
+    ignored_settings: ClassVar[tuple[str, ...]] = ("class_weight", "logit_adjustment")
 
     def encode(self, labels: Sequence[Sequence[str]]) -> np.ndarray:
         """Return names of labels, some a picture, as ``(rows, classes)`` uint8.
@@ -42,7 +39,7 @@ class MultiLabel(Task):
         Raises UserError for a name that is none of the labels.
         """
         encoded = np.zeros((len(labels), len(self.classes)), np.uint8)
-        for row, numbers in enumerate(class_numbers(self.classes, labels)):
+        for row, numbers in enumerate(self._class_numbers(labels)):
             encoded[row, numbers] = 1
         return encoded
 
@@ -53,10 +50,6 @@ class MultiLabel(Task):
             raise UserError(
                 f"{source}: labels of shape {labels.shape}, expected 0 or 1 in shape {shape}"
             )
-
-    def strange(self, predictions: np.ndarray) -> np.ndarray:
-        """Rows that are no probabilities."""
-        return outside_0_to_1(predictions)
 
     def targets(self, labels: np.ndarray) -> np.ndarray:
         """The labels as float32."""
@@ -119,9 +112,9 @@ def _best_of_one(truth: np.ndarray, probabilities: np.ndarray) -> float:
     """
     if not truth.any():
         return 0.5
-    given = probabilities[:, None] > _GRID
-    hits = (given & truth.astype(bool)[:, None]).sum(axis=0)
-    return _middle_of_best(2 * hits / (given.sum(axis=0) + np.count_nonzero(truth)))
+    chosen = probabilities[:, None] > _GRID
+    hits = (chosen & truth.astype(bool)[:, None]).sum(axis=0)
+    return _middle_of_best(2 * hits / (chosen.sum(axis=0) + np.count_nonzero(truth)))
 
 
 def _middle_of_best(scores: np.ndarray) -> float:

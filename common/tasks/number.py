@@ -1,13 +1,12 @@
 """A number a picture, and ordered grades, which are learnt as a number."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from common.errors import UserError
 from common.metrics.metric import Metric
-from common.tasks.classification import check_class_numbers
 from common.tasks.task import Task
 
 
@@ -25,9 +24,13 @@ class Number(Task):
 
     name: ClassVar[str] = "number"
     units: ClassVar[int] = 1
-    activation: ClassVar[str] = "sigmoid"
+    has_values: ClassVar[bool] = True
     sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "errors", "settings")
-    idle: ClassVar[tuple[str, ...]] = ("class_weight", "logit_adjustment", "label_smoothing")
+    ignored_settings: ClassVar[tuple[str, ...]] = (
+        "class_weight",
+        "logit_adjustment",
+        "label_smoothing",
+    )
 
     def __post_init__(self) -> None:
         """Raise UserError when there is nothing between the bounds."""
@@ -80,10 +83,6 @@ class Number(Task):
         """``(rows,)`` float64, within the bounds: a float32 of a bound may be beyond it."""
         return np.asarray(predictions[:, 0], np.float64).clip(self.lowest, self.highest)
 
-    def describe(self, label: Any) -> str:
-        """The number with four digits."""
-        return f"{float(label):.4g}"
-
 
 @dataclass(frozen=True)
 class Grades(Number):
@@ -93,28 +92,28 @@ class Grades(Number):
     mistake. Grades begin at thresholds, which are found on validation.
     """
 
-    lowest: float = 0.0
-    highest: float = 0.0
+    lowest: float = field(default=0.0, init=False)
+    highest: float = field(default=0.0, init=False)
     classes: tuple[str, ...] = ()
 
     name: ClassVar[str] = "grades"
+    has_class_numbers: ClassVar[bool] = True
     sections: ClassVar[tuple[str, ...]] = (
         *("kernels", "blend", "learning", "classes", "confusions", "errors", "settings"),
     )
 
-    def __init__(self, classes: tuple[str, ...]):
-        object.__setattr__(self, "classes", tuple(classes))
-        object.__setattr__(self, "lowest", 0.0)
-        object.__setattr__(self, "highest", float(len(classes) - 1))
-        self.__post_init__()
+    def __post_init__(self) -> None:
+        """The highest grade is the upper bound."""
+        object.__setattr__(self, "highest", float(len(self.classes) - 1))
+        super().__post_init__()
 
     def check_labels(self, labels: np.ndarray, source: str) -> None:
         """Raise UserError when ``labels`` are not grades."""
-        check_class_numbers(labels, len(self.classes), source)
+        Task.check_labels(self, labels, source)
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
         """The grade itself."""
-        return np.asarray(labels, np.int64)
+        return Task.strata(self, labels)
 
     def decide(self, predictions: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
         """``(rows,)`` int64: how many of the thresholds (0.5, 1.5, …) a value reaches."""
@@ -146,7 +145,3 @@ class Grades(Number):
     @property
     def _halves(self) -> np.ndarray:
         return np.arange(len(self.classes) - 1) + 0.5
-
-    def describe(self, label: Any) -> str:
-        """The grade's name."""
-        return self.classes[int(label)]

@@ -1,86 +1,103 @@
 """What every task has: the one place that says what a label, a target and a prediction are."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
 from common.errors import UserError
 from common.metrics.metric import Metric
+from common.recipe import nearest
 
 
-def outside_0_to_1(predictions: np.ndarray) -> np.ndarray:
-    """Return which rows are no probabilities, but for rounding: ``(rows,)`` bool."""
-    return np.any((predictions < -1e-6) | (predictions > 1 + 1e-6), axis=1)
-
-
-class Task(ABC):
+class Task:
     """What is predicted of a picture; subclasses are frozen dataclasses.
+
+    What is here is that of class numbers, ``(rows,)`` integers, and of probabilities.
 
     Attributes:
         name: as metrics and submission forms name it.
         classes: the names of the classes or labels; empty for numbers and pairs.
-        units: of the head.
         activation: of the head, its Keras name.
         sections: of the report, in their order.
-        idle: fields of a recipe that would change nothing here.
-        predicted: what a row of predictions is, in words; ``loss_in_words`` likewise.
-        one, many: what a class is called, and several.
+        has_class_numbers: whether a picture is of one class: there are F1 and confusions.
+        has_values: whether predictions are numbers: there are errors.
+        ignored_settings: fields of a recipe that would change nothing here.
+        class_word, classes_word: what a class is called, and several.
+        loss_in_words: for people.
     """
 
     name: ClassVar[str]
-    activation: ClassVar[str]
     sections: ClassVar[tuple[str, ...]]
-    idle: ClassVar[tuple[str, ...]] = ()
+    activation: ClassVar[str] = "sigmoid"
+    has_class_numbers: ClassVar[bool] = False
+    has_values: ClassVar[bool] = False
+    ignored_settings: ClassVar[tuple[str, ...]] = ()
     classes: tuple[str, ...] = ()
-    predicted: ClassVar[str] = "numbers"
     loss_in_words: ClassVar[str] = "binary cross-entropy"
-    one: str = "class"
-    many: str = "classes"
+    class_word: str = "class"
+    classes_word: str = "classes"
 
     @property
     def units(self) -> int:
-        """One for each class or label."""
+        """Of the head: one for each class or label."""
         return len(self.classes)
 
-    @abstractmethod
     def check_labels(self, labels: np.ndarray, source: str) -> None:
         """Raise UserError naming ``source`` when ``labels`` are not of this task."""
+        labels, number = np.asarray(labels), len(self.classes)
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            raise UserError(
+                f"{source}: labels of shape {labels.shape} and type {labels.dtype}, expected a "
+                f"class number for each picture"
+            )
+        wrong = (labels < 0) | (labels >= number)
+        if number and wrong.any():
+            row = wrong.argmax()
+            raise UserError(
+                f"{source}: row {row} has label {labels[row]}, expected 0 to {number - 1}"
+            )
 
     def check_predictions(self, predictions: np.ndarray, source: str) -> None:
-        """Raise UserError naming ``source`` when ``predictions`` are not ``(rows, units)``."""
+        """Raise UserError naming ``source`` when ``predictions`` are not ``(rows, units)``.
+
+        Neither when they are no probabilities; those of half precision are near enough.
+        """
         if predictions.ndim != 2 or predictions.shape[1] != self.units:
             raise UserError(
                 f"{source}: predictions of shape {predictions.shape}, and the task {self.name} has "
                 f"{self.units} columns"
             )
-        wrong = np.flatnonzero(self.strange(predictions))
-        if len(wrong):
+        if self.has_values:
+            return
+        expected = "probabilities from 0 to 1"
+        wrong = np.any((predictions < -1e-6) | (predictions > 1 + 1e-6), axis=1)
+        if self.activation == "softmax":
+            expected += " whose sum is 1"
+            wrong |= np.abs(predictions.sum(axis=1) - 1) > 0.01
+        if wrong.any():
+            row = predictions[wrong.argmax()]
+            values = ", ".join(f"{value:.4g}" for value in row[:4]) + ", …" * (len(row) > 4)
             raise UserError(
-                f"{source}: row {wrong[0]} predicts {_in_short(predictions[wrong[0]])}, and the "
-                f"task {self.name} has {self.predicted}"
+                f"{source}: row {wrong.argmax()} predicts {values}, and the task {self.name} has "
+                f"{expected}"
             )
 
-    def strange(self, predictions: np.ndarray) -> np.ndarray:
-        """Return which rows are not what is ``predicted``, ``(rows,)`` bool."""
-        return np.zeros(len(predictions), bool)
-
-    @abstractmethod
     def targets(self, labels: np.ndarray) -> np.ndarray:
         """Return what the network learns of ``labels`` ``(rows, …)``, ``(rows, units)`` float32."""
+        raise UserError(f"the task {self.name} has no targets: a kernel embeds pictures instead")
 
-    @abstractmethod
     def strata(self, labels: np.ndarray) -> np.ndarray:
         """Return ``(rows,)`` int64: rows of one number are spread evenly over the folds."""
+        return np.asarray(labels, np.int64)
 
     def resampling_strata(self, labels: np.ndarray) -> np.ndarray:
         """Return the strata within which a bootstrap draws; numbers have none."""
         return self.strata(labels) if self.classes else np.zeros(len(labels), np.int64)
 
-    @abstractmethod
     def loss(self, recipe: Any, labels: np.ndarray) -> Any:
         """Return the Keras loss of ``targets``; ``labels`` are those of the training pictures."""
+        raise UserError(f"the task {self.name} has no loss: a kernel embeds pictures instead")
 
     def metrics(self) -> list[Any]:
         """Return what Keras reports besides the loss; its name is a column of ``history.csv``."""
@@ -97,7 +114,7 @@ class Task(ABC):
         """Return what the network's ``outputs`` ``(rows, units)`` predict, as files have it."""
         return outputs
 
-    def decide(self, predictions: np.ndarray, thresholds: np.ndarray | None) -> np.ndarray:
+    def decide(self, predictions: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
         """Return labels of ``predictions`` ``(rows, units)``, as ``labels`` have them.
 
         ``thresholds`` are those of ``find_thresholds``; None takes the task's own.
@@ -120,8 +137,16 @@ class Task(ABC):
 
     def describe(self, label: Any) -> str:
         """Return one picture's label in words."""
-        return str(label)
+        return self.classes[int(label)] if self.classes else f"{float(label):.4g}"
 
-
-def _in_short(row: np.ndarray) -> str:
-    return ", ".join(f"{value:.4g}" for value in row[:4]) + (", …" if len(row) > 4 else "")
+    def _class_numbers(self, rows: Iterable[Iterable[str]]) -> list[list[int]]:
+        """The numbers of the classes of each row. Raises UserError for an unknown name."""
+        known = {name: number for number, name in enumerate(self.classes)}
+        numbers = []
+        for row, names in enumerate(rows):
+            unknown = [str(name) for name in names if name not in known]
+            if unknown:
+                hint = nearest(unknown[0], self.classes)
+                raise UserError(f"row {row}: {unknown[0]!r} is none of the classes: {hint}")
+            numbers.append([known[name] for name in names])
+        return numbers

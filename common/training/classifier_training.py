@@ -13,12 +13,12 @@ from common.data.records import Records
 from common.files.predictions import Predictions
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
+from common.metrics import figures
 from common.networks.classifier import SMALL, build_classifier
 from common.networks.weights import weights_explained
 from common.outputs import write_outputs
 from common.parameters import Parameters
 from common.recipes.hours import refit_epochs
-from common.tasks.figures import draw_predictions
 from common.training.checkpoint import remove_checkpoint
 from common.training.compiled import compile_classifier
 from common.training.describe import Described, TrainingKernel, picture_network
@@ -159,7 +159,7 @@ def write_results(
             facts["input_wait"] = round(trainer.input_wait, 4)
         name = run.parameters.kernel
         scored = write_outputs(run.folder, kernel.competition, predictions, name, facts)
-        draw_predictions(
+        figures.predictions(
             run.folder,
             task,
             predictions.validation_labels,

@@ -128,7 +128,7 @@ def check_request(request: Request) -> None:
 def check_recipe(request: Request, script: str, recipe: Any, accelerator: str) -> None:
     """Raise UserError for what a training kernel would stop at, or would ignore."""
     competition, task = request.competition, request.competition.task
-    for name in task.idle:
+    for name in task.ignored_settings:
         value = getattr(recipe, name, None)
         if value != getattr(type(recipe)(), name, None):
             raise UserError(

@@ -33,7 +33,7 @@ def embedding(facts: Facts) -> Section | None:
         "ids": first.ids.tolist(),
         "labels": first.labels.tolist(),
         "names": [picture.name for picture in pictures],
-        "called": facts.task.one,
+        "called": facts.task.class_word,
         "seen": first.seen.astype(int).tolist(),
         "jpegs": jpegs,
     }

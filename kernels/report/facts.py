@@ -152,7 +152,7 @@ class Facts:
 
         ``(n,)`` each: text, int64 and bool.
         """
-        names, one = self.pairs.names if self.pairs else {}, self.task.one
+        names, one = self.pairs.names if self.pairs else {}, self.task.class_word
         rows = zip(ids.tolist(), labels.tolist(), seen.tolist(), strict=True)
         return [
             Picture(id_, names.get(label, f"{one} {label}"), self.thumbnails.get(id_), label, known)

@@ -35,8 +35,8 @@ def learning(facts: Facts) -> Section:
     if any(row["stage"] == "refit" for row in rows):
         keys.append(Key("rest", "refit on train and validation, for the test predictions"))
     if any("val_auc_seen" in row for row in rows):
-        keys.append(Key("three", f"validation, seen {facts.task.many}"))
-        keys.append(Key("four", f"validation, unseen {facts.task.many}"))
+        keys.append(Key("three", f"validation, seen {facts.task.classes_word}"))
+        keys.append(Key("four", f"validation, unseen {facts.task.classes_word}"))
     own = OWN if facts.pairs else ()
     models: list[dict[str, Any]] = []
     for model, kernels in {**facts.models, **facts.others}.items():

@@ -75,8 +75,8 @@ def mistakes(facts: Facts) -> Section | None:
     shown = np.asarray(np.isin(pairs, pictured(pictures)).all(axis=1))
     kinds: dict[str, list[dict[str, Any]]] = {}
     for title, kind, sign in (
-        (f"Different {facts.task.many}, taken for one", ~scored.same, -1),
-        (f"One {facts.task.one}, taken for two", scored.same, 1),
+        (f"Different {facts.task.classes_word}, taken for one", ~scored.same, -1),
+        (f"One {facts.task.class_word}, taken for two", scored.same, 1),
     ):
         rows = np.flatnonzero(kind & shown)
         rows = rows[np.argsort(sign * scores[rows], kind="stable")]

@@ -33,7 +33,10 @@ def overview(facts: Facts) -> dict[str, Any]:
         value = read_number(facts.blended.get(f"validation_{part}"))
         if value is not None:
             words = f"{facts.metric} of their pairs"
-            tiles[f"{part.capitalize()} {facts.task.many}"] = (f"{value:.{ours.digits}f}", words)
+            tiles[f"{part.capitalize()} {facts.task.classes_word}"] = (
+                f"{value:.{ours.digits}f}",
+                words,
+            )
     last = max((str(kernel.manifest.get("written", "")) for kernel in facts.kernels), default="")
     return {"tiles": tiles, "when": last if re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", last) else ""}
 

@@ -35,7 +35,7 @@ def pairs(facts: Facts) -> Section | None:
     curves = pair_curves(same, scored.probabilities, scored.parts, scored.share)
     distances, masks = _distances(embedding, scored), curves["parts"]
     return {
-        "title": f"Pairs: of one {facts.task.one} or not",
+        "title": f"Pairs: of one {facts.task.class_word} or not",
         **curves,
         "number": len(scored.first),
         "pictures": len(scored.ids),

@@ -254,7 +254,7 @@ def test_broken_lists_and_numbers_are_no_crash(spoilt: Path) -> None:
     page = written(spoilt)
     assert anchors(page)[:-1] == SECTIONS
     [note] = notes(page)
-    assert "classes.csv: its columns are" in note
+    assert "classes.csv: no column name" in note
 
 
 def test_projections_are_brought_to_one_order_or_left_out(spoilt: Path) -> None:

@@ -291,7 +291,8 @@ def test_real_photographs_have_the_copies_that_were_seen() -> None:
 def test_a_large_group_of_copies_is_named_in_short() -> None:
     alike = [Picture("train", f"p{n}", n % 2, Path("f"), n, None) for n in range(60)]
     group = range(60)
-    warnings = warnings_of(Audit(NAMES, ("train",), tuple(alike), (), (), (group,), 16, 16, {}))
+    splits = [Split("train", (), True)]
+    warnings = warnings_of(Audit(NAMES, splits, alike, (), (), (group,), 16, 16))
     conflict = next(line for line in warnings if "more than one label" in line)
     assert conflict.endswith("and 56 more): audit.csv")
     assert len(conflict) < 200

@@ -1,5 +1,6 @@
 """The plain classifier: a backbone, average pooling, and the task's head."""
 
+from collections.abc import Callable
 from typing import Any
 
 from common.networks.backbones import build_backbone
@@ -24,22 +25,29 @@ SMALL: dict[str, Any] = {
 }
 
 
-def build_classifier(head: Any, weights: str | None, recipe: Any) -> Any:
-    """A ``keras.Model`` from pictures ``(batch, image_size, image_size, 3)`` in 0..255.
-
-    It ends with ``head``, a task's ``output_layer()``. ``weights`` is None, a name that the
-    recipe's backbone has, or the path of a weights file.
-    """
+def build_classifier(
+    head: Any, weights: str | None, recipe: Any, small: Callable[[int], Any] | None = None
+) -> Any:
+    """A ``keras.Model``: ``build_body``, average pooling, and ``head``, a task's output layer."""
     import keras
 
-    if recipe.miniature:
-        backbone = miniature(recipe.image_size)
-    else:
-        backbone = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
-        backbone.trainable = not recipe.freeze_backbone
-    x = keras.layers.GlobalAveragePooling2D()(backbone.output)
+    body = build_body(weights, recipe, small)
+    x = keras.layers.GlobalAveragePooling2D()(body.output)
     name = "miniature" if recipe.miniature else recipe.backbone.lower()
-    return keras.Model(backbone.input, head(x), name=name)
+    return keras.Model(body.input, head(x), name=name)
+
+
+def build_body(weights: str | None, recipe: Any, small: Callable[[int], Any] | None = None) -> Any:
+    """The recipe's backbone from pictures ``(batch, image_size, image_size, 3)`` in 0..255.
+
+    ``weights`` is None, a name that the backbone has, or the path of a weights file. A miniature
+    recipe gets ``small`` of its image size, by default ``miniature``.
+    """
+    if recipe.miniature:
+        return (small or miniature)(recipe.image_size)
+    body = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
+    body.trainable = not recipe.freeze_backbone
+    return body
 
 
 def miniature(image_size: int) -> Any:

@@ -34,12 +34,29 @@ def check_batch(batch_size: int, replicas: int, pictures: int) -> None:
 
 
 @dataclass(frozen=True)
-class TrainingRecipe:
+class CheckedRecipe:
+    """A recipe whose fields' types say their range (``Range``) or their choices (``Literal``)."""
+
+    def __post_init__(self) -> None:
+        """Check the fields. Raises UserError for the first that is not what its type says."""
+        for name, kind in typing.get_type_hints(type(self), include_extras=True).items():
+            value, known = getattr(self, name), typing.get_args(kind)
+            if typing.get_origin(kind) is Literal and value not in known:
+                raise UserError(f"setting {name}={value}: {nearest(str(value), known)}")
+            if known and isinstance(known[-1], Range):
+                _check_number(name, value, known[-1])
+        self.validate()
+
+    def validate(self) -> None:
+        """Check which fields fit each other. Raises UserError for the first that do not."""
+
+
+@dataclass(frozen=True)
+class TrainingRecipe(CheckedRecipe):
     """How anything is trained; any field can be changed with ``--set FIELD=VALUE``.
 
     A recipe has the fields that do something for its kernel, and no others: a setting for a field
-    that it has not is refused. A field's type says its range (``Range``), or its choices
-    (``Literal``).
+    that it has not is refused.
 
     Attributes:
         batch_size: pictures that one replica takes in a step.
@@ -67,22 +84,12 @@ class TrainingRecipe:
 
     plateau_in_words: ClassVar[str] = "lower validation loss"  # what a plateau waits for
 
-    def __post_init__(self) -> None:
-        """Check the fields. Raises UserError for the first that is not what its type says."""
-        for name, kind in typing.get_type_hints(type(self), include_extras=True).items():
-            value, known = getattr(self, name), typing.get_args(kind)
-            if typing.get_origin(kind) is Literal and value not in known:
-                raise UserError(f"setting {name}={value}: {nearest(str(value), known)}")
-            if known and isinstance(known[-1], Range):
-                _check_number(name, value, known[-1])
-        self.validate()
-
     def loss_in_words(self, loss: str) -> str:
         """What is minimised, where the task's own is ``loss``."""
         return loss
 
     def validate(self) -> None:
-        """Check which fields fit each other. Raises UserError for the first that do not."""
+        """As CheckedRecipe's."""
         if not self.lr_max:
             raise UserError("setting lr_max=0: nothing would be learned")
         if self.lr_min > self.lr_max and self.schedule != "constant":

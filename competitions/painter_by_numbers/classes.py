@@ -47,7 +47,9 @@ from common.recipes.embedding import NetworksRecipe
 from common.recipes.training import Share
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
-from competitions.painter_by_numbers.networks import class_network
+
+# Channels of the 3 x 3 convolutions, a list between two poolings.
+CHANNELS = ((16, 16), (32, 32), (64, 64, 64), (128, 128, 128), (256, 256, 256, 256))
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,28 @@ class ClassesRecipe(NetworksRecipe):
 
 
 def build_model(weights: str | None, recipe: ClassesRecipe, classes: int) -> Any:
-    """The winner's network: a ``keras.Model`` from pictures in 0..255 to probabilities."""
-    return class_network(recipe, classes, recipe.l2, "classes")
+    """The winner's network: a ``keras.Model`` from pictures in 0..255 to probabilities.
+
+    He initialisation and the L2 penalty are of all kernels. A miniature ends with the third pooling
+    and has a dense layer of 256.
+    """
+    import keras
+    from keras import layers
+
+    penalty = keras.regularizers.L2(recipe.l2)
+    begun: dict[str, Any] = dict(kernel_initializer="he_normal", kernel_regularizer=penalty)
+    inputs = keras.Input((recipe.image_size, recipe.image_size, 3), name="pictures")
+    x = layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(inputs)
+    for block in CHANNELS[:3] if recipe.miniature else CHANNELS:
+        for channels in block:
+            x = layers.Conv2D(channels, 3, padding="same", **begun)(x)
+            x = layers.BatchNormalization()(layers.PReLU(shared_axes=[1, 2])(x))
+        x = layers.MaxPooling2D()(x)
+    x = layers.Dropout(0.5)(layers.Flatten()(x))
+    x = layers.PReLU()(layers.Dense(256 if recipe.miniature else 2048, **begun)(x))
+    x = layers.Dropout(0.5)(layers.BatchNormalization()(x))
+    softmax = layers.Dense(classes, "softmax", dtype="float32", name="classes", **begun)
+    return keras.Model(inputs, softmax(x), name="classes")
 
 
 KERNEL = EmbeddingKernel(

@@ -13,6 +13,7 @@ RECIPE: dict = dict(
 )
 PARAMETERS: dict = {}
 
+from common.data.prepared import prepared_folder, read_broken
 from common.declaration import Kernel
 from common.kernel import KernelRun
 from common.pairs.ensemble import PairBlendRecipe, read_members, run_pair_ensemble
@@ -22,9 +23,9 @@ from competitions.painter_by_numbers import COMPETITION, data
 def blend(run: KernelRun) -> None:
     """Blend the kernels that PARAMETERS names as sources."""
     root = COMPETITION.data_folder()
-    prepared = data.prepared_folder(run.parameters)
-    members = read_members(run.parameters, (data.PREPARE,))
-    broken = {broken.file for broken in data.read_broken(prepared) if broken.part == "test"}
+    prepared = prepared_folder(run.parameters)
+    members = read_members(run.parameters, ("prepare",))
+    broken = {broken.file for broken in read_broken(prepared) if broken.part == "test"}
     run_pair_ensemble(COMPETITION, run.recipe, run, members, data.pairs_table(root), broken)
 
 

@@ -1,7 +1,8 @@
 """Generated paintings in the competition's own layout, for dry runs and tests.
 
-Test has paintings of artists that train has, and of artists that it has not. Some files are as odd
-as some of the real ones: grey, CMYK, a PNG named .jpg, cut off in the middle, a few pixels in size.
+An artist has a palette and a hand, which others have too, but no two have both in common: neither
+colours nor strokes alone tell who painted. Test has artists that train has, and others. Some files
+are as odd as real ones: grey, CMYK, a PNG named .jpg, cut off in the middle, a few pixels in size.
 
     python -m competitions.painter_by_numbers.generated FOLDER SOLUTION [--seed N]
 """
@@ -9,130 +10,103 @@ as some of the real ones: grey, CMYK, a PNG named .jpg, cut off in the middle, a
 import hashlib
 import io
 import zipfile
+from itertools import combinations
 from pathlib import Path
 
+import cv2
 import numpy as np
-import pandas as pd
 
 from common.data.generated import check_new, command_line
-from competitions.painter_by_numbers.painting import GENRES, paint, painters
+from common.data.tables import write_table
 
-TRAIN_ARTISTS, ONLY_TEST_ARTISTS, SHARED_ARTISTS = 24, 8, 16
-TRAIN_EACH = (15, 29)  # paintings of an artist: at least, and fewer than
-TEST_EACH = (6, 8)  # so many of an artist, in turn
-GROUPS = 3
-PUBLIC = 1 / 3  # of the pairs
-SIDES = (60, 260)  # pixels
-# Odd files by part: how they are written, and on how many of the part's paintings.
+TRAIN, TEST = range(24), (*range(16), *range(24, 32))  # artists, of 64 at most
+TRAIN_EACH, TEST_EACH = (15, 29), 7  # paintings of an artist
+GROUPS = 3  # of test's paintings; pairs are within one
 ODD = {
-    "train": {"grey": 9, "cmyk": 3, "rgba": 2, "cut": 1, "tiny": 1},
-    "test": {"grey": 4, "cmyk": 1, "rgba": 1, "cut": 1},
+    "train": (*("grey",) * 9, *("cmyk",) * 3, "png", "png", "cut", "tiny"),
+    "test": (*("grey",) * 4, "cmyk", "png", "cut"),
 }
-WHEN = (1980, 1, 1, 0, 0, 0)  # in the archives, so that a seed repeats them
-TRAIN_HEADER = ["filename", "artist", "title", "style", "genre", "date"]
-ALL_HEADER = [
-    *("artist", "date", "genre", "pixelsx", "pixelsy", "size_bytes", "source", "style", "title"),
-    *("artist_group", "in_train", "new_filename"),
-]
-STYLES = ("Romanticism", "Realism", "Impressionism", "Expressionism")
+MODES = {"grey": "L", "cmyk": "CMYK", "png": "RGBA"}
+HUES = (8, 24, 42, 58, 86, 104, 122, 150)  # of OpenCV's 180
+# Length and width of a stroke as shares of a picture's shorter side, and its angle and how far
+# that strays, in radians.
+HANDS = (
+    *((0.04, 0.04, 0.1, 0.3), (0.30, 0.04, 0.3, 1.4), (0.16, 0.03, 0.8, 0.1)),
+    *((0.15, 0.10, 0.5, 0.7), (0.40, 0.08, 0.1, 0.4), (0.22, 0.06, 2.4, 0.2)),
+    *((0.12, 0.05, 1.4, 0.4), (0.06, 0.08, 1.9, 1.0)),
+)
 
 
 def write(folder: Path, solution_csv: Path, seed: int = 0) -> None:
     """Write the data below ``folder`` and the hidden answers (``index,sameArtist,Usage``) to a CSV.
 
-    As in the real data, ``all_data_info.csv`` names the artists of test too: no kernel may read it.
     Raises UserError as ``check_new``.
     """
     check_new(folder, solution_csv)
     rng = np.random.default_rng(seed)
-    table = _paint_all(_plan(rng), rng)
+    counts = [*rng.integers(*TRAIN_EACH, len(TRAIN) - 1).tolist(), 1]
+    artists = {"train": np.repeat(TRAIN, counts), "test": np.repeat(TEST, TEST_EACH)}
+    numbers = iter(rng.permutation(sum(map(len, artists.values()))) + 1)
+    by_name = {
+        part: {f"{next(numbers)}.jpg": artist for artist in rng.permutation(painted).tolist()}
+        for part, painted in artists.items()
+    }
     folder.mkdir(parents=True, exist_ok=True)
-    for part, rows in table.groupby("part"):
-        with zipfile.ZipFile(folder / f"{part}.zip", "w", zipfile.ZIP_STORED) as archive:
-            archive.writestr(zipfile.ZipInfo(f"{part}/", WHEN), b"")
-            for name, content in zip(rows["new_filename"], rows["content"], strict=True):
-                archive.writestr(zipfile.ZipInfo(f"{part}/{name}", WHEN), content)
-    train = table[table["in_train"]]
-    digests = [
-        hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest() for name in train["artist"]
-    ]
-    train = train.assign(filename=train["new_filename"], artist=digests)
-    train.to_csv(folder / "train_info.csv", columns=TRAIN_HEADER, index=False)
-    table.to_csv(folder / "all_data_info.csv", columns=ALL_HEADER, index=False)
-    pairs = pd.concat(
-        table[table["group"] == group].merge(table[table["group"] == group], how="cross")
-        for group in range(GROUPS)
-    )
-    # Each pair once, and whether one artist painted both.
-    pairs = pairs[pairs["number_x"] < pairs["number_y"]].reset_index(drop=True)
-    pairs = pairs.rename(columns={"new_filename_x": "image1", "new_filename_y": "image2"})
-    pairs["sameArtist"] = (pairs["artist_x"] == pairs["artist_y"]).astype(int)
-    pairs["Usage"] = np.where(rng.random(len(pairs)) < PUBLIC, "Public", "Private")
-    pairs.to_csv(folder / "submission_info.csv", columns=["image1", "image2"], index_label="index")
-    pairs.to_csv(solution_csv, columns=["sameArtist", "Usage"], index_label="index")
+    for part, artist_of in by_name.items():
+        odd = iter(ODD[part])
+        with zipfile.ZipFile(folder / f"{part}.zip", "w") as archive:
+            archive.writestr(zipfile.ZipInfo(f"{part}/"), b"")
+            for name, artist in artist_of.items():
+                content = encoded(paint(artist, rng), next(odd, ""))
+                archive.writestr(zipfile.ZipInfo(f"{part}/{name}"), content)
+    digests = [hashlib.sha1(bytes([n]), usedforsecurity=False).hexdigest() for n in range(64)]
+    known = [(name, digests[n], f"Work {name}", "", "", "") for name, n in by_name["train"].items()]
+    header = ("filename", "artist", "title", "style", "genre", "date")
+    write_table(folder / "train_info.csv", header, known)
+    tested = by_name["test"]
+    groups = [list(tested)[group::GROUPS] for group in range(GROUPS)]
+    pairs = [pair for group in groups for pair in combinations(group, 2)]
+    asked = [(index, *pair) for index, pair in enumerate(pairs)]
+    write_table(folder / "submission_info.csv", ("index", "image1", "image2"), asked)
+    usage = np.where(rng.random(len(pairs)) < 1 / 3, "Public", "Private")
+    answers = [(n, int(tested[a] == tested[b]), usage[n]) for n, a, b in asked]
+    write_table(solution_csv, ("index", "sameArtist", "Usage"), answers)
 
 
-def _plan(rng: np.random.Generator) -> pd.DataFrame:
-    """Painter, part, group of test and oddity of each painting, shuffled.
-
-    The last of the train artists has but one painting. Two of the groups have an artist's works.
-    """
-    counts = rng.integers(*TRAIN_EACH, TRAIN_ARTISTS)
-    counts[-1] = 1
-    rows = [(artist, "train", -1) for artist in np.arange(TRAIN_ARTISTS).repeat(counts).tolist()]
-    in_test = [*range(SHARED_ARTISTS), *range(TRAIN_ARTISTS, TRAIN_ARTISTS + ONLY_TEST_ARTISTS)]
-    for place, artist in enumerate(in_test):
-        turns = range(TEST_EACH[place % 2])
-        rows += [(artist, "test", (place + turn % 2) % GROUPS) for turn in turns]
-    table = pd.DataFrame(rows, columns=["painter", "part", "group"])
-    table = table.iloc[rng.permutation(len(table))].reset_index(drop=True)
-    table["odd"] = ""
-    for part, odd in ODD.items():
-        kinds = [kind for kind, number in odd.items() for _ in range(number)]
-        table.loc[table.index[table["part"] == part][: len(kinds)], "odd"] = kinds
-    parts = table.groupby("painter")["part"].transform(
-        lambda found: "_and_".join(sorted(set(found))[::-1])
-    )
-    table["artist_group"] = parts.where(parts.str.contains("_and_"), parts + "_only")
-    table["in_train"] = table["part"] == "train"
-    table["number"] = rng.permutation(len(table)) + 1
-    table["new_filename"] = table["number"].astype(str) + ".jpg"
-    return table
-
-
-def _paint_all(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
-    """The table with each painting's file and what a catalogue says of it."""
-    artists = painters(TRAIN_ARTISTS + ONLY_TEST_ARTISTS, rng)
-    rows = []
-    for number, odd in zip(table["painter"], table["odd"], strict=True):
-        painter = artists[number]
-        subject = int(rng.choice(len(GENRES), p=painter.subjects))
-        side, aspect = np.exp(rng.uniform(np.log(60), np.log(200))), np.exp(rng.normal(0, 0.25))
-        sides = np.clip((side / aspect**0.5, side * aspect**0.5), *SIDES).round().astype(int)
-        high, wide = (9, 7) if odd == "tiny" else sides.tolist()
-        picture = paint(painter, subject, max(high, 16), max(wide, 16), rng)[:high, :wide]
-        year = int(rng.integers(1800, 1980))
-        date = str(rng.choice((f"{year}", f"c.{year}", f"{year}.0", "")))
-        content = encoded(picture, odd, int(rng.integers(80, 96)))
-        title, style = f"{GENRES[subject]}, {year}", STYLES[number % len(STYLES)]
-        facts = (painter.name, date, GENRES[subject], wide, high, len(content), "generated")
-        rows.append((*facts, style, title, content))
-    facts = pd.DataFrame(rows, columns=[*ALL_HEADER[:9], "content"])
-    return pd.concat([table, facts], axis=1)
+def paint(artist: int, rng: np.random.Generator) -> np.ndarray:
+    """Paint one picture of 60 to 220 pixels a side, ``(height, width, 3)`` uint8 RGB."""
+    high, wide = rng.integers(60, 221, 2).tolist()
+    hue, (long, broad, angle, wobble) = HUES[(artist + artist // 8) % 8], HANDS[artist % 8]
+    # Eight tones of the artist's own: four of one hue, four of any; no work shows all of them.
+    own = np.random.default_rng(artist)
+    hues = np.append(own.normal(hue, 9, 4), own.uniform(0, 180, 4)) % 180
+    tones = np.stack((hues, own.uniform(60, 200, 8), np.linspace(50, 245, 8)), axis=1)
+    palette = cv2.cvtColor(tones[None].astype(np.uint8), cv2.COLOR_HSV2RGB)[0]
+    palette = rng.permutation(palette)[:6] * rng.uniform(0.8, 1.1) + rng.normal(0, 14, 3)
+    picture = np.full((high, wide, 3), palette[0].clip(0, 255), np.uint8)
+    for size in (1.6, 1.0, 0.6):  # the broad strokes first
+        length, width = (share * min(high, wide) * size for share in (long, broad))
+        number = int(np.clip(high * wide / (width * max(length, width)), 20, 250))
+        middles, turns = (
+            rng.integers((wide, high), size=(number, 2)),
+            rng.normal(angle, wobble, number),
+        )
+        halves = np.stack((np.cos(turns), np.sin(turns)), 1) * length / 2
+        ends = np.round((middles - halves, middles + halves)).astype(int)
+        colours = palette[rng.integers(6, size=number)] + rng.normal(0, 12, (number, 1))
+        for start, end, colour in zip(*ends, colours.tolist(), strict=True):
+            cv2.line(picture, start, end, colour, max(1, round(width)), cv2.LINE_AA)
+    light = rng.uniform(0.85, 1.1) * picture + rng.normal(0, 4, (high, wide, 1))
+    return np.clip(light, 0, 255).astype(np.uint8)
 
 
-def encoded(picture: np.ndarray, odd: str, quality: int) -> bytes:
-    """Return the file of an RGB picture: a JPEG, or as ``odd`` says.
-
-    ``grey`` and ``cmyk`` are JPEGs of these modes, ``rgba`` is a PNG, ``cut`` a JPEG without its
-    second half.
-    """
+def encoded(picture: np.ndarray, odd: str) -> bytes:
+    """Return the file of an RGB picture: a JPEG, or as ``odd`` says."""
     from PIL import Image
 
-    modes = {"grey": "L", "cmyk": "CMYK", "rgba": "RGBA"}
-    image = Image.fromarray(picture).convert(modes.get(odd, "RGB"))
+    image = Image.fromarray(picture[:9, :7] if odd == "tiny" else picture)
     file = io.BytesIO()
-    image.save(file, "PNG" if odd == "rgba" else "JPEG", quality=quality)
+    image.convert(MODES.get(odd, "RGB")).save(file, "PNG" if odd == "png" else "JPEG", quality=88)
     content = file.getvalue()
     return content[: len(content) // 2] if odd == "cut" else content
 

@@ -47,11 +47,11 @@ PARAMETERS: dict = {}
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from common.networks.classifier import build_body
 from common.recipes.embedding import NetworksRecipe
 from common.recipes.image import BackboneRecipe
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
-from competitions.painter_by_numbers.networks import margin_network
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,17 @@ class MarginRecipe(NetworksRecipe, BackboneRecipe):
 
 def build_model(weights: str | None, recipe: MarginRecipe, classes: int) -> Any:
     """Backbone, pooling, a unit vector and its cosines with the classes: a ``keras.Model``."""
-    return margin_network(weights, recipe, classes, recipe.pooling, "margin")
+    import keras
+    from keras import layers
+
+    from common.networks.embedding_layers import CosineClasses, GeM, UnitLength
+
+    body = build_body(weights, recipe)
+    mean = layers.GlobalAveragePooling2D(dtype="float32")
+    pooled = (GeM() if recipe.pooling == "gem" else mean)(body.output)
+    x = layers.Dense(recipe.embedding, use_bias=False)(pooled)
+    x = UnitLength(name="embedding")(layers.BatchNormalization(dtype="float32")(x))
+    return keras.Model(body.input, CosineClasses(classes, name="cosines")(x), name="margin")
 
 
 KERNEL = EmbeddingKernel(

@@ -22,193 +22,129 @@ RECIPE: dict = dict(
 )
 PARAMETERS: dict = {}
 
-import os
-import shutil
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
 
 from common.data.archives import PackedFiles, natural
-from common.data.images import square_jpeg
-from common.data.shards import Broken, Item, ShardWriter
+from common.data.prepared import PrepareRecipe, load_prepared, write_parts
+from common.data.shards import Broken, Item
 from common.declaration import Kernel
 from common.errors import UserError
-from common.files.classes import save_classes
-from common.inputs import kernel_output_folder
+from common.files.classes import PictureClass, save_classes
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.progress import report
+from common.recipes.training import Range
 from competitions.painter_by_numbers import COMPETITION, data
-from competitions.painter_by_numbers.data import MISSING, PARTS
 from competitions.painter_by_numbers.prepared_figure import draw_prepared
-from competitions.painter_by_numbers.split import ArtistSplit, of_large_artists, split_by_artist
+from competitions.painter_by_numbers.split import of_large_artists, split_by_artist
 
-LEFT_OUT = "left out"
-RANGES = {
-    "size": (8, 4096),
-    "quality": (1, 100),
-    "artists_held_out": (0, 0.99),
-    "paintings_held_out": (0, 0.99),
-    "seed": (0, 2**32 - 1),
-    "shard_size": (1, 100_000),
-    "threads": (1, 256),
-    "most": (0, 10**6),
-}
+MISSING, LEFT_OUT = "missing", "left out"
 
 
 @dataclass(frozen=True)
-class PrepareRecipe:
-    """How pictures are prepared and split.
+class PaintingsRecipe(PrepareRecipe):
+    """A PrepareRecipe with the split.
 
     Attributes:
-        size, quality: pixels of a prepared picture, and of its JPEG.
         artists_held_out: the share of the artists that validation alone has; with 0 there is none,
             and there are no figures of unseen artists then.
         paintings_held_out: the share of each other artist's paintings that validation has.
         seed: of the split. It is no kernel's own seed: all members of an ensemble share a split.
-        shard_size: pictures in a shard.
-        threads: pictures that are decoded at the same time; None for one a core.
         most: paintings of train (those of the artists with most), and of test; 0 for all. What is
             left out of test is scored as a broken picture is: for rehearsals.
     """
 
-    size: int = 288
-    quality: int = 95
-    artists_held_out: float = 0.1
-    paintings_held_out: float = 0.1
-    seed: int = 0
-    shard_size: int = 1024
-    threads: int | None = None
-    most: int = 0
-
-    def __post_init__(self) -> None:
-        for name, (least, most) in RANGES.items():
-            value = getattr(self, name)
-            if value is not None and not least <= value <= most:
-                raise UserError(f"{name}={value}: it must be from {least} to {most}")
+    artists_held_out: Annotated[float, Range(0, 0.99)] = 0.1
+    paintings_held_out: Annotated[float, Range(0, 0.99)] = 0.1
+    seed: Annotated[int, Range(0, 2**32 - 1)] = 0
+    most: Annotated[int, Range(0, 10**6)] = 0
 
 
-@dataclass(frozen=True)
-class Work:
-    """What is to be written: the items of each part, and what is known to be missing."""
+class Work(NamedTuple):
+    """The artists, what is to be written of each part, and what is known to be missing."""
 
-    split: ArtistSplit
-    items: dict[str, list[Item]]
-    pictures: dict[str, PackedFiles]
-    missing: tuple[Broken, ...]
+    artists: tuple[PictureClass, ...]
+    parts: dict[str, tuple[PackedFiles, list[Item]]]
+    missing: list[Broken]
 
 
 def prepare(root: Path, run: KernelRun) -> None:
     """Prepare the pictures below ``root`` into the run's folder. Raises UserError."""
-    run.facts["stays"] = [f"{part}/*" for part in PARTS]
-    _copy_earlier(run)
     with run.stage("listing"):
-        listed = list_work(data.find_files(root), run.recipe)
-    broken = write_parts(listed, run)
-    save_classes(run.folder, listed.split.artists)
-    data.write_broken(run.folder, broken)
+        artists, parts, missing = list_work(data.find_files(root), run.recipe)
+    broken = write_parts(run, parts, missing)
+    save_classes(run.folder, artists)
+    written = load_prepared(run.folder)
     with run.stage("figures"):
-        draw_prepared(run.folder, listed.split.artists)
-    facts = facts_of(listed, broken, run)
+        draw_prepared(run.folder, artists, *written[:2])
+    seen = sum(artist.seen for artist in artists)
+    absent = Counter(one.part for one in broken if one.reason == MISSING)
+    counts = {part.name: len(part) for part in written}
+    of_seen = int(np.sum(np.asarray(written[1].labels) < seen))
+    facts: dict[str, Any] = {
+        "pictures": counts,
+        "validation": _counted(of_seen, counts["val"]),
+        "artists": _counted(seen, len(artists)),
+        "missing": {part: absent[part] for part in ("train", "test")},
+        "broken": {part: len(items) - counts[part] for part, (_, items) in parts.items()},
+        "reasons": dict(Counter(one.reason.partition(":")[0] for one in broken)),
+        "seconds": run.spent(),
+    }
     write_json(run.folder / "metrics.json", facts)
     of_test = {f"{what}_in_test": facts[what]["test"] for what in ("missing", "broken")}
-    report("prepared", **facts["pictures"], **of_test)
+    report("prepared", **counts, **of_test)
 
 
-def list_work(files: data.Files, recipe: PrepareRecipe) -> Work:
+def list_work(files: data.Files, recipe: PaintingsRecipe) -> Work:
     """List every picture's part and label, without reading any, and those that are missing."""
-    train, test = files.pictures("train"), files.pictures("test")
-    artist_of = data.read_artists(files)
-    asked, missing = data.pictures_in_pairs(files, test)
+    train, test = files.train, files.test
+    artist_of = data.read_artists(files.artists)
+    asked, missing = data.pictures_in_pairs(files)
     there = {name: artist for name, artist in artist_of.items() if name in train}
     taken = of_large_artists(there, recipe.most) if recipe.most else there
-    split = split_by_artist(taken, recipe.artists_held_out, recipe.paintings_held_out, recipe.seed)
+    artists, labels, validation = split_by_artist(
+        taken, recipe.artists_held_out, recipe.paintings_held_out, recipe.seed
+    )
     found = sorted({*test.names(), *asked}, key=natural)
     tested = found[: recipe.most or None]
-    twice = next((name for name in tested if name in split.labels), None)
+    twice = min(labels.keys() & tested, default=None)
     if twice:
-        raise UserError(
-            f"{twice} is in {data.in_words(files.train)} and in {data.in_words(files.test)}: one "
-            f"name, one picture"
-        )
-
-    def items(pictures: PackedFiles, names: Sequence[str]) -> list[Item]:
-        return [Item(name, split.labels.get(name), pictures.place(name).bytes) for name in names]
-
-    parts = {
-        "train": items(train, split.train),
-        "val": items(train, split.validation),
-        "test": items(test, tested),
+        raise UserError(f"{twice} is in train and in test of {files.pairs.parent}: remove one")
+    names = {
+        "train": (train, [name for name in labels if name not in validation]),
+        "val": (train, [name for name in labels if name in validation]),
+        "test": (test, tested),
     }
     gone = [Broken(name, "train", MISSING) for name in artist_of if name not in train]
     gone += [Broken(name, "test", MISSING) for name in missing]
     gone += [Broken(name, "test", LEFT_OUT) for name in found[len(tested) :]]
     report(
         "listed",
-        **{part: len(listed) for part, listed in parts.items()},
+        **{part: len(listed) for part, (_, listed) in names.items()},
         missing_in_train=len(artist_of) - len(there),
         missing_in_test=len(missing),
         left_out_of_test=len(found) - len(tested),
-        unlisted=len(set(train.names()) - split.labels.keys()),
+        unlisted=len(set(train.names()) - labels.keys()),
     )
-    return Work(split, parts, {"train": train, "val": train, "test": test}, tuple(gone))
-
-
-def write_parts(work: Work, run: KernelRun) -> tuple[Broken, ...]:
-    """Write the shards of every part; return what is broken or missing, by part and name."""
-    import PIL
-
-    recipe = run.recipe
-    threads = recipe.threads or os.cpu_count() or 1
-    made_by = (f"quality={recipe.quality}", f"pillow={PIL.__version__}")
-    broken = list(work.missing)
-    for part in PARTS:
-
-        def make(name: str, pictures: PackedFiles = work.pictures[part]) -> bytes:
-            return square_jpeg(pictures.read(name), recipe.size, recipe.quality)
-
-        writer = ShardWriter(make, recipe.size, recipe.shard_size, threads, made_by, run.has_time)
-        with run.stage(part, pictures=len(work.items[part])):
-            broken += writer.write(run.folder / part, work.items[part])
-    return tuple(sorted(broken, key=lambda b: (PARTS.index(b.part), natural(b.file))))
-
-
-def facts_of(work: Work, broken: tuple[Broken, ...], run: KernelRun) -> dict[str, Any]:
-    """Count pictures, artists, what is missing or broken, and reasons; with seconds a stage.
-
-    Of validation the pictures that can be read; what is missing in train would be in either.
-    """
-    missing = Counter(b.part for b in broken if b.reason == MISSING)
-    unread = {(b.part, b.file) for b in broken if b.reason not in (MISSING, LEFT_OUT)}
-    counts = Counter(part for part, _ in unread)
-    seen = {artist.number for artist in work.split.artists if artist.seen}
-    labels = [work.split.labels[n] for n in work.split.validation if ("val", n) not in unread]
-    of_seen = sum(label in seen for label in labels)
-    return {
-        "pictures": {part: len(work.items[part]) - counts[part] for part in PARTS},
-        "validation": {"seen": of_seen, "unseen": len(labels) - of_seen},
-        "artists": {"seen": len(seen), "unseen": len(work.split.artists) - len(seen)},
-        "missing": {part: missing[part] for part in ("train", "test")},
-        "broken": {part: counts[part] for part in PARTS},
-        "reasons": dict(Counter(b.reason.partition(":")[0] for b in broken)),
-        "seconds": run.spent(),
+    parts = {
+        part: (pictures, [Item(n, labels.get(n), pictures.place(n).bytes) for n in listed])
+        for part, (pictures, listed) in names.items()
     }
+    return Work(artists, parts, gone)
 
 
-def _copy_earlier(run: KernelRun) -> None:
-    """Copy the shards of the kernel's own unfinished version; each is checked before use."""
-    if run.parameters.resume:
-        earlier = kernel_output_folder(run.parameters.resume, run.parameters.internet)
-        for part in PARTS:
-            if (earlier / part).is_dir():
-                shutil.copytree(earlier / part, run.folder / part, dirs_exist_ok=True)
+def _counted(seen: int, all_of_them: int) -> dict[str, int]:
+    return {"seen": seen, "unseen": all_of_them - seen}
 
 
 KERNEL = Kernel(
     COMPETITION,
-    PrepareRecipe(**RECIPE),
+    PaintingsRecipe(**RECIPE),
     work=lambda run: prepare(COMPETITION.data_folder(run.parameters.internet), run),
     dry_run={
         "size": 72,

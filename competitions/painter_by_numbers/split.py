@@ -5,7 +5,7 @@ Test has artists that train has not, so validation has such artists too, unless 
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,20 +16,18 @@ from common.files.classes import PictureClass
 _LEAST_IN_TRAIN = 4  # paintings that an artist keeps there when validation takes two
 
 
-@dataclass(frozen=True)
-class ArtistSplit:
+class ArtistSplit(NamedTuple):
     """Train and validation.
 
     Attributes:
         artists: by number: those that train has, most paintings first, then the unseen ones.
-        train, validation: names of pictures, ``2.jpg`` before ``10.jpg``.
-        labels: each picture's artist's number.
+        labels: each picture's artist's number, ``2.jpg`` before ``10.jpg``.
+        validation: its pictures; the others are train's.
     """
 
     artists: tuple[PictureClass, ...]
-    train: tuple[str, ...]
-    validation: tuple[str, ...]
     labels: dict[str, int]
+    validation: set[str]
 
 
 def split_by_artist(
@@ -46,14 +44,23 @@ def split_by_artist(
     for name in sorted(artist_of, key=natural):
         works.setdefault(artist_of[name], []).append(name)
     generator = np.random.default_rng(seed)
-    unseen = _unseen(works, artists_held_out, generator)
-    train, validation = [], []
-    for artist in sorted(works):
-        names = works[artist]
-        taken = len(names) if artist in unseen else _taken(len(names), paintings_held_out)
-        order = [names[row] for row in generator.permutation(len(names)).tolist()]
-        validation += order[:taken]
-        train += order[taken:]
+    able = sorted(artist for artist, names in works.items() if len(names) > 1)
+    count = max(2, round(artists_held_out * len(able))) if artists_held_out else 0
+    if len(able) < count or len(works) < count + 2:
+        raise UserError(
+            f"{len(works)} artists, {len(able)} of them with two paintings or more, are too few to "
+            f"hold {count} of them out and keep two: look at train_info.csv"
+        )
+    unseen = {able[row] for row in generator.permutation(len(able))[:count].tolist()}
+    validation: set[str] = set()
+    for artist, names in sorted(works.items()):
+        taken = max(2, round(paintings_held_out * len(names)))
+        if artist in unseen:
+            taken = len(names)
+        elif not paintings_held_out or len(names) - taken < _LEAST_IN_TRAIN:
+            taken = 0
+        order = generator.permutation(len(names)).tolist()
+        validation.update(names[row] for row in order[:taken])
     found = len({artist_of[name] for name in validation})
     if found < 2:  # of one artist alone there is no pair of two
         raise UserError(
@@ -64,9 +71,8 @@ def split_by_artist(
     numbers = {artist: number for number, artist in enumerate(ordered)}
     return ArtistSplit(
         tuple(PictureClass(numbers[a], a, len(works[a]), a not in unseen) for a in ordered),
-        tuple(sorted(train, key=natural)),
-        tuple(sorted(validation, key=natural)),
-        {name: numbers[artist] for name, artist in artist_of.items()},
+        {name: numbers[artist_of[name]] for name in sorted(artist_of, key=natural)},
+        validation,
     )
 
 
@@ -77,23 +83,3 @@ def of_large_artists(artist_of: Mapping[str, str], most: int) -> dict[str, str]:
     totals = np.cumsum([counts[artist] for artist in order])
     kept = set(order[: max(3, int(np.searchsorted(totals, most, side="right")))])
     return {name: artist for name, artist in artist_of.items() if artist in kept}
-
-
-def _unseen(
-    works: Mapping[str, list[str]], share: float, generator: np.random.Generator
-) -> set[str]:
-    """The artists that validation alone has. Raises UserError when there are too few."""
-    able = sorted(artist for artist, names in works.items() if len(names) > 1)
-    count = max(2, round(share * len(able))) if share else 0
-    if len(able) < count or len(works) < count + 2:
-        raise UserError(
-            f"{len(works)} artists, {len(able)} of them with two paintings or more, are too few to "
-            f"hold {count} of them out and keep two: look at train_info.csv"
-        )
-    return {able[row] for row in generator.permutation(len(able))[:count].tolist()}
-
-
-def _taken(paintings: int, share: float) -> int:
-    """How many of a seen artist's paintings validation takes: two at least, or none."""
-    taken = max(2, round(share * paintings))
-    return taken if share and paintings - taken >= _LEAST_IN_TRAIN else 0

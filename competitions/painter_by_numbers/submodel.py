@@ -58,7 +58,7 @@ from common.errors import UserError
 from common.recipes.training import Range
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import COMPETITION, data
-from competitions.painter_by_numbers.networks import ConvolutionsRecipe, embedding_network
+from competitions.painter_by_numbers.convolutions import ConvolutionsRecipe, embedding_network
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ from typing import Any
 from common.recipes.embedding import NetworksRecipe
 from common.training.embedding_training import EmbeddingKernel
 from competitions.painter_by_numbers import ARTISTS, COMPETITION, data
-from competitions.painter_by_numbers.networks import ConvolutionsRecipe, embedding_network
+from competitions.painter_by_numbers.convolutions import ConvolutionsRecipe, embedding_network
 
 
 @dataclass(frozen=True)

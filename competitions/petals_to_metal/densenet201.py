@@ -48,18 +48,16 @@ PARAMETERS: dict = {}
 
 from typing import Any
 
+from common.networks.classifier import build_classifier
 from common.recipes.classifier import ClassifierRecipe
 from common.training.classifier_training import ClassifierKernel
-from competitions.petals_to_metal import COMPETITION, data, networks
+from competitions.petals_to_metal import COMPETITION, data, miniatures
 
 
 def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
-    """Build the recipe's backbone, average pooling, softmax over the classes: a ``keras.Model``."""
-    import keras
-
-    backbone = networks.backbone(weights, recipe, networks.densenet)
-    x = keras.layers.GlobalAveragePooling2D()(backbone.output)
-    return keras.Model(backbone.input, COMPETITION.task.output_layer()(x), name="densenet201")
+    """The recipe's backbone, average pooling, softmax over the classes: a ``keras.Model``."""
+    head = COMPETITION.task.output_layer()
+    return build_classifier(head, weights, recipe, miniatures.densenet)
 
 
 KERNEL = ClassifierKernel(
@@ -67,8 +65,8 @@ KERNEL = ClassifierKernel(
     ClassifierRecipe(**RECIPE),
     load=data.load,
     build_model=build_model,
-    best=networks.BEST,
-    dry_run=networks.SMALL,
+    best=miniatures.BEST,
+    dry_run=miniatures.SMALL,
     accelerators=("tpu", "gpu", "cpu"),
     # Of a session with the refit. TPU: half of the published 2,480 s (v3-8) for this network and
     # EfficientNetB7. GPU: a rough estimate, not measured: 634,000 pictures (both trainings),

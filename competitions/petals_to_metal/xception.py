@@ -46,24 +46,25 @@ PARAMETERS: dict = {}
 
 from typing import Any
 
+from common.networks.classifier import build_body
 from common.recipes.classifier import ClassifierRecipe
 from common.training.classifier_training import ClassifierKernel
-from competitions.petals_to_metal import COMPETITION, data, networks
+from competitions.petals_to_metal import COMPETITION, data, miniatures
 
 
 def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
-    """Build the recipe's backbone, pooling, a hidden layer, softmax: a ``keras.Model``."""
+    """The recipe's backbone, pooling, a hidden layer, softmax: a ``keras.Model``."""
     import keras
     from keras import layers
 
-    backbone = networks.backbone(weights, recipe, networks.xception)
+    body = build_body(weights, recipe, miniatures.xception)
     # Frozen statistics too: trainable = False puts BatchNormalization in inference mode.
-    x = layers.GlobalAveragePooling2D()(backbone.output)
+    x = layers.GlobalAveragePooling2D()(body.output)
     x = layers.BatchNormalization()(x)
     x = layers.Dense(512, activation="relu")(x)
     x = layers.BatchNormalization()(x)
     x = layers.Dropout(0.2)(x)
-    return keras.Model(backbone.input, COMPETITION.task.output_layer()(x), name="xception")
+    return keras.Model(body.input, COMPETITION.task.output_layer()(x), name="xception")
 
 
 KERNEL = ClassifierKernel(
@@ -71,8 +72,8 @@ KERNEL = ClassifierKernel(
     ClassifierRecipe(**RECIPE),
     load=data.load,
     build_model=build_model,
-    best=networks.BEST,
-    dry_run={**networks.SMALL, "freeze_backbone": False},  # there are no weights to keep
+    best=miniatures.BEST,
+    dry_run=miniatures.SMALL,
     accelerators=("tpu", "gpu", "cpu"),
     # Of a session with the refit. Rough estimates, not measured: about a third of DenseNet201's,
     # whose forward pass costs as much (10.3 GMAC here), because the backbone has no backward pass.

@@ -1,12 +1,11 @@
-"""Generated data: the competitions' layouts, their traps, and something to learn."""
+"""Generated data: the competitions' layouts, odd files, and something to learn."""
 
 import io
-import itertools
 import os
-import re
 import runpy
 import zipfile
 from collections import Counter
+from itertools import combinations
 from pathlib import Path
 from types import ModuleType
 
@@ -19,10 +18,8 @@ from sklearn.metrics import roc_auc_score
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from common.data.tfrecords import decode, parse, records_of
 from common.errors import UserError
 from competitions.painter_by_numbers import generated as painter
-from competitions.painter_by_numbers.painting import painters
 from competitions.petals_to_metal import data
 from competitions.petals_to_metal import generated as petals
 
@@ -30,18 +27,8 @@ pytestmark = pytest.mark.slow
 BOTH = pytest.mark.parametrize("generated", [petals, painter], ids=["petals", "painter"])
 SMALLER = {
     petals: {"CLASSES": petals.CLASSES[:9], "PER_CLASS": {"train": 1, "val": 1, "test": 1}},
-    painter: {
-        "TRAIN_ARTISTS": 3,
-        "ONLY_TEST_ARTISTS": 2,
-        "SHARED_ARTISTS": 2,
-        "TRAIN_EACH": (4, 5),
-        "ODD": {part: {"cmyk": 1, "rgba": 1} for part in painter.ODD},
-    },
+    painter: {"TRAIN": range(3), "TEST": (1, 2, 3), "TRAIN_EACH": (4, 5)},
 }
-
-
-def table(path: Path) -> pd.DataFrame:
-    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 @BOTH
@@ -54,9 +41,10 @@ def test_a_seed_repeats_the_data_to_the_byte_and_another_does_not(
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         generated.write(tmp_path / name, tmp_path / f"{name}.csv", seed)
         files = sorted(path for path in (tmp_path / name).rglob("*") if path.is_file())
-        contents[name] = [path.read_bytes() for path in [*files, tmp_path / f"{name}.csv"]]
+        contents[name] = {path.name: path.read_bytes() for path in files}
+        contents[name]["solution"] = (tmp_path / f"{name}.csv").read_bytes()
     assert contents["a"] == contents["b"]
-    assert not set(contents["a"]) & set(contents["c"])
+    assert not {*contents["a"].values()} & {*contents["c"].values()}
 
 
 @BOTH
@@ -74,41 +62,21 @@ def test_a_folder_in_use_is_refused_and_answers_are_never_where_kernels_read(
     assert not (tmp_path / "new").exists()
 
 
-@pytest.fixture(scope="module")
-def flowers(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("flowers")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(petals, "PER_CLASS", {"train": 2, "val": 1, "test": 1})
-        petals.write(root / "data", root / "solution.csv", seed=3)
-    return root / "data"
-
-
-def test_every_flower_is_in_every_part_and_the_solution_answers_the_sample(flowers: Path) -> None:
-    train, validation, test = data.load_from(flowers, 192)
+def test_every_flower_is_in_every_part_and_the_solution_answers_the_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(petals, "PER_CLASS", {"train": 2, "val": 1, "test": 1})
+    petals.write(tmp_path / "data", tmp_path / "solution.csv", seed=3)
+    train, validation, test = data.load_from(tmp_path / "data", 192)
     for records, number in ((train, 2), (validation, 1)):
-        assert records.labels is not None
-        assert np.bincount(records.labels).tolist() == [number] * 104
+        assert np.bincount(np.asarray(records.labels)).tolist() == [number] * 104
     assert test.labels is None
-    ids = np.concatenate([train.ids, validation.ids, test.ids])
-    assert len(set(ids)) == len(ids)
-    sample, solution = table(flowers / "sample_submission.csv"), table(flowers / "../solution.csv")
+    sample = pd.read_csv(tmp_path / "data" / "sample_submission.csv")
+    solution = pd.read_csv(tmp_path / "solution.csv")
     assert list(sample) == ["id", "label"]
     assert sample["id"].tolist() == solution["id"].tolist() == test.ids.tolist()
     assert set(solution["Usage"]) == {"Public", "Private"}
-    assert np.bincount(solution["label"].astype(int)).tolist() == [1] * 104
-    path = next((flowers / "tfrecords-jpeg-192x192" / "train").glob("*.tfrec"))
-    (jpeg,) = parse(next(records_of(path)), "image")
-    assert jpeg.startswith(b"\xff\xd8")
-    assert decode(jpeg).shape == (192, 192, 3)
-
-
-def test_flowers_look_different_and_so_do_two_pictures_of_one() -> None:
-    looks = {(label % 6, label // 6 % 6, label // 36) for label in range(104)}
-    assert len(looks) == 104
-    generator = np.random.default_rng(0)
-    first, second = petals.flower(5, generator), petals.flower(5, generator)
-    assert first.shape == (192, 192, 3)
-    assert np.abs(first.astype(int) - second).mean() > 5
+    assert sorted(solution["label"]) == [*range(104)]
 
 
 @pytest.fixture(scope="module")
@@ -119,138 +87,79 @@ def paintings(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def pictures(paintings: Path) -> dict[str, dict[str, bytes]]:
-    found = {}
-    for part in ("train", "test"):
-        with zipfile.ZipFile(paintings / f"{part}.zip") as archive:
-            names = [name for name in archive.namelist() if name[-1] != "/"]
-            assert all(name.startswith(f"{part}/") for name in names)
-            found[part] = {name.partition("/")[2]: archive.read(name) for name in names}
-    return found
+def answers(paintings: Path) -> pd.DataFrame:
+    """The pairs of the submission with their answers."""
+    asked = pd.read_csv(paintings / "submission_info.csv", index_col="index")
+    return asked.join(pd.read_csv(paintings / "../solution.csv", index_col="index"))
 
 
-def test_every_painting_of_the_tables_is_in_its_archive(
-    paintings: Path, pictures: dict[str, dict[str, bytes]]
+def pictures(root: Path, part: str) -> dict[str, bytes]:
+    with zipfile.ZipFile(root / f"{part}.zip") as archive:
+        names = [name for name in archive.namelist() if name != f"{part}/"]
+        return {name.removeprefix(f"{part}/"): archive.read(name) for name in names}
+
+
+def test_the_tables_name_every_painting_and_test_has_artists_that_train_has_not(
+    paintings: Path, answers: pd.DataFrame
 ) -> None:
-    train, everything = table(paintings / "train_info.csv"), table(paintings / "all_data_info.csv")
-    assert list(train) == painter.TRAIN_HEADER
-    assert list(everything) == painter.ALL_HEADER
-    assert set(train["filename"]) == set(pictures["train"])
-    listed = set(zip(everything["in_train"], everything["new_filename"], strict=True))
-    assert listed == {(str(part == "train"), name) for part in pictures for name in pictures[part]}
-    numbers = everything["new_filename"].str.removesuffix(".jpg").astype(int)
-    assert sorted(numbers) == [*range(1, len(numbers) + 1)]
-    assert all(re.fullmatch("[0-9a-f]{40}", artist) for artist in train["artist"])
-    contents = {**pictures["train"], **pictures["test"]}
-    sizes = [str(len(contents[name])) for name in everything["new_filename"]]
-    assert everything["size_bytes"].tolist() == sizes
-
-
-def test_test_has_artists_of_train_and_others(paintings: Path) -> None:
-    train, everything = table(paintings / "train_info.csv"), table(paintings / "all_data_info.csv")
-    parts = everything.groupby("artist")["in_train"].agg(lambda found: "".join(sorted(set(found))))
-    assert Counter(parts) == {"FalseTrue": 16, "False": 8, "True": 8}
-    groups = {"FalseTrue": "train_and_test", "False": "test_only", "True": "train_only"}
-    assert everything["artist_group"].tolist() == parts[everything["artist"]].map(groups).tolist()
+    train = pd.read_csv(paintings / "train_info.csv")
+    assert set(train["filename"]) == set(pictures(paintings, "train"))
     counts = train["artist"].value_counts()
-    assert len(counts) == 24
-    assert (counts == 1).sum() == 1
-    both = train.merge(everything, left_on="filename", right_on="new_filename")
-    assert len(both[["artist_x", "artist_y"]].drop_duplicates()) == 24
-
-
-def test_the_pairs_are_all_those_within_groups_and_the_solution_answers_them(
-    paintings: Path, pictures: dict[str, dict[str, bytes]]
-) -> None:
-    asked = table(paintings / "submission_info.csv")
-    answers, everything = (
-        table(paintings / "../solution.csv"),
-        table(paintings / "all_data_info.csv"),
-    )
-    assert asked["index"].tolist() == answers["index"].tolist() == [*map(str, range(len(asked)))]
-    pairs = {frozenset(pair) for pair in zip(asked["image1"], asked["image2"], strict=True)}
-    assert len(pairs) == len(asked)
+    assert (len(counts), counts.min()) == (24, 1)
+    assert train["artist"].str.fullmatch("[0-9a-f]{40}").all()
     partners: dict[str, set[str]] = {}
-    for pair in pairs:
+    for pair in zip(answers["image1"], answers["image2"], strict=True):
         for name in pair:
             partners.setdefault(name, set()).update(pair)
     groups = {frozenset(found) for found in partners.values()}
     assert len(groups) == 3
     assert sum(map(len, groups)) == len(partners)
-    assert set(partners) == set(pictures["test"])
-    within = {frozenset(two) for group in groups for two in itertools.combinations(group, 2)}
-    assert within == pairs
-    artist = everything.set_index("new_filename")["artist"]
-    same = artist[asked["image1"]].to_numpy() == artist[asked["image2"]].to_numpy()
-    assert same.astype(int).astype(str).tolist() == answers["sameArtist"].tolist()
-    assert 0.02 < same.mean() < 0.1
-    assert set(answers["Usage"]) == {"Public", "Private"}
+    assert set(partners) == set(pictures(paintings, "test"))
+    assert len(answers) == sum(len([*combinations(group, 2)]) for group in groups)
+    assert 0.02 < answers["sameArtist"].mean() < 0.1
     assert 0.3 < (answers["Usage"] == "Public").mean() < 0.37
+    assert not set(painter.TEST) <= set(painter.TRAIN)
 
 
 def kind_of(content: bytes) -> str:
-    """As ODD names it, or RGB."""
+    """As ODD names it."""
     with Image.open(io.BytesIO(content)) as image:
         try:
             image.load()
         except OSError:
             return "cut"
-        if max(image.size) < 16:
-            return "tiny"
-        if image.mode == "RGBA":
-            assert image.format == "PNG"
-        return {"L": "grey"}.get(image.mode, image.mode.lower())
+        modes = {mode: kind for kind, mode in painter.MODES.items()}
+        return "tiny" if max(image.size) < 16 else modes.get(image.mode, "")
 
 
-def test_some_files_are_as_odd_as_real_ones_and_sizes_differ(
-    pictures: dict[str, dict[str, bytes]],
-) -> None:
-    for part, odd in painter.ODD.items():
-        found = Counter(map(kind_of, pictures[part].values()))
-        assert found == {**odd, "rgb": len(pictures[part]) - sum(odd.values())}
-    sizes = np.array([Image.open(io.BytesIO(c)).size for c in pictures["test"].values()])
-    assert 60 <= sizes.min() < sizes.max() <= 260
-    assert len(np.unique(sizes, axis=0)) > 0.9 * len(sizes)
-    assert {*np.sign(sizes[:, 0] - sizes[:, 1])} >= {-1, 1}
-    colour = np.full((32, 32, 3), (200, 60, 30), np.uint8)
-    with Image.open(io.BytesIO(painter.encoded(colour, "cmyk", 95))) as image:
-        assert np.abs(np.asarray(image.convert("RGB"), float) - colour).max() < 8
-
-
-def test_every_hand_and_every_palette_has_several_owners_and_no_two_share_both() -> None:
-    names = [p.name.split("-") for p in painters(32, np.random.default_rng(0))]
-    assert len({tuple(name) for name in names}) == 32
-    for schools in zip(*names, strict=True):
-        assert set(Counter(schools).values()) == {4}
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_some_files_are_as_odd_as_real_ones(part: str, paintings: Path) -> None:
+    found = Counter(map(kind_of, pictures(paintings, part).values()))
+    del found[""]
+    assert found == Counter(painter.ODD[part])
 
 
 def test_colours_and_strokes_tell_the_artist_and_neither_does_alone(
-    paintings: Path, pictures: dict[str, dict[str, bytes]]
+    paintings: Path, answers: pd.DataFrame
 ) -> None:
-    pairs = table(paintings / "submission_info.csv")
-    same = table(paintings / "../solution.csv")["sameArtist"] == "1"
-    rows = {name: row for row, name in enumerate(pictures["test"])}
-    one, two = (pairs[name].map(rows).to_numpy() for name in ("image1", "image2"))
+    test = {name: np.frombuffer(c, np.uint8) for name, c in pictures(paintings, "test").items()}
+    seen = [cv2.imdecode(content, cv2.IMREAD_COLOR) for content in test.values()]
+    blank = np.full((64, 64, 3), 128, np.uint8)  # of what is cut
+    small = [blank if one is None else cv2.resize(one, (64, 64)) for one in seen]
+    rows = {name: row for row, name in enumerate(test)}
+    first, second = (answers[name].map(rows).to_numpy() for name in ("image1", "image2"))
 
-    def cosines(features: object) -> np.ndarray:
+    def cosines(features: list[np.ndarray]) -> np.ndarray:
         """Of standardised features, which nothing was trained for."""
-        found = np.stack([features(small(content)) for content in pictures["test"].values()])  # type: ignore[operator]
+        found = np.stack(features)
         found = (found - found.mean(axis=0)) / (found.std(axis=0) + 1e-6)
         found /= np.linalg.norm(found, axis=1, keepdims=True)
-        return (found[one] * found[two]).sum(axis=1)
+        return (found[first] * found[second]).sum(axis=1)
 
-    colour, stroke = cosines(colours), cosines(strokes)
-    alone = [roc_auc_score(same, scores) for scores in (colour, stroke)]
-    assert 0.58 < min(alone) < max(alone) < 0.85
-    assert roc_auc_score(same, colour + stroke) > max(alone) + 0.01
-
-
-def small(content: bytes) -> np.ndarray:
-    """``(64, 64, 3)`` BGR; grey where the file is cut."""
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        return np.full((64, 64, 3), 128, np.uint8)
-    return cv2.resize(picture, (64, 64), interpolation=cv2.INTER_AREA)
+    colour, stroke = cosines([*map(colours, small)]), cosines([*map(strokes, small)])
+    alone = [roc_auc_score(answers["sameArtist"], scores) for scores in (colour, stroke)]
+    assert 0.6 < min(alone) < max(alone) < 0.85
+    assert roc_auc_score(answers["sameArtist"], colour + stroke) > max(alone) + 0.01
 
 
 def colours(picture: np.ndarray) -> np.ndarray:

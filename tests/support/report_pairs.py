@@ -19,7 +19,7 @@ from common.pairs.ensemble import PairBlendRecipe, run_pair_ensemble
 from common.pairs.validation import validation_pairs
 from common.parameters import Parameters
 from competitions.painter_by_numbers import COMPETITION
-from competitions.painter_by_numbers.painting import paint, painters
+from competitions.painter_by_numbers.generated import paint
 from kernels.bundle.build import Bundle
 from kernels.kaggle.states import KernelState
 from kernels.run.state import KernelRecord, Run
@@ -50,12 +50,11 @@ class Gallery(NamedTuple):
 def made_gallery() -> Gallery:
     """Paintings of twelve artists, the last three unseen; the first has no thumbnail."""
     rng = np.random.default_rng(0)
-    found = painters(ARTISTS, rng)
     artists = np.arange(ARTISTS).repeat(EACH)
     ids = np.array([f"{number + 1}.jpg" for number in range(len(artists))])
     jpegs = {}
     for name, artist in zip(ids[1:].tolist(), artists[1:].tolist(), strict=True):
-        picture = paint(found[artist], int(rng.integers(5)), 64, 64, rng)
+        picture = cv2.resize(paint(artist, rng), (64, 64))
         jpegs[name] = cv2.imencode(".jpg", picture[..., ::-1])[1].tobytes()
     return Gallery(ids, artists, artists < ARTISTS - 3, jpegs)
 

@@ -14,7 +14,9 @@ from PIL import Image
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from common.data.shards import Broken
+from common.data.prepared import BROKEN as BROKEN_TABLE
+from common.data.prepared import COLUMNS
+from common.data.tables import write_table
 from common.files.classes import PictureClass, save_classes
 from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
@@ -22,7 +24,6 @@ from common.pairs.blend import as_log_odds, fit_platt
 from common.pairs.scored import load_scored_pairs
 from common.parameters import Parameters
 from competitions.painter_by_numbers import ensemble
-from competitions.painter_by_numbers.data import write_broken
 from support.carry_out import carry_out
 
 KNOWN = 5
@@ -98,7 +99,8 @@ class World:
         artists = [PictureClass(n, f"artist {n}", 6, n < KNOWN) for n in range(8)]
         with self.kernel("prepare"):
             save_classes(prepared, artists)
-            write_broken(prepared, [Broken(BROKEN, "test", "cut"), Broken("t.jpg", "train", "cut")])
+            broken = [(BROKEN, "test", "cut"), ("t.jpg", "train", "cut")]
+            write_table(prepared / BROKEN_TABLE, COLUMNS, broken)
         for name, member in MEMBERS.items():
             self.write_member(name, member)
 

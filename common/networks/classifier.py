@@ -25,31 +25,6 @@ SMALL: dict[str, Any] = {
 }
 
 
-def build_classifier(
-    head: Any, weights: str | None, recipe: Any, small: Callable[[int], Any] | None = None
-) -> Any:
-    """A ``keras.Model``: ``build_body``, average pooling, and ``head``, a task's output layer."""
-    import keras
-
-    body = build_body(weights, recipe, small)
-    x = keras.layers.GlobalAveragePooling2D()(body.output)
-    name = "miniature" if recipe.miniature else recipe.backbone.lower()
-    return keras.Model(body.input, head(x), name=name)
-
-
-def build_body(weights: str | None, recipe: Any, small: Callable[[int], Any] | None = None) -> Any:
-    """The recipe's backbone from pictures ``(batch, image_size, image_size, 3)`` in 0..255.
-
-    ``weights`` is None, a name that the backbone has, or the path of a weights file. A miniature
-    recipe gets ``small`` of its image size, by default ``miniature``.
-    """
-    if recipe.miniature:
-        return (small or miniature)(recipe.image_size)
-    body = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
-    body.trainable = not recipe.freeze_backbone
-    return body
-
-
 def miniature(image_size: int) -> Any:
     """Three convolutions that halve the picture, with BatchNormalization: for dry runs."""
     import keras
@@ -61,3 +36,28 @@ def miniature(image_size: int) -> Any:
         x = layers.Conv2D(channels, 3, strides=2, padding="same", use_bias=False)(x)
         x = layers.Activation("relu")(layers.BatchNormalization()(x))
     return keras.Model(inputs, x, name="miniature")
+
+
+def build_classifier(
+    head: Any, weights: str | None, recipe: Any, small: Callable[[int], Any] = miniature
+) -> Any:
+    """A ``keras.Model``: ``build_body``, average pooling, and ``head``, a task's output layer."""
+    import keras
+
+    body = build_body(weights, recipe, small)
+    x = keras.layers.GlobalAveragePooling2D()(body.output)
+    name = "miniature" if recipe.miniature else recipe.backbone.lower()
+    return keras.Model(body.input, head(x), name=name)
+
+
+def build_body(weights: str | None, recipe: Any, small: Callable[[int], Any] = miniature) -> Any:
+    """The recipe's backbone from pictures ``(batch, image_size, image_size, 3)`` in 0..255.
+
+    ``weights`` is None, a name that the backbone has, or the path of a weights file. A miniature
+    recipe gets ``small`` of its image size.
+    """
+    if recipe.miniature:
+        return small(recipe.image_size)
+    body = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
+    body.trainable = not recipe.freeze_backbone
+    return body

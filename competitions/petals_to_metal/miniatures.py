@@ -37,13 +37,19 @@ def densenet(image_size: int) -> Any:
     import keras
     from keras import layers
 
+    def convolved(x: Any, channels: int, kernel: int) -> Any:
+        x = layers.Activation("relu")(layers.BatchNormalization()(x))
+        return layers.Conv2D(channels, kernel, padding="same", use_bias=False)(x)
+
     inputs, x = _pictures(image_size)
-    x = layers.MaxPooling2D(3, 2, padding="same")(_convolved(x, 64, 5, strides=2))
+    x = layers.Conv2D(64, 5, 2, padding="same", use_bias=False)(x)
+    x = layers.MaxPooling2D(3, 2, padding="same")(x)
     for block in range(2):
         if block:
-            x = layers.AveragePooling2D(2)(_convolved(x, x.shape[-1] // 2, 1))
+            x = layers.AveragePooling2D(2)(convolved(x, x.shape[-1] // 2, 1))
         for _ in range(2):
-            x = layers.Concatenate()([x, _convolved(_convolved(x, 64, 1), 32, 3)])
+            x = layers.Concatenate()([x, convolved(convolved(x, 64, 1), 32, 3)])
+    x = layers.Activation("relu")(layers.BatchNormalization()(x))
     return keras.Model(inputs, x, name="densenet_miniature")
 
 

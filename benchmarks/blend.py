@@ -19,7 +19,7 @@ from sklearn.metrics import f1_score
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
-from common.blending.blend import _breakpoints, find_blend, search_classes
+from common.blending.blend import _breakpoints, find_weights, search_classes
 from common.metrics.metric import find_metric
 
 ROWS, CLASSES, PART = 3712, 104, 20
@@ -63,7 +63,7 @@ def main() -> None:
     def score(mixed: np.ndarray) -> float:
         return macro_f1.score(labels, mixed.argmax(axis=1))
 
-    ours = milliseconds(lambda: find_blend("weighted", pair, score, search_classes), runs)
+    ours = milliseconds(lambda: find_weights("weighted", pair, score, search_classes), runs)
     part = milliseconds(lambda: with_scikit_learn(labels, pair, shares[:PART]), runs)
     theirs = [spent * len(shares) / PART for spent in part]
     print(f"{len(shares)} weights to try, {ROWS} x {CLASSES}, {runs} runs")

@@ -37,7 +37,7 @@ import numpy as np
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
 from common.errors import UserError, shown_in_one_line
-from common.pairs.scores import pair_scores
+from common.pairs.scores import PairScorer
 from common.pairs.table import COLUMNS, read_pairs, write_pair_scores
 
 # Sizes of 13 groups with the competition's 23,817 pictures and 21,916,047 pairs: its own are others
@@ -89,7 +89,8 @@ def ours(folder: Path, names: list[str], vectors: np.ndarray) -> float:
     (folder / "ours.csv").unlink(missing_ok=True)
     began = time.perf_counter()
     pairs = read_pairs(folder / "pairs.csv", names)
-    write_pair_scores(folder / "ours.csv", HEADER, pairs.index, pair_scores(vectors, pairs))
+    scores = PairScorer(len(names), pairs.first, pairs.second).scores(vectors)
+    write_pair_scores(folder / "ours.csv", HEADER, pairs.index, scores)
     return time.perf_counter() - began
 
 

@@ -6,13 +6,15 @@ asked between two of them; elsewhere a grid is refined. More members take turns 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import partial
+from typing import Literal, get_args
 
 import numpy as np
 
 from common.errors import UserError
 
-METHODS = ("mean", "weighted", "greedy")
+Method = Literal["mean", "weighted", "greedy"]
+METHODS = get_args(Method)
 MOST = 1000  # weights of two members that are tried
 _GRID = 101
 _ROUNDS = 50  # members that the greedy selection adds
@@ -22,28 +24,17 @@ Objective = Callable[[np.ndarray], float]  # of mixed predictions; greater is be
 Search = Callable[[np.ndarray, Objective, np.ndarray, float], np.ndarray]
 
 
-@dataclass(frozen=True)
-class Blend:
-    """Weights, one a member, non-negative and summing to one.
-
-    Attributes:
-        method: one of METHODS.
-        weights: in the members' order.
-    """
-
-    method: str
-    weights: tuple[float, ...]
-
-
-def find_blend(
+def find_weights(
     method: str,
     members: Sequence[np.ndarray],
     score: Objective,
     search: Search,
     mean: np.ndarray | None = None,
     rounds: int = _ROUNDS,
-) -> Blend:
-    """Return the blend of ``members``, each ``(validation, …)``, with the best ``score``.
+) -> np.ndarray:
+    """Return the weights of ``members``, each ``(validation, …)``, with the best ``score``.
+
+    Weights are float64 from 0, one a member; they sum to one.
 
     Args:
         method: one of METHODS.
@@ -55,18 +46,17 @@ def find_blend(
 
     Raises UserError for a search without validation predictions.
     """
-    if not len(members[0]) and method != "mean":
+    mean = np.full(len(members), 1 / len(members)) if mean is None else mean
+    if method == "mean":
+        return mean
+    if not len(members[0]):
         raise UserError(f"--blend {method} needs validation predictions, and there are none")
     stack = np.stack(members)
-    mean = np.full(len(stack), 1 / len(stack)) if mean is None else mean
-    weights = mean
-    if method == "weighted" and len(stack) > 1:
-        starts = [mean, *np.eye(len(stack))]
-        scores = [score(mix(start.astype(stack.dtype), stack)) for start in starts]
-        weights = search(stack, score, starts[int(np.argmax(scores))], max(scores))
-    elif method == "greedy" and len(stack) > 1:
-        weights = _greedy_weights(stack, score, rounds)
-    return Blend(method, tuple(float(weight) for weight in weights))
+    if method == "greedy":
+        return _greedy_weights(stack, score, rounds)
+    starts = [mean, *np.eye(len(stack))]
+    scores = [score(mix(start.astype(stack.dtype), stack)) for start in starts]
+    return search(stack, score, starts[int(np.argmax(scores))], max(scores))
 
 
 def mix(
@@ -74,20 +64,6 @@ def mix(
 ) -> np.ndarray:
     """Return the weighted sum of the members, ``(rows, …)``; weights as floats give float64."""
     return np.tensordot(np.asarray(weights), np.asarray(members), axes=1)
-
-
-def search_classes(
-    stack: np.ndarray, score: Objective, weights: np.ndarray, best: float
-) -> np.ndarray:
-    """A Search for a score that only asks for each row's largest entry: exact for two members."""
-    return _two_by_two(stack, score, weights, best, _best_between)
-
-
-def search_grid(
-    stack: np.ndarray, score: Objective, weights: np.ndarray, best: float
-) -> np.ndarray:
-    """A Search for any score."""
-    return _two_by_two(stack, score, weights, best, _best_on_grid)
 
 
 def _two_by_two(
@@ -136,18 +112,14 @@ def _greedy_weights(stack: np.ndarray, score: Objective, rounds: int) -> np.ndar
 
 def _best_on_grid(a: np.ndarray, b: np.ndarray, score: Objective) -> tuple[float, float]:
     """The best share of a grid, then of a finer one about it, and its score."""
-
-    def scores(shares: np.ndarray) -> list[float]:
-        return [score(share * a + (1 - share) * b) for share in shares]
-
-    step = 1.0 / (_GRID - 1)
-    coarse = np.linspace(0, 1, _GRID)
-    found = scores(coarse)
-    middle = coarse[int(np.argmax(found))]
-    fine = np.linspace(max(0.0, middle - step), min(1.0, middle + step), _GRID)
-    found += scores(fine)
-    best = int(np.argmax(found))
-    return float([*coarse, *fine][best]), float(found[best])
+    low, high, step = 0.0, 1.0, 1 / (_GRID - 1)
+    found: dict[float, float] = {}
+    for _ in range(2):
+        shares = np.linspace(low, high, _GRID).tolist()
+        found |= {share: score(share * a + (1 - share) * b) for share in shares}
+        best = max(found, key=lambda share: found[share])
+        low, high = max(0.0, best - step), min(1.0, best + step)
+    return best, found[best]
 
 
 def _best_between(a: np.ndarray, b: np.ndarray, score: Objective) -> tuple[float, float]:
@@ -195,3 +167,8 @@ def _breakpoints(a: np.ndarray, b: np.ndarray) -> np.ndarray:
         rows, t, leader = rows[going], nearest[going], leader[going]
         found.append(t)
     return np.sort(np.concatenate(found))
+
+
+# Of a score that only asks for each row's largest entry, exact for two members; and of any score.
+search_classes: Search = partial(_two_by_two, best_share=_best_between)
+search_grid: Search = partial(_two_by_two, best_share=_best_on_grid)

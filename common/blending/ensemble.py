@@ -1,25 +1,17 @@
 """The work of an ensemble kernel: read the members, blend them, and write a submission."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from common.blending.blend import (
-    METHODS,
-    Blend,
-    find_blend,
-    mix,
-    search_classes,
-    search_grid,
-)
+from common.blending.blend import Method, find_weights, mix, search_classes, search_grid
 from common.blending.calibration import at_temperature, fit_temperature, negative_log_likelihood
 from common.blending.figures import draw_blend
-from common.blending.folds import fold_groups, join_folds
-from common.blending.sources import read_recipes
+from common.blending.members import join_folds, kernels_of_models, read_recipes
 from common.competition import Competition
 from common.declaration import Kernel
 from common.errors import UserError
@@ -29,7 +21,7 @@ from common.manifest import write_json
 from common.metrics.bootstrap import RESAMPLES
 from common.parameters import Parameters
 from common.progress import report
-from common.recipe import nearest
+from common.recipes.training import CheckedRecipe, Range
 from common.scoring import (
     BLEND,
     chosen_on,
@@ -62,25 +54,18 @@ class Joined:
 
 
 @dataclass(frozen=True)
-class BlendRecipe:
+class BlendRecipe(CheckedRecipe):
     """How the members are blended.
 
     Attributes:
-        method: ``mean``, ``weighted`` or ``greedy`` (``common.blending.blend``).
+        method: how weights are found (``common.blending.blend``).
         calibrate: each member's probabilities are tempered first (``common.blending.calibration``).
         resamples: of validation, for the intervals of the scores (``common.metrics.bootstrap``).
     """
 
-    method: str = "mean"
+    method: Method = "mean"
     calibrate: bool = False
-    resamples: int = RESAMPLES
-
-    def __post_init__(self) -> None:
-        """Raise UserError for the first field that is out of its range."""
-        if self.method not in METHODS:
-            raise UserError(f"unknown blend {self.method!r}: {nearest(self.method, METHODS)}")
-        if not 0 <= self.resamples <= 100_000:
-            raise UserError(f"setting resamples={self.resamples}: it must be from 0 to 100000")
+    resamples: Annotated[int, Range(0, 100_000)] = RESAMPLES
 
 
 @dataclass(frozen=True)
@@ -91,30 +76,25 @@ class EnsembleKernel(Kernel):
 
     def carry_out(self, run: KernelRun) -> None:
         """Read the members, blend, and write submission, predictions, metrics and figures."""
-        run_ensemble(self.competition, run)
-
-
-def run_ensemble(competition: Competition, run: KernelRun) -> None:
-    """As ``EnsembleKernel.carry_out``; the run's recipe is a BlendRecipe."""
-    recipe = run.recipe
-    with run.stage("reading", members=len(run.parameters.sources)):
-        joined = read_members(competition, run.parameters, recipe.calibrate)
-    with run.stage("blending", method=recipe.method):
-        blend, blended = blend_members(competition, recipe.method, joined.members)
-        thresholds = competition.find_thresholds(blended.validation_labels, blended.validation)
-        save_predictions(run.folder, blended, BLEND)
-        write_submission(
-            run.folder / SUBMISSION,
-            competition,
-            blended.test_ids.tolist(),
-            blended.test,
-            thresholds,
-            find_sample(competition),
-        )
-    with run.stage("scoring", resamples=recipe.resamples):
-        write_metrics(run.folder, competition, blend, joined, blended, recipe.resamples)
-    with run.stage("figures"):
-        draw_blend(run.folder, competition, joined.members, blend, blended)
+        competition, recipe = self.competition, run.recipe
+        with run.stage("reading", members=len(run.parameters.sources)):
+            joined = read_members(competition, run.parameters, recipe.calibrate)
+        with run.stage("blending", method=recipe.method):
+            weights, blended = blend_members(competition, recipe.method, joined.members)
+            thresholds = competition.find_thresholds(blended.validation_labels, blended.validation)
+            save_predictions(run.folder, blended, BLEND)
+            write_submission(
+                run.folder / SUBMISSION,
+                competition,
+                blended.test_ids.tolist(),
+                blended.test,
+                thresholds,
+                find_sample(competition),
+            )
+        with run.stage("scoring", resamples=recipe.resamples):
+            write_metrics(run.folder, competition, recipe, joined, weights, blended)
+        with run.stage("figures"):
+            draw_blend(run.folder, competition, joined.members, recipe.method, weights, blended)
 
 
 def read_members(
@@ -131,15 +111,15 @@ def read_members(
         for part, values in (("validation", source.validation), ("test", source.test)):
             competition.task.check_predictions(values, f"{name}, {part}")
         competition.task.check_labels(source.validation_labels, f"{name}: validation")
-    groups = fold_groups(recipes)
+    groups = kernels_of_models(recipes)
     parts = {model: {n: sources[n] for n in kernels} for model, kernels in groups.items()}
     joined = {model: join_folds(folds) for model, folds in parts.items()}
     calibration = {}
     if calibrate:
         for model, member in joined.items():
             joined[model], calibration[model] = calibrated(member, parts[model])
-    split = {model: parts[model] for model, kernels in groups.items() if kernels != (model,)}
-    return Joined(align(joined), split, calibration)
+    folds = {model: own for model, own in parts.items() if list(own) != [model]}
+    return Joined(align(joined), folds, calibration)
 
 
 def calibrated(member: Predictions, folds: Members) -> tuple[Predictions, dict[str, float]]:
@@ -161,25 +141,19 @@ def calibrated(member: Predictions, folds: Members) -> tuple[Predictions, dict[s
 
 def blend_members(
     competition: Competition, method: str, members: Members
-) -> tuple[Blend, Predictions]:
-    """Return the blend with the best score on validation, and what it predicts."""
+) -> tuple[np.ndarray, Predictions]:
+    """Return the weights with the best score on validation, and what the blend predicts."""
     first = next(iter(members.values()))
     validation = [np.asarray(member.validation, np.float64) for member in members.values()]
-    blend = search_blend(competition, method, first.validation_labels, validation)
-    mixed = Predictions(
-        first.validation_ids,
-        first.validation_labels,
-        mix(blend.weights, validation),
-        first.test_ids,
-        mix(blend.weights, [member.test for member in members.values()]),
-    )
-    return blend, mixed
+    weights = search_weights(competition, method, first.validation_labels, validation)
+    test = mix(weights, [member.test for member in members.values()])
+    return weights, replace(first, validation=mix(weights, validation), test=test)
 
 
-def search_blend(
+def search_weights(
     competition: Competition, method: str, labels: np.ndarray, validation: Sequence[np.ndarray]
-) -> Blend:
-    """Return the blend with the best score of the competition's metric, in its own direction.
+) -> np.ndarray:
+    """Return the weights with the best score of the competition's metric, in its own direction.
 
     Where labels need thresholds, weights are searched at those that suit the blend before, twice:
     thresholds for each of hundreds of candidates would take hours and fit their noise. The result
@@ -192,30 +166,30 @@ def search_blend(
     def score(mixed: np.ndarray, at: np.ndarray | None) -> float:
         return metric.sign * competition.score(labels, mixed, at)
 
-    def own(weights: Sequence[float]) -> float:
+    def own(weights: np.ndarray) -> float:
         mixed = mix(weights, validation)
         return score(mixed, competition.find_thresholds(labels, mixed))
 
-    blend = find_blend("mean", validation, lambda mixed: 0.0, search)
+    weights = find_weights("mean", validation, own, search)
     if method == "mean":
-        return blend
-    candidates = [blend.weights, *(tuple(row) for row in np.eye(len(validation)).tolist())]
+        return weights
+    candidates = [weights, *np.eye(len(validation))]
     for _ in range(_ROUNDS):
-        thresholds = competition.find_thresholds(labels, mix(blend.weights, validation))
-        blend = find_blend(method, validation, partial(score, at=thresholds), search)
-        candidates.append(blend.weights)
+        thresholds = competition.find_thresholds(labels, mix(weights, validation))
+        weights = find_weights(method, validation, partial(score, at=thresholds), search)
+        candidates.append(weights)
         if thresholds is None:
-            return blend
-    return Blend(method, max(candidates, key=own))
+            return weights
+    return max(candidates, key=own)
 
 
 def write_metrics(
     folder: Path,
     competition: Competition,
-    blend: Blend,
+    recipe: BlendRecipe,
     joined: Joined,
+    weights: np.ndarray,
     blended: Predictions,
-    resamples: int,
 ) -> None:
     """Write ``metrics.json``.
 
@@ -223,15 +197,15 @@ def write_metrics(
     (``common.scoring``); of members with folds each fold's score, of tempered ones their
     temperature; the thresholds, and what was chosen on validation.
     """
-    scores = score_models(competition, {**joined.members, BLEND: blended}, resamples)
+    scores = score_models(competition, {**joined.members, BLEND: blended}, recipe.resamples)
     thresholds = threshold_facts(competition, blended)
     facts: dict[str, Any] = {
         **scores.blend_facts({name: name for name in joined.members}),
-        "method": blend.method,
-        "weights": dict(zip(joined.members, blend.weights, strict=True)),
+        "method": recipe.method,
+        "weights": dict(zip(joined.members, weights.tolist(), strict=True)),
         **thresholds,
         "chosen_on": chosen_on(
-            "weights" if blend.method != "mean" and len(joined.members) > 1 else "",
+            "weights" if recipe.method != "mean" and len(joined.members) > 1 else "",
             "temperatures" if joined.calibration else "",
             "thresholds" if "thresholds" in thresholds else "",
         ),
@@ -244,13 +218,12 @@ def write_metrics(
         ),
     }
     write_json(folder / "metrics.json", facts)
-    report("blended", method=blend.method, score=scores.scores.get(BLEND), n=scores.n)
+    report("blended", method=recipe.method, score=scores.scores.get(BLEND), n=scores.n)
 
 
 def find_sample(competition: Competition) -> Path | None:
     """Return the competition's sample where this kernel has its data; None where it has not."""
     try:
-        folder = competition.data_folder()
+        return competition.data_folder() / competition.sample
     except UserError:
         return None
-    return folder / competition.sample

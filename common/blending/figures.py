@@ -1,11 +1,11 @@
 """What to look at in a blend: its confusions, its classes, its errors, and what the weights do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from common.blending.blend import Blend, mix
+from common.blending.blend import mix
 from common.competition import Competition
 from common.files.predictions import Predictions
 from common.metrics import figures
@@ -16,7 +16,8 @@ def draw_blend(
     folder: Path,
     competition: Competition,
     members: Mapping[str, Predictions],
-    blend: Blend,
+    method: str,
+    weights: np.ndarray,
     blended: Predictions,
 ) -> None:
     """Write the figures that the competition's task has; ``weights.png`` for two members."""
@@ -28,7 +29,7 @@ def draw_blend(
     if competition.task.has_class_numbers:
         _draw_classes(folder / "classes.png", competition, members, blended)
     if len(members) == 2:
-        _draw_weights(folder / "weights.png", competition, members, blend)
+        _draw_weights(folder / "weights.png", competition, members, method, weights[0])
 
 
 def _draw_classes(
@@ -60,38 +61,33 @@ def _draw_classes(
 
 
 def _draw_weights(
-    path: Path, competition: Competition, members: Mapping[str, Predictions], blend: Blend
+    path: Path,
+    competition: Competition,
+    members: Mapping[str, Predictions],
+    method: str,
+    weight: float,
 ) -> None:
-    """The competition's metric on validation over the weight of the first of two members."""
-    (first, one), (second, two) = members.items()
-    metric = competition.scoring
-    shares, scores = weight_curve(competition, one, two)
-    (own,) = _weight_scores(competition, one, two, blend.weights[:1])
+    """The competition's metric on validation over the weight of the first of two members.
+
+    Labels are at the mean's thresholds.
+    """
+    labels, metric = next(iter(members.values())).validation_labels, competition.scoring
+    pair = [member.validation for member in members.values()]
+    thresholds = competition.find_thresholds(labels, mix((0.5, 0.5), pair))
+
+    def score(share: float) -> float:
+        return competition.score(labels, mix((share, 1 - share), pair), thresholds)
+
+    shares, own = np.linspace(0, 1, 51), score(weight)
     figure, axes = figures.pyplot().subplots(figsize=(6, 3.5))
+    scores = [score(share) for share in shares.tolist()]
     axes.plot(shares, scores, drawstyle="steps-mid", color=figures.BLUE)
-    label = f"{blend.method}: {blend.weights[0]:.3f}, {metric.title} {own:.4f}"
-    axes.plot(blend.weights[0], own, "o", color=figures.ORANGE, label=label)
+    label = f"{method}: {weight:.3f}, {metric.title} {own:.4f}"
+    axes.plot(weight, own, "o", color=figures.ORANGE, label=label)
     better = "higher" if metric.greater_is_better else "lower"
     title = metric.title[0].upper() + metric.title[1:]
     axes.set(title=f"{title} of the blend on validation ({better} is better)")
-    axes.set_xlabel(f"weight of {first} (the rest is {second})")
+    axes.set_xlabel("weight of {} (the rest is {})".format(*members))
     figures.tidy(axes)
     axes.legend(frameon=False, fontsize=9)
     figures.save(figure, path)
-
-
-def weight_curve(
-    competition: Competition, one: Predictions, two: Predictions
-) -> tuple[np.ndarray, list[float]]:
-    """Return the weights 0, 0.02, … 1 of ``one``, and the metric of each blend."""
-    shares = np.linspace(0, 1, 51)
-    return shares, _weight_scores(competition, one, two, shares.tolist())
-
-
-def _weight_scores(
-    competition: Competition, one: Predictions, two: Predictions, shares: Sequence[float]
-) -> list[float]:
-    """The metric of blends with these weights of ``one``, at the mean's thresholds."""
-    labels, pair = one.validation_labels, (one.validation, two.validation)
-    thresholds = competition.find_thresholds(labels, mix((0.5, 0.5), pair))
-    return [competition.score(labels, mix((s, 1 - s), pair), thresholds) for s in shares]

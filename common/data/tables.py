@@ -29,20 +29,26 @@ def find_table(root: Path, name: str) -> Path | None:
 
 
 @contextmanager
-def open_table(path: Path) -> Iterator[io.TextIOBase]:
+def opened(path: Path) -> Iterator[TextIO]:
     """Open a csv file, plain or the only one in a zip; a line at a time is in memory.
 
-    A byte order mark, as spreadsheets write, is no part of the text.
+    A byte order mark, as spreadsheets write, is no part of the text. Raises UserError for a file
+    that is missing or cannot be read.
     """
-    if path.suffix != ".zip":
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            yield file
-        return
-    tables = [place for name, place in places(path).items() if name.endswith(".csv")]
-    if len(tables) != 1:
-        raise UserError(f"{path} has {len(tables)} csv files: it should have one")
-    with open_zip(path) as archive, archive.open(tables[0].inside) as packed:
-        yield io.TextIOWrapper(packed, encoding="utf-8-sig", newline="")
+    try:
+        if path.suffix != ".zip":
+            with open(path, newline="", encoding="utf-8-sig") as file:
+                yield file
+            return
+        tables = [place for name, place in places(path).items() if name.endswith(".csv")]
+        if len(tables) != 1:
+            raise UserError(f"{path} has {len(tables)} csv files: it should have one")
+        with open_zip(path) as archive, archive.open(tables[0].inside) as packed:
+            yield io.TextIOWrapper(packed, encoding="utf-8-sig", newline="")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error):
+        raise UserError(f"{path}: not a csv file in UTF-8") from None
 
 
 def read_header(path: Path) -> list[str]:
@@ -50,7 +56,7 @@ def read_header(path: Path) -> list[str]:
 
     Raises UserError for a file that is missing, empty or not a csv file in UTF-8.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         header = next(csv.reader(file), [])
     if not header:
         raise UserError(f"{path}: the file is empty")
@@ -89,7 +95,7 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator["pd.
             f"{path}: no column {', '.join(missing)}; its columns are {', '.join(header)}: fetch "
             f"the file again"
         )
-    with _opened(path) as file:
+    with opened(path) as file:
         parts = pd.read_csv(
             file,
             header=None,
@@ -120,21 +126,9 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable[obje
     return path
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[TextIO]:
-    """The text of a csv file. Raises UserError for one that is missing or cannot be read."""
-    try:
-        with open_table(path) as file:
-            yield file  # type: ignore[misc]
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error):
-        raise UserError(f"{path}: not a csv file in UTF-8") from None
-
-
 def _check_widths(path: Path, width: int) -> None:
     """Raise UserError for the first row that has another number of values than the header."""
-    with _opened(path) as file:
+    with opened(path) as file:
         reader = csv.reader(file)
         for row in reader:
             if row and len(row) != width:

@@ -8,15 +8,15 @@ mean every member has the same weight, which its channels share evenly.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from common.blending.blend import Objective, find_blend, mix
+from common.blending.blend import Objective, find_weights, mix
 from common.metrics.verification import roc_auc
 from common.pairs.validation import ValidationPairs
 
-SCALES = ("rank", "logit")
+Scale = Literal["rank", "logit"]
 _KNOTS = 10_000  # of the ranks, and the scores that they are found from
 _SAMPLE = 1 << 20
 _STEPS = (0.5, 0.2, 0.1, 0.05, 0.02)  # shares of weight that are moved
@@ -46,13 +46,12 @@ class PairBlend:
     """A blend.
 
     Attributes:
-        method, scale: of METHODS and SCALES.
+        scale: of the channels.
         weights: channel → weight from 0; they sum to one.
         platts: channel → its logistic regression on validation.
         platt: from the blend's sum to a probability.
     """
 
-    method: str
     scale: str
     weights: Mapping[str, float]
     platts: Mapping[str, Platt]
@@ -89,10 +88,11 @@ def find_pair_blend(
         brought.append(to_scale(scale, name, scores, platts[name], few))
     columns = [column[counted] for column in brought]
     mean = mean_weights(list(channels))
-    weights = find_blend(method, columns, score, search_moves, mean, _ROUNDS).weights
-    total = mix(np.array(weights, np.float32), brought)
+    found = find_weights(method, columns, score, search_moves, mean, _ROUNDS)
+    total = mix(found.astype(np.float32), brought)
     platt = fit_platt(same, total[counted], pairs.share)
-    return PairBlend(method, scale, dict(zip(channels, weights, strict=True)), platts, platt), total
+    weights = dict(zip(channels, found.tolist(), strict=True))
+    return PairBlend(scale, weights, platts, platt), total
 
 
 def to_scale(

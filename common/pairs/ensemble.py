@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
-from common.blending.blend import METHODS
-from common.blending.sources import read_recipes
+from common.blending.blend import Method
+from common.blending.members import join_networks, kernels_of_models, read_recipes
 from common.competition import Competition
 from common.errors import UserError
 from common.files.predictions import align
@@ -17,17 +17,15 @@ from common.kernel import KernelRun
 from common.manifest import write_json
 from common.metrics.metric import find_metric
 from common.metrics.verification import best_threshold, roc
-from common.pairs.blend import SCALES, PairBlend, find_pair_blend
-from common.pairs.bootstrap import RESAMPLES, resampled_auc
+from common.pairs.blend import PairBlend, Scale, find_pair_blend
 from common.pairs.figures import draw_pairs
-from common.pairs.networks import join_networks, network_groups
 from common.pairs.scored import save_scored_pairs
-from common.pairs.scores import pair_scores
-from common.pairs.table import Pairs, read_pairs, write_pair_scores
-from common.pairs.validation import ValidationPairs, pairs_of
+from common.pairs.scores import PairScorer
+from common.pairs.table import PairTable, read_pairs, write_pair_scores
+from common.pairs.validation import RESAMPLES, ValidationPairs, pairs_of
 from common.parameters import Parameters
 from common.progress import report
-from common.recipe import nearest
+from common.recipes.training import CheckedRecipe, Range
 from common.scoring import BLEND, ModelScores, chosen_on
 from common.submission import NAME as SUBMISSION
 
@@ -35,32 +33,22 @@ Members = Mapping[str, Vectors]
 
 
 @dataclass(frozen=True)
-class PairBlendRecipe:
+class PairBlendRecipe(CheckedRecipe):
     """How the members' scores are blended (``common.pairs.blend``).
 
     Attributes:
-        method: ``mean``, ``weighted`` or ``greedy``.
-        blend_scale: what the scores are brought to, ``rank`` or ``logit``.
-        resamples: of validation's pictures, for the intervals (``common.pairs.bootstrap``).
+        method: how weights are found.
+        blend_scale: what the scores are brought to.
+        resamples: of validation's pictures, for the intervals (``common.pairs.validation``).
     """
 
-    method: str = "mean"
-    blend_scale: str = "logit"
-    resamples: int = RESAMPLES
-
-    def __post_init__(self) -> None:
-        """Raise UserError for the first field that is out of its range."""
-        for name, known in (("method", METHODS), ("blend_scale", SCALES)):
-            if getattr(self, name) not in known:
-                hint = nearest(getattr(self, name), known)
-                raise UserError(f"setting {name}={getattr(self, name)}: {hint}")
-        if not 0 <= self.resamples <= 100_000:
-            raise UserError(f"setting resamples={self.resamples}: it must be from 0 to 100000")
+    method: Method = "mean"
+    blend_scale: Scale = "logit"
+    resamples: Annotated[int, Range(0, 100_000)] = RESAMPLES
 
 
 def run_pair_ensemble(
     competition: Competition,
-    recipe: PairBlendRecipe,
     run: KernelRun,
     members: Members,
     pairs_file: Path,
@@ -69,15 +57,16 @@ def run_pair_ensemble(
     """Blend ``members``; write submission, metrics and figures in ``run``'s folder.
 
     ``pairs_file`` has the pairs to be scored; those with a picture in ``unreadable`` get the share
-    of same pairs in validation. Raises UserError for what does not fit.
+    of same pairs in validation. The recipe is a PairBlendRecipe. Raises UserError for what does not
+    fit.
     """
+    recipe, first = run.recipe, next(iter(members.values()))
     with run.stage("validation", members=len(members)):
-        known = pairs_of(next(iter(members.values())))
+        known = pairs_of(first)
         channels = {name: known.scores(rows) for name, rows in channels_of(members, "validation")}
         blend, total = find_pair_blend(recipe.method, recipe.blend_scale, known, channels)
-        write_metrics(run.folder, members, known, channels, blend, total, recipe.resamples)
+        write_metrics(run.folder, recipe, members, known, channels, blend, total)
     with run.stage("pairs"):
-        first = next(iter(members.values()))
         pairs = read_pairs(pairs_file, first.test_ids.tolist(), unreadable)
         report("scoring", pairs=len(pairs), channels=len(channels))
         probabilities = pair_probabilities(members, pairs, blend, known.share)
@@ -104,7 +93,7 @@ def read_members(parameters: Parameters, others: Collection[str]) -> dict[str, V
     return align(
         {
             model: join_networks((name, load_vectors(folders[name], name)) for name in networks)
-            for model, networks in network_groups(recipes).items()
+            for model, networks in kernels_of_models(recipes).items()
         }
     )
 
@@ -117,7 +106,7 @@ def channels_of(members: Members, part: str) -> Iterator[tuple[str, np.ndarray]]
 
 
 def pair_probabilities(
-    members: Members, pairs: Pairs, blend: PairBlend, prior: float
+    members: Members, pairs: PairTable, blend: PairBlend, prior: float
 ) -> np.ndarray:
     """Return the probability of each pair, ``(pairs,)`` float32; ``prior`` without a vector.
 
@@ -125,8 +114,10 @@ def pair_probabilities(
     """
     known = (pairs.first >= 0) & (pairs.second >= 0)
     probabilities = np.full(len(pairs), prior, np.float32)
+    pictures = len(next(iter(members.values())).test_ids)
+    scorer = PairScorer(pictures, pairs.first, pairs.second)
     probabilities[known] = blend.probabilities(
-        (name, pair_scores(np.ascontiguousarray(rows), pairs)[known])
+        (name, scorer.scores(rows)[known])
         for name, rows in channels_of(members, "test")
         if blend.weights[name]
     )
@@ -135,12 +126,12 @@ def pair_probabilities(
 
 def write_metrics(
     folder: Path,
+    recipe: PairBlendRecipe,
     members: Members,
     pairs: ValidationPairs,
     channels: Mapping[str, np.ndarray],
     blend: PairBlend,
     total: np.ndarray,
-    resamples: int,
 ) -> None:
     """Write ``metrics.json``: what the blend and each channel score on validation.
 
@@ -151,15 +142,15 @@ def write_metrics(
     threshold, accuracy = best_threshold(curve, pairs.share)
     models = {**channels, BLEND: total}
     auc = {name: pairs.auc(scores) for name, scores in models.items()}
-    scores = score_pairs(pairs, models, auc, resamples)
+    scores = score_pairs(pairs, models, auc, recipe.resamples)
     first = {name: f"{name}/{next(iter(member.validation))}" for name, member in members.items()}
     parts = auc.pop(BLEND)
     facts: dict[str, Any] = {
         **scores.blend_facts(first),
-        "method": blend.method,
+        "method": recipe.method,
         "scale": blend.scale,
         "weights": dict(blend.weights),
-        "chosen_on": chosen_on("weights" if blend.method != "mean" else ""),
+        "chosen_on": chosen_on("weights" if recipe.method != "mean" else ""),
         "validation_seen": parts["seen"],
         "validation_unseen": parts["unseen"],
         "validation_accuracy": accuracy,
@@ -202,5 +193,5 @@ def score_pairs(
 ) -> ModelScores:
     """Return what ``models`` score on the pairs that count; ``auc`` is theirs by part."""
     scores = {name: float(auc[name]["all"] or 0.0) for name in models}
-    drawn = resampled_auc(pairs, models, resamples)
+    drawn = pairs.resampled_auc(models, resamples)
     return ModelScores(find_metric("roc_auc"), scores, drawn, int(np.count_nonzero(pairs.counted)))

@@ -1,4 +1,4 @@
-"""The pairs of validation that an embedding is measured on, seen and unseen classes apart.
+"""The pairs of validation that embeddings are measured on, seen and unseen classes apart.
 
 Validation has all pictures of the classes that train has not, and some of the others'. Of ``n``
 pictures a class, a tenth of the classes and a tenth of the others' pictures, that makes ``0.1 n²``
@@ -16,11 +16,11 @@ import numpy as np
 
 from common.errors import UserError
 from common.files.vectors import Vectors
-from common.metrics.verification import roc_auc
-from common.pairs.scores import pair_scores
-from common.pairs.table import Pairs
+from common.metrics.verification import SortedScores, roc_auc
+from common.pairs.scores import PairScorer
 
 MOST = 1_000_000  # pairs; of more, different ones are drawn
+RESAMPLES = 200
 
 
 @dataclass(frozen=True)
@@ -78,12 +78,12 @@ class ValidationPairs:
         return {name: kind[self.first] & kind[self.second] for name, kind in kinds.items()}
 
     @cached_property
-    def _pairs(self) -> Pairs:
-        return Pairs(tuple(self.ids.tolist()), np.arange(len(self.first)), self.first, self.second)
+    def _scorer(self) -> PairScorer:
+        return PairScorer(len(self.ids), self.first, self.second)
 
     def scores(self, vectors: np.ndarray) -> np.ndarray:
         """Return ``(pairs,)`` float32 dot products of ``vectors`` ``(pictures, d)``."""
-        return pair_scores(np.ascontiguousarray(vectors, np.float32), self._pairs)
+        return self._scorer.scores(vectors)
 
     def auc(self, scores: np.ndarray) -> dict[str, float | None]:
         """Return the ROC AUC of ``all``, ``seen`` and ``unseen`` pairs.
@@ -97,6 +97,28 @@ class ValidationPairs:
             known = name == "all" or 0 < np.count_nonzero(same) < len(same)
             found[name] = roc_auc(same, scores[mask]) if known else None
         return found
+
+    def resampled_auc(
+        self, scores: Mapping[str, np.ndarray], resamples: int = RESAMPLES, seed: int = 0
+    ) -> dict[str, np.ndarray]:
+        """Return the AUC of the pairs that count, on the same draws of pictures for every model.
+
+        ``scores`` are ``(pairs,)`` by model. What returns is ``(resamples,)`` float64 by model, NaN
+        where a draw has no same or no different pair.
+        """
+        counted = self.parts["all"]
+        first, second, same = self.first[counted], self.second[counted], self.same[counted]
+        ordered = {name: SortedScores(same, found[counted]) for name, found in scores.items()}
+        pictures = np.flatnonzero(self.counted)
+        generator = np.random.default_rng(seed)
+        drawn = {name: np.empty(resamples) for name in scores}
+        for draw in range(resamples):
+            chosen = generator.choice(pictures, len(pictures))
+            times = np.bincount(chosen, minlength=len(self.ids)).astype(np.float64)
+            weights = times[first] * times[second]
+            for name, found in ordered.items():
+                drawn[name][draw] = found.auc(weights)
+        return drawn
 
 
 def validation_pairs(

@@ -82,7 +82,7 @@ class EmbeddingRecipe(ImageRecipe, VectorRecipe):
 class NetworksRecipe(EmbeddingRecipe):
     """An EmbeddingRecipe for one of several networks, alike but for their seed.
 
-    The ensemble makes one member of them (``common.pairs.networks``).
+    The ensemble makes one member of them (``common.blending.members``).
 
     Attributes:
         networks: each a kernel; 0 and 1 are one network.

@@ -26,7 +26,7 @@ def blend(run: KernelRun) -> None:
     prepared = prepared_folder(run.parameters)
     members = read_members(run.parameters, ("prepare",))
     broken = {broken.file for broken in read_broken(prepared) if broken.part == "test"}
-    run_pair_ensemble(COMPETITION, run.recipe, run, members, data.pairs_table(root), broken)
+    run_pair_ensemble(COMPETITION, run, members, data.pairs_table(root), broken)
 
 
 KERNEL = Kernel(

@@ -8,11 +8,10 @@ from typing import Any
 import numpy as np
 
 from common.blending.calibration import at_temperature
-from common.blending.folds import fold_groups, join_folds
+from common.blending.members import join_folds, kernels_of_models
 from common.competition import Competition
 from common.errors import UserError
 from common.files.predictions import Predictions, align
-from common.pairs.networks import network_groups
 from common.tasks.task import Task
 from kernels.bundle.build import Bundle
 from kernels.plan.find import find_competition
@@ -171,7 +170,7 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     kernels = tuple(read_output(run, b.kernel.name, tuple(b.kernel.sources)) for b in bundles)
     audit = read_audit(run)
     notes = [f"Audit: {warning}." for warning in (audit["warnings"] if audit else ())]
-    models = _models(kernels, competition.task.name == "pairs", notes)
+    models = _models(kernels, notes)
     thumbnails: dict[str, bytes] = {}
     for kernel in kernels:
         thumbnails = {**read_or_note(kernel.thumbnails, {}, notes), **thumbnails}
@@ -186,14 +185,15 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     return replace(facts, blend=blend, members=members, notes=tuple(notes))
 
 
-def _models(kernels: tuple[KernelOutput, ...], pairs: bool, notes: list[str]) -> Models:
+def _models(kernels: tuple[KernelOutput, ...], notes: list[str]) -> Models:
     """The kernels of each model; where their manifests do not say so, each is its own."""
     blended = {kernel.name: kernel for kernel in kernels if kernel.trained and kernel.blended}
-    groups, kind = (network_groups, "Networks") if pairs else (fold_groups, "Folds")
     try:
-        names = groups({name: kernel.facts("recipe") for name, kernel in blended.items()})
+        names = kernels_of_models(
+            {name: kernel.facts("recipe") for name, kernel in blended.items()}
+        )
     except (UserError, KeyError, TypeError) as error:
-        notes.append(f"{kind} are not joined: {error}.")
+        notes.append(f"Kernels of one model are not joined: {error}.")
         names = {name: (name,) for name in blended}
     return {model: tuple(blended[name] for name in own) for model, own in names.items()}
 

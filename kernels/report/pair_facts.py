@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from common.blending.members import join_networks
 from common.errors import UserError
 from common.files.classes import NAME as CLASSES
 from common.files.classes import PictureClass, load_classes
@@ -15,7 +16,6 @@ from common.files.predictions import NAME as PREDICTIONS
 from common.files.predictions import row_order
 from common.files.projection import Projection, load_projection
 from common.files.vectors import Vectors, load_vectors
-from common.pairs.networks import join_networks
 from common.pairs.scored import ScoredPairs, load_scored_pairs
 from kernels.results.output import KernelOutput, read_or_note
 from kernels.results.scores import as_mapping, read_number

@@ -125,6 +125,5 @@ def _distances(embedding: Channel | None, scored: ScoredPairs) -> np.ndarray | N
     rows = {name: row for row, name in enumerate(embedding.ids.tolist())} if embedding else {}
     if embedding is None or not set(scored.ids.tolist()) <= set(rows):
         return None
-    vectors = embedding.vectors[[rows[name] for name in scored.ids.tolist()]]
-    cosines = scored.scores(np.ascontiguousarray(vectors, np.float32))
+    cosines = scored.scores(embedding.vectors[[rows[name] for name in scored.ids.tolist()]])
     return np.asarray(np.sqrt(np.maximum(0.0, 2.0 - 2.0 * cosines)))

@@ -113,7 +113,7 @@ def write_run(root: Path) -> Path:
     pairs.write_text("index,image1,image2\n0,hidden1.jpg,hidden2.jpg\n")
     (outputs / "ensemble").mkdir()
     with KernelRun(Parameters("ensemble"), PairBlendRecipe(), outputs / "ensemble") as run:
-        run_pair_ensemble(COMPETITION, PairBlendRecipe(), run, members, pairs, ())
+        run_pair_ensemble(COMPETITION, run, members, pairs, ())
     return root
 
 

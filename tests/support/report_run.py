@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from common.blending.ensemble import Joined, blend_members, write_metrics
+from common.blending.ensemble import BlendRecipe, Joined, blend_members, write_metrics
 from common.competition import Competition
 from common.files.predictions import Predictions, save_predictions
 from common.files.thumbnails import save_thumbnails
@@ -83,11 +83,12 @@ def write_kernels(
         write_json(out / "manifest.json", facts)
         write_history(out / "history.csv")
         save_thumbnails(out, ids.tolist(), [small_jpeg(row, side) for row in range(len(labels))])
-    blend, mixed = blend_members(competition, method, members)
+    weights, mixed = blend_members(competition, method, members)
     out = folder / "outputs" / "ensemble"
     out.mkdir(exist_ok=True)
     save_predictions(out, mixed, "blend")
-    write_metrics(out, competition, blend, Joined(members, {}, {}), mixed, resamples)
+    recipe = BlendRecipe(method, resamples=resamples)
+    write_metrics(out, competition, recipe, Joined(members, {}, {}), weights, mixed)
     write_json(out / "manifest.json", {"recipe": {}, "seconds": {"blending": 5.0}})
 
 

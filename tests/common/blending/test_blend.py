@@ -9,16 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, log_loss
 
-from common.blending.blend import METHODS, find_blend, mix, search_classes, search_grid
+from common.blending.blend import METHODS, find_weights, mix, search_classes, search_grid
 from common.blending.ensemble import BlendRecipe, blend_members
 from common.competition import Competition
 from common.errors import UserError
 from common.files.predictions import Predictions
-from common.forms import Form, LabelColumn, LabelList, NumberColumn, ProbabilityColumns
+from common.forms import LabelColumn, LabelList, NumberColumn, ProbabilityColumns
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Grades, Number
 from common.tasks.task import Task
+from support.scored import make
 
 
 def members(seed: int, rows: int, classes: int, number: int = 2) -> tuple[np.ndarray, list]:
@@ -57,8 +58,8 @@ def brute_force(labels: np.ndarray, pair: list) -> float:
 def test_weighted_is_the_exact_optimum_for_two_members(seed: int, rows: int, classes: int) -> None:
     labels, pair = members(seed, rows, classes)
     score = macro_f1_of(labels)
-    blend = find_blend("weighted", pair, score, search_classes)
-    assert score(mix(blend.weights, pair)) == pytest.approx(brute_force(labels, pair), abs=1e-9)
+    weights = find_weights("weighted", pair, score, search_classes)
+    assert score(mix(weights, pair)) == pytest.approx(brute_force(labels, pair), abs=1e-9)
 
 
 @settings(max_examples=12, deadline=None)
@@ -68,22 +69,18 @@ def test_weights_are_a_distribution_and_searching_never_loses_to_the_mean(
 ) -> None:
     labels, stack = members(seed, rows, classes, number)
     score = macro_f1_of(labels)
-    mean = score(mix(find_blend("mean", stack, score, search_classes).weights, stack))
+    mean = score(np.mean(stack, axis=0))
     for method in METHODS:
-        blend = find_blend(method, stack, score, search_classes)
-        assert min(blend.weights) >= 0
-        assert sum(blend.weights) == pytest.approx(1)
+        weights = find_weights(method, stack, score, search_classes)
+        assert weights.min() >= 0
+        assert weights.sum() == pytest.approx(1)
         if method == "weighted":
-            assert score(mix(blend.weights, stack)) >= mean - 1e-12
+            assert score(mix(weights, stack)) >= mean - 1e-12
 
 
 def predictions(labels: np.ndarray, validation: np.ndarray) -> Predictions:
     ids = np.array([f"v{row}" for row in range(len(labels))])
     return Predictions(ids, labels, validation, ids[:1], validation[:1])
-
-
-def competition(task: Task, metric: str, form: Form) -> Competition:
-    return Competition("toy", "toy", "Toy", task, metric, form, (), "")
 
 
 CASES = {
@@ -98,6 +95,11 @@ CASES = {
     "mae": (Number(0, 10), NumberColumn("y")),
     "quadratic_weighted_kappa": (Grades(("a", "b", "c", "d")), LabelColumn("y")),
 }
+
+
+def competition(metric: str) -> Competition:
+    task, form = CASES[metric]
+    return make(task, metric, form)
 
 
 def drawn(task: Task, seed: int, rows: int = 40) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -123,10 +125,8 @@ def drawn(task: Task, seed: int, rows: int = 40) -> tuple[np.ndarray, list[np.nd
 def test_two_members_come_within_1e_4_of_a_fine_grid_in_the_direction_of_the_metric(
     name: str,
 ) -> None:
-    task, form = CASES[name]
-    toy = competition(task, name, form)
-    toy.check()
-    labels, pair = drawn(task, 3)
+    toy = competition(name)
+    labels, pair = drawn(toy.task, 3)
     named = {"one": predictions(labels, pair[0]), "two": predictions(labels, pair[1])}
 
     def score(values: np.ndarray) -> float:
@@ -145,17 +145,16 @@ def test_two_members_come_within_1e_4_of_a_fine_grid_in_the_direction_of_the_met
 
 
 def test_more_members_are_not_worse_than_each_and_the_mean() -> None:
-    toy = competition(*(CASES["log_loss"][0], "log_loss", CASES["log_loss"][1]))
-    random = np.random.default_rng(5)
+    toy = competition("log_loss")
     labels, pair = drawn(toy.task, 4)
-    noise = random.dirichlet(np.ones(3), len(labels))
+    noise = np.random.default_rng(5).dirichlet(np.ones(3), len(labels))
     stack = [*pair, noise, pair[0] * 0.9 + noise * 0.1]
     named = {f"m{n}": predictions(labels, part) for n, part in enumerate(stack)}
     for method in ("weighted", "greedy"):
-        blend, mixed = blend_members(toy, method, named)
+        weights, mixed = blend_members(toy, method, named)
         best = min(log_loss(labels, part) for part in [*stack, np.mean(stack, axis=0)])
         assert log_loss(labels, mixed.validation) <= best + 1e-9
-        assert len(blend.weights) == 4
+        assert len(weights) == 4
 
 
 def test_accuracy_picks_the_member_of_the_higher_accuracy() -> None:
@@ -163,19 +162,19 @@ def test_accuracy_picks_the_member_of_the_higher_accuracy() -> None:
     labels = np.array([0] * 16 + [1] * 2 + [2] * 2)
     most = np.where(labels > 0, 0, labels)  # accuracy 0.80, macro F1 0.30
     even = np.where(np.arange(20) < 6, 1, labels)  # accuracy 0.70, macro F1 0.78
-    toy = competition(CASES["accuracy"][0], "accuracy", CASES["accuracy"][1])
-    pair = [np.eye(3)[predicted] for predicted in (most, even)]
-    named = {"most": predictions(labels, pair[0]), "even": predictions(labels, pair[1])}
-    blend, mixed = blend_members(toy, "weighted", named)
-    assert toy.score(labels, mixed.validation) == 0.8
-    by_f1 = competition(CASES["macro_f1"][0], "macro_f1", CASES["macro_f1"][1])
-    other, mixed = blend_members(by_f1, "weighted", named)
-    assert toy.score(labels, mixed.validation) == 0.7
-    assert other.weights != blend.weights
+    named = {
+        name: predictions(labels, np.eye(3)[predicted])
+        for name, predicted in (("most", most), ("even", even))
+    }
+    for metric, accuracy in (("accuracy", 0.8), ("macro_f1", 0.7)):
+        _, mixed = blend_members(competition(metric), "weighted", named)
+        assert competition("accuracy").score(labels, mixed.validation) == accuracy
 
 
 def test_unknown_method_and_no_validation_are_refused() -> None:
-    with pytest.raises(UserError, match="unknown blend 'median': did you mean mean"):
+    with pytest.raises(UserError, match="setting method=median: did you mean mean"):
         BlendRecipe("median")
+    with pytest.raises(UserError, match="setting resamples=-1: it must be from 0"):
+        BlendRecipe(resamples=-1)
     with pytest.raises(UserError, match="needs validation predictions"):
-        find_blend("weighted", [np.zeros((0, 3))], lambda mixed: 0.0, search_grid)
+        find_weights("weighted", [np.zeros((0, 3))], lambda mixed: 0.0, search_grid)

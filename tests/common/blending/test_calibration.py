@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from common.blending.calibration import apply_temperature, fit_temperature, negative_log_likelihood
 from common.blending.ensemble import calibrated
-from common.blending.folds import join_folds
+from common.blending.members import join_folds
 from common.errors import UserError
 from common.files.predictions import Predictions
 

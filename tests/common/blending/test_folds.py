@@ -1,120 +1,25 @@
-"""Folds: a fair split, and one member of the kernels of a model."""
+"""Folds and networks of a model, each a kernel: planned, run, shown in words and in the report."""
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from common.blending.ensemble import BlendRecipe
-from common.blending.folds import fold_groups, join_folds
-from common.data.splits import stratified_folds
 from common.errors import UserError
-from common.files.predictions import Predictions, load_predictions
+from common.files.predictions import load_predictions
+from common.manifest import write_json
+from kernels.kaggle.states import KernelState
 from kernels.plan.find import find_competition
-from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Request, in_short
-from kernels.results.result import read_history
-from kernels.results.terminal import show_result
+from kernels.plan.request import in_short
+from kernels.results.result import read_history, read_result
+from kernels.results.terminal import show_history, show_result
+from kernels.run.state import open_run
 from support import browser, tiny
+from support.planned import planned
 
 pytestmark = pytest.mark.slow
-
-
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.integers(0, 6), min_size=2, max_size=80), st.data())
-def test_a_split_is_fair(drawn: list[int], data: st.DataObject) -> None:
-    labels = np.array(drawn)
-    folds = data.draw(st.integers(2, min(len(labels), 12)))
-    seed = data.draw(st.integers(0, 2**32 - 1))
-    parts = stratified_folds(labels, folds, seed)
-    assert parts.shape == (len(labels),)
-    sizes = np.bincount(parts, minlength=folds)
-    assert sizes.max() - sizes.min() <= 1  # no part is empty
-    if np.bincount(labels).max() >= folds:  # else no class has a row for each fold
-        for label in set(drawn):
-            counts = np.bincount(parts[labels == label], minlength=folds)
-            assert counts.max() - counts.min() <= 1
-    assert np.array_equal(parts, stratified_folds(labels, folds, seed))
-
-
-def test_a_split_depends_on_the_seed_and_stays_as_it_is() -> None:
-    labels = np.arange(40) % 4
-    parts = stratified_folds(labels, 5, 1)
-    assert not np.array_equal(parts, stratified_folds(labels, 5, 2))
-    # Every fold's kernel must make the same split, on whatever image: this one, for ever.
-    assert stratified_folds(np.arange(9) % 3, 3, 0).tolist() == [2, 2, 0, 1, 0, 2, 0, 1, 1]
-
-
-@pytest.mark.parametrize("folds", [0, 1, 4])
-def test_what_cannot_be_split_is_refused(folds: int) -> None:
-    with pytest.raises(UserError, match=f"3 labelled rows cannot be split into {folds} folds"):
-        stratified_folds(np.zeros(3, int), folds, 0)
-
-
-def part(ids: list[str], test_ids: list[str], seed: int, classes: int = 3) -> Predictions:
-    random = np.random.default_rng(seed)
-    labels = np.array([int(name[1:]) % classes for name in ids])
-    values = random.dirichlet(np.ones(classes), len(ids) + len(test_ids)).astype(np.float32)
-    return Predictions(
-        np.array(ids), labels, values[: len(ids)], np.array(test_ids), values[len(ids) :]
-    )
-
-
-def test_folds_are_joined_out_of_fold_and_averaged_on_test() -> None:
-    first, second = part(["v1", "v2"], ["t1", "t2"], 0), part(["v4", "v3"], ["t2", "t1"], 1)
-    joined = join_folds({"a-fold0": first, "a-fold1": second})
-    assert joined.validation_ids.tolist() == ["v1", "v2", "v4", "v3"]
-    assert joined.validation_labels.tolist() == [1, 2, 1, 0]
-    assert np.array_equal(joined.validation[2:], second.validation)
-    assert joined.test_ids.tolist() == ["t1", "t2"]
-    assert joined.test[0] == pytest.approx((first.test[0] + second.test[1]) / 2)
-    assert join_folds({"a": first}) is first
-
-
-@pytest.mark.parametrize(
-    ("other", "said"),
-    [
-        (part(["v3", "v2"], ["t1", "t2"], 1), "a-fold0 and a-fold1 are both validated on v2"),
-        (part(["v3"], ["t1", "t3"], 1), "test ids of a-fold0 .* and a-fold1 .* differ in 2 ids"),
-        (part(["v3"], ["t1", "t2"], 1, 4), "a-fold0 and a-fold1 have a different number of cla"),
-    ],
-)
-def test_folds_that_do_not_fit_together_are_refused(other: Predictions, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        join_folds({"a-fold0": part(["v1", "v2"], ["t1", "t2"], 0), "a-fold1": other})
-
-
-def of(folds: int, *which: int, model: str = "a") -> Mapping[str, Mapping[str, int]]:
-    return {f"{model}-fold{fold}": {"folds": folds, "fold": fold} for fold in which}
-
-
-def test_kernels_of_one_model_belong_together() -> None:
-    recipes = {**of(2, 1, 0), "b": {"epochs": 3}, "c": {"folds": 5, "fold": 2}, "d-fold1": {}}
-    groups = fold_groups(recipes)
-    assert groups == {
-        "a": ("a-fold0", "a-fold1"),
-        "b": ("b",),
-        "c": ("c",),  # one part, asked for with --set
-        "d-fold1": ("d-fold1",),
-    }
-
-
-@pytest.mark.parametrize(
-    ("recipes", "said"),
-    [
-        (of(3, 0, 2), "a has 3 folds, .* are a-fold0, a-fold2, a-fold1 missing: run them all"),
-        (of(3, 1), "are a-fold1, a-fold0, a-fold2 missing"),
-        ({**of(2, 0, 1), "a": {}}, "are a-fold0, a-fold1, a, not one of each"),
-        ({**of(2, 0), **of(3, 1)}, "a has 3 folds, .* a-fold2 missing"),
-    ],
-)
-def test_a_missing_fold_is_told(recipes: Mapping, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        fold_groups(recipes)
 
 
 @pytest.fixture(scope="module")
@@ -203,13 +108,57 @@ def test_a_plan_shows_the_folds_of_a_model_together(
 
 
 def test_names_in_short() -> None:
-    names = ["shared", "a-fold0", "a-fold1", "b", "c-fold1", "c-fold2", "d-fold0"]
-    assert in_short(names) == "shared, a-fold0 to fold1, b, c-fold1, c-fold2, d-fold0"
-    assert in_short([]) == ""
+    names = ["shared", "a-fold0", "a-fold1", "b", "c-fold1", "c-fold2", "d-network0"]
+    assert in_short(names) == "shared, a-fold0 to fold1, b, c-fold1, c-fold2, d-network0"
+
+
+def test_each_network_is_a_kernel_with_a_seed_of_its_own() -> None:
+    found = planned("painter", "classes", settings={"networks": "3"}, seed=2**32 - 2)
+    three = [f"classes-network{n}" for n in range(3)]
+    assert list(found) == ["shared", "prepare", *three, "ensemble"]
+    assert [found[name].parameters.seed for name in three] == [2**32 - 2, 2**32 - 1, 0]
+    assert [found[name].recipe.network for name in three] == [0, 1, 2]
+    assert found["ensemble"].sources == ("shared", "prepare", *three)
+    assert "classes" in planned("painter", "classes", settings={"networks": "1"})
+    with pytest.raises(UserError, match="--set network: each kernel has its own"):
+        planned("painter", "classes", settings={"networks": "3", "network": "1"})
+
+
+def test_what_others_read_is_not_multiplied() -> None:
+    found = planned("painter", settings={"networks": "2"})
+    assert {name for name in found if "-network" in name} == {
+        f"{model}-network{n}" for model in ("triplets", "classes", "margin") for n in range(2)
+    }
+    assert "supermodel" in found
+    with pytest.raises(UserError, match="unknown setting 'networks'"):
+        planned("painter", "submodel", settings={"networks": "2"})
+
+
+def test_terminal_and_history_show_the_joined_score_and_each_networks_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = {"classes-network0": 0.75, "classes-network1": 0.7}
+    run = open_run(tmp_path / "run", "painter", True)
+    for name, score in own.items():
+        run.set_kernel(name, state=KernelState.COMPLETE, seconds=60.0)
+        run.output(name).mkdir(parents=True)
+        write_json(run.output(name) / "metrics.json", {"validation_score": score})
+    assert "networks" not in read_result(run).blend  # no blend has joined them
+    run.output("ensemble").mkdir()
+    channels = {"classes/classes": {"all": 0.8, "seen": 0.82, "unseen": 0.6}}
+    blend = {"validation_score": 0.85, "members": {"classes": 0.8}, "channels": channels}
+    write_json(run.output("ensemble") / "metrics.json", blend)
+    result = read_result(run)
+    assert result.blend["networks"] == {"classes": own}
+    lines = [" ".join(line.split()) for line in show_result(result).splitlines()]
+    assert "classes validation 0.8000 seen 0.8200 unseen 0.6000 120 s on unknown" in lines
+    assert "2 networks: 0.7500, 0.7000" in lines
+    show_history([result])
+    assert "classes 0.8000 (2 networks)" in capsys.readouterr().out
 
 
 def test_a_script_without_such_fields_cannot_be_split(monkeypatch: pytest.MonkeyPatch) -> None:
     competition = find_competition("tiny")
     tiny.redeclare(monkeypatch, competition, "right", recipe=BlendRecipe(), best=None, dry_run={})
     with pytest.raises(UserError, match="--folds 3: right cannot be split into folds; leave it"):
-        plan_kernels(Request(competition, competition.ensemble, folds=3))
+        planned("tiny", folds=3)

@@ -11,7 +11,6 @@ from sklearn.metrics import roc_auc_score
 
 from common.errors import UserError
 from common.metrics.bootstrap import interval
-from common.pairs.bootstrap import resampled_auc
 from common.pairs.scored import NAME, load_scored_pairs, save_scored_pairs
 from common.pairs.validation import ValidationPairs, draw_pairs, in_history, validation_pairs
 
@@ -96,7 +95,7 @@ def test_intervals_are_of_pictures_and_wider_than_those_of_pairs_would_be() -> N
     pairs = some(np.repeat(np.arange(8), 6), 8)
     vectors = np.eye(8)[pairs.labels] + random.normal(0, 1.2, (48, 8))
     scores = pairs.scores(vectors.astype(np.float32))
-    drawn = resampled_auc(pairs, {"m": scores}, 200)["m"]
+    drawn = pairs.resampled_auc({"m": scores}, 200)["m"]
     whole = roc_auc_score(pairs.same, scores)
     ends = interval(drawn, whole, 0, 1)
     assert ends is not None

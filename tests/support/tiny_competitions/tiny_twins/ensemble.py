@@ -13,7 +13,7 @@ def blend(run: KernelRun) -> None:
     """Score the table of pairs by the kernels that PARAMETERS names as sources."""
     root = COMPETITION.data_folder()
     members = read_members(run.parameters, ())
-    run_pair_ensemble(COMPETITION, run.recipe, run, members, root / COMPETITION.sample, ())
+    run_pair_ensemble(COMPETITION, run, members, root / COMPETITION.sample, ())
 
 
 KERNEL = Kernel(COMPETITION, PairBlendRecipe(**RECIPE), work=blend, accelerators=("cpu",))

@@ -1,0 +1,143 @@
+"""The kernels that an ensemble reads: folds or networks of one model become one member again."""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.errors import UserError
+from common.files.predictions import Predictions, align, row_order
+from common.files.vectors import PARTS, Vectors
+from common.inputs import kernel_output_folder
+from common.manifest import read_manifest
+from common.parameters import Parameters
+
+Recipes = Mapping[str, Mapping[str, Any]]
+PROBABILITIES = "classes"  # the channel whose rows are probabilities
+_OPTIONS = {"fold": "--folds", "network": "--set networks"}
+
+
+def read_recipes(
+    parameters: Parameters, others: Collection[str] = ()
+) -> tuple[dict[str, Path], Recipes]:
+    """Return the output folder and the recipe of every source but ``others``, by kernel.
+
+    Raises UserError for an output that is missing, damaged, unfinished, or another run's.
+    """
+    chosen = {name: source for name, source in parameters.sources.items() if name not in others}
+    folders = {name: kernel_output_folder(source) for name, source in chosen.items()}
+    nonces = parameters.source_nonces
+    manifests = {
+        name: read_manifest(at, name, nonces.get(name, "")) for name, at in folders.items()
+    }
+    return folders, {name: found.get("recipe") or {} for name, found in manifests.items()}
+
+
+def kernels_of_models(recipes: Recipes) -> dict[str, tuple[str, ...]]:
+    """Return the kernels of each model, in the order of their numbers.
+
+    ``recipes`` are by kernel, as manifests have them. A kernel ``NAME-foldK`` whose recipe has
+    ``folds`` and fold K is one of the model NAME, and one ``NAME-networkK`` likewise; every other
+    kernel is a model of its own. Raises UserError when one of a model is missing.
+    """
+    groups: dict[str, dict[tuple[str, int], str]] = {}
+    for kernel, recipe in recipes.items():
+        model, variant = kernel, ("", 0)
+        for kind in _OPTIONS:
+            ending = f"-{kind}{recipe.get(kind)}"
+            if recipe.get(f"{kind}s") and kernel.endswith(ending):
+                model, variant = kernel.removesuffix(ending), (kind, recipe[kind])
+        groups.setdefault(model, {})[variant] = kernel
+    for model, kernels in groups.items():
+        kind, _ = max(kernels)
+        number = max(recipes[kernel].get(f"{kind}s", 0) for kernel in kernels.values())
+        if kind and set(kernels) != {(kind, one) for one in range(number)}:
+            raise UserError(
+                f"{model} has {number} {kind}s, and its kernels are {', '.join(kernels.values())}: "
+                f"run them all with the same {_OPTIONS[kind]}"
+            )
+    return {model: tuple(own[key] for key in sorted(own)) for model, own in groups.items()}
+
+
+def join_folds(parts: Mapping[str, Predictions]) -> Predictions:
+    """Return one member of the folds of a model, given by kernel.
+
+    Validation is out of fold: the folds one after another, each picture predicted once, by the
+    network that has not seen it. Test is the mean over the folds, rows in the first one's order.
+
+    Raises:
+        UserError: two folds have the same validation picture, or differ in test ids or classes.
+    """
+    (first, reference), *_ = parts.items()
+    if len(parts) == 1:
+        return reference
+    if len({part.test.shape[1] for part in parts.values()}) > 1:
+        raise UserError(f"{' and '.join(parts)} have a different number of classes")
+    owners: dict[str, str] = {}
+    for name, part in parts.items():
+        for picture in part.validation_ids.tolist():
+            if owners.setdefault(picture, name) != name:
+                raise UserError(
+                    f"{owners[picture]} and {name} are both validated on {picture}: they were "
+                    f"split with another seed, or on other data; run them again"
+                )
+    tests = [
+        part.test[row_order(reference.test_ids, part.test_ids, "test", first, name)]
+        for name, part in parts.items()
+    ]
+    return Predictions(
+        np.concatenate([part.validation_ids for part in parts.values()]),
+        np.concatenate([part.validation_labels for part in parts.values()]),
+        np.concatenate([part.validation for part in parts.values()]),
+        reference.test_ids,
+        np.asarray(np.mean(tests, axis=0, dtype=np.float64)),
+    )
+
+
+def join_networks(networks: Iterable[tuple[str, Vectors]]) -> Vectors:
+    """Return one member of a model's networks, given one by one, each after its kernel's name.
+
+    Probabilities are averaged before any product, as the first place of Painter by Numbers did
+    it. Other vectors are put in one row, over the square root of their number, so that a pair's
+    score is the mean of its scores: ``(pictures, networks * d)`` float32. Rows are in the first
+    one's order.
+
+    Raises:
+        UserError: two networks differ in pictures, labels, channels or classes.
+    """
+    remaining = iter(networks)
+    first, joined = next(remaining)
+    for number, (name, network) in enumerate(remaining, 1):
+        _check_channels(first, joined, name, network)
+        network = align({first: joined, name: network})[name]
+        parts: dict[str, Any] = {
+            part: {
+                channel: _join(channel, rows, getattr(network, part)[channel], number)
+                for channel, rows in getattr(joined, part).items()
+            }
+            for part in PARTS
+        }
+        joined = replace(joined, **parts)
+    return joined
+
+
+def _join(channel: str, rows: np.ndarray, more: np.ndarray, number: int) -> np.ndarray:
+    """A channel's rows of ``number`` networks and of one more."""
+    if channel == PROBABILITIES:
+        return rows + (more - rows) / np.float32(number + 1)
+    old, new = (np.float32((share / (number + 1)) ** 0.5) for share in (number, 1))
+    return np.concatenate([rows * old, more * new], axis=1)
+
+
+def _check_channels(first: str, joined: Vectors, name: str, network: Vectors) -> None:
+    """Raise UserError where channels or the number of classes differ."""
+    if set(joined.validation) != set(network.validation):
+        raise UserError(f"{first} and {name} have other channels: run them with the same recipe")
+    if PROBABILITIES in joined.validation:
+        one, other = (found.validation[PROBABILITIES].shape[1] for found in (joined, network))
+        if one != other:
+            raise UserError(
+                f"{first} and {name} predict {one} and {other} classes: run them on the same data"
+            )

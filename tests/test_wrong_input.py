@@ -38,7 +38,7 @@ MISTAKES = [
     ("tiny --ensemble --dry-run --data .", "--data and --solution go together"),
     ("tiny --ensemble --dry-run --data nowhere --solution setup.cfg", "nowhere: no such folder"),
     ("tiny --ensemble --dry-run --data tests --solution setup.cfg",
-     "the solution setup.cfg starts with [metadata], expected id,label,Usage"),
+     "the solution setup.cfg: must start with the columns id,label,Usage, and has [metad"),
     ("tiny --ensemble --dry-run", "competitions/tiny_digits has no generated.py"),
     ("--history tiny --sort oldest", "--sort oldest: newest or best"),
     ("petals --ensemble --set epochs=0", "setting epochs=0: it must be at least 1"),

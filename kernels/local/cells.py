@@ -31,7 +31,7 @@ def submitted_kind(competition: Competition) -> Kind:
     """What each column of a submission contains, but the id's."""
     form, classes = competition.submission, competition.task.classes
     if isinstance(form, LabelColumn):
-        return _names(classes) if form.text else _integers(len(classes))
+        return _one_of(classes if form.text else _numbers(classes))
     if isinstance(form, LabelList):
         return _sets(classes, form.separator, form.none)
     if isinstance(form, BestLabels):
@@ -41,14 +41,14 @@ def submitted_kind(competition: Competition) -> Kind:
 
 def true_kind(competition: Competition) -> Kind:
     """What each column of a solution contains, but the id's and ``Usage``."""
-    form, task = competition.submission, competition.task
+    form, classes = competition.submission, competition.task.classes
     if isinstance(form, BestLabels):
-        return _names(task.classes)
+        return _one_of(classes)
     if isinstance(form, LabelColumn | LabelList):
         return submitted_kind(competition)
     if isinstance(form, NumberColumn):
-        return _integers(len(task.classes)) if task.classes else Kind("a number", _read_numbers)
-    return _integers(2)
+        return _one_of(_numbers(classes)) if classes else Kind("a number", _read_numbers)
+    return _one_of("01")
 
 
 def _read_numbers(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
@@ -57,26 +57,14 @@ def _read_numbers(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return values, ~np.isfinite(values)
 
 
-def _integers(count: int) -> Kind:
-    """Integers from 0 below ``count`` as int64 ``(rows,)``."""
+def _one_of(names: Sequence[str]) -> Kind:
+    """Words, as their places among ``names``: int64 ``(rows,)``."""
 
     def read(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        digits = cells.str.fullmatch("[0-9]+").to_numpy(bool)
-        values = np.where(digits, _read_numbers(cells)[0], -1)
-        bad = (values < 0) | (values >= count)
-        return np.where(bad, 0, values).astype(np.int64), bad
+        places = pd.Index(list(names)).get_indexer(cells)
+        return places, places < 0
 
-    return Kind(f"one of 0 to {count - 1}", read)
-
-
-def _names(classes: Sequence[str]) -> Kind:
-    """Classes by name, as their numbers: int64 ``(rows,)``."""
-
-    def read(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
-        values = pd.Index(classes).get_indexer(cells)
-        return values, values < 0
-
-    return Kind(f"one of {_some(classes)}", read)
+    return Kind(f"one of {_some(names)}", read)
 
 
 def _sets(classes: Sequence[str], separator: str, none: str) -> Kind:
@@ -115,6 +103,10 @@ def _are_bad(lists: list[list[str]], classes: Sequence[str], most: int) -> np.nd
     )
 
 
-def _some(classes: Sequence[str]) -> str:
-    """The first classes, for a message."""
-    return ", ".join(classes[:4]) + (", …" if len(classes) > 4 else "")
+def _numbers(classes: Sequence[str]) -> list[str]:
+    return [str(number) for number in range(len(classes))]
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first names, for a message."""
+    return ", ".join(names[:4]) + (", …" if len(names) > 4 else "")

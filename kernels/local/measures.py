@@ -21,22 +21,17 @@ _SMALLEST = 1e-15  # Kaggle's log loss takes no probability below it, nor above 
 
 def find_measure(name: str) -> Measure:
     """Return the function of a metric's name. Raises UserError when there is none."""
-    ranked = re.fullmatch(r"(map@|top)(\d+)(_error)?", name)
-    if ranked:
-        return partial(_map_at if ranked[1] == "map@" else _top_error, int(ranked[2]))
-    if name not in _MEASURES:
+    # A submission has as many labels a row as its metric is of.
+    measure = _MEASURES.get(re.sub(r"^(map@|top)\d+", r"\1", name))
+    if measure is None:
         raise UserError(f"the local Kaggle cannot score {name}: kernels/local/measures.py lacks it")
-    return _MEASURES[name]
+    return measure
 
 
 def _balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:
     """Mean recall; scikit-learn's own function warns of classes that are predicted alone."""
     true = np.unique(truth)
     return float(sklearn.recall_score(truth, predicted, labels=true, average="macro"))
-
-
-def _f1(average: str) -> Measure:
-    return partial(sklearn.f1_score, average=average, zero_division=0)
 
 
 def _log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
@@ -53,13 +48,9 @@ def _log_loss(truth: np.ndarray, probabilities: np.ndarray) -> float:
 
 def _roc_auc(truth: np.ndarray, scores: np.ndarray) -> float:
     """Of one column, or the mean over the columns."""
-    if scores.ndim == 1:
-        truth, scores = truth[:, None], scores[:, None]
-    elif truth.ndim == 1:
+    if truth.ndim < scores.ndim:
         truth = np.eye(scores.shape[1])[truth]
-    if not ((truth == 0).any(axis=0) & (truth == 1).any(axis=0)).all():
-        return np.nan
-    return float(sklearn.roc_auc_score(truth, scores, average="macro"))
+    return float(sklearn.roc_auc_score(truth, scores))
 
 
 def _kappa(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -71,26 +62,29 @@ def _kappa(truth: np.ndarray, predicted: np.ndarray) -> float:
     return float(sklearn.cohen_kappa_score(truth, predicted, weights="quadratic", labels=every))
 
 
-def _map_at(k: int, truth: np.ndarray, ranked: np.ndarray) -> float:
-    """The mean of 1 / place of the right class among the first ``k``; 0 where it is not there."""
-    places = (ranked[:, :k] == truth[:, None]) / np.arange(1, ranked[:, :k].shape[1] + 1)
+def _map(truth: np.ndarray, ranked: np.ndarray) -> float:
+    """The mean of 1 / place of the right class; 0 where it is not there."""
+    places = (ranked == truth[:, None]) / np.arange(1, ranked.shape[1] + 1)
     return float(places.max(axis=1).mean())
 
 
-def _top_error(k: int, truth: np.ndarray, ranked: np.ndarray) -> float:
-    """The share of rows whose right class is not among the first ``k``."""
-    return float(1 - (ranked[:, :k] == truth[:, None]).any(axis=1).mean())
+def _top_error(truth: np.ndarray, ranked: np.ndarray) -> float:
+    """The share of rows whose right class is not there."""
+    return float(1 - (ranked == truth[:, None]).any(axis=1).mean())
 
 
+_F1 = partial(sklearn.f1_score, zero_division=0)
 _MEASURES: dict[str, Measure] = {
     "accuracy": sklearn.accuracy_score,
     "balanced_accuracy": _balanced_accuracy,
-    "macro_f1": _f1("macro"),
-    "micro_f1": _f1("micro"),
-    "samples_f1": _f1("samples"),
+    "macro_f1": partial(_F1, average="macro"),
+    "micro_f1": partial(_F1, average="micro"),
+    "samples_f1": partial(_F1, average="samples"),
     "log_loss": _log_loss,
     "roc_auc": _roc_auc,
     "quadratic_weighted_kappa": _kappa,
     "rmse": sklearn.root_mean_squared_error,
     "mae": sklearn.mean_absolute_error,
+    "map@": _map,
+    "top_error": _top_error,
 }

@@ -100,7 +100,7 @@ def test_hidden_labels_are_outside_the_data_and_have_the_columns(tmp_path):
     with pytest.raises(UserError, match="is in the data: move it out"):
         LocalKaggle(tmp_path / "state", [dataclasses.replace(toy, solution=inside)])
     toy.solution.write_text("id,class\nflower0,1\n")
-    with pytest.raises(UserError, match="starts with id,class, expected id,label,Usage"):
+    with pytest.raises(UserError, match="columns id,label,Usage, and has id,class"):
         LocalKaggle(tmp_path / "state", [toy])
 
 

@@ -49,7 +49,7 @@ def pack(table: Path, how: str) -> None:
 @pytest.mark.parametrize(
     ("names", "before", "after", "said"),
     [
-        (["solution.csv"], "id,label,Usage", "id,labels,Usage", "starts with id,labels,Usage, exp"),
+        (["solution.csv"], "id,label,Usage", "id,labels,Usage", "must start with the columns id,l"),
         (["solution.csv"], "r12,", "r99,", "differ in 2 ids, for example r12, r99: they must name"),
         ([SAMPLE], "id,label", "id,class", "the sample lacks label and has class, and the submiss"),
         ([SAMPLE], "id,label", "label,id", "the sample begins with another column, and the submis"),

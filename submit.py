@@ -101,7 +101,7 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
     from kernels.results.rehearsal import read_rehearsal, show_rehearsal
     from kernels.results.terminal import show_result
     from kernels.run.display import open_display
-    from kernels.run.options import RunOptions
+    from kernels.run.state import RunOptions
 
     options = RunOptions(
         submit=bool(request.models) and not (args.no_submit or args.rehearse),

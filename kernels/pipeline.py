@@ -11,9 +11,8 @@ from kernels.preflight.checklist import check_run
 from kernels.report import write_report
 from kernels.results.result import Result, gather_figures, keep_blend, result_of
 from kernels.run.display import Display
-from kernels.run.options import RunOptions
-from kernels.run.state import Run, Submission
-from kernels.run.submission import await_score, check_output, count_sent, send_once
+from kernels.run.state import Run, RunOptions, Submission
+from kernels.run.submission import await_score, check_output, send_once
 from kernels.run.watch import Watch
 
 
@@ -46,9 +45,8 @@ def run_pipeline(
         options = replace(options, message=message)
         sent = send_once(kaggle, competition, run, slug, options, display.say)
         sent = sent and await_score(kaggle, run, sent, options, display.say)
-    submissions = count_sent(kaggle, competition.slug, run)
     keep_blend(run)
     run.update(state="complete")
     gather_figures(run)
     write_report(run, bundles, sent)
-    return result_of(run, sent, submissions)
+    return result_of(run, sent)

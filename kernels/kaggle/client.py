@@ -43,17 +43,6 @@ class KernelStatus:
     message: str = ""
 
 
-@dataclass(frozen=True)
-class SubmissionScore:
-    """A submission's state and scores, as far as there are any and Kaggle shows them."""
-
-    ref: int
-    state: str  # ``PENDING``, ``COMPLETE`` or ``ERROR``
-    public: float | None
-    private: float | None
-    message: str  # what Kaggle says of an error
-
-
 class Kaggle:
     """A signed-in user's view of Kaggle. ``endpoint`` is a local Kaggle's URL, or None.
 
@@ -207,16 +196,19 @@ class Kaggle:
             raise KaggleError(f"the submission was not taken by {slug}: {said}")
         return int(answer.ref)
 
-    def score(self, ref: int) -> SubmissionScore:
-        """Return the state and the scores of the submission with this reference."""
+    def score(self, ref: int) -> dict[str, Any]:
+        """Return whether a submission is ``scored``, its scores as far as Kaggle shows them.
+
+        ``public_score`` and ``private_score`` may be None; ``error`` is what Kaggle says of one.
+        """
         answer = self.ask("competitions", "get_submission", ref=ref)
-        return SubmissionScore(
-            answer.ref,
-            answer.status.name,
-            read_score(answer.public_score),
-            read_score(answer.private_score),
-            one_line(answer.error_description),
-        )
+        error = one_line(answer.error_description) or "no reason given"
+        return {
+            "scored": answer.status.name == "COMPLETE",
+            "error": error if answer.status.name == "ERROR" else "",
+            "public_score": read_score(answer.public_score),
+            "private_score": read_score(answer.private_score),
+        }
 
     def submissions(self, slug: str, limit: int = 100) -> list[tuple[int, str]]:
         """Return reference and description of the user's latest submissions, newest first."""

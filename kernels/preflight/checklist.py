@@ -15,9 +15,8 @@ from kernels.kaggle.states import KernelState
 from kernels.plan.request import Request
 from kernels.preflight import kaggle_checks
 from kernels.preflight.kaggle_checks import Found, Subject, ask_kaggle
-from kernels.run.options import RunOptions
-from kernels.run.reuse import finished_before
-from kernels.run.state import Run
+from kernels.run.push import finished_before
+from kernels.run.state import Run, RunOptions
 
 _LENGTH = range(5, 51)  # characters of a title, and so of a slug
 _MOST_BYTES = 1024**2  # of a text; from 1.1 MiB on Kaggle answers a bare HTTP 400

@@ -10,7 +10,7 @@ from kernels.kaggle.states import KernelState
 from kernels.plan.find import kernel_scripts
 from kernels.plan.request import AUDIT
 from kernels.results.output import read_json
-from kernels.run.state import KernelRecord, Run, all_runs
+from kernels.run.state import Run, all_runs
 
 
 def read_audit(run: Run) -> dict[str, Any] | None:
@@ -20,7 +20,7 @@ def read_audit(run: Run) -> dict[str, Any] | None:
     the ``warnings``, a line each.
     """
     warnings = read_json(run.output(AUDIT) / NAME).get("warnings")
-    complete = run.kernels.get(AUDIT, KernelRecord()).state is KernelState.COMPLETE
+    complete = run.kernel(AUDIT).state is KernelState.COMPLETE
     if not complete or not isinstance(warnings, list):
         return None
     return {"started": run.started, "folder": str(run.output(AUDIT)), "warnings": warnings}

@@ -96,7 +96,7 @@ def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOut
     return KernelOutput(
         name=name,
         folder=folder,
-        state=run.kernels.get(name, KernelRecord()),
+        state=run.kernel(name),
         manifest=read_json(folder / MANIFEST),
         metrics=read_json(folder / METRICS),
         sources=sources,

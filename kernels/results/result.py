@@ -13,7 +13,7 @@ from kernels.plan.request import ENSEMBLE
 from kernels.results.audit import read_audit
 from kernels.results.output import METRICS, KernelOutput, read_json, read_output
 from kernels.results.scores import Validated, greater_is_better, read_score
-from kernels.run.state import STATE, KernelRecord, Run, Submission, all_runs
+from kernels.run.state import STATE, Run, Submission, all_runs
 
 QUOTA = ("gpu", "tpu")  # accelerators whose hours Kaggle counts
 REPORT = "report.html"
@@ -71,7 +71,7 @@ class Result(Validated):
     public_score: float | None
     private_score: float | None
     submission_ref: int | None
-    submissions: int  # how many this run has sent, as Kaggle counts them
+    submissions: int  # how many this run has sent
     gap: float | None  # public less validation score, where both are of the same file
     submission: str | None
     figures: str | None
@@ -82,10 +82,10 @@ class Result(Validated):
 def read_result(run: Run) -> Result:
     """Read a run's folder, as far as it came; scores are those of its latest submission."""
     sent = next((sent for sent in reversed(run.submissions) if sent.ref), None)
-    return result_of(run, sent, sum(sent.ref > 0 for sent in run.submissions))
+    return result_of(run, sent)
 
 
-def result_of(run: Run, sent: Submission | None, submissions: int) -> Result:
+def result_of(run: Run, sent: Submission | None) -> Result:
     """Read a run's folder with the scores of one submission, or of none."""
     outputs = [read_output(run, name) for name in run.kernels]
     trained = [output for output in outputs if output.trained]
@@ -111,7 +111,7 @@ def result_of(run: Run, sent: Submission | None, submissions: int) -> Result:
         public_score=public,
         private_score=sent.private_score if sent else None,
         submission_ref=sent.ref if sent else None,
-        submissions=submissions,
+        submissions=sum(one.ref > 0 for one in run.submissions),
         gap=gap,
         submission=_if_there(file),
         figures=_if_there(run.folder / "figures"),
@@ -157,7 +157,7 @@ def gather_figures(run: Run) -> None:
 
 def keep_blend(run: Run) -> None:
     """Keep the metrics of the blend that the run now has, if any, in ``blends/VERSION.json``."""
-    folder, known = run.output(ENSEMBLE), run.kernels.get(ENSEMBLE, KernelRecord())
+    folder, known = run.output(ENSEMBLE), run.kernel(ENSEMBLE)
     metrics, file = read_json(folder / METRICS), folder / SUBMISSION
     if metrics:
         sha256 = file_sha256(file) if file.is_file() else ""

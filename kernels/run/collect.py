@@ -3,12 +3,12 @@
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from common.errors import PREFIX, UserError
-from common.manifest import Unfinished, read_manifest
+from common.manifest import Unfinished, read_manifest, write_text
 from kernels.kaggle.answers import pause
 from kernels.kaggle.client import Kaggle, KernelStatus
 from kernels.kaggle.downloads import fetch_outputs
@@ -21,16 +21,15 @@ _BREAKS = 5
 
 
 def follow_log(
-    kaggle: Kaggle, slug: str, path: Path, on_line: Callable[[str], None], poll: float
+    kaggle: Kaggle, run: Run, name: str, slug: str, on_line: Callable[[str], None], poll: float
 ) -> None:
-    """Write the lines of the latest version's log to ``path`` as they come, until it ends.
+    """Write the lines of the latest version's log to the run's folder as they come.
 
     A stream that breaks is opened again; it starts at the first line, so lines seen are skipped.
     After five breaks without a new line it is given up: the whole log comes with the output.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     seen, breaks = 0, 0
-    with open(path, "w", encoding="utf-8") as file:
+    with open(run.log(name), "w", encoding="utf-8") as file:
         while breaks < _BREAKS:
             try:
                 for number, line in enumerate(kaggle.follow_log(slug)):
@@ -51,13 +50,12 @@ def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str) -> None:
     the kernel is called failed. The earlier output stays until the new one is whole. Raises
     Unfinished, DownloadError for what arrives broken, UserError when there is no such output.
     """
-    known = run.kernels[name]
-    arriving = run.output(name).with_name(f"{name}.arriving")
+    known, arriving = run.kernel(name), run.output(name).with_name(f"{name}.arriving")
     for look in range(_LOOKS):
         try:
             files, log = kaggle.outputs(slug, known.version)
-            _write_log(run.log(name), log)
-            arriving.mkdir(parents=True, exist_ok=True)
+            write_text(run.log(name), log)
+            arriving.mkdir(exist_ok=True)
             fetch_outputs(files, arriving, name)
             manifest = read_manifest(arriving, name, known.nonce, fetched=True)
             break
@@ -74,42 +72,32 @@ def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str) -> None:
 
 def note_complete(run: Run, name: str, manifest: dict[str, Any]) -> None:
     """Note that a kernel's output is here, and the seconds until its manifest was written."""
-    known, now = run.kernels[name], time.time()
-    try:
-        ended = min(now, datetime.fromisoformat(str(manifest["written"])).timestamp() + 1)
-    except (KeyError, ValueError):
-        ended = now
-    seconds = max(0.0, ended - known.pushed) if known.pushed else 0.0  # clocks may differ
-    total = round(known.seconds + seconds, 1)
-    run.set_kernel(name, state=KernelState.COMPLETE, seconds=total, pushed=0.0)
+    known, ended = run.kernel(name), time.time()
+    with suppress(KeyError, ValueError):  # of a manifest that arrived with another byte
+        ended = min(ended, datetime.fromisoformat(str(manifest["written"])).timestamp() + 1)
+    seconds = round(known.spent(ended), 1)
+    run.set_kernel(name, state=KernelState.COMPLETE, seconds=seconds, pushed=0.0)
 
 
 def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: KernelStatus) -> UserError:
     """Return what ended a kernel that is not COMPLETE, and what to do; its log is fetched."""
-    _, log = kaggle.outputs(slug, run.kernels[name].version)
-    tail = _write_log(run.log(name), log)[-_TAIL:]
+    _, log = kaggle.outputs(slug, run.kernel(name).version)
+    write_text(run.log(name), log)
+    tail = tuple(line for line in log.splitlines() if line.strip())[-_TAIL:]
     whole = f"(whole log: {run.log(name)})"
     if status.state is KernelState.CANCEL_ACKNOWLEDGED:
         return UserError(
             f"kernel {name} was stopped at its time cap, or cancelled by hand: Kaggle gives such a "
             f"version to no other kernel; lower its epochs or its size, then give the same command "
             f"again {whole}",
-            tuple(tail),
+            tail,
         )
     for line in reversed(tail):
         if line.startswith(PREFIX):
             return UserError(f"kernel {name} stopped: {line.removeprefix(PREFIX)} {whole}")
-    reason = next(filter(_names_exception, reversed(tail)), status.message)
-    reason = reason or (tail[-1] if tail else "it wrote no log")
-    return UserError(f"kernel {name} ended as {status.state}: {reason} {whole}", tuple(tail))
-
-
-def _write_log(path: Path, text: str) -> list[str]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    arriving = path.with_name(f".{path.name}.arriving")
-    arriving.write_text(text, encoding="utf-8")
-    arriving.replace(path)
-    return [line for line in text.splitlines() if line.strip()]
+    reasons = (*filter(_names_exception, reversed(tail)), status.message, *tail[-1:])
+    reason = next(filter(None, reasons), "it wrote no log")
+    return UserError(f"kernel {name} ended as {status.state}: {reason} {whole}", tail)
 
 
 def _names_exception(line: str) -> bool:

@@ -2,50 +2,37 @@
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from kernels.kaggle.states import KernelState
 from kernels.run.state import KernelRecord
 
-_COLOURS = {
-    KernelState.COMPLETE: "green",
-    KernelState.ERROR: "red",
-    KernelState.RUNNING: "cyan",
-    KernelState.QUEUED: "yellow",
-}
+_COLOURS = {"complete": "green", "error": "red", "running": "cyan", "queued": "yellow"}
 
 
-@dataclass(frozen=True)
-class View:
-    """One kernel as it is shown: what the run knows, and the last progress line of its log."""
+class View(NamedTuple):
+    """One kernel as it is shown."""
 
     name: str
-    known: KernelRecord
-    progress: Mapping[str, str]
-    no_session: bool = False
+    state: str
+    seconds: float  # since it was pushed, until it ended
+    stage: str = ""  # of its last progress line, while it runs
+    epoch: str = ""  # ``3/12``
+    facts: str = ""  # loss, accuracy and the like
 
-    @property
-    def state(self) -> str:
-        """The kernel's state, or that it waits for a free session."""
-        return "NO SESSION" if self.no_session else self.known.state
 
-    @property
-    def shown(self) -> tuple[str, str, str]:
-        """The stage, the epoch (``3/12``) and loss, accuracy and the like, while it runs."""
-        if self.known.state is not KernelState.RUNNING:
-            return "", "", ""
-        facts = {**self.progress}
-        stage, epoch = facts.pop("stage", ""), facts.pop("epoch", "")
-        return stage, epoch, " ".join(f"{name}={value}" for name, value in facts.items())
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since it was pushed, until it ended."""
-        since = time.time() - self.known.pushed if self.known.pushed else 0.0
-        return self.known.seconds + max(0.0, since)
+def view(name: str, known: KernelRecord, progress: Mapping[str, str], no_session: bool) -> View:
+    """Return what is shown of a kernel; ``progress`` has the facts of its last progress line."""
+    state = "NO SESSION" if no_session else known.state
+    shown = View(name, state, known.spent(time.time()))
+    if known.state is not KernelState.RUNNING:
+        return shown
+    facts = {**progress}
+    stage, epoch = facts.pop("stage", ""), facts.pop("epoch", "")
+    words = " ".join(f"{key}={value}" for key, value in facts.items())
+    return shown._replace(stage=stage, epoch=epoch, facts=words)
 
 
 class PlainDisplay:
@@ -55,14 +42,14 @@ class PlainDisplay:
         self._stream = stream
         self._shown: dict[str, tuple[str, ...]] = {}
 
-    def show(self, views: Iterable[View]) -> None:
+    def show(self, views: Sequence[View]) -> None:
         """Print the kernels that changed."""
         for view in views:
-            seen = (view.state, *view.shown[:2])
+            seen = (view.state, view.stage, view.epoch)
             if self._shown.get(view.name) != seen:
                 self._shown[view.name] = seen
-                words = filter(None, [view.name, view.state, *view.shown])
-                self.say(f"{view.elapsed:6.1f} s  {' '.join(words)}")
+                words = filter(None, (view.name, *seen, view.facts))
+                self.say(f"{view.seconds:6.1f} s  {' '.join(words)}")
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -75,9 +62,20 @@ class LiveDisplay:
     def __init__(self, live: Any):
         self._live = live
 
-    def show(self, views: Iterable[View]) -> None:
+    def show(self, views: Sequence[View]) -> None:
         """Draw the table of kernels."""
-        self._live.update(_table(views), refresh=True)
+        from rich.table import Table
+
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+        for heading in ("kernel", "state", "stage", "epoch"):
+            table.add_column(heading, no_wrap=True)
+        table.add_column("time", justify="right", no_wrap=True)
+        table.add_column("", overflow="ellipsis", no_wrap=True, style="dim")
+        for name, state, seconds, stage, epoch, facts in views:
+            word, time = state.lower(), f"{seconds:.0f} s" if seconds else ""
+            coloured = f"[{_COLOURS.get(word, 'dim')}]{word}"
+            table.add_row(name, coloured, stage, epoch, time, facts.replace("[", r"\["))
+        self._live.update(table, refresh=True)
 
     def say(self, line: str) -> None:
         """Print one line above the table."""
@@ -99,20 +97,3 @@ def open_display(stream: TextIO | None = None) -> Iterator[Display]:
 
     with Live(console=Console(file=stream), auto_refresh=False) as live:
         yield LiveDisplay(live)
-
-
-def _table(views: Iterable[View]) -> Any:
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("kernel", "state", "stage", "epoch"):
-        table.add_column(heading, no_wrap=True)
-    table.add_column("time", justify="right", no_wrap=True)
-    table.add_column("", overflow="ellipsis", no_wrap=True, style="dim")
-    for view in views:
-        state = Text(view.state.lower(), style=_COLOURS.get(view.known.state, "dim"))
-        elapsed = f"{view.elapsed:.0f} s" if view.elapsed else ""
-        stage, epoch, facts = view.shown
-        table.add_row(view.name, state, stage, epoch, elapsed, facts)
-    return table

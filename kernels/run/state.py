@@ -20,8 +20,21 @@ from kernels.kaggle.states import KernelState
 
 FORMAT = 2
 STATE = "state.json"
-# What a request asked for before there was an option for it.
-_BEFORE = {"recipe": "published", "calibrate": False, "audit": False}
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is carried out, whatever it runs."""
+
+    submit: bool = True
+    submit_again: bool = False  # send another file although the run has sent one
+    message: str = ""  # the submission's description at Kaggle, before the run's nonce
+    fresh: bool = False  # use no finished kernel of an earlier run
+    rerun: bool = False  # run kernels again that have changed, or that another run has replaced
+    follow: bool = False  # show every line of the logs
+    poll: float = 15.0  # longest pause between looks at Kaggle, in seconds
+    patience: float = 3600.0  # seconds that Kaggle may be unreachable while kernels run
+    score_limit: float = 3600.0  # seconds to wait for a score
 
 
 @dataclass(frozen=True)
@@ -37,6 +50,10 @@ class KernelRecord:
     pushes: int = 0  # how often this run has pushed it
     parts: int = 0  # versions in a row that stopped before the time cap and were continued
     reused: str = ""  # the earlier run whose finished version this is
+
+    def spent(self, until: float) -> float:
+        """Return the seconds from its pushes to its ends, or to ``until`` while it runs."""
+        return self.seconds + (max(0.0, until - self.pushed) if self.pushed else 0.0)
 
 
 @dataclass(frozen=True)
@@ -82,10 +99,15 @@ class Run:
             setattr(self, name, value)
         self.save()
 
-    def set_kernel(self, name: str, **changes: Any) -> KernelRecord:
+    def kernel(self, name: str) -> KernelRecord:
+        """Return what is known of a kernel."""
+        return self.kernels.get(name, KernelRecord())
+
+    def set_kernel(
+        self, name: str, known: KernelRecord | None = None, **changes: Any
+    ) -> KernelRecord:
         """Change what is known of a kernel, and save."""
-        known = self.kernels.get(name, KernelRecord())
-        self.kernels[name] = dataclasses.replace(known, **changes)
+        self.kernels[name] = dataclasses.replace(known or self.kernel(name), **changes)
         self.save()
         return self.kernels[name]
 
@@ -157,8 +179,7 @@ def pick_run(
     with open(root / ".lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for run in [] if fresh else all_runs(root):
-            asked = {**_BEFORE, **run.request}
-            same = (run.competition, run.dry_run, asked) == (competition, dry_run, request)
+            same = (run.competition, run.dry_run, run.request) == (competition, dry_run, request)
             if same and run.state != "complete":
                 return run
         kind = "-dry-run" if dry_run else "-rehearsal" if request.get("rehearse") else ""
@@ -212,7 +233,8 @@ def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
             f"--run-dir {folder}: it contains something else than a run; name a new folder"
         )
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("kernels", "outputs", "logs"):
+            (folder / name).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--run-dir {folder} cannot be made: {error.strerror}") from None
     now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from common.competition import Competition
@@ -13,8 +14,7 @@ from kernels.kaggle import lookup
 from kernels.kaggle.answers import NoAnswerError, pause, pause_between_looks
 from kernels.kaggle.client import Kaggle
 from kernels.plan.request import ENSEMBLE
-from kernels.run.options import RunOptions
-from kernels.run.state import Run, Submission, earlier_runs
+from kernels.run.state import Run, RunOptions, Submission, earlier_runs
 
 Say = Callable[[str], None]
 
@@ -49,14 +49,15 @@ def send_once(
     """
     path, slug = run.output(ENSEMBLE) / NAME, competition.slug
     digest = file_sha256(path)
-    if run.submissions and not run.submissions[-1].ref:
-        if not _find(kaggle, slug, run):
-            _drop(run)
+    if run.submissions and not run.submissions[-1].ref and not _find(kaggle, slug, run):
+        run.update(submissions=run.submissions[:-1])
     same = next((sent for sent in run.submissions if sent.sha256 == digest), None)
     if same:
         say(f"this file was sent already, as submission {same.ref}: it is not sent again")
         return same
-    twin = _sent_before(run, digest)
+    earlier = [r for r in earlier_runs(run) if r.competition == run.competition]
+    sent_before = (sent for r in earlier for sent in r.submissions)
+    twin = next((sent for sent in sent_before if sent.sha256 == digest and sent.ref), None)
     if twin:
         say(f"an earlier run sent this very file as submission {twin.ref}: not sent again")
         return twin
@@ -69,30 +70,28 @@ def send_once(
     description = f"{options.message} [{run.nonce}-{len(run.submissions) + 1}]"
     only_kernels = lookup.competition(kaggle, slug).is_kernels_submissions_only
     counted = lookup.allowance(kaggle, slug).num_total
-    run.submissions.append(Submission(digest, description, counted))
-    run.save()
-    return _send(kaggle, slug, run, path, kernel if only_kernels else "")
+    run.update(submissions=[*run.submissions, Submission(digest, description, counted)])
+    version = run.kernel(ENSEMBLE).version
+    if only_kernels:
+        send = partial(kaggle.submit_kernel, slug, kernel, version, NAME, description)
+    else:
+        send = partial(kaggle.submit_file, slug, path, description)
+    return _send(kaggle, slug, run, send)
 
 
-def _send(kaggle: Kaggle, slug: str, run: Run, path: Path, kernel: str) -> Submission:
-    """Send what was noted last: the file, or the version of ``kernel``."""
-    description = run.submissions[-1].description
+def _send(kaggle: Kaggle, slug: str, run: Run, send: Callable[[], int]) -> Submission:
+    """Send what was noted last."""
     for attempt in range(_TRIES):
         try:
-            if kernel:
-                version = run.kernels[ENSEMBLE].version
-                ref = kaggle.submit_kernel(slug, kernel, version, NAME, description)
-            else:
-                ref = kaggle.submit_file(slug, path, description)
-            return _note(run, ref)
+            return _note(run, send())
         except NoAnswerError:
             found = _find(kaggle, slug, run)
             if found:
                 return found
             if attempt + 1 == _TRIES:
                 raise
-        except UserError:
-            _drop(run)  # refused: it certainly does not count
+        except UserError:  # refused: it certainly does not count
+            run.update(submissions=run.submissions[:-1])
             raise
     raise AssertionError("unreachable")
 
@@ -119,24 +118,9 @@ def _find(kaggle: Kaggle, slug: str, run: Run) -> Submission | None:
 
 
 def _note(run: Run, ref: int) -> Submission:
-    run.submissions[-1] = replace(run.submissions[-1], ref=ref)
-    run.save()
-    return run.submissions[-1]
-
-
-def _drop(run: Run) -> None:
-    run.submissions.pop()
-    run.save()
-
-
-def _sent_before(run: Run, digest: str) -> Submission | None:
-    """Return the submission of the same file by an earlier run."""
-    for earlier in earlier_runs(run):
-        if earlier.competition == run.competition:
-            for sent in earlier.submissions:
-                if sent.sha256 == digest and sent.ref:
-                    return sent
-    return None
+    sent = replace(run.submissions[-1], ref=ref)
+    run.update(submissions=[*run.submissions[:-1], sent])
+    return sent
 
 
 def await_score(
@@ -147,9 +131,7 @@ def await_score(
     Raises UserError with Kaggle's own text on its error, or after ``options.score_limit``.
     """
     start = time.monotonic()
-    while not sent.scored and sent.public_score is None:  # earlier runs do not have ``scored``
-        if sent.error:
-            raise UserError(f"Kaggle could not score submission {sent.ref}: {sent.error}")
+    while not (sent.scored or sent.error):
         waited = time.monotonic() - start
         if not waited:
             say(f"waiting for the score of submission {sent.ref}")
@@ -158,34 +140,12 @@ def await_score(
                 f"submission {sent.ref} is still being scored after {options.score_limit:.0f} s: "
                 f"the same command with --run-dir {run.folder} looks again and sends nothing"
             )
-        score = kaggle.score(sent.ref)
-        if score.state not in ("COMPLETE", "ERROR"):
+        known = replace(sent, **kaggle.score(sent.ref))
+        if known.scored or known.error:  # one that an earlier run has sent is not in this run
+            run.update(submissions=[known if one == sent else one for one in run.submissions])
+            sent = known
+        else:
             time.sleep(pause_between_looks(waited, options.poll))
-            continue
-        known = replace(
-            sent,
-            public_score=score.public,
-            private_score=score.private,
-            error=(score.message or "no reason given") if score.state == "ERROR" else "",
-            scored=score.state == "COMPLETE",
-        )
-        if sent in run.submissions:  # else an earlier run has sent it
-            run.submissions[run.submissions.index(sent)] = known
-            run.save()
-        sent = known
+    if sent.error:
+        raise UserError(f"Kaggle could not score submission {sent.ref}: {sent.error}")
     return sent
-
-
-def count_sent(kaggle: Kaggle, slug: str, run: Run) -> int:
-    """Return how many submissions of this run Kaggle lists, by its nonce in their descriptions.
-
-    Those of which it gave a reference count, however late it lists them.
-    """
-    known = sum(sent.ref > 0 for sent in run.submissions)
-    for look in range(3):
-        listed = kaggle.submissions(slug)
-        counted = sum(f"[{run.nonce}-" in description for _, description in listed)
-        if counted >= known:
-            return counted
-        pause(look)
-    return known

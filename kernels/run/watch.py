@@ -23,12 +23,10 @@ from kernels.kaggle.client import Kaggle, KernelStatus
 from kernels.kaggle.downloads import DownloadError
 from kernels.kaggle.states import KernelState
 from kernels.plan.request import AUDIT, ENSEMBLE
+from kernels.run import push
 from kernels.run.collect import failure, fetch_output, follow_log, note_complete
-from kernels.run.display import Display, View
-from kernels.run.options import RunOptions
-from kernels.run.push import find_push, push_kernel
-from kernels.run.reuse import check_change, check_latest, find_finished, kernel_key, take_over
-from kernels.run.state import KernelRecord, Run
+from kernels.run.display import Display, view
+from kernels.run.state import Run, RunOptions
 
 # Sessions that Kaggle runs at once; a queued one counts.
 SESSIONS = {"tpu": 1, "gpu": 2, "cpu": 5}
@@ -66,32 +64,33 @@ class Watch:
                     self._look(name)
                 elif name not in self._done and self._done.issuperset(bundle.kernel.sources):
                     self._start(name)
-            self._display.show([self._view(name) for name in self._bundles])
+            self._display.show(
+                [
+                    view(name, self._run.kernel(name), facts, name in self._no_session)
+                    for name, facts in self._progress.items()
+                ]
+            )
             if len(self._done) == len(self._bundles):
                 return
             time.sleep(pause_between_looks(time.monotonic() - start, self._options.poll))
 
-    def _view(self, name: str) -> View:
-        known = self._run.kernels.get(name, KernelRecord())
-        return View(name, known, self._progress[name], name in self._no_session)
-
     def _start(self, name: str) -> None:
-        bundle, known = self._bundles[name], self._run.kernels.get(name, KernelRecord())
-        key = kernel_key(bundle, self._run.kernels, self._run.data)
-        if known.key == key and (self._is_here(name, known) or self._take_up(name, known)):
+        bundle = self._bundles[name]
+        key = push.kernel_key(bundle, self._run.kernels, self._run.data)
+        if self._run.kernel(name).key == key and (self._is_here(name) or self._take_up(name)):
             return
         fresh = self._options.fresh
-        earlier = None if fresh else find_finished(self._kaggle, self._run, bundle, key)
+        earlier = None if fresh else push.find_finished(self._kaggle, self._run, bundle, key)
         if earlier:
-            known = take_over(self._run, earlier, name)
+            known = push.take_over(self._run, earlier, name)
             self._display.say(f"{name}: used again from run {known.reused}")
             self._done.add(name)
         elif self._has_session(bundle) and self._has_latest_sources(bundle):
             self._push(bundle, key)
 
-    def _is_here(self, name: str, known: KernelRecord) -> bool:
+    def _is_here(self, name: str) -> bool:
         """Return whether the kernel is done: its output was fetched and is still whole."""
-        folder = self._run.output(name)
+        known, folder = self._run.kernel(name), self._run.output(name)
         if known.state is not KernelState.COMPLETE:
             return False
         try:
@@ -105,10 +104,11 @@ class Watch:
         self._done.add(name)
         return True
 
-    def _take_up(self, name: str, known: KernelRecord) -> bool:
+    def _take_up(self, name: str) -> bool:
         """Go on with what this run has pushed already; False when it must be pushed (again)."""
+        known, slug = self._run.kernel(name), self._bundles[name].kernel.slug
         if known.state is KernelState.PUSHING:
-            version = find_push(self._kaggle, self._bundles[name].kernel.slug, known.nonce)
+            version = push.find_push(self._kaggle, slug, known.nonce)
             if not version:
                 return False
             known = self._run.set_kernel(name, version=version, state=KernelState.QUEUED)
@@ -145,7 +145,7 @@ class Watch:
         """Return whether Kaggle gives the kernel this run's versions; else run a source again."""
         for name in bundle.kernel.sources:
             source, rerun = self._bundles[name], self._options.rerun
-            said = check_latest(self._kaggle, self._run, source, rerun)
+            said = push.check_latest(self._kaggle, self._run, source, rerun)
             if said:
                 self._display.say(said)
                 self._run.set_kernel(name, state=KernelState.REPLACED)
@@ -155,16 +155,16 @@ class Watch:
 
     def _push(self, bundle: Bundle, key: str) -> None:
         name = bundle.kernel.name
-        changed = check_change(self._run, bundle, key, self._options.rerun)
+        changed = push.check_change(self._run, bundle, key, self._options.rerun)
         if changed:
             self._display.say(changed)
         try:
-            push_kernel(self._kaggle, self._run, bundle, key)
+            push.push_kernel(self._kaggle, self._run, bundle, key)
         except SessionLimitError as error:
             if name not in self._no_session:
+                self._no_session.add(name)
                 said = str(error).rstrip(".")
                 self._display.say(f"{said}: {name} waits until one is free")
-            self._no_session.add(name)
         else:
             self._no_session.discard(name)
             self._watch(name)
@@ -178,7 +178,7 @@ class Watch:
                 self._display.say(f"{name} | {line}")
 
         slug, poll = self._bundles[name].kernel.slug, self._options.poll
-        log = (self._kaggle, slug, self._run.log(name), on_line, poll)
+        log = (self._kaggle, self._run, name, slug, on_line, poll)
         threading.Thread(target=follow_log, args=log, daemon=True).start()
 
     def _look(self, name: str) -> None:
@@ -190,8 +190,8 @@ class Watch:
             if status.state is not self._run.kernels[name].state:
                 self._run.set_kernel(name, state=status.state)
                 if status.state is KernelState.UNKNOWN:
-                    said = f"kernel {name} is {status.message} at Kaggle: still watching"
-                    self._display.say(said)
+                    word = status.message
+                    self._display.say(f"kernel {name} is {word} at Kaggle: still watching")
             if not status.state.running:
                 self._running.discard(name)
                 self._end(name, status)
@@ -234,9 +234,8 @@ class Watch:
                 f"kernel {name} is not finished after {MAX_PARTS} sessions: lower its epochs or "
                 f"its size with --set, or choose a faster --accelerator"
             )
-        seconds = known.seconds + max(0.0, time.time() - known.pushed)
-        parts, state = known.parts + 1, KernelState.UNFINISHED
-        self._run.set_kernel(name, state=state, parts=parts, seconds=seconds, pushed=0.0)
+        spent, parts, state = known.spent(time.time()), known.parts + 1, KernelState.UNFINISHED
+        self._run.set_kernel(name, state=state, parts=parts, seconds=spent, pushed=0.0)
         self._display.say(f"{unfinished}: the next version goes on from there")
 
     def _status(self, name: str) -> KernelStatus | None:

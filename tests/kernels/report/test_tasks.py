@@ -190,7 +190,7 @@ def test_what_was_chosen_on_validation_is_said(run: Run) -> None:
     said = "eights chosen on the same pictures"
     for there in (True, False):
         assert (f"W{said}" in written(run, *MEMBERS)) is there
-        assert (f"w{said}" in show_result(result_of(run, None, 0))) is there
+        assert (f"w{said}" in show_result(result_of(run, None))) is there
         known = {key: value for key, value in metrics(run).items() if key != "chosen_on"}
         write_json(run.output("ensemble") / "metrics.json", known)
 
@@ -205,9 +205,9 @@ def test_terminal_and_page_show_a_score_that_kaggle_does_not_show_as_not_given(
     waiting = dataclasses.replace(sent, scored=False, private_score=None)
     assert tile not in written(run, *MEMBERS, sent=waiting)
     run.submissions.append(sent)
-    show_history([result_of(run, sent, 1)])
+    show_history([result_of(run, sent)])
     assert "not given" in capsys.readouterr().out
-    lines = show_result(result_of(run, sent, 1)).splitlines()
+    lines = show_result(result_of(run, sent)).splitlines()
     digits = read_score(metrics(run)).digits
     assert f"  score            public not given   private {0.81:.{digits}f}" in lines
     for member in MEMBERS:

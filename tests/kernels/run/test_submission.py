@@ -1,6 +1,5 @@
 """A submission is checked, sent at most once, and waited for until it is scored."""
 
-import json
 from pathlib import Path
 
 import pytest
@@ -8,15 +7,13 @@ import pytest
 from common.errors import UserError
 from kernels.bundle.build import build_bundles
 from kernels.kaggle.answers import KaggleError
-from kernels.kaggle.client import SubmissionScore
 from kernels.local import LocalKaggle
 from kernels.plan.find import find_competition
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
-from kernels.run.options import RunOptions
 from kernels.run.push import push_kernel
-from kernels.run.state import KernelRecord, Run, Submission, open_run
-from kernels.run.submission import await_score, check_output, count_sent, send_once
+from kernels.run.state import KernelRecord, Run, RunOptions, Submission, open_run
+from kernels.run.submission import await_score, check_output, send_once
 from support import tiny
 from support.quick_kaggle import LOST, QuickKaggle, quick_kaggle
 from support.toy_competition import RIGHT, connect, make_toy, point_client_at, submission, submit
@@ -24,7 +21,6 @@ from support.toy_competition import RIGHT, connect, make_toy, point_client_at, s
 tiny.add_tiny()
 TINY = find_competition("tiny")
 OPTIONS = RunOptions(message="night", poll=0.01, score_limit=5)
-PENDING = SubmissionScore(7, "PENDING", None, None, "")
 
 
 def a_run(folder: Path, content: str = "id,label\nr1,0\n") -> Run:
@@ -71,7 +67,6 @@ def test_a_file_is_sent_once_whatever_answers_are_lost(
         assert sent
         assert ([sent.ref], bool(said)) == (refs(kaggle), number > 0)
     assert kaggle.sent == [f"night [{run.nonce}-1]"]
-    assert count_sent(kaggle, TINY.slug, run) == 1
 
 
 def test_a_competition_of_kernels_takes_a_version_of_the_ensemble(
@@ -140,7 +135,7 @@ def test_a_file_that_an_earlier_run_has_sent_is_not_sent(
     assert sent
     assert [sent.ref] == refs(kaggle)
     assert said == [f"an earlier run sent this very file as submission {sent.ref}: not sent again"]
-    assert count_sent(kaggle, TINY.slug, later) == 0
+    assert later.submissions == []
 
 
 def test_a_file_with_other_ids_is_refused(kaggle: QuickKaggle, tmp_path: Path) -> None:
@@ -150,25 +145,20 @@ def test_a_file_with_other_ids_is_refused(kaggle: QuickKaggle, tmp_path: Path) -
         check_output(kaggle, TINY, run)
 
 
-def wait(kaggle: QuickKaggle, run: Run, *scores: SubmissionScore) -> Submission:
-    coming = list(scores)
-    kaggle.score = lambda ref: coming.pop(0)
-    sent = await_score(kaggle, run, run.submissions[0], OPTIONS, lambda _: None)
-    assert not coming
-    return sent
-
-
 @pytest.mark.parametrize(("public", "private"), [(None, None), (None, 0.25), (0.75, None)])
 def test_what_is_scored_is_not_waited_for(
     kaggle: QuickKaggle, run: Run, public: float | None, private: float | None
 ) -> None:
+    scores = {"public_score": public, "private_score": private, "error": ""}
+    looks = [{**scores, "scored": scored} for scored in (False, False, True)]
+    kaggle.score = lambda ref: looks.pop(0)
     run.update(submissions=[Submission("0" * 64, "sent", ref=7)])
-    done = SubmissionScore(7, "COMPLETE", public, private, "")
-    sent = wait(kaggle, run, PENDING, PENDING, done)
-    assert (sent.public_score, sent.private_score, sent.scored) == (public, private, True)
+    sent = await_score(kaggle, run, run.submissions[0], OPTIONS, lambda _: None)
+    assert (sent.public_score, sent.private_score, looks) == (public, private, [])
     again = open_run(run.folder, "tiny", dry_run=False)
     assert again.submissions == [sent]
-    assert wait(kaggle, again) == sent  # it is known: Kaggle is not asked again
+    known = await_score(kaggle, again, again.submissions[0], OPTIONS, lambda _: None)
+    assert known == sent  # Kaggle is not asked again
 
 
 def test_a_submission_that_cannot_be_scored_or_takes_too_long_is_one_line(
@@ -178,16 +168,10 @@ def test_a_submission_that_cannot_be_scored_or_takes_too_long_is_one_line(
     late = RunOptions(score_limit=-1.0)
     with pytest.raises(UserError, match=r"still being scored .* looks again and sends nothing"):
         await_score(kaggle, run, run.submissions[0], late, lambda _: None)
-    with pytest.raises(UserError, match="could not score submission 7: Submission Scoring Error"):
-        wait(kaggle, run, SubmissionScore(7, "ERROR", None, None, "Submission Scoring Error"))
-
-
-def test_a_run_of_before_knows_its_score(kaggle: QuickKaggle, run: Run) -> None:
-    run.update(submissions=[Submission("0" * 64, "sent", ref=7, public_score=0.5)])
-    state = json.loads((run.folder / "state.json").read_text())
-    del state["submissions"][0]["scored"]
-    (run.folder / "state.json").write_text(json.dumps(state))
-    assert wait(kaggle, open_run(run.folder, "tiny", dry_run=False)).public_score == 0.5
+    kaggle.score = lambda ref: {"scored": False, "error": "Submission Scoring Error"}
+    for _ in range(2):
+        with pytest.raises(UserError, match="could not score submission 7: Submission Scoring Err"):
+            await_score(kaggle, run, run.submissions[0], OPTIONS, lambda _: None)
 
 
 def test_the_local_kaggle_gives_no_score_where_there_is_none(

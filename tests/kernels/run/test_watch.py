@@ -16,9 +16,8 @@ from kernels.kaggle.states import KernelState
 from kernels.plan.find import find_competition
 from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
-from kernels.run.options import RunOptions
-from kernels.run.reuse import finished_before
-from kernels.run.state import KernelRecord, Run, open_run
+from kernels.run.push import finished_before
+from kernels.run.state import KernelRecord, Run, RunOptions, open_run
 from kernels.run.watch import MAX_PARTS, SESSIONS, Watch
 from support.quick_kaggle import LOST, QuickKaggle, write_outputs
 

@@ -155,7 +155,7 @@ def _local(
     from kernels.kaggle.client import Kaggle
     from kernels.local.dry_run import describe_data, generated_data, local_kaggle
 
-    run.check_data(describe_data(args.data, args.solution))
+    run.keep_to("data", describe_data(args.data, args.solution), "give it the same data")
     if args.data:
         data, solution = args.data.resolve(), args.solution.resolve()
     else:
@@ -168,12 +168,13 @@ def _interrupted(args: argparse.Namespace, words: list[str], run: Any) -> str:
     """How far an interrupted run came, and the command that goes on with it."""
     reached = ", ".join(f"{name} {known.state.lower()}" for name, known in run.kernels.items())
     ended = "its kernels ended with it" if args.dry_run else "its kernels go on at Kaggle"
-    again = [word for word in words if word != "--fresh"]
+    typed = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]  # python submit.py
+    again = [*typed, *(word for word in words if word != "--fresh")]
     if not any(word.partition("=")[0] == "--run-dir" for word in again):
         again += ["--run-dir", str(args.run_dir)]
     return (
         f"interrupted; {ended}; reached: {reached or 'nothing yet'}; "
-        f"it goes on with: python submit.py {shlex.join(again)}"
+        f"it goes on with: {shlex.join(again)}"
     )
 
 

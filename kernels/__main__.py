@@ -91,17 +91,22 @@ def _serve(args: argparse.Namespace) -> int:
 
 
 def _clean(args: argparse.Namespace) -> int:
-    from kernels.kaggle.clean import delete_kernels, tools_kernels
+    from common.recipe import nearest
     from kernels.kaggle.client import Kaggle
+    from kernels.kaggle.lookup import tools_kernels
     from kernels.plan.find import all_competitions, find_competition
 
-    name = args.competition
-    chosen = [find_competition(name)] if name else list(all_competitions().values())
-    kaggle = Kaggle()
-    known = tools_kernels(kaggle, chosen)
+    one, kaggle = args.competition, Kaggle()
+    names = [find_competition(one).name] if one else list(all_competitions())
+    known = tools_kernels(kaggle, names)
     owned = f"{kaggle.owner}/"  # as the list shows them
     doomed = list(known) if args.all else [slug.removeprefix(owned) for slug in args.delete]
-    delete_kernels(kaggle, known, doomed)
+    for slug in doomed:
+        if slug not in known:
+            hint = nearest(slug, known)
+            raise UserError(f"--delete {slug}: this tool has no such kernel: {hint}")
+    for slug in doomed:
+        kaggle.delete(slug)
     for slug, last in known.items():
         print(f"{'deleted' if slug in doomed else 'kept   '}  {last}  {kaggle.owner}/{slug}")
     if not known:

@@ -1,10 +1,10 @@
-"""What the checks before the first push ask of Kaggle: questions that change nothing.
+"""What the checks before the first push, and ``clean``, ask of Kaggle: it changes nothing.
 
 Every function raises KaggleError for a no.
 """
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -105,3 +105,19 @@ SOURCES: Mapping[str, Callable[[Kaggle, str], Any]] = {
     "kernel": kernel_version,
     "competition": competition,
 }
+
+
+def tools_kernels(kaggle: Kaggle, competitions: Sequence[str]) -> dict[str, str]:
+    """Return slug → last run (UTC) of the user's kernels that this tool pushed.
+
+    By name, and by a line in each of its texts: a kernel of the user's own with such a name is
+    left out.
+    """
+    found, own = {}, kaggle.own_kernels()
+    shared = {f"{name}{kind}common" for name in competitions for kind in ("", "rehearsal")}
+    for slug in sorted(own):
+        if slug in shared or slug.startswith(tuple(f"{name}-" for name in competitions)):
+            latest = kaggle.latest_version(slug)
+            if latest and "PARAMETERS: dict = " in kaggle.pushed_text(slug, latest):
+                found[slug] = own[slug]
+    return found

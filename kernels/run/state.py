@@ -111,23 +111,15 @@ class Run:
         self.save()
         return self.kernels[name]
 
-    def check_data(self, data: str) -> None:
-        """Note what the run is made with. Raises UserError when it began with other data."""
-        if self.data and self.data != data:
+    def keep_to(self, name: str, value: str, hint: str) -> None:
+        """Note an attribute. Raises UserError when the run began with another value."""
+        known = getattr(self, name)
+        if known not in ("", value):
             raise UserError(
-                f"run {self.folder} was made with {self.data}, and this is {data}: give it the "
-                f"same data, name another --run-dir, or begin a new one with --fresh"
+                f"run {self.folder} began with {known}, and this is {value}: {hint}, name another "
+                f"--run-dir, or begin a new one with --fresh"
             )
-        self.update(data=data)
-
-    def check_owner(self, owner: str) -> None:
-        """Note whose kernels these are. Raises UserError when the run is another user's."""
-        if self.owner and self.owner != owner:
-            raise UserError(
-                f"run {self.folder} is {self.owner}'s, and you are signed in as {owner}: sign in "
-                f"as {self.owner}, or name another --run-dir"
-            )
-        self.update(owner=owner)
+        self.update(**{name: value})
 
     @contextmanager
     def attempt(self, request: dict[str, Any] | None = None) -> Iterator[None]:

@@ -169,7 +169,7 @@ def test_a_run_does_not_go_on_with_other_data(story: SimpleNamespace, tmp_path: 
     refused = tiny.submit("tiny", "--dry-run", *own, *story.options)
     assert refused.returncode == 1
     last = refused.stderr.splitlines()[-1]
-    assert "was made with the data in" in last
+    assert "began with the data in" in last
     assert "give it the same data" in last
 
 

@@ -106,7 +106,7 @@ def test_a_later_run_uses_what_is_finished_and_sends_nothing(
     check_end(desk, first)
     bob = {**desk.env, "KAGGLE_USERNAME": "bob"}
     refused = tiny.submit(*COMMAND, "--run-dir", result["run_dir"], env=bob, cwd=desk.folder)
-    assert "is alice's, and you are signed in as bob" in refused.stderr.splitlines()[-1]
+    assert "began with alice, and this is bob: sign in as" in refused.stderr.splitlines()[-1]
 
 
 def test_ctrl_c_detaches_and_the_kernels_go_on(desk: SimpleNamespace) -> None:
@@ -125,7 +125,7 @@ def test_ctrl_c_detaches_and_the_kernels_go_on(desk: SimpleNamespace) -> None:
     assert process.returncode == 130
     last = said.splitlines()[-1]
     assert "its kernels go on at Kaggle" in last
-    assert last.endswith(f"goes on with: python submit.py {shlex.join(map(str, waiting))}")
+    assert last.endswith(f"goes on with: {shlex.join(tiny.command(*waiting))}")
     started[0].with_name("go").touch()
     done = tiny.submit(*waiting, env=desk.env, cwd=desk.folder)
     assert done.returncode == 0, done.stderr

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,6 +70,27 @@ def submit(
     from support import warm
 
     return warm.run(Path(__file__), [*map(str, arguments)], {**os.environ, **(env or {})}, cwd)
+
+
+def interrupt(
+    *arguments: object, at: Path, place: str, env: dict[str, str] | None = None, cwd: Path = ROOT
+) -> str:
+    """Run it until ``place``, a pattern below ``at``, is there; Ctrl-C; return what it said."""
+    environment = {**os.environ, **(env or {})}
+    environment.pop("WARM_SOCKET", None)
+    process = subprocess.Popen(
+        command(*arguments), stderr=subprocess.PIPE, text=True, env=environment, cwd=cwd
+    )
+    deadline = time.monotonic() + 60
+    while not list(at.glob(place)):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    return str(said.splitlines()[-1])
 
 
 def submit_here(capsys: Any, *arguments: object) -> subprocess.CompletedProcess[str]:

@@ -1,7 +1,9 @@
 """A rehearsal shows what differs from what is believed of Kaggle, and submits nothing."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,39 +11,35 @@ from kernels.local import HostedCompetition, LocalKaggle
 from kernels.plan.find import find_competition
 from support import tiny, warm
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_forked")]
-COMMAND = ("tiny", "--model", "left", "--rehearse")
+pytestmark = pytest.mark.slow
+SLUGS = ["alice/tiny-rehearsal-ensemble", "alice/tiny-rehearsal-left", "alice/tinyrehearsalcommon"]
 
 
 @pytest.fixture
-def _forked(monkeypatch: pytest.MonkeyPatch) -> None:
+def rehearse(
+    tmp_path: Path, tiny_data: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., tuple[str, dict[tuple[str, str], dict], list[str]]]:
+    """``rehearse("--embed")``: what was said, the findings, and the pushed kernels."""
     warm.fork_kernels(monkeypatch)
 
+    def rehearse(*more: str, layout: str = "2026", status: int = 0, **options: Any) -> Any:
+        hosted = HostedCompetition(find_competition("tiny"), *tiny_data, **options)
+        with LocalKaggle(tmp_path / "kaggle", [hosted], layout=layout) as server:
+            env = tiny.real_environment(server.url, tmp_path / "home")
+            command = ("tiny", "--model", "left", "--rehearse", *more)
+            done = tiny.submit(*command, "--run-dir", tmp_path / "run", env=env)
+        assert done.returncode == status, done.stderr
+        assert not list(server.store.root.glob("submissions/*.json"))
+        findings = json.loads((tmp_path / "run" / "rehearsal.json").read_text())
+        found = {(one["kernel"], one["what"]): one for one in findings}
+        return done.stderr, found, server.store.kernels()
 
-def rehearse(
-    tmp_path: Path, tiny_data: tuple[Path, Path], layout: str, *more: str
-) -> tuple[str, dict[tuple[str, str], dict], list[str], int]:
-    """What was said, the findings, the pushed kernels and the number of submissions."""
-    hosted = HostedCompetition(find_competition("tiny"), *tiny_data)
-    with LocalKaggle(tmp_path / "kaggle", [hosted], layout=layout) as server:
-        env = tiny.real_environment(server.url, tmp_path / "home")
-        done = tiny.submit(*COMMAND, *more, "--run-dir", tmp_path / "run", env=env)
-        pushed, sent = server.store.kernels(), list(server.store.root.glob("submissions/*.json"))
-    assert done.returncode == 0, done.stderr
-    findings = json.loads((tmp_path / "run" / "rehearsal.json").read_text())
-    return done.stderr, {(f["kernel"], f["what"]): f for f in findings}, pushed, len(sent)
+    return rehearse
 
 
-def test_it_runs_under_its_own_slugs_and_submits_nothing(
-    tmp_path: Path, tiny_data: tuple[Path, Path]
-) -> None:
-    said, found, pushed, sent = rehearse(tmp_path, tiny_data, "2026", "--json")
-    assert pushed == [
-        "alice/tiny-rehearsal-ensemble",
-        "alice/tiny-rehearsal-left",
-        "alice/tinyrehearsalcommon",
-    ]
-    assert sent == 0
+def test_it_runs_under_its_own_slugs(rehearse: Callable) -> None:
+    said, found, pushed = rehearse("--json")
+    assert pushed == SLUGS
     for kernel, what in (
         ("left", "competition"),
         ("left", "utility script"),
@@ -55,10 +53,8 @@ def test_it_runs_under_its_own_slugs_and_submits_nothing(
     assert "a-secret-of-alice" not in said
 
 
-def test_another_layout_is_shown_with_what_is_there(
-    tmp_path: Path, tiny_data: tuple[Path, Path]
-) -> None:
-    said, found, _, _ = rehearse(tmp_path, tiny_data, "2025")
+def test_another_layout_is_shown_with_what_is_there(rehearse: Callable) -> None:
+    said, found, _ = rehearse(layout="2025")
     finding = found["left", "competition"]
     assert not finding["right"]
     assert finding["believed"].endswith("input/competitions/tiny-digits")
@@ -67,23 +63,15 @@ def test_another_layout_is_shown_with_what_is_there(
     assert "--embed puts it into each kernel" in said
 
 
-def test_embedded_code_needs_no_utility_script(
-    tmp_path: Path, tiny_data: tuple[Path, Path]
-) -> None:
-    _, found, pushed, _ = rehearse(tmp_path, tiny_data, "2026", "--embed")
-    assert pushed == ["alice/tiny-rehearsal-ensemble", "alice/tiny-rehearsal-left"]
+def test_embedded_code_needs_no_utility_script(rehearse: Callable, tmp_path: Path) -> None:
+    _, found, pushed = rehearse("--embed")
+    assert pushed == SLUGS[:2]
     assert ("left", "utility script") not in found
     manifest = json.loads((tmp_path / "run/outputs/left/manifest.json").read_text())
     assert manifest["shared_hash"]["built"] == manifest["shared_hash"]["found"]
 
 
-def test_one_that_does_not_start_finds_nothing_out(
-    tmp_path: Path, tiny_data: tuple[Path, Path]
-) -> None:
-    hosted = HostedCompetition(find_competition("tiny"), *tiny_data, entered=False)
-    with LocalKaggle(tmp_path / "kaggle", [hosted]) as server:
-        env = tiny.real_environment(server.url, tmp_path / "home")
-        done = tiny.submit(*COMMAND, "--run-dir", tmp_path / "run", env=env)
-    assert done.returncode == 1
-    assert "no kernel was pushed: nothing was found out about Kaggle" in done.stderr
-    assert "are wrong" not in done.stderr
+def test_one_that_does_not_start_finds_nothing_out(rehearse: Callable) -> None:
+    said, _, pushed = rehearse(status=1, entered=False)
+    assert pushed == []
+    assert "no kernel was pushed: nothing was found out about Kaggle" in said

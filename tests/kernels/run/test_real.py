@@ -9,7 +9,6 @@ import os
 import shlex
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -110,23 +109,15 @@ def test_a_later_run_uses_what_is_finished_and_sends_nothing(
 
 
 def test_ctrl_c_detaches_and_the_kernels_go_on(desk: SimpleNamespace) -> None:
-    run = desk.folder / "waits"
+    run, place = desk.folder / "waits", "kaggle/**/working/started"
     command = ("tiny", "--model", "left", "--accelerator", "cpu", "--no-submit", "--run-dir", run)
     waiting = (*command, "--set", "misbehave=wait")
     before = versions(desk.server)["tiny-left"]
-    process = start(*waiting, desk=desk)
-    deadline = time.monotonic() + 60
-    while not (started := list(desk.folder.glob("kaggle/**/working/started"))):
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    last = said.splitlines()[-1]
+    last = tiny.interrupt(*waiting, at=desk.folder, place=place, env=desk.env, cwd=desk.folder)
     assert "its kernels go on at Kaggle" in last
     assert last.endswith(f"goes on with: {shlex.join(tiny.command(*waiting))}")
-    started[0].with_name("go").touch()
+    [started] = desk.folder.glob(place)
+    started.with_name("go").touch()
     done = tiny.submit(*waiting, env=desk.env, cwd=desk.folder)
     assert done.returncode == 0, done.stderr
     assert versions(desk.server)["tiny-left"] == before + 1

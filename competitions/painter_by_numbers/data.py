@@ -90,19 +90,16 @@ def pictures_in_pairs(files: Files) -> tuple[set[str], set[str]]:
             f"not in test, {min(missing, key=natural)!r} is the first: use pictures and pairs of "
             f"one download"
         )
-    read_pairs(_unzipped(files.pairs), sorted(asked - missing, key=natural), missing)
+    read_pairs(files.pairs, sorted(asked - missing, key=natural), missing)
     return asked - missing, missing
 
 
 def pairs_table(root: Path) -> Path:
-    """Return ``submission_info.csv``, as ``read_pairs`` of ``common.pairs.table`` takes it.
-
-    Raises UserError where there is none; the ensemble needs no other file.
-    """
+    """Return ``submission_info.csv`` or its zip. Raises UserError where there is none."""
     found = find_table(root, PAIRS_TABLE)
     if found is None:
         raise UserError(f"{root} lacks {PAIRS_TABLE} or {PAIRS_TABLE}.zip; {listing(root)}")
-    return _unzipped(found)
+    return found
 
 
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
@@ -112,11 +109,6 @@ def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Rec
     ``prepared_folder``.
     """
     return load_prepared(prepared_folder(parameters))
-
-
-def _unzipped(path: Path) -> Path:
-    """Without ``.zip``, which ``read_pairs`` appends itself."""
-    return path.with_suffix("") if path.suffix == ".zip" else path
 
 
 def _pictures(root: Path, *parts: str) -> tuple[Path, ...]:

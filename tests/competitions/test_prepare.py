@@ -366,7 +366,7 @@ def test_a_folder_that_lacks_something_is_refused(
         (TRAIN, "filename,artist\n1.jpg,a\n1.jpg,b\n", "1.jpg comes twice"),
         (TRAIN, "filename,artist\n1.jpg,\n", "row 1 has no filename or artist"),
         (PAIRS, "index,a,b\n", "no column image1, image2"),
-        (PAIRS, "index,image1,image2\n", "there is no pair below its header"),
+        (PAIRS, "index,image1,image2\n", "has no pair below its header"),
         # As the ensemble would read them, hours later.
         (PAIRS, ("98.jpg,99.jpg", "98.jpg,98.jpg"), "line 2: 98.jpg is paired with itself"),
         (PAIRS, ("0,98.jpg", "0,"), "line 2: image '' is none of the 14 pictures"),
@@ -403,12 +403,6 @@ def test_half_of_the_pictures_may_be_missing(root: Path) -> None:
         check_folder(root)
 
 
-def pairs_in_a_folder(root: Path) -> None:
-    table = root / PAIRS
-    write_zip(root / f"{PAIRS}.zip", {f"inner/{PAIRS}": table.read_bytes()})
-    table.unlink()
-
-
 def no_zip(root: Path) -> None:
     (root / "test").rename(root / "elsewhere")
     (root / "test.zip").write_bytes(b"<html>")
@@ -417,7 +411,6 @@ def no_zip(root: Path) -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        (pairs_in_a_folder, "it has no submission_info.csv"),
         (lambda root: write_files(root / "test", {"1.jpg": painted(1)}), "1.jpg is in train and"),
         (no_zip, r"test.zip cannot be read as a zip: .*: fetch it again"),
     ],

@@ -120,7 +120,7 @@ def test_scored_pairs_come_back(tmp_path: Path) -> None:
     ("change", "said"),
     [
         ({"first": np.array([0, 99], np.int32)}, "its pictures and its pairs differ"),
-        ({"labels": np.array([0])}, "its pictures and its pairs differ"),
+        ({"labels": np.array([0])}, "labels of shape .* does not fit the other arrays"),
         ({"probabilities": np.array([0.5, np.nan])}, "some probabilities are not numbers"),
         ({"second": None}, "cannot be read"),
     ],

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from kernels.report.charts import mark
 from kernels.report.facts import Facts, Picture
-from kernels.report.render import Key, Section, hue
+from kernels.report.render import Key, Section, colour, hue
 
 NAMED = 60  # classes in the legend at most, those with the most pictures
 EDGE = 32767  # a distance of 1 in the page
@@ -24,29 +24,28 @@ def embedding(facts: Facts) -> Section | None:
         return None
     projections = facts.pairs.projections
     first = next(iter(projections.values()))  # all are of its pictures, in its order
-    points = {name: scaled(found.points) for name, found in projections.items()}
-    laid = [np.round(values * EDGE).astype("<i2").ravel() for values in points.values()]
     pictures = facts.pictures(first.ids, first.labels, first.seen)
-    jpegs = [base64.b64encode(picture.jpeg or b"").decode() for picture in pictures]
-    known = {
-        "views": [{"name": n, "epochs": found.epochs.tolist()} for n, found in projections.items()],
-        "ids": first.ids.tolist(),
-        "labels": first.labels.tolist(),
-        "names": [picture.name for picture in pictures],
-        "called": facts.task.class_word,
-        "seen": first.seen.astype(int).tolist(),
-        "jpegs": jpegs,
-    }
-    number = len(np.unique(first.labels))
+    models = []
+    for name, found in projections.items():
+        points = scaled(found.points)
+        packed = base64.b64encode(np.round(points * EDGE).astype("<i2").tobytes()).decode()
+        flat = _flat(pictures, points[-1])
+        models.append(
+            {"name": name, "epochs": found.epochs.tolist(), "points": packed, "flat": flat}
+        )
+    numbers = np.unique(first.labels).tolist()
+    shown = [
+        {**vars(picture), "lines": (), "jpeg": base64.b64encode(picture.jpeg or b"").decode()}
+        for picture in pictures
+    ]
     return {
         "title": "Embedding",
-        "points": base64.b64encode(np.concatenate(laid).tobytes()).decode(),
-        "facts": json.dumps(known),
-        "flat": {name: _flat(pictures, values[-1]) for name, values in points.items()},
+        "models": models,
+        "facts": json.dumps({"pictures": shown, "hues": {n: colour(n) for n in numbers}}),
         "legend": _legend(pictures),
-        "more": max(0, number - NAMED),
+        "more": max(0, len(numbers) - NAMED),
         "pictures": len(pictures),
-        "classes": number,
+        "classes": len(numbers),
         "unseen": len(np.unique(first.labels[~first.seen])),
     }
 

@@ -107,11 +107,16 @@ def data(content: bytes, kind: str = "image/jpeg") -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def hue(label: int) -> str:
-    """Return the CSS of the colour of class ``label``, the same as ``colour`` of ``page.js``.
+def colour(label: int) -> tuple[int, int, int]:
+    """Return hue, lightness above the page's ``--ink`` and saturation of class ``label``.
 
     Neighbouring numbers lie far apart on the wheel (the golden angle); those that come close on
     it, which differ by a Fibonacci number, differ in tone or in purity.
     """
-    tone, pure = label * 3 % 4 * 8 - 13, (80, 58, 38)[label // 4 % 3]
-    return f"--hue:{label * 137.508 % 360:.0f};--tone:{tone}%;--pure:{pure}%"
+    return round(label * 137.508 % 360), label * 3 % 4 * 8 - 13, (80, 58, 38)[label // 4 % 3]
+
+
+def hue(label: int) -> str:
+    """Return the CSS of that colour."""
+    turn, tone, pure = colour(label)
+    return f"--hue:{turn};--tone:{tone}%;--pure:{pure}%"

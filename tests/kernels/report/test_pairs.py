@@ -192,7 +192,7 @@ def test_a_competition_of_others_speaks_of_them(
         "Different people, taken for one",
         "One person, taken for two",
         "person 1",
-        "&#34;called&#34;: &#34;person&#34;",
+        'data-one="person"',
     ):
         assert words in said
     assert not re.findall(r".{30}(?:artist|paint(?!-order)).{30}", page, re.I)

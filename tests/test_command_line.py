@@ -13,29 +13,26 @@ from support import tiny
 REFERENCE = (tiny.ROOT / "docs" / "reference.md").read_text("utf-8")
 
 
-def test_help_imports_no_framework() -> None:
-    code = (
-        "import sys, submit; submit.build_parser().format_help();"
-        "heavy = {'tensorflow', 'keras', 'jax', 'numpy', 'kaggle', 'rich'} & set(sys.modules);"
-        "sys.exit(', '.join(sorted(heavy)) or None)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tiny.ROOT
-    )
-    assert done.returncode == 0, f"imported by --help: {done.stderr}"
-
-
-def test_planning_and_building_import_no_framework() -> None:
-    code = (
-        "import sys; from kernels.__main__ import main; import kernels.pipeline, kernels.local;"
-        "import tempfile; main(['build', 'petals', '--owner', 'a', '--out', tempfile.mkdtemp()]);"
-        "heavy = {'tensorflow', 'keras', 'jax'} & set(sys.modules);"
-        "sys.exit(', '.join(sorted(heavy)) or None)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tiny.ROOT
-    )
-    assert done.returncode == 0, f"imported by the pipeline: {done.stderr}"
+@pytest.mark.parametrize(
+    ("code", "heavy"),
+    [
+        (
+            "import submit; submit.build_parser().format_help()",
+            {"tensorflow", "keras", "jax", "numpy", "kaggle", "rich"},
+        ),
+        (
+            "import kernels.pipeline, kernels.local, tempfile; from kernels.__main__ import main;"
+            "main(['build', 'petals', '--owner', 'a', '--out', tempfile.mkdtemp()])",
+            {"tensorflow", "keras", "jax"},
+        ),
+    ],
+    ids=["help", "pipeline"],
+)
+def test_no_framework_is_imported(code: str, heavy: set[str]) -> None:
+    script = f"import sys; {code}; sys.exit(', '.join({heavy} & set(sys.modules)) or None)"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tiny.ROOT)
+    assert done.returncode == 0, f"imported: {done.stderr}"
 
 
 @pytest.mark.parametrize(

@@ -109,10 +109,8 @@ class QuickKaggle(Kaggle):
 
 
 @contextmanager
-def quick_kaggle(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, **options: Any
-) -> Iterator[QuickKaggle]:
-    """Serve the tiny competition, ``options`` as in HostedCompetition, below ``folder``."""
+def quick_kaggle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[QuickKaggle]:
+    """Serve the tiny competition below ``folder``."""
     folder.mkdir()
     for name, value in tiny.real_environment("", folder / "home").items():
         monkeypatch.setenv(name, value)
@@ -120,7 +118,7 @@ def quick_kaggle(
     monkeypatch.setattr(QuickSessions, "ends", defaultdict(list), raising=False)
     monkeypatch.setattr(kernels.local, "Sessions", QuickSessions)
     files = tiny.write_data(folder / "files")
-    hosted = HostedCompetition(find_competition("tiny"), *files, **options)
+    hosted = HostedCompetition(find_competition("tiny"), *files)
     with LocalKaggle(folder / "state", [hosted]) as server:
         kaggle = QuickKaggle(server, hosted)
         monkeypatch.setattr(answers, "PAUSE", 0.0)

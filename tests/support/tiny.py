@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -117,20 +118,21 @@ def real_environment(url: str, home: Path) -> dict[str, str]:
     }
 
 
-def kill_at(save: str) -> None:
-    """Kill this process at a save of the run's state: ``"4:before"`` or ``"4:after"`` it."""
+def kill_at(save: str, end: Callable[[], None] | None = None) -> None:
+    """Kill this process, or ``end`` it, at a save of a run's state: ``4:before`` or ``4:after``."""
     import kernels.run.state
 
     number, _, when = save.partition(":")
     write, counted = kernels.run.state.write_json, itertools.count(1)
+    end = end or (lambda: os.kill(os.getpid(), signal.SIGKILL))
 
     def counting(path: Path, value: object) -> Path:
-        ends = next(counted) == int(number)
-        if ends and when == "before":
-            os.kill(os.getpid(), signal.SIGKILL)
+        at = when if next(counted) == int(number) else ""
+        if at == "before":
+            end()
         written = write(path, value)
-        if ends:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if at == "after":
+            end()
         return written
 
     kernels.run.state.write_json = counting

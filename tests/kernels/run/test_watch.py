@@ -19,15 +19,12 @@ from kernels.plan.request import Request
 from kernels.run.push import finished_before
 from kernels.run.state import KernelRecord, Run, RunOptions, open_run
 from kernels.run.watch import MAX_PARTS, SESSIONS, Watch
+from support import tiny
 from support.quick_kaggle import LOST, QuickKaggle, write_outputs
 
 ONCE = {"tinycommon": 1, "tiny-left": 1, "tiny-ensemble": 1}
 GONE = KaggleError("Kaggle answered 404: Not Found", 404)
 NO_SESSION = SessionLimitError("Maximum batch GPU session count of 2 reached.")
-
-
-class Killed(BaseException):
-    """Stands for ``kill -9``."""
 
 
 def bundles_of(*models: str, **options: object) -> tuple[Bundle, ...]:
@@ -54,28 +51,6 @@ def start(kaggle: QuickKaggle, bundles: tuple, tmp_path: Path) -> Callable:
     return start
 
 
-@pytest.fixture
-def kill(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, str], None]:
-    """``kill(3, "before")``: break off at the third save of a state from now, before or after."""
-    write = kernels.run.state.write_json
-
-    def arm(number: int, when: str) -> None:
-        counted = itertools.count(1)
-
-        def counting(path: Path, value: object) -> Path:
-            now = next(counted) == number
-            if now and when == "before":
-                raise Killed
-            write(path, value)
-            if now:
-                raise Killed
-            return path
-
-        monkeypatch.setattr(kernels.run.state, "write_json", counting)
-
-    return arm
-
-
 def resumes(kaggle: QuickKaggle) -> list[bool]:
     """Whether each version of the training goes on from the one before."""
     return ["'resume'" in (version.request.text or "") for version in kaggle.versions("tiny-left")]
@@ -87,18 +62,25 @@ def known(run: Path, name: str = "left") -> KernelRecord:
 
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_killed_at_any_save_every_kernel_runs_once(
-    start: Callable, kaggle: QuickKaggle, kill: Callable, when: str
+    start: Callable, kaggle: QuickKaggle, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
+    class Killed(BaseException):
+        """Stands for ``kill -9``."""
+
+    def kill() -> None:
+        raise Killed
+
     for number in itertools.count(2):  # the first makes the run's folder
         before = dict.fromkeys(ONCE, 0) | kaggle.pushed
         kaggle.ends["tiny-left"] = ["unfinished"]
-        kill(number, when)
-        broken_off = False
-        try:
-            start(f"run{number}", fresh=True)
-        except Killed:
-            broken_off = True
-        kill(0, when)
+        with monkeypatch.context() as patch:
+            patch.setattr(kernels.run.state, "write_json", kernels.run.state.write_json)
+            tiny.kill_at(f"{number}:{when}", kill)
+            try:
+                start(f"run{number}", fresh=True)
+                broken_off = False
+            except Killed:
+                broken_off = True
         run, _ = start(f"run{number}", fresh=True)
         pushed = {slug: count - before[slug] for slug, count in kaggle.pushed.items()}
         assert pushed == {**ONCE, "tiny-left": 2}

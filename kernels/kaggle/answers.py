@@ -117,11 +117,11 @@ def reason(error: Exception) -> str:
         cause = _CAUSE.search(text)  # urllib3 wraps it in names of classes and objects
         return cause.group() if cause else f"{type(error).__name__}: {text[:160]}"
     try:
-        body = response.json()
-    except ValueError:
-        body = {}
-    inner = body.get("error") if isinstance(body.get("error"), dict) else body
-    said = inner.get("message") or response.reason or "no reason given"
+        body = dict(response.json())
+        said = dict(body.get("error") or body).get("message")
+    except (ValueError, TypeError):
+        said = None
+    said = said or response.reason or "no reason given"
     return one_line(f"Kaggle answered {response.status_code}: {said}")
 
 

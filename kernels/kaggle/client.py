@@ -17,10 +17,9 @@ import operator
 import re
 import zipfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kernels.kaggle.answers import KaggleError, SessionLimitError, change, one_line, read, whole
 from kernels.kaggle.downloads import inside
@@ -35,8 +34,7 @@ _SERVICES = {
 }
 
 
-@dataclass(frozen=True)
-class KernelStatus:
+class KernelStatus(NamedTuple):
     """A kernel version's state, and what Kaggle says of a failure."""
 
     state: KernelState
@@ -212,8 +210,8 @@ class Kaggle:
 
     def submissions(self, slug: str, limit: int = 100) -> list[tuple[int, str]]:
         """Return reference and description of the user's latest submissions, newest first."""
-        question = {"competition_name": slug, "page_size": limit}
-        answer = self.ask("competitions", "list_submissions", **question)
+        fields = {"competition_name": slug, "page_size": limit}
+        answer = self.ask("competitions", "list_submissions", **fields)
         return [(item.ref, item.description) for item in answer.submissions]
 
 

@@ -74,22 +74,13 @@ def model_version(kaggle: Kaggle, ref: str) -> int:
 
     owner, model, framework, variation = ref.split("/")[:4]
     # tensorFlow2 in a model's handle is TENSOR_FLOW_2 in kagglesdk.
-    named = {_plain(known.name.removeprefix("MODEL_FRAMEWORK_")): known for known in ModelFramework}
-    if _plain(framework) not in named:
+    frameworks = {known.name.replace("_", "").lower(): known for known in ModelFramework}
+    known = frameworks.get(f"modelframework{framework.lower()}")
+    if known is None:
         raise KaggleError(f"there is no framework {framework!r}")
-    answer = kaggle.ask(
-        "models",
-        "get_model_instance",
-        owner_slug=owner,
-        model_slug=model,
-        framework=named[_plain(framework)],
-        instance_slug=variation,
-    )
+    names = {"owner_slug": owner, "model_slug": model, "instance_slug": variation}
+    answer = kaggle.ask("models", "get_model_instance", framework=known, **names)
     return int(answer.version_number)
-
-
-def _plain(name: str) -> str:
-    return name.replace("_", "").replace("-", "").lower()
 
 
 def kernel_version(kaggle: Kaggle, ref: str) -> int:

@@ -25,13 +25,4 @@ class KernelState(StrEnum):
     @property
     def running(self) -> bool:
         """Whether Kaggle may still change it."""
-        return self in _RUNNING
-
-
-_RUNNING = {
-    KernelState.QUEUED,
-    KernelState.RUNNING,
-    KernelState.NEW_SCRIPT,
-    KernelState.CANCEL_REQUESTED,
-    KernelState.UNKNOWN,
-}
+        return self in ("QUEUED", "RUNNING", "NEW_SCRIPT", "CANCEL_REQUESTED", "UNKNOWN")

@@ -1,6 +1,5 @@
 """A run's result and the history of runs as text for the terminal."""
 
-import io
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -18,17 +17,9 @@ _SPACE = "\N{NO-BREAK SPACE}"
 
 def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
     """Align the cells of ``rows`` in columns, a line a row; the columns ``right`` at the right."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table.grid(padding=(0, 2))
-    for column in range(len(rows[0]) if rows else 0):
-        table.add_column(justify="right" if column in right else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*row)
-    text = io.StringIO()
-    Console(file=text, width=10_000, markup=False, emoji=False, highlight=False).print(table)
-    return [line.rstrip() for line in text.getvalue().splitlines()] if rows else []
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = [">" if number in right else "<" for number in range(len(widths))]
+    return ["  ".join(map("{:{}{}}".format, row, sides, widths)).rstrip() for row in rows]
 
 
 def show_result(result: Result) -> str:

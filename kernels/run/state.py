@@ -220,7 +220,9 @@ def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
             kind, hint = ("dry", "add") if run.dry_run else ("real", "leave out")
             raise UserError(f"--run-dir {folder} is a {kind} run: {hint} --dry-run")
         return run
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    # A kill may leave folders, and the file that was to become the state.
+    others = (file for file in folder.rglob("*") if not file.name.startswith(f".{STATE}"))
+    if folder.is_file() or any(file.is_file() for file in others):
         raise UserError(
             f"--run-dir {folder}: it contains something else than a run; name a new folder"
         )
@@ -238,8 +240,6 @@ def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
 def _read(path: Path) -> Run:
     try:
         values = json.loads(path.read_text("utf-8"))
-        if not isinstance(values, dict):
-            raise ValueError("it is not the state of a run")
         if values.pop("format") != FORMAT:
             raise ValueError("another format")
         kernels = {

@@ -64,15 +64,16 @@ class Watch:
                     self._look(name)
                 elif name not in self._done and self._done.issuperset(bundle.kernel.sources):
                     self._start(name)
-            self._display.show(
-                [
-                    view(name, self._run.kernel(name), facts, name in self._no_session)
-                    for name, facts in self._progress.items()
-                ]
-            )
+            self._show()
             if len(self._done) == len(self._bundles):
                 return
             time.sleep(pause_between_looks(time.monotonic() - start, self._options.poll))
+
+    def _show(self) -> None:
+        views = []
+        for name, facts in self._progress.items():
+            views.append(view(name, self._run.kernel(name), facts, name in self._no_session))
+        self._display.show(views)
 
     def _start(self, name: str) -> None:
         bundle = self._bundles[name]

@@ -1,10 +1,11 @@
 """What the adapter makes of Kaggle's answers."""
 
 import pytest
+import requests
 from kagglesdk.competitions.types import competition_api_service as competition_api
 from kagglesdk.kernels.types import kernels_api_service as api
 
-from kernels.kaggle.answers import NoAnswerError, change, whole
+from kernels.kaggle.answers import NoAnswerError, change, reason, whole
 from kernels.kaggle.client import Kaggle, read_score
 from kernels.kaggle.states import KernelState
 
@@ -48,3 +49,15 @@ def test_null_is_the_default_and_what_is_no_answer_is_one_line() -> None:
     ):
         with pytest.raises(NoAnswerError, match="Kaggle's answer cannot be read: "):
             read(kind, answer)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [("[1]", "Bad"), ('{"error": 3}', "Bad"), ('{"message": "no\\nroom"}', "no room"),
+     ('{"error": {"message": "no"}}', "no"), ("<html>", "Bad"), ("null", "Bad")],
+)  # fmt: skip
+def test_what_kaggle_says_of_a_refusal_is_one_line(body: str, said: str) -> None:
+    response = requests.Response()
+    response.status_code, response.reason, response._content = 400, "Bad", body.encode()
+    error = requests.HTTPError("400 Client Error", response=response)
+    assert reason(error) == f"Kaggle answered 400: {said}"

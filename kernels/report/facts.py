@@ -1,7 +1,7 @@
 """All that the page shows of a run. What is missing stays empty; what is broken becomes a note."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -47,21 +47,20 @@ class Picture:
     lines: tuple[Words, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass
 class Facts:
     """All that the report shows.
 
     Attributes:
-        run: the run.
-        competition: its competition.
+        run, competition: the run and its competition.
         sent: the submission, if there is one.
         kernels: every kernel, sources first.
         models: the kernels of each model: one, or its folds or networks in their order.
+        notes: what could not be read, and what the audit warns of, each a sentence.
+        thumbnails: JPEG files by picture.
         blend: the ensemble's predictions; None if they are not of the competition's task.
         members: the models' predictions on the blend's pictures, in the same order; folds are
             joined and probabilities tempered as the blend found them.
-        thumbnails: JPEG files by picture.
-        notes: what could not be read, and what the audit warns of, each a sentence.
         pairs: what there is to show where pairs are scored; None where pictures are.
     """
 
@@ -70,24 +69,20 @@ class Facts:
     sent: Submission | None
     kernels: tuple[KernelOutput, ...]
     models: Models
+    notes: list[str]
+    thumbnails: Mapping[str, bytes] = field(default_factory=dict)
     blend: Predictions | None = None
     members: Mapping[str, Predictions] = field(default_factory=dict)
-    thumbnails: Mapping[str, bytes] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
     pairs: PairFacts | None = None
 
     @property
-    def trained(self) -> tuple[KernelOutput, ...]:
-        """The kernels that trained."""
-        return tuple(kernel for kernel in self.kernels if kernel.trained)
-
-    @property
-    def others(self) -> Models:
-        """The kernels that only other kernels read, by script: one, or its parts."""
-        found: dict[str, tuple[KernelOutput, ...]] = {}
-        for kernel in (kernel for kernel in self.trained if not kernel.blended):
-            found[kernel.script] = (*found.get(kernel.script, ()), kernel)
-        return found
+    def groups(self) -> Models:
+        """The models, and by script the kernels that only other kernels read."""
+        others: dict[str, tuple[KernelOutput, ...]] = {}
+        for kernel in self.kernels:
+            if kernel.trained and not kernel.blended:
+                others[kernel.script] = (*others.get(kernel.script, ()), kernel)
+        return {**self.models, **others}
 
     @property
     def ensemble(self) -> KernelOutput | None:
@@ -165,68 +160,53 @@ class Facts:
 
 
 def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Facts:
-    """Read everything."""
-    competition = find_competition(run.competition)
+    """Read what the kernels of a run wrote; those of ``bundles`` in their order."""
+    competition, audit = find_competition(run.competition), read_audit(run)
     kernels = tuple(read_output(run, b.kernel.name, tuple(b.kernel.sources)) for b in bundles)
-    audit = read_audit(run)
     notes = [f"Audit: {warning}." for warning in (audit["warnings"] if audit else ())]
-    models = _models(kernels, notes)
-    thumbnails: dict[str, bytes] = {}
+    facts = Facts(run, competition, sent, kernels, _models(kernels, notes), notes)
     for kernel in kernels:
-        thumbnails = {**read_or_note(kernel.thumbnails, {}, notes), **thumbnails}
-    if models and not thumbnails:
+        facts.thumbnails = {**read_or_note(kernel.thumbnails, {}, notes), **facts.thumbnails}
+    if facts.models and not facts.thumbnails:
         notes.append("The kernels wrote no thumbnails: pictures are named by their ids.")
-    facts = Facts(run, competition, sent, kernels, models, thumbnails=thumbnails)
-    if competition.task.name == "pairs":
-        pairs = gather_pairs(models, facts.ensemble, kernels, notes) if models else None
-        return replace(facts, notes=tuple(notes), pairs=pairs)
-    blend = _blend(facts, notes)
-    members = _members(facts, blend, notes)
-    return replace(facts, blend=blend, members=members, notes=tuple(notes))
+    if facts.task.name == "pairs" and facts.models and facts.ensemble:
+        facts.pairs = gather_pairs(facts.models, facts.ensemble, kernels, notes)
+    elif facts.ensemble:
+        facts.blend = read_or_note(partial(_blend, facts.ensemble, facts.task), None, notes)
+    if facts.blend:
+        read = {m: read_or_note(partial(_member, facts, m), None, notes) for m in facts.models}
+        facts.members = {model: member for model, member in read.items() if member}
+    return facts
 
 
 def _models(kernels: tuple[KernelOutput, ...], notes: list[str]) -> Models:
     """The kernels of each model; where their manifests do not say so, each is its own."""
     blended = {kernel.name: kernel for kernel in kernels if kernel.trained and kernel.blended}
     try:
-        names = kernels_of_models(
-            {name: kernel.facts("recipe") for name, kernel in blended.items()}
-        )
+        names = kernels_of_models({name: k.facts("recipe") for name, k in blended.items()})
     except (UserError, KeyError, TypeError) as error:
         notes.append(f"Kernels of one model are not joined: {error}.")
         names = {name: (name,) for name in blended}
     return {model: tuple(blended[name] for name in own) for model, own in names.items()}
 
 
-def _blend(facts: Facts, notes: list[str]) -> Predictions | None:
-    """The blend, if it has pictures whose labels and predictions are those of the task."""
-    blend = read_or_note(facts.ensemble.predictions, None, notes) if facts.ensemble else None
+def _blend(ensemble: KernelOutput, task: Task) -> Predictions | None:
+    """The blend, if it has pictures. Raises UserError where they are not of the task."""
+    blend = ensemble.predictions()
     if blend is None or not len(blend.validation_labels):
         return None
-    try:
-        facts.task.check_labels(blend.validation_labels, "the blend")
-        facts.task.check_predictions(blend.validation, "the blend")
-    except UserError as error:
-        notes.append(f"Pictures are not shown: {error}.")
-        return None
+    task.check_labels(blend.validation_labels, "the blend, which is not shown")
+    task.check_predictions(blend.validation, "the blend, which is not shown")
     return blend
 
 
-def _members(facts: Facts, blend: Predictions | None, notes: list[str]) -> dict[str, Predictions]:
-    """The models that were validated on the blend's own pictures, as they were blended."""
-    found = {}
-    for model, kernels in facts.models.items():
-        parts = {kernel.name: read_or_note(kernel.predictions, None, notes) for kernel in kernels}
-        known = {name: part for name, part in parts.items() if part is not None}
-        whole = len(known) == len(parts)
-        member = read_or_note(partial(join_folds, known), None, notes) if whole else None
-        if blend is None or member is None:
-            continue
-        try:
-            member = align({"the blend": blend, model: member})[model]
-        except UserError:
-            notes.append(f"{model} was validated on other pictures than the blend.")
-            continue
-        at = facts.temperatures.get(model)
-        found[model] = at_temperature(member, at["temperature"]) if at else member
-    return found
+def _member(facts: Facts, model: str) -> Predictions | None:
+    """A model as it was blended. Raises UserError where its pictures are not the blend's."""
+    assert facts.blend is not None
+    parts = {kernel.name: kernel.predictions() for kernel in facts.models[model]}
+    known = {name: part for name, part in parts.items() if part is not None}
+    if len(known) < len(parts):
+        return None
+    member = align({"the blend": facts.blend, model: join_folds(known)})[model]
+    at = facts.temperatures.get(model)
+    return at_temperature(member, at["temperature"]) if at else member

@@ -29,7 +29,7 @@ Kernels = Sequence[KernelOutput]
 
 def learning(facts: Facts) -> Section:
     """The curves of every kernel that wrote a history."""
-    trained = [kernel for kernel in facts.trained if kernel.history]
+    trained = [k for own in facts.groups.values() for k in own if k.history]
     rows = [row for kernel in trained for row in kernel.history]
     keys = [Key("one", "training"), Key("two", "validation")]
     if any(row["stage"] == "refit" for row in rows):
@@ -39,7 +39,7 @@ def learning(facts: Facts) -> Section:
         keys.append(Key("four", f"validation, unseen {facts.task.classes_word}"))
     own = OWN if facts.pairs else ()
     models: list[dict[str, Any]] = []
-    for model, kernels in {**facts.models, **facts.others}.items():
+    for model, kernels in facts.groups.items():
         alike = [kernel for kernel in kernels if kernel.history]
         each = [_kernel(kernel, trained, own) for kernel in alike]
         if len(alike) > 1:

@@ -11,8 +11,7 @@ import numpy as np
 from common.blending.members import join_networks
 from common.errors import UserError
 from common.files.classes import NAME as CLASSES
-from common.files.classes import PictureClass, load_classes
-from common.files.predictions import NAME as PREDICTIONS
+from common.files.classes import load_classes
 from common.files.predictions import row_order
 from common.files.projection import Projection, load_projection
 from common.files.vectors import Vectors, load_vectors
@@ -61,22 +60,24 @@ class PairFacts:
 
 
 def gather_pairs(
-    models: Models, ensemble: KernelOutput | None, kernels: Sequence[KernelOutput], notes: list[str]
+    models: Models, ensemble: KernelOutput, kernels: Sequence[KernelOutput], notes: list[str]
 ) -> PairFacts:
     """Read what is there; what is not, or is broken, becomes a note."""
-    lost = [k.name for own in models.values() for k in own if not (k.folder / PREDICTIONS).exists()]
-    notes += [f"{name} wrote no {PREDICTIONS}." for name in lost]
-    whole = {m: own for m, own in models.items() if not {k.name for k in own} & {*lost}}
-    order = ranked(models, ensemble.metrics if ensemble else {})
     best = embedding = None
-    for found in _channels(order, whole, notes):
+    order = ranked(models, ensemble.metrics)
+    for found in _channels(order, models, notes):
         best = best or found
         if np.allclose(np.linalg.norm(found.vectors, axis=1), 1.0, atol=1e-3):
             embedding = found
             break
-    folders = {model: models[model][0].folder for model, _ in order}
-    projections, scored = _projections(folders, notes), _scored(ensemble, notes)
-    return PairFacts(_names(kernels, notes), best, embedding, projections, scored)
+    projections: dict[str, Projection] = {}
+    for model in dict.fromkeys(model for model, _ in order):
+        read = partial(_projection, model, models[model][0].folder, projections)
+        if (projection := read_or_note(read, None, notes)) is not None:
+            projections[model] = projection
+    scored = read_or_note(partial(_scored, ensemble.folder), None, notes)
+    names = read_or_note(partial(_names, kernels), None, notes)
+    return PairFacts(names or {}, best, embedding, projections, scored)
 
 
 def model_channels(model: str, kernels: Sequence[KernelOutput], ensemble: Metrics) -> Metrics:
@@ -110,7 +111,7 @@ def _channels(
     """The channels that can be read, in this order; a file is read for one channel at a time."""
     broken: set[str] = set()
     for model, channel in order:
-        if model not in models or model in broken:
+        if model in broken:
             continue
         found = read_or_note(partial(_vectors, models[model]), None, notes)
         if found is None:
@@ -126,43 +127,29 @@ def _vectors(kernels: Sequence[KernelOutput]) -> Vectors | None:
     return join_networks((k.name, load_vectors(k.folder, k.name)) for k in kernels)
 
 
-def _projections(folders: Mapping[str, Path], notes: list[str]) -> dict[str, Projection]:
-    """Those that are of the first one's pictures, in its order."""
-    found: dict[str, Projection] = {}
-    for name, folder in folders.items():
-        try:
-            read = load_projection(folder)
-            if read is None or not read.points.size:
-                notes.append(f"{name} wrote no projection, so its embedding is not shown.")
-                continue
-            first = next(iter(found), name)
-            order = row_order(found.get(first, read).ids, read.ids, "projection", first, name)
-        except UserError as error:
-            notes.append(f"{error}.")
-            continue
-        own = {key: getattr(read, key)[order] for key in ("ids", "labels", "seen")}
-        found[name] = replace(read, **own, points=read.points[:, order])
-    return found
+def _projection(name: str, folder: Path, known: Mapping[str, Projection]) -> Projection:
+    """A model's projection, its pictures in the order of the first of those ``known``."""
+    found = load_projection(folder)
+    if found is None or not found.points.size:
+        raise UserError(f"{name} wrote no projection, so its embedding is not shown")
+    first = next(iter(known), name)
+    order = row_order(known.get(first, found).ids, found.ids, "projection", first, name)
+    own = {key: getattr(found, key)[order] for key in ("ids", "labels", "seen")}
+    return replace(found, **own, points=found.points[:, order])
 
 
-def _scored(ensemble: KernelOutput | None, notes: list[str]) -> ScoredPairs | None:
-    """The ensemble's pairs, if curves can be drawn of them."""
-    try:
-        found = load_scored_pairs(ensemble.folder) if ensemble else None
-    except UserError as error:
-        notes.append(f"{error}.")
-        return None
+def _scored(folder: Path) -> ScoredPairs:
+    """The ensemble's pairs. Raises UserError where no curves can be drawn of them."""
+    found = load_scored_pairs(folder)
     if found is None:
-        notes.append("The ensemble wrote no scored pairs: no curves and no mistakes are shown.")
-    elif not 0 < np.count_nonzero(found.same) < len(found.first):
-        notes.append("Validation has not both same and different pairs: no curves are shown.")
-        return None
+        raise UserError("The ensemble wrote no scored pairs: no curves and no mistakes are shown")
+    if not 0 < np.count_nonzero(found.same) < len(found.first):
+        raise UserError("Validation has not both same and different pairs: no curves are shown")
     return found
 
 
-def _names(kernels: Sequence[KernelOutput], notes: list[str]) -> dict[int, str]:
+def _names(kernels: Sequence[KernelOutput]) -> dict[int, str]:
     """Names of classes by number, where ``classes.csv`` has more than a digest."""
     folder = next((k.folder for k in kernels if (k.folder / CLASSES).exists()), None)
-    none: tuple[PictureClass, ...] = ()
-    found = read_or_note(partial(load_classes, folder), none, notes) if folder else none
+    found = load_classes(folder) if folder else ()
     return {one.number: one.name for one in found if one.is_named}

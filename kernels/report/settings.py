@@ -42,7 +42,7 @@ def _where(kernel: KernelOutput) -> dict[str, Any]:
 def _recipes(facts: Facts) -> dict[str, Mapping[str, Any]]:
     """The recipes, those of several alike in one column: they differ in their number alone."""
     columns: dict[str, Mapping[str, Any]] = {}
-    for model, kernels in {**facts.models, **facts.others}.items():
+    for model, kernels in facts.groups.items():
         recipes = [kernel.facts("recipe") for kernel in kernels if kernel.manifest]
         if recipes:
             unused = unused_settings(recipes[0])

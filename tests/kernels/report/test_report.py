@@ -350,7 +350,7 @@ def test_what_is_broken_or_lost_costs_what_it_holds_alone(tmp_path: Path) -> Non
     other = Predictions(ids, np.arange(30) % 3, values, ids, values)
     save_predictions(run.output("left"), other, "")
     page = written(run, *MEMBERS)
-    assert "left was validated on other pictures than the blend." in notes(page)
+    assert "validation ids of the blend (60) and left (30) differ" in notes(page)[1]
     assert {"members", "classes"} - {*anchors(page)} == {"members"}
     shutil.rmtree(run.output("ensemble"))
     page = written(run, *MEMBERS)

@@ -73,10 +73,8 @@ def read_picture(picture: Picture) -> np.ndarray:
 def _read_file(split: Split, path: Path, classes: int) -> Iterator[Picture | BrokenRecord]:
     def read(number: int, record: bytes) -> Picture | BrokenRecord:
         try:
-            name, jpeg = parse(record, "id", "image")
-            label = parse(record, "class")[0] if split.labelled else None
-            if label is not None and not 0 <= label < classes:
-                raise ValueError(f"label {label} is outside 0..{classes - 1}")
+            names = ("id", "image", "class") if split.labelled else ("id", "image")
+            name, jpeg, label = [*parse(record, *names, classes=classes), None][:3]
             return Picture(split.name, name, label, path, number, fingerprint(decode(jpeg)))
         except ValueError as error:
             return BrokenRecord(split.name, path.name, number, str(error))

@@ -6,21 +6,24 @@ are drawn as one symmetry of a square, so that pixels move once. MixUp and CutMi
 and its targets. OpenCV does the work: it releases Python's lock, so that threads run side by side.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 Generator = np.random.Generator
+Symmetry = tuple[bool, bool, bool]  # of a square: transposed, and then up for down, left for right
+# 0 to 3 quarter turns to the left, as ``numpy.rot90``.
+_QUARTERS = (
+    (False, False, False),
+    (True, True, False),
+    (False, True, True),
+    (True, False, True),
+)
 _LUMA = np.array([0.299, 0.587, 0.114])  # of ITU-R BT.601, as every grey picture of an RGB one
 
 
-def resize(
-    picture: np.ndarray,
-    size: int,
-    out: np.ndarray | None = None,
-    interpolation: str = "bilinear",
-) -> np.ndarray:
-    """Resize to ``(size, size, 3)`` uint8; the result may be in ``out``, if that is given.
+def resize(picture: np.ndarray, size: int, interpolation: str = "bilinear") -> np.ndarray:
+    """Resize to ``(size, size, 3)`` uint8.
 
     ``bilinear`` is by area where a picture shrinks, so that colours are kept; ``nearest`` takes
     the pixel at each centre, as TensorFlow 2 does.
@@ -32,7 +35,7 @@ def resize(
     how = cv2.INTER_AREA if min(picture.shape[:2]) > size else cv2.INTER_LINEAR
     if interpolation == "nearest":
         how = cv2.INTER_NEAREST_EXACT  # INTER_NEAREST is half a pixel off
-    return cv2.resize(picture, (size, size), out, interpolation=how)
+    return cv2.resize(picture, (size, size), interpolation=how)
 
 
 def random_crop(picture: np.ndarray, generator: Generator, size: int) -> np.ndarray:
@@ -42,61 +45,30 @@ def random_crop(picture: np.ndarray, generator: Generator, size: int) -> np.ndar
     return picture[top : top + size, left : left + size]
 
 
-def centre_crop(picture: np.ndarray, size: int) -> np.ndarray:
-    """Return the middle ``size`` by ``size`` of a picture, as validation and test see it."""
-    top, left = (picture.shape[0] - size) // 2, (picture.shape[1] - size) // 2
-    return picture[top : top + size, left : left + size]
-
-
-class Symmetry(NamedTuple):
-    """One of the eight symmetries of a square: rows and columns exchanged, and then the flips."""
-
-    transposed: bool = False
-    up_down: bool = False
-    left_right: bool = False
-
-
-def transpose(turn: Symmetry) -> Symmetry:
-    """Exchange rows and columns after ``turn``."""
-    return Symmetry(not turn.transposed, turn.left_right, turn.up_down)
-
-
-def rot90(turn: Symmetry) -> Symmetry:
-    """Turn by a quarter to the left after ``turn``, as ``numpy.rot90``."""
-    after = transpose(turn)
-    return after._replace(up_down=not after.up_down)
-
-
 def random_symmetry(generator: Generator, recipe: Any) -> Symmetry:
     """Draw one, two or three quarter turns, both flips and a transposition, one after the other.
 
     The recipe has a probability for each; the order is the published one.
     """
-    turn = Symmetry()
     quarters = 1 + int(generator.random() / max(recipe.rot90_probability, 1e-9))
-    for _ in range(quarters if quarters < 4 else 0):
-        turn = rot90(turn)
-    left_right = turn.left_right ^ (generator.random() < recipe.horizontal_flip)
-    up_down = turn.up_down ^ (generator.random() < recipe.vertical_flip)
-    turn = Symmetry(turn.transposed, up_down, left_right)
-    return transpose(turn) if generator.random() < recipe.transpose_probability else turn
+    transposed, up_down, left_right = _QUARTERS[quarters if quarters < 4 else 0]
+    left_right ^= generator.random() < recipe.horizontal_flip
+    up_down ^= generator.random() < recipe.vertical_flip
+    if generator.random() < recipe.transpose_probability:
+        return not transposed, left_right, up_down
+    return transposed, up_down, left_right
 
 
-def turned(picture: np.ndarray, turn: Symmetry, out: np.ndarray | None = None) -> np.ndarray:
-    """Apply a symmetry to a picture, ``(size, size, 3)``, in ``out`` if that is given."""
+def turned(picture: np.ndarray, symmetry: Symmetry) -> np.ndarray:
+    """Apply a symmetry to a picture, ``(size, size, 3)``."""
     import cv2
 
-    flip = {(False, True): 1, (True, False): 0, (True, True): -1}.get(turn[1:])
-    out = np.empty(picture.shape, np.uint8) if out is None else out
-    if turn.transposed:
-        # Four channels are exchanged four times faster than three.
-        moved = cv2.transpose(cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA))
-        moved = moved if flip is None else cv2.flip(moved, flip)
-        return cv2.cvtColor(moved, cv2.COLOR_RGBA2RGB, out)
-    if flip is not None:
-        return cv2.flip(picture, flip, out)
-    np.copyto(out, picture)
-    return out
+    transposed, up_down, left_right = symmetry
+    if transposed:  # four channels are exchanged four times faster than three
+        picture = cv2.transpose(cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA))
+    if up_down or left_right:
+        picture = cv2.flip(picture, 1 if not up_down else -1 if left_right else 0)
+    return cv2.cvtColor(picture, cv2.COLOR_RGBA2RGB) if transposed else picture
 
 
 def colour_jitter(picture: np.ndarray, generator: Generator, strength: float) -> np.ndarray:
@@ -146,15 +118,13 @@ def random_affine(
     return cv2.warpAffine(picture, matrix, (size, size), borderMode=cv2.BORDER_REFLECT_101)
 
 
-def augment(
-    picture: np.ndarray, generator: Generator, recipe: Any, out: np.ndarray | None = None
-) -> np.ndarray:
-    """Apply all of them: ``(image_size, image_size, 3)`` uint8, in ``out`` if that is given."""
+def augment(picture: np.ndarray, generator: Generator, recipe: Any) -> np.ndarray:
+    """Apply all of them: ``(image_size, image_size, 3)`` uint8."""
     picture = random_crop(picture, generator, recipe.image_size)
     warp = (recipe.rotation, recipe.zoom, recipe.shift, recipe.shear)
     picture = random_affine(picture, generator, *warp)
-    turn = random_symmetry(generator, recipe)
-    return turned(colour_jitter(picture, generator, recipe.colour_jitter), turn, out)
+    symmetry = random_symmetry(generator, recipe)
+    return turned(colour_jitter(picture, generator, recipe.colour_jitter), symmetry)
 
 
 def mixup(
@@ -201,13 +171,11 @@ def view(picture: np.ndarray, number: int, size: int) -> np.ndarray:
     0 is the middle as it is, 1 to 3 are its flips, 4 to 7 the same of the transposed middle;
     8 to 11 are the four corners, 12 to 15 the corners mirrored left to right.
     """
-    if number < 8:
-        turn = Symmetry(number >= 4, number % 4 >= 2, number % 2 == 1)
-        return turned(centre_crop(picture, size), turn)
-    top = (picture.shape[0] - size) * (number % 4 // 2)
-    left = (picture.shape[1] - size) * (number % 2)
-    corner = picture[top : top + size, left : left + size]
-    return turned(corner, Symmetry(left_right=number >= 12))
+    spare, turn = picture.shape[0] - size, number % 4
+    top, left, symmetry = spare // 2, spare // 2, (number >= 4, turn >= 2, turn % 2 == 1)
+    if number >= 8:
+        top, left, symmetry = spare * (turn // 2), spare * (turn % 2), (False, False, number >= 12)
+    return turned(picture[top : top + size, left : left + size], symmetry)
 
 
 def _partners(number: int, generator: Generator, alpha: float) -> tuple[np.ndarray, np.ndarray]:

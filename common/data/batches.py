@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data.augment import augment, cutmix, mixup, view
+from common.data.augment import augment, cutmix, mixup, resize, view
 from common.data.pictures import Pictures
 from common.data.samplers import ClassBatches
 from common.share import WHOLE, Share
@@ -82,11 +82,10 @@ class Training:
         rows = self._share.of(self._order(epoch)[places])
         size = self._recipe.image_size
         pictures = np.empty((len(rows), size, size, 3), np.uint8)
-        room = np.empty((self._parts[0].size, self._parts[0].size, 3), np.uint8)
-        for out, row, seed in zip(pictures, rows.tolist(), seeds.tolist(), strict=True):
+        for place, (row, seed) in enumerate(zip(rows.tolist(), seeds.tolist(), strict=True)):
             part = int(np.searchsorted(self._starts, row, side="right")) - 1
-            picture = self._parts[part].read(row - self._starts[part], room)
-            augment(picture, np.random.default_rng(seed), self._recipe, out)
+            picture = self._parts[part][row - self._starts[part]]
+            pictures[place] = augment(picture, np.random.default_rng(seed), self._recipe)
         weights = self.weights[rows] * (self._share.of(places) < self._known)
         targets = self._encode(self.labels[rows])
         return self._mix(pictures, targets, weights.astype(np.float32), generator)
@@ -128,7 +127,8 @@ def evaluation_batches(
     whole = recipe.evaluates_whole and seen < 8
 
     def picture(row: int) -> np.ndarray:
-        return view(part.whole(row, size) if whole else part[row], seen, size)
+        # Not from the cache: resized twice, a whole picture would be blurred.
+        return view(resize(part.original(row), size) if whole else part[row], seen, size)
 
     def make(step: int) -> Batch:
         places = share.of(np.arange(step * batch, (step + 1) * batch))

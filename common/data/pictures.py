@@ -49,24 +49,13 @@ class Pictures:
 
     def __getitem__(self, row: int) -> np.ndarray:
         """Return one picture, resized. Raises UserError when it cannot be decoded."""
-        return self.read(row)
-
-    def read(self, row: int, room: np.ndarray | None = None) -> np.ndarray:
-        """As ``pictures[row]``; it may be in ``room`` ``(size, size, 3)``, if that is given."""
         if self._cache is None:
-            return resize(self.original(row), self.size, room, self.interpolation)
+            return resize(self.original(row), self.size, self.interpolation)
         if not self._cached[row]:
-            self._cache[row] = resize(self.original(row), self.size, None, self.interpolation)
+            self._cache[row] = resize(self.original(row), self.size, self.interpolation)
             self._cached[row] = True
         picture: np.ndarray = self._cache[row]
         return picture
-
-    def whole(self, row: int, size: int) -> np.ndarray:
-        """Return one picture resized to another size, ``(size, size, 3)``, smoothly.
-
-        Not from the cache: resized twice, it would be blurred.
-        """
-        return resize(self.original(row), size)
 
     def original(self, row: int) -> np.ndarray:
         """Return one picture in its own size. Raises UserError when it cannot be decoded."""

@@ -1,12 +1,12 @@
 """One part of the data: which pictures there are, where their bytes are, and their labels."""
 
-from dataclasses import dataclass
+import dataclasses
 from pathlib import Path
 
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Records:
     """One part of the data, as a layout finds it (``common.data.layouts``).
 
@@ -32,20 +32,20 @@ class Records:
     def take(self, rows: np.ndarray) -> "Records":
         """Return some of the pictures, in the order of ``rows``: ``(n,)`` numbers, or a mask."""
         labels = None if self.labels is None else self.labels[rows]
-        ids, places = self.ids[rows], self.places[rows]
-        return Records(self.name, self.files, ids, labels, places, self.whole_files)
+        return dataclasses.replace(
+            self, ids=self.ids[rows], labels=labels, places=self.places[rows]
+        )
 
 
 def join(name: str, first: Records, second: Records) -> Records:
     """Return the pictures of two labelled parts, one after the other."""
     assert first.labels is not None
     assert second.labels is not None
-    moved = second.places + np.array([len(first.files), 0, 0])
     return Records(
         name,
         (*first.files, *second.files),
         np.concatenate([first.ids, second.ids]),
         np.concatenate([first.labels, second.labels]),
-        np.concatenate([first.places, moved]),
+        np.concatenate([first.places, second.places + np.array([len(first.files), 0, 0])]),
         first.whole_files,
     )

@@ -11,23 +11,16 @@ _FEWEST = 2  # classes of a batch, pictures of a class: an anchor needs a positi
 
 
 class ClassBatches:
-    """Batches of P classes with K pictures each, drawn anew each epoch.
+    """Batches of ``classes`` (P) with ``pictures`` (K) each, drawn anew each epoch.
 
     A class with one picture has no positive: no batch has it. Every other class comes equally often
     in an epoch, or once less, and in a batch once. A class with fewer than K pictures repeats its
     own, as rarely as it can; each picture of the others comes equally often in an epoch, or once
     less, and in a batch once.
 
-    Args:
-        labels: ``(rows,)`` integers, the class of each row.
-        classes, pictures: P and K.
-        steps: batches of an epoch; 0 takes enough to show as many pictures as the usable classes
-            have.
-        replicas: devices that share a batch, for the message of what would fit.
-
-    Attributes:
-        steps: batches of an epoch.
-        unused: rows that no batch has, each alone of its class.
+    ``labels`` are ``(rows,)`` integers, the class of each row. ``steps`` are the batches of an
+    epoch; 0 takes enough to show as many pictures as the usable classes have. ``replicas`` are the
+    devices that share a batch. ``unused`` counts the rows that no batch has.
 
     Raises UserError when fewer than two classes are usable, when a batch asks for more classes than
     there are, and when P or K is less than 2.
@@ -36,15 +29,13 @@ class ClassBatches:
     def __init__(
         self, labels: np.ndarray, classes: int, pictures: int, steps: int = 0, replicas: int = 1
     ):
-        labels = np.asarray(labels)
         names, counts = np.unique(labels, return_counts=True)
-        usable = names[counts >= _FEWEST].tolist()
-        self._rows = {label: np.flatnonzero(labels == label) for label in usable}
+        usable = counts >= _FEWEST
+        self._rows = {name: np.flatnonzero(labels == name) for name in names[usable].tolist()}
         self._classes, self._pictures = classes, pictures
-        _check(classes, pictures, len(usable), len(names), replicas)
-        shown = int(counts[counts >= _FEWEST].sum())
-        self.unused = len(labels) - shown
-        self.steps = steps or -(-shown // (classes * pictures))
+        _check(classes, pictures, len(self._rows), len(names), replicas)
+        self.unused = int(np.count_nonzero(~usable))
+        self.steps = steps or -(-(len(labels) - self.unused) // (classes * pictures))
 
     @property
     def summary(self) -> str:
@@ -91,16 +82,17 @@ def deal(items: np.ndarray, hands: int, size: int, generator: np.random.Generato
 
 
 def _check(classes: int, pictures: int, usable: int, known: int, replicas: int) -> None:
-    if min(classes, pictures) < _FEWEST:
-        raise UserError(
-            f"batches of {classes} classes x {pictures} pictures have no triplets: set both to "
-            f"{_FEWEST} or more"
-        )
     having = f"{usable} of {known} classes have {_FEWEST} pictures or more"
+    if min(classes, pictures) < _FEWEST:
+        fault = f"{classes} classes x {pictures} pictures have no triplets: set both to {_FEWEST}"
+        raise UserError(f"batches of {fault} or more")
     if usable < _FEWEST:
         raise UserError(f"{having}: triplets need {_FEWEST} such classes, train on more pictures")
     if classes > usable:
         most = usable // replicas * pictures
-        fits = f"with --set batch_size={most}, or less"
-        mend = fits if most else f"on fewer than {replicas} devices"
+        mend = (
+            f"with --set batch_size={most}, or less"
+            if most
+            else f"on fewer than {replicas} devices"
+        )
         raise UserError(f"batches of {classes} classes, and {having}: train {mend}")

@@ -46,7 +46,7 @@ class Broken:
 
 @dataclass(frozen=True)
 class ShardWriter:
-    """Writes the parts of the data.
+    """Writes the parts of the data, each in a folder of its name.
 
     Attributes:
         make: a picture's JPEG by its id, called in threads; its ValueErrors are the reasons.
@@ -68,36 +68,32 @@ class ShardWriter:
     def write(self, folder: Path, items: Sequence[Item]) -> tuple[Broken, ...]:
         """Write one part, in the order of ``items``; return what is broken in it.
 
-        The part is named as its folder; shards of other settings in it are removed.
+        Shards of other settings in the folder are removed.
         Raises OutOfTimeError between two shards, UserError when no picture can be read.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        size = self.shard_size
-        chunks = [items[start : start + size] for start in range(0, len(items), size)]
+        chunks = [items[at : at + self.shard_size] for at in range(0, len(items), self.shard_size)]
         notes = [_read_note(folder, n, self._key(chunk)) for n, chunk in enumerate(chunks)]
         _sweep(folder, notes)
-        slowest = 0.0
+        slowest, pictures = 0.0, 0
+        broken: list[Broken] = []
         with ThreadPoolExecutor(self.threads) as pool:
-            for number, chunk in enumerate(chunks):
-                if not notes[number]:
+            for number, (chunk, note) in enumerate(zip(chunks, notes, strict=True)):
+                if not note:
                     if not self.has_time(slowest):
                         raise OutOfTimeError(folder.name, number, len(chunks))
                     start = time.monotonic()
-                    notes[number] = self._write_shard(folder, number, chunk, pool)
+                    note = self._write_shard(folder, number, chunk, pool)
                     slowest = max(slowest, time.monotonic() - start)
-                done = notes[: number + 1]
-                report(
-                    "writing",
-                    part=folder.name,
-                    shard=f"{number + 1}/{len(chunks)}",
-                    pictures=sum(note["pictures"] for note in done),
-                    broken=sum(len(note["broken"]) for note in done),
-                )
-        broken = tuple(Broken(b[0], folder.name, b[1]) for note in notes for b in note["broken"])
-        if len(broken) == len(items):
+                pictures += note["pictures"]
+                broken += [Broken(name, folder.name, reason) for name, reason in note["broken"]]
+                shard = f"{number + 1}/{len(chunks)}"
+                facts = {"pictures": pictures, "broken": len(broken)}
+                report("writing", part=folder.name, shard=shard, **facts)
+        if not pictures:
             first = f"; the first, {broken[0].file}: {broken[0].reason}" if broken else ""
             raise UserError(f"no picture of {folder.name} could be read{first}: look at the data")
-        return broken
+        return tuple(broken)
 
     def _write_shard(
         self, folder: Path, number: int, chunk: Sequence[Item], pool: ThreadPoolExecutor

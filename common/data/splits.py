@@ -11,21 +11,15 @@ from common.tasks.task import Task
 
 
 def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Return the fold of each row, ``(n,)`` int64 from 0, the classes spread evenly over the folds.
+    """Return the fold of each row, ``(n,)`` int64 from 0; the same for the same seed and labels.
 
     The sizes of folds, and a class's rows in each, differ by at most one, also for a class with
-    fewer rows than there are folds. The same seed and labels give the same folds.
-
-    Args:
-        labels: ``(n,)`` integers, the class of each row.
-        folds: 2 or more.
-        seed: of the shuffling.
+    fewer rows than there are folds. ``labels`` are ``(n,)`` integers, the class of each row.
 
     Raises UserError for fewer rows than folds, or fewer than 2 folds.
     """
     from sklearn.model_selection import KFold, StratifiedKFold
 
-    labels = np.asarray(labels)
     if not 2 <= folds <= len(labels):
         raise UserError(f"{len(labels)} labelled rows cannot be split into {folds} folds")
     # scikit-learn refuses to stratify when every class has fewer rows than there are folds.

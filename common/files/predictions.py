@@ -83,9 +83,9 @@ def check_rows(source: str, predictions: Any) -> None:
                 usable &= values.any(axis=1)  # a vector has a direction
             bad = np.flatnonzero(~usable[: len(ids)])
             if len(bad):
-                faults = "NaN, infinite or all zeros" if channel else "NaN or infinite"
+                what = f"{channel} vectors" if channel else "predictions"
                 raise UserError(
-                    f"{source}: {part} {channel or 'predictions'} are {faults} in {len(bad)} of "
+                    f"{source}: {part} {what} are NaN, infinite or all zeros in {len(bad)} of "
                     f"{len(ids)} rows, the first is id {ids[bad[0]]}: the training diverged"
                 )
 

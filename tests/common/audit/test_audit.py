@@ -55,7 +55,7 @@ ALTERED: dict[str, Callable[[np.ndarray], bytes]] = {
     "brighter": lambda image: jpeg(np.clip(image * 1.2, 0, 255).astype(np.uint8)),
     "cropped": lambda image: jpeg(cv2.resize(image[3:-3, 3:], (SIDE, SIDE))),
     "smaller": lambda image: jpeg(cv2.resize(image, (48, 48), interpolation=cv2.INTER_AREA)),
-    "grey": lambda image: jpeg(np.repeat(image.mean(2, keepdims=True).astype(np.uint8), 3, 2)),
+    "grey": lambda image: jpeg(np.repeat(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)[..., None], 3, 2)),
 }
 
 

@@ -125,7 +125,10 @@ def changed(given: Any, **changes: object) -> Any:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (with_row(np.nan), "me: validation embedding are NaN.* in 1 of 10 .* id 7.jpg: the train"),
+        (
+            with_row(np.nan),
+            "me: validation embedding vectors are NaN.* in 1 of 10 .* id 7.jpg",
+        ),
         (with_row(0.0), "all zeros in 1 of 10 rows, the first is id 7.jpg"),
         (changed(VECTORS, test={"embedding": unit(2, 4, 0)}), "test have different channels"),
         (changed(VECTORS, validation={}, test={}), "different channels, or none"),

@@ -32,13 +32,7 @@ _STRETCH = 0.3  # the most that aligning may scale or turn
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What is kept of a picture.
-
-    Attributes:
-        digest: SHA-256 of its size and pixels.
-        hash: 63 bits, perceptual.
-        grey: ``(48, 48)`` uint8.
-    """
+    """What is kept of a picture: SHA-256 of its size and pixels, 63 bits, ``(48, 48)`` uint8."""
 
     digest: str
     hash: int
@@ -80,20 +74,13 @@ def find_pairs(
     """Find the pairs of pictures that are one, and within how many bits pairs were compared.
 
     Of exact copies each is paired with the first alone, and only the first is compared with
-    other pictures. Pictures of (nearly) one colour have exact copies alone.
-
-    Args:
-        prints: of the pictures.
-        bits: hashes that differ in more are not compared.
-        agreement: the least correlation of a near copy with its original, once aligned.
-        most: pairs to align; when there are more, ``bits`` is lowered until there are not.
+    other pictures. Pictures of (nearly) one colour have exact copies alone. Hashes that differ in
+    more than ``bits`` are not compared; ``agreement`` is the least correlation of a near copy with
+    its original; where more than ``most`` pairs are to be aligned, ``bits`` is lowered.
     """
     first_of: dict[str, int] = {}
-    pairs = []
-    for number, known in enumerate(prints):
-        original = first_of.setdefault(known.digest, number)
-        if original != number:
-            pairs.append(Pair(original, number, "exact"))
+    firsts = [first_of.setdefault(known.digest, number) for number, known in enumerate(prints)]
+    pairs = [Pair(first, n, "exact") for n, first in enumerate(firsts) if first != n]
     textured = [n for n in first_of.values() if prints[n].grey.std() >= _FLAT]
     if len(textured) < 2:
         return pairs, bits

@@ -19,13 +19,8 @@ def image_files(
 ) -> Records:
     """Read one part of the data whose pictures are files, of any format that OpenCV reads.
 
-    Args:
-        name: ``train``, ``val`` or ``test``.
-        paths: of the files.
-        ids: of the pictures, as the submission has them.
-        labels: as the competition's task has them, a row a picture; None where there are none.
-
-    Raises UserError when a file is missing, an id comes twice, or the numbers differ.
+    ``ids`` are as the submission has them, ``labels`` as the competition's task has them, a row a
+    picture. Raises UserError when a file is missing, an id comes twice, or the numbers differ.
     """
     files, names = tuple(paths), np.array([str(one) for one in ids], np.str_)
     known = None if labels is None else np.asarray(labels)

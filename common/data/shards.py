@@ -48,14 +48,10 @@ class Broken:
 class ShardWriter:
     """Writes the parts of the data, each in a folder of its name.
 
-    Attributes:
-        make: a picture's JPEG by its id, called in threads; its ValueErrors are the reasons.
-        side: pixels of a picture, for the shards' names.
-        shard_size: pictures in a shard.
-        threads: pictures that are made at the same time.
-        settings: whatever else decides what a picture's bytes become; a shard that was made with
-            others is made again.
-        has_time: whether work of some seconds can still be done.
+    ``make`` gives a picture's JPEG by its id and is called in threads; its ValueErrors are the
+    reasons. ``side`` is that of a picture in pixels, ``settings`` are whatever else decides what
+    its bytes become: a shard that was made with others is made again. ``has_time`` says whether
+    work of some seconds can still be done.
     """
 
     make: Callable[[str], bytes]

@@ -29,13 +29,9 @@ Member = TypeVar("Member", "Predictions", "Vectors")
 class Predictions:
     """What one model (or blend) predicts for validation and test.
 
-    Attributes:
-        validation_ids: ``(validation,)`` text.
-        validation_labels: ``(validation,)`` numbers, or ``(validation, classes)`` of 0 and 1 where
-            a picture has several labels.
-        validation: ``(validation, units)`` float32: probabilities, or one column of values.
-        test_ids: ``(test,)`` text.
-        test: ``(test, units)`` float32, of the same columns.
+    ``validation`` and ``test`` are ``(pictures, units)`` float32: probabilities, or one column of
+    values; ids are ``(pictures,)`` text. Labels are ``(pictures,)`` numbers, or
+    ``(pictures, classes)`` of 0 and 1 where a picture has several.
     """
 
     validation_ids: np.ndarray
@@ -83,10 +79,12 @@ def check_rows(source: str, predictions: Any) -> None:
                 usable &= values.any(axis=1)  # a vector has a direction
             bad = np.flatnonzero(~usable[: len(ids)])
             if len(bad):
-                what = f"{channel} vectors" if channel else "predictions"
+                what = "predictions are NaN or infinite"
+                if channel:
+                    what = f"{channel} vectors are NaN, infinite or all zeros"
                 raise UserError(
-                    f"{source}: {part} {what} are NaN, infinite or all zeros in {len(bad)} of "
-                    f"{len(ids)} rows, the first is id {ids[bad[0]]}: the training diverged"
+                    f"{source}: {part} {what} in {len(bad)} of {len(ids)} rows, the first is id "
+                    f"{ids[bad[0]]}: the training diverged"
                 )
 
 

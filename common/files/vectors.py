@@ -26,13 +26,8 @@ class Vectors:
     The score of a pair in a channel is the dot product of its two rows: of unit rows
     (``embedding``) it is their cosine, of probabilities (``classes``) how far they agree.
 
-    Attributes:
-        validation_ids: ``(validation,)`` text.
-        validation_labels: ``(validation,)`` int64, the class of each.
-        validation_seen: ``(validation,)`` bool, whether train has its class.
-        validation: channel → ``(validation, d)`` float32.
-        test_ids: ``(test,)`` text.
-        test: channel → ``(test, d)`` float32, the same channels.
+    ``validation`` and ``test`` are channel → ``(pictures, d)`` float32. Labels are the numbers of
+    classes, ``validation_seen`` says whether train has them; all are ``(pictures,)``.
     """
 
     validation_ids: np.ndarray

@@ -26,16 +26,10 @@ def resampled_scores(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> dict[str, np.ndarray]:
-    """Return each model's score on ``resamples`` draws of the rows with replacement.
+    """Return each model's score on draws of the rows with replacement, ``(resamples,)`` float64.
 
-    Args:
-        scores: model → its score on some rows, which may raise UserError where it is not defined.
-        strata: ``(rows,)`` integers; as many rows of each are drawn as there are.
-        resamples: how many draws.
-        seed: of the draws.
-
-    Returns:
-        model → ``(resamples,)`` float64; NaN where a score is not defined.
+    ``scores`` are functions of rows; where one raises UserError, its score is NaN. ``strata`` are
+    ``(rows,)`` integers; as many rows of each are drawn as there are.
     """
     generator = np.random.default_rng(seed)
     order = np.argsort(strata, kind="stable")
@@ -75,16 +69,9 @@ def compare(
 ) -> dict[str, Any]:
     """Return what a blend gains over the member ``name``, for ``metrics.json``.
 
-    Args:
-        name: of the member.
-        difference: the blend's score less the member's.
-        scores: ``(resamples,)`` of the blend.
-        others: of the member, on the same draws.
-        sign: 1 where greater is better, else -1.
-
-    Returns:
-        ``over``, ``difference``, its ``interval``, and ``share_better``: of the draws in which the
-        blend is better, ties half.
+    ``difference`` is the blend's score less the member's, ``scores`` and ``others`` are theirs on
+    the same draws, ``(resamples,)``, ``sign`` is 1 where greater is better, else -1. ``share_better``
+    is that of the draws in which the blend is better, ties half.
     """
     gains = sign * (scores - others)
     known = gains[np.isfinite(gains)]

@@ -151,7 +151,7 @@ def test_thresholds_of_labels_are_never_worse_than_a_half(metric: str) -> None:
     assert thresholds is not None
     score = find_metric(metric).score
     assert score(labels, task.decide(found, thresholds)) > score(labels, task.decide(found)) + 0.02
-    assert len(set(thresholds.tolist())) == (3 if metric == "macro_f1" else 1)  # else one for all
+    assert (len(set(thresholds.tolist())) > 1) == (metric == "macro_f1")  # else one for all
 
 
 @settings(deadline=None, max_examples=15)

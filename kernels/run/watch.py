@@ -28,6 +28,7 @@ from kernels.run.collect import failure, fetch_output, follow_log, note_complete
 from kernels.run.display import Display, view
 from kernels.run.state import Run, RunOptions
 
+Bundles = Sequence[Bundle]  # sources first
 # Sessions that Kaggle runs at once; a queued one counts.
 SESSIONS = {"tpu": 1, "gpu": 2, "cpu": 5}
 MAX_PARTS = 5  # versions in a row that one training may be spread over
@@ -39,14 +40,10 @@ class Watch:
     """The kernels of one run, from the first push to the last output."""
 
     def __init__(
-        self,
-        kaggle: Kaggle,
-        run: Run,
-        bundles: Sequence[Bundle],  # sources first
-        display: Display,
-        options: RunOptions,
+        self, kaggle: Kaggle, run: Run, bundles: Bundles, display: Display, options: RunOptions
     ):
         self._kaggle, self._run, self._display, self._options = kaggle, run, display, options
+        self._say = display.say
         self._bundles = {bundle.kernel.name: bundle for bundle in bundles}
         self._progress: dict[str, dict[str, str]] = {name: {} for name in self._bundles}
         self._no_session: set[str] = set()
@@ -80,13 +77,17 @@ class Watch:
         key = push.kernel_key(bundle, self._run.kernels, self._run.data)
         if self._run.kernel(name).key == key and (self._is_here(name) or self._take_up(name)):
             return
-        fresh = self._options.fresh
-        earlier = None if fresh else push.find_finished(self._kaggle, self._run, bundle, key)
+        earlier = None
+        if not self._options.fresh:
+            earlier = push.find_finished(self._kaggle, self._run, bundle, key)
         if earlier:
             known = push.take_over(self._run, earlier, name)
-            self._display.say(f"{name}: used again from run {known.reused}")
+            self._say(f"{name}: used again from run {known.reused}")
             self._done.add(name)
-        elif self._has_session(bundle) and self._has_latest_sources(bundle):
+            return
+        kind = bundle.kernel.accelerator
+        used = sum(self._bundles[n].kernel.accelerator == kind for n in self._running)
+        if used < SESSIONS[kind] and self._has_latest_sources(bundle):
             self._push(bundle, key)
 
     def _is_here(self, name: str) -> bool:
@@ -98,7 +99,7 @@ class Watch:
             manifest = read_manifest(folder, name, known.nonce, fetched=True)
         except UserError as error:
             lacks = f"{name}: its output is still to be fetched"
-            self._display.say(str(error) if folder.exists() else lacks)
+            self._say(str(error) if folder.exists() else lacks)
             return False
         if known.pushed:  # the command was killed before it noted what the kernel took
             note_complete(self._run, name, manifest)
@@ -137,18 +138,13 @@ class Watch:
         self._done.add(name)
         return True
 
-    def _has_session(self, bundle: Bundle) -> bool:
-        kind = bundle.kernel.accelerator
-        used = [n for n in self._running if self._bundles[n].kernel.accelerator == kind]
-        return len(used) < SESSIONS[kind]
-
     def _has_latest_sources(self, bundle: Bundle) -> bool:
         """Return whether Kaggle gives the kernel this run's versions; else run a source again."""
         for name in bundle.kernel.sources:
             source, rerun = self._bundles[name], self._options.rerun
             said = push.check_latest(self._kaggle, self._run, source, rerun)
             if said:
-                self._display.say(said)
+                self._say(said)
                 self._run.set_kernel(name, state=KernelState.REPLACED)
                 self._done.discard(name)
                 return False
@@ -158,14 +154,13 @@ class Watch:
         name = bundle.kernel.name
         changed = push.check_change(self._run, bundle, key, self._options.rerun)
         if changed:
-            self._display.say(changed)
+            self._say(changed)
         try:
             push.push_kernel(self._kaggle, self._run, bundle, key)
         except SessionLimitError as error:
             if name not in self._no_session:
                 self._no_session.add(name)
-                said = str(error).rstrip(".")
-                self._display.say(f"{said}: {name} waits until one is free")
+                self._say(f"{str(error).rstrip('.')}: {name} waits until one is free")
         else:
             self._no_session.discard(name)
             self._watch(name)
@@ -176,7 +171,7 @@ class Watch:
         def on_line(line: str) -> None:
             self._progress[name] = parse(line) or self._progress[name]
             if self._options.follow and line.strip():
-                self._display.say(f"{name} | {line}")
+                self._say(f"{name} | {line}")
 
         slug, poll = self._bundles[name].kernel.slug, self._options.poll
         log = (self._kaggle, self._run, name, slug, on_line, poll)
@@ -191,8 +186,7 @@ class Watch:
             if status.state is not self._run.kernels[name].state:
                 self._run.set_kernel(name, state=status.state)
                 if status.state is KernelState.UNKNOWN:
-                    word = status.message
-                    self._display.say(f"kernel {name} is {word} at Kaggle: still watching")
+                    self._say(f"kernel {name} is {status.message} at Kaggle: still watching")
             if not status.state.running:
                 self._running.discard(name)
                 self._end(name, status)
@@ -201,7 +195,7 @@ class Watch:
         except UserError as error:
             if name != AUDIT or ENSEMBLE not in self._bundles:
                 raise
-            self._display.say(f"{error}: the run goes on without its audit")
+            self._say(f"{error}: the run goes on without its audit")
             self._running.discard(name)
             self._done.add(name)
 
@@ -237,7 +231,7 @@ class Watch:
             )
         spent, parts, state = known.spent(time.time()), known.parts + 1, KernelState.UNFINISHED
         self._run.set_kernel(name, state=state, parts=parts, seconds=spent, pushed=0.0)
-        self._display.say(f"{unfinished}: the next version goes on from there")
+        self._say(f"{unfinished}: the next version goes on from there")
 
     def _status(self, name: str) -> KernelStatus | None:
         """Return the status of the kernel's version; None when it is not known just now.
@@ -250,7 +244,7 @@ class Watch:
         except NoAnswerError as error:
             if not self._silent_since:
                 self._silent_since = time.monotonic()
-                self._display.say(f"{error}: what runs there goes on; looking again")
+                self._say(f"{error}: what runs there goes on; looking again")
             if time.monotonic() - self._silent_since > self._options.patience:
                 raise
             return None

@@ -9,27 +9,24 @@ import pytest
 
 import kernels.run.state
 from common.errors import UserError
-from kernels.bundle.build import Bundle, build_bundles
+from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError
 from kernels.kaggle.client import KernelStatus
 from kernels.kaggle.states import KernelState
-from kernels.plan.find import find_competition
-from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Request
 from kernels.run.push import finished_before
 from kernels.run.state import KernelRecord, Run, RunOptions, open_run
 from kernels.run.watch import MAX_PARTS, SESSIONS, Watch
-from support import tiny
+from support import planned, tiny
 from support.quick_kaggle import LOST, QuickKaggle, write_outputs
 
 ONCE = {"tinycommon": 1, "tiny-left": 1, "tiny-ensemble": 1}
+TWICE = {**ONCE, "tiny-left": 2}
 GONE = KaggleError("Kaggle answered 404: Not Found", 404)
 NO_SESSION = SessionLimitError("Maximum batch GPU session count of 2 reached.")
 
 
 def bundles_of(*models: str, **options: object) -> tuple[Bundle, ...]:
-    request = Request(find_competition("tiny"), models, **options)
-    return build_bundles(request.competition, plan_kernels(request), "alice", "")
+    return tuple(planned.bundles("tiny", models=models, **options).values())
 
 
 @pytest.fixture(scope="module")
@@ -64,26 +61,24 @@ def known(run: Path, name: str = "left") -> KernelRecord:
 def test_killed_at_any_save_every_kernel_runs_once(
     start: Callable, kaggle: QuickKaggle, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    class Killed(BaseException):
-        """Stands for ``kill -9``."""
-
     def kill() -> None:
-        raise Killed
+        raise KeyboardInterrupt  # which nothing on the way catches
 
     for number in itertools.count(2):  # the first makes the run's folder
         before = dict.fromkeys(ONCE, 0) | kaggle.pushed
         kaggle.ends["tiny-left"] = ["unfinished"]
+        broken_off = True
         with monkeypatch.context() as patch:
             patch.setattr(kernels.run.state, "write_json", kernels.run.state.write_json)
             tiny.kill_at(f"{number}:{when}", kill)
             try:
                 start(f"run{number}", fresh=True)
                 broken_off = False
-            except Killed:
-                broken_off = True
+            except KeyboardInterrupt:
+                pass
         run, _ = start(f"run{number}", fresh=True)
         pushed = {slug: count - before[slug] for slug, count in kaggle.pushed.items()}
-        assert pushed == {**ONCE, "tiny-left": 2}
+        assert pushed == TWICE
         assert {known.state for known in run.kernels.values()} == {KernelState.COMPLETE}
         assert all(known.pushed == 0 for known in run.kernels.values())  # its seconds are noted
         assert resumes(kaggle)[-2:] == [False, True]
@@ -130,18 +125,21 @@ def test_an_unfinished_training_goes_on_in_its_next_version(
     [
         ("ERROR", r"left ended as ERROR: ValueError: to the moon \(whole log: .*left.log\)"),
         ("CANCEL_ACKNOWLEDGED", "left was stopped at its time cap, or cancelled by hand"),
-        ("nothing", r"left: no manifest.json in .*outputs/left.*\(whole log: "),
+        ("INVALID", r"left: no manifest.json in .*outputs/left.*\(whole log: "),
+        ("VANISHED", "left has vanished: Kaggle no longer has version 1 of alice/tiny-left"),
     ],
 )
 def test_a_kernel_that_fails_is_one_line_and_the_same_command_pushes_it_again(
     start: Callable, kaggle: QuickKaggle, tmp_path: Path, end: str, said: str
 ) -> None:
-    kaggle.ends["tiny-left"] = [end]
+    kaggle.ends["tiny-left"] = [{"INVALID": "nothing", "VANISHED": "COMPLETE"}.get(end, end)]
+    gone = [None] + [GONE] * 4  # after the look at the shared code
+    kaggle.faults["status"] = gone if end == "VANISHED" else []
     with pytest.raises(UserError, match=said):
         start()
-    assert known(tmp_path / "run").state == {"nothing": "INVALID"}.get(end, end)
+    assert known(tmp_path / "run").state == end
     start()
-    assert kaggle.pushed == {**ONCE, "tiny-left": 2}
+    assert kaggle.pushed == TWICE
 
 
 def test_an_output_that_kaggle_shows_late_is_not_trained_again(
@@ -176,41 +174,28 @@ def test_looks_that_bring_no_answer_cost_nothing(
         start("third", fresh=True, patience=-1.0)
 
 
-def test_complete_may_be_the_state_of_an_older_version(
-    start: Callable, kaggle: QuickKaggle
+@pytest.mark.parametrize(
+    ("looks", "said"),
+    [
+        # COMPLETE may be the state of an older version.
+        ([KernelStatus(KernelState.COMPLETE), KernelStatus(KernelState.RUNNING)], ""),
+        ([KernelStatus(KernelState.UNKNOWN, "PREEMPTED")] * 2, "PREEMPTED at Kaggle: still watch"),
+    ],
+)
+def test_a_state_that_is_old_or_new_is_watched_on(
+    start: Callable, kaggle: QuickKaggle, looks: list[KernelStatus], said: str
 ) -> None:
-    kaggle.ends["tinycommon"], status = ["nothing"], kaggle.status
-    looks = iter([KernelState.COMPLETE, KernelState.RUNNING])
+    kaggle.ends["tinycommon"], status, states = ["nothing"], kaggle.status, iter(looks)
 
-    def stale(slug: str, version: int) -> KernelStatus:
-        state = next(looks, None)
-        if state is not KernelState.COMPLETE:
+    def look(slug: str, version: int) -> KernelStatus:
+        state = next(states, None)
+        if state is not looks[0]:
             write_outputs(kaggle.versions("tinycommon")[0])
-        return KernelStatus(state) if state else status(slug, version)
+        return state or status(slug, version)
 
-    kaggle.status = stale
-    start()
-    assert kaggle.pushed == ONCE
-
-
-def test_a_version_that_has_vanished_is_told_apart(
-    start: Callable, kaggle: QuickKaggle, tmp_path: Path
-) -> None:
-    kaggle.faults["status"] = [None] + [GONE] * 9  # after the look at the shared code
-    vanished = "left has vanished: Kaggle no longer has version 1 of alice/tiny-left"
-    with pytest.raises(UserError, match=vanished):
-        start()
-    assert known(tmp_path / "run").state is KernelState.VANISHED
-
-
-def test_a_state_that_is_new_is_watched_on_and_named_once(
-    start: Callable, kaggle: QuickKaggle
-) -> None:
-    new = KernelStatus(KernelState.UNKNOWN, "PREEMPTED")
-    looks, status = iter([new, new]), kaggle.status
-    kaggle.status = lambda slug, version: next(looks, None) or status(slug, version)
-    _, said = start()
-    assert said.count("kernel shared is PREEMPTED at Kaggle: still watching") == 1
+    kaggle.status = look
+    _, lines = start()
+    assert sum(said in line for line in lines if said) == bool(said)
     assert kaggle.pushed == ONCE
 
 
@@ -232,15 +217,13 @@ def test_kaggle_runs_only_so_many_sessions_at_once(start: Callable, kaggle: Quic
 def test_an_accelerator_is_not_spent_again_unless_it_is_asked_for(
     start: Callable, kaggle: QuickKaggle
 ) -> None:
-    gpu, changed = (
-        bundles_of("left", accelerator="gpu", settings={"epochs": epochs}) for epochs in (1, 2)
-    )
-    start(of=gpu)
+    start(of=bundles_of("left", accelerator="gpu", settings={"epochs": 1}))
+    changed = bundles_of("left", accelerator="gpu", settings={"epochs": 2})
     with pytest.raises(UserError, match=r"left has changed \(settings, code, data or sources\)"):
         start(of=changed)
     assert kaggle.pushed == ONCE
     start(of=changed, rerun=True)
-    assert kaggle.pushed == {**ONCE, "tiny-left": 2, "tiny-ensemble": 2}
+    assert kaggle.pushed == {**TWICE, "tiny-ensemble": 2}
 
 
 def test_a_source_that_another_run_has_replaced_is_not_trained_unasked(
@@ -275,7 +258,7 @@ def test_what_is_finished_is_used_again(
     assert kaggle.pushed == {**ONCE, "tiny-ensemble": 2}
     (kaggle.hosted.data / "more.csv").write_text("other data")
     start("third")
-    assert kaggle.pushed == {**ONCE, "tiny-left": 2, "tiny-ensemble": 3}
+    assert kaggle.pushed == {**TWICE, "tiny-ensemble": 3}
     start("fourth", fresh=True)
     assert kaggle.pushed == {"tinycommon": 2, "tiny-left": 3, "tiny-ensemble": 4}
 

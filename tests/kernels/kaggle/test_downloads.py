@@ -1,7 +1,7 @@
 """Outputs that arrive broken are gone on with, fetched again, and in the end refused."""
 
-import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -19,31 +19,24 @@ from support.toy_competition import make_toy
 CONTENT = bytes(range(256)) * 2000
 
 
-@pytest.fixture(autouse=True)
-def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "PAUSE", 0.01)
-
-
 @pytest.fixture
-def serve(tmp_path: Path) -> Iterator:
+def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator:
     """``serve(*rules)`` → addresses of a kernel's output by name, from a Kaggle with faults."""
+    monkeypatch.setattr(answers, "PAUSE", 0.01)
     output = tmp_path / "output"
     output.mkdir()
     (output / "predictions.npz").write_bytes(CONTENT)
-    (output / "metrics.json").write_text(json.dumps({"validation_score": 0.5}))
+    (output / "metrics.json").write_text("{}")
     write_manifest(output, {"nonce": "n"})
-    servers = []
+    with ExitStack() as stack:
 
-    def start(*rules: Rule) -> dict[str, str]:
-        faults = Faults(rules, 0)
-        server = LocalKaggle(tmp_path / "kaggle", [make_toy(tmp_path / "toy")], faults=faults)
-        servers.append(server)
-        service = Service(server.site, "alice", f"{server.url}/")
-        return {path.name: service.link(path) for path in sorted(output.iterdir())}
+        def start(*rules: Rule) -> dict[str, str]:
+            hosted, faults = make_toy(tmp_path / "toy"), Faults(rules, 0)
+            server = stack.enter_context(LocalKaggle(tmp_path / "kaggle", [hosted], faults=faults))
+            service = Service(server.site, "alice", f"{server.url}/")
+            return {path.name: service.link(path) for path in sorted(output.iterdir())}
 
-    yield start
-    for server in servers:
-        server.close()
+        yield start
 
 
 def test_a_transfer_that_breaks_goes_on_where_it_broke(serve, tmp_path: Path) -> None:

@@ -123,28 +123,22 @@ def test_after_isolation_the_real_site_is_refused(tmp_path: Path) -> None:
     assert "api.kaggle.com" in done.stderr
 
 
-def test_the_same_command_again_runs_and_sends_nothing(story: SimpleNamespace) -> None:
+def test_a_finished_run_sends_nothing_again_and_is_blended_another_way_without_training(
+    story: SimpleNamespace, tmp_path: Path
+) -> None:
     assert tiny.last_json(story.again) == tiny.last_json(story.first)
     assert "sent already, as submission 1: it is not sent again" in story.again.stderr
     assert story.unchanged
-
-
-def test_a_finished_run_is_blended_another_way_without_training(story: SimpleNamespace) -> None:
     result = story.blended
     assert (result["blend"]["method"], result["public_score"]) == ("greedy", None)
     assert versions(story.run) == {"shared": 1, "left": 1, "right": 1, "audit": 1, "ensemble": 2}
     assert len(state(story.run)["submissions"]) == 1
     assert [blend["method"] for blend in result["blends"]] == ["mean", "greedy"]
-
-
-def test_a_run_does_not_go_on_with_other_data(story: SimpleNamespace, tmp_path: Path) -> None:
     data, solution = tiny.write_data(tmp_path / "other")
     own = ("--data", data, "--solution", solution)
     refused = tiny.submit("tiny", "--dry-run", *own, *story.options)
     assert refused.returncode == 1
-    last = refused.stderr.splitlines()[-1]
-    assert "began with the data in" in last
-    assert "give it the same data" in last
+    assert "began with the data in" in refused.stderr.splitlines()[-1]
 
 
 def test_a_kernel_that_fails_is_one_clear_line(dry: list, tmp_path: Path) -> None:

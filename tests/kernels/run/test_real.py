@@ -9,6 +9,7 @@ import os
 import shlex
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -47,13 +48,6 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
 @pytest.fixture(scope="module")
 def first(desk: SimpleNamespace) -> dict:
     return tiny.last_json(tiny.submit(*COMMAND, env=desk.env, cwd=desk.folder))
-
-
-def start(*arguments: object, desk: SimpleNamespace) -> subprocess.Popen[str]:
-    pipe, env = subprocess.PIPE, {**os.environ, **desk.env}
-    env.pop(warm.ADDRESS)
-    command = tiny.command(*arguments)
-    return subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, cwd=desk.folder)
 
 
 def versions(server: LocalKaggle) -> dict[str, int]:
@@ -117,7 +111,9 @@ def test_where_only_kernels_are_taken_two_copies_are_one_run_and_clean_deletes_i
     tmp_path: Path,
 ) -> None:
     with a_desk(tmp_path, kernels_only=True) as desk:
-        pair = [start(*COMMAND, desk=desk) for _ in range(2)]
+        start = partial(subprocess.Popen, tiny.command(*COMMAND), cwd=desk.folder, text=True)
+        pipe, env = subprocess.PIPE, {**os.environ, **desk.env}
+        pair = [start(env=env, stdout=pipe, stderr=pipe) for _ in range(2)]
         said = {process.pid: process.communicate(timeout=120) for process in pair}
         good, refused = sorted(pair, key=lambda process: process.returncode)
         assert (good.returncode, refused.returncode) == (0, 1), said

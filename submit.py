@@ -128,7 +128,7 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
                     if args.rehearse:
                         found = read_rehearsal(run, request.competition, kernels)
                         display.say(show_rehearsal(found))
-                        wrong = [vars(one) for one in found if not one.right]
+                        wrong = [one for one in found if not one["right"]]
                         differs = {"differs": wrong}
         except KeyboardInterrupt:
             display.say(_interrupted(args, words, run))

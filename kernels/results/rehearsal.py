@@ -5,8 +5,7 @@ shared code, so there is something to read even when it stops there.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from common.competition import Competition
@@ -21,44 +20,35 @@ _LINE = "surroundings "
 NAME = "rehearsal.json"
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One belief about a kernel's machine, and what was found there."""
-
-    kernel: str
-    what: str
-    believed: str
-    found: str
-    right: bool
-
-
 def read_rehearsal(
     run: Run, competition: Competition, kernels: Sequence[PlannedKernel]
-) -> list[Finding]:
-    """Compare every kernel that was pushed, and write the findings to ``rehearsal.json``."""
-    slugs = {kernel.name: kernel.slug for kernel in kernels}
-    findings = [
-        # Of a version the first numbers are believed.
-        Finding(kernel.name, what, believed, found, f"{found}.".startswith(f"{believed}."))
-        for kernel in kernels
-        if kernel.name != SHARED and kernel.name in run.kernels
-        for what, believed, found in _compare(run, competition, kernel, slugs)
-    ]
-    write_json(run.folder / NAME, [vars(finding) for finding in findings])
+) -> list[dict[str, Any]]:
+    """Compare every kernel that was pushed, and write the findings to ``rehearsal.json``.
+
+    A finding has ``kernel``, ``what``, ``believed``, ``found``, and whether that is ``right``.
+    """
+    slugs, findings = {kernel.name: kernel.slug for kernel in kernels}, []
+    for kernel in kernels:
+        if kernel.name != SHARED and kernel.name in run.kernels:
+            for what, believed, found in _compare(run, competition, kernel, slugs):
+                right = f"{found}.".startswith(f"{believed}.")  # of versions the first numbers
+                facts = {"what": what, "believed": believed, "found": found, "right": right}
+                findings.append({"kernel": kernel.name, **facts})
+    write_json(run.folder / NAME, findings)
     return findings
 
 
-def show_rehearsal(findings: Sequence[Finding]) -> str:
+def show_rehearsal(findings: Sequence[Mapping[str, Any]]) -> str:
     """Return a table of what differs from what is believed, or one line if nothing does."""
-    wrong = [finding for finding in findings if not finding.right]
+    heads = ("kernel", "what", "believed", "found")
+    rows = [[one[head] for head in heads] for one in findings if not one["right"]]
     if not findings:
         return "no kernel was pushed: nothing was found out about Kaggle"
-    if not wrong:
+    if not rows:
         return f"all {len(findings)} beliefs about Kaggle are right"
-    rows = [(f.kernel, f.what, f.believed, f.found) for f in wrong]
-    lines = [f"{len(wrong)} of {len(findings)} beliefs about Kaggle are wrong:"]
-    lines += aligned([("kernel", "what", "believed", "found"), *rows])
-    if any(f.what == "utility script" for f in wrong):
+    lines = [f"{len(rows)} of {len(findings)} beliefs about Kaggle are wrong:"]
+    lines += aligned([heads, *rows])
+    if any("utility script" in row for row in rows):
         lines.append(
             "if the shared code cannot be imported there, --embed puts it into each kernel"
         )

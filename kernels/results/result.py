@@ -90,11 +90,11 @@ def result_of(run: Run, sent: Submission | None) -> Result:
     outputs = [read_output(run, name) for name in run.kernels]
     trained = [output for output in outputs if output.trained]
     metrics = read_json(run.output(ENSEMBLE) / METRICS)
-    score, public = read_score(metrics), sent.public_score if sent else None
+    score, sent = read_score(metrics), sent or Submission("")
     file, gap = run.output(ENSEMBLE) / SUBMISSION, None
-    if sent and public is not None and score.value is not None and file.is_file():
-        same = file_sha256(file) == sent.sha256
-        gap = round(public - score.value, 5) if same else None
+    if sent.public_score is not None and score.value is not None and file.is_file():
+        if file_sha256(file) == sent.sha256:
+            gap = round(sent.public_score - score.value, 5)
     known = ("competition", "dry_run", "started", "state", "code", "request")
     return Result(
         run_dir=str(run.folder),
@@ -107,10 +107,10 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         metric=str(metrics.get("metric", "")),
         greater_is_better=greater_is_better(metrics),
         **vars(score),
-        scored=sent is not None and (sent.scored or public is not None),
-        public_score=public,
-        private_score=sent.private_score if sent else None,
-        submission_ref=sent.ref if sent else None,
+        scored=sent.scored or sent.public_score is not None,
+        public_score=sent.public_score,
+        private_score=sent.private_score,
+        submission_ref=sent.ref or None,
         submissions=sum(one.ref > 0 for one in run.submissions),
         gap=gap,
         submission=_if_there(file),

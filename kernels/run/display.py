@@ -4,35 +4,24 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple, TextIO
+from typing import Any, TextIO
 
 from kernels.kaggle.states import KernelState
 from kernels.run.state import KernelRecord
 
+# Name, state, seconds since its push until its end; and while it runs, of its last progress line,
+# the stage, the epoch (``3/12``), and loss, accuracy and the like.
+Row = tuple[str, str, float, str, str, str]
 _COLOURS = {"complete": "green", "error": "red", "running": "cyan", "queued": "yellow"}
 
 
-class View(NamedTuple):
-    """One kernel as it is shown."""
-
-    name: str
-    state: str
-    seconds: float  # since it was pushed, until it ended
-    stage: str = ""  # of its last progress line, while it runs
-    epoch: str = ""  # ``3/12``
-    facts: str = ""  # loss, accuracy and the like
-
-
-def view(name: str, known: KernelRecord, progress: Mapping[str, str], no_session: bool) -> View:
+def row_of(name: str, known: KernelRecord, progress: Mapping[str, str], no_session: bool) -> Row:
     """Return what is shown of a kernel; ``progress`` has the facts of its last progress line."""
-    state = "NO SESSION" if no_session else known.state
-    shown = View(name, state, known.spent(time.time()))
-    if known.state is not KernelState.RUNNING:
-        return shown
-    facts = {**progress}
+    facts = {**progress} if known.state is KernelState.RUNNING else {}
     stage, epoch = facts.pop("stage", ""), facts.pop("epoch", "")
     words = " ".join(f"{key}={value}" for key, value in facts.items())
-    return shown._replace(stage=stage, epoch=epoch, facts=words)
+    state = "NO SESSION" if no_session else known.state
+    return name, state, known.spent(time.time()), stage, epoch, words
 
 
 class PlainDisplay:
@@ -42,14 +31,13 @@ class PlainDisplay:
         self._stream = stream
         self._shown: dict[str, tuple[str, ...]] = {}
 
-    def show(self, views: Sequence[View]) -> None:
+    def show(self, rows: Sequence[Row]) -> None:
         """Print the kernels that changed."""
-        for view in views:
-            seen = (view.state, view.stage, view.epoch)
-            if self._shown.get(view.name) != seen:
-                self._shown[view.name] = seen
-                words = filter(None, (view.name, *seen, view.facts))
-                self.say(f"{view.seconds:6.1f} s  {' '.join(words)}")
+        for name, state, seconds, stage, epoch, facts in rows:
+            if self._shown.get(name) != (state, stage, epoch):
+                self._shown[name] = (state, stage, epoch)
+                words = " ".join(filter(None, (name, state, stage, epoch, facts)))
+                self.say(f"{seconds:6.1f} s  {words}")
 
     def say(self, line: str) -> None:
         """Print one line."""
@@ -62,8 +50,9 @@ class LiveDisplay:
     def __init__(self, live: Any):
         self._live = live
 
-    def show(self, views: Sequence[View]) -> None:
+    def show(self, rows: Sequence[Row]) -> None:
         """Draw the table of kernels."""
+        from rich.markup import escape
         from rich.table import Table
 
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
@@ -71,10 +60,10 @@ class LiveDisplay:
             table.add_column(heading, no_wrap=True)
         table.add_column("time", justify="right", no_wrap=True)
         table.add_column("", overflow="ellipsis", no_wrap=True, style="dim")
-        for name, state, seconds, stage, epoch, facts in views:
+        for name, state, seconds, stage, epoch, facts in rows:
             word, time = state.lower(), f"{seconds:.0f} s" if seconds else ""
             coloured = f"[{_COLOURS.get(word, 'dim')}]{word}"
-            table.add_row(name, coloured, stage, epoch, time, facts.replace("[", r"\["))
+            table.add_row(name, coloured, stage, epoch, time, escape(facts))
         self._live.update(table, refresh=True)
 
     def say(self, line: str) -> None:

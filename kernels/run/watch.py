@@ -25,7 +25,7 @@ from kernels.kaggle.states import KernelState
 from kernels.plan.request import AUDIT, ENSEMBLE
 from kernels.run import push
 from kernels.run.collect import failure, fetch_output, follow_log, note_complete
-from kernels.run.display import Display, view
+from kernels.run.display import Display, row_of
 from kernels.run.state import Run, RunOptions
 
 Bundles = Sequence[Bundle]  # sources first
@@ -61,16 +61,14 @@ class Watch:
                     self._look(name)
                 elif name not in self._done and self._done.issuperset(bundle.kernel.sources):
                     self._start(name)
-            self._show()
+            rows = [
+                row_of(name, self._run.kernel(name), facts, name in self._no_session)
+                for name, facts in self._progress.items()
+            ]
+            self._display.show(rows)
             if len(self._done) == len(self._bundles):
                 return
             time.sleep(pause_between_looks(time.monotonic() - start, self._options.poll))
-
-    def _show(self) -> None:
-        views = []
-        for name, facts in self._progress.items():
-            views.append(view(name, self._run.kernel(name), facts, name in self._no_session))
-        self._display.show(views)
 
     def _start(self, name: str) -> None:
         bundle = self._bundles[name]

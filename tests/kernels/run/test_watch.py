@@ -1,6 +1,8 @@
 """Kernels of a run are pushed once, watched to their end, and taken up again after any kill."""
 
+import io
 import itertools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError
 from kernels.kaggle.client import KernelStatus
 from kernels.kaggle.states import KernelState
+from kernels.run.display import open_display, row_of
 from kernels.run.push import finished_before
 from kernels.run.state import KernelRecord, Run, RunOptions, open_run
 from kernels.run.watch import MAX_PARTS, SESSIONS, Watch
@@ -261,6 +264,27 @@ def test_what_is_finished_is_used_again(
     assert kaggle.pushed == {**TWICE, "tiny-ensemble": 3}
     start("fourth", fresh=True)
     assert kaggle.pushed == {"tinycommon": 2, "tiny-left": 3, "tiny-ensemble": 4}
+
+
+def test_a_terminal_shows_a_table_and_a_pipe_one_line_a_change() -> None:
+    running = KernelRecord(1, KernelState.RUNNING, seconds=4.0)
+    facts = {"stage": "training", "epoch": "3/12", "loss": "[1]"}
+    rows = [row_of("left", running, facts, False), row_of("right", KernelRecord(), {}, True)]
+    said = {}
+    for terminal in (True, False):
+        stream = io.StringIO()
+        stream.isatty = lambda terminal=terminal: terminal
+        with open_display(stream) as display:
+            display.show(rows)
+            display.show(rows)
+        said[terminal] = re.sub("\x1b[^a-zA-Z]*[a-zA-Z]", "", stream.getvalue()).splitlines()
+    assert said[False] == [
+        "   4.0 s  left RUNNING training 3/12 loss=[1]",
+        "   0.0 s  right NO SESSION",
+    ]
+    *_, left, right = (line.split() for line in said[True])
+    assert left == ["left", "running", "training", "3/12", "4", "s", "loss=[1]"]
+    assert right == ["right", "no", "session"]
 
 
 def test_an_audit_that_fails_does_not_stop_a_training(start: Callable, kaggle: QuickKaggle) -> None:

@@ -176,19 +176,18 @@ class Kaggle:
             raise KaggleError(f"competition {slug}: {name} could not be downloaded to {folder}")
         return path
 
-    def submit_file(self, slug: str, path: Path, message: str) -> int:
-        """Send a submission file, once: it may count whatever the answer. Returns its reference."""
-        return self._submit(slug, self._api.competition_submit, str(path), message, slug)
+    def submit(self, slug: str, path: Path, message: str, kernel: str, version: int) -> int:
+        """Send a file, once: it may count whatever the answer. Returns its reference.
 
-    def submit_kernel(self, slug: str, kernel: str, version: int, file: str, message: str) -> int:
-        """Submit a kernel's output, as ``submit_file``, where a competition takes nothing else."""
-        submit, source = self._api.competition_submit_code, f"{self.owner}/{kernel}"
-        return self._submit(slug, submit, file, message, slug, source, version)
-
-    def _submit(self, slug: str, submit: Any, *arguments: Any) -> int:
+        Where a competition takes nothing else, that is the file of a version of ``kernel``.
+        """
+        send = partial(self._api.competition_submit, str(path), message, slug)
+        if kernel:
+            known = (message, slug, f"{self.owner}/{kernel}", version)
+            send = partial(self._api.competition_submit_code, path.name, *known)
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            answer = change(partial(submit, *arguments, quiet=True))
+            answer = change(partial(send, quiet=True))
         if not answer.ref:
             said = one_line(f"{answer.message} {printed.getvalue()}")
             raise KaggleError(f"the submission was not taken by {slug}: {said}")

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from common.competition import Competition
@@ -71,19 +70,15 @@ def send_once(
     only_kernels = lookup.competition(kaggle, slug).is_kernels_submissions_only
     counted = lookup.allowance(kaggle, slug).num_total
     run.update(submissions=[*run.submissions, Submission(digest, description, counted)])
-    version = run.kernel(ENSEMBLE).version
-    if only_kernels:
-        send = partial(kaggle.submit_kernel, slug, kernel, version, NAME, description)
-    else:
-        send = partial(kaggle.submit_file, slug, path, description)
-    return _send(kaggle, slug, run, send)
+    return _send(kaggle, slug, run, path, kernel if only_kernels else "")
 
 
-def _send(kaggle: Kaggle, slug: str, run: Run, send: Callable[[], int]) -> Submission:
-    """Send what was noted last."""
+def _send(kaggle: Kaggle, slug: str, run: Run, path: Path, kernel: str) -> Submission:
+    """Send what was noted last: the file, or the version of ``kernel``."""
+    description, version = run.submissions[-1].description, run.kernel(ENSEMBLE).version
     for attempt in range(_TRIES):
         try:
-            return _note(run, send())
+            return _note(run, kaggle.submit(slug, path, description, kernel, version))
         except NoAnswerError:
             found = _find(kaggle, slug, run)
             if found:

@@ -68,7 +68,7 @@ class QuickKaggle(Kaggle):
         self.store, self.hosted = server.store, hosted
         self.ends: dict[str, list[str]] = QuickSessions.ends
         self.faults: dict[str, list[Any]] = defaultdict(list)
-        for name in ("push", "status", "outputs", "_submit"):
+        for name in ("push", "status", "outputs", "submit"):
             setattr(self, name, self._faulty(name, getattr(self, name)))
 
     def _faulty(self, name: str, method: Callable) -> Callable:

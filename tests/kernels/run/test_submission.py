@@ -55,7 +55,7 @@ def refs(kaggle: QuickKaggle) -> list[int]:
 def test_a_file_is_sent_once_whatever_answers_are_lost(
     kaggle: QuickKaggle, run: Run, faults: list
 ) -> None:
-    kaggle.faults["_submit"] = [*faults]
+    kaggle.faults["submit"] = [*faults]
     for number in range(2):
         sent, said = send(kaggle, run)
         assert sent
@@ -67,7 +67,7 @@ def test_a_file_is_sent_once_whatever_answers_are_lost(
 def test_a_command_that_was_killed_before_or_after_it_sent_looks_first(
     kaggle: QuickKaggle, run: Run, killed: object
 ) -> None:
-    kaggle.faults["_submit"] = [killed]
+    kaggle.faults["submit"] = [killed]
     with pytest.raises(KeyboardInterrupt):
         send(kaggle, run)
     sent, _ = send(kaggle, run)
@@ -88,7 +88,8 @@ def test_what_kaggle_counts_and_does_not_list_is_not_sent_again(
     kaggle: QuickKaggle, run: Run
 ) -> None:
     run.update(submissions=[Submission("a" * 64, f"night [{run.nonce}-1]")])
-    kaggle.submit_file(TINY.slug, kaggle.hosted.data / "sample_submission.csv", "of my team")
+    sample = kaggle.hosted.data / "sample_submission.csv"
+    kaggle.submit(TINY.slug, sample, "of my team", "", 0)
     for _ in range(2):
         with pytest.raises(UserError, match="counts one submission more .* does not list 'night"):
             send(kaggle, run)
@@ -96,7 +97,7 @@ def test_what_kaggle_counts_and_does_not_list_is_not_sent_again(
 
 
 def test_a_refused_submission_does_not_count(kaggle: QuickKaggle, run: Run) -> None:
-    kaggle.faults["_submit"] = [KaggleError("Kaggle answered 400: no", 400)]
+    kaggle.faults["submit"] = [KaggleError("Kaggle answered 400: no", 400)]
     with pytest.raises(UserError, match="400"):
         send(kaggle, run)
     assert open_run(run.folder, "tiny", dry_run=False).submissions == []

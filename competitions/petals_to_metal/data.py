@@ -17,8 +17,7 @@ _SIZE = re.compile(r"tfrecords-jpeg-(\d+)x\1$")
 
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
     """Read train, validation and test of the resolution that fits ``image_size`` best."""
-    root = COMPETITION.data_folder(parameters.internet)
-    return load_from(root, image_size)
+    return load_from(COMPETITION.data_folder(parameters.internet), image_size)
 
 
 def load_from(root: Path, image_size: int) -> tuple[Records, Records, Records]:
@@ -32,28 +31,14 @@ def load_from(root: Path, image_size: int) -> tuple[Records, Records, Records]:
 
 
 def check_folder(root: Path, image_size: int = 0) -> Path:
-    """Return the resolution's folder, once its files' names are checked.
-
-    Raises UserError with what was looked for and what is there.
-    """
-    folder = resolution_folder(root, image_size)
-    missing = [part for part in PARTS if not (folder / part).is_dir()]
-    if missing:
-        raise UserError(f"{folder}: no folder {', '.join(missing)}; {listing(folder)}")
-    for part in PARTS:
-        record_files(folder / part)
-    if not (root / COMPETITION.sample).is_file():
-        raise UserError(f"{root}: no {COMPETITION.sample}; {listing(root)}")
-    return folder
-
-
-def resolution_folder(root: Path, image_size: int) -> Path:
     """Return ``tfrecords-jpeg-SxS`` of ``image_size``, else the next larger, else the largest.
 
-    Raises UserError when there is none.
+    Raises UserError where there is none, and for a part that has no files or one with a wrong name.
     """
     sizes = {int(m.group(1)): path for path in root.glob("*") if (m := _SIZE.search(path.name))}
     if not sizes:
         raise UserError(f"no data in {root}: looked for {COMPETITION.files}; {listing(root)}")
-    size = min((s for s in sizes if s >= image_size), default=max(sizes))
-    return sizes[size]
+    folder = sizes[min((size for size in sizes if size >= image_size), default=max(sizes))]
+    for part in PARTS:
+        record_files(folder / part)
+    return folder

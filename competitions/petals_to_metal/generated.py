@@ -28,7 +28,6 @@ CENTRES = (
     *((250, 220, 60), (60, 30, 20), (200, 30, 110)),
     *((245, 245, 235), (60, 190, 90), (40, 60, 170)),
 )
-SHAPES = ("disc", "star", "ring")
 
 
 def write(folder: Path, solution_csv: Path, seed: int = 0) -> None:
@@ -36,60 +35,43 @@ def write(folder: Path, solution_csv: Path, seed: int = 0) -> None:
 
     Raises UserError as ``check_new``.
     """
+    import tensorflow as tf
+
     check_new(folder, solution_csv)
-    generator = np.random.default_rng(seed)
-    for part in PER_CLASS:
-        ids, labels = _write_part(folder / f"tfrecords-jpeg-{SIDE}x{SIDE}" / part, generator)
-    sample = [(name, 0) for name in ids]
-    usage = np.where(generator.random(len(ids)) < 0.3, "Public", "Private")
-    write_table(folder / "sample_submission.csv", ("id", "label"), sample)
+    rng = np.random.default_rng(seed)
+    for part, each in PER_CLASS.items():
+        records = folder / f"tfrecords-jpeg-{SIDE}x{SIDE}" / part
+        records.mkdir(parents=True)
+        labels = rng.permutation(np.arange(len(CLASSES)).repeat(each)).tolist()
+        ids = [f"{number:09x}" for number in rng.choice(16**9, len(labels), replace=False)]
+        for shard, rows in enumerate(np.array_split(np.arange(len(ids)), SHARDS[part])):
+            path = records / f"{shard:02d}-{SIDE}x{SIDE}-{len(rows)}.tfrec"
+            with tf.io.TFRecordWriter(str(path)) as writer:
+                for row in rows:
+                    jpeg = tf.io.encode_jpeg(flower(labels[row], rng), quality=85).numpy()
+                    label = None if part == "test" else labels[row]
+                    writer.write(serialized(ids[row], label, jpeg))
+    usage = np.where(rng.random(len(ids)) < 0.3, "Public", "Private")
+    write_table(folder / "sample_submission.csv", ("id", "label"), [(name, 0) for name in ids])
     write_table(solution_csv, ("id", "label", "Usage"), zip(ids, labels, usage, strict=True))
 
 
-def flower(label: int, generator: np.random.Generator) -> np.ndarray:
-    """Paint one picture of class ``label``, ``(192, 192, 3)`` uint8."""
-    petal = np.array(PETALS[label % 6], float)
-    centre = np.array(CENTRES[label // 6 % 6], float)
-    shape = SHAPES[label // 36]
+def flower(label: int, rng: np.random.Generator) -> np.ndarray:
+    """Paint one picture of class ``label``, ``(192, 192, 3)`` uint8: a disc, a star or a ring."""
+    petal, centre, shape = PETALS[label % 6], CENTRES[label // 6 % 6], label // 36
     half = SIDE // 2
-    y, x = np.mgrid[0:half, 0:half].astype(np.float32)
-    size = generator.uniform(0.34, 0.48) * half
-    dx, dy = x - half / 2 + generator.normal(0, 4), y - half / 2 + generator.normal(0, 4)
-    radius, angle = np.hypot(dx, dy) / size, np.arctan2(dy, dx) + generator.uniform(0, 2 * np.pi)
-    edge = 0.7 + 0.3 * np.cos(5 * angle) if shape == "star" else np.ones_like(radius)
-    petals = radius < edge
-    if shape == "ring":
-        petals &= ~((radius > 0.55) & (radius < 0.78))
-    picture = _background(half, generator)
-    picture[petals] = petal + generator.normal(0, 10, 3)
-    picture[radius < 0.4] = centre + generator.normal(0, 10, 3)
-    picture *= generator.uniform(0.75, 1.1)
-    picture = picture.repeat(2, axis=0).repeat(2, axis=1)
-    picture += generator.normal(0, 8, picture.shape).astype(np.float32)
-    return np.clip(picture, 0, 255).astype(np.uint8)
-
-
-def _background(side: int, generator: np.random.Generator) -> np.ndarray:
-    """Soft blotches of green and brown, ``(side, side, 3)`` float32."""
-    coarse = generator.normal(0, 20, (6, 6, 3)).repeat(side // 6, axis=0).repeat(side // 6, axis=1)
-    base = np.array((55, 85, 50)) + generator.normal(0, 12, 3)
-    return (base + coarse).astype(np.float32)
-
-
-def _write_part(folder: Path, generator: np.random.Generator) -> tuple[list[str], list[int]]:
-    import tensorflow as tf
-
-    folder.mkdir(parents=True)
-    labels = generator.permutation(np.arange(len(CLASSES)).repeat(PER_CLASS[folder.name])).tolist()
-    ids = [f"{number:09x}" for number in generator.choice(16**9, len(labels), replace=False)]
-    for shard, rows in enumerate(np.array_split(np.arange(len(ids)), SHARDS[folder.name])):
-        path = folder / f"{shard:02d}-{SIDE}x{SIDE}-{len(rows)}.tfrec"
-        with tf.io.TFRecordWriter(str(path)) as writer:
-            for row in rows:
-                jpeg = tf.io.encode_jpeg(flower(labels[row], generator), quality=85).numpy()
-                label = None if folder.name == "test" else labels[row]
-                writer.write(serialized(ids[row], label, jpeg))
-    return ids, labels
+    y, x = np.mgrid[:half, :half] - rng.normal(half / 2, 4, (2, 1, 1))
+    radius = np.hypot(x, y) / (rng.uniform(0.34, 0.48) * half)
+    turned = np.arctan2(y, x) + rng.uniform(0, 2 * np.pi)
+    petals = radius < (0.7 + 0.3 * np.cos(5 * turned) if shape == 1 else 1)
+    if shape == 2:
+        petals &= abs(radius - 0.665) > 0.115
+    blotches = rng.normal((55, 85, 50), 23, (6, 6, 3))  # of green and brown
+    picture = blotches.repeat(half // 6, axis=0).repeat(half // 6, axis=1)
+    picture[petals] = petal + rng.normal(0, 10, 3)
+    picture[radius < 0.4] = centre + rng.normal(0, 10, 3)
+    picture = rng.uniform(0.75, 1.1) * picture.repeat(2, axis=0).repeat(2, axis=1)
+    return np.clip(picture + rng.normal(0, 8, picture.shape), 0, 255).astype(np.uint8)
 
 
 if __name__ == "__main__":

@@ -87,8 +87,9 @@ def test_damage_is_named_with_its_record(
 @pytest.mark.parametrize(("wanted", "taken"), [(331, 331), (200, 224), (32, 192), (600, 512)])
 def test_the_best_resolution_is_taken(tmp_path: Path, wanted: int, taken: int) -> None:
     for size in (192, 224, 331, 512):
-        (tmp_path / f"tfrecords-jpeg-{size}x{size}").mkdir()
-    assert data.resolution_folder(tmp_path, wanted).name == f"tfrecords-jpeg-{taken}x{taken}"
+        for part in data.PARTS:
+            flowers.shard(tmp_path / f"tfrecords-jpeg-{size}x{size}" / part, [1])
+    assert data.check_folder(tmp_path, wanted).name == f"tfrecords-jpeg-{taken}x{taken}"
 
 
 def test_a_folder_without_the_data_names_what_was_looked_for(tmp_path: Path) -> None:
@@ -96,5 +97,5 @@ def test_a_folder_without_the_data_names_what_was_looked_for(tmp_path: Path) -> 
     with pytest.raises(UserError, match=r"tfrecords-jpeg-<size>.*has pictures"):
         data.load_from(tmp_path, 192)
     flowers.shard(tmp_path / "tfrecords-jpeg-24x24" / "train", [1, 2])
-    with pytest.raises(UserError, match="no folder val, test"):
+    with pytest.raises(UserError, match=r"no \*.tfrec in .*val; .*24x24 has train"):
         data.load_from(tmp_path, 24)

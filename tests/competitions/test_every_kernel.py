@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from common.networks.full_size import check_full_size
 from common.recipe import field_types, override
 from kernels.plan import find
 from support import ROOT
@@ -47,10 +48,6 @@ def test_a_model_is_short_and_says_how_it_is_trained(name: str) -> None:
 
 @pytest.mark.parametrize("name", NETWORKS)
 def test_its_network_is_counted_and_has_a_small_relative(name: str) -> None:
-    import keras
-
-    from common.networks.full_size import check_full_size
-
     kernel = KERNELS[name]
     for miniature in (False, True):
         assert kernel.resolve(best=True, small=miniature).miniature is miniature
@@ -58,12 +55,18 @@ def test_its_network_is_counted_and_has_a_small_relative(name: str) -> None:
     # What the recipe states, and does not leave at 0: --full-size then checks it.
     assert 0 < kernel.recipe.trainable_parameters <= kernel.recipe.total_parameters
     assert counted == {field: getattr(kernel.recipe, field) for field in counted}
-    keras.backend.clear_session()
     assert small(name).count_params() < (300_000 if name.startswith("petals") else 3_000_000)
 
 
+def python(code: str) -> str:
+    """What a new Python prints."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def test_the_small_networks_see_raw_pictures_and_run_on_jax() -> None:
-    code = """
+    printed = python("""
 import os
 os.environ |= {"KERAS_BACKEND": "jax", "XLA_FLAGS": "--xla_backend_optimization_level=0"}
 import sys
@@ -79,20 +82,15 @@ for name in NETWORKS:
     seen = np.concatenate([model(pixels), model(pixels.astype("float32"))])
     print(keras.config.backend(), name, np.ptp(seen[:4], axis=0).max() > 1e-6)
     np.testing.assert_array_equal(seen[:4], seen[4:])
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == [word for name in NETWORKS for word in ("jax", name, "True")]
+""")
+    assert printed.split() == [word for name in NETWORKS for word in ("jax", name, "True")]
 
 
 def test_scripts_are_imported_without_keras() -> None:
     modules = ", ".join(f"competitions.{p.parent.name}.{p.stem}" for p in PATHS.values())
     heavy = "{'keras', 'tensorflow', 'jax', 'matplotlib', 'efficientnet', 'polars', 'PIL'}"
-    code = f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "[]"
+    printed = python(f"import sys, {modules}; print(sorted({heavy} & set(sys.modules)))")
+    assert printed.strip() == "[]"
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,9 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas
 import pytest
-import sklearn.metrics as sklearn
 
-from common.competition import Competition
 from common.forms import (
     BestLabels,
     LabelColumn,
@@ -22,6 +20,7 @@ from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Number
 from kernels.local.scoring import read_solution, score
 from support import tiny
+from support.by_scikit_learn import by_scikit_learn
 from support.scored import make, random_predictions
 
 REAL = tiny.ROOT.parent / "shared" / "data" / "competitions"
@@ -68,35 +67,6 @@ COMPETITIONS = {
 }
 
 
-def by_scikit_learn(slug: str, true: pandas.DataFrame, sent: pandas.DataFrame) -> float:
-    """The competition's metric of two tables with the same columns and rows, by the slug alone."""
-    name = true.columns[0]
-    if slug.startswith(("aerial", "plant-pathology-2020")):
-        return float(np.mean([sklearn.roc_auc_score(true[c], sent[c]) for c in true.columns]))
-    if slug.startswith("dog-breed"):
-        shares = sent.div(sent.sum(axis=1), axis=0)
-        return float(sklearn.log_loss(true.to_numpy().argmax(axis=1), shares, labels=range(5)))
-    if slug.startswith("dogs-vs-cats"):
-        return float(sklearn.log_loss(true[name], sent[name]))
-    if slug.startswith("paddy"):
-        return float(sklearn.accuracy_score(true[name], sent[name]))
-    if slug.startswith("petfinder"):
-        return float(sklearn.mean_squared_error(true[name], sent[name])) ** 0.5
-    if slug.startswith("plant-pathology-2021"):
-        tables = [column.str.get_dummies(" ")[list(FLOWERS)] for column in (true[name], sent[name])]
-        return float(sklearn.f1_score(*tables, average="micro"))
-    ranked = zip(true[name], sent[name].str.split(" "), strict=True)
-    return float(np.mean([1 / (best.index(w) + 1) if w in best else 0 for w, best in ranked]))
-
-
-def same_rows(competition: Competition, hidden: Path, path: Path, part: str) -> tuple:
-    """Truth and submission of a part, in the same order of rows and columns."""
-    id_column = competition.submission.id_column
-    truth = pandas.read_csv(hidden).set_index(id_column)
-    truth = truth[truth.pop("Usage") == part]
-    return truth, pandas.read_csv(path).set_index(id_column).loc[truth.index, truth.columns]
-
-
 @pytest.mark.parametrize("slug", COMPETITIONS)
 def test_a_real_layout_is_written_checked_and_scored(slug: str, tmp_path: Path) -> None:
     competition, sample = COMPETITIONS[slug], sample_of(slug)
@@ -113,10 +83,13 @@ def test_a_real_layout_is_written_checked_and_scored(slug: str, tmp_path: Path) 
     shuffled.to_csv(tmp_path / "shuffled.csv", index=False)
     found = score(competition, read_solution(competition, hidden), tmp_path / "shuffled.csv")
     assert found.error == ""
-    parts = {"Public": found.public, "Private": found.private}
-    for part, value in parts.items():
-        truth, sent = same_rows(competition, hidden, path, part)
-        expected = by_scikit_learn(slug, truth, sent) if len(truth) else None
+    id_column = competition.submission.id_column
+    solved, sent = (pandas.read_csv(table).set_index(id_column) for table in (hidden, path))
+    for part, value in (("Public", found.public), ("Private", found.private)):
+        truth = solved[solved["Usage"] == part]
+        expected = (
+            by_scikit_learn(competition, truth, sent.loc[truth.index]) if len(truth) else None
+        )
         assert value == (None if expected is None else pytest.approx(expected, rel=1e-9))
     assert found.public is not None
 

@@ -1,7 +1,7 @@
 """``datasets.DatasetApiService`` and ``models.ModelApiService``: folders of the state.
 
-A data set is always ready and has one version. There is as much here as the client and kagglehub
-need to download one.
+A data set is always ready and has one version: as much as the client and kagglehub need to
+download one. A model can be mounted.
 """
 
 from pathlib import Path
@@ -11,8 +11,7 @@ from kagglesdk.datasets.services.dataset_api_service import DatasetApiClient
 from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
 from kagglesdk.models.services.model_api_service import ModelApiClient
 
-from kernels.local.files import list_files
-from kernels.local.service import ApiError, Fields, Service, paged
+from kernels.local.service import ApiError, Fields, Service
 
 
 class DatasetsService(Service):
@@ -50,40 +49,19 @@ class DatasetsService(Service):
 
 
 class ModelsService(Service):
-    """Answers the calls on models."""
+    """Answers the one call that a check before the push makes."""
 
     client = ModelApiClient
 
     def get_model_instance(self, request: Any) -> Fields:
         """The newest version of a model's variation."""
-        names = [path.name for path in self._variation(request).iterdir()]
-        newest = max((int(name) for name in names if name.isdecimal()), default=0)
-        return {"slug": request.instance_slug, "version_number": newest}
-
-    def list_model_instance_version_files(self, request: Any) -> Fields:
-        """Its files."""
-        files = list_files(self._version(request))
-        return paged("files", files, request, lambda name: {"name": name})
-
-    def download_model_instance_version(self, request: Any) -> Fields:
-        """One file, or all of them as an archive."""
-        zipped = f"{request.owner_slug}-{request.model_slug}-{request.version_number}.zip"
-        return self.download(self._version(request), request.path, Path(zipped))
-
-    def _variation(self, request: Any) -> Path:
-        ref = f"{request.owner_slug}/{request.model_slug}"
+        ref, slug = f"{request.owner_slug}/{request.model_slug}", request.instance_slug
         framework = _plain(request.framework.name.removeprefix("MODEL_FRAMEWORK_"))
-        if ".." not in ref:
-            for folder in (self.store.root / "models" / ref).glob(f"*/{request.instance_slug}"):
-                if _plain(folder.parent.name) == framework:
-                    return folder
-        raise ApiError(404, f"Could not find model {ref}/{request.instance_slug}")
-
-    def _version(self, request: Any) -> Path:
-        folder = self._variation(request) / str(request.version_number)
-        if not folder.is_dir():
-            raise ApiError(404, f"Could not find version {folder.name} of {request.model_slug}")
-        return folder
+        found = (self.store.root / "models" / ref).glob(f"*/{slug}/*") if ".." not in ref else ()
+        versions = [path.name for path in found if _plain(path.parts[-3]) == framework]
+        if not versions:
+            raise ApiError(404, f"Could not find model {ref}/{slug}")
+        return {"slug": slug, "version_number": max(map(int, versions))}
 
 
 def _plain(name: str) -> str:

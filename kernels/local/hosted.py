@@ -17,29 +17,17 @@ _LOCK = threading.Lock()  # one competition's files are made and read at a time
 
 @dataclass(frozen=True)
 class HostedCompetition:
-    """A competition that can be entered, and what Kaggle says of it.
-
-    Attributes:
-        competition: its facts.
-        data: a folder in the competition's layout: what kernels find mounted.
-        solution: a csv with a submission's columns and ``Usage``: hidden labels, outside ``data``.
-        kernels_only: takes no files, only the output of a kernel.
-        max_daily_submissions: a UTC day.
-        entered: whether the user has accepted the rules.
-        deadline: with a time zone; late submissions are scored. None: a year from now.
-        submissions_disabled: takes no submissions at all.
-        generate: makes ``data`` and ``solution`` when they are first needed; None: they are there.
-    """
+    """A competition that can be entered, and what Kaggle says of it."""
 
     competition: Competition
-    data: Path
-    solution: Path
-    kernels_only: bool = False
-    max_daily_submissions: int = 5
-    entered: bool = True
-    deadline: datetime | None = None
+    data: Path  # a folder in the competition's layout: what kernels find mounted
+    solution: Path  # a csv with a submission's columns and ``Usage``: hidden labels
+    kernels_only: bool = False  # takes no files, only the output of a kernel
+    max_daily_submissions: int = 5  # a UTC day
+    entered: bool = True  # the user has accepted the rules
+    deadline: datetime | None = None  # with a time zone; a year from now by default
     submissions_disabled: bool = False
-    generate: Callable[[], object] | None = None
+    generate: Callable[[], object] | None = None  # makes both files when they are first needed
 
     def folder(self) -> Path:
         """The folder of its data, for reading. Raises UserError as ``answers``."""

@@ -64,7 +64,7 @@ class KernelsService(Service):
             ("model", self.store.model),
         ):
             refs = getattr(request, f"{kind}_data_sources") or []
-            known = [ref for ref in refs if is_known(ref)]
+            known = [ref for ref in dict.fromkeys(refs) if is_known(ref)]
             setattr(request, f"{kind}_data_sources", known)
             invalid[f"invalid_{kind}_sources"] = [ref for ref in refs if ref not in known]
         return invalid

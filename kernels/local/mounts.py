@@ -5,7 +5,7 @@ no room. Layout ``2026`` has the kind and the owner in the path; ``2025`` only t
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
@@ -30,12 +30,20 @@ def mount_inputs(
     """
     (kaggle / "input").mkdir(parents=True, exist_ok=True)
     flat = layout == "2025"
-    for place, source in _data_sources(store, hosted, request, flat):
-        _link_folder(source, kaggle / place)
-    for ref in dict.fromkeys(request.kernel_data_sources or ()):
-        target = kaggle / _kernel_place(store.latest(ref), ref, flat)
+    for slug in request.competition_data_sources or ():
+        place = f"input/{slug}" if flat else f"input/competitions/{slug}"
+        _link_folder(hosted[slug].folder() if slug in hosted else None, kaggle / place)
+    for kind, refs, find in (
+        ("datasets", request.dataset_data_sources, store.dataset),
+        ("models", request.model_data_sources, store.model),
+    ):
+        for ref in refs or ():
+            place = f"input/{ref.partition('/')[2]}" if flat else f"input/{kind}/{ref}"
+            _link_folder(find(ref), kaggle / place)
+    for ref in request.kernel_data_sources or ():
         complete = store.last_complete(ref)
-        _link_folder(complete.working if complete else None, target, contained=True)
+        source = complete.working if complete else None
+        _link_folder(source, kaggle / _kernel_place(store.latest(ref), ref, flat), contained=True)
     set_writable(kaggle, False)
 
 
@@ -44,21 +52,6 @@ def set_writable(kaggle: Path, writable: bool) -> None:
     for root in (kaggle / "input", kaggle / "usr"):
         for parent, _, _ in os.walk(root):
             os.chmod(parent, 0o755 if writable else 0o555)
-
-
-def _data_sources(
-    store: Store, hosted: Mapping[str, HostedCompetition], request: ApiSaveKernelRequest, flat: bool
-) -> Iterator[tuple[str, Path | None]]:
-    """Where each competition, data set and model is mounted, and its folder."""
-    for slug in dict.fromkeys(request.competition_data_sources or ()):
-        place = f"input/{slug}" if flat else f"input/competitions/{slug}"
-        yield place, hosted[slug].folder() if slug in hosted else None
-    for ref in dict.fromkeys(request.dataset_data_sources or ()):
-        place = f"input/{ref.split('/')[1]}" if flat else f"input/datasets/{ref}"
-        yield place, store.dataset(ref)
-    for ref in dict.fromkeys(request.model_data_sources or ()):
-        place = f"input/{ref.partition('/')[2]}" if flat else f"input/models/{ref}"
-        yield place, store.model(ref)
 
 
 def _kernel_place(latest: Version | None, ref: str, flat: bool) -> str:

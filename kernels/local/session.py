@@ -61,10 +61,16 @@ class Sessions:
     def _run(self, version: Version) -> None:
         if self.closed.is_set() or not version.folder.is_dir():
             return
+        reading, lifeline = os.pipe()
         try:
-            outcome = self._run_process(version)
+            self._mount(version.request, version.kaggle)
+            process = self._spawn(version, reading)
+            outcome = _watch(version, process, session_seconds(version.request))
         except Exception as error:  # whatever it was, the kernel must not stay RUNNING
             outcome = {"status": "ERROR", "failure": f"{type(error).__name__}: {error}"}
+        finally:
+            os.close(reading)
+            os.close(lifeline)
         if self.closed.is_set() and outcome["status"] != "COMPLETE":
             outcome = {"status": "ERROR", "failure": STOPPED}
         try:
@@ -73,35 +79,22 @@ class Sessions:
             with self._lock:
                 self._running.pop(version, None)
 
-    def _run_process(self, version: Version) -> dict[str, str]:
-        request = version.request
-        self._mount(request, version.kaggle)
-        reading, lifeline = os.pipe()
-        try:
-            process = self._spawn(version, reading, bool(request.enable_internet))
-            return _watch(version, process, session_seconds(request))
-        finally:
-            os.close(lifeline)
-
-    def _spawn(self, version: Version, lifeline: int, network: bool) -> subprocess.Popen[bytes]:
+    def _spawn(self, version: Version, lifeline: int) -> subprocess.Popen[bytes]:
         script = version.kaggle / "src" / "script.py"
         with self._lock:
-            try:
-                if self.closed.is_set():
-                    raise RuntimeError(STOPPED)
-                process = subprocess.Popen(
-                    [sys.executable, "-u", str(RUN_SCRIPT), str(script), str(lifeline)],
-                    cwd=version.working,
-                    env=kernel_environment(version.folder, network),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=subprocess.PIPE,
-                    pass_fds=(lifeline,),
-                    start_new_session=True,
-                )
-                self._running[version] = process
-            finally:
-                os.close(lifeline)
+            if self.closed.is_set():
+                raise RuntimeError(STOPPED)
+            process = subprocess.Popen(
+                [sys.executable, "-u", str(RUN_SCRIPT), str(script), str(lifeline)],
+                cwd=version.working,
+                env=kernel_environment(version.folder, bool(version.request.enable_internet)),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                pass_fds=(lifeline,),
+                start_new_session=True,
+            )
+            self._running[version] = process
         self._store.update(version, status="RUNNING", started=time.time())
         return process
 
@@ -159,23 +152,19 @@ def _watch(version: Version, process: subprocess.Popen[bytes], limit: float) -> 
     readers = [threading.Thread(target=copy, args=pipe, daemon=True) for pipe in pipes]
     for reader in readers:
         reader.start()
-    timed_out = False
-    try:
-        process.wait(limit)
-    except subprocess.TimeoutExpired:
-        timed_out = True
+    outcome = {"status": "CANCEL_ACKNOWLEDGED"}
+    outcome["failure"] = f"the session was stopped at its limit of {limit:.0f} seconds"
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        code = process.wait(limit)
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
+        outcome = {"status": "ERROR", "failure": how} if code else {"status": "COMPLETE"}
     _kill_group(process, ended=True)  # processes that it started end with it
     for reader in readers:
         reader.join(5)
-    code = process.wait()
-    if timed_out:
-        failure = f"the session was stopped at its limit of {limit:.0f} seconds"
-        return {"status": "CANCEL_ACKNOWLEDGED", "failure": failure}
-    if code == 0:
-        return {"status": "COMPLETE"}
-    how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
-    last = last_lines.get("stderr")
-    return {"status": "ERROR", "failure": f"{how}: {last}" if last else how}
+    process.wait()
+    if outcome["status"] == "ERROR" and "stderr" in last_lines:
+        outcome["failure"] += f": {last_lines['stderr']}"
+    return outcome
 
 
 def _kill_group(process: subprocess.Popen[bytes], ended: bool = False) -> None:

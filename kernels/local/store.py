@@ -15,7 +15,6 @@ import re
 import shutil
 import threading
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,34 +31,17 @@ SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _FOLDERS = ("kernels", "datasets", "models", "submissions", "uploads", "archives")
 
 
-@dataclass(frozen=True)
 class Version:
     """One pushed version of a kernel, and its session."""
 
-    owner: str
-    slug: str
-    number: int
-    folder: Path
-
-    @property
-    def ref(self) -> str:
-        """The kernel's ``owner/slug``."""
-        return f"{self.owner}/{self.slug}"
-
-    @property
-    def kaggle(self) -> Path:
-        """The session's ``/kaggle``."""
-        return self.folder / "kaggle"
-
-    @property
-    def working(self) -> Path:
-        """The session's ``/kaggle/working``: its output."""
-        return self.kaggle / "working"
-
-    @property
-    def log(self) -> Path:
-        """One JSON object a line: stream_name, time (seconds since the start), data."""
-        return self.folder / "log.jsonl"
+    def __init__(self, kernels: Path, ref: str, number: int):
+        self.ref, self.number = ref, number
+        self.owner, _, self.slug = ref.partition("/")
+        self.folder = kernels / ref / f"v{number}"
+        self.kaggle = self.folder / "kaggle"  # the session's /kaggle
+        self.working = self.kaggle / "working"  # its output
+        # One JSON object a line: stream_name, time (seconds since the start), data.
+        self.log = self.folder / "log.jsonl"
 
     @property
     def request(self) -> ApiSaveKernelRequest:
@@ -82,7 +64,7 @@ class Store:
     """Reads and writes the state. All methods may be called from several threads."""
 
     def __init__(self, root: Path):
-        self.root = root
+        self.root, self._kernels = root, root / "kernels"
         self.lock = threading.RLock()
         for name in _FOLDERS:
             (root / name).mkdir(parents=True, exist_ok=True)
@@ -92,9 +74,9 @@ class Store:
         owner, _, slug = ref.partition("/")
         if not (SLUG.fullmatch(owner.lower()) and SLUG.fullmatch(slug)):
             return []
-        found = (self.root / "kernels" / ref).glob("v*/session.json")
+        found = (self._kernels / ref).glob("v*/session.json")
         numbers = sorted(int(path.parent.name[1:]) for path in found)
-        return [self._version(ref, number) for number in numbers]
+        return [Version(self._kernels, ref, number) for number in numbers]
 
     def latest(self, ref: str) -> Version | None:
         """The newest version of kernel ``owner/slug``."""
@@ -107,9 +89,8 @@ class Store:
 
     def kernels(self) -> list[str]:
         """``owner/slug`` of every kernel, in order."""
-        kernels = self.root / "kernels"
-        found = {path.parent.parent for path in kernels.glob("*/*/v*/session.json")}
-        return sorted(path.relative_to(kernels).as_posix() for path in found)
+        found = {path.parents[1] for path in self._kernels.glob("*/*/v*/session.json")}
+        return sorted(path.relative_to(self._kernels).as_posix() for path in found)
 
     def active(self) -> list[Version]:
         """The versions that run or wait."""
@@ -120,7 +101,7 @@ class Store:
         """Write a new version of ``owner/slug``, queued."""
         with self.lock:
             latest = self.latest(ref)
-            version = self._version(ref, latest.number + 1 if latest else 1)
+            version = Version(self._kernels, ref, latest.number + 1 if latest else 1)
             version.working.mkdir(parents=True)
             (version.kaggle / "src").mkdir()
             (version.kaggle / "src" / "script.py").write_text(request.text or "", "utf-8")
@@ -139,7 +120,7 @@ class Store:
     def delete(self, ref: str) -> None:
         """Remove every version of kernel ``owner/slug``."""
         with self.lock:
-            shutil.rmtree(self.root / "kernels" / ref, ignore_errors=True)
+            shutil.rmtree(self._kernels / ref, ignore_errors=True)
 
     def fail_unfinished(self) -> None:
         """Record that the sessions of a stopped server did not end well."""
@@ -166,10 +147,6 @@ class Store:
     def model(self, ref: str) -> Path | None:
         """The folder of model ``owner/model/framework/variation/version``."""
         return self._folder("models", ref, 5)
-
-    def _version(self, ref: str, number: int) -> Version:
-        owner, _, slug = ref.partition("/")
-        return Version(owner, slug, number, self.root / "kernels" / ref / f"v{number}")
 
     def _folder(self, kind: str, ref: str, parts: int) -> Path | None:
         folder, names = self.root / kind / ref, ref.split("/")

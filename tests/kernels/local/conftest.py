@@ -14,24 +14,23 @@ from kernels.local.fault_kinds import Rule
 from kernels.local.faults import Faults
 from support.toy_competition import connect, make_toy, point_client_at
 
-FACTS = ("kernels_only", "max_daily_submissions", "entered", "deadline", "submissions_disabled")
-
 
 @pytest.fixture
 def serve(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., tuple[LocalKaggle, KaggleClient]]]:
-    """Start a local Kaggle, with rules for faults and options; again on the same state."""
+    """Start a local Kaggle with faults and facts of its competition; again on the same state."""
     with ExitStack() as opened:
 
-        def start(*rules: Rule, **options: Any) -> tuple[LocalKaggle, KaggleClient]:
+        def start(
+            *rules: Rule, layout: str = "2026", max_parallel: int = 4, **facts: Any
+        ) -> tuple[LocalKaggle, KaggleClient]:
             opened.close()
-            facts = {name: options.pop(name) for name in FACTS if name in options}
             shutil.rmtree(tmp_path / "toy", ignore_errors=True)
-            hosted = [make_toy(tmp_path / "toy", **facts)]
-            faults = Faults(rules) if rules else None
-            options = {"max_parallel": 4, "faults": faults, **options}
-            kaggle = opened.enter_context(LocalKaggle(tmp_path / "state", hosted, **options))
+            hosted, faults = [make_toy(tmp_path / "toy", **facts)], Faults(rules) if rules else None
+            kaggle = opened.enter_context(
+                LocalKaggle(tmp_path / "state", hosted, 0, layout, max_parallel, faults)
+            )
             point_client_at(monkeypatch, kaggle.url, tmp_path)
             return kaggle, opened.enter_context(connect(kaggle.url))
 

@@ -45,7 +45,6 @@ print(json.dumps([
     read(kagglehub.notebook_output_download(finished + "/versions/1", "deep/figure.txt")),
     shared_module.ANSWER,
     read(kagglehub.dataset_download("alice/some-data"), "deep", "table.csv"),
-    os.listdir(kagglehub.model_download("google/some-model/tensorFlow2/small")),
 ]))
 """
 
@@ -60,9 +59,6 @@ def kaggle(folder: Path) -> Iterator[LocalKaggle]:
     dataset = folder / "state" / "datasets" / "alice" / "some-data"
     (dataset / "deep").mkdir(parents=True)
     (dataset / "deep" / "table.csv").write_text("a,b\n")
-    model = folder / "state" / "models" / "google" / "some-model" / "tensorFlow2" / "small" / "2"
-    model.mkdir(parents=True)
-    (model / "weights.txt").write_text("w")
     with LocalKaggle(folder / "state", [make_toy(folder / "toy")], max_parallel=4) as kaggle:
         yield kaggle
 
@@ -259,5 +255,4 @@ def test_kagglehub_downloads_everything(kaggle, folder, finished):
         "figure",
         42,
         "a,b",
-        ["weights.txt"],
     ]

@@ -103,14 +103,11 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
     from kernels.run.display import open_display
     from kernels.run.state import RunOptions
 
+    given = ("submit_again", "message", "fresh", "rerun", "follow")
     options = RunOptions(
         submit=bool(request.models) and not (args.no_submit or args.rehearse),
-        submit_again=args.submit_again,
-        message=args.message,
-        fresh=args.fresh,
-        rerun=args.rerun,
-        follow=args.follow,
         poll=0.3 if args.dry_run else 15.0,
+        **{name: getattr(args, name) for name in given},
     )
     signed_in = None if args.dry_run else Kaggle()
     facts = {**request.facts, "data": args.data and str(args.data.resolve())}

@@ -16,8 +16,8 @@ from support import tiny
 
 MISTAKES = [
     ("tini --ensemble", "unknown competition 'tini': did you mean tiny"),
-    ("tiny", "which model? give --ensemble, or --model with left, right"),
-    ("tiny --model lefd", "unknown model 'lefd': did you mean left?"),
+    ("tiny", "which model? give --ensemble, or --model with both, half, left, right"),
+    ("tiny --model lefd", "unknown model 'lefd': did you mean left"),
     ("tiny --model data", "competitions/tiny_digits/data.py declares no KERNEL"),
     ("tiny --model left --model left", "--model left is given twice"),
     ("tiny --ensemble --set epoch=3", "unknown setting 'epoch': did you mean epochs?"),

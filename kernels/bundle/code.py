@@ -30,12 +30,7 @@ def code_state(shared_hash: str) -> dict[str, Any]:
 @cache
 def repository_link() -> str:
     """The page of this clone's ``origin``, without anybody's credentials; empty without one."""
-    return page_of(_git("remote", "get-url", "origin") or "")
-
-
-def page_of(remote: str) -> str:
-    """The address of a git remote for people; empty for a folder or what is not understood."""
-    found = _REMOTE.fullmatch(remote)
+    found = _REMOTE.fullmatch(_git("remote", "get-url", "origin") or "")
     return f"https://{found[1]}/{found[2]}" if found else ""
 
 

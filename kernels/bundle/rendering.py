@@ -10,10 +10,11 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from pathlib import Path
+from inspect import getsource
 from typing import Any
 
 from kernels.bundle.code import repository_link
+from kernels.bundle.pushed import attach, surroundings, write_files
 from kernels.plan.find import filled_in
 from kernels.plan.planned import PlannedKernel
 
@@ -28,37 +29,32 @@ Running it writes the packages below to the working folder, which Kaggle mounts 
 that have this one as a source.
 """
 
-import sys
-from pathlib import Path
-
 '''
-_WRITE = """
-
-def write_files(folder: Path) -> None:
-    for name, text in FILES.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    sys.path.insert(0, str(folder))
-
-
-"""
 _UTILITY_END = """\
 if __name__ == "__main__":
-    sys.dont_write_bytecode = True
-    write_files(Path.cwd())
+    write_files(FILES, ".")
     from common.kernel import write_shared_manifest
 
     write_shared_manifest(PARAMETERS)
 """
+# What brings the shared code, and before it what a rehearsal wants to know of the machine.
+_ATTACHED = f"""
+# The shared code of this kernel is the output of a utility script: find it, check its hash.
+{getsource(attach)}
+
+attach(PARAMETERS["shared"], PARAMETERS["shared_hash"])
+"""
 _EMBEDDED = """
 # The shared code of this kernel, which is written to a folder of its own.
-import sys
 import tempfile
-from pathlib import Path
-
+{files}write_files(FILES, tempfile.mkdtemp(prefix="shared-code-"))
 """
-_EMBEDDED_END = 'write_files(Path(tempfile.mkdtemp(prefix="shared-code-")))\n'
+_REHEARSAL = f"""
+# What this machine holds, to be compared with what is believed of Kaggle.
+{getsource(surroundings)}
 
+print(surroundings({_REHEARSED}), flush=True)
+"""
 
 Page = tuple[str, str]  # a pushed text before and after its PARAMETERS line, known at the push
 
@@ -96,7 +92,8 @@ def render_script(source: str, kernel: PlannedKernel, files: Mapping[str, str] |
     before, after = source[:start], source[end:].partition("\n")[2]
     for begin, stop, new in sorted(edits, reverse=True):
         before = before[:begin] + new + before[stop:]
-    return before, _bring(kernel, files) + after
+    brings = _ATTACHED if files is None else _EMBEDDED.format(files=_carried(files))
+    return before, f"{_REHEARSAL if kernel.rehearses else ''}{brings}{after}"
 
 
 def _positions(source: str) -> Callable[[Any], tuple[int, int]]:
@@ -137,26 +134,9 @@ def _recipe_edits(
 
 
 def _carried(files: Mapping[str, str]) -> str:
-    """Files by name as Python that a person can read, and a function that writes them."""
-    texts = (f"FILES[{name!r}] = {_literal(text)}" for name, text in sorted(files.items()))
-    return "\n\n".join(["FILES = {}", *texts]) + _WRITE
-
-
-def _bring(kernel: PlannedKernel, files: Mapping[str, str] | None) -> str:
-    """The lines that bring the shared code, before anything is imported from it."""
-    look = ""
-    if kernel.rehearses:
-        look = f"\n{_template('surroundings')}\n\n\nprint(surroundings({_REHEARSED}), flush=True)\n"
-    if files is not None:
-        return look + _EMBEDDED + _carried(files) + _EMBEDDED_END
-    call = 'attach(PARAMETERS["shared"], PARAMETERS["shared_hash"])'
-    return f"{look}\n{_template('attach')}\n\n\n{call}\n"
-
-
-def _template(name: str) -> str:
-    """``kernels/bundle/NAME.py`` without its docstring."""
-    text = Path(__file__).with_name(f"{name}.py").read_text("utf-8")
-    return text.split('"""', 2)[2].strip()
+    """Files by name as Python that a person can read, and the function that writes them."""
+    texts = (f"FILES[{name!r}] = {_literal(text)}\n" for name, text in sorted(files.items()))
+    return "\n".join(["\nFILES = {}", *texts, f"\n{getsource(write_files)}\n\n"])
 
 
 def _spelled(value: Any) -> str:

@@ -6,7 +6,6 @@ other.
 
 import ast
 import importlib
-import pkgutil
 import re
 import traceback
 from dataclasses import replace
@@ -73,10 +72,9 @@ def load_kernel(competition: Competition, script: str) -> Kernel:
     Raises UserError with the script's fault, also where what is pushed would not be what the
     script declares.
     """
-    module = load_module(competition, script)
-    if module is None:
+    module, path = load_module(competition, script), modules(competition).get(script)
+    if module is None or path is None:
         raise UserError(f"competitions/{competition.folder} has no {script}.py: write one")
-    path = modules(competition)[script]
     name, source, kernel = _shown(path), _text(path), getattr(module, "KERNEL", None)
     if not isinstance(kernel, Kernel):
         raise UserError(f"{name}: its KERNEL is no Kernel of common.declaration")
@@ -115,31 +113,28 @@ def _look() -> tuple[dict[str, Competition], dict[Path, UserError]]:
     """The competitions by name, and the faults of those that are broken by their folders."""
     known: dict[str, Competition] = {}
     faults: dict[Path, UserError] = {}
-    for found in pkgutil.iter_modules(competitions.__path__):
-        if not found.ispkg:
-            continue
-        folder = Path(found.module_finder.path, found.name)  # type: ignore[union-attr]
+    for path in (p for place in competitions.__path__ for p in Path(place).glob("*/__init__.py")):
         try:
-            competition = _competition(folder)
+            competition = _competition(path)
         except UserError as fault:
-            faults[folder] = fault
+            faults[path.parent] = fault
             continue
         other = known.setdefault(competition.name, competition)
         if other != competition:
             del known[competition.name]
-            faults[folder] = UserError(
-                f"competitions/{other.folder} and competitions/{folder.name} are both named "
+            faults[path.parent] = UserError(
+                f"competitions/{other.folder} and competitions/{competition.folder} are both named "
                 f"{competition.name}: give one another name"
             )
     return dict(sorted(known.items(), key=lambda one: one[1].folder)), faults
 
 
-def _competition(folder: Path) -> Competition:
-    path = folder / "__init__.py"
-    found = getattr(_import(f"competitions.{folder.name}", path), "COMPETITION", None)
+def _competition(path: Path) -> Competition:
+    folder = path.parent.name
+    found = getattr(_import(f"competitions.{folder}", path), "COMPETITION", None)
     if not isinstance(found, Competition):
         raise UserError(f"{_shown(path)} has no COMPETITION: see common/competition.py")
-    competition = replace(found, folder=folder.name)
+    competition = replace(found, folder=folder)
     try:
         competition.check()
     except UserError as fault:

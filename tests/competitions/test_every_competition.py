@@ -1,6 +1,6 @@
 """Every tiny competition, one a task and submission form, from the command line to its score.
 
-They are found, not listed. What Kaggle's stand-in says is computed again by scikit-learn from the
+What Kaggle's stand-in says is computed again by scikit-learn from the
 two csv files alone.
 """
 
@@ -10,18 +10,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from kernels.plan.find import all_competitions
+from kernels.plan.find import find_competition
 from kernels.results.scores import read_score
 from support import tiny, tiny_data
 from support.by_scikit_learn import by_scikit_learn
+from support.made import MADE
 
 pytestmark = pytest.mark.slow
 tiny.add_tiny()
-TINY = {
-    name: competition
-    for name, competition in all_competitions().items()
-    if competition.files in tiny_data.LAYOUTS
-}
+TINY = {name: find_competition(name) for name in (*MADE, "twins")}
 
 
 def test_there_is_one_for_each_task_and_form() -> None:

@@ -1,27 +1,16 @@
-"""A kernel whose network is built at once: ``describe_small.py --describe``."""
+"""A kernel whose network is built at once, for ``--describe``."""
 
-import sys
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-
-from common.competition import Competition
-from common.forms import LabelColumn
 from common.recipes.classifier import ClassifierRecipe
 from common.tasks.classification import Classification
 from common.training.classifier_training import ClassifierKernel
+from support import small_classifier
 
-COMPETITION = Competition(
-    name="small",
-    slug="small",
-    title="Small",
+COMPETITION = replace(
+    small_classifier.COMPETITION,
     task=Classification(("red", "green")),
-    metric="macro_f1",
-    submission=LabelColumn("label"),
-    ensemble=(),
-    files="parts",
-    folder="small",
     pictures={"train": 100, "val": 61},
 )
 RECIPE = ClassifierRecipe(
@@ -65,6 +54,3 @@ KERNEL = ClassifierKernel(
     accelerators=("tpu", "cpu"),
     hours={"tpu": 3.0},
 )
-
-if __name__ == "__main__":
-    KERNEL.main({})

@@ -7,38 +7,17 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import competitions
-from common.declaration import Kernel
-from kernels.plan import find
-from kernels.plan.request import AUDIT, ENSEMBLE
+from kernels.plan.find import all_competitions, kernel_scripts, load_kernel
+from kernels.plan.request import model_scripts
 
 _FOLDER = Path(competitions.__file__).parent
-NAMES = tuple(  # those of the repository, whatever a test has added
-    name for name, found in find.all_competitions().items() if (_FOLDER / found.folder).is_dir()
-)
-
-
-PATHS = {
-    f"{name}/{script}": path
-    for name in NAMES
-    for script, path in find.kernel_scripts(find.find_competition(name)).items()
-}
-
-
-def load(name: str) -> Kernel:
-    competition, _, script = name.partition("/")
-    return find.load_kernel(find.find_competition(competition), script)
-
-
-KERNELS = {name: load(name) for name in PATHS}
-
-
-MODELS = [
-    name
-    for name, kernel in KERNELS.items()
-    if kernel.predicts and name.partition("/")[2] not in (AUDIT, ENSEMBLE)
+FOUND = [  # those of the repository, whatever a test has added
+    found for found in all_competitions().values() if (_FOLDER / found.folder).is_dir()
 ]
-
-
+NAMES = [found.name for found in FOUND]
+PATHS = {f"{f.name}/{name}": path for f in FOUND for name, path in kernel_scripts(f).items()}
+KERNELS = {f"{f.name}/{name}": load_kernel(f, name) for f in FOUND for name in kernel_scripts(f)}
+MODELS = [f"{found.name}/{script}" for found in FOUND for script in model_scripts(found)]
 NETWORKS = [name for name in MODELS if hasattr(KERNELS[name], "network")]
 
 

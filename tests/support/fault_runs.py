@@ -9,6 +9,7 @@ printed for a run repeats its faults and kills.
 """
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -93,24 +94,27 @@ def draw_rules(chance: random.Random) -> list[dict]:
     return rules
 
 
-def run_once(seed: int, folder: Path) -> Outcome:
-    """One disturbed run with its own Kaggle."""
+def run_once(seed: int, folder: Path | None = None) -> Outcome:
+    """One disturbed run with its own Kaggle; its temporary folder stays if something is wrong."""
     from kernels.local import HostedCompetition, LocalKaggle
     from kernels.local.faults import Faults, Rule
     from kernels.plan.find import find_competition
 
     tiny.add_tiny()
+    root = folder or Path(tempfile.mkdtemp(prefix=f"fault-run-{seed}-"))
     chance, began = random.Random(seed), time.monotonic()
     faults = Faults([Rule(**rule) for rule in draw_rules(chance)], seed)
-    hosted = HostedCompetition(find_competition("tiny"), *tiny.write_data(folder / "files"))
-    with LocalKaggle(folder / "kaggle", [hosted], faults=faults) as server:
-        env = {**os.environ, **tiny.real_environment(server.url, folder / "home")}
+    hosted = HostedCompetition(find_competition("tiny"), *tiny.write_data(root / "files"))
+    with LocalKaggle(root / "kaggle", [hosted], faults=faults) as server:
+        env = {**os.environ, **tiny.real_environment(server.url, root / "home")}
         kills, starts = 0, 0
         done = subprocess.CompletedProcess[str]([], 1)
         while done.returncode and starts < MOST_STARTS:
-            done = start(folder / "run", env, chance if kills < MOST_KILLS else None)
+            done = start(root / "run", env, chance if kills < MOST_KILLS else None)
             kills, starts = kills + (done.returncode == -signal.SIGKILL), starts + 1
         wrong = what_is_wrong(server, done, hosted.solution)
+    if not folder and not wrong:
+        shutil.rmtree(root, ignore_errors=True)
     injected = tuple(f"{fault} {call}" for call, fault in faults.injected)
     return Outcome(seed, starts, kills, injected, time.monotonic() - began, wrong)
 
@@ -126,14 +130,11 @@ def start(
         env = {**env, "TINY_KILL": at}
     if how == "moment" and chance:
         limit = chance.uniform(0.8, 6.0)
-    pipe = subprocess.PIPE
-    process = subprocess.Popen(command, env=env, stdout=pipe, stderr=pipe, text=True, cwd=tiny.ROOT)
-    try:
-        out, err = process.communicate(timeout=limit)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        out, err = process.communicate()
-    return subprocess.CompletedProcess(command, process.returncode, out, err)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return subprocess.run(
+            command, env=env, capture_output=True, text=True, cwd=tiny.ROOT, timeout=limit
+        )
+    return subprocess.CompletedProcess(command, -signal.SIGKILL, "", "")
 
 
 def what_is_wrong(server, done: subprocess.CompletedProcess[str], solution: Path) -> str:
@@ -155,15 +156,6 @@ def what_is_wrong(server, done: subprocess.CompletedProcess[str], solution: Path
     return ""
 
 
-def one_of_many(seed: int) -> Outcome:
-    """A run in a folder of its own, which stays when something was wrong."""
-    folder = Path(tempfile.mkdtemp(prefix=f"fault-run-{seed}-"))
-    outcome = run_once(seed, folder)
-    if not outcome.wrong:
-        shutil.rmtree(folder, ignore_errors=True)
-    return outcome
-
-
 def main() -> int:
     """Run them; the exit status is 1 when one ended otherwise."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -173,7 +165,7 @@ def main() -> int:
     args = parser.parse_args()
     outcomes = []
     with ProcessPoolExecutor(args.jobs) as pool:
-        for outcome in pool.map(one_of_many, range(args.seed, args.seed + args.runs)):
+        for outcome in pool.map(run_once, range(args.seed, args.seed + args.runs)):
             outcomes.append(outcome)
             print(f"{len(outcomes)}/{args.runs}  {outcome.line}", flush=True)
     faults = Counter(words.split()[0] for outcome in outcomes for words in outcome.faults)

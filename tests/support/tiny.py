@@ -1,13 +1,16 @@
 """``submit.py``, or ``kernels``, with the tiny competition: ``tiny.py [kernels] ARGS``."""
 
+import contextlib
 import csv
 import dataclasses
+import hashlib
 import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,11 +24,30 @@ FOLDER = ROOT / "tests" / "support" / "tiny_competitions"
 def add_tiny() -> None:
     """Make ``competitions.tiny_digits`` and the others importable in this process."""
     import competitions
-    from support.made_competitions import write_competitions
 
-    for folder in (FOLDER, write_competitions()):
+    for folder in (FOLDER, made_competitions()):
         if str(folder) not in competitions.__path__:
             competitions.__path__.append(str(folder))
+
+
+def made_competitions() -> Path:
+    """A folder with the competitions of ``made``, written once for all processes."""
+    from support.made import MADE
+
+    texts = {path.stem: path.read_text() for path in (ROOT / "tests/support/made").glob("*.py")}
+    texts["other"] = texts["model"].replace("size=1.0", "size=0.01")
+    digest = hashlib.sha256(repr(texts).encode()).hexdigest()[:12]
+    folder = Path(tempfile.gettempdir()) / f"made-competitions-{digest}"
+    if not folder.exists():
+        partial = Path(tempfile.mkdtemp())
+        for name, competition in MADE.items():
+            (partial / f"tiny_{name}").mkdir()
+            for script in ("__init__", "ensemble", *competition.ensemble):
+                text = texts[script].replace("tiny_made", f"tiny_{name}")
+                (partial / f"tiny_{name}" / f"{script}.py").write_text(text)
+        with contextlib.suppress(OSError):  # another process was first
+            partial.rename(folder)
+    return folder
 
 
 def redeclare(monkeypatch: Any, competition: Any, script: str, **changes: Any) -> None:

@@ -1,8 +1,8 @@
-"""Processes forked from one that has imported what commands and small kernels all import.
+"""Processes forked from one that has imported what they all import.
 
-Importing scikit-learn, pandas and matplotlib takes 2 s of a core, and a dry run starts five
-processes. Only libraries are imported beforehand, and none that signs in or chooses a backend: the
-project and the Kaggle client are imported by each process. ``LocalKaggle`` itself, the README's
+Importing scikit-learn, pandas and matplotlib takes 2 s of a core, JAX and Keras 5 s, and a dry run
+starts five processes. Of what commands and small kernels import only libraries are imported
+beforehand, and none that signs in or chooses a backend. ``LocalKaggle`` itself, the README's
 example's kernels, an installed wheel and the fault runs start real processes.
 """
 
@@ -24,16 +24,23 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+ROOT = Path(__file__).parents[2]
 LIBRARIES = (
     *("pandas", "requests", "rich.live", "scipy.optimize", "sklearn.metrics", "werkzeug"),
     *("sklearn.discriminant_analysis", "sklearn.ensemble", "sklearn.naive_bayes"),
     "matplotlib.pyplot",
 )
-ADDRESS = "WARM_SOCKET"  # where the server listens
+ADDRESS = "WARM_SOCKET"  # where the server of these listens
+ON_JAX = {
+    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "KERAS_BACKEND": "jax",
+    "TF_CPP_MIN_LOG_LEVEL": "2",
+}
 
 
 class Fork:
-    """What the local Kaggle uses of a ``subprocess.Popen``, forked by the server."""
+    """What the local Kaggle uses of a ``subprocess.Popen``, forked by a server."""
 
     def __init__(
         self,
@@ -44,16 +51,18 @@ class Fork:
         stdout: int,
         stderr: int,
         pass_fds: tuple[int, ...] = (),
-        **options: Any,
+        start_new_session: bool = False,
+        address: str = "",
+        **_: Any,
     ) -> None:
         script, *arguments = [word for word in command if word not in (sys.executable, "-u")]
         self.returncode: int | None = None
         self.stdout, out = _open(stdout)
         self.stderr, err = _open(stderr)
         order = {"script": script, "arguments": arguments, "cwd": str(cwd), "env": env}
-        order |= {"numbers": [1, 2, *pass_fds], "session": bool(options.get("start_new_session"))}
+        order |= {"numbers": [1, 2, *pass_fds], "session": start_new_session}
         self._server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._server.connect(os.environ[ADDRESS])
+        self._server.connect(address or os.environ[ADDRESS])
         socket.send_fds(self._server, [json.dumps(order).encode()], [out, err, *pass_fds])
         self.pid = int(self._server.recv(64))
         for number, given in ((out, stdout), (err, stderr)):
@@ -85,7 +94,7 @@ def fork_kernels(patch: Any) -> None:
     import kernels.local.session
 
     names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL", "TimeoutExpired")}
-    patch.setenv(ADDRESS, os.environ.get(ADDRESS) or server())
+    patch.setenv(ADDRESS, os.environ.get(ADDRESS) or server(*LIBRARIES))
     forking = SimpleNamespace(Popen=Fork, **names)
     patch.setattr(kernels.local.session, "subprocess", forking)
 
@@ -94,39 +103,59 @@ def run(
     script: Path, arguments: list[str], env: dict[str, str], cwd: Path
 ) -> subprocess.CompletedProcess[str]:
     """Run a Python script to its end, at most 300 s."""
-    os.environ[ADDRESS] = server()
-    with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
-        process = Fork(
-            [str(script), *arguments],
-            cwd=cwd,
-            env={**env, ADDRESS: os.environ[ADDRESS]},
-            stdout=stdout.fileno(),
-            stderr=stderr.fileno(),
-        )
+    os.environ[ADDRESS] = server(*LIBRARIES)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        command, env = [str(script), *arguments], {**env, ADDRESS: os.environ[ADDRESS]}
+        process = Fork(command, cwd=cwd, env=env, stdout=out.fileno(), stderr=err.fileno())
         status = process.wait(300)
-        outputs = []
-        for file in (stdout, stderr):
-            file.seek(0)
-            outputs.append(file.read().decode())
-    return subprocess.CompletedProcess([str(script), *arguments], status, *outputs)
+        texts = [(file.seek(0), file.read())[1] for file in (out, err)]
+    return subprocess.CompletedProcess(command, status, *texts)
+
+
+def case(folder: Path, script: str, *arguments: str, **variables: str) -> dict[str, Any]:
+    """A script that ``run_on_jax`` runs in a folder."""
+    folder.mkdir(exist_ok=True)
+    # Compiles sooner; read where a process asks for its devices.
+    flags = f"--xla_backend_optimization_level=0 {variables.get('XLA_FLAGS', '')}"
+    env = {**os.environ, **ON_JAX, **variables, "XLA_FLAGS": flags}
+    return {"command": [script, *arguments], "cwd": folder, "env": env}
+
+
+def run_on_jax(cases: dict[str, dict[str, Any]]) -> dict[str, str]:
+    """Run all at once to their ends; return what each printed."""
+    modules = ("tensorflow", "common.training.classifier_training")
+    address = server(*modules, **ON_JAX)
+    with contextlib.ExitStack() as stack:
+        outs = {name: stack.enter_context(tempfile.TemporaryFile("w+")) for name in cases}
+        processes = {
+            name: Fork(**case, stdout=outs[name].fileno(), stderr=2, address=address)
+            for name, case in cases.items()
+        }
+        for name, process in processes.items():
+            assert process.wait() == 0, name
+        return {name: (out.seek(0), out.read())[1] for name, out in outs.items()}
 
 
 @cache
-def server() -> str:
+def server(*modules: str, **variables: str) -> str:
     """Start the process that forks, for as long as this one lives; return its address."""
     address = str(Path(tempfile.mkdtemp(prefix="warm-"), "socket"))
-    pipe = subprocess.PIPE
-    process = subprocess.Popen([sys.executable, __file__, address], stdin=pipe, stdout=pipe)
+    process = subprocess.Popen(
+        [sys.executable, __file__, address, *modules],
+        env={**os.environ, **variables},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert process.stdout
     process.stdout.read(1)
     atexit.register(process.communicate)  # which ends its stdin
     return address
 
 
-def serve(address: str) -> None:
+def serve(address: str, *modules: str) -> None:
     """Fork for every connection, until stdin ends."""
     os.environ["MPLBACKEND"] = "Agg"
-    for name in LIBRARIES:
+    for name in modules:
         importlib.import_module(name)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(address)
@@ -164,7 +193,14 @@ def become(order: dict, numbers: list[int], connection: socket.socket) -> None:
         os.setsid()
     connection.send(str(os.getpid()).encode())
     connection.close()
-    place_files(numbers, order["numbers"])
+    # Open files get the numbers that are wanted; standard input is empty.
+    high = [fcntl.fcntl(number, fcntl.F_DUPFD, 100) for number in numbers]
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    for number in numbers:
+        os.close(number)
+    for number, place in zip([nothing, *high], [0, *order["numbers"]], strict=True):
+        os.dup2(number, place)
+        os.close(number)
     sys.stdout.reconfigure(write_through=True)
     os.environ.clear()
     os.environ.update(order["env"])
@@ -178,16 +214,5 @@ def become(order: dict, numbers: list[int], connection: socket.socket) -> None:
     runpy.run_path(order["script"], run_name="__main__")
 
 
-def place_files(numbers: list[int], wanted: list[int]) -> None:
-    """Give open files the numbers that are wanted; standard input is empty."""
-    high = [fcntl.fcntl(number, fcntl.F_DUPFD, 100) for number in numbers]
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for number in numbers:
-        os.close(number)
-    for number, place in zip([nothing, *high], [0, *wanted], strict=True):
-        os.dup2(number, place)
-        os.close(number)
-
-
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(*sys.argv[1:])

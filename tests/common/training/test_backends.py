@@ -16,7 +16,7 @@ import pytest
 from common.files.predictions import load_predictions
 from common.manifest import read_manifest
 from support import one_step, small_classifier
-from support.processes import case, run_on_jax
+from support.warm import case, run_on_jax
 
 pytestmark = pytest.mark.slow
 # Of a value, and added to it: float32 has seven digits, and each backend adds in its own order.

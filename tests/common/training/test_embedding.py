@@ -18,7 +18,7 @@ from common.recipes.embedding import EmbeddingRecipe
 from common.training.checkpoint import NAME, load_checkpoint
 from common.training.state import TrainingState
 from support import small_embedding
-from support.processes import case, run_on_jax
+from support.warm import case, run_on_jax
 
 pytestmark = pytest.mark.slow
 

@@ -15,13 +15,11 @@ import pytest
 from common.errors import UserError
 from common.shared_code import source_hash
 from kernels.__main__ import main
-from kernels.bundle import rendering
-from kernels.bundle.attach import attach
+from kernels.bundle import code, rendering
 from kernels.bundle.build import MACHINE_SHAPES, with_nonces, write_bundle
-from kernels.bundle.code import page_of
+from kernels.bundle.pushed import attach
 from kernels.bundle.rendering import page_text, render_script, render_utility
 from kernels.plan.find import find_competition, kernel_scripts
-from kernels.plan.planned import SHARED
 from kernels.plan.request import model_scripts
 from support.every_kernel import NAMES
 from support.planned import bundles, planned
@@ -53,14 +51,12 @@ def head(text: str) -> tuple[dict, dict]:
 def test_a_page_begins_with_the_recipe_that_runs(name: str, way: str) -> None:
     for bundle in bundles(name, **everything(name), **WAYS[way]).values():
         kernel, text = bundle.kernel, bundle.text
-        compile(text, kernel.name, "exec")
         assert text.count(bundle.parameters.shared_hash) == 1
+        docstring, recipe, line, *_ = ast.parse(text).body
         if kernel.declared is None:
             continue
-        docstring, recipe, line, *_ = ast.parse(text).body
         lines = text.splitlines()
-        assert lines[docstring.end_lineno or 0 : recipe.lineno - 1] == [""], kernel.name
-        assert lines[recipe.lineno - 1] == "RECIPE: dict = dict("
+        assert lines[docstring.end_lineno or 0 : recipe.lineno] == ["", "RECIPE: dict = dict("]
         assert lines[line.lineno - 1].startswith("PARAMETERS: dict = {")
         runs, published = asdict(kernel.recipe), asdict(kernel.declared.recipe)
         written, _ = head(text)
@@ -70,13 +66,10 @@ def test_a_page_begins_with_the_recipe_that_runs(name: str, way: str) -> None:
                 assert written[field] == value
                 assert f"# instead of {rendering._spelled(published[field])}" in text
         assert ("print(surroundings(" in text) is (way == "rehearsed")
-        if way != "embedded":  # what brings the shared code is short, and comes before its imports
+        if way != "embedded":  # what brings the shared code is short
             call = lines.index('attach(PARAMETERS["shared"], PARAMETERS["shared_hash"])')
             begin = next(n for n, line in enumerate(lines) if line.startswith("# The shared code"))
-            assert call + 1 - begin <= 40
-            assert text.index("print(surr" if way == "rehearsed" else "# The sh") < text.index(
-                lines[call]
-            )
+            assert 0 < call - begin < 45
 
 
 SOURCE = '''"""A page — with an odd\x0cline."""
@@ -134,24 +127,21 @@ def test_nonces_are_written_into_the_same_page() -> None:
 
 
 def test_the_metadata_says_always_what_kaggle_would_guess() -> None:
-    built = bundles("tiny")
+    built = bundles("tiny", folds=2)
     for name, bundle in built.items():
         assert bundle.metadata["is_private"] is True
-        assert bundle.metadata["enable_internet"] is (name in ("left", "right"))
+        assert bundle.metadata["enable_internet"] is (name not in ("shared", "ensemble"))
         # On a TPU an image would put the kernel on the CPU's. Kaggle takes any name of a shape,
         # and gives something else for one that it has retired.
         assert "docker_image" not in bundle.metadata
     assert set(MACHINE_SHAPES.values()) == {"", "NvidiaTeslaT4", "TpuV5E8"}
     assert built["shared"].metadata["keywords"] == ["utility script"]
-    left = built["left"].metadata
+    left, ensemble = built["left-fold1"].metadata, built["ensemble"].metadata
+    assert left["id"] == "alice/tiny-left-fold1"
     assert left["kernel_sources"] == ["alice/tinycommon"]
     assert left["competition_sources"] == ["tiny-digits"]
-    read = built["ensemble"].metadata["kernel_sources"]
-    assert read == ["alice/tinycommon", "alice/tiny-left", "alice/tiny-right"]
-    folds = bundles("tiny", folds=2)
-    assert folds["left-fold1"].metadata["id"] == "alice/tiny-left-fold1"
-    assert "    fold=1,  # instead of 0\n" in folds["left-fold1"].text
-    assert "alice/tiny-left-fold1" in folds["ensemble"].text
+    members = [f"alice/tiny-{name}-fold{n}" for name in ("left", "right") for n in (0, 1)]
+    assert ensemble["kernel_sources"] == ["alice/tinycommon", *members]
 
 
 @pytest.mark.parametrize(
@@ -168,8 +158,7 @@ def test_the_metadata_says_always_what_kaggle_would_guess() -> None:
 )  # fmt: skip
 def test_what_a_kernel_asks_for(changes: dict, metadata: Mapping) -> None:
     built = bundles("tiny", **changes)
-    found = built["left"].metadata
-    assert {key: found.get(key) for key in metadata} == metadata
+    assert {key: built["left"].metadata.get(key) for key in metadata} == metadata
     assert built["ensemble"].metadata["dataset_sources"] == []
 
 
@@ -209,36 +198,30 @@ def test_a_kernel_finds_the_shared_code_or_says_where_it_looked(tmp_path: Path) 
     assert found.stderr.startswith("error: the data of competition tiny-digits")
 
 
-@pytest.mark.parametrize("place", ["some-code", "some_code", "notebooks/alice/some-code"])
+@pytest.mark.parametrize(
+    "place", ["lib/some-code", "lib/some_code", "lib/notebooks/alice/some-code", "hub"]
+)
 def test_the_code_that_is_found_is_hashed_as_the_kernels_hash_it(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root = tmp_path / "usr" / "lib" / place
+    import kagglehub
+
+    root = tmp_path / "usr" / place
     for name in ("common/b.py", "common/a/__init__.py", "common/a-b.py", "competitions/x.py"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f"# {name}\n")
     (root / "common" / "other.txt").write_text("of no matter")
+    asked: list[str] = []  # what is not mounted is asked of kagglehub
+    hub = lambda ref: asked.append(ref) or root  # noqa: E731
+    monkeypatch.setattr(kagglehub, "utility_script_install", hub)
     monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "input"))
     monkeypatch.setattr(sys, "path", list(sys.path))
     attach("alice/some_code", source_hash(root))
     assert sys.path[0] == str(root)
+    assert asked == ["alice/some_code"] * (place == "hub")
     wanted = "is not the one this kernel was built with"
     with pytest.raises(ImportError, match=rf"{root} .* there, 0000 wanted\) {wanted}"):
         attach("alice/some_code", "0000")
-
-
-def test_code_that_is_not_mounted_is_asked_of_kagglehub(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import kagglehub
-
-    (tmp_path / "hub" / "common").mkdir(parents=True)
-    (tmp_path / "hub" / "common" / "found.py").write_text("")
-    monkeypatch.setattr(kagglehub, "utility_script_install", lambda _: tmp_path / "hub")
-    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "input"))
-    monkeypatch.setattr(sys, "path", list(sys.path))
-    attach("a/b", source_hash(tmp_path / "hub"))
-    assert sys.path[0] == str(tmp_path / "hub")
 
 
 def test_a_recipe_that_cannot_be_is_one_line_where_it_runs(tmp_path: Path) -> None:
@@ -273,19 +256,15 @@ def test_build_writes_folders_that_kaggle_takes(tmp_path: Path) -> None:
     assert main(["build", "petals", "--owner", "alice", "--out", str(tmp_path), *options]) == 0
     texts = {}
     for folder in tmp_path.iterdir():
-        metadata = json.loads((folder / "kernel-metadata.json").read_text())
-        names = {path.name: path for path in folder.iterdir()}
-        assert names.keys() == {"kernel-metadata.json", metadata["code_file"]}
-        texts[folder.name] = names[metadata["code_file"]].read_text()
+        code = json.loads((folder / "kernel-metadata.json").read_text())["code_file"]
+        assert {path.name for path in folder.iterdir()} == {"kernel-metadata.json", code}
+        texts[folder.name] = (folder / code).read_text()
     members = find_competition("petals").ensemble
     assert texts.keys() == {"petalscommon", "petals-ensemble", *(f"petals-{m}" for m in members)}
-    assert 'method="greedy",  # instead of "mean"\n' in texts["petals-ensemble"]
-    text = texts[f"petals-{members[0]}"]
-    assert "\n    epochs=3,  # instead of 25\n" in text
-    assert "    miniature=True,  # instead of False\n" in text
-    recipe, parameters = head(text)
-    assert (recipe["epochs"], parameters["seed"], parameters["accelerator"]) == (3, 5, "cpu")
-    assert "epochs" not in parameters
+    assert head(texts["petals-ensemble"])[0]["method"] == "greedy"
+    recipe, parameters = head(texts[f"petals-{members[0]}"])
+    assert (recipe["epochs"], recipe["miniature"]) == (3, True)
+    assert (parameters["seed"], parameters["accelerator"]) == (5, "cpu")
 
 
 @pytest.mark.parametrize(
@@ -303,9 +282,8 @@ def test_build_writes_folders_that_kaggle_takes(tmp_path: Path) -> None:
 def test_the_repository_is_linked_without_credentials(
     remote: str, link: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert page_of(remote) == link
-    monkeypatch.setattr(rendering, "repository_link", lambda: link)
-    for name, bundle in bundles("petals").items():
-        docstring = ast.get_docstring(ast.parse(bundle.text)) or ""
-        assert ("with its documentation: " in docstring) is (bool(link) and name != SHARED)
-        assert link in docstring or name == SHARED
+    monkeypatch.setattr(code, "_git", lambda *_: remote)
+    monkeypatch.setattr(rendering, "repository_link", code.repository_link.__wrapped__)
+    docstring = ast.get_docstring(ast.parse(bundles("petals")["ensemble"].text)) or ""
+    assert ("with its documentation: " in docstring) is bool(link)
+    assert link in docstring

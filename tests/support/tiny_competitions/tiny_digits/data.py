@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -36,19 +36,26 @@ def check_folder(folder: Path) -> None:
         raise UserError(f"{folder}: looked for val.csv")
 
 
-def read(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    with open(path, newline="") as file:
-        rows = list(csv.DictReader(file))
-    ids = np.array([row["id"] for row in rows])
-    values = np.array([float(row["value"]) for row in rows])
-    labels = np.array([int(row.get("label", 0)) for row in rows])
-    return ids, values, labels
+def predict(folder: Path, sharpness: float) -> Predictions:
+    """Predict both tables by the distance of each value to the labels."""
+    val, test = (
+        list(csv.DictReader((folder / f"{name}.csv").read_text().splitlines()))
+        for name in ("val", "test")
+    )
+
+    def probabilities(rows: list[dict[str, str]]) -> np.ndarray:
+        values = np.array([[float(row["value"])] for row in rows])
+        weights = np.exp(-sharpness * (values - np.arange(3)) ** 2)
+        return weights / weights.sum(axis=1, keepdims=True)
+
+    labels = np.array([int(row["label"]) for row in val])
+    ids = [np.array([row["id"] for row in rows]) for rows in (val, test)]
+    return Predictions(ids[0], labels, probabilities(val), ids[1], probabilities(test))
 
 
-def probabilities(values: np.ndarray, sharpness: float) -> np.ndarray:
-    scores = -sharpness * (values[:, None] - np.arange(3)) ** 2
-    weights = np.exp(scores)
-    return weights / weights.sum(axis=1, keepdims=True)
+def save(run: KernelRun, predictions: Predictions) -> None:
+    save_predictions(run.folder, predictions, run.parameters.kernel)
+    write_json(run.folder / "metrics.json", {"validation_score": 0.5})
 
 
 def behave(how: str) -> None:
@@ -87,16 +94,12 @@ def train(run: KernelRun) -> None:
         report("training", epoch=f"{epoch + 1}/{recipe.epochs}")
     behave(how)
     stop_early(run, recipe.sessions)
-    ids, numbers, labels = read(folder / "val.csv")
+    predictions = predict(folder, recipe.sharpness)
     if recipe.folds:
-        mine = stratified_folds(labels, recipe.folds, run.parameters.seed) == recipe.fold
-        ids, numbers, labels = ids[mine], numbers[mine], labels[mine]
-    test_ids, test_numbers, _ = read(folder / "test.csv")
-    predicted = probabilities(numbers, recipe.sharpness)
-    tested = probabilities(test_numbers, recipe.sharpness)
+        folds = stratified_folds(predictions.validation_labels, recipe.folds, run.parameters.seed)
+        names = ("validation_ids", "validation_labels", "validation")
+        mine = {name: getattr(predictions, name)[folds == recipe.fold] for name in names}
+        predictions = replace(predictions, **mine)
     if how == "nan":
-        tested[1] = np.nan
-    save_predictions(
-        run.folder, Predictions(ids, labels, predicted, test_ids, tested), run.parameters.kernel
-    )
-    write_json(run.folder / "metrics.json", {"validation_score": 0.5})
+        predictions.test[1] = np.nan
+    save(run, predictions)

@@ -1,10 +1,10 @@
-"""The ensemble of the competition of steps."""
+"""The ensemble."""
 
-RECIPE: dict = dict(method="mean", calibrate=False, resamples=20)
+RECIPE: dict = dict(method="mean", calibrate=False, resamples=50)
 PARAMETERS: dict = {}
 
 from common.blending.ensemble import BlendRecipe, EnsembleKernel
-from competitions.tiny_steps import COMPETITION
+from competitions.tiny_made import COMPETITION
 
 KERNEL = EnsembleKernel(COMPETITION, BlendRecipe(**RECIPE))
 

@@ -1,14 +1,13 @@
-"""Stands in every pushed script behind its PARAMETERS, as it is here without this line."""
-
-# The shared code of this kernel is the output of a utility script: find it, check its hash.
-import hashlib
-import os
-import sys
-from pathlib import Path
+"""Functions that stand in pushed scripts as they are here, with imports of their own."""
 
 
 def attach(shared: str, wanted: str) -> None:
     """Put the code of utility script ``owner/slug`` on sys.path, if it has the wanted hash."""
+    import hashlib
+    import os
+    import sys
+    from pathlib import Path
+
     owner, slug = shared.split("/")
     inputs = Path(os.environ.get("KAGGLE_CACHE_MOUNT_FOLDER", "/kaggle/input"))
     lib = inputs.parent / "usr" / "lib"
@@ -37,3 +36,45 @@ def attach(shared: str, wanted: str) -> None:
     if found:
         fault = f"in {found} is not the one this kernel was built with: push both again, it first"
     raise ImportError(f"the shared code {shared} {fault}")
+
+
+def write_files(files: dict[str, str], folder: str) -> None:
+    """Write packages to a folder, to be imported from there."""
+    import sys
+    from pathlib import Path
+
+    sys.dont_write_bytecode = True
+    for name, text in files.items():
+        path = Path(folder, name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    sys.path.insert(0, folder)
+
+
+def surroundings(packages: tuple[str, ...]) -> str:
+    """Name what this machine has, in one line of JSON; of secrets and the environment nothing."""
+    import json
+    import os
+    import sys
+    from importlib import metadata
+    from pathlib import Path
+
+    root = Path(os.environ.get("KAGGLE_CACHE_MOUNT_FOLDER", "/kaggle/input")).parent
+    below = [path for depth in range(1, 6) for path in root.glob("*/" * depth)]
+    versions = {}
+    for package in packages:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = ""
+    seen = {
+        "python": sys.version.split()[0],
+        "cwd": os.getcwd(),
+        "script": os.path.abspath(sys.argv[0]),
+        "run_type": os.environ.get("KAGGLE_KERNEL_RUN_TYPE", ""),
+        "root": str(root),
+        "sys_path": sys.path,
+        "folders": sorted(path.as_posix() for path in below if path.is_dir())[:300],
+        "versions": versions,
+    }
+    return f"surroundings {json.dumps(seen)}"

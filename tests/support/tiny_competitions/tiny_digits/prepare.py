@@ -1,6 +1,6 @@
 """Writes one file for the others, which is too large to be fetched, and one that is not."""
 
-RECIPE: dict = dict(bias=0.0)
+RECIPE: dict = dict()
 PARAMETERS: dict = {}
 
 import shutil
@@ -8,20 +8,18 @@ import shutil
 from common.declaration import Kernel
 from common.kernel import KernelRun
 from common.manifest import write_json
-from competitions.tiny_steps import COMPETITION
-from competitions.tiny_steps.data import StepRecipe, data_folder
+from competitions.tiny_digits import COMPETITION
+from competitions.tiny_digits.data import TinyRecipe
 
 
 def prepare(run: KernelRun) -> None:
-    (run.folder / "parts").mkdir(exist_ok=True)
-    for name in ("val", "test"):
-        shutil.copyfile(data_folder() / f"{name}.csv", run.folder / "parts" / f"{name}.csv")
+    shutil.copytree(COMPETITION.data_folder(), run.folder / "parts")
     run.facts["stays"] = ["parts/*"]
     write_json(run.folder / "counts.json", {"files": 2})
 
 
 KERNEL = Kernel(
-    COMPETITION, StepRecipe(**RECIPE), work=prepare, accelerators=("cpu",), predicts=False
+    COMPETITION, TinyRecipe(**RECIPE), work=prepare, accelerators=("cpu",), predicts=False
 )
 
 if __name__ == "__main__":

@@ -1,11 +1,6 @@
-"""Tiny Twins in scikit-learn: a discriminant analysis whose projection is the vector.
+"""A discriminant analysis of scikit-learn, whose projection is the vector."""
 
-From a clone of the repository: python submit.py twins --model model
-"""
-
-RECIPE: dict = dict(
-    components=2,
-)
+RECIPE: dict = dict(components=2)
 PARAMETERS: dict = {}
 
 from dataclasses import dataclass
@@ -20,16 +15,10 @@ from common.kernel import KernelRun
 from common.pairs.ensemble import write_pair_metrics
 from competitions.tiny_twins import COMPETITION
 
-FEATURES = ["x0", "x1", "x2"]
-
 
 @dataclass(frozen=True)
 class TinyRecipe:
-    """A model of scikit-learn.
-
-    Attributes:
-        components: of a vector.
-    """
+    """How many ``components`` a vector has."""
 
     components: int = 2
 
@@ -40,10 +29,10 @@ def train(run: KernelRun) -> None:
     table, test = pd.read_csv(root / "train.csv"), pd.read_csv(root / "test.csv")
     kept, labels = table.index % 3 == 0, table["label0"].to_numpy()
     model = LinearDiscriminantAnalysis(n_components=run.recipe.components)
-    model.fit(table[FEATURES][~kept], labels[~kept])
+    model.fit(table[~kept].filter(like="x"), labels[~kept])
 
     def vectors(rows: pd.DataFrame) -> dict[str, np.ndarray]:
-        found = model.transform(rows[FEATURES])
+        found = model.transform(rows.filter(like="x"))
         return {"embedding": found / np.linalg.norm(found, axis=1, keepdims=True)}
 
     written = Vectors(

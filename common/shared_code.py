@@ -1,6 +1,6 @@
 """The shared code inside a kernel: where Kaggle mounts things, and the hash of what was found.
 
-What finds it is in the pushed script itself (``kernels/bundle/attach.py``).
+What finds it is in the pushed script itself (``kernels/bundle/pushed.py``).
 """
 
 import hashlib

@@ -60,7 +60,7 @@ def _build(args: argparse.Namespace) -> int:
     args.ensemble = args.ensemble or not (args.model or args.audit)
     request = read_request(args)
     kernels = plan_kernels(request)
-    for bundle in build_bundles(request.competition, kernels, args.owner, nonce=""):
+    for bundle in build_bundles(request.competition, kernels, args.owner):
         print(write_bundle(bundle, args.out / bundle.kernel.slug))
     return 0
 

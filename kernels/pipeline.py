@@ -30,7 +30,7 @@ def run_pipeline(
     """
     competition = request.competition
     run.keep_to("owner", kaggle.owner, "sign in as the same user")
-    bundles = build_bundles(competition, kernels, kaggle.owner, nonce="")
+    bundles = build_bundles(competition, kernels, kaggle.owner)
     run.update(code=code_state(bundles[0].parameters.shared_hash))
     check_run(kaggle, request, bundles, run, options, display.say)
     if not run.dry_run:

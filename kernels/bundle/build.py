@@ -71,7 +71,7 @@ def collect_shared(competition: Competition) -> dict[str, str]:
 
 
 def build_bundles(
-    competition: Competition, kernels: Sequence[PlannedKernel], owner: str, nonce: str
+    competition: Competition, kernels: Sequence[PlannedKernel], owner: str
 ) -> tuple[Bundle, ...]:
     """The bundles of a run's kernels, in the same order."""
     shared, scripts = collect_shared(competition), kernel_scripts(competition)
@@ -88,7 +88,6 @@ def build_bundles(
         metadata = _metadata(competition, kernel, slugs)
         parameters = replace(
             kernel.parameters,
-            nonce=nonce,
             shared=slugs[SHARED] if SHARED in kernel.sources else "",
             shared_hash=shared_hash,
             sources={name: slugs[name] for name in kernel.sources if name != SHARED},

@@ -31,7 +31,7 @@ def check_plan(
     request: Request, kernels: Kernels, kaggle: Kaggle, submit: bool
 ) -> tuple[Check, ...]:
     """The checks of a run of ``kernels``, all of which are to run."""
-    bundles = build_bundles(request.competition, kernels, kaggle.owner, nonce="")
+    bundles = build_bundles(request.competition, kernels, kaggle.owner)
     names = frozenset(kernel.name for kernel in kernels)
     return run_checks(ask_kaggle(kaggle, request, bundles, names, submit))
 

@@ -27,5 +27,5 @@ def planned(competition: str, *models: str, **changes: Any) -> dict[str, Planned
 def bundles(competition: str, *models: str, **changes: Any) -> dict[str, Bundle]:
     """Its kernels ready to be pushed by alice."""
     asked = request(competition, *models, **changes)
-    built = build_bundles(asked.competition, plan_kernels(asked), "alice", "n1")
+    built = build_bundles(asked.competition, plan_kernels(asked), "alice")
     return {bundle.kernel.name: bundle for bundle in built}

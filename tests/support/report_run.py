@@ -26,7 +26,7 @@ from kernels.run.state import KernelRecord, Run, Submission
 def bundles(competition: str, *names: str) -> tuple[Bundle, ...]:
     found = find_competition(competition)
     kernels = plan_kernels(Request(found, names, accelerator="cpu"))
-    return build_bundles(found, kernels, "alice", "n1")
+    return build_bundles(found, kernels, "alice")
 
 
 def a_run(folder: Path, competition: str, *names: str) -> Run:

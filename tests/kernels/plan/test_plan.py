@@ -9,9 +9,8 @@ from common.errors import UserError
 from kernels.local import HostedCompetition, LocalKaggle
 from kernels.plan.find import find_competition
 from kernels.plan.request import choose_models
-from kernels.run.state import open_run, pick_run
 from support import tiny, warm
-from support.planned import planned, request
+from support.planned import planned
 
 pytestmark = pytest.mark.slow
 
@@ -160,13 +159,3 @@ def test_a_dry_run_of_kernels_that_read_others(dry: list, tmp_path: Path) -> Non
     output = tmp_path / "run" / "outputs" / "prepare"
     assert (output / "counts.json").is_file()
     assert not (output / "parts").exists()  # it stays at Kaggle
-
-
-def test_a_run_from_before_an_option_is_gone_on_with(tmp_path: Path) -> None:
-    facts = request("tiny", "left").facts
-    run = open_run(tmp_path / "runs" / "tiny-old", "tiny", False)
-    run.request = {k: v for k, v in facts.items() if k not in ("recipe", "calibrate")}
-    run.save()
-    assert pick_run(tmp_path / "runs", "tiny", False, facts, False).folder == run.folder
-    other = {**facts, "recipe": "best"}
-    assert pick_run(tmp_path / "runs", "tiny", False, other, False).folder != run.folder

@@ -35,7 +35,7 @@ def made_competitions() -> Path:
     from support.made import MADE
 
     texts = {path.stem: path.read_text() for path in (ROOT / "tests/support/made").glob("*.py")}
-    texts["other"] = texts["model"].replace("size=1.0", "size=0.01")
+    texts["other"] = texts["model"].replace("size=1.0", "size=0.1")
     digest = hashlib.sha256(repr(texts).encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"made-competitions-{digest}"
     if not folder.exists():

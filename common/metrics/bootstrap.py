@@ -70,8 +70,8 @@ def compare(
     """Return what a blend gains over the member ``name``, for ``metrics.json``.
 
     ``difference`` is the blend's score less the member's, ``scores`` and ``others`` are theirs on
-    the same draws, ``(resamples,)``, ``sign`` is 1 where greater is better, else -1. ``share_better``
-    is that of the draws in which the blend is better, ties half.
+    the same draws, ``(resamples,)``, ``sign`` is 1 where greater is better, else -1.
+    ``share_better`` is that of the draws in which the blend is better, ties half.
     """
     gains = sign * (scores - others)
     known = gains[np.isfinite(gains)]

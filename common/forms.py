@@ -31,7 +31,6 @@ class Form(ABC):
 
     kind: ClassVar[str]
     tasks: ClassVar[tuple[str, ...]]
-    noun: ClassVar[str] = "a probability"
 
     def columns(self, task: Task) -> tuple[str, ...]:
         """Return the header after the id."""
@@ -39,30 +38,29 @@ class Form(ABC):
 
     def fault(self, task: Task, metric: Metric) -> str:
         """Return in words what does not fit a task and a metric; empty if nothing."""
-        columns = self.columns(task)
-        if not all(columns) or len({self.id_column, *columns}) <= len(columns):
+        columns, fault = self.columns(task), self._fault(task, metric)
+        if not fault and (not all(columns) or len({self.id_column, *columns}) <= len(columns)):
             return f"submission has the columns {', '.join((self.id_column, *columns))}: name each"
+        return fault
+
+    def _fault(self, task: Task, metric: Metric) -> str:
         return ""
 
     @abstractmethod
     def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """Return a column of cells for each of ``columns``; ``predicted`` is of its ``kind``."""
 
-    def bounds(self, task: Task) -> tuple[float, float]:
-        """Return the lowest and the highest number that a cell can be."""
-        return 0.0, 1.0
-
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
-        """Return which of a column's ``cells`` cannot be, and what they are not.
+        """Return which of a column's ``cells`` cannot be, and what they should be.
 
-        ``cells`` is a pandas series of text. The first is a series of bool, the second is for a
-        message: "… rows have WHAT". By default a cell is a number within the ``bounds``.
+        ``cells`` is a pandas series of text, the first that returns one of bool. By default a cell
+        is a number within the task's bounds.
         """
         import pandas as pd
 
-        numbers, (low, high) = pd.to_numeric(cells, errors="coerce"), self.bounds(task)
-        fits = np.isfinite(numbers) & (numbers >= low) & (numbers <= high)
-        return ~fits, f"{self.noun} that is not a finite number from {low:g} to {high:g}"
+        numbers = pd.to_numeric(cells, errors="coerce")
+        fits = (numbers >= task.lowest) & (numbers <= task.highest)
+        return ~fits, f"a number from {task.lowest:g} to {task.highest:g}"
 
 
 @dataclass(frozen=True)
@@ -76,16 +74,15 @@ class LabelColumn(Form):
 
     def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """Names or indices."""
-        labels = np.asarray(predicted).tolist()
-        return [[task.classes[label] if self.text else label for label in labels]]
+        return [np.array(self._labels(task))[predicted]]
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no class."""
-        if self.text:
-            known = ", ".join(task.classes[:4]) + (", …" if len(task.classes) > 4 else "")
-            return ~cells.isin(task.classes), f"a label that is not {known}"
-        numbers = [str(number) for number in range(len(task.classes))]
-        return ~cells.isin(numbers), f"a label that is not an integer from 0 to {numbers[-1]}"
+        labels = self._labels(task)
+        return ~cells.isin(labels), f"one of {_in_short(labels)}"
+
+    def _labels(self, task: Task) -> Sequence[str]:
+        return task.classes if self.text else [str(n) for n in range(len(task.classes))]
 
 
 @dataclass(frozen=True)
@@ -97,15 +94,14 @@ class ProbabilityColumn(Form):
     kind: ClassVar[str] = "probabilities"
     tasks: ClassVar[tuple[str, ...]] = ("classification", "pairs")
 
-    def fault(self, task: Task, metric: Metric) -> str:
-        """Whether there are two classes, and ``positive`` is one; of pairs, that they match."""
+    def _fault(self, task: Task, metric: Metric) -> str:
         if task.name == "classification" and task.units != 2:
             return f"submission is one probability, and there are {task.units} classes"
         possible = (1,) if task.name == "pairs" else (0, 1)
         if self.positive not in possible:
             known = " or ".join(map(str, possible))
             return f"submission is the probability of class {self.positive}: name {known}"
-        return super().fault(task, metric)
+        return ""
 
     def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """The probability of the class ``positive``."""
@@ -129,8 +125,7 @@ class ProbabilityColumns(Form):
         """A header for each class."""
         return self.names or task.classes
 
-    def fault(self, task: Task, metric: Metric) -> str:
-        """Whether there are as many names as classes."""
+    def _fault(self, task: Task, metric: Metric) -> str:
         if self.target_column:
             return (
                 f"submission has a column a class, none called {self.target_column}: for the ids' "
@@ -138,7 +133,7 @@ class ProbabilityColumns(Form):
             )
         if self.names and len(self.names) != task.units:
             return f"submission names {len(self.names)} columns, and there are {task.units} classes"
-        return super().fault(task, metric)
+        return ""
 
     def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """The probabilities, a column a class."""
@@ -149,7 +144,6 @@ class ProbabilityColumns(Form):
 class NumberColumn(Form):
     """A number of each picture."""
 
-    noun: ClassVar[str] = "a value"
     kind: ClassVar[str] = "values"
     tasks: ClassVar[tuple[str, ...]] = ("number", "grades")
 
@@ -157,13 +151,36 @@ class NumberColumn(Form):
         """The numbers."""
         return [predicted]
 
-    def bounds(self, task: Task) -> tuple[float, float]:
-        """Return the task's own."""
-        return task.lowest, task.highest  # type: ignore[attr-defined]
+
+@dataclass(frozen=True)
+class _Lists(Form):
+    """Several labels in one column, with a separator between."""
+
+    separator: str = " "
+
+    def _fault(self, task: Task, metric: Metric) -> str:
+        for name in task.classes:
+            if not self.separator or self.separator in name:
+                return (
+                    f"submission separates labels by {self.separator!r}, which is in {name!r}: "
+                    f"name another"
+                )
+        return ""
+
+    def _not_lists(self, cells: Any, classes: Sequence[str], most: int) -> tuple[Any, str]:
+        """Which cells are not 1 to ``most`` different classes, and what they should be."""
+        known = set(classes)
+
+        def is_bad(cell: str) -> bool:
+            names = cell.split(self.separator)
+            return not len(set(names)) == len(names) <= most or not known.issuperset(names)
+
+        what = f"1 to {most} of {_in_short(classes)} with {self.separator!r} between"
+        return cells.map(is_bad).astype(bool), what
 
 
 @dataclass(frozen=True)
-class LabelList(Form):
+class LabelList(_Lists):
     """Several labels in one column, by the thresholds that validation found.
 
     Attributes:
@@ -171,76 +188,50 @@ class LabelList(Form):
         none: what is written where there is no label.
     """
 
-    separator: str = " "
     none: str = ""
 
     kind: ClassVar[str] = "labels"
     tasks: ClassVar[tuple[str, ...]] = ("multilabel",)
 
-    def fault(self, task: Task, metric: Metric) -> str:
-        """Whether each list can be read again, and an empty one be written."""
+    def _fault(self, task: Task, metric: Metric) -> str:
         if not getattr(task, "at_least_one", True) and not self.none:
             return "submission has empty cells where there is no label: name a word as `none`"
-        return _torn(task, self.separator) or super().fault(task, metric)
+        return super()._fault(task, metric)
 
     def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """Names of the labels, in the order of the classes."""
-        names = np.asarray(task.classes)
-        return [
-            [self.separator.join(names[row]) or self.none for row in np.asarray(predicted, bool)]
-        ]
+        names = np.array(task.classes)
+        return [[self.separator.join(names[row]) or self.none for row in predicted.astype(bool)]]
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no list of labels, or names one twice."""
-        bad = _not_lists(cells, self.separator, task.classes, len(task.classes))
-        if self.none:
-            bad &= cells != self.none
-        return bad, f"something else than labels with {self.separator!r} between them"
+        bad, what = self._not_lists(cells, task.classes, len(task.classes))
+        return bad & (cells != self.none) if self.none else bad, what
 
 
 @dataclass(frozen=True)
-class BestLabels(Form):
+class BestLabels(_Lists):
     """The k most probable labels in one column, the best first."""
 
     k: int = 5
-    separator: str = " "
 
     kind: ClassVar[str] = "ranking"
     tasks: ClassVar[tuple[str, ...]] = ("classification",)
 
-    def fault(self, task: Task, metric: Metric) -> str:
-        """Whether the metric is of as many labels, and each list can be read again."""
+    def _fault(self, task: Task, metric: Metric) -> str:
         if metric.name not in (f"map@{self.k}", f"top{self.k}_error"):
             return f"submission is of {self.k} labels, and its metric is {metric.name}"
-        return _torn(task, self.separator) or super().fault(task, metric)
+        return super()._fault(task, metric)
 
     def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
         """Names of the labels."""
-        names = np.asarray(task.classes)
+        names = np.array(task.classes)
         return [[self.separator.join(row) for row in names[best_first(predicted, self.k)]]]
 
     def bad(self, task: Task, cells: Any) -> tuple[Any, str]:
         """What is no list of at most k labels."""
-        bad = _not_lists(cells, self.separator, task.classes, self.k)
-        return bad, f"something else than 1 to {self.k} labels with {self.separator!r} between"
+        return self._not_lists(cells, task.classes, self.k)
 
 
-def _torn(task: Task, separator: str) -> str:
-    """Which class cannot be in a list, in words: the separator is in its name."""
-    for name in task.classes:
-        if not separator or separator in name:
-            return (
-                f"submission separates labels by {separator!r}, which is in {name!r}: name another"
-            )
-    return ""
-
-
-def _not_lists(cells: Any, separator: str, classes: Sequence[str], most: int) -> Any:
-    """Which cells are not 1 to ``most`` different classes."""
-    known = set(classes)
-
-    def is_bad(cell: str) -> bool:
-        names = cell.split(separator)
-        return not len(set(names)) == len(names) <= most or not known.issuperset(names)
-
-    return cells.map(is_bad).astype(bool)
+def _in_short(names: Sequence[str]) -> str:
+    return ", ".join(names) if len(names) < 6 else f"{', '.join(names[:3])}, …, {names[-1]}"

@@ -1,6 +1,5 @@
 """``submission.csv``: written in a competition's form, and checked against its own sample."""
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.competition import Competition
-from common.data.tables import read_header, read_rows, read_table
+from common.data.tables import read_header, read_rows, read_table, write_table
 from common.errors import UserError
 
 if TYPE_CHECKING:
@@ -41,13 +40,9 @@ def write_submission(
     columns = dict(zip(form.columns(task), cells, strict=True))
     header = read_header(sample)[1:] if sample and sample.is_file() else []
     names = header if sorted(header) == sorted(columns) else list(columns)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([form.id_column, *names])
-        # numpy writes each number with the digits that distinguish it from all others
-        texts = (np.asarray(columns[name]).astype(str).tolist() for name in names)
-        writer.writerows(zip(ids, *texts, strict=True))
-    return path
+    # numpy writes each number with the digits that distinguish it from all others
+    texts = (np.asarray(columns[name]).astype(str).tolist() for name in names)
+    return write_table(path, [form.id_column, *names], zip(ids, *texts, strict=True))
 
 
 def read_sample_ids(sample: Path, competition: Competition) -> "pd.Series":
@@ -74,18 +69,18 @@ def header_fault(header: Sequence[str], competition: Competition) -> str:
     columns = [form.id_column, *form.columns(competition.task)]
     if header[:1] == columns[:1] and sorted(header) == sorted(columns):
         return ""
-    lacking = [name for name in columns if name not in header]
-    strange = [name for name in header if name not in columns]
     parts = [
         f"{what} {', '.join(names[:4])}{' …' if len(names) > 4 else ''}"
-        for what, names in (("lacks", lacking), ("has", strange))
+        for what, names in (
+            ("lacks", [name for name in columns if name not in header]),
+            ("has", [name for name in header if name not in columns]),
+        )
         if names
     ]
-    other = "repeats a column" if header[:1] == columns[:1] else "begins with another column"
     return (
-        f"the sample {' and '.join(parts) or other}, and the submission "
-        f"{type(form).__name__} is of {_in_short(columns)}: mend it, or the task's classes, in "
-        f"competitions/{competition.folder}/__init__.py"
+        f"the sample {' and '.join(parts) or 'has other columns first, or one twice'}, and the "
+        f"submission {type(form).__name__} is of {_in_short(columns)}: mend it, or the task's "
+        f"classes, in competitions/{competition.folder}/__init__.py"
     )
 
 
@@ -105,37 +100,33 @@ def check_submission(path: Path, sample: Path, competition: Competition) -> int:
     if header != expected:
         raise UserError(f"{path}: its header is {_in_short(header)}, not {_in_short(expected)}")
     number, in_order = 0, True
-    wrong: dict[tuple[str, str], list[pd.DataFrame]] = {}
+    wrong: dict[str, list[pd.DataFrame]] = {}
     wanted = read_rows(sample, columns[:1])
     for rows in read_rows(path):
         number += len(rows)
         ids = next(wanted, None)
-        in_order = in_order and ids is not None and _equal(ids, rows[columns[:1]])
+        in_order = in_order and ids is not None and np.array_equal(ids, rows[columns[:1]])
         for name in columns[1:]:
             bad, what = form.bad(task, rows[name])
             if bad.any():
-                wrong.setdefault((name, what), []).append(rows[bad])
-    for (name, what), parts in wrong.items():
-        where = f" in {name}" if len(columns) > 2 else ""
-        raise _refusal(path, f"have {what}{where}", parts)
+                wrong.setdefault(f"have a {name} that is not {what}", []).append(rows[bad])
+    for words, parts in wrong.items():
+        raise _refusal(path, words, parts)
     if not in_order or next(wanted, None) is not None:
         _check_ids(path, sample, columns[0])
     return number
 
 
-def _equal(ids: "pd.DataFrame", others: "pd.DataFrame") -> bool:
-    return np.array_equal(ids.to_numpy(), others.to_numpy())
-
-
 def _check_ids(path: Path, sample: Path, id_column: str) -> None:
     rows, wanted = read_table(path), read_table(sample, [id_column])[id_column]
+    ids = rows[id_column]
     for what, bad in (
-        ("have an id that the sample has not", ~rows[id_column].isin(wanted)),
-        ("repeat an id", rows[id_column].duplicated()),
+        ("have an id that the sample has not", ~ids.isin(wanted)),
+        ("repeat an id", ids.duplicated()),
     ):
         if bad.any():
             raise _refusal(path, what, [rows[bad]])
-    missing = wanted[~wanted.isin(rows[id_column])]
+    missing = wanted[~wanted.isin(ids)]
     if len(missing):
         raise UserError(
             f"{path}: {len(missing)} of the sample's {len(wanted)} ids are missing, "

@@ -23,6 +23,7 @@ class Task:
         has_class_numbers: whether a picture is of one class: there are F1 and confusions.
         has_values: whether predictions are numbers: there are errors.
         ignored_settings: fields of a recipe that would change nothing here.
+        lowest, highest: the bounds of a number that is predicted.
         class_word, classes_word: what a class is called, and several.
         loss_in_words: for people.
     """
@@ -34,6 +35,8 @@ class Task:
     has_values: ClassVar[bool] = False
     ignored_settings: ClassVar[tuple[str, ...]] = ()
     classes: tuple[str, ...] = ()
+    lowest: float = 0.0
+    highest: float = 1.0
     loss_in_words: ClassVar[str] = "binary cross-entropy"
     class_word: str = "class"
     classes_word: str = "classes"

@@ -52,7 +52,7 @@ def pack(table: Path, how: str) -> None:
         (["solution.csv"], "id,label,Usage", "id,labels,Usage", "must start with the columns id,l"),
         (["solution.csv"], "r12,", "r99,", "differ in 2 ids, for example r12, r99: they must name"),
         ([SAMPLE], "id,label", "id,class", "the sample lacks label and has class, and the submiss"),
-        ([SAMPLE], "id,label", "label,id", "the sample begins with another column, and the submis"),
+        ([SAMPLE], "id,label", "label,id", "the sample has other columns first, or one twice, and"),
         ([SAMPLE], "r14,0\n", "r14\n", "line 4 has 1 values, the header 2"),
         ([SAMPLE, "solution.csv"], "id,label", "image,label", "the sample lacks id and has image"),
     ],

@@ -11,10 +11,10 @@ import os
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from common.errors import UserError
+from common.errors import PREFIX, UserError
 from common.share import Share
 
 KNOWN = ("tpu", "gpu", "cpu")
@@ -53,10 +53,6 @@ class Accelerator:
         """The rows of a batch that this process makes."""
         return Share(self.process, self.processes)
 
-    def to_dict(self) -> dict[str, Any]:
-        """For the manifest."""
-        return asdict(self)
-
 
 def choose(asked: str, supported: tuple[str, ...] = KNOWN) -> Accelerator:
     """Set Keras's backend, devices and precision for ``asked`` (empty: the best that is there).
@@ -70,16 +66,17 @@ def choose(asked: str, supported: tuple[str, ...] = KNOWN) -> Accelerator:
         raise UserError(f"this kernel cannot run on {asked}: it runs on {', '.join(supported)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # that there is no GPU is no news
     candidates = [asked] if asked else supported
+    wanted = " or ".join(candidates)
     if cluster_size() > 1:
         _join_cluster()
-    waited = f"JAX's search for {' or '.join(candidates)} devices has not ended in {PATIENCE:g} s"
     # A CPU is always there; that a busy machine is slow to import is no fault.
-    with contextlib.nullcontext() if asked == "cpu" else _within(PATIENCE, waited):
+    with contextlib.nullcontext() if asked == "cpu" else _end_unless_found(wanted):
         seen = next((name for name in candidates if _is_there(name)), "")
         if not seen:
+            found = [f"{name} x {n}" for name in KNOWN if (n := len(_jax_devices(name)))]
             raise UserError(
-                f"accelerator {' or '.join(candidates)} was asked for and is not there: this "
-                f"machine shows {_machine()}; ask for another with --accelerator"
+                f"accelerator {wanted} was asked for and is not there: JAX shows "
+                f"{', '.join(found) or 'nothing'}; ask for another with --accelerator"
             )
         return set_up(seen, asked)
 
@@ -145,9 +142,8 @@ def _policy(seen: str, device: Any) -> str:
     """bfloat16 where the hardware has it: TPUs, and NVIDIA's cards since Ampere (8.0)."""
     if seen == "cpu":
         return "float32"
-    capability = getattr(device, "compute_capability", None)
-    old = seen == "gpu" and capability is not None and float(capability) < 8
-    return "mixed_float16" if old else "mixed_bfloat16"
+    capability = getattr(device, "compute_capability", None) or 8
+    return "mixed_float16" if float(capability) < 8 else "mixed_bfloat16"
 
 
 def _join_cluster() -> None:
@@ -174,14 +170,14 @@ def _use_backend(backend: str) -> None:
 
 
 def _is_there(name: str) -> bool:
-    if name == "tpu" and importlib.util.find_spec("libtpu") is None:
-        return False  # JAX would look for one over the network, for minutes
     return name == "cpu" or bool(_jax_devices(name))
 
 
 def _jax_devices(name: str) -> list[Any]:
     """Without TensorFlow, which would import Keras before its backend is set."""
-    if importlib.util.find_spec("jax") is None:
+    # Without libtpu JAX would look for a TPU over the network, for minutes.
+    needed = ("jax", "libtpu") if name == "tpu" else ("jax",)
+    if any(importlib.util.find_spec(package) is None for package in needed):
         return []
     import jax
 
@@ -191,26 +187,19 @@ def _jax_devices(name: str) -> list[Any]:
         return []
 
 
-def _machine() -> str:
-    import tensorflow as tf
-
-    seen = [d.name.split("physical_device:")[-1] for d in tf.config.list_physical_devices()]
-    devices = [f"{name} x {len(found)}" for name in KNOWN if (found := _jax_devices(name))]
-    return f"TensorFlow {', '.join(seen)} and JAX {', '.join(devices) or 'nothing'}"
-
-
 @contextlib.contextmanager
-def _within(seconds: float, otherwise: str) -> Iterator[None]:
-    """End the process with one line when what happens here does not end in time.
+def _end_unless_found(wanted: str) -> Iterator[None]:
+    """End the process with one line when the search for devices does not end in time.
 
     A driver that hangs answers no exception: only the process as a whole can be stopped.
     """
 
     def stop() -> None:
-        print(f"error: {otherwise}: start the kernel again", file=sys.stderr, flush=True)
+        search = f"JAX's search for {wanted} devices has not ended in {PATIENCE:g} s"
+        print(f"{PREFIX}{search}: start the kernel again", file=sys.stderr, flush=True)
         os._exit(1)
 
-    timer = threading.Timer(seconds, stop)
+    timer = threading.Timer(PATIENCE, stop)
     timer.daemon = True
     timer.start()
     try:

@@ -44,7 +44,7 @@ def take_accelerator(kernel: Kernel, run: KernelRun) -> Accelerator:
     asked = run.parameters.accelerator
     with run.stage("accelerator", asked=asked or "any"):
         accelerator = choose(asked, kernel.accelerators)
-        run.facts["accelerator"] = accelerator.to_dict()
+        run.facts["accelerator"] = dataclasses.asdict(accelerator)
         run.primary = accelerator.process == 0
     if run.parameters.full_size:
         with run.stage("full_size"):

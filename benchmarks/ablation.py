@@ -30,10 +30,10 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 from common.accelerator import choose, clear_session
 from common.audit.records import Split, read_pictures
 from common.audit.run import AuditRecipe, compare
-from common.blending.calibration import apply_temperature, fit_temperature, negative_log_likelihood
+from common.blending.calibration import apply_temperature, fit_temperature
 from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
-from common.metrics.metric import find_metric
+from common.metrics.metric import find_metric, log_loss
 from common.parameters import Parameters
 from common.recipe import nearest, override
 from common.recipes.classifier import ClassifierRecipe
@@ -147,8 +147,8 @@ def score(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     return {
         "macro_f1": find_metric("macro_f1").score(labels, classes),
         "accuracy": find_metric("accuracy").score(labels, classes),
-        "nll": negative_log_likelihood(labels, predicted),
-        "nll_tempered": negative_log_likelihood(labels, tempered),
+        "nll": log_loss(labels, predicted),
+        "nll_tempered": log_loss(labels, tempered),
     }
 
 

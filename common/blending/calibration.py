@@ -9,6 +9,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.files.predictions import Predictions
+from common.metrics.metric import log_loss
 
 COLDEST, HOTTEST = 0.05, 20.0  # of what is searched: a member without a mistake has no best one
 _LEAST = 1e-12  # probability: a zero would stay one at any temperature
@@ -32,13 +33,11 @@ def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
         raise UserError("--calibrate needs validation predictions, and there are none")
 
     def loss(log_temperature: float) -> float:
-        tempered = apply_temperature(probabilities, float(np.exp(log_temperature)))
-        return negative_log_likelihood(labels, tempered)
+        return log_loss(labels, apply_temperature(probabilities, float(np.exp(log_temperature))))
 
     bounds = np.log([COLDEST, HOTTEST])
     found = minimize_scalar(loss, bounds=bounds, method="bounded", options={"xatol": 1e-8})
-    before = negative_log_likelihood(labels, probabilities)
-    return float(np.exp(found.x)) if found.fun < before else 1.0
+    return float(np.exp(found.x)) if found.fun < log_loss(labels, probabilities) else 1.0
 
 
 def apply_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
@@ -60,9 +59,3 @@ def at_temperature(member: Predictions, temperature: float) -> Predictions:
     validation = apply_temperature(member.validation, temperature)
     test = apply_temperature(member.test, temperature)
     return replace(member, validation=validation, test=test)
-
-
-def negative_log_likelihood(labels: np.ndarray, probabilities: np.ndarray) -> float:
-    """Return the mean of -log(probability of the true class) in nats; a zero counts as 1e-12."""
-    truth = np.asarray(probabilities, np.float64)[np.arange(len(labels)), labels]
-    return float(-np.log(truth.clip(_LEAST)).mean())

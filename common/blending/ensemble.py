@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from common.blending.blend import Method, find_weights, mix, search_classes, search_grid
-from common.blending.calibration import at_temperature, fit_temperature, negative_log_likelihood
+from common.blending.calibration import at_temperature, fit_temperature
 from common.blending.figures import draw_blend
 from common.blending.members import join_folds, kernels_of_models, read_recipes
 from common.competition import Competition
@@ -19,6 +19,7 @@ from common.files.predictions import Predictions, align, load_predictions, save_
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.metrics.bootstrap import RESAMPLES
+from common.metrics.metric import log_loss
 from common.parameters import Parameters
 from common.progress import report
 from common.recipes.training import CheckedRecipe, Range
@@ -133,8 +134,8 @@ def calibrated(member: Predictions, folds: Members) -> tuple[Predictions, dict[s
     tempered = join_folds({name: at_temperature(part, temperature) for name, part in folds.items()})
     facts = {
         "temperature": temperature,
-        "nll_before": negative_log_likelihood(labels, member.validation),
-        "nll_after": negative_log_likelihood(labels, tempered.validation),
+        "nll_before": log_loss(labels, member.validation),
+        "nll_after": log_loss(labels, tempered.validation),
     }
     return tempered, facts
 

@@ -18,7 +18,6 @@ from common.manifest import write_json
 from common.metrics.metric import find_metric
 from common.metrics.verification import best_threshold, roc
 from common.pairs.blend import PairBlend, Scale, find_pair_blend
-from common.pairs.figures import draw_pairs
 from common.pairs.scored import save_scored_pairs
 from common.pairs.scores import PairScorer
 from common.pairs.table import PairTable, read_pairs, write_pair_scores
@@ -54,7 +53,7 @@ def run_pair_ensemble(
     pairs_file: Path,
     unreadable: Collection[str],
 ) -> None:
-    """Blend ``members``; write submission, metrics and figures in ``run``'s folder.
+    """Blend ``members``; write submission, metrics and scored pairs in ``run``'s folder.
 
     ``pairs_file`` has the pairs to be scored; those with a picture in ``unreadable`` get the share
     of same pairs in validation. The recipe is a PairBlendRecipe. Raises UserError for what does not
@@ -66,6 +65,7 @@ def run_pair_ensemble(
         channels = {name: known.scores(rows) for name, rows in channels_of(members, "validation")}
         blend, total = find_pair_blend(recipe.method, recipe.blend_scale, known, channels)
         write_metrics(run.folder, recipe, members, known, channels, blend, total)
+        save_scored_pairs(run.folder, known, blend.platt.probability(total))
     with run.stage("pairs"):
         pairs = read_pairs(pairs_file, first.test_ids.tolist(), unreadable)
         report("scoring", pairs=len(pairs), channels=len(channels))
@@ -74,10 +74,6 @@ def run_pair_ensemble(
         form = competition.submission
         header = (form.id_column, form.target_column)
         write_pair_scores(run.folder / SUBMISSION, header, pairs.index, probabilities)
-    with run.stage("figures"):
-        validation = blend.platt.probability(total)
-        draw_pairs(run.folder, known, validation)
-        save_scored_pairs(run.folder, known, validation)
 
 
 def read_members(parameters: Parameters, others: Collection[str]) -> dict[str, Vectors]:

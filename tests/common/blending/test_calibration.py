@@ -5,11 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.blending.calibration import apply_temperature, fit_temperature, negative_log_likelihood
+from common.blending.calibration import apply_temperature, fit_temperature
 from common.blending.ensemble import calibrated
 from common.blending.members import join_folds
 from common.errors import UserError
 from common.files.predictions import Predictions
+from common.metrics.metric import log_loss
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:
@@ -50,11 +51,11 @@ def test_it_is_never_worse_on_what_it_was_found_on(
     if zeros:
         probabilities = np.where(probabilities < 0.2, np.float32(0), probabilities)
     temperature = fit_temperature(labels, probabilities)
-    after = negative_log_likelihood(labels, apply_temperature(probabilities, temperature))
-    assert after <= negative_log_likelihood(labels, probabilities)
+    after = log_loss(labels, apply_temperature(probabilities, temperature))
+    assert after <= log_loss(labels, probabilities)
     for other in (0.8 * temperature, 1.25 * temperature):
         if not zeros and 0.05 <= other <= 20:
-            moved = negative_log_likelihood(labels, apply_temperature(probabilities, other))
+            moved = log_loss(labels, apply_temperature(probabilities, other))
             assert after <= moved + 1e-9
 
 

@@ -32,13 +32,8 @@ def schedule(rates: Sequence[float], path: Path) -> None:
     epochs = np.arange(1, len(rates) + 1)
     axis.plot(epochs, rates, color=BLUE, marker="o", markersize=4)
     axis.set(title="Learning rate", xlabel="epoch", ylim=(0, max(rates) * 1.12))
-    axis.annotate(
-        f"{max(rates):.2g}",
-        (epochs[np.argmax(rates)], max(rates)),
-        xytext=(0, 5),
-        textcoords="offset points",
-        ha="center",
-    )
+    top = f"{max(rates):.2g}"
+    axis.text(epochs[np.argmax(rates)], 1.02 * max(rates), top, ha="center")
     axis.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
     tidy(axis, epochs=True)
     save(figure, path)
@@ -115,16 +110,11 @@ def confusion(
     shares = confusion_matrix(labels, predicted, len(names))[np.ix_(shown, shown)].astype(float)
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
     scores = f1_per_class(labels, predicted, len(names))[shown]
-    margin = 0.06 * max(len(names[c]) for c in shown) + 1.0  # inches, for the names
-    cells = max(3.5, 0.16 * len(shown))
-    side = margin + cells + 0.7
-    figure = pyplot().figure(figsize=(side, side))
-    axis = figure.add_axes((margin / side, margin / side, cells / side, cells / side))
+    side = 0.06 * max(len(names[c]) for c in shown) + 1.7 + max(3.5, 0.16 * len(shown))  # inches
+    figure, axis = pyplot().subplots(figsize=(side, side), layout="constrained")
     image = axis.imshow(np.ma.masked_equal(shares, 0), cmap="viridis_r", vmin=0, vmax=1)
-    scale = figure.add_axes((1 - 0.45 / side, margin / side, 0.12 / side, min(cells, 3) / side))
-    figure.colorbar(image, cax=scale, ticks=(0, 0.5, 1))
-    scale.set_title("share", fontsize=7, loc="left")
-    scale.tick_params(labelsize=7, length=0)
+    scale = figure.colorbar(image, shrink=0.3, anchor=(0, 0), aspect=25, ticks=(0, 0.5, 1))
+    scale.set_label("share", fontsize=7)
     places = range(len(shown))
     rows = [f"{names[c]}  {c}  {f1:.2f}" for c, f1 in zip(shown, scores, strict=True)]
     axis.set_yticks(places, rows, fontsize=7)
@@ -133,8 +123,7 @@ def confusion(
         ticks(np.arange(0.5, len(shown) - 1), minor=True)
     axis.grid(which="minor", color="#e4e4e4", linewidth=0.4)
     axis.tick_params(which="both", length=0)
-    figure.text(0.005, 0.5, "true class, its number and F1", rotation=90, va="center")
-    figure.text(0.5, 0.005, "predicted class", ha="center")
+    axis.set(xlabel="predicted class", ylabel="true class, its number and F1")
     axis.set_title(title or f"Macro F1 {np.nanmean(scores):.4f} on {len(labels)} pictures")
     figure.savefig(path, dpi=130)
     pyplot().close(figure)

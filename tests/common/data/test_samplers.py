@@ -15,10 +15,9 @@ def epoch(batches: ClassBatches, seed: int = 0) -> np.ndarray:
     return batches.epoch(np.random.default_rng(seed))
 
 
-def spread(counts: Counter[int], known: list[int]) -> int:
-    """Between the commonest and the rarest."""
-    seen = [counts[item] for item in known]
-    return max(seen) - min(seen)
+def spread(drawn: list[int], known: list[int]) -> int:
+    """How often the commonest comes more than the rarest."""
+    return int(np.ptp([drawn.count(item) for item in known]))
 
 
 @given(
@@ -44,26 +43,15 @@ def test_every_batch_is_p_classes_of_k_pictures(
         assert (held == held[:, :1]).all()
         assert len(set(held[:, 0].tolist())) == classes
         for label, chosen in zip(held[:, 0].tolist(), batch.tolist(), strict=True):
-            counts = Counter(chosen)
-            assert len(counts) == min(pictures, sizes[label])
-            assert max(counts.values()) - min(counts.values()) <= 1
+            assert len(set(chosen)) == min(pictures, sizes[label])
+            assert spread(chosen, chosen) <= 1
     assert set(labels[rows].ravel().tolist()) <= set(sizes)
     assert batches.unused == sum(label not in sizes for label in drawn)
-    assert spread(Counter(labels[rows[:, ::pictures]].ravel().tolist()), list(sizes)) <= 1
+    assert spread(labels[rows[:, ::pictures]].ravel().tolist(), list(sizes)) <= 1
     for label, size in sizes.items():
         if size >= pictures:
             of_class = np.flatnonzero(labels == label).tolist()
-            assert spread(Counter(rows.ravel().tolist()), of_class) <= 1
-
-
-def test_an_epoch_depends_on_its_generator_alone() -> None:
-    labels = np.repeat(np.arange(20), 7)
-    batches = ClassBatches(labels, 5, 4)
-    assert np.array_equal(epoch(batches, 1), epoch(ClassBatches(labels, 5, 4), 1))
-    generator = np.random.default_rng(1)
-    first, second = batches.epoch(generator), batches.epoch(generator)
-    assert np.array_equal(first, epoch(batches, 1))
-    assert not np.array_equal(first, second)
+            assert spread(rows.ravel().tolist(), of_class) <= 1
 
 
 def test_classes_meet_others_all_the_time() -> None:
@@ -75,15 +63,15 @@ def test_classes_meet_others_all_the_time() -> None:
 
 
 @given(st.integers(1, 9), st.integers(0, 20), st.integers(1, 12), st.integers(0, 99))
-def test_hands_hold_all_items_alike(items: int, hands: int, size: int, seed: int) -> None:
+def test_hands_have_all_items_alike(items: int, hands: int, size: int, seed: int) -> None:
     dealt = deal(np.arange(items) + 3, hands, size, np.random.default_rng(seed))
     assert dealt.shape == (hands, size)
     assert dealt.dtype == np.int64
     for hand in dealt.tolist():
-        assert spread(Counter(hand), list(range(3, items + 3))) <= 1
+        assert spread(hand, list(range(3, items + 3))) <= 1
 
 
-def test_what_is_left_out_and_repeated_is_told() -> None:
+def test_the_summary_says_what_is_left_out_and_repeated() -> None:
     labels = np.array([0] * 5 + [1] * 4 + [2] * 2 + [3] + [4])
     said = ClassBatches(labels, 2, 4, steps=7).summary
     assert said == (
@@ -92,18 +80,11 @@ def test_what_is_left_out_and_repeated_is_told() -> None:
     )
 
 
-def test_1500_classes_and_80000_pictures_are_dealt() -> None:
-    labels = np.random.default_rng(0).zipf(1.5, 80_000) % 1500
-    rows = epoch(ClassBatches(labels, 24, 4))
-    assert rows.shape == (len(rows), 96)
-    assert len(rows) * 96 >= 79_000
-
-
 @pytest.mark.parametrize(
     ("replicas", "said"),
     [(1, "with --set batch_size=10,"), (2, "with --set batch_size=4,"), (8, "on fewer than 8 dev")],
 )
-def test_the_batch_that_fits_is_told_for_one_of_the_devices(replicas: int, said: str) -> None:
+def test_the_batch_that_fits_is_named_for_one_of_the_devices(replicas: int, said: str) -> None:
     labels = np.repeat(np.arange(5), 2)
     with pytest.raises(UserError, match=f"batches of 8 classes, and 5 of 5 .*: train {said}"):
         ClassBatches(labels, 8, 2, replicas=replicas)

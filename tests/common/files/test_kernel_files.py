@@ -4,6 +4,7 @@ import dataclasses
 import io
 import re
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,28 +45,18 @@ VECTORS = Vectors(
 PREDICTIONS = Predictions(IDS, LABELS, unit(10, 3, 0), IDS[:4], unit(4, 3, 1))
 PROJECTION = Projection(IDS, LABELS, LABELS < 3, np.array([1, 5]), np.stack([unit(10, 3, 0)] * 2))
 FEATURES = (IDS, LABELS, unit(10, 4, 0))
-FILES: dict[str, tuple[Callable[[Path], Path], Callable[[Path], Any], Any]] = {
-    "vectors": (
-        lambda folder: save_vectors(folder, VECTORS, "me"),
-        lambda folder: load_vectors(folder, "me"),
-        VECTORS,
-    ),
+ME = {"source": "me"}
+THUMBNAILS = dict(zip(IDS.tolist(), JPEGS, strict=True))
+FILES: dict[str, tuple[Callable[..., Path], Callable[..., Any], Any]] = {
+    "vectors": (partial(save_vectors, vectors=VECTORS, **ME), partial(load_vectors, **ME), VECTORS),
     "predictions": (
-        lambda folder: save_predictions(folder, PREDICTIONS, "me"),
-        lambda folder: load_predictions(folder, "me"),
+        partial(save_predictions, predictions=PREDICTIONS, **ME),
+        partial(load_predictions, **ME),
         PREDICTIONS,
     ),
-    "features": (
-        lambda folder: save_features(folder, *FEATURES),
-        lambda folder: load_features(folder, "me"),
-        FEATURES,
-    ),
-    "projection": (lambda folder: save_projection(folder, PROJECTION), load_projection, PROJECTION),
-    "thumbnails": (
-        lambda folder: save_thumbnails(folder, IDS.tolist(), JPEGS),
-        load_thumbnails,
-        dict(zip(IDS.tolist(), JPEGS, strict=True)),
-    ),
+    "features": (lambda f: save_features(f, *FEATURES), partial(load_features, **ME), FEATURES),
+    "projection": (partial(save_projection, projection=PROJECTION), load_projection, PROJECTION),
+    "thumbnails": (partial(save_thumbnails, ids=IDS, jpegs=JPEGS), load_thumbnails, THUMBNAILS),
 }
 
 
@@ -118,8 +109,7 @@ def with_row(value: float) -> Vectors:
     return dataclasses.replace(VECTORS, validation={**VECTORS.validation, "embedding": rows})
 
 
-def changed(given: Any, **changes: object) -> Any:
-    return dataclasses.replace(given, **changes)
+changed = dataclasses.replace
 
 
 @pytest.mark.parametrize(

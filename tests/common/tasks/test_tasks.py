@@ -13,7 +13,6 @@ from sklearn.metrics import f1_score
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from common.competition import Competition
-from common.data.splits import stratified_folds
 from common.errors import UserError
 from common.forms import (
     BestLabels,
@@ -183,23 +182,13 @@ def test_thresholds_of_grades_put_shifted_values_right() -> None:
     assert task.find_thresholds(find_metric("rmse"), labels, values) is None
 
 
-@settings(max_examples=20, deadline=None)
-@given(st.sampled_from(list(TASKS)), st.integers(0, 1000), st.integers(2, 5))
-def test_folds_are_even_in_what_the_task_stratifies(name: str, seed: int, folds: int) -> None:
-    task, random = TASKS[name], np.random.default_rng(seed)
-    number = 60
-    labels = {
-        "classification": random.integers(0, 3, number),
-        "multilabel": random.integers(0, 2, (number, 3)),
-        "number": random.uniform(1, 100, number),
-        "grades": random.integers(0, 3, number),
-    }[name]
-    strata = task.strata(labels)
-    assert strata.shape == (number,)
-    parts = stratified_folds(strata, folds, seed)
-    for stratum in np.unique(strata):
-        counts = np.bincount(parts[strata == stratum], minlength=folds)
-        assert np.ptp(counts) <= 1
+def test_strata_are_classes_rarest_labels_and_tenths_of_numbers() -> None:
+    for name in ("classification", "grades"):
+        np.testing.assert_array_equal(TASKS[name].strata(LABELS[name]), LABELS[name])
+    rarest = TASKS["multilabel"].strata(np.array([[1, 1, 0], [1, 0, 0], [1, 0, 1], [0, 0, 0]]))
+    assert rarest.tolist() == [1, 0, 2, 3]
+    tenths = TASKS["number"].strata(np.random.default_rng(0).permutation(60) + 1)
+    assert np.bincount(tenths).tolist() == [6] * 10
 
 
 def competition(task: Task, metric: str, form: Form) -> Competition:

@@ -21,6 +21,7 @@ T = TypeVar("T")
 PAUSE = 1.0  # seconds before a call is repeated; it doubles up to the longest
 _LONGEST = 60.0
 _TRIES = 8
+_CHANGES = 5  # tries of a change that got no answer
 _CAUSE = re.compile(
     r"Connection refused|Connection reset|timed out|Network is unreachable|No route to host|"
     r"Name or service not known|Temporary failure in name resolution|"
@@ -75,6 +76,27 @@ def change(call: Callable[[], T]) -> T:
             raise NoAnswerError(f"Kaggle cannot be reached: {reason(error)}") from None
         except ValueError as error:
             raise KaggleError(one_line(str(error))) from None
+    raise AssertionError("unreachable")
+
+
+def at_most_once(call: Callable[[], int], find: Callable[[], int], undo: Callable[[], T]) -> int:
+    """Make a change at most once: what got no answer is looked for before it is made again.
+
+    ``find`` returns the change's number, or 0 if it certainly was not made; ``undo`` takes back
+    what was noted of one that was refused.
+    """
+    for attempt in range(_CHANGES):
+        try:
+            return call()
+        except NoAnswerError:
+            number = find()
+            if number:
+                return number
+            if attempt + 1 == _CHANGES:
+                raise
+        except UserError:
+            undo()
+            raise
     raise AssertionError("unreachable")
 
 

@@ -7,17 +7,17 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from common.errors import UserError
 from common.manifest import read_manifest
 from kernels.bundle.build import Bundle, with_nonces, write_bundle
-from kernels.kaggle.answers import KaggleError, NoAnswerError, pause
+from kernels.kaggle.answers import KaggleError, NoAnswerError, at_most_once, pause
 from kernels.kaggle.client import Kaggle
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED
 from kernels.run.state import KernelRecord, Run, earlier_runs
 
-_TRIES = 5
 _LOOKS = 3
 _BACK = 2  # versions before the latest that are searched
 
@@ -152,19 +152,11 @@ def push_kernel(kaggle: Kaggle, run: Run, bundle: Bundle, key: str) -> None:
     run.set_kernel(name, pushing)
     sources = {source: record.nonce for source, record in run.kernels.items()}
     folder = write_bundle(with_nonces(bundle, before.nonce, sources, resume), run.bundle(name))
-    version = 0
-    for attempt in range(_TRIES):
-        try:
-            version = kaggle.push(folder)
-        except NoAnswerError:
-            version = find_push(kaggle, bundle.kernel.slug, before.nonce)
-            if not version and attempt + 1 == _TRIES:
-                raise
-        except UserError:  # it certainly did not happen
-            run.set_kernel(name, before)
-            raise
-        if version:
-            break
+    version = at_most_once(
+        partial(kaggle.push, folder),
+        partial(find_push, kaggle, bundle.kernel.slug, before.nonce),
+        partial(run.set_kernel, name, before),
+    )
     run.set_kernel(name, version=version, state=KernelState.QUEUED)
 
 

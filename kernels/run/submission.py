@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from common.competition import Competition
@@ -10,14 +11,13 @@ from common.errors import UserError
 from common.manifest import file_sha256
 from common.submission import NAME, check_submission
 from kernels.kaggle import lookup
-from kernels.kaggle.answers import NoAnswerError, pause, pause_between_looks
+from kernels.kaggle.answers import at_most_once, pause, pause_between_looks
 from kernels.kaggle.client import Kaggle
 from kernels.plan.request import ENSEMBLE
 from kernels.run.state import Run, RunOptions, Submission, earlier_runs
 
 Say = Callable[[str], None]
 
-_TRIES = 5
 _LOOKS = 8
 
 
@@ -48,8 +48,8 @@ def send_once(
     """
     path, slug = run.output(ENSEMBLE) / NAME, competition.slug
     digest = file_sha256(path)
-    if run.submissions and not run.submissions[-1].ref and not _find(kaggle, slug, run):
-        run.update(submissions=run.submissions[:-1])
+    if run.submissions and not run.submissions[-1].ref:
+        _note(run, _find(kaggle, slug, run))
     same = next((sent for sent in run.submissions if sent.sha256 == digest), None)
     if same:
         say(f"this file was sent already, as submission {same.ref}: it is not sent again")
@@ -70,41 +70,30 @@ def send_once(
     only_kernels = lookup.competition(kaggle, slug).is_kernels_submissions_only
     counted = lookup.allowance(kaggle, slug).num_total
     run.update(submissions=[*run.submissions, Submission(digest, description, counted)])
-    return _send(kaggle, slug, run, path, kernel if only_kernels else "")
+    version = run.kernel(ENSEMBLE).version
+    ref = at_most_once(
+        partial(kaggle.submit, slug, path, description, kernel if only_kernels else "", version),
+        partial(_find, kaggle, slug, run),
+        partial(_note, run, 0),
+    )
+    _note(run, ref)
+    return run.submissions[-1]
 
 
-def _send(kaggle: Kaggle, slug: str, run: Run, path: Path, kernel: str) -> Submission:
-    """Send what was noted last: the file, or the version of ``kernel``."""
-    description, version = run.submissions[-1].description, run.kernel(ENSEMBLE).version
-    for attempt in range(_TRIES):
-        try:
-            return _note(run, kaggle.submit(slug, path, description, kernel, version))
-        except NoAnswerError:
-            found = _find(kaggle, slug, run)
-            if found:
-                return found
-            if attempt + 1 == _TRIES:
-                raise
-        except UserError:  # refused: it certainly does not count
-            run.update(submissions=run.submissions[:-1])
-            raise
-    raise AssertionError("unreachable")
-
-
-def _find(kaggle: Kaggle, slug: str, run: Run) -> Submission | None:
+def _find(kaggle: Kaggle, slug: str, run: Run) -> int:
     """Look for the latest submission, of which it is not known whether Kaggle took it.
 
-    Kaggle may list it late: as long as it counts one more than before, it is looked for. None
-    means that it certainly was not taken.
+    Kaggle may list it late: as long as it counts one more than before, it is looked for. 0 means
+    that it certainly was not taken.
     """
     sent = run.submissions[-1]
     for look in range(_LOOKS):
         for ref, description in kaggle.submissions(slug):
             if description == sent.description:
-                return _note(run, ref)
+                return ref
         pause(look)
         if look >= 2 and lookup.allowance(kaggle, slug).num_total <= sent.counted:
-            return None
+            return 0
     raise UserError(
         f"Kaggle counts one submission more than before and does not list {sent.description!r}: "
         f"look at https://www.kaggle.com/competitions/{slug}/submissions; the same command looks "
@@ -112,10 +101,10 @@ def _find(kaggle: Kaggle, slug: str, run: Run) -> Submission | None:
     )
 
 
-def _note(run: Run, ref: int) -> Submission:
-    sent = replace(run.submissions[-1], ref=ref)
-    run.update(submissions=[*run.submissions[:-1], sent])
-    return sent
+def _note(run: Run, ref: int) -> None:
+    """Note the reference of what was sent last; 0 if it was not taken."""
+    *others, last = run.submissions
+    run.update(submissions=[*others, replace(last, ref=ref)] if ref else others)
 
 
 def await_score(

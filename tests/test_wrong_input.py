@@ -112,28 +112,34 @@ def test_a_port_that_is_taken_is_refused_before_any_work() -> None:
     assert done.stderr.startswith(f"error: port {port} cannot be used")
 
 
+def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
+    """The one line that the command ends with."""
+    done = tiny.submit_here(capsys, *arguments)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    return line
+
+
 def test_a_folder_that_is_no_run_of_this_kind_is_refused(
     dry: list, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def said() -> str:
-        done = tiny.submit_here(capsys, *dry, "--ensemble")
-        assert done.returncode == 1
-        return done.stderr
-
-    folder = tmp_path / "run"
-    folder.mkdir()
-    (folder / "thesis.txt").write_text("mine")
-    assert "something else than a run" in said()
-    assert [path.name for path in folder.iterdir()] == ["thesis.txt"]
-    (folder / "thesis.txt").unlink()
+    folder, command = tmp_path / "run", (*dry, "--ensemble")
+    (folder / "mine").mkdir(parents=True)
+    (folder / "mine" / "thesis.txt").write_text("mine")
+    assert "something else than a run" in refused(capsys, *command)
+    assert [path.name for path in folder.rglob("*")] == ["mine", "thesis.txt"]
+    (folder / "mine" / "thesis.txt").unlink()
+    (folder / ".state.json.123").touch()  # a command was killed while it wrote its first state
     open_run(folder, "petals", True)
-    assert "is a run of petals, not tiny" in said()
+    assert "is a run of petals, not tiny" in refused(capsys, *command)
     state = folder / "state.json"
     state.write_text(state.read_text().replace('"petals"', '"tiny"').replace("true", "false"))
-    assert "is a real run: leave out --dry-run" in said()
-    state.write_text("{")
-    assert re.search(r"state.json cannot be read .*: name another --run-dir", said())
-    assert state.read_text() == "{"
+    assert "is a real run: leave out --dry-run" in refused(capsys, *command)
+    for broken in ("{", "[1]", "3"):
+        state.write_text(broken)
+        said = refused(capsys, *command)
+        assert re.search(r"state.json cannot be read .*: name another --run-dir", said)
+        assert state.read_text() == broken
 
 
 def test_a_solution_of_other_pictures_is_refused(
@@ -142,7 +148,6 @@ def test_a_solution_of_other_pictures_is_refused(
     short = tmp_path / "short.csv"
     short.write_text("\n".join(tiny_data[1].read_text().splitlines()[:-1]) + "\n")
     given = ("--data", tiny_data[0], "--solution", short, "--run-dir", tmp_path / "run")
-    done = tiny.submit_here(capsys, "tiny", "--ensemble", "--dry-run", *given)
-    assert done.returncode == 1
-    assert "differ in 1 ids, for example r23" in done.stderr
+    said = refused(capsys, "tiny", "--ensemble", "--dry-run", *given)
+    assert "differ in 1 ids, for example r23" in said
     assert not (tmp_path / "run").exists()

@@ -87,9 +87,14 @@ def test_a_command_that_was_killed_before_or_after_it_sent_looks_first(
 def test_what_kaggle_counts_and_does_not_list_is_not_sent_again(
     kaggle: QuickKaggle, run: Run
 ) -> None:
-    run.update(submissions=[Submission("a" * 64, f"night [{run.nonce}-1]")])
-    sample = kaggle.hosted.data / "sample_submission.csv"
-    kaggle.submit(TINY.slug, sample, "of my team", "", 0)
+    submit, sample = kaggle.submit, kaggle.hosted.data / "sample_submission.csv"
+
+    def lost(*_: object) -> int:
+        kaggle.submit = submit
+        submit(TINY.slug, sample, "of my team", "", 0)
+        raise LOST
+
+    kaggle.submit = lost
     for _ in range(2):
         with pytest.raises(UserError, match="counts one submission more .* does not list 'night"):
             send(kaggle, run)

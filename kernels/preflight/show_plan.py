@@ -10,11 +10,12 @@ from common.recipes.hours import hours_in_words
 from common.recipes.words import describe_recipe, recipe_facts
 from kernels.bundle.build import build_bundles
 from kernels.kaggle.client import Kaggle
+from kernels.plan.find import kernel_scripts
 from kernels.plan.planned import SESSION_HOURS, SHARED, PlannedKernel, needed_hours
 from kernels.plan.request import AUDIT, ENSEMBLE, Request, in_short
 from kernels.preflight.checklist import Check, run_checks
 from kernels.preflight.kaggle_checks import ask_kaggle
-from kernels.results.audit import audit_facts, audit_lines
+from kernels.results.result import read_history
 from kernels.results.terminal import aligned
 
 Kernels = Sequence[PlannedKernel]
@@ -42,9 +43,12 @@ def plan_facts(
     """The plan in plain values: ``checks`` (None without any), ``kernels`` and ``hours``.
 
     Each kernel: name, slug, accelerator, sources, hours (None: unknown), and of its recipe what
-    it has of sizes, epochs and learning rates. ``audit``: what the latest one in the folder
-    ``runs`` found.
+    it has of sizes, epochs and learning rates. ``audit``: whether the competition can be audited,
+    and what the latest audit in the folder ``runs`` found.
     """
+    runs_before = read_history(runs, request.competition.name)
+    audits = (run.audit for run in runs_before if run.audit and run.dry_run == request.dry_run)
+    can = AUDIT in kernel_scripts(request.competition)
     return {
         "state": "planned",
         "recipe": request.recipe,
@@ -62,7 +66,7 @@ def plan_facts(
             accelerator: {"known": round(known, 2), "unknown": unknown}
             for accelerator, (known, unknown) in _hours(kernels).items()
         },
-        "audit": audit_facts(runs, request.competition, request.dry_run),
+        "audit": {"can": can, "latest": next(audits, None)},  # a dry run's data are not Kaggle's
     }
 
 
@@ -73,7 +77,7 @@ def plan_text(
     lines = ["no checks: a dry run asks nothing of Kaggle"]
     if checks is not None:
         lines = [check.line for check in checks]
-    lines += [*audit_lines(audit, request.audit), ""]
+    lines += [*_audit(audit, request.audit), ""]
     if request.recipe != "published":
         lines += [f"the {request.recipe} recipes", ""]
     groups = [list(alike) for _, alike in itertools.groupby(kernels, lambda k: k.script)]
@@ -93,6 +97,19 @@ def plan_text(
         parts += [f"unknown for {in_short(unknown)}"] if unknown else []
         totals.append(f"{accelerator.upper()} {' and '.join(parts)}")
     return "\n".join([*lines, "", f"estimated: {'; '.join(totals)}", "nothing was pushed"])
+
+
+def _audit(facts: Mapping[str, Any], asked: bool) -> list[str]:
+    """The lines on the audit; none for a competition that cannot be audited."""
+    latest = facts["latest"]
+    if latest is None:
+        hint = ["--   not audited for leaks and broken pictures: add --audit"]
+        return hint if facts["can"] and not asked else []
+    day = latest["started"][:10]
+    if not latest["warnings"]:
+        return [f"ok   audited {day}: nothing found"]
+    lines = [f"warn {warning}" for warning in latest["warnings"]]
+    return [*lines, f"     found by the audit of {day}: {latest['folder']}"]
 
 
 def _details(request: Request, kernels: Kernels, kernel: PlannedKernel) -> dict[str, str]:

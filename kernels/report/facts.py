@@ -17,8 +17,8 @@ from kernels.bundle.build import Bundle
 from kernels.plan.find import find_competition
 from kernels.plan.request import ENSEMBLE
 from kernels.report.pair_facts import PairFacts, gather_pairs
-from kernels.results.audit import read_audit
 from kernels.results.output import KernelOutput, read_or_note, read_output
+from kernels.results.result import read_audit
 from kernels.results.scores import Validated, as_mapping, model_score
 from kernels.run.state import Run, Submission
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.audit.findings import NAME as FINDINGS
 from common.manifest import file_sha256, write_json
 from common.submission import NAME as SUBMISSION
-from kernels.plan.request import ENSEMBLE
-from kernels.results.audit import read_audit
+from kernels.kaggle.states import KernelState
+from kernels.plan.request import AUDIT, ENSEMBLE
 from kernels.results.output import METRICS, KernelOutput, read_json, read_output
 from kernels.results.scores import Validated, greater_is_better, read_score
 from kernels.run.state import STATE, Run, Submission, all_runs
@@ -180,6 +181,19 @@ def tried_blends(run: Run) -> tuple[TriedBlend, ...]:
         )
         for version, metrics in sorted(found.items())
     )
+
+
+def read_audit(run: Run) -> dict[str, Any] | None:
+    """Return what a run's audit found; None if it has no audit that is complete.
+
+    That is when the run was ``started`` (UTC), the ``folder`` with the table and the figure, and
+    the ``warnings``, a line each.
+    """
+    warnings = read_json(run.output(AUDIT) / FINDINGS).get("warnings")
+    complete = run.kernel(AUDIT).state is KernelState.COMPLETE
+    if not complete or not isinstance(warnings, list):
+        return None
+    return {"started": run.started, "folder": str(run.output(AUDIT)), "warnings": warnings}
 
 
 def _networks(metrics: Mapping[str, Any], trained: list[KernelOutput]) -> dict[str, Any]:

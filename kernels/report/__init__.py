@@ -12,25 +12,23 @@ from common.manifest import write_text
 from kernels.bundle.build import Bundle
 from kernels.report.blend import blend
 from kernels.report.classes import classes, confusions, labels
-from kernels.report.embedding import embedding
 from kernels.report.errors import errors
 from kernels.report.facts import Facts, gather
-from kernels.report.kernels import kernels
+from kernels.report.kernels import kernels, settings
 from kernels.report.learning import learning
-from kernels.report.neighbours import mistakes, neighbours
 from kernels.report.overview import overview
 from kernels.report.pairs import pairs
 from kernels.report.pictures import calibration, hardest, members
 from kernels.report.render import Section, render
-from kernels.report.settings import settings
+from kernels.report.vectors import embedding, mistakes, neighbours
 from kernels.results.result import REPORT
 from kernels.run.state import Run, Submission
 
+OF_BLEND = (members, classes, labels, confusions, errors, hardest, calibration)
 SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
     section.__name__: section
     for section in (
-        *(kernels, blend, learning, members, classes, labels, confusions, errors, hardest),
-        *(calibration, pairs, embedding, neighbours, mistakes, settings),
+        *(kernels, blend, learning, *OF_BLEND, pairs, embedding, neighbours, mistakes, settings),
     )
 }
 
@@ -42,6 +40,9 @@ def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None)
     is left out, or its section says so.
     """
     facts = gather(run, bundles, sent)
-    made = {name: SECTIONS[name](facts) for name in facts.task.sections}
+    found = [SECTIONS[name] for name in facts.task.sections]
+    if not len(facts.blend.validation_ids):
+        found = [section for section in found if section not in OF_BLEND]
+    made = {section.__name__: section(facts) for section in found}
     sections = {name: section for name, section in made.items() if section}
     return write_text(run.folder / REPORT, render(facts, overview(facts), sections))

@@ -1,7 +1,7 @@
 """The blend: members and blend with their intervals, the weights, and what the blend gained."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ from markupsafe import Markup
 from kernels.report.charts import bounds, short, ticks
 from kernels.report.facts import Facts
 from kernels.report.pair_facts import model_channels
-from kernels.report.render import UNKNOWN, Section, Table, bar, duration, number, signed
+from kernels.report.render import UNKNOWN, Section, Table, bar, duration, known, signed
 from kernels.results.output import KernelOutput
 from kernels.results.result import tried_blends
 from kernels.results.scores import Validated, as_mapping, gain_words, read_number, read_score
@@ -50,66 +50,79 @@ def blend(facts: Facts) -> Section | None:
 
 def _members(facts: Facts) -> Table:
     """Of models and blend: weight, score, accuracy where that is another metric, time."""
-    rows = [
-        (model, bar(facts.weights.get(model)), facts.model_score(model), _accuracy(facts, model))
-        for model in facts.models
-    ]
-    took = [_took(kernels) for kernels in facts.models.values()]
-    if facts.ensemble:
-        rows.append((BLEND, 1.0, facts.ensemble.score, facts.ensemble.number(ACCURACY)))
-        took.append(_took([facts.ensemble]))
-    accurate = facts.metric != "accuracy" and any(accuracy is not None for *_, accuracy in rows)
-    columns = [("member", None), ("weight", 3), (facts.metric, 0), ("95 %", 0)]
-    return Table(
-        "Members and blend on validation",
-        [*columns, *[("accuracy", 0)] * accurate, ("seconds", 0), ("accelerator", None)],
-        [
-            (name, weight, *_cells(score), *[_known(accuracy, score)] * accurate, *own)
-            for (name, weight, score, accuracy), own in zip(rows, took, strict=True)
-        ],
-    )
+    rows = []
+    for model, kernels in facts.models.items():
+        score, member = facts.model_score(model), facts.members.get(model)
+        measured = kernels[0].metrics if len(kernels) == 1 else {}
+        if member is not None:
+            measured = facts.task.summary(member.validation_labels, member.validation)
+        row = {"member": model, "weight": bar(facts.weights.get(model)), **_score(facts, score)}
+        rows.append({**row, **_accuracy(facts, measured, score), **_took(kernels)})
+    if ensemble := facts.ensemble:
+        row = {"member": BLEND, "weight": 1.0, **_score(facts, ensemble.score)}
+        accuracy = _accuracy(facts, ensemble.metrics, ensemble.score)
+        rows.append({**row, **accuracy, **_took([ensemble])})
+    return Table("Members and blend on validation", rows)
 
 
 def _channels(facts: Facts) -> Table:
     """Of each channel of a model, and of the blend: AUC of all, seen and unseen, weight, time."""
-    digits, rows = read_score(facts.blended).digits, []
-    for model, kernels in facts.models.items():
-        for channel, auc in model_channels(model, kernels, facts.blended).items():
-            weight = bar(facts.weights.get(f"{model}/{channel}"))
-            parts = [read_number(auc.get(part)) for part in ("all", "seen", "unseen")]
-            rows.append((model, channel, *parts, weight, *_took(kernels)))
+    metrics, rows = facts.blended, []
+    parts = {part: metrics.get(f"validation_{part}") for part in ("seen", "unseen")}
+    entries = [
+        (model, channel, auc, bar(facts.weights.get(f"{model}/{channel}")), kernels)
+        for model, kernels in facts.models.items()
+        for channel, auc in model_channels(model, kernels, metrics).items()
+    ]
     if facts.ensemble:
-        parts = [facts.ensemble.number(f"validation_{n}") for n in ("score", "seen", "unseen")]
-        rows.append((BLEND, "all", *parts, 1.0, *_took([facts.ensemble])))
-    areas = [(f"AUC {part}", digits) for part in ("all", "seen", "unseen")]
-    columns = [("member", None), ("channel", None), *areas, ("weight", 3), ("seconds", 0)]
-    return Table("Members and blend on validation", [*columns, ("accelerator", None)], rows)
+        parts["all"] = metrics.get("validation_score")
+        entries.append((BLEND, "all", parts, 1.0, (facts.ensemble,)))
+    for model, channel, auc, weight, kernels in entries:
+        areas = {
+            f"AUC {part}": known(read_number(auc.get(part)), read_score(metrics).digits)
+            for part in ("all", "seen", "unseen")
+        }
+        row = {"member": model, "channel": channel, **areas, "weight": weight}
+        rows.append({**row, **_took(kernels)})
+    return Table("Members and blend on validation", rows)
 
 
-def _cells(score: Validated) -> list[Any]:
+def _score(facts: Facts, score: Validated, name: str = "") -> dict[str, Any]:
     """A score with the decimals that it carries, and its interval."""
     low = score.interval[0] if score.interval else None
-    return [_known(score.value, score), (low, score.ends or UNKNOWN)]
+    shown = known(score.value, score.digits)
+    return {name or facts.metric: shown, "95 %": (low, score.ends or UNKNOWN)}
 
 
-def _known(value: float | None, score: Validated) -> Any:
-    return value, number(value, score.digits)
+def _accuracy(facts: Facts, metrics: Mapping[str, Any], score: Validated) -> dict[str, Any]:
+    """The accuracy, where it was measured and is not the metric."""
+    found = read_number(metrics.get(ACCURACY))
+    return (
+        {}
+        if found is None or facts.metric == "accuracy"
+        else {"accuracy": known(found, score.digits)}
+    )
 
 
-def _took(kernels: Sequence[KernelOutput]) -> list[Any]:
+def _took(kernels: Sequence[KernelOutput]) -> dict[str, Any]:
     """How long kernels took, and on what."""
     seconds = sum(kernel.state.seconds for kernel in kernels)
-    seen = dict.fromkeys(kernel.accelerator for kernel in kernels)
-    return [(seconds, duration(seconds)), ", ".join(seen) or "unknown"]
+    seen = ", ".join(dict.fromkeys(kernel.accelerator for kernel in kernels))
+    return {"seconds": (seconds, duration(seconds)), "accelerator": seen or "unknown"}
 
 
 def _tried(facts: Facts) -> Table | None:
     """The blends of this run, if there are several."""
-    tried = tried_blends(facts.run)
-    rows = [(b.name, b.version, *_cells(b), _known(b.public_score, b)) for b in tried]
-    numbers = ("version", "validation", "95 %", "public score")
-    columns = [("method", None), *((name, 0) for name in numbers)]
-    return Table("Blends of this run", columns, rows) if len(rows) > 1 else None
+    rows = [
+        {
+            "method": tried.name,
+            "version": tried.version,
+            **_score(facts, tried, "validation"),
+            "public score": known(tried.public_score, tried.digits),
+        }
+        for tried in tried_blends(facts.run)
+    ]
+    return Table("Blends of this run", rows) if len(rows) > 1 else None
 
 
 def _ranges(facts: Facts, scores: Sequence[tuple[str, Validated]], title: str) -> dict[str, Any]:
@@ -129,15 +142,6 @@ def _ranges(facts: Facts, scores: Sequence[tuple[str, Validated]], title: str) -
     }
 
 
-def _accuracy(facts: Facts, model: str) -> float | None:
-    """A model's accuracy: of its pictures in the blend, else as its one kernel measured it."""
-    kernels, member = facts.models[model], facts.members.get(model)
-    if member is not None:
-        found = facts.task.summary(member.validation_labels, member.validation)
-        return read_number(found.get(ACCURACY))
-    return kernels[0].number(ACCURACY) if len(kernels) == 1 else None
-
-
 def _folds(facts: Facts) -> list[dict[str, Any]]:
     """Each fold's score on its own part next to the one out of fold, a chart a model."""
     charts = []
@@ -155,13 +159,13 @@ def _folds(facts: Facts) -> list[dict[str, Any]]:
 
 def _gained(facts: Facts) -> Table | None:
     """Pictures that the blend fixed and broke of each member's; None without one class each."""
-    if facts.blend is None or not facts.task.classes or facts.blend.validation_labels.ndim > 1:
+    if not facts.members or not facts.task.classes or facts.blend.validation_labels.ndim > 1:
         return None
     labels, rows = facts.blend.validation_labels, []
     right = facts.decide(facts.blend) == labels
     for name, member in facts.members.items():
         own = facts.decide(member) == labels
         fixed, broken = int(np.sum(right & ~own)), int(np.sum(own & ~right))
-        rows.append((name, fixed, broken, (fixed - broken, signed(fixed - broken))))
-    columns = [("against", None), ("fixed", 0), ("broken", 0), ("net", 0)]
-    return Table("Pictures that the blend fixed and broke", columns, rows)
+        net = (fixed - broken, signed(fixed - broken))
+        rows.append({"against": name, "fixed": fixed, "broken": broken, "net": net})
+    return Table("Pictures that the blend fixed and broke", rows)

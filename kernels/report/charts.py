@@ -76,10 +76,10 @@ class Chart:
         """Draw a ``mark``."""
         self.marks.append(mark(*drawn, **at))
 
-    def line(self, points: Points, look: str, title: str = "") -> None:
+    def line(self, points: Points, look: str = "diagonal", title: str = "") -> None:
         """Draw a line through the points."""
         corners = "L".join(f"{self.across(x)} {self.up(y)}" for x, y in points)
-        self.add("path", f"line {look}", title, d=f"M{corners}")
+        self.add("path", look, title, d=f"M{corners}")
 
     def dot(self, x: float, y: float, look: str, title: str, radius: float) -> None:
         """Draw a dot."""
@@ -92,11 +92,6 @@ class Chart:
         width, height = self.across(x[1]) - left, self.up(y[0]) - top
         at = {"x": left, "y": top, "width": round(width, 1), "height": round(height, 1)}
         self.add("rect", f"fill {look}", title, **at)
-
-    def rule(self, start: Ends, end: Ends, look: str = "diagonal") -> None:
-        """Draw a straight line between two points, below what follows."""
-        (x1, x2), (y1, y2) = map(self.across, (start[0], end[0])), map(self.up, (start[1], end[1]))
-        self.add("line", look, x1=x1, y1=y1, x2=x2, y2=y2)
 
     def scatter(self, points: Points, look: str) -> None:
         """Draw many dots as one path, which takes a few letters a dot: their caps are round."""

@@ -10,10 +10,8 @@ BINS, LARGEST = 31, 24  # of the histogram, and pictures that are shown
 SPREAD = 0.3  # grades are drawn so far to either side, so that equal ones do not cover each other
 
 
-def errors(facts: Facts) -> Section | None:
+def errors(facts: Facts) -> Section:
     """Two charts, a table to open, and the pictures with the largest errors."""
-    if facts.blend is None:
-        return None
     labels = np.asarray(facts.blend.validation_labels, np.float64)
     values = facts.task.values(facts.blend.validation)
     off = values - labels
@@ -48,9 +46,9 @@ def _scatter(facts: Facts, label: str, labels: np.ndarray, values: np.ndarray) -
     ends = bounds([*across.tolist(), *values.tolist()])
     name = f"true {'grade' if grades else 'value'}"
     chart = Chart(label, ends, ends, name, "predicted", grades, height=300)
-    chart.rule((ends[0], ends[0]), (ends[1], ends[1]))
+    chart.line([(end, end) for end in ends])
     for level in () if facts.thresholds is None else facts.thresholds.tolist():
-        chart.rule((ends[0], level), (ends[1], level), "step")
+        chart.line([(end, level) for end in ends], "step")
     chart.scatter(list(zip(across.tolist(), values.tolist(), strict=True)), "one")
     return chart
 
@@ -62,22 +60,21 @@ def _histogram(off: np.ndarray, half: str) -> Chart:
     label, names = f"Histogram of the errors: {half}", ("predicted less true", "pictures")
     words = "{height:,} pictures: {low:.3g} to {high:.3g}"
     chart = histogram(label, names, edges, {"one": counts}, words, height=300)
-    chart.rule((0.0, chart.y[0]), (0.0, chart.y[1]))
+    chart.line([(0.0, end) for end in chart.y])
     return chart
 
 
 def _table(facts: Facts, labels: np.ndarray, off: np.ndarray) -> Table:
     """Errors by grade, or by tenths of the true values."""
-    assert facts.blend is not None
     strata, rows = facts.task.strata(facts.blend.validation_labels), []
     for stratum in np.unique(strata).tolist():
         own, found = off[strata == stratum], labels[strata == stratum]
         ends = dict.fromkeys(facts.task.describe(end) for end in (found.min(), found.max()))
-        mean, sizes = float(own.mean()), (np.abs(own).mean(), np.sqrt((own**2).mean()))
-        true = (found.min(), " to ".join(ends))
-        rows.append((true, len(own), (mean, signed(mean, 3)), *map(float, sizes)))
-    columns = [("true", None), ("pictures", 0), ("mean error", 3), ("mean absolute error", 3)]
-    return Table("Errors by true value", [*columns, ("root mean squared error", 3)], rows)
+        mean = (own.mean(), signed(own.mean(), 3))
+        sizes = (np.abs(own).mean(), np.sqrt((own**2).mean()))
+        rows.append(((found.min(), " to ".join(ends)), len(own), mean, *sizes))
+    heads = ("true", "pictures", "mean error", "mean absolute error", "root mean squared error")
+    return Table("Errors by true value", [dict(zip(heads, row, strict=True)) for row in rows])
 
 
 def _picture(facts: Facts, row: int, value: float, error: float) -> Picture:

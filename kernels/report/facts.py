@@ -58,7 +58,7 @@ class Facts:
         models: the kernels of each model: one, or its folds or networks in their order.
         notes: what could not be read, and what the audit warns of, each a sentence.
         thumbnails: JPEG files by picture.
-        blend: the ensemble's predictions; None if they are not of the competition's task.
+        blend: the ensemble's predictions; empty if there are none of the competition's task.
         members: the models' predictions on the blend's pictures, in the same order; folds are
             joined and probabilities tempered as the blend found them.
         pairs: what there is to show where pairs are scored; None where pictures are.
@@ -71,7 +71,7 @@ class Facts:
     models: Models
     notes: list[str]
     thumbnails: Mapping[str, bytes] = field(default_factory=dict)
-    blend: Predictions | None = None
+    blend: Predictions = field(default_factory=lambda: Predictions(*[np.empty(0)] * 5))
     members: Mapping[str, Predictions] = field(default_factory=dict)
     pairs: PairFacts | None = None
 
@@ -136,7 +136,6 @@ class Facts:
 
     def picture(self, row: int, *lines: Words) -> Picture:
         """Return one of the blend's pictures, with lines below it."""
-        assert self.blend is not None
         name = str(self.blend.validation_ids[row])
         truth = self.task.describe(self.blend.validation_labels[row])
         return Picture(name, truth, self.thumbnails.get(name), lines=lines)
@@ -171,9 +170,10 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
         notes.append("The kernels wrote no thumbnails: pictures are named by their ids.")
     if facts.task.name == "pairs" and facts.models and facts.ensemble:
         facts.pairs = gather_pairs(facts.models, facts.ensemble, kernels, notes)
-    elif facts.ensemble:
-        facts.blend = read_or_note(partial(_blend, facts.ensemble, facts.task), None, notes)
-    if facts.blend:
+    elif facts.ensemble and (
+        blend := read_or_note(partial(_blend, facts.ensemble, facts.task), None, notes)
+    ):
+        facts.blend = blend
         read = {m: read_or_note(partial(_member, facts, m), None, notes) for m in facts.models}
         facts.members = {model: member for model, member in read.items() if member}
     return facts
@@ -191,9 +191,9 @@ def _models(kernels: tuple[KernelOutput, ...], notes: list[str]) -> Models:
 
 
 def _blend(ensemble: KernelOutput, task: Task) -> Predictions | None:
-    """The blend, if it has pictures. Raises UserError where they are not of the task."""
+    """The blend, if it wrote predictions. Raises UserError where they are not of the task."""
     blend = ensemble.predictions()
-    if blend is None or not len(blend.validation_labels):
+    if blend is None:
         return None
     task.check_labels(blend.validation_labels, "the blend, which is not shown")
     task.check_predictions(blend.validation, "the blend, which is not shown")
@@ -202,7 +202,6 @@ def _blend(ensemble: KernelOutput, task: Task) -> Predictions | None:
 
 def _member(facts: Facts, model: str) -> Predictions | None:
     """A model as it was blended. Raises UserError where its pictures are not the blend's."""
-    assert facts.blend is not None
     parts = {kernel.name: kernel.predictions() for kernel in facts.models[model]}
     known = {name: part for name, part in parts.items() if part is not None}
     if len(known) < len(parts):

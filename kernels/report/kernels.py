@@ -1,15 +1,19 @@
-"""The kernels of a run: their graph, and where their time went."""
+"""The kernels of a run: their graph, where their time went, and what they were run with."""
 
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markupsafe import Markup
+
+from common.recipes.words import unused_settings, value_in_words
 from kernels.report.facts import Facts
-from kernels.report.render import Key, Section, Table, duration, hue
+from kernels.report.render import UNKNOWN, Key, Section, Table, duration, hue, known
 from kernels.results.output import KernelOutput
 
 WIDE, HIGH, ACROSS, DOWN, EDGE = 172, 62, 46, 26, 12  # of the graph's boxes and gaps
+Box = dict[str, Any]
 WAITING = "waiting and starting"
 STAGES = {  # the colour of each, a number of ``hue``: the same in every report
     **{"accelerator": 12, "data": 4, "training": 8, "validation": 11, "refit": 10},
@@ -21,9 +25,8 @@ STAGES = {  # the colour of each, a number of ``hue``: the same in every report
 
 def kernels(facts: Facts) -> Section:
     """The graph with states and times, and the stages of each kernel."""
-    nodes = _nodes(facts.kernels)
     spent = {kernel.name: _stages(kernel) for kernel in facts.kernels}
-    names = list(dict.fromkeys(stage for stages in spent.values() for stage in stages))
+    names = dict.fromkeys(stage for stages in spent.values() for stage in stages)
     longest = max(sum(stages.values()) for stages in spent.values()) or 1.0
     stacks = []
     for name, stages in spent.items():
@@ -32,15 +35,16 @@ def kernels(facts: Facts) -> Section:
             for stage, seconds in stages.items()
         ]
         stacks.append((name, pieces, duration(sum(stages.values()))))
-    rows = [(name, *(stages.get(n, 0.0) for n in names)) for name, stages in spent.items()]
-    columns = [("kernel", None), *((name, 1) for name in names)]
+    rows = [
+        {"kernel": name, **{stage: known(seconds, 1) for stage, seconds in stages.items()}}
+        for name, stages in spent.items()
+    ]
     return {
         "title": "The kernels",
-        "together": len(nodes) < len(facts.kernels),
-        "graph": _graph(nodes),
+        "graph": _graph(facts.kernels),
         "stages": stacks if any(kernel.facts("seconds") for kernel in facts.kernels) else [],
         "legend": [stage_key(name) for name in names],
-        "seconds": Table("Seconds of each stage", columns, rows),
+        "seconds": Table("Seconds of each stage", rows),
     }
 
 
@@ -61,89 +65,114 @@ def _stages(kernel: KernelOutput) -> dict[str, float]:
     return {WAITING: max(0.0, kernel.state.seconds - sum(stages.values())), **stages}
 
 
-def _nodes(kernels: Sequence[KernelOutput]) -> dict[str, list[KernelOutput]]:
-    """The boxes of the graph by name: each kernel, or those of one script that read the same."""
+def _graph(kernels: Sequence[KernelOutput]) -> dict[str, Any]:
+    """Where boxes and arrows lie: each box is in the column after its last source."""
     alike: dict[tuple[str, tuple[str, ...]], list[KernelOutput]] = {}
     for kernel in kernels:
         alike.setdefault((kernel.script, kernel.sources), []).append(kernel)
-    times = "\N{MULTIPLICATION SIGN}"
-    return {
-        f"{script} {times} {len(own)}" if len(own) > 1 else own[0].name: own
-        for (script, _), own in alike.items()
-    }
-
-
-def _graph(nodes: Mapping[str, Sequence[KernelOutput]]) -> dict[str, Any]:
-    """Where boxes and arrows lie: each node is in the column after its last source."""
-    node_of = {kernel.name: name for name, own in nodes.items() for kernel in own}
-    sources = {
-        name: list(dict.fromkeys(node_of[s] for s in own[0].sources if s in node_of))
-        for name, own in nodes.items()
-    }
-    depth: dict[str, int] = {}
-    for name, read in sources.items():  # sources come first
-        depth[name] = max((depth[source] + 1 for source in read if source in depth), default=0)
-    columns = [
-        [name for name, own in depth.items() if own == column]
-        for column in range(max(depth.values(), default=0) + 1)
-    ]
+    boxes: list[Box] = []
+    for own in alike.values():  # sources come first
+        boxes.append(_box(own, boxes))
+    columns = [[b for b in boxes if b["column"] == n] for n in sorted({b["column"] for b in boxes})]
     height = max(map(len, columns)) * (HIGH + DOWN) + 2 * EDGE
-    places = {}
-    for column, names in enumerate(columns):
-        top = (height - len(names) * (HIGH + DOWN) + DOWN) / 2
-        for row, name in enumerate(names):
-            places[name] = (EDGE + column * (WIDE + ACROSS), top + row * (HIGH + DOWN))
-    longest = max(_seconds(own) for own in nodes.values()) or 1.0
-    edges = [(places[source], places[name]) for name, read in sources.items() for source in read]
-    words = ". ".join(_words(kernel) for own in nodes.values() for kernel in own)
+    for column, beside in enumerate(columns):
+        top = (height - len(beside) * (HIGH + DOWN) + DOWN) / 2
+        for row, box in enumerate(beside):
+            box |= {"x": EDGE + column * (WIDE + ACROSS), "y": top + row * (HIGH + DOWN)}
     return {
-        "label": f"Graph of the kernels. {words}",
+        "label": f"Graph of the kernels. {'. '.join(box['title'] for box in boxes)}",
         "width": len(columns) * (WIDE + ACROSS) - ACROSS + 2 * EDGE,
         "height": height,
-        "wide": WIDE,
-        "high": HIGH,
-        "edges": [_edge(*ends, height) for ends in edges],
-        "boxes": [_box(name, own, places[name], longest) for name, own in nodes.items()],
+        "edges": [_edge(source, box, height) for box in boxes for source in box["reads"]],
+        "boxes": boxes,
+        "longest": max(box["seconds"] for box in boxes) or 1.0,
     }
 
 
-def _seconds(kernels: Sequence[KernelOutput]) -> float:
-    return sum(kernel.state.seconds for kernel in kernels)
-
-
-def _box(
-    name: str, kernels: Sequence[KernelOutput], place: tuple[float, float], longest: float
-) -> dict[str, Any]:
-    states = Counter(kernel.state.state.lower() for kernel in kernels)
-    bad = states["error"] or states["invalid"]
-    counts = ", ".join(f"{number} {state}" for state, number in sorted(states.items()) if number)
-    state = counts if len(kernels) > 1 else kernels[0].state.state.lower()
+def _box(own: Sequence[KernelOutput], boxes: Sequence[Box]) -> Box:
+    """A kernel in the graph, or those of one script that read the same of ``boxes``."""
+    states = Counter(kernel.state.state.lower() for kernel in own)
+    seconds, several = sum(kernel.state.seconds for kernel in own), len(own) > 1
+    counts = [f"{n} {state}" for state, n in sorted(states.items())] if several else [*states]
+    name = f"{own[0].script} \N{MULTIPLICATION SIGN} {len(own)}" if several else own[0].name
+    bad, good = states["error"] or states["invalid"], states["complete"] == len(own)
+    reads = [box for box in boxes if {*own[0].sources} & {*box["kernels"]}]
     return {
-        "place": place,
-        "several": len(kernels) > 1,
-        "look": "bad" if bad else "good" if states["complete"] == len(kernels) else "open",
+        "kernels": [kernel.name for kernel in own],
+        "reads": reads,
+        "column": max((box["column"] + 1 for box in reads), default=0),
+        "seconds": seconds,
         "name": name if len(name) <= 18 else f"{name[:17]}…",
-        "state": counts if "," in counts else f"{state}, {duration(_seconds(kernels))}",
-        "share": _seconds(kernels) / longest,
-        "title": ". ".join(map(_words, kernels)),
+        "look": "bad" if bad else "good" if good else "open",
+        "state": ", ".join(counts if len(counts) > 1 else [*counts, duration(seconds)]),
+        "title": ". ".join(map(_words, own)),
     }
 
 
 def _words(kernel: KernelOutput) -> str:
     reads = f", reads {', '.join(kernel.sources)}" if kernel.sources else ""
-    state = kernel.state.state.lower()
-    return f"{kernel.name}: {state}, {duration(kernel.state.seconds)}{reads}"
+    return f"{kernel.name}: {kernel.state.state.lower()}, {duration(kernel.state.seconds)}{reads}"
 
 
-def _edge(start: tuple[float, float], end: tuple[float, float], height: float) -> str:
+def _edge(source: Box, box: Box, height: float) -> str:
     """A curve from box to box; one that passes a column goes below its boxes."""
-    x1, y1 = start[0] + WIDE, start[1] + HIGH / 2
-    x2, y2 = end[0] - 3, end[1] + HIGH / 2
-    bend = ACROSS / 2
-    if end[0] - start[0] <= WIDE + ACROSS:
+    x1, y1, x2, y2 = source["x"] + WIDE, source["y"] + HIGH / 2, box["x"] - 3, box["y"] + HIGH / 2
+    bend, low = ACROSS / 2, height - EDGE / 2
+    if box["column"] == source["column"] + 1:
         return f"M{x1} {y1}C{x1 + bend} {y1} {x2 - bend} {y2} {x2} {y2}"
-    low = height - EDGE / 2
     return (
         f"M{x1} {y1}C{x1 + bend} {y1} {x1 + bend / 2} {low} {x1 + ACROSS} {low}"
         f"L{x2 - ACROSS} {low}C{x2 - bend / 2} {low} {x2 - bend} {y2} {x2} {y2}"
     )
+
+
+def settings(facts: Facts) -> Section:
+    """Three tables, a column a kernel; values that differ between kernels are bold."""
+    known = [kernel for kernel in facts.kernels if kernel.manifest]
+    chosen = f"{facts.run.request.get('recipe', 'published')} recipe"
+    small = "rehearsal" if facts.run.request.get("rehearse") else "dry run"
+    if small == "rehearsal" or facts.run.dry_run:
+        chosen += f", a {small}'s small settings"
+    tables = [
+        _table("Where they ran", {kernel.name: _where(kernel) for kernel in known}),
+        _table(f"Settings ({chosen})", _recipes(facts)),
+        _table("Versions", {kernel.name: kernel.facts("versions") for kernel in known}),
+    ]
+    return {"title": "Settings and versions", "tables": tables}
+
+
+def _where(kernel: KernelOutput) -> dict[str, Any]:
+    seen = kernel.facts("accelerator")
+    return {
+        "accelerator asked for": seen.get("asked", ""),
+        "accelerator seen": seen.get("seen", ""),
+        "replicas": seen.get("replicas", ""),
+        "version on Kaggle": kernel.state.version,
+        "seed": kernel.manifest.get("seed", ""),
+        "shared code": str(kernel.facts("shared_hash").get("found", ""))[:12],
+        "written": kernel.manifest.get("written", ""),
+    }
+
+
+def _recipes(facts: Facts) -> dict[str, Mapping[str, Any]]:
+    """The recipes, those of several alike in one column: they differ in their number alone."""
+    columns: dict[str, Mapping[str, Any]] = {}
+    for model, kernels in facts.groups.items():
+        recipes = [kernel.facts("recipe") for kernel in kernels if kernel.manifest]
+        if recipes:
+            unused = unused_settings(recipes[0])
+            columns[model] = {k: value for k, value in recipes[0].items() if k not in unused}
+        if len(recipes) > 1:
+            columns[model] = {**columns[model], kernels[0].kind: f"0 to {len(recipes) - 1}"}
+    return columns
+
+
+def _table(title: str, columns: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row for each key, a column for each name."""
+    rows = []
+    for key in dict.fromkeys(key for column in columns.values() for key in column):
+        cells = {name: value_in_words(c[key]) for name, c in columns.items() if key in c}
+        if len({*cells.values()}) > 1:
+            cells = {name: Markup("<b>{}</b>").format(words) for name, words in cells.items()}
+        rows.append({"name": key, **dict.fromkeys(columns, UNKNOWN), **cells})
+    return Table(title, rows)

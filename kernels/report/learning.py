@@ -10,7 +10,7 @@ from typing import Any
 
 from kernels.report.charts import Chart, Points, bounds
 from kernels.report.facts import Facts
-from kernels.report.render import Key, Section, Table
+from kernels.report.render import Key, Section, Table, known
 from kernels.results.output import KernelOutput
 
 PANELS = {
@@ -53,13 +53,17 @@ def learning(facts: Facts) -> Section:
 
 def _kernel(kernel: KernelOutput, trained: Kernels, own: Sequence[str]) -> dict[str, Any]:
     """The charts of one kernel, and its epochs in numbers."""
-    names = dict.fromkeys(name for row in kernel.history for name in row if name != "stage")
-    columns = [(name.replace("_", " "), DIGITS.get(name, 4)) for name in names]
-    rows = [(row["stage"], *map(row.get, names)) for row in kernel.history]
+    rows = [
+        {
+            name.replace("_", " "): value if name == "stage" else known(value, DIGITS.get(name, 4))
+            for name, value in row.items()
+        }
+        for row in kernel.history
+    ]
     return {
         "name": kernel.name,
         "charts": _charts(kernel.name, [kernel], trained, own),
-        "epochs": Table(f"Epochs of {kernel.name}", [("stage", None), *columns], rows),
+        "epochs": Table(f"Epochs of {kernel.name}", rows),
     }
 
 
@@ -95,9 +99,9 @@ def _charts(
 def _draw(chart: Chart, look: str, label: str, points: Points, several: bool) -> None:
     """A thin line of one of several kernels, else a line with a dot at each epoch."""
     if several:
-        chart.line(points, f"thin {look}", f"{label}, last {points[-1][1]:.4g}")
+        chart.line(points, f"line thin {look}", f"{label}, last {points[-1][1]:.4g}")
         return
-    chart.line(points, look)
+    chart.line(points, f"line {look}")
     for x, y in points:
         chart.dot(x, y, look, f"{label}, {x:g}: {y:.4g}", 3.0 if len(points) <= 12 else 1.7)
 

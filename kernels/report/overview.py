@@ -25,7 +25,7 @@ def overview(facts: Facts) -> dict[str, Any]:
     }
     if private is not None:
         tiles["Private score"] = (ours.alike(private), "of the other rows")
-    if facts.blend is not None and facts.task.classes:
+    if facts.task.classes and len(facts.blend.validation_ids):
         labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
         right = (predicted == labels).reshape(len(labels), -1).all(axis=1).mean()
         tiles["Validation pictures"] = (f"{len(labels):,}", f"{right:.1%} of them right")

@@ -23,6 +23,10 @@ from kernels.report.render import Key, Section, Table
 COLOURS = ("one", "two", "three")
 POINTS, BINS = 160, 40  # of a drawn curve, and of a histogram
 FAR = 0.01
+HEADS = (
+    *("pairs of", "same", "different", "ROC AUC", "best accuracy", "at score"),
+    *(f"true accepts at {FAR:.0%} false", "equal error rate"),
+)
 Masks = Mapping[str, np.ndarray]
 
 
@@ -74,13 +78,13 @@ def _roc(curves: Mapping[str, Curve], areas: list[str]) -> list[Chart]:
     x, y = "false accept rate", "true accept rate"
     label, close = f"ROC curves. {', '.join(areas)}", "The same ROC curves where few are accepted"
     whole = Chart(label, (0, 1), (0, 1), x, y, height=300)
-    whole.rule((0, 0), (1, 1))
+    whole.line([(0, 0), (1, 1)])
     few = Chart(close, (-4, 0), (0, 1), f"{x}, power of ten", y, whole=True, height=300)
     for look, curve in zip(COLOURS, curves.values(), strict=False):
         thin = thinned(curve, POINTS)
         points = list(zip(thin.far.tolist(), thin.tar.tolist(), strict=True))
-        whole.line(points, look)
-        few.line([(float(np.log10(x)), y) for x, y in points if x >= 1e-4], look)
+        whole.line(points, f"line {look}")
+        few.line([(float(np.log10(x)), y) for x, y in points if x >= 1e-4], f"line {look}")
     return [whole, few]
 
 
@@ -95,11 +99,9 @@ def _figures(curves: Mapping[str, Curve], share: float | None) -> Table:
         same, different = int(curve.hits[-1]), int(curve.false_alarms[-1])
         threshold, right = best_threshold(curve, same / (same + float(weight) * different))
         ends = (tar_at_far(curve, FAR), equal_error_rate(curve))
-        rows.append((name, same, different, area(curve), right, threshold, *ends))
-    rates = ("ROC AUC", "best accuracy", "at score", f"true accepts at {FAR:.0%} false")
-    columns = [("pairs of", None), ("same", 0), ("different", 0), *((rate, 3) for rate in rates)]
-    caption = "How well the scores tell pairs apart"
-    return Table(caption, [*columns, ("equal error rate", 3)], rows)
+        found = (name, same, different, area(curve), right, threshold, *ends)
+        rows.append(dict(zip(HEADS, found, strict=True)))
+    return Table("How well the scores tell pairs apart", rows)
 
 
 def _histograms(

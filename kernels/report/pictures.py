@@ -12,12 +12,12 @@ from kernels.results.scores import read_number
 DISAGREEMENTS, HARDEST = 18, 30  # how many are shown
 PARTS = ("both right", "only the first right", "only the second right", "both wrong")
 KEYS = [Key(look, part) for look, part in zip(("good", "one", "two", "bad"), PARTS, strict=True)]
-BINS = 15
+BINS, HEADS = 15, ("of", "bin from", "pictures", "mean confidence", "accuracy")
 
 
 def members(facts: Facts) -> Section | None:
     """Agreement of each two members, and pictures on which they disagree; None for one member."""
-    if facts.blend is None or len(facts.members) < 2:
+    if len(facts.members) < 2:
         return None
     labels = facts.blend.validation_labels
     guesses = {name: m.validation.argmax(axis=1) for name, m in facts.members.items()}
@@ -30,23 +30,23 @@ def members(facts: Facts) -> Section | None:
             for key, count in zip(KEYS, counts, strict=True)
         ]
         stacks.append((f"{first} and {second}", pieces, f"{counts[0] / len(labels):.0%} both"))
-        rows.append((first, second, float(np.mean(guesses[first] == guesses[second])), *counts))
+        same = float(np.mean(guesses[first] == guesses[second]))
+        parts = dict(zip(PARTS, counts, strict=True))
+        rows.append({"first": first, "second": second, "same class": same, **parts})
     differ = np.flatnonzero(np.ptp(list(guesses.values()), axis=0) > 0)
     surest = [m.validation.max(axis=1)[differ] for m in facts.members.values()]
     order = differ[np.argsort(-np.min(surest, axis=0), kind="stable")]
-    columns = [("first", None), ("second", None), ("same class", 3), *((part, 0) for part in PARTS)]
     return {
         "title": "Members against each other",
         "legend": KEYS,
         "stacks": stacks,
-        "table": Table("Pictures that two members have right", columns, rows),
+        "table": Table("Pictures that two members have right", rows),
         "differ": len(differ),
         "pictures": [_disagreement(facts, row) for row in order[:DISAGREEMENTS].tolist()],
     }
 
 
 def _disagreement(facts: Facts, row: int) -> Picture:
-    assert facts.blend is not None
     truth, lines = int(facts.blend.validation_labels[row]), []
     for who, predictions in [*facts.members.items(), ("blend", facts.blend)]:
         guess, sure = int(predictions.validation[row].argmax()), predictions.validation[row].max()
@@ -55,10 +55,8 @@ def _disagreement(facts: Facts, row: int) -> Picture:
     return facts.picture(row, *lines)
 
 
-def hardest(facts: Facts) -> Section | None:
+def hardest(facts: Facts) -> Section:
     """The pictures whose true class the blend finds least likely."""
-    if facts.blend is None:
-        return None
     labels, blend = facts.blend.validation_labels, facts.blend.validation
     truth, pictures = blend[np.arange(len(labels)), labels], []
     for row in np.argsort(truth, kind="stable")[:HARDEST].tolist():
@@ -70,10 +68,8 @@ def hardest(facts: Facts) -> Section | None:
     return {"title": "Hardest pictures", "pictures": pictures}
 
 
-def calibration(facts: Facts) -> Section | None:
+def calibration(facts: Facts) -> Section:
     """A reliability diagram of the blend and of each member, and the members' temperatures."""
-    if facts.blend is None:
-        return None
     panels, rows = [], []
     everyone = {"blend": facts.blend, **facts.members}
     if len(facts.members) == 1:
@@ -87,21 +83,19 @@ def calibration(facts: Facts) -> Section | None:
         label = f"Reliability diagram of {name}: {words}"
         chart = _diagram(label, counts, confidence, accuracy)
         panels.append({"title": name, "words": words, "chart": chart})
-        bins = zip(counts.tolist(), confidence, accuracy, strict=True)
-        rows += [(name, n / BINS, *values) for n, values in enumerate(bins) if values[0]]
-    names = ("temperature", "nll_before", "nll_after")
+        bins = zip(np.arange(BINS) / BINS, counts, confidence, accuracy, strict=True)
+        rows += [dict(zip(HEADS, (name, *one), strict=True)) for one in bins if one[1]]
+    names = {"temperature": "temperature", "nll_before": "NLL before", "nll_after": "NLL after"}
     tempered = [
-        (model, *(read_number(at.get(name)) for name in names))
+        {"member": model, **{words: read_number(at.get(name)) for name, words in names.items()}}
         for model, at in facts.temperatures.items()
     ]
-    heads = [("member", None), ("temperature", 3), ("NLL before", 3), ("NLL after", 3)]
-    columns = [("of", None), ("bin from", 3), ("pictures", 0), ("mean confidence", 3)]
     caption = "Temperatures, and negative log-likelihood on validation"
     return {
         "title": "Calibration",
         "panels": panels,
-        "bins": Table("Bins of confidence", [*columns, ("accuracy", 3)], rows),
-        "tempered": Table(caption, heads, tempered) if tempered else None,
+        "bins": Table("Bins of confidence", rows),
+        "tempered": Table(caption, tempered) if tempered else None,
     }
 
 
@@ -124,7 +118,7 @@ def reliability(
 
 def _diagram(label: str, counts: np.ndarray, confidence: np.ndarray, accuracy: np.ndarray) -> Chart:
     chart = Chart(label, (0, 1), (0, 1), "confidence", "accuracy", width=310, height=300)
-    chart.rule((0, 0), (1, 1))
+    chart.line([(0, 0), (1, 1)])
     for number, sure, right in zip(counts, confidence, accuracy, strict=True):
         if number:
             title = f"{number:,} pictures: confidence {sure:.3f}, accuracy {right:.3f}"

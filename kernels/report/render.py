@@ -5,6 +5,7 @@ import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +32,18 @@ class Table:
 
     Attributes:
         caption: for those who do not see it.
-        columns: headings, each with the decimals of its numbers, or None over words.
-        rows: a cell for each column: words, a number (None is unknown), or a number and its words.
+        rows: by heading: words, a number (a float has three decimals), or a number and its words;
+            None and what is missing are unknown.
     """
 
     caption: str
-    columns: Sequence[tuple[str, int | None]]
-    rows: Sequence[Sequence[Any]]
+    rows: Sequence[Mapping[str, Any]]
+
+    @property
+    def columns(self) -> dict[str, bool]:
+        """The headings, and whether numbers are below them."""
+        names = dict.fromkeys(name for row in self.rows for name in row)
+        return {n: not all(isinstance(row.get(n, ""), str) for row in self.rows) for n in names}
 
 
 def render(facts: Any, head: dict[str, Any], sections: Mapping[str, Section]) -> str:
@@ -61,16 +67,22 @@ def render(facts: Any, head: dict[str, Any], sections: Mapping[str, Section]) ->
     return environment.get_template("page.html").render(head=head, sections=sections, **own)
 
 
-def cell(value: Any, digits: int | None, heads: bool = False) -> Markup:
+def cell(value: Any, numeric: bool, heads: bool) -> Markup:
     """Return a cell of a ``Table``; ``heads`` if it is its row's first."""
-    sorts = isinstance(value, tuple) or digits is not None
-    if not isinstance(value, tuple):
-        value = (value, value if digits is None else number(value, digits))
-    amount, words = value
-    tag, more = ("th", ' scope="row"') if heads else ("td", "")
-    more += f' data-value="{math.nan if amount is None else amount:.9g}"' if sorts else ""
-    more += "" if digits is None else ' class="num"'
+    words = value or UNKNOWN
+    if isinstance(value, tuple):
+        value, words = value
+    elif numeric:
+        words = number(value, 0 if isinstance(value, Integral) else 3)
+    tag, more = ("th", ' scope="row"') if heads else ("td", ' class="num"' if numeric else "")
+    if numeric:
+        more += f' data-value="{math.nan if value is None else value:.9g}"'
     return Markup("<{0}{1}>{2}</{0}>").format(tag, Markup(more), words)
+
+
+def known(value: float | None, digits: int) -> tuple[float | None, str]:
+    """Return the cell of a number with so many decimals."""
+    return value, number(value, digits)
 
 
 def bar(share: float | None) -> Any:

@@ -20,11 +20,10 @@ from common.tasks.pairs import Pairs
 from competitions.painter_by_numbers import COMPETITION
 from kernels.kaggle.states import KernelState
 from kernels.report import write_report
-from kernels.report.embedding import scaled
 from kernels.report.facts import gather
-from kernels.report.neighbours import nearest, varied
 from kernels.report.pair_facts import ranked
 from kernels.report.pairs import pair_curves
+from kernels.report.vectors import nearest, scaled, varied
 from kernels.results.output import read_output
 from kernels.run.state import KernelRecord, Submission
 from support.report_pairs import (
@@ -413,9 +412,9 @@ def test_the_curves_say_what_the_scores_are_worth() -> None:
     bars = [mark for panel in found["histograms"] for mark in panel["chart"].marks]
     assert sum("<title>33.33% of these pairs" in bar for bar in bars) == 6  # of all
     same, scores = np.array([True, True, False, False]), np.full(4, 0.5)
-    assert pair_curves(same, scores, {})["table"].rows[0][4] == pytest.approx(0.5)
+    assert pair_curves(same, scores, {})["table"].rows[0]["best accuracy"] == pytest.approx(0.5)
     found = pair_curves(same, scores, {"seen": same}, share=0.1)  # accuracies are about all pairs
-    assert found["table"].rows[0][4] == pytest.approx(0.9)
+    assert found["table"].rows[0]["best accuracy"] == pytest.approx(0.9)
 
 
 def test_each_epoch_is_centred_and_scaled() -> None:

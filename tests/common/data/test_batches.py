@@ -5,6 +5,7 @@ import functools
 import itertools
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -57,9 +58,13 @@ def training(part: Pictures, epochs: range, seed: int = 0, **options: object) ->
     return list(Training([part], recipe, encode, 4, seed, **options).batches(epochs))
 
 
-def same(first: Batches, second: Batches) -> bool:
-    pairs = zip(first, second, strict=True)
-    return all(np.array_equal(a, b) for x, y in pairs for a, b in zip(x, y, strict=True))
+def joined(found: Any) -> list[np.ndarray]:
+    """Pictures, targets and weights of all batches."""
+    return [np.concatenate(parts) for parts in zip(*found, strict=True)]
+
+
+def same(first: Any, second: Any) -> bool:
+    return all(map(np.array_equal, joined(first), joined(second)))
 
 
 @pytest.mark.parametrize("cache", CACHES)
@@ -71,27 +76,30 @@ def test_evaluation_keeps_every_picture_in_order_and_fills_up_the_last_batch(
     for _ in range(2):  # the second time from the cache
         found = list(evaluation_batches(part, RECIPE, encode, 4))
         assert [len(batch) for batch, _, _ in found] == [4, 4, 4]
-        assert found[0][0].dtype == np.uint8
-        weights = np.concatenate([weight for _, _, weight in found])
+        shown, targets, weights = joined(found)
+        assert shown.dtype == np.uint8
         assert weights.tolist() == [1.0] * 10 + [0.0] * 2
-        targets = np.concatenate([target for _, target, _ in found])
         assert targets[:10].argmax(axis=1).tolist() == LABELS
-        red = np.concatenate([batch[:, 0, 0, 0] for batch, _, _ in found])[:10]
-        np.testing.assert_allclose(red, np.array(LABELS) * 50 % 256, atol=3)
+        np.testing.assert_allclose(shown[:10, 0, 0, 0], np.array(LABELS) * 50 % 256, atol=3)
 
 
-def test_every_picture_comes_once_an_epoch_whatever_divides_it(noise: Path) -> None:
-    part = pictures(noise)
-    both = Training([part, part], RECIPE, encode, 4, 0)
-    assert both.steps == 5
-    for made, count in ((Training([part], RECIPE, encode, 4, 0), 1), (both, 2)):
-        for epoch in range(3):
-            found = list(made.batches(range(epoch, epoch + 1)))
-            labels = np.concatenate([target.argmax(axis=1) for _, target, _ in found])
-            weights = np.concatenate([weight for _, _, weight in found])
-            assert sorted(labels[weights > 0].tolist()) == sorted(LABELS * count)
-            assert weights[: 10 * count].all(), "what fills up stands at the end"
-            assert weights.sum() == 10 * count
+@pytest.mark.parametrize(
+    ("parts", "most", "steps", "shown"),
+    [(1, None, 3, 10), (2, None, 5, 20), (1, 8, 2, 8), (1, 6, 2, 6), (1, 99, 3, 10)],
+)
+def test_every_picture_comes_once_an_epoch_whatever_divides_it(
+    noise: Path, parts: int, most: int | None, steps: int, shown: int
+) -> None:
+    made = Training([pictures(noise)] * parts, RECIPE, encode, 4, 0, pictures=most)
+    assert (made.steps, made.counted) == (steps, shown)
+    orders = []
+    for epoch in range(30 if most else 3):
+        _, targets, weights = joined(made.batches(range(epoch, epoch + 1)))
+        assert weights.tolist() == [1.0] * shown + [0.0] * (4 * steps - shown)
+        orders.append(made._order(epoch)[:shown].tolist())
+        assert len(set(orders[-1])) == shown
+        assert targets[:shown].argmax(axis=1).tolist() == made.labels[orders[-1]].tolist()
+    assert set(np.ravel(orders).tolist()) == set(range(10 * parts)), "each epoch is drawn anew"
 
 
 def test_the_order_is_over_the_whole_epoch_and_not_over_one_file(noise: Path) -> None:
@@ -134,14 +142,10 @@ def test_the_shares_of_several_processes_are_the_batches_of_one(
     part, options = pictures(noise), WAYS[way]
     all_shares = [Share(p, processes) for p in range(processes)]
     shares = [training(part, range(2), share=share, **options) for share in all_shares]
-    joined = [
-        tuple(np.concatenate(parts) for parts in zip(*step, strict=True))
-        for step in zip(*shares, strict=True)
-    ]
-    assert same(training(part, range(2), **options), joined)
-    evaluated = [list(evaluation_batches(part, RECIPE, encode, 4, share)) for share in all_shares]
-    weights = [weight for share in evaluated for _, _, weight in share]
-    assert np.concatenate(weights).sum() == 10
+    together = [joined(step) for step in zip(*shares, strict=True)]
+    assert same(training(part, range(2), **options), together)
+    evaluated = [joined(evaluation_batches(part, RECIPE, encode, 4, s))[2] for s in all_shares]
+    assert np.sum(evaluated) == 10
 
 
 def test_whole_pictures_are_evaluated_at_the_size_of_the_network(noise: Path) -> None:
@@ -149,30 +153,11 @@ def test_whole_pictures_are_evaluated_at_the_size_of_the_network(noise: Path) ->
     part = Pictures(read_records(noise, True, CLASSES), 20, "memory", "nearest")
     part[0]  # as after training: from the cache it would be the middle, or blurred
     for seen in (0, 3, 8):
-        found = np.concatenate(
-            [batch for batch, _, _ in evaluation_batches(part, recipe, encode, 5, seen=seen)]
-        )
+        found, _, _ = joined(evaluation_batches(part, recipe, encode, 5, seen=seen))
         for row in range(10):
             at_16 = resize(part.original(row), 16)
             wanted = {0: at_16, 3: at_16[::-1, ::-1], 8: part[row][:16, :16]}[seen]
             np.testing.assert_array_equal(found[row], wanted)
-
-
-@pytest.mark.parametrize(("most", "steps", "shown"), [(8, 2, 8), (6, 2, 6), (99, 3, 10)])
-def test_an_epoch_may_be_of_a_part_of_the_pictures(
-    noise: Path, most: int, steps: int, shown: int
-) -> None:
-    part = pictures(noise)
-    made = Training([part], RECIPE, encode, 4, 0, pictures=most)
-    assert (made.steps, made.counted) == (steps, shown)
-    found = list(made.batches(range(30)))
-    weights = np.concatenate([weight for _, _, weight in found]).reshape(30, -1)
-    assert (weights.sum(axis=1) == shown).all()
-    orders = [made._order(epoch)[:shown].tolist() for epoch in range(30)]
-    assert all(len(set(order)) == shown for order in orders), "a picture comes twice an epoch"
-    assert set(np.ravel(orders).tolist()) == set(range(10)), "each epoch is drawn anew"
-    again = Training([part], RECIPE, encode, 4, 0, pictures=most)
-    assert same(found[7 * steps :], list(again.batches(range(7, 30))))
 
 
 def test_joined_and_taken_records_give_the_pictures_they_name(noise: Path) -> None:

@@ -30,8 +30,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
 from common.errors import PREFIX, UserError, shown_in_one_line
-from common.files.predictions import align
-from common.files.vectors import Vectors, load_vectors
+from common.files.predictions import Vectors, align, load_vectors
 from common.pairs.blend import find_pair_blend
 from common.pairs.ensemble import channels_of
 from common.pairs.validation import channel_auc, pairs_of

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
-from common.files.predictions import Predictions, align, row_order
-from common.files.vectors import PARTS, Vectors
+from common.files.predictions import PARTS, Predictions, Vectors, align, row_order
 from common.inputs import kernel_output_folder
 from common.manifest import read_manifest
 from common.parameters import Parameters

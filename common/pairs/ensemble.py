@@ -11,8 +11,7 @@ from common.blending.blend import Method
 from common.blending.members import join_networks, kernels_of_models, read_recipes
 from common.competition import Competition
 from common.errors import UserError
-from common.files.predictions import align
-from common.files.vectors import Vectors, load_vectors
+from common.files.predictions import Vectors, align, load_vectors
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.metrics.metric import find_metric

@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from common.errors import UserError
-from common.files.vectors import Vectors
+from common.files.predictions import Vectors
 from common.metrics.verification import SortedScores, roc_auc
 from common.pairs.scores import PairScorer
 

@@ -10,7 +10,7 @@ from common.tasks.task import Task
 class Pairs(Task):
     """Pairs of pictures are scored, not pictures. Labels are those of pictures: their classes.
 
-    Kernels write vectors whose dot products score pairs (``common.files.vectors``), and the
+    Kernels write vectors whose dot products score pairs (``common.files.predictions``), and the
     ensemble scores the competition's table of pairs (``common.pairs``). Targets and losses are each
     kernel's own.
 

@@ -12,9 +12,9 @@ from common.data.pictures import Pictures
 from common.data.records import Records
 from common.data.samplers import ClassBatches
 from common.files.features import save_features
+from common.files.predictions import Vectors, save_vectors
 from common.files.projection import save_projection
 from common.files.thumbnails import write_thumbnails
-from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.networks.weights import weights_explained
 from common.pairs.ensemble import write_pair_metrics

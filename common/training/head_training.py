@@ -10,7 +10,7 @@ import numpy as np
 from common.accelerator import Accelerator
 from common.data.batches import one_hot
 from common.data.samplers import ClassBatches, deal
-from common.files.vectors import Vectors
+from common.files.predictions import Vectors
 from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
 from common.progress import report

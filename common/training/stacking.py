@@ -7,8 +7,7 @@ import numpy as np
 
 from common.errors import UserError
 from common.files.features import load_features
-from common.files.predictions import align, row_order
-from common.files.vectors import Vectors, load_vectors
+from common.files.predictions import Vectors, align, load_vectors, row_order
 from common.inputs import kernel_output_folder
 from common.manifest import read_manifest
 from common.parameters import Parameters

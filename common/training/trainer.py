@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from common.accelerator import Accelerator
-from common.data.feed import Feed
+from common.data.batches import Feed
 from common.errors import UserError
 from common.kernel import KernelRun
 from common.progress import report

@@ -18,7 +18,7 @@ _BATCHES = 20  # for the loss of validation, at most: their mean tells enough, a
 _ROWS = 1024  # of such a batch where classes are predicted: they do not depend on each other
 _SNAPSHOT = "snapshot_"
 
-Channels = dict[str, np.ndarray]  # name → ``(pictures, d)`` float32, as ``common.files.vectors``
+Channels = dict[str, np.ndarray]  # name → ``(pictures, d)`` float32, as ``Vectors`` have them
 
 
 def channels_of(recipe: VectorRecipe) -> tuple[str, ...]:

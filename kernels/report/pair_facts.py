@@ -12,9 +12,8 @@ from common.blending.members import join_networks
 from common.errors import UserError
 from common.files.classes import NAME as CLASSES
 from common.files.classes import load_classes
-from common.files.predictions import row_order
+from common.files.predictions import Vectors, load_vectors, row_order
 from common.files.projection import Projection, load_projection
-from common.files.vectors import Vectors, load_vectors
 from common.pairs.scored import ScoredPairs, load_scored_pairs
 from kernels.results.output import KernelOutput, read_or_note
 from kernels.results.scores import as_mapping, read_number

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from common.files.vectors import load_vectors
+from common.files.predictions import load_vectors
 from common.pairs.scored import load_scored_pairs
 from support import tiny
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 
 from common.files.classes import PictureClass, save_classes
+from common.files.predictions import Vectors, save_vectors
 from common.files.projection import Projection, project, save_projection
 from common.files.thumbnails import save_thumbnails
-from common.files.vectors import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.pairs.ensemble import PairBlendRecipe, run_pair_ensemble

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from common.blending.members import join_folds, join_networks, kernels_of_models
 from common.errors import UserError
-from common.files.predictions import Predictions
-from common.files.vectors import Vectors, save_vectors
+from common.files.predictions import Predictions, Vectors, save_vectors
 from common.kernel import KernelRun
 from common.pairs.ensemble import read_members
 from common.parameters import Parameters

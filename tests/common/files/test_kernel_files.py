@@ -17,10 +17,17 @@ from common.data.tfrecords import read_records
 from common.errors import UserError
 from common.files import thumbnails
 from common.files.features import load_features, save_features
-from common.files.predictions import Predictions, align, load_predictions, save_predictions
+from common.files.predictions import (
+    Predictions,
+    Vectors,
+    align,
+    load_predictions,
+    load_vectors,
+    save_predictions,
+    save_vectors,
+)
 from common.files.projection import Projection, load_projection, project, save_projection
 from common.files.thumbnails import load_thumbnails, save_thumbnails, write_thumbnails
-from common.files.vectors import Vectors, load_vectors, save_vectors
 from common.pairs.validation import channel_auc
 from support import flowers
 

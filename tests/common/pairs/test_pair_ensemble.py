@@ -17,7 +17,7 @@ from common.data.prepared import BROKEN as BROKEN_TABLE
 from common.data.prepared import COLUMNS
 from common.data.tables import write_table
 from common.files.classes import PictureClass, save_classes
-from common.files.vectors import Vectors, save_vectors
+from common.files.predictions import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.pairs.blend import as_log_odds, fit_platt
 from common.pairs.scored import load_scored_pairs

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.files.predictions import Vectors, load_vectors
 from common.files.projection import load_projection
-from common.files.vectors import Vectors, load_vectors
 from common.manifest import read_manifest
 from common.pairs.validation import channel_auc
 from common.recipes.embedding import EmbeddingRecipe

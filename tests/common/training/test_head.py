@@ -16,8 +16,8 @@ from common.accelerator import Accelerator
 from common.data.records import Records
 from common.errors import UserError
 from common.files.features import load_features
+from common.files.predictions import Vectors, load_vectors
 from common.files.projection import load_projection
-from common.files.vectors import Vectors, load_vectors
 from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
 from common.parameters import Parameters

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from common.files.predictions import Vectors, load_vectors, save_vectors
 from common.files.projection import Projection, load_projection, save_projection
 from common.files.thumbnails import save_thumbnails
-from common.files.vectors import Vectors, load_vectors, save_vectors
 from common.manifest import write_json
 from common.pairs.scored import load_scored_pairs, save_scored_pairs
 from common.pairs.validation import validation_pairs

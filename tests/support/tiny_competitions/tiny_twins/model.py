@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from common.declaration import Kernel
-from common.files.vectors import Vectors, save_vectors
+from common.files.predictions import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.pairs.ensemble import write_pair_metrics
 from competitions.tiny_twins import COMPETITION

@@ -193,8 +193,11 @@ def _hours(
     return scaled_hours(declared.hours.get(accelerator), recipe, declared.recipe)
 
 
-def needed_hours(kernels: Iterable[PlannedKernel]) -> tuple[float, list[str]]:
-    """The hours of some kernels together, and the names of those whose hours are not known."""
-    hours = {kernel.name: kernel.hours for kernel in kernels}
-    unknown = [name for name, known in hours.items() if known is None]
-    return sum(known for known in hours.values() if known is not None), unknown
+def needed_hours(kernels: Iterable[PlannedKernel]) -> dict[str, tuple[float, list[str]]]:
+    """Accelerator → the hours that are known, and the kernels whose hours are not."""
+    found: dict[str, tuple[float, list[str]]] = {}
+    for kernel in kernels:
+        known, unknown = found.get(kernel.accelerator, (0.0, []))
+        more = [kernel.name] if kernel.hours is None else []
+        found[kernel.accelerator] = known + (kernel.hours or 0.0), unknown + more
+    return found

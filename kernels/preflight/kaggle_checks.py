@@ -178,6 +178,7 @@ def form(subject: Subject) -> Found:
 def quota(subject: Subject) -> Found:
     """The hours that are left of each accelerator are enough for the estimate."""
     kernels = [bundle.kernel for bundle in subject.bundles]
+    needed = needed_hours(kernel for kernel in kernels if kernel.name in subject.to_run)
     used = sorted({kernel.accelerator for kernel in kernels} & {"gpu", "tpu"})
     if not used:
         yield "CPU alone: no quota needed", ""
@@ -186,9 +187,7 @@ def quota(subject: Subject) -> Found:
         if isinstance(answer, KaggleError):
             yield _no_answer(what, answer)
             continue
-        need, unknown = needed_hours(
-            k for k in kernels if k.accelerator == accelerator and k.name in subject.to_run
-        )
+        need, unknown = needed.get(accelerator, (0.0, []))
         there, todo = _NOT_GIVEN, ""
         hours, refresh = getattr(answer, f"{accelerator}_quota"), answer.quota_refresh_time
         if hours and hours.total_time_allowed is not None:

@@ -64,7 +64,7 @@ def plan_facts(
         ],
         "hours": {
             accelerator: {"known": round(known, 2), "unknown": unknown}
-            for accelerator, (known, unknown) in _hours(kernels).items()
+            for accelerator, (known, unknown) in needed_hours(kernels).items()
         },
         "audit": {"can": can, "latest": next(audits, None)},  # a dry run's data are not Kaggle's
     }
@@ -92,7 +92,7 @@ def plan_text(
         details = aligned(list(_details(request, kernels, kernel).items()))
         lines += [head, *(f"{' ' * 6}{line}" for line in details)]
     totals = []
-    for accelerator, (known, unknown) in _hours(kernels).items():
+    for accelerator, (known, unknown) in needed_hours(kernels).items():
         parts = [hours_in_words(known)] if known else []
         parts += [f"unknown for {in_short(unknown)}"] if unknown else []
         totals.append(f"{accelerator.upper()} {' and '.join(parts)}")
@@ -130,9 +130,3 @@ def _sources(request: Request, kernels: Kernels, kernel: PlannedKernel) -> list[
     own = "" if kernel.name == SHARED else request.competition.slug
     read = [*(slugs[name] for name in kernel.sources), own, kernel.parameters.weights_source]
     return [source for source in read if source]
-
-
-def _hours(kernels: Kernels) -> dict[str, tuple[float, list[str]]]:
-    """Accelerator → the hours that are known, and the kernels whose hours are not."""
-    used = dict.fromkeys(kernel.accelerator for kernel in kernels)
-    return {one: needed_hours(k for k in kernels if k.accelerator == one) for one in used}

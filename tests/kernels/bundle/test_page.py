@@ -2,13 +2,13 @@
 
 import ast
 import json
-import os
 import re
 import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
@@ -16,7 +16,7 @@ from common.errors import UserError
 from common.shared_code import source_hash
 from kernels.__main__ import main
 from kernels.bundle import code, rendering
-from kernels.bundle.build import MACHINE_SHAPES, with_nonces, write_bundle
+from kernels.bundle.build import MACHINE_SHAPES, with_nonces
 from kernels.bundle.pushed import attach
 from kernels.bundle.rendering import page_text, render_script, render_utility
 from kernels.plan.find import find_competition, kernel_scripts
@@ -175,29 +175,6 @@ def test_awkward_sources_survive_the_utility_script() -> None:
     assert namespace["FILES"] == texts
 
 
-def run_script(script: Path, cwd: Path, **environment: object) -> subprocess.CompletedProcess[str]:
-    bare = {"PATH": os.environ["PATH"], "HOME": str(cwd), "KAGGLE_API_ENVIRONMENT": "LOCALHOST"}
-    env = {**bare, **{name: str(value) for name, value in environment.items()}}
-    command = [sys.executable, str(script)]
-    return subprocess.run(command, cwd=cwd, env=env, capture_output=True, text=True)
-
-
-def test_a_kernel_finds_the_shared_code_or_says_where_it_looked(tmp_path: Path) -> None:
-    built = bundles("tiny")
-    mount = tmp_path / "kaggle" / "usr" / "lib" / "notebooks" / "alice" / "tinycommon"
-    mount.mkdir(parents=True)
-    inputs = {"KAGGLE_CACHE_MOUNT_FOLDER": tmp_path / "kaggle" / "input"}
-    script = write_bundle(built["left"], tmp_path / "left") / "tiny_left.py"
-    last = run_script(script, tmp_path, **inputs).stderr.splitlines()[-1]
-    assert last.startswith("ImportError: the shared code alice/tinycommon is not mounted")
-    assert "usr/lib/notebooks/alice/tinycommon" in last
-    done = run_script(write_bundle(built["shared"], tmp_path / "s") / "tinycommon.py", mount)
-    assert done.returncode == 0, done.stderr
-    found = run_script(script, tmp_path, **inputs)
-    # It got as far as looking for the competition's data: the shared code was imported.
-    assert found.stderr.startswith("error: the data of competition tiny-digits")
-
-
 @pytest.mark.parametrize(
     "place", ["lib/some-code", "lib/some_code", "lib/notebooks/alice/some-code", "hub"]
 )
@@ -211,16 +188,28 @@ def test_the_code_that_is_found_is_hashed_as_the_kernels_hash_it(
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(f"# {name}\n")
     (root / "common" / "other.txt").write_text("of no matter")
-    asked: list[str] = []  # what is not mounted is asked of kagglehub
-    hub = lambda ref: asked.append(ref) or root  # noqa: E731
+    hub = mock.Mock(return_value=root)
     monkeypatch.setattr(kagglehub, "utility_script_install", hub)
     monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "input"))
     monkeypatch.setattr(sys, "path", list(sys.path))
     attach("alice/some_code", source_hash(root))
     assert sys.path[0] == str(root)
-    assert asked == ["alice/some_code"] * (place == "hub")
+    assert hub.called is (place == "hub")  # what is not mounted is asked of kagglehub
     wanted = "is not the one this kernel was built with"
     with pytest.raises(ImportError, match=rf"{root} .* there, 0000 wanted\) {wanted}"):
+        attach("alice/some_code", "0000")
+
+
+def test_code_that_is_nowhere_says_where_it_was_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import kagglehub
+
+    monkeypatch.setattr(kagglehub, "utility_script_install", mock.Mock(side_effect=OSError("off")))
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "input"))
+    mount = tmp_path / "usr" / "lib" / "notebooks" / "alice" / "some_code"
+    mount.mkdir(parents=True)
+    with pytest.raises(ImportError, match=f"alice/some_code is not mounted; .*{mount}.*; saw"):
         attach("alice/some_code", "0000")
 
 
@@ -229,7 +218,8 @@ def test_a_recipe_that_cannot_be_is_one_line_where_it_runs(tmp_path: Path) -> No
     page = bundles("petals", embed=True)["densenet201"].text
     script = tmp_path / "script.py"
     script.write_text(page.replace("epochs=25,", "epochs=0,"), encoding="utf-8")
-    done = run_script(script, tmp_path)
+    command = [sys.executable, str(script)]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert done.stderr == "error: setting epochs=0: it must be at least 1\n"
 

@@ -1,7 +1,6 @@
 """``submit.py``, or ``kernels``, with the tiny competition: ``tiny.py [kernels] ARGS``."""
 
 import contextlib
-import csv
 import dataclasses
 import hashlib
 import itertools
@@ -63,22 +62,20 @@ def redeclare(monkeypatch: Any, competition: Any, script: str, **changes: Any) -
 
 def write_data(folder: Path) -> tuple[Path, Path]:
     """Data and solution of the tiny competition."""
-    data = folder / "data"
+    import pandas
+
+    data, solution = folder / "data", folder / "solution.csv"
     data.mkdir(parents=True)
-    rows = [(f"r{n}", n % 3 + (0.3 if n % 2 else -0.3), n % 3) for n in range(24)]
-    for name, header, lines in (
-        (data / "val.csv", ("id", "value", "label"), rows[:12]),
-        (data / "test.csv", ("id", "value"), [row[:2] for row in rows[12:]]),
-        (data / "sample_submission.csv", ("id", "label"), [(row[0], 0) for row in rows[12:]]),
-        (
-            folder / "solution.csv",
-            ("id", "label", "Usage"),
-            [(r[0], r[2], "Public" if i % 2 else "Private") for i, r in enumerate(rows[12:])],
-        ),
-    ):
-        with open(name, "w", newline="") as file:
-            csv.writer(file).writerows([header, *lines])
-    return data, folder / "solution.csv"
+    labels = [n % 3 for n in range(24)]
+    values = [label + (0.3 if n % 2 else -0.3) for n, label in enumerate(labels)]
+    table = pandas.DataFrame({"value": values, "label": labels}, [f"r{n}" for n in range(24)])
+    val, test = table[:12], table[12:]
+    hidden = test[["label"]].assign(Usage=["Private", "Public"] * 6)
+    tables = {"val": val, "test": test[["value"]], "sample_submission": test[["label"]] * 0}
+    for name, rows in tables.items():
+        rows.to_csv(data / f"{name}.csv", index_label="id")
+    hidden.to_csv(solution, index_label="id")
+    return data, solution
 
 
 def command(*arguments: object) -> list[str]:

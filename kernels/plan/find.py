@@ -113,7 +113,7 @@ def _look() -> tuple[dict[str, Competition], dict[Path, UserError]]:
     """The competitions by name, and the faults of those that are broken by their folders."""
     known: dict[str, Competition] = {}
     faults: dict[Path, UserError] = {}
-    for path in (p for place in competitions.__path__ for p in Path(place).glob("*/__init__.py")):
+    for path in [p for at in competitions.__path__ for p in sorted(Path(at).glob("*/__init__.py"))]:
         try:
             competition = _competition(path)
         except UserError as fault:

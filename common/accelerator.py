@@ -27,25 +27,15 @@ _CLUSTER = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "SLURM_NTASKS", "OMPI_COMM_WORLD
 
 @dataclass(frozen=True)
 class Accelerator:
-    """What a kernel asked for and what it runs on.
+    """What a kernel asked for and what it runs on."""
 
-    Attributes:
-        asked: ``tpu``, ``gpu``, ``cpu``, or empty for the best that is there.
-        seen: which of them it is.
-        replicas: devices that a batch is split over, of all processes together.
-        device: what the devices call themselves.
-        backend: of Keras.
-        policy: Keras's dtype policy.
-        process, processes: number of this process (from 0), and how many there are.
-    """
-
-    asked: str
-    seen: str
-    replicas: int
-    device: str
-    backend: str
-    policy: str
-    process: int = 0
+    asked: str  # ``tpu``, ``gpu``, ``cpu``, or empty for the best that is there
+    seen: str  # which of them it is
+    replicas: int  # devices that a batch is split over, of all processes together
+    device: str  # what the devices call themselves
+    backend: str  # of Keras
+    policy: str  # Keras's dtype policy
+    process: int = 0  # number of this process, from 0
     processes: int = 1
 
     @property

@@ -16,33 +16,20 @@ from common.tasks.task import Task
 
 @dataclass(frozen=True)
 class Competition:
-    """One competition; its folder's ``__init__`` has one as ``COMPETITION``.
+    """One competition; its folder's ``__init__`` has one as ``COMPETITION``."""
 
-    Attributes:
-        name: what is typed on the command line, e.g. ``petals``.
-        slug: Kaggle's name of it, e.g. ``tpu-getting-started``.
-        title: for people.
-        task: what is predicted (``common.tasks``).
-        metric: how it is scored, a name of ``common.metrics.metric``.
-        submission: what is submitted (``common.forms``).
-        ensemble: the kernels that ``--ensemble`` trains and blends.
-        files: a line on the files that a data folder must have, for error messages.
-        folder: the package below ``competitions``; filled in when the competition is found.
-        pictures: how many Kaggle's own data have, by part (``train``, ``val``, ``test``).
-        sample: Kaggle's file whose first column has the ids of a submission.
-    """
-
-    name: str
-    slug: str
-    title: str
-    task: Task
-    metric: str
-    submission: Form
-    ensemble: tuple[str, ...]
-    files: str
-    folder: str = ""
+    name: str  # what is typed on the command line, e.g. ``petals``
+    slug: str  # Kaggle's name of it, e.g. ``tpu-getting-started``
+    title: str  # for people
+    task: Task  # what is predicted (``common.tasks``)
+    metric: str  # how it is scored, a name of ``common.metrics.metric``
+    submission: Form  # what is submitted (``common.forms``)
+    ensemble: tuple[str, ...]  # the kernels that ``--ensemble`` trains and blends
+    files: str  # a line on what a data folder must have, for error messages
+    folder: str = ""  # the package below ``competitions``; filled in when it is found
+    # How many pictures Kaggle's own data have, by part (``train``, ``val``, ``test``).
     pictures: Mapping[str, int] = field(default_factory=dict, hash=False)
-    sample: str = "sample_submission.csv"
+    sample: str = "sample_submission.csv"  # its first column has the ids of a submission
 
     @property
     def url(self) -> str:
@@ -69,10 +56,7 @@ class Competition:
     def score(
         self, labels: np.ndarray, predictions: np.ndarray, thresholds: np.ndarray | None = None
     ) -> float:
-        """Return the competition's metric of ``predictions`` ``(rows, units)``.
-
-        Raises UserError where it is not defined, such as the AUC of rows that are all alike.
-        """
+        """Return the metric of ``predictions`` ``(rows, units)``. Raises UserError as it does."""
         predicted = self.of_kind(self.scoring.kind, predictions, thresholds)
         return self.scoring.score(labels, predicted, self.task.classes)
 
@@ -93,8 +77,6 @@ class Competition:
 
     def check(self) -> None:
         """Raise UserError when task, metric and submission form do not fit each other."""
-        if not re.fullmatch("[a-z0-9]+", self.name):
-            raise UserError(f"competition {self.name!r}: name it with small letters and digits")
         fault = self._field_fault() or self._fault()
         if fault:
             raise UserError(f"competition {self.name}: {fault}")
@@ -123,21 +105,19 @@ class Competition:
 
     def _field_fault(self) -> str:
         """The first field that is not of its type, or that no name can be, in words."""
-        for name, value, kind in (
-            ("task", self.task, Task),
-            ("submission", self.submission, Form),
-            ("ensemble", self.ensemble, tuple),
-        ):
-            if not isinstance(value, kind):
+        for name, kind in (("task", Task), ("submission", Form), ("ensemble", tuple)):
+            if not isinstance(getattr(self, name), kind):
                 return (
-                    f"its {name} is a {type(value).__name__}, expected a {kind.__name__}, as in "
-                    f"competitions/petals_to_metal/__init__.py"
+                    f"its {name} is a {type(getattr(self, name)).__name__}, expected a "
+                    f"{kind.__name__}, as in competitions/petals_to_metal/__init__.py"
                 )
         classes = self.task.classes
+        twice = [one for number, one in enumerate(classes) if one in classes[:number]]
+        if not re.fullmatch("[a-z0-9]+", self.name):
+            return "name it with small letters and digits"
         if isinstance(classes, str) or not all(isinstance(one, str) for one in classes):
             return "its classes must be a tuple of names"
-        if len(set(classes)) < len(classes):
-            twice = [one for number, one in enumerate(classes) if one in classes[:number]]
+        if twice:
             return f"the class {twice[0]!r} is named twice"
         if len(classes) == 1 and self.task.name != "multilabel":
             return f"one class, {classes[0]}: name two or more"

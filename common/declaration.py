@@ -24,32 +24,20 @@ if _BY_ITSELF:
 class Kernel:
     """A kernel script's ``KERNEL``; with ``work`` of its own it may use any framework.
 
-    Attributes:
-        competition: the facts.
-        recipe: a frozen dataclass, of the script's ``RECIPE``: ``Recipe(**RECIPE)``. In a pushed
-            script ``RECIPE`` is what runs.
-        work: what the kernel does, in the folder and with the recipe of the run that it is given;
-            a kernel of a class that has a ``carry_out`` of its own needs none.
-        best: the recipe's fields that differ with ``--recipe best``; None where there is no such
-            recipe.
-        dry_run: the recipe's fields that differ in a dry run.
-        accelerators: what it can run on, the best first.
-        hours: what a session with the unchanged recipe takes, by accelerator
-            (``common.recipes.hours``).
-        sources: other scripts of the competition, whose kernels' outputs it reads.
-        predicts: whether the ensemble can blend its output.
+    A kernel of a class that has a ``carry_out`` of its own needs no ``work``.
     """
 
     competition: Competition
-    recipe: Any
+    recipe: Any  # a frozen dataclass of the script's ``RECIPE``, which is what runs when pushed
     _: KW_ONLY
-    work: Callable[[KernelRun], None] | None = None
+    work: Callable[[KernelRun], None] | None = None  # in the folder, with the recipe of the run
+    # The recipe's fields that differ with ``--recipe best`` (None: there is none), and in a dry run
     best: Mapping[str, Any] | None = None
     dry_run: Mapping[str, Any] = field(default_factory=dict)
-    accelerators: tuple[str, ...] = KNOWN
-    hours: Mapping[str, float] = field(default_factory=dict)
-    sources: tuple[str, ...] = ()
-    predicts: bool = True
+    accelerators: tuple[str, ...] = KNOWN  # what it can run on, the best first
+    hours: Mapping[str, float] = field(default_factory=dict)  # ``common.recipes.hours``
+    sources: tuple[str, ...] = ()  # scripts of the competition whose kernels' outputs it reads
+    predicts: bool = True  # whether the ensemble can blend its output
 
     arguments: ClassVar[str] = "no arguments, not even --describe: leave them out"
 

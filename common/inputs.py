@@ -1,8 +1,7 @@
 """Where a kernel finds its inputs: every mount layout that Kaggle has used, then a download."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from common.errors import UserError
 from common.shared_code import input_root
@@ -12,9 +11,8 @@ def competition_folder(slug: str, files: str, internet: bool = False) -> Path:
     """The folder that has the competition's ``files``. Raises UserError when it is nowhere."""
     return _find(
         f"the data of competition {slug} ({files})",
-        [f"competitions/{slug}", slug],
-        internet,
-        lambda kagglehub: kagglehub.competition_download(slug),
+        (f"competitions/{slug}", slug),
+        ("competition_download", slug) if internet else (),
         f"on Kaggle, attach competition {slug} to the kernel; elsewhere, accept its rules and sign "
         f"in so that kagglehub can download it, or set KAGGLE_CACHE_MOUNT_FOLDER to a folder with "
         f"competitions/{slug}",
@@ -23,12 +21,10 @@ def competition_folder(slug: str, files: str, internet: bool = False) -> Path:
 
 def kernel_output_folder(source: str, internet: bool = False) -> Path:
     """The folder of kernel ``owner/slug``'s output. Raises UserError when it is nowhere."""
-    owner, slug = _split(source)
     return _find(
         f"the output of kernel {source}",
-        [f"notebooks/{owner}/{slug}", slug],
-        internet,
-        lambda kagglehub: kagglehub.notebook_output_download(source),
+        (f"notebooks/{source}", _slug(source)),
+        ("notebook_output_download", source) if internet else (),
         "add it to the kernel's sources",
     )
 
@@ -38,17 +34,14 @@ def dataset_folder(source: str, internet: bool = False) -> Path:
 
     A model's handle may end in its version. Raises UserError when it is nowhere.
     """
-    owner, slug = _split(source)
-    model, path = source.count("/") > 1, source.lower()
-    return _find(
-        f"the {'model' if model else 'data set'} {source}",
-        [f"models/{path}", path.split("/", 1)[1]] if model else [f"datasets/{owner}/{slug}", slug],
-        internet,
-        lambda kagglehub: (kagglehub.model_download if model else kagglehub.dataset_download)(
-            source
-        ),
-        "attach it to the kernel",
-    )
+    slug = _slug(source)
+    if source.count("/") > 1:
+        wanted, places = f"the model {source}", (f"models/{source.lower()}", slug.lower())
+        function = "model_download"
+    else:
+        wanted, places = f"the data set {source}", (f"datasets/{source}", slug)
+        function = "dataset_download"
+    return _find(wanted, places, (function, source) if internet else (), "attach it to the kernel")
 
 
 def find_file(name: str, folders: Iterable[Path]) -> Path | None:
@@ -68,20 +61,22 @@ def listing(folder: Path, limit: int = 12) -> str:
     return f"{folder} has {', '.join(names[:limit]) or 'nothing'}{more}"
 
 
-def _find(
-    wanted: str, places: list[str], internet: bool, download: Callable[[Any], str], hint: str
-) -> Path:
-    """The first of ``places`` in the input root, else what kagglehub downloads."""
+def _find(wanted: str, places: Sequence[str], download: Sequence[str], hint: str) -> Path:
+    """The first of ``places`` in the input root, else what kagglehub downloads.
+
+    ``download`` is the name of its function and the handle; empty where internet is off.
+    """
     folders = [input_root() / place for place in places]
     for folder in folders:
         if folder.is_dir():
             return folder
     failure = "internet is off"
-    if internet:
+    if download:
         try:
             import kagglehub
 
-            return Path(download(kagglehub))
+            function, handle = download
+            return Path(getattr(kagglehub, function)(handle))
         except Exception as error:  # whatever it was: the message says all that was tried
             said = (str(error).strip().splitlines() or [""])[0][:200]
             failure = f"kagglehub could not download it ({type(error).__name__}: {said})"
@@ -91,8 +86,9 @@ def _find(
     )
 
 
-def _split(source: str) -> tuple[str, str]:
-    owner, slash, rest = source.partition("/")
-    if not slash or not owner or not rest:
+def _slug(source: str) -> str:
+    """What comes after the owner."""
+    owner, _, rest = source.partition("/")
+    if not owner or not rest:
         raise UserError(f"source {source!r} is not of the form owner/slug")
-    return owner, rest
+    return rest

@@ -5,7 +5,7 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,20 +16,9 @@ from common.progress import report
 from common.shared_code import source_hash
 
 PACKAGES = (
-    "tensorflow",
-    "keras",
-    "jax",
-    "grain",
-    "opencv-python",
-    "opencv-python-headless",
-    "numpy",
-    "pillow",
-    "polars",
-    "kagglehub",
-    "scikit-learn",
+    *("tensorflow", "keras", "jax", "grain", "opencv-python", "opencv-python-headless"),
+    *("numpy", "pillow", "polars", "kagglehub", "scikit-learn"),
 )
-
-
 LONGEST_MARGIN = 300.0  # seconds kept for the checkpoint, the manifest and Kaggle's own end
 
 
@@ -66,17 +55,17 @@ class KernelRun:
         return self
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> bool:
-        if isinstance(error, OutOfTimeError):
-            if self.primary:
-                facts = {**self._facts(), "unfinished": error.facts}
-                write_manifest(self.folder, facts, "unfinished")
+        unfinished = isinstance(error, OutOfTimeError)
+        if error is not None and not unfinished:
+            return False
+        if self.primary:
+            facts = {**self._facts(), **({"unfinished": error.facts} if unfinished else {})}
+            write_manifest(self.folder, facts, "unfinished" if unfinished else "complete")
+        if unfinished:
             report("unfinished", at=error)
-            return True
-        if kind is None:
-            if self.primary:
-                write_manifest(self.folder, self._facts())
+        else:
             report("done", seconds=round(sum(self.seconds.values()), 1))
-        return False
+        return unfinished
 
     @contextmanager
     def stage(self, name: str, **facts: object) -> Iterator[None]:
@@ -111,20 +100,18 @@ class KernelRun:
         return not limit or spent + seconds + min(LONGEST_MARGIN, limit / 10) <= limit
 
     def _facts(self) -> dict[str, Any]:
-        shared = Path(__file__).parent.parent
+        asked = self.parameters
+        found = source_hash(Path(__file__).parent.parent)
         return {
-            "kernel": self.parameters.kernel,
-            "nonce": self.parameters.nonce,
-            "shared_hash": {
-                "built": self.parameters.shared_hash,
-                "found": source_hash(shared),
-            },
+            "kernel": asked.kernel,
+            "nonce": asked.nonce,
+            "shared_hash": {"built": asked.shared_hash, "found": found},
             "recipe": dataclasses.asdict(self.recipe),
-            "seed": self.parameters.seed,
+            "seed": asked.seed,
             "versions": installed_versions(),
             "seconds": self.seconds,
             # Of a kernel that trains on another one, or on several, ``facts`` say so.
-            "accelerator": {"asked": self.parameters.accelerator, "seen": "cpu", "replicas": 1},
+            "accelerator": {"asked": asked.accelerator, "seen": "cpu", "replicas": 1},
             **self.facts,
         }
 
@@ -139,8 +126,6 @@ def installed_versions() -> dict[str, str]:
     """Python's version and those of the packages that matter, where installed."""
     versions = {"python": platform.python_version(), "platform": sys.platform}
     for package in PACKAGES:
-        try:
+        with suppress(metadata.PackageNotFoundError):
             versions[package] = metadata.version(package)
-        except metadata.PackageNotFoundError:
-            continue
     return versions

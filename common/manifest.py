@@ -49,7 +49,17 @@ def read_manifest(folder: Path, kernel: str, nonce: str, fetched: bool = False) 
     UserError when it is missing, unreadable, of another run, or when a file that it names is
     missing or altered; Unfinished when all that is well and the work is not done.
     """
-    manifest = _load(folder / NAME, kernel)
+    path = folder / NAME
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(
+            f"kernel {kernel}: no {NAME} in {folder}: it ended before its work was done"
+        ) from None
+    except ValueError as error:
+        raise UserError(f"kernel {kernel}: {path} cannot be read: {error}") from None
+    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
+        raise UserError(f"kernel {kernel}: {path} is not a manifest")
     if manifest.get("format") != FORMAT:
         raise UserError(
             f"kernel {kernel}: its manifest has format {manifest.get('format')}, this version "
@@ -100,20 +110,6 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _load(path: Path, kernel: str) -> dict[str, Any]:
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(
-            f"kernel {kernel}: no {NAME} in {path.parent}: it ended before its work was done"
-        ) from None
-    except ValueError as error:
-        raise UserError(f"kernel {kernel}: {path} cannot be read: {error}") from None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise UserError(f"kernel {kernel}: {path} is not a manifest")
-    return manifest
 
 
 def _check_file(folder: Path, name: str, facts: dict[str, Any], kernel: str) -> None:

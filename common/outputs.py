@@ -18,7 +18,9 @@ from common.competition import Competition
 from common.files.predictions import Predictions, save_predictions
 from common.manifest import write_json
 from common.progress import report
-from common.scoring import kernel_metrics
+from common.scoring import check_predictions, kernel_metrics
+
+_NUMBERS = (int, float)  # a bool is none
 
 
 def write_outputs(
@@ -30,23 +32,13 @@ def write_outputs(
 ) -> dict[str, Any]:
     """Write ``predictions.npz`` and ``metrics.json``; return the content of the latter.
 
-    Args:
-        folder: the kernel's working folder.
-        competition: whose metric is measured, with an interval.
-        predictions: on validation and test. Raises UserError when they are not of its task.
-        kernel: its name, for errors.
-        facts: for ``metrics.json``, besides the scores.
+    It has the competition's metric with an interval, and ``facts``. Errors name the ``kernel``.
+    Raises UserError for predictions that are not of the competition's task.
     """
-    for part, values in (("validation", predictions.validation), ("test", predictions.test)):
-        competition.task.check_predictions(values, f"{kernel or 'this kernel'}, {part}")
-    if len(predictions.validation_labels):
-        competition.task.check_labels(predictions.validation_labels, "validation")
-    save_predictions(folder, predictions, kernel or "this kernel")
+    source = kernel or "this kernel"
+    check_predictions(competition, predictions, source)
+    save_predictions(folder, predictions, source)
     metrics = {**kernel_metrics(competition, predictions), **(facts or {})}
     write_json(folder / "metrics.json", metrics)
-    report("scored", **{name: value for name, value in metrics.items() if _is_number(value)})
+    report("scored", **{name: value for name, value in metrics.items() if type(value) in _NUMBERS})
     return metrics
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -15,38 +15,24 @@ from common.recipe import nearest
 
 @dataclass(frozen=True)
 class Parameters:
-    """The parameters of one pushed kernel.
+    """The parameters of one pushed kernel."""
 
-    Attributes:
-        kernel: its name within the run, e.g. ``densenet201``.
-        nonce: the run that pushed it; a manifest with another nonce is stale.
-        shared: ``owner/slug`` of the utility script that has the shared code.
-        shared_hash: hash of the shared code that it was built with.
-        accelerator: ``tpu``, ``gpu`` or ``cpu``; empty takes what the machine has.
-        full_size: the recipe's fields that differ at full size, for the network to be built with
-            them too and its parameters counted; empty does not.
-        seed: of everything random.
-        internet: whether the kernel may download.
-        weights_source: ``owner/slug`` of a data set, or a model's handle, that has weights.
-        sources: member name → ``owner/slug`` of the kernels whose outputs it reads.
-        source_nonces: member name → the nonce that its manifest must show; another is stale.
-        time_limit: seconds from its start after which it must have ended; 0 is none.
-        resume: ``owner/slug`` of its own earlier, unfinished version; empty starts anew.
-    """
-
-    kernel: str = ""
-    nonce: str = ""
-    shared: str = ""
-    shared_hash: str = ""
-    accelerator: str = ""
+    kernel: str = ""  # its name within the run, e.g. ``densenet201``
+    nonce: str = ""  # of the run that pushed it; a manifest with another nonce is stale
+    shared: str = ""  # ``owner/slug`` of the utility script that has the shared code
+    shared_hash: str = ""  # of the shared code that it was built with
+    accelerator: str = ""  # ``tpu``, ``gpu`` or ``cpu``; empty takes what the machine has
+    # The recipe's fields that differ at full size: the network is built with them too, and its
+    # parameters are counted. Empty does not.
     full_size: Mapping[str, Any] = field(default_factory=dict)
-    seed: int = 0
-    internet: bool = True
-    weights_source: str = ""
+    seed: int = 0  # of everything random
+    internet: bool = True  # whether the kernel may download
+    weights_source: str = ""  # ``owner/slug`` of a data set, or a model's handle, with weights
+    # Member → ``owner/slug`` of the kernel whose output it reads, and the nonce that it must show.
     sources: Mapping[str, str] = field(default_factory=dict)
     source_nonces: Mapping[str, str] = field(default_factory=dict)
-    time_limit: float = 0.0
-    resume: str = ""
+    time_limit: float = 0.0  # seconds from its start after which it must have ended; 0 is none
+    resume: str = ""  # ``owner/slug`` of its own unfinished version; empty starts anew
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Parameters":

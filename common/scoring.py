@@ -16,19 +16,12 @@ BLEND = "blend"
 
 @dataclass(frozen=True)
 class ModelScores:
-    """What models score on the same pictures, and on the same draws of them.
-
-    Attributes:
-        metric: by which they are scored.
-        scores: by model; empty without validation.
-        drawn: ``(resamples,)`` by model.
-        n: the number of pictures.
-    """
+    """What models score on the same pictures, and on the same draws of them."""
 
     metric: Metric
-    scores: Mapping[str, float]
-    drawn: Mapping[str, np.ndarray]
-    n: int
+    scores: Mapping[str, float]  # by model; empty without validation
+    drawn: Mapping[str, np.ndarray]  # ``(resamples,)`` by model
+    n: int  # pictures
 
     def interval(self, model: str) -> list[float] | None:
         """Return the interval of a score, 95 %, bootstrap; None where too few draws have one."""
@@ -50,11 +43,9 @@ class ModelScores:
     def blend_facts(self, members: Mapping[str, str]) -> dict[str, Any]:
         """Return the blend's ``facts`` and each member's score and interval, and the ``gain``.
 
-        The gain is over the best of the others. ``members`` names the model that a member's score
-        is that of.
+        The gain is over the best of the others. ``members`` are the models by member.
         """
-        others = [model for model in self.scores if model != BLEND]
-        gain = None
+        others, gain = [model for model in self.scores if model != BLEND], None
         if len(others) > 1:  # a single one is the blend
             best = max(others, key=lambda model: self.metric.sign * self.scores[model])
             difference = self.scores[BLEND] - self.scores[best]
@@ -64,6 +55,14 @@ class ModelScores:
             intervals={name: self.interval(model) for name, model in members.items() if others},
             gain=gain,
         )
+
+
+def check_predictions(competition: Competition, predictions: Predictions, source: str) -> None:
+    """Raise UserError naming ``source`` for labels or predictions that are not of the task."""
+    for part, values in (("validation", predictions.validation), ("test", predictions.test)):
+        competition.task.check_predictions(values, f"{source}, {part}")
+    if len(predictions.validation_labels):
+        competition.task.check_labels(predictions.validation_labels, f"{source}: validation")
 
 
 def without_none(**facts: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from common.progress import report
 from common.recipes.training import CheckedRecipe, Range
 from common.scoring import (
     BLEND,
+    check_predictions,
     chosen_on,
     score_models,
     threshold_facts,
@@ -41,32 +42,20 @@ Members = Mapping[str, Predictions]
 
 @dataclass(frozen=True)
 class Joined:
-    """The sources as members to blend.
+    """The sources as members to blend."""
 
-    Attributes:
-        members: by model; the folds of one model are one member.
-        folds: model → fold kernel → its predictions of its own part; of models with folds.
-        calibration: model → ``temperature``, ``nll_before`` and ``nll_after`` on validation.
-    """
-
-    members: Members
-    folds: Mapping[str, Members]
-    calibration: Mapping[str, Mapping[str, float]]
+    members: Members  # by model; the folds of one model are one member
+    folds: Mapping[str, Members]  # model → fold kernel → its own part; of models with folds
+    calibration: Mapping[str, Mapping[str, float]]  # model → what ``calibrated`` returns
 
 
 @dataclass(frozen=True)
 class BlendRecipe(CheckedRecipe):
-    """How the members are blended.
-
-    Attributes:
-        method: how weights are found (``common.blending.blend``).
-        calibrate: each member's probabilities are tempered first (``common.blending.calibration``).
-        resamples: of validation, for the intervals of the scores (``common.metrics.bootstrap``).
-    """
+    """How the members are blended."""
 
     method: Method = "mean"
-    calibrate: bool = False
-    resamples: Annotated[int, Range(0, 100_000)] = RESAMPLES
+    calibrate: bool = False  # temper each member's probabilities first
+    resamples: Annotated[int, Range(0, 100_000)] = RESAMPLES  # of validation, for the intervals
 
 
 @dataclass(frozen=True)
@@ -109,9 +98,7 @@ def read_members(
     folders, recipes = read_recipes(parameters)
     sources = {name: load_predictions(folder, name) for name, folder in folders.items()}
     for name, source in sources.items():
-        for part, values in (("validation", source.validation), ("test", source.test)):
-            competition.task.check_predictions(values, f"{name}, {part}")
-        competition.task.check_labels(source.validation_labels, f"{name}: validation")
+        check_predictions(competition, source, name)
     groups = kernels_of_models(recipes)
     parts = {model: {n: sources[n] for n in kernels} for model, kernels in groups.items()}
     joined = {model: join_folds(folds) for model, folds in parts.items()}

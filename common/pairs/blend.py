@@ -43,19 +43,12 @@ class Platt:
 
 @dataclass(frozen=True)
 class PairBlend:
-    """A blend.
-
-    Attributes:
-        scale: of the channels.
-        weights: channel → weight from 0; they sum to one.
-        platts: channel → its logistic regression on validation.
-        platt: from the blend's sum to a probability.
-    """
+    """A blend of channels."""
 
     scale: str
-    weights: Mapping[str, float]
-    platts: Mapping[str, Platt]
-    platt: Platt
+    weights: Mapping[str, float]  # by channel, from 0; they sum to one
+    platts: Mapping[str, Platt]  # by channel: its logistic regression on validation
+    platt: Platt  # from the blend's sum to a probability
 
     def probabilities(self, channels: Iterable[tuple[str, np.ndarray]]) -> np.ndarray:
         """Return those of pairs that are scored in each channel, one at a time, float32."""

@@ -32,17 +32,11 @@ Members = Mapping[str, Vectors]
 
 @dataclass(frozen=True)
 class PairBlendRecipe(CheckedRecipe):
-    """How the members' scores are blended (``common.pairs.blend``).
-
-    Attributes:
-        method: how weights are found.
-        blend_scale: what the scores are brought to.
-        resamples: of validation's pictures, for the intervals (``common.pairs.validation``).
-    """
+    """How the members' scores are blended (``common.pairs.blend``)."""
 
     method: Method = "mean"
-    blend_scale: Scale = "logit"
-    resamples: Annotated[int, Range(0, 100_000)] = RESAMPLES
+    blend_scale: Scale = "logit"  # what the scores are brought to
+    resamples: Annotated[int, Range(0, 100_000)] = RESAMPLES  # of pictures, for the intervals
 
 
 def run_pair_ensemble(

@@ -17,16 +17,10 @@ COLUMNS = ("index", "image1", "image2")
 
 @dataclass(frozen=True)
 class PairTable:
-    """Pairs of pictures, as rows of a list of pictures.
+    """Pairs of pictures, as rows of a list of pictures; -1 is one that has no vector."""
 
-    Attributes:
-        index: ``(pairs,)`` int64, a pair's number in the file it came from.
-        first: ``(pairs,)`` int32 rows of the list; -1 is a picture that has no vector.
-        second: as ``first``.
-    """
-
-    index: np.ndarray
-    first: np.ndarray
+    index: np.ndarray  # ``(pairs,)`` int64, a pair's number in the file it came from
+    first: np.ndarray  # ``(pairs,)`` int32
     second: np.ndarray
 
     def __len__(self) -> int:

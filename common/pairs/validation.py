@@ -25,19 +25,12 @@ RESAMPLES = 200
 
 @dataclass(frozen=True)
 class ValidationPairs:
-    """Pairs of validation pictures whose classes are known.
+    """Pairs of validation pictures whose classes are known."""
 
-    Attributes:
-        ids: ``(pictures,)`` text.
-        labels: ``(pictures,)`` int64.
-        seen: ``(pictures,)`` bool, whether train has the picture's class.
-        first, second: ``(pairs,)`` int32, rows of pictures.
-    """
-
-    ids: np.ndarray
-    labels: np.ndarray
-    seen: np.ndarray
-    first: np.ndarray
+    ids: np.ndarray  # ``(pictures,)`` text
+    labels: np.ndarray  # ``(pictures,)`` int64
+    seen: np.ndarray  # ``(pictures,)`` bool, whether train has the picture's class
+    first: np.ndarray  # ``(pairs,)`` int32, rows of pictures
     second: np.ndarray
 
     @cached_property

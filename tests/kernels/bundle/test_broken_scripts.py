@@ -80,7 +80,7 @@ def test_a_folder_needs_no_name_typed_into_it(folder: Path) -> None:
         ('slug="fresh"', 'slug="fresh", slag="x"', "there is no field 'slag': mend it"),
         ('"macro_f1"', '"macrof1"', "__init__.py: unknown metric 'macrof1': did you mean macro_f1"),
         ('"macro_f1"', '"rmse"', "metric rmse does not measure the task classification"),
-        ('name="fresh"', 'name="Fresh One"', "'Fresh One': name it with small letters"),
+        ('name="fresh"', 'name="Fresh One"', "Fresh One: name it with small letters"),
         ('name="fresh"', 'name="petals"', "petals_to_metal and competitions/fresh"),
     ],
 )  # fmt: skip

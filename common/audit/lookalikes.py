@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-WAVES = 8
+_WAVES = 8
 SIDE, ROUGH = 48, 16
-_BITS = np.uint64(1) << np.arange(WAVES * WAVES - 1, dtype=np.uint64)
+_BITS = np.uint64(1) << np.arange(_WAVES * _WAVES - 1, dtype=np.uint64)
 # The bits of waves that are odd from left to right: what mirroring a picture flips.
-ODD = _BITS[np.arange(1, WAVES * WAVES) % 2 == 1].sum(dtype=np.uint64)
+_ODD = _BITS[np.arange(1, _WAVES * _WAVES) % 2 == 1].sum(dtype=np.uint64)
 _BLOCK = 256  # rows of hashes compared at once: 50 MB for 24,000 pictures
 _FLAT = 4.0  # standard deviation in grey levels below which there is nothing to compare
 _ALIKE = 0.65  # correlation of 16 x 16 grey values below which no closer look follows
@@ -63,7 +63,7 @@ def fingerprint(picture: np.ndarray) -> Fingerprint:
         return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
 
     digest = hashlib.sha256(str(picture.shape).encode() + picture.tobytes()).hexdigest()
-    low = cv2.dct(grey(32).astype(np.float32))[:WAVES, :WAVES].ravel()[1:]
+    low = cv2.dct(grey(32).astype(np.float32))[:_WAVES, :_WAVES].ravel()[1:]
     smooth = cv2.GaussianBlur(grey(SIDE), (0, 0), 0.7)
     return Fingerprint(digest, int(_BITS[low > 0].sum(dtype=np.uint64)), smooth)
 
@@ -137,7 +137,7 @@ def _near_hashes(
     for start in range(0, len(hashes), _BLOCK):
         block = hashes[start : start + _BLOCK, None]
         for mirrored in (False, True):
-            others = hashes[None, start:] ^ (ODD if mirrored else np.uint64(0))
+            others = hashes[None, start:] ^ (_ODD if mirrored else np.uint64(0))
             far = np.bitwise_count(block ^ others)
             rows, columns = np.nonzero(np.triu(far <= bits, 1))
             for part in range(0, len(rows), 1 << 14):

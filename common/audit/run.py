@@ -6,19 +6,20 @@ lacks, records that cannot be read. Works on TFRecords of labelled pictures.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from common.audit.figures import draw_audit
 from common.audit.findings import FIGURE, NAME, TABLE, Audit, facts_of, warnings_of, write_table
 from common.audit.lookalikes import find_pairs, groups
 from common.audit.records import BrokenRecord, Picture, Split, read_pictures
 from common.competition import Competition
-from common.errors import UserError
 from common.kernel import KernelRun
 from common.manifest import write_json
+from common.recipes.training import CheckedRecipe, Count, Range, Share
 
 
 @dataclass(frozen=True)
-class AuditRecipe:
+class AuditRecipe(CheckedRecipe):
     """What counts as the same picture.
 
     The defaults come from 1,120 pictures of flowers: true copies, cropped and compressed anew,
@@ -30,17 +31,9 @@ class AuditRecipe:
         most_looks: pairs that are aligned; ``bits`` falls when there are more.
     """
 
-    bits: int = 16
-    agreement: float = 0.97
-    most_looks: int = 300_000
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.bits <= 63:
-            raise UserError(f"bits={self.bits}: it must be from 0 to 63")
-        if not 0 < self.agreement <= 1:
-            raise UserError(f"agreement={self.agreement}: it must be above 0 and at most 1")
-        if self.most_looks < 1:
-            raise UserError(f"most_looks={self.most_looks}: it must be 1 or more")
+    bits: Annotated[int, Range(0, 63)] = 16
+    agreement: Share = 0.97
+    most_looks: Count = 300_000
 
 
 def run_audit(competition: Competition, splits: Sequence[Split], run: KernelRun) -> None:

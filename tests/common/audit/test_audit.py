@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from common.audit.findings import Audit, warnings_of
-from common.audit.lookalikes import ODD, Pair, find_pairs, fingerprint, groups
+from common.audit.lookalikes import Pair, find_pairs, fingerprint, groups
 from common.audit.records import Picture, Split, read_pictures
 from common.audit.run import AuditRecipe
 from common.data.tfrecords import record_files
@@ -203,7 +203,7 @@ def test_a_bound_on_the_looks_narrows_the_search_and_says_so(
     assert "too many pictures look alike" in facts["warnings"][-1]
 
 
-@pytest.mark.parametrize("setting", [{"bits": 64}, {"agreement": 0}, {"most_looks": 0}])
+@pytest.mark.parametrize("setting", [{"bits": 64}, {"agreement": 2}, {"most_looks": 0}])
 def test_a_setting_out_of_range_is_refused(setting: dict) -> None:
     with pytest.raises(UserError, match=next(iter(setting))):
         override(AuditRecipe(), setting)
@@ -224,14 +224,6 @@ def test_copies_are_found_far_apart_and_copies_of_copies_once() -> None:
     found = {(pair.first, pair.second, pair.kind) for pair in pairs}
     near, exact = {(3, 600, "near"), (400, 601, "near")}, {(3, 602, "exact"), (580, 603, "exact")}
     assert (found, bits) == (near | exact, 16)
-
-
-@pytest.mark.parametrize("seed", range(20))
-def test_mirroring_flips_the_bits_of_the_odd_waves(seed: int) -> None:
-    image = picture(seed)
-    one, two = fingerprint(image), fingerprint(np.ascontiguousarray(image[:, ::-1]))
-    assert (one.hash ^ two.hash ^ int(ODD)).bit_count() <= 2
-    assert one.digest != two.digest
 
 
 def test_groups_connect_pairs_and_nothing_else() -> None:
@@ -300,10 +292,8 @@ def test_a_competition_without_an_audit_says_so(monkeypatch: pytest.MonkeyPatch)
 
 def test_the_audit_kernel_is_on_cpu_reads_no_training_and_nothing_reads_it() -> None:
     request = Request(COMPETITION, ("densenet201", "xception"), audit=True)
-    kernels = {k.name: k for k in plan_kernels(request)}
-    assert kernels["audit"].accelerator == "cpu"
-    assert not kernels["audit"].parameters.internet
-    assert kernels["audit"].sources == ("shared",)
+    kernels = {kernel.name: kernel for kernel in plan_kernels(request)}
+    found = kernels["audit"]
+    assert (found.accelerator, found.parameters.internet) == ("cpu", False)
+    assert found.sources == ("shared",)
     assert "audit" not in kernels["ensemble"].sources
-    alone = plan_kernels(Request(COMPETITION, (), audit=True))
-    assert [kernel.name for kernel in alone] == ["shared", "audit"]

@@ -152,7 +152,7 @@ def _local(
     from kernels.kaggle.client import Kaggle
     from kernels.local.dry_run import describe_data, generated_data, local_kaggle
 
-    run.keep_to("data", describe_data(args.data, args.solution), "give it the same data")
+    run.require_same("data", describe_data(args.data, args.solution), "give it the same data")
     if args.data:
         data, solution = args.data.resolve(), args.solution.resolve()
     else:

@@ -29,7 +29,7 @@ def run_pipeline(
     Raises UserError for whatever ends the run early; the run's folder says what was reached.
     """
     competition = request.competition
-    run.keep_to("owner", kaggle.owner, "sign in as the same user")
+    run.require_same("owner", kaggle.owner, "sign in as the same user")
     bundles = build_bundles(competition, kernels, kaggle.owner)
     run.update(code=code_state(bundles[0].parameters.shared_hash))
     check_run(kaggle, request, bundles, run, options, display.say)

@@ -19,12 +19,12 @@ def overview(facts: Facts) -> dict[str, Any]:
         below = f"submission {sent.ref}" if sent.ref else "sent"
     shown = public is not None or (sent and sent.scored)  # Kaggle may score and show nothing
     tiles = {
-        "Public score": (ours.alike(public) if shown else UNKNOWN, below),
+        "Public score": (ours.rounded(public) if shown else UNKNOWN, below),
         "Validation": (ours.short or UNKNOWN, _around(facts, ours)),
         "Gap": (gap, "public score less validation"),
     }
     if private is not None:
-        tiles["Private score"] = (ours.alike(private), "of the other rows")
+        tiles["Private score"] = (ours.rounded(private), "of the other rows")
     if facts.task.classes and len(facts.blend.validation_ids):
         labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
         right = (predicted == labels).reshape(len(labels), -1).all(axis=1).mean()

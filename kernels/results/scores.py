@@ -29,19 +29,19 @@ class Validated:
             return 3 if self.interval else 4
         return min(6, max(0, 1 - math.floor(math.log10(half))))
 
-    def alike(self, score: float | None) -> str:
+    def rounded(self, score: float | None) -> str:
         """Another score with as many decimals, such as Kaggle's; it may not be given."""
         return "not given" if score is None else f"{score:.{self.digits}f}"
 
     @property
     def short(self) -> str:
         """The score alone, with the decimals that it carries: ``0.959``; empty if unknown."""
-        return "" if self.value is None else self.alike(self.value)
+        return "" if self.value is None else self.rounded(self.value)
 
     @property
     def ends(self) -> str:
         """The interval alone: ``0.933 to 0.981``; empty if unknown."""
-        return " to ".join(map(self.alike, self.interval or ()))
+        return " to ".join(map(self.rounded, self.interval or ()))
 
     def __str__(self) -> str:
         """``0.959 (0.933 to 0.981, n 1,040)``, as far as it is known."""

@@ -31,7 +31,7 @@ def show_result(result: Result) -> str:
         lines.append(f"  {'temperatures':<16} {words}")
     lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
     if result.submission_ref:
-        public, private = map(result.alike, (result.public_score, result.private_score))
+        public, private = map(result.rounded, (result.public_score, result.private_score))
         lines.append(f"  {'score':<16} public {public}   private {private}")
     audit: Mapping[str, Any] = result.audit or {}
     lines += ["", *(f"  warning: {warning}" for warning in audit.get("warnings", ()))]
@@ -91,7 +91,7 @@ def _alone(member: Member, blend: Mapping[str, Any] | None = None) -> Model:
 
 def _row(name: str, score: Validated, facts: Mapping[str, Any], took: str) -> tuple[str, ...]:
     known = {part: read_number(facts.get(f"validation_{part}")) for part in ("seen", "unseen")}
-    parts = ("" if n is None else f"{part} {score.alike(n)}" for part, n in known.items())
+    parts = ("" if n is None else f"{part} {score.rounded(n)}" for part, n in known.items())
     return (f"{name:<15}", f"validation {score}" if score.short else "", *parts, took)
 
 
@@ -139,7 +139,7 @@ def _tried(result: Result) -> list[str]:
     """A line for each blend of this run, if there is more than one."""
     return [
         f"{one.name}: validation {one}"
-        + ("" if one.public_score is None else f", public {one.alike(one.public_score)}")
+        + ("" if one.public_score is None else f", public {one.rounded(one.public_score)}")
         for one in (result.blends if len(result.blends) > 1 else ())
     ]
 
@@ -158,7 +158,7 @@ def _cells(result: Result) -> tuple[str, ...]:
     return (
         result.started.replace("T", " ").removesuffix("Z"),
         Path(result.run_dir).name,
-        result.alike(result.public_score) if result.scored else "",
+        result.rounded(result.public_score) if result.scored else "",
         result.short,
         "" if result.gap is None else f"{result.gap:+.{result.digits}f}",
         f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s",

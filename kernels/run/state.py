@@ -111,7 +111,7 @@ class Run:
         self.save()
         return self.kernels[name]
 
-    def keep_to(self, name: str, value: str, hint: str) -> None:
+    def require_same(self, name: str, value: str, hint: str) -> None:
         """Note an attribute. Raises UserError when the run began with another value."""
         known = getattr(self, name)
         if known not in ("", value):

@@ -19,8 +19,8 @@ from kernels.results.scores import Validated, gain_words, read_interval, read_nu
 )
 def test_a_score_has_the_decimals_that_its_interval_allows(score: Validated, words: str) -> None:
     assert str(score) == words
-    assert score.alike(0.5) == f"{0.5:.{score.digits}f}"
-    assert score.alike(None) == "not given"
+    assert score.rounded(0.5) == f"{0.5:.{score.digits}f}"
+    assert score.rounded(None) == "not given"
 
 
 @pytest.mark.parametrize("value", [None, "0.5", float("nan"), float("inf"), [0.5]])

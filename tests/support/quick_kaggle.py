@@ -4,7 +4,6 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -108,9 +107,10 @@ class QuickKaggle(Kaggle):
         return [text for _, text in self.submissions(self.hosted.competition.slug)[::-1]]
 
 
-@contextmanager
-def quick_kaggle(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[QuickKaggle]:
-    """Serve the tiny competition below ``folder``."""
+@pytest.fixture
+def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[QuickKaggle]:
+    """Serve the tiny competition."""
+    folder = tmp_path / "kaggle"
     folder.mkdir()
     for name, value in tiny.real_environment("", folder / "home").items():
         monkeypatch.setenv(name, value)

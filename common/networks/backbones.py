@@ -7,11 +7,10 @@ pretrained weights expect in front of it, in float32 and without weights of its 
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import Any
 
 from common.errors import UserError
-from common.networks.weights import Origin, downloaded, fill_by_name
+from common.networks.weights import fill_by_name
 from common.recipe import by_name
 
 
@@ -42,29 +41,23 @@ class Backbone:
     Attributes:
         pixels: what its weights expect.
         files: the usual file name of each kind of pretrained weights, without the top.
-        origins: where the kinds are downloaded from that Keras does not download itself.
-        options: of its builder in Keras.
+        origins: of the kinds that Keras does not download itself, the folder's address and the
+            file's hash (MD5 or SHA-256).
+        bare: its builder is told to leave its own preprocessing out: ours is in float32.
         smallest: side of the smallest picture that it takes, pixels.
         filled_by_name: its builder cannot take our weights files: they are filled in by name.
     """
 
     pixels: Pixels
     files: Mapping[str, str]
-    origins: Mapping[str, Origin] = field(default_factory=dict)
-    options: Mapping[str, Any] = field(default_factory=dict)
+    origins: Mapping[str, tuple[str, str | None]] = field(default_factory=dict)
+    bare: bool = False
     smallest: int = 32
     filled_by_name: bool = False
 
 
-_PLAIN = MappingProxyType({"include_preprocessing": False})  # ours is in float32
-
-
-def _imagenet(file: str) -> dict[str, str]:
-    return {"imagenet": f"{file}_notop.h5"}
-
-
-def _tf_kernels(name: str) -> dict[str, str]:
-    return _imagenet(f"{name}_weights_tf_dim_ordering_tf_kernels")
+def _imagenet(pixels: Pixels, file: str, **facts: Any) -> Backbone:
+    return Backbone(pixels, {"imagenet": f"{file}.h5"}, **facts)
 
 
 def _efficientnet(size: str, noisy_student: str, imagenet: str) -> Backbone:
@@ -75,18 +68,19 @@ def _efficientnet(size: str, noisy_student: str, imagenet: str) -> Backbone:
     }
     github, part = "https://github.com", "releases/download"
     origins = {
-        "noisy-student": Origin(f"{github}/qubvel/efficientnet/{part}/v0.0.1", noisy_student),
-        "imagenet": Origin(f"{github}/Callidior/keras-applications/{part}/efficientnet", imagenet),
+        "noisy-student": (f"{github}/qubvel/efficientnet/{part}/v0.0.1", noisy_student),
+        "imagenet": (f"{github}/Callidior/keras-applications/{part}/efficientnet", imagenet),
     }
     return Backbone(TORCH, files, origins, filled_by_name=True)
 
 
+_KERNELS = "weights_tf_dim_ordering_tf_kernels_notop"
 _MOBILENET = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet"
 BACKBONES: Mapping[str, Backbone] = {
-    "ConvNeXtSmall": Backbone(TORCH, _imagenet("convnext_small"), options=_PLAIN),
-    "ConvNeXtTiny": Backbone(TORCH, _imagenet("convnext_tiny"), options=_PLAIN),
-    "DenseNet121": Backbone(TORCH, _tf_kernels("densenet121")),
-    "DenseNet201": Backbone(TORCH, _tf_kernels("densenet201")),
+    "ConvNeXtSmall": _imagenet(TORCH, "convnext_small_notop", bare=True),
+    "ConvNeXtTiny": _imagenet(TORCH, "convnext_tiny_notop", bare=True),
+    "DenseNet121": _imagenet(TORCH, f"densenet121_{_KERNELS}"),
+    "DenseNet201": _imagenet(TORCH, f"densenet201_{_KERNELS}"),
     "EfficientNetB0": _efficientnet(
         "b0",
         "a5b48ae7547fc990c7e4f3951230290d",
@@ -97,27 +91,24 @@ BACKBONES: Mapping[str, Backbone] = {
         "e112b00c464fe929b821edbb35d1af55",
         "60b56ff3a8daccc8d96edfd40b204c113e51748da657afd58034d54d3cec2bac",
     ),
-    "EfficientNetV2B0": Backbone(TORCH, _imagenet("efficientnetv2-b0"), options=_PLAIN),
-    "EfficientNetV2S": Backbone(HALF, _imagenet("efficientnetv2-s"), options=_PLAIN),
-    "InceptionV3": Backbone(TF, _tf_kernels("inception_v3"), smallest=75),
-    "MobileNet": Backbone(
-        TF,
-        {"imagenet": "mobilenet_1_0_224_tf_no_top.h5"},
-        {"imagenet": Origin(_MOBILENET)},  # Keras would take other weights at some sizes
+    "EfficientNetV2B0": _imagenet(TORCH, "efficientnetv2-b0_notop", bare=True),
+    "EfficientNetV2S": _imagenet(HALF, "efficientnetv2-s_notop", bare=True),
+    "InceptionV3": _imagenet(TF, f"inception_v3_{_KERNELS}", smallest=75),
+    # Keras would take other weights at some sizes.
+    "MobileNet": _imagenet(
+        TF, "mobilenet_1_0_224_tf_no_top", origins={"imagenet": (_MOBILENET, None)}
     ),
-    "ResNet50": Backbone(CAFFE, _tf_kernels("resnet50")),
-    "Xception": Backbone(TF, _tf_kernels("xception"), smallest=71),
+    "ResNet50": _imagenet(CAFFE, f"resnet50_{_KERNELS}"),
+    "Xception": _imagenet(TF, f"xception_{_KERNELS}", smallest=71),
 }
 
 
-def find_backbone(name: str) -> Backbone:
-    """What is known of a network. Raises UserError for an unknown name, naming the nearest."""
-    return by_name("backbone", name, BACKBONES)
-
-
 def weights_files(name: str) -> Mapping[str, str]:
-    """Kinds of pretrained weights of a network → the usual file name of each."""
-    return find_backbone(name).files
+    """Kinds of pretrained weights of a network → the usual file name of each.
+
+    Raises UserError for an unknown network, naming the nearest.
+    """
+    return by_name("backbone", name, BACKBONES).files
 
 
 def check_weights(name: str, weights: str | None) -> None:
@@ -129,7 +120,7 @@ def check_weights(name: str, weights: str | None) -> None:
 
 def check_size(name: str, image_size: int) -> Backbone:
     """The network, if it takes such pictures. Raises UserError for an unknown one, and if not."""
-    backbone = find_backbone(name)
+    backbone = by_name("backbone", name, BACKBONES)
     if image_size < backbone.smallest:
         raise UserError(
             f"setting image_size={image_size}: {name} takes pictures of {backbone.smallest} or more"
@@ -146,13 +137,17 @@ def build_backbone(
     features ``(batch, height, width, channels)``. ``weights`` is None, a kind that
     ``weights_files`` names (it is downloaded), or the path of such a file. ``preprocessing`` is
     what these weights expect (``backbone``), or pixels in 0..1 (``1/255``). Raises UserError for an
-    unknown name, too small pictures, and a file that does not fit.
+    unknown name, too small pictures, and a file that does not fit; else see ``weights_explained``.
     """
     import keras
 
     backbone, shape = check_size(name, image_size), (image_size, image_size, 3)
     if weights is not None and weights in backbone.origins:
-        weights = downloaded(backbone.files[weights], backbone.origins[weights])
+        folder, expected = backbone.origins[weights]
+        file = backbone.files[weights]
+        weights = keras.utils.get_file(
+            file, f"{folder}/{file}", cache_subdir="models", file_hash=expected
+        )
     pictures = keras.Input(shape, name="pictures")
     pixels = preprocessed(pictures, UNIT if preprocessing == "1/255" else backbone.pixels)
     if backbone.filled_by_name:
@@ -160,14 +155,9 @@ def build_backbone(
         if weights is not None:
             fill_by_name(network, weights)
         return keras.Model(pictures, network(pixels), name=name.lower())
-    build = getattr(keras.applications, name)
-    network = build(
-        include_top=False,
-        weights=weights,
-        input_tensor=pixels,
-        input_shape=shape,
-        **backbone.options,
-    )
+    options: dict[str, Any] = {"include_preprocessing": False} if backbone.bare else {}
+    options |= {"weights": weights, "input_tensor": pixels, "input_shape": shape}
+    network = getattr(keras.applications, name)(include_top=False, **options)
     return keras.Model(pictures, network.output, name=name.lower())
 
 
@@ -191,14 +181,9 @@ def _efficientnet_network(name: str, shape: tuple[int, int, int]) -> Any:
     """
     import keras
 
-    if keras.config.backend() == "tensorflow" and importlib.util.find_spec("efficientnet"):
-        from efficientnet import tfkeras
-
-        whole = getattr(tfkeras, name)(include_top=False, weights=None, input_shape=shape)
-        begin = whole.input
-    else:
-        whole = getattr(keras.applications, name)(
-            include_top=False, weights=None, input_shape=shape
-        )
-        begin = whole.get_layer("stem_conv_pad").input  # behind its own preprocessing
+    own = keras.config.backend() == "tensorflow" and importlib.util.find_spec("efficientnet")
+    builders = importlib.import_module("efficientnet.tfkeras") if own else keras.applications
+    whole = getattr(builders, name)(include_top=False, weights=None, input_shape=shape)
+    # The twin's own preprocessing is left out.
+    begin = whole.input if own else whole.get_layer("stem_conv_pad").input
     return keras.Model(begin, whole.output, name=f"{name.lower()}_net")

@@ -46,8 +46,7 @@ def build_classifier(
 
     body = build_body(weights, recipe, small)
     x = keras.layers.GlobalAveragePooling2D()(body.output)
-    name = "miniature" if recipe.miniature else recipe.backbone.lower()
-    return keras.Model(body.input, head(x), name=name)
+    return keras.Model(body.input, head(x), name=recipe.backbone.lower())
 
 
 def build_body(weights: str | None, recipe: Any, small: Callable[[int], Any] = miniature) -> Any:

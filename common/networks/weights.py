@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from common.errors import UserError
@@ -41,63 +40,28 @@ def resolve_weights(
     return str(path)
 
 
-@dataclass(frozen=True)
-class Origin:
-    """Where a weights file is downloaded from: a folder's address, and its hash (MD5, SHA-256)."""
-
-    folder: str
-    file_hash: str | None = None
-
-
-def downloaded(file: str, origin: Origin) -> str:
-    """The path of a weights file in Keras's cache, downloaded unless it is there.
-
-    Raises what ``keras.utils.get_file`` raises (see ``weights_explained``).
-    """
-    import keras
-
-    address = f"{origin.folder}/{file}"
-    path = keras.utils.get_file(file, address, cache_subdir="models", file_hash=origin.file_hash)
-    return str(path)
-
-
 def fill_by_name(model: Any, path: str) -> None:
     """Fill every layer of ``model`` from the layer of its name in a legacy Keras HDF5 file.
 
-    The file may have further layers. Raises UserError when it lacks a weight or has it in another
-    shape (nothing is filled then), and OSError when it cannot be read.
+    The file may have further layers. Raises UserError when it lacks one or has it in another
+    shape, and OSError when it cannot be read.
     """
     import h5py
 
     with h5py.File(path, "r") as file:
-        layers = file.get("model_weights", file)  # a whole model's file has them one step down
-        stored = [
-            (layer.name, weight, _stored(layers, layer.name, weight.name))
-            for layer in model.layers
-            for weight in layer.weights
-        ]
+        stored = file.get("model_weights", file)  # a whole model's file has them one step down
         lacking = [
-            f"{layer}/{weight.name} {tuple(weight.shape)}"
-            for layer, weight, values in stored
-            if values is None or values.shape != tuple(weight.shape)
+            layer.name for layer in model.layers if layer.weights and layer.name not in stored
         ]
+    try:
         if lacking:
-            raise UserError(
-                f"{path} is not of this network: {len(lacking)} of its {len(stored)} weights are "
-                f"missing or of another shape, such as {lacking[0]}: attach the network's own file"
-            )
-        for _, weight, values in stored:
-            weight.assign(values[()])
-
-
-def _stored(layers: Any, layer: str, weight: str) -> Any:
-    """The data set of a weight, whose older name may be longer (``depthwise_kernel:0``)."""
-    group = layers.get(layer)
-    for name in () if group is None else group.attrs.get("weight_names", ()):
-        name = name.decode() if isinstance(name, bytes) else name
-        if name.split(":")[0].endswith(weight):
-            return group[name]
-    return None
+            raise ValueError(f"it lacks {len(lacking)} layers, such as {lacking[0]}")
+        model.load_weights(path, by_name=True)
+    except ValueError as error:
+        said = str(error).splitlines()[0]
+        raise UserError(
+            f"{path} is not of this network ({said}): attach the network's own file"
+        ) from None
 
 
 @contextmanager
@@ -114,11 +78,10 @@ def weights_explained(weights: str | None) -> Iterator[None]:
         if weights is None or not (isinstance(error, OSError) or fetching):
             raise
         said = str(error).splitlines()[0]
-        if weights.endswith(".h5"):
-            raise UserError(
-                f"{weights} is not a readable weights file ({said}): upload it again"
-            ) from error
-        raise UserError(
-            f"weights {weights} could not be downloaded ({said}): try again, or attach a data set "
-            f"that has the file and name it with --weights-source"
-        ) from error
+        wrong = f"{weights} is not a readable weights file ({said}): upload it again"
+        if not weights.endswith(".h5"):
+            wrong = (
+                f"weights {weights} could not be downloaded ({said}): try again, or attach a data "
+                f"set that has the file and name it with --weights-source"
+            )
+        raise UserError(wrong) from error

@@ -2,7 +2,6 @@
 
 import argparse
 import os
-import sys
 import textwrap
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -14,12 +13,11 @@ from common.accelerator import KNOWN, REPLICAS
 from common.declaration import Kernel
 from common.errors import UserError
 from common.metrics import figures
-from common.networks.backbones import check_weights
-from common.networks.full_size import parameter_counts
 from common.recipe import split_setting
 from common.recipes.hours import hours_in_words, scaled_hours
 from common.recipes.training import check_batch
 from common.recipes.words import describe_recipe, training_pictures, value_in_words
+from common.training.model import parameter_counts
 
 PICTURE = "schedule.png"
 Described = tuple[Any, Any, dict[str, str]]
@@ -32,9 +30,7 @@ class TrainingKernel(Kernel):
     arguments: ClassVar[str] = "no arguments but --describe: change its RECIPE instead"
 
     @abstractmethod
-    def network_to_describe(
-        self, best: bool, small: bool, settings: Mapping[str, Any]
-    ) -> Described:
+    def described(self, best: bool, small: bool, settings: Mapping[str, Any]) -> Described:
         """The recipe, as ``resolve``'s, its network with random weights, and what is special."""
 
     def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
@@ -57,7 +53,7 @@ class TrainingKernel(Kernel):
             raise UserError(f"this kernel cannot run on {accelerator}: it runs on {able}")
         _stay_on_cpu()
         settings = dict(map(split_setting, args.set))
-        recipe, model, special = self.network_to_describe(best, args.dry_run, settings)
+        recipe, model, special = self.described(best, args.dry_run, settings)
         small = ", with a dry run's small settings" if args.dry_run else ""
         changed = [
             f"{name} {value_in_words(value)} -> {value_in_words(getattr(recipe, name))}"
@@ -93,27 +89,6 @@ class TrainingKernel(Kernel):
             "hours": f"{hours_in_words(hours) if hours else 'unknown'} on {accelerator}",
             "schedule": words["schedule"] + drawn,
         }
-
-
-def picture_network(kernel: Any, best: bool, small: bool, settings: Mapping[str, Any]) -> Described:
-    """``network_to_describe`` of a kernel whose ``network(recipe)`` takes pictures."""
-    recipe = kernel.resolve(best, small, settings)
-    size, backbone = recipe.image_size, getattr(recipe, "backbone", "")
-    if backbone and not recipe.miniature:
-        check_weights(backbone, recipe.weights)
-    print(f"building the network at {size} x {size} ...", file=sys.stderr, flush=True)
-    try:
-        model = kernel.network(recipe)
-    except ValueError as error:  # Keras's word for a picture that is too small, for example
-        reason = str(error).strip().splitlines() or ["no message"]
-        raise UserError(f"the network cannot be built with this recipe: {reason[0]}") from error
-    frozen = ", backbone frozen" if getattr(recipe, "freeze_backbone", False) else ""
-    divided = getattr(recipe, "preprocessing", "") == "1/255" and not recipe.miniature
-    pixels = "divided by 255" if divided else "preprocessed"
-    return recipe, model, {
-        "weights": f"{getattr(recipe, 'weights', None) or 'random'}{frozen}",
-        "input": f"{size} x {size} x 3, 0 to 255; {pixels} inside the network",
-    }  # fmt: skip
 
 
 class _Parser(argparse.ArgumentParser):

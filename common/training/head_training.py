@@ -1,15 +1,14 @@
 """Training a head on other kernels' vectors: what every such kernel does with its recipe."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from common.accelerator import Accelerator
-from common.data.batches import one_hot
-from common.data.samplers import ClassBatches, deal
+from common.data.batches import Batch, Training, one_hot
 from common.files.predictions import Vectors
 from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
@@ -19,17 +18,11 @@ from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, HeadRecipe
 from common.recipes.training import check_batch
 from common.share import Share
 from common.training.describe import Described, TrainingKernel
-from common.training.embedding_training import (
-    EmbeddingKernel,
-    class_batches,
-    train_vectors,
-    vector_objective,
-    write_vectors,
-)
+from common.training.embedding_training import EmbeddingKernel
 from common.training.prepare import take_accelerator
 from common.training.stacking import CHANNEL, Stacked, read_stacked
-from common.training.trainer import Trainer
-from common.training.vectors import VectorMeasure
+from common.training.trainer import Setup
+from common.training.vectors import VectorTrainer, class_batches, vector_loss
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,25 +33,21 @@ class HeadKernel(TrainingKernel):
         below: gives the networks whose vectors it reads, as many as their recipe has ``parts``;
             asked only where all scripts are, to describe them.
         classes: of the competition's whole train.
-        others: its sources that are no networks for the head.
     """
 
     below: Callable[[], EmbeddingKernel]
     classes: int = 0
-    others: tuple[str, ...] = ()
 
     def carry_out(self, run: KernelRun) -> None:
         """Read the sources' vectors, train the head, and write a kernel's files."""
         accelerator = take_accelerator(self, run)
         with run.stage("data"):
-            stacked = read_stacked(run.parameters, self.others)
+            stacked = read_stacked(run.parameters)
             numbers = stacked.train.shape[1]
             report("data", train=len(stacked.train), networks=len(stacked.names), numbers=numbers)
         train_head(stacked, run, accelerator)
 
-    def network_to_describe(
-        self, best: bool, small: bool, settings: Mapping[str, Any]
-    ) -> Described:
+    def described(self, best: bool, small: bool, settings: Mapping[str, Any]) -> Described:
         """As TrainingKernel's; the head is built for the networks below it.
 
         As in a run, a setting reaches every kernel whose recipe has it; the head keeps what is
@@ -82,42 +71,32 @@ class HeadKernel(TrainingKernel):
 
 def train_head(
     stacked: Stacked, run: KernelRun, accelerator: Accelerator
-) -> tuple[Trainer, Vectors]:
+) -> tuple[VectorTrainer, Vectors]:
     """All stages, in order, from where the checkpoint is. Raises OutOfTimeError.
 
     Raises UserError when there are too few rows, or classes, for a batch.
     """
-    recipe, replicas, vectors = run.recipe, accelerator.replicas, stacked.vectors
-    batch, classes = recipe.batch_size * replicas, int(stacked.train_labels.max()) + 1
-    check_batch(recipe.batch_size, replicas, len(stacked.train))
+    recipe, share, vectors = run.recipe, accelerator.share, stacked.vectors
+    check_batch(recipe.batch_size, accelerator.replicas, len(stacked.train))
+    batch, classes = recipe.batch_size * accelerator.replicas, int(stacked.train_labels.max()) + 1
     train = Rows(stacked.train, stacked.train_labels)
     validation = Rows(vectors.validation[CHANNEL], vectors.validation_labels)
     test = Rows(vectors.test[CHANNEL], np.zeros(len(vectors.test_ids), np.int64))
-    ids, labels, seen = vectors.validation_ids, vectors.validation_labels, vectors.validation_seen
-    measure = VectorMeasure(validation, ids, labels, seen, recipe, classes, batch)
-
-    def batches(parts: Sequence[Rows]) -> RowBatches:
-        (part,) = parts
-        sampler = class_batches(recipe, part.labels, replicas)
-        seed, most = run.parameters.seed, recipe.batches_per_epoch
-        return RowBatches(part, batch, classes, seed, accelerator.share, sampler, most)
-
-    def evaluation(part: Rows, view: int) -> Any:
-        return rows_in_order(part, batch, accelerator.share)
-
-    objective = vector_objective(
-        lambda: head_network(recipe, stacked.train.shape[1], classes),
-        measure,
-        recipe,
-        batches,
-        evaluation,
+    sampler = class_batches(recipe, train.labels, accelerator.replicas)
+    rows = recipe.batches_per_epoch * batch if recipe.batches_per_epoch else None
+    drawn = (recipe, lambda labels: one_hot(labels, classes), batch, run.parameters.seed, share)
+    setup = Setup(
+        build=lambda: head_network(recipe, stacked.train.shape[1], classes),
+        learns=lambda labels: vector_loss(recipe),
+        batches=lambda parts: RowBatches(parts, *drawn, sampler, rows),
+        evaluation=lambda part, view: rows_in_order(part, batch, share),
+        training={"networks": list(stacked.names), "rows": len(train)},
     )
-    counts = {"networks": list(stacked.names), "rows": len(train)}
-    trainer = Trainer(run, accelerator, objective, counts)
-    _, found = train_vectors(trainer, measure, train, test, vectors.test_ids)
+    ids, seen = vectors.validation_ids, vectors.validation_seen
+    trainer = VectorTrainer(run, accelerator, setup, validation, ids, seen, classes)
+    _, found = trainer.carry_out(train, test, vectors.test_ids)
     if run.primary:
-        best = best_epoch(trainer.state.history, recipe.patience)
-        write_vectors(trainer, measure, found, {"best_epoch": best, **without_head(stacked)})
+        trainer.write(found, **without_head(stacked))
     return trainer, found
 
 
@@ -159,48 +138,16 @@ class Rows:
         return len(self.rows)
 
 
-@dataclass(frozen=True)
-class RowBatches:
-    """Shuffled batches of rows; an epoch is a function of the seed and its number.
+class RowBatches(Training):
+    """Shuffled batches of rows: a Training of which nothing is decoded or augmented."""
 
-    A ``sampler`` draws whole classes; without one each row comes once an epoch at most, and an
-    epoch is of ``most`` batches.
-    """
-
-    part: Rows
-    batch: int
-    classes: int
-    seed: int
-    share: Share
-    sampler: ClassBatches | None = None
-    most: int | None = None
-
-    @property
-    def steps(self) -> int:
-        """Batches of an epoch."""
-        if self.sampler:
-            return self.sampler.steps
-        whole = -(-len(self.part) // self.batch)
-        return min(self.most or whole, whole)
-
-    @property
-    def counted(self) -> float:
-        """The rows of an epoch; none is filled up."""
-        return float(self.steps * self.batch)
-
-    def batches(self, epochs: range) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """Rows and one-hot labels of batch after batch."""
-        for epoch in epochs:
-            generator = np.random.default_rng([self.seed, epoch])
-            everything = np.arange(len(self.part))
-            drawn = (
-                self.sampler.epoch(generator)
-                if self.sampler
-                else deal(everything, self.steps, self.batch, generator)
-            )
-            for whole in drawn:
-                rows = self.share.of(whole)
-                yield self.part.rows[rows], one_hot(self.part.labels[rows], self.classes)
+    def _make(self, number: int) -> Batch:
+        epoch, step = divmod(number, self.steps)
+        places = self._share.of(np.arange(step * self._batch, (step + 1) * self._batch))
+        part: Any = self._parts[0]
+        rows = self._order(epoch)[places]
+        weights = (places < self._known).astype(np.float32)
+        return part.rows[rows], self._encode(self.labels[rows]), weights
 
 
 def rows_in_order(
@@ -211,13 +158,6 @@ def rows_in_order(
         places = share.of(np.arange(start, start + batch))
         rows = part.rows[places.clip(max=len(part) - 1)]
         yield rows, np.zeros((len(rows), 1), np.float32), (places < len(part)).astype(np.float32)
-
-
-def best_epoch(history: Sequence[dict[str, Any]], patience: int) -> int:
-    """From 1: the epoch whose weights predict, that of the highest AUC with patience."""
-    if not patience:
-        return len(history)
-    return 1 + int(np.argmax([row["val_auc"] for row in history]))
 
 
 def without_head(stacked: Stacked) -> dict[str, float | None]:

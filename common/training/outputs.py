@@ -25,19 +25,15 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``history.csv``: a line an epoch. A refit has no validation."""
+    """Write ``history.csv``, a line an epoch, and draw it. A refit has no validation."""
     columns = in_order(dict.fromkeys(name for row in rows for name in row))
     with open(folder / "history.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="")
         writer.writeheader()
         writer.writerows(rows)
-
-
-def draw_history(folder: Path, history: Sequence[Mapping[str, Any]]) -> None:
-    """The learning rate and the curves."""
-    rates = [row["learning_rate"] for row in history if row["stage"] == "training"]
+    rates = [row["learning_rate"] for row in rows if row["stage"] == "training"]
     figures.schedule(rates, folder / "schedule.png")
-    figures.curves(history, folder / "curves.png")
+    figures.curves(rows, folder / "curves.png")
 
 
 def draw_pictures(folder: Path, names: Sequence[str], recipe: ImageRecipe, train: Pictures) -> None:

@@ -1,26 +1,125 @@
 """Before the first epoch: the accelerator, the records and pictures, pretrained weights."""
 
 import dataclasses
+import sys
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from common.accelerator import Accelerator, choose
+from common.data.batches import Encode, Training, evaluation_batches
 from common.data.pictures import Pictures, choose_cache
-from common.data.records import Records, join
-from common.data.splits import stratified_folds
+from common.data.records import Records
+from common.data.samplers import ClassBatches
 from common.declaration import Kernel
 from common.errors import UserError
 from common.kernel import KernelRun
-from common.networks.backbones import weights_files
-from common.networks.full_size import check_full_size
-from common.networks.weights import resolve_weights
+from common.networks.backbones import check_weights, weights_files
+from common.networks.weights import resolve_weights, weights_explained
 from common.parameters import Parameters
 from common.recipe import override
-from common.recipes.classifier import ClassifierRecipe
 from common.recipes.image import BackboneRecipe, ImageRecipe
 from common.recipes.training import check_batch
-from common.tasks.task import Task
+from common.training.describe import Described, TrainingKernel
+from common.training.model import check_full_size
+from common.training.trainer import Setup
+
+
+@dataclass(frozen=True, kw_only=True)
+class PictureKernel(TrainingKernel):
+    """A TrainingKernel of a network that sees pictures.
+
+    Attributes:
+        load: ``(image_size, parameters) -> (train, validation, test)`` records.
+    """
+
+    load: Callable[[int, Parameters], tuple[Records, Records, Records]]
+
+    @abstractmethod
+    def network(self, recipe: Any) -> Any:
+        """The network with random weights, a ``keras.Model``."""
+
+    def described(self, best: bool, small: bool, settings: Mapping[str, Any]) -> Described:
+        """As TrainingKernel's."""
+        recipe = self.resolve(best, small, settings)
+        size, backbone = recipe.image_size, getattr(recipe, "backbone", "")
+        if backbone and not recipe.miniature:
+            check_weights(backbone, recipe.weights)
+        print(f"building the network at {size} x {size} ...", file=sys.stderr, flush=True)
+        try:
+            model = self.network(recipe)
+        except ValueError as error:  # Keras's word for a picture that is too small, for example
+            reason = str(error).strip().splitlines() or ["no message"]
+            raise UserError(f"the network cannot be built with this recipe: {reason[0]}") from error
+        frozen = ", backbone frozen" if getattr(recipe, "freeze_backbone", False) else ""
+        divided = getattr(recipe, "preprocessing", "") == "1/255" and not recipe.miniature
+        pixels = "divided by 255" if divided else "preprocessed"
+        return recipe, model, {
+            "weights": f"{getattr(recipe, 'weights', None) or 'random'}{frozen}",
+            "input": f"{size} x {size} x 3, 0 to 255; {pixels} inside the network",
+        }  # fmt: skip
+
+    def pretrained(self, run: KernelRun) -> str | None:
+        """What the network begins with; a recipe without a backbone begins at random."""
+        recipe = run.recipe
+        if not isinstance(recipe, BackboneRecipe):
+            return None
+        files = weights_files(recipe.backbone) if recipe.backbone else {}
+        return resolve_weights(recipe.weights, files, run.parameters)
+
+    def records(self, run: KernelRun) -> tuple[Records, Records, Records]:
+        """What ``load`` reads. Raises UserError when it is not three Records."""
+        facts = self.competition
+        try:
+            parts = self.load(run.recipe.image_size, run.parameters)
+        except FileNotFoundError as error:
+            name = error.filename or "a file of its data"
+            raise UserError(
+                f"{name}: no such file; the data of {facts.name} must have {facts.files}"
+            ) from None
+        three = isinstance(parts, tuple) and len(parts) == 3
+        if not three or not all(isinstance(part, Records) for part in parts):
+            raise UserError(
+                f"load of {facts.name} gave no (train, validation, test) of Records: look at the "
+                f"competition's data.py"
+            )
+        return parts
+
+    def setup(
+        self,
+        run: KernelRun,
+        accelerator: Accelerator,
+        parts: "Parts",
+        weights: str | None,
+        build: Callable[[str | None], Any],
+        learns: Callable[[np.ndarray], tuple[Any, list[Any]]],
+        encode: Encode,
+        pictures: int | None,
+        sampler: ClassBatches | None = None,
+    ) -> Setup:
+        """The Setup of a training on ``parts``; ``build`` takes the ``weights``.
+
+        An epoch has ``pictures`` at most, or what the ``sampler`` draws.
+        """
+        recipe, share, seed = run.recipe, accelerator.share, run.parameters.seed
+        batch = recipe.batch_size * accelerator.replicas
+
+        def built() -> Any:
+            with weights_explained(weights):
+                return build(weights)
+
+        counts = {f"{part.records.name}_pictures": len(part) for part in parts}
+        drawn = (recipe, encode, batch, seed, share, sampler, pictures)
+        return Setup(
+            built,
+            learns,
+            batches=lambda parts: Training(parts, *drawn),
+            evaluation=lambda p, view: evaluation_batches(p, recipe, encode, batch, share, view),
+            training={"competition": self.competition.slug, **counts},
+        )
 
 
 class Parts(NamedTuple):
@@ -29,11 +128,6 @@ class Parts(NamedTuple):
     train: Pictures
     validation: Pictures
     test: Pictures
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many each part has, for the checkpoint."""
-        return {f"{part.records.name}_pictures": len(part) for part in self}
 
 
 def take_accelerator(kernel: Kernel, run: KernelRun) -> Accelerator:
@@ -53,36 +147,6 @@ def take_accelerator(kernel: Kernel, run: KernelRun) -> Accelerator:
     return accelerator
 
 
-def pretrained(recipe: Any, parameters: Parameters) -> str | None:
-    """What the network begins with; a recipe without a backbone begins at random."""
-    if not isinstance(recipe, BackboneRecipe):
-        return None
-    files = weights_files(recipe.backbone) if recipe.backbone else {}
-    return resolve_weights(recipe.weights, files, parameters)
-
-
-def load_records(kernel: Any, run: KernelRun) -> tuple[Records, Records, Records]:
-    """What the kernel's ``load`` reads. Raises UserError when it is not three Records."""
-    facts = kernel.competition
-    try:
-        parts = kernel.load(run.recipe.image_size, run.parameters)
-    except FileNotFoundError as error:
-        name = error.filename or "a file of its data"
-        raise UserError(
-            f"{name}: no such file; the data of {facts.name} must have {facts.files}"
-        ) from None
-    if (
-        not isinstance(parts, tuple)
-        or len(parts) != 3
-        or not all(isinstance(part, Records) for part in parts)
-    ):
-        raise UserError(
-            f"load of {facts.name} gave no (train, validation, test) of Records: look at the "
-            f"competition's data.py"
-        )
-    return parts
-
-
 def labels_of(part: Records) -> np.ndarray:
     """Raises UserError when it has none."""
     if part.labels is None:
@@ -90,22 +154,8 @@ def labels_of(part: Records) -> np.ndarray:
     return part.labels
 
 
-def fold_of(
-    train: Records, validation: Records, task: Task, recipe: ClassifierRecipe, seed: int
-) -> tuple[Records, Records]:
-    """Train and validation of one fold of both together; both as they are without folds."""
-    if not recipe.folds:
-        return train, validation
-    both = join(train.name, train, validation)
-    assert both.labels is not None
-    chosen = stratified_folds(task.strata(both.labels), recipe.folds, seed) == recipe.fold
-    return both.take(~chosen), dataclasses.replace(both.take(chosen), name=validation.name)
-
-
-def open_pictures(
-    records: tuple[Records, Records, Records], recipe: ImageRecipe, replicas: int
-) -> Parts:
-    """Their pictures at the recipe's size, cached where they fit.
+def open_pictures(records: Sequence[Records], recipe: ImageRecipe, replicas: int) -> Parts:
+    """Pictures of train, validation and test at the recipe's size, cached where they fit.
 
     Every picture of test is decoded once, for what would otherwise be found after hours of
     training. Raises UserError for a broken one, and for a batch larger than train.
@@ -117,10 +167,12 @@ def open_pictures(
     counts = [len(part) for part in records]
     cache = choose_cache(recipe.cache, sum(counts if again else counts[:2]), size)
     caches = (cache, cache, cache if again else "none")
-    train, validation, test = (
-        Pictures(part, size, how, recipe.interpolation)
-        for part, how in zip(records, caches, strict=True)
+    parts = Parts(
+        *(
+            Pictures(part, size, how, recipe.interpolation)
+            for part, how in zip(records, caches, strict=True)
+        )
     )
-    check_batch(recipe.batch_size, replicas, len(train))
-    test.decode_all()
-    return Parts(train, validation, test)
+    check_batch(recipe.batch_size, replicas, len(parts.train))
+    parts.test.decode_all()
+    return parts

@@ -1,6 +1,6 @@
 """What several networks say of the same pictures, side by side, for a head on top of them."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -36,8 +36,8 @@ class Stacked:
     vectors: Vectors
 
 
-def read_stacked(parameters: Parameters, others: Collection[str] = ()) -> Stacked:
-    """Every source but those of ``others``, from their ``features.npz`` and ``predictions.npz``.
+def read_stacked(parameters: Parameters) -> Stacked:
+    """Every source, from its ``features.npz`` and ``predictions.npz``.
 
     Raises UserError for an output that is damaged, unfinished or another run's, and for sources
     of different pictures.
@@ -45,11 +45,10 @@ def read_stacked(parameters: Parameters, others: Collection[str] = ()) -> Stacke
     members: dict[str, Vectors] = {}
     features: dict[str, Features] = {}
     for name, source in parameters.sources.items():
-        if name not in others:
-            folder = kernel_output_folder(source, parameters.internet)
-            read_manifest(folder, name, parameters.source_nonces.get(name, ""))
-            members[name] = load_vectors(folder, name)
-            features[name] = load_features(folder, name)
+        folder = kernel_output_folder(source, parameters.internet)
+        read_manifest(folder, name, parameters.source_nonces.get(name, ""))
+        members[name] = load_vectors(folder, name)
+        features[name] = load_features(folder, name)
     if not members:
         raise UserError("this kernel has no networks among its sources: run it with submit.py")
     return stack(members, features)
@@ -58,8 +57,8 @@ def read_stacked(parameters: Parameters, others: Collection[str] = ()) -> Stacke
 def stack(members: Mapping[str, Vectors], features: Mapping[str, Features]) -> Stacked:
     """The first channel of each, rows in the order of the first one's.
 
-    ``members`` and ``features`` have the same names. Raises UserError when their pictures, labels
-    or widths differ.
+    ``members`` and ``features`` have the same names. Raises UserError when their pictures or
+    labels differ.
     """
     aligned = align(members)
     first, *_ = aligned
@@ -70,15 +69,9 @@ def stack(members: Mapping[str, Vectors], features: Mapping[str, Features]) -> S
         order = row_order(ids, other, "train", first, name)
         if not np.array_equal(others_labels[order], labels):
             raise UserError(f"train labels of {first} and {name} differ")
-        given, wanted = (next(iter(part.values())) for part in (member.validation, member.test))
-        if given.shape[1] != rows.shape[1]:
-            raise UserError(
-                f"{name}: vectors of {rows.shape[1]} numbers for train and of {given.shape[1]} for "
-                f"validation"
-            )
         train.append(rows[order])
-        validation.append(given)
-        test.append(wanted)
+        validation.append(next(iter(member.validation.values())))
+        test.append(next(iter(member.test.values())))
     vectors = replace(
         aligned[first],
         validation={CHANNEL: _side_by_side(validation)},
@@ -87,7 +80,6 @@ def stack(members: Mapping[str, Vectors], features: Mapping[str, Features]) -> S
     return Stacked(tuple(aligned), labels, _side_by_side(train), vectors)
 
 
-def _side_by_side(parts: Iterable[np.ndarray]) -> np.ndarray:
+def _side_by_side(parts: Sequence[np.ndarray]) -> np.ndarray:
     """``(pictures, d)`` float32, each row of length 1 where those of the parts are."""
-    rows = list(parts)
-    return np.hstack(rows).astype(np.float32) / np.float32(len(rows) ** 0.5)
+    return np.hstack(parts).astype(np.float32) / np.float32(len(parts) ** 0.5)

@@ -1,8 +1,4 @@
-"""The one trainer: epochs, learning rate, checkpoints, averages, patience, prediction.
-
-What differs between trainings (network, loss, batches, what validation measures) is handed in as
-an ``Objective``: a classifier's, an embedding's, a head's.
-"""
+"""The one trainer: epochs, learning rate, checkpoints, averages, patience, prediction."""
 
 import dataclasses
 import math
@@ -19,78 +15,76 @@ from common.errors import UserError
 from common.kernel import KernelRun
 from common.progress import report
 from common.recipes.hours import refit_epochs
-from common.training.checkpoint import build_optimizer, restore, variables_of
+from common.training.checkpoint import TrainingState
+from common.training.model import build_optimizer, compile_model, copied, gathered
 from common.training.outputs import HISTORY, in_order
-from common.training.prediction import probabilities
-from common.training.state import TrainingState
 
 _BEST = "best_"
 Part = Any  # Pictures, or another part of the data with ``labels`` and a length
 
 
 @dataclass(frozen=True)
-class Objective:
-    """What a training learns, and how it is measured.
+class Setup:
+    """What differs between trainings.
 
     Attributes:
         build: the network as it begins, ``() -> keras.Model``.
-        compile: ``(model, labels)``: gives it optimizer, loss and metrics; ``labels`` are those
-            that it trains on.
+        learns: ``labels -> (loss, metrics)`` of Keras; ``labels`` are those that it trains on.
         batches: ``parts ->`` an epoch's shuffled batches (``common.data.batches.Training``).
         evaluation: ``(part, view) ->`` batches in the part's order, the last one filled up.
-        measure: ``(trainer, model, epoch)`` after each epoch, from 1: further columns of
-            ``history.csv``.
-        judge: of a row of the history what a plateau and patience wait for; lower is better.
-        patience: epochs without a better one after which training ends, with the best one's
-            weights; 0 trains to the end.
+        training: what a checkpoint must be of, besides recipe and seed, to go on from it.
     """
 
     build: Callable[[], Any]
-    compile: Callable[[Any, np.ndarray], None]
+    learns: Callable[[np.ndarray], tuple[Any, list[Any]]]
     batches: Callable[[Sequence[Part]], Any]
     evaluation: Callable[[Part, int], Any]
-    measure: Callable[["Trainer", Any, int], Mapping[str, float]] = lambda *_: {}
-    judge: Callable[[Mapping[str, Any]], float | None] = lambda row: row.get("val_loss")
-    patience: int = 0
+    training: Mapping[str, Any]
 
 
 class Trainer:
     """Trains and predicts; its state is written after each epoch.
 
     It goes on from a state that it finds, and then comes to the same end as if it had never
-    stopped. Of several processes the first one writes.
-
-    Args:
-        run: where it works, with its recipe and seed.
-        accelerator: that it runs on.
-        objective: what it learns.
-        training: what a checkpoint must be of, besides recipe and seed, to go on from it.
+    stopped. Of several processes the first one writes. After ``patience`` epochs without a better
+    one a stage ends, with the best one's weights; 0 trains to the end.
     """
 
-    def __init__(
-        self,
-        run: KernelRun,
-        accelerator: Accelerator,
-        objective: Objective,
-        training: Mapping[str, Any],
-    ):
-        self.run, self.recipe = run, run.recipe
-        self.accelerator, self.objective = accelerator, objective
+    def __init__(self, run: KernelRun, accelerator: Accelerator, setup: Setup):
+        self.run, self.recipe, self.accelerator, self.setup = run, run.recipe, accelerator, setup
         self.batch = run.recipe.batch_size * accelerator.replicas
+        self.patience = getattr(run.recipe, "patience", 0)
         recipe = dataclasses.asdict(run.recipe)
         recipe.pop("cache", None)  # it changes nothing of what is trained or predicted
-        facts = {"kernel": run.parameters.kernel, "seed": run.parameters.seed, **training}
+        facts = {"kernel": run.parameters.kernel, "seed": run.parameters.seed, **setup.training}
         machine = {"accelerator": accelerator.seen, "batch": self.batch}
         self.state = TrainingState(run, {**facts, **machine, **recipe})
         self.input_wait: float | None = None
+
+    def measure(self, model: Any, epoch: int) -> Mapping[str, float]:
+        """Further columns of ``history.csv`` after each epoch (from 1)."""
+        return {}
+
+    def judge(self, row: Mapping[str, Any]) -> float:
+        """What a plateau and patience wait for, of a row of the history; lower is better."""
+        return float(row.get("val_loss", math.inf))
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For ``metrics.json``: epochs, and the share of a step that waited for input."""
+        facts: dict[str, Any] = {"epochs": len(self.state.rows("training"))}
+        if self.input_wait is not None:
+            facts["input_wait"] = round(self.input_wait, 4)
+        return facts
 
     def new_model(self, parts: Sequence[Part]) -> Any:
         """A compiled model to train on ``parts``; the same seed gives the same weights."""
         import keras
 
         keras.utils.set_random_seed(self.run.parameters.seed)
-        model = self.objective.build()
-        self.objective.compile(model, np.concatenate([part.labels for part in parts]))
+        model = self.setup.build()
+        labels = np.concatenate([part.labels for part in parts])
+        compile_model(model, self.recipe, *self.setup.learns(labels))
         return model
 
     def fit(
@@ -111,7 +105,7 @@ class Trainer:
         rest = range(first_epoch + done, first_epoch + epochs)
         if rest and not self._is_over():
             self._fit(model, parts, validation, rest, first_epoch)
-        self._let_average_predict(model)
+        self._use_average(model)
         best = [self.state.kept[name] for name in sorted(self.state.kept) if name.startswith(_BEST)]
         for variable, value in zip(model.variables, best, strict=bool(best)):
             variable.assign(value)
@@ -123,9 +117,12 @@ class Trainer:
         total: Any = 0
         with _broken_picture_named([part]):
             for view in range(views):
-                batches = self.objective.evaluation(part, view)
-                found = probabilities(model, batches, steps, self.accelerator.processes)
-                total = total + found[: len(part)]
+                batches = self.setup.evaluation(part, view)
+                if self.accelerator.processes > 1:
+                    found = gathered(model, batches)
+                else:
+                    found = model.predict(batches, steps=steps, verbose=0)
+                total = total + np.asarray(found, np.float32)[: len(part)]
         return np.asarray(total / np.float32(views))
 
     def learning_rate(self, epoch: int) -> float:
@@ -134,129 +131,130 @@ class Trainer:
         A fresh refit has the schedule of its own number of epochs.
         """
         stage, recipe = self.state.stage, self.recipe
-        rows = self.state.rows("training" if stage == "refit" else stage)
+        rows = self.state.rows("training")
         if stage == "refit" and recipe.schedule == "plateau":
             return float(rows[min(epoch, len(rows) - 1)]["learning_rate"])
         if stage == "refit" and recipe.refit_fresh:
             recipe = dataclasses.replace(recipe, epochs=max(1, refit_epochs(recipe)))
-        losses = [loss for loss in map(self.objective.judge, rows[:epoch]) if loss is not None]
+        losses = [self.judge(row) for row in rows[:epoch]]
         return float(recipe.learning_rate(epoch, self.accelerator.replicas, losses))
+
+    def diverged(self, what: str, epoch: int) -> UserError:
+        """The one line of a training that diverged in ``epoch`` (from 1)."""
+        rate = self.learning_rate(epoch - 1)
+        return UserError(
+            f"{what} in epoch {epoch} of {self.state.stage}, at learning rate {rate:g}: lower it, "
+            f"for example --set lr_max=1e-5"
+        )
 
     def _fit(
         self, model: Any, parts: Sequence[Part], validation: Part | None, rest: range, first: int
     ) -> None:
-        training = self.objective.batches(parts)
+        """Train for the epochs ``rest`` of a stage that begins with the epoch ``first``."""
+        import keras
+
+        training, state = self.setup.batches(parts), self.state
         feed = Feed(training.batches(rest), training.steps, self.accelerator.backend == "jax")
-        steps = math.ceil(len(validation) / self.batch) if validation else None
-        measured = self.objective.evaluation(validation, 0) if validation else None
         # Keras divides a batch's loss by its rows, those without weight too.
         scale = {"loss": training.steps * self.batch / training.counted}
-        if validation and steps:
+        measured: dict[str, Any] = {}
+        if validation:
+            steps = math.ceil(len(validation) / self.batch)
             scale["val_loss"] = self.batch * steps / len(validation)
+            batches = self.setup.evaluation(validation, 0)
+            measured = {"validation_data": batches, "validation_steps": steps}
+        # No callback looks at single batches: a device need not wait for the next one to be sent.
+        callbacks = [
+            *([keras.callbacks.SwapEMAWeights()] if self.recipe.ema else []),
+            keras.callbacks.LearningRateScheduler(lambda epoch, _: self.learning_rate(epoch)),
+            keras.callbacks.LambdaCallback(
+                on_epoch_begin=lambda epoch, logs: state.begin_epoch(training.steps),
+                on_epoch_end=lambda epoch, logs: self._end_epoch(
+                    model,
+                    {name: logs[name] * scale.get(name, 1) for name in in_order(logs)},
+                    training.steps,
+                    range(first, rest.stop),
+                    epoch,
+                ),
+            ),
+        ]
         with _broken_picture_named([*parts, *([validation] if validation else [])]):
             # Before ``fit`` traces its step: TensorFlow traces twice if variables appear in it.
             build_optimizer(model)
-            if measured is not None:
-                model.evaluate(measured, steps=1, verbose=0)
+            if measured:
+                model.evaluate(batches, steps=1, verbose=0)
             model.fit(
                 iter(feed),
-                validation_data=measured,
-                validation_steps=steps,
                 initial_epoch=rest.start,
                 epochs=rest.stop,
                 steps_per_epoch=training.steps,
-                callbacks=self._callbacks(model, rest.stop - first, first, training.steps, scale),
+                callbacks=callbacks,
                 shuffle=False,  # the batches are drawn already
                 verbose=0,
+                **measured,
             )
         if self.input_wait is None:
             self.input_wait = feed.waiting
 
-    def _callbacks(
-        self, model: Any, epochs: int, first: int, steps: int, scale: Mapping[str, float]
-    ) -> list[Any]:
-        import keras
+    def _end_epoch(
+        self, model: Any, logs: Mapping[str, float], steps: int, epochs: range, epoch: int
+    ) -> None:
+        """Measure, report and keep ``epoch`` of a stage's ``epochs``, both from 0."""
+        state, number, done = self.state, epoch + 1, epoch + 1 - epochs.start
+        row: dict[str, Any] = {"stage": state.stage, "epoch": number, **logs}
+        row["learning_rate"] = self.learning_rate(epoch)
+        state.history.append(row)
+        finite = math.isfinite(row["loss"])
+        if finite:
+            with self._average_in_place(model):
+                row |= self.measure(model, number)
+                self._keep_best(model)
+        shown = {name: value for name, value in row.items() if name not in HISTORY[:3]}
+        report(state.stage, epoch=f"{done}/{len(epochs)}", **shown)
+        if not finite:
+            raise self.diverged(f"the loss became {row['loss']}", number)
+        state.end_epoch(model, done, steps)
+        model.stop_training = self._is_over()
 
-        def end_epoch(epoch: int, logs: Mapping[str, float]) -> None:
-            row: dict[str, Any] = {"stage": self.state.stage, "epoch": epoch + 1}
-            row |= {name: logs[name] * scale.get(name, 1) for name in in_order(logs)}
-            row["learning_rate"] = self.learning_rate(epoch)
-            if math.isfinite(row["loss"]):
-                with self._average_in_place(model):
-                    row |= self.objective.measure(self, model, epoch + 1)
-                    self._keep_best(model, row)
-            self.state.history.append(row)
-            shown = {name: value for name, value in row.items() if name not in HISTORY[:3]}
-            report(self.state.stage, epoch=f"{epoch + 1 - first}/{epochs}", **shown)
-            if not math.isfinite(row["loss"]):
-                raise diverged(f"the loss became {row['loss']}", self, epoch + 1)
-            self.state.end_epoch(model, epoch + 1 - first, steps)
-            model.stop_training = self._is_over()
-
-        # No callback looks at single batches: a device need not wait for the next one to be sent.
-        callbacks = [
-            keras.callbacks.LearningRateScheduler(lambda epoch, _: self.learning_rate(epoch)),
-            keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: self.state.begin_epoch(steps),
-                on_epoch_end=end_epoch,
-            ),
-        ]
-        return [keras.callbacks.SwapEMAWeights(), *callbacks] if self.recipe.ema else callbacks
-
-    def _keep_best(self, model: Any, row: Mapping[str, Any]) -> None:
-        """With patience, keep the weights of the best epoch so far: this one, or an earlier."""
-        earlier = map(self.objective.judge, self.state.rows(self.state.stage))
-        loss = self.objective.judge(row)
-        best = min((found for found in earlier if found is not None), default=math.inf)
-        if self.objective.patience and loss is not None and loss < best:
-            for number, variable in enumerate(model.variables):
-                # A copy: JAX gives the memory away.
-                self.state.kept[f"{_BEST}{number:04d}"] = np.array(variable.value, copy=True)
+    def _since_best(self) -> int:
+        """How many epochs of the stage came after the best one, 0 without patience."""
+        losses = [self.judge(row) for row in self.state.rows(self.state.stage)]
+        return since_best(losses) if self.patience else 0
 
     def _is_over(self) -> bool:
-        """Whether ``patience`` epochs of the stage have brought nothing better."""
-        losses = [self.objective.judge(row) for row in self.state.rows(self.state.stage)]
-        return out_of_patience(losses, self.objective.patience)
+        return 0 < self.patience <= self._since_best()
 
-    def _let_average_predict(self, model: Any) -> None:
+    def _keep_best(self, model: Any) -> None:
+        """With patience, keep the weights of the best epoch so far if it is this one."""
+        if self.patience and not self._since_best():
+            for number, variable in enumerate(model.variables):
+                self.state.kept[f"{_BEST}{number:04d}"] = copied(variable)
+
+    def _use_average(self, model: Any) -> None:
         """The moving average, if there is one, takes the place of the weights.
 
-        At the end of ``fit`` Keras does this itself, and leaves both in the same memory, which JAX
-        gives away with each of them: they get their own again.
+        Keras leaves both in the same memory, which JAX gives away with each of them: the weights
+        get their own.
         """
         if self.recipe.ema:
             model.optimizer.finalize_variable_values(model.trainable_variables)
-            restore(model, variables_of(model))
+            for variable in model.trainable_variables:
+                variable.assign(copied(variable))
 
     @contextmanager
     def _average_in_place(self, model: Any) -> Iterator[None]:
         """The moving average, if there is one, in the place of the weights for a while."""
-        if not self.recipe.ema:
-            yield
-            return
-        variables = model.trainable_variables
-        own = [np.array(variable.value, copy=True) for variable in variables]
-        model.optimizer.finalize_variable_values(variables)
-        for variable in variables:  # as in _let_average_predict
-            variable.assign(np.array(variable.value, copy=True))
+        variables = model.trainable_variables if self.recipe.ema else []
+        own = [copied(variable) for variable in variables]
+        self._use_average(model)
         yield
         for variable, value in zip(variables, own, strict=True):
             variable.assign(value)
 
 
-def diverged(what: str, trainer: Trainer, epoch: int) -> UserError:
-    """The one line of a training that diverged in ``epoch`` (from 1)."""
-    rate = trainer.learning_rate(epoch - 1)
-    return UserError(
-        f"{what} in epoch {epoch} of {trainer.state.stage}, at learning rate {rate:g}: lower it, "
-        f"for example --set lr_max=1e-5"
-    )
-
-
-def out_of_patience(losses: Sequence[float | None], patience: int) -> bool:
-    """Whether none of the last ``patience`` losses is below all before; 0 never is."""
-    known = [math.inf if loss is None else loss for loss in losses]
-    return bool(known and patience) and len(known) - 1 - int(np.argmin(known)) >= patience
+def since_best(losses: Sequence[float]) -> int:
+    """How many epochs came after the one with the lowest loss, the first of equal ones."""
+    return len(losses) - 1 - int(np.argmin(losses)) if losses else 0
 
 
 @contextmanager

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
-from common.networks.full_size import check_full_size
 from common.recipe import field_types, override
+from common.training.model import check_full_size
 from kernels.plan import find
 from support import ROOT
 from support.every_kernel import KERNELS, MODELS, NAMES, NETWORKS, PATHS, small

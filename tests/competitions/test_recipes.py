@@ -11,8 +11,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from common.accelerator import REPLICAS
 from common.errors import UserError
-from common.networks.full_size import check_full_size, parameter_counts
 from common.recipe import override
+from common.training.model import check_full_size, parameter_counts
 from competitions.painter_by_numbers import classes, margin, submodel, triplets
 from competitions.petals_to_metal import densenet201, efficientnetb7, xception
 
@@ -85,11 +85,13 @@ def test_petals_published_settings_and_where_ours_differ(
 
 def test_another_backbone_is_one_setting_and_a_wrong_count_is_refused() -> None:
     kernel = densenet201.KERNEL
-    settings = {"backbone": "MobileNet", "image_size": "64"}
+    settings: dict = {"backbone": "MobileNet", "image_size": "64"}
     model = densenet201.build_model(None, override(kernel.recipe, settings))
     assert (model.input_shape, model.output_shape) == ((None, 64, 64, 3), (None, 104))
     assert "conv_pw_13" in [layer.name for layer in model.layers]
-    assert check_full_size(kernel, "MobileNet") == parameter_counts(model)
+    settings |= {"total_parameters": 0, "trainable_parameters": 0}  # of another: not stated
+    small = dataclasses.replace(kernel, recipe=override(kernel.recipe, settings))
+    assert check_full_size(small) == parameter_counts(model)
     wrong = override(kernel.recipe, {**settings, "total_parameters": 21_974_161})
     with pytest.raises(UserError, match=r"at full size has [0-9,]+ total_parameters, not 21,974"):
         check_full_size(dataclasses.replace(kernel, recipe=wrong))

@@ -16,9 +16,8 @@ from common.accelerator import clear_session, set_up
 from common.data.batches import class_weights
 from common.networks.losses import adjusted_crossentropy, crossentropy
 from common.recipe import override
-from common.training.checkpoint import variables_of
 from common.training.classifier_training import ClassifierKernel
-from common.training.compiled import optimizer_of
+from common.training.model import compile_model, variables_of
 from competitions.petals_to_metal import densenet201, efficientnetb7, xception
 from support import small_classifier
 
@@ -54,20 +53,13 @@ def build(kernel: ClassifierKernel, generator: np.random.Generator) -> Any:
 
 def step(kernel: ClassifierKernel, optimizer: str, loss: str) -> dict[str, np.ndarray]:
     """Predictions before, the loss, and the weights after one step."""
-    import keras
-
     generator = np.random.default_rng(0)
     model = build(kernel, generator)
     if loss == "sure":  # of the wrong class, by hundreds
         model.layers[-1].kernel.assign(generator.normal(0, 30, model.layers[-1].kernel.shape))
     classes = model.output_shape[-1]
     recipe = override(kernel.recipe, {"optimizer": optimizer, "ema": 0.9})
-    model.compile(
-        optimizer=optimizer_of(recipe),
-        loss=LOSSES[loss](classes),
-        weighted_metrics=["accuracy"],
-        jit_compile=keras.config.backend() == "jax",
-    )
+    compile_model(model, recipe, LOSSES[loss](classes), ["accuracy"])
     model.optimizer.learning_rate.assign(1e-2)
     pictures = generator.integers(0, 256, (8, *model.input_shape[1:])).astype(np.uint8)
     targets = np.eye(classes, dtype=np.float32)[LABELS]

@@ -15,8 +15,8 @@ from common.forms import LabelColumn
 from common.parameters import Parameters
 from common.recipes.classifier import ClassifierRecipe
 from common.tasks.classification import Classification
-from common.training.checkpoint import variables_of
 from common.training.classifier_training import ClassifierKernel
+from common.training.model import variables_of
 from common.training.trainer import Trainer
 from support import flowers
 from support.carry_out import carry_out

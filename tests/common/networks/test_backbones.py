@@ -1,12 +1,12 @@
-"""Networks by name: raw pictures in, the features of the plain network out."""
+"""Networks by name: raw pictures in, the features of the plain network out; their weights."""
 
 import importlib
 import inspect
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +16,13 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from common.errors import UserError
-from common.networks.backbones import (
-    BACKBONES,
-    CAFFE,
-    HALF,
-    TF,
-    TORCH,
-    Pixels,
-    build_backbone,
-    preprocessed,
-    weights_files,
-)
-from common.networks.weights import fill_by_name
+from common.networks.backbones import BACKBONES, build_backbone, preprocessed, weights_files
+from common.networks.weights import fill_by_name, resolve_weights, weights_explained
+from common.parameters import Parameters
 from support import ROOT, legacy_weights
 
 pytestmark = pytest.mark.slow
-# As the functions of the ``efficientnet`` package put its files' names together.
-FILES_OF_THE_PACKAGE = (
-    "{size}_noisy-student_notop.h5 {size}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5"
-)
-# Deeper networks of the same builder, compared through the smaller one: seconds each.
-SIBLINGS = {
-    "ConvNeXtSmall": "ConvNeXtTiny",
-    "DenseNet201": "DenseNet121",
-    "EfficientNetB7": "EfficientNetB0",
-}
+FILES = {"imagenet": "net_notop.h5"}
 MODULES = {
     "ConvNeXt": "convnext",
     "DenseNet": "densenet",
@@ -50,32 +32,37 @@ MODULES = {
     "ResNet": "resnet",
     "Xception": "xception",
 }
+INSIDE = [name for name in BACKBONES if BACKBONES[name].bare]  # have their preprocessing inside
+PACKAGE = [name for name in BACKBONES if BACKBONES[name].filled_by_name]
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _shallow() -> Iterator[None]:
-    """One block of each kind in the larger EfficientNetV2, whose preprocessing is its own."""
-    from keras.src.applications import efficientnet_v2
+    """One block of each kind in networks with preprocessing of their own."""
+    from keras.src.applications import convnext, efficientnet_v2
 
-    blocks = efficientnet_v2.DEFAULT_BLOCKS_ARGS
-    shallow = [block | {"num_repeat": 1} for block in blocks["efficientnetv2-s"]]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(blocks, "efficientnetv2-s", shallow)
+        for name, blocks in efficientnet_v2.DEFAULT_BLOCKS_ARGS.items():
+            shallow = [block | {"num_repeat": 1} for block in blocks]
+            patch.setitem(efficientnet_v2.DEFAULT_BLOCKS_ARGS, name, shallow)
+        for config in convnext.MODEL_CONFIGS.values():
+            patch.setitem(config, "depths", [1, 1, 1, 1])
         yield
 
 
-@cache
+def module_of(name: str) -> Any:
+    if name in PACKAGE:
+        return pytest.importorskip("efficientnet.tfkeras")
+    family = next(family for family in MODULES if name.startswith(family))
+    return importlib.import_module(f"keras.applications.{MODULES[family]}")
+
+
 def reference(name: str, size: int) -> tuple[Any, Callable[[Any], Any]]:
     """The plain network with drawn weights, and the preprocessing that its makers give it."""
     import keras
 
-    if BACKBONES[name].filled_by_name:
-        module: Any = pytest.importorskip("efficientnet.tfkeras")
-        build = getattr(module, name)
-    else:
-        family = next(family for family in MODULES if name.startswith(family))
-        module = importlib.import_module(f"keras.applications.{MODULES[family]}")
-        build = getattr(keras.applications, name)
+    module = module_of(name)
+    build = getattr(module if name in PACKAGE else keras.applications, name)
     keras.utils.set_random_seed(0)
     plain = build(include_top=False, weights=None, input_shape=(size, size, 3))
     legacy_weights.randomise(plain)
@@ -95,20 +82,32 @@ def agree(ours: np.ndarray, expected: np.ndarray) -> None:
     np.testing.assert_allclose(ours, expected, 0, min(1e-4 * np.abs(expected).max(), apart / 1000))
 
 
-@pytest.mark.parametrize("name", [name for name in BACKBONES if name not in SIBLINGS])
-def test_raw_pictures_give_what_the_plain_network_makes_of_preprocessed_ones(
-    name: str, tmp_path: Path
-) -> None:
-    size = max(33, BACKBONES[name].smallest)  # odd: the padding of a stride differs
-    plain, preprocess = reference(name, size)
-    if BACKBONES[name].filled_by_name:
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize("name", [name for name in BACKBONES if name not in INSIDE])
+def test_pixels_are_what_the_makers_of_the_weights_prepare(name: str, policy: str) -> None:
+    import keras
+
+    raw, before = pictures(9).astype("float32"), keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)  # which does not round pixels
+    try:
+        inputs = keras.Input((9, 9, 3))
+        ours = keras.Model(inputs, preprocessed(inputs, BACKBONES[name].pixels))(raw)
+    finally:
+        keras.config.set_dtype_policy(before)
+    agree(np.asarray(ours), module_of(name).preprocess_input(raw.copy()))
+
+
+@pytest.mark.parametrize("name", [*INSIDE, "EfficientNetB0"])
+def test_raw_pictures_give_what_the_plain_network_makes_of_them(name: str, tmp_path: Path) -> None:
+    plain, preprocess = reference(name, 33)  # odd: the padding of a stride differs
+    if name in PACKAGE:
         path = tmp_path / weights_files(name)["noisy-student"]
         legacy_weights.write_legacy(plain, path)
-        ours = build_backbone(name, str(path), size)
+        ours = build_backbone(name, str(path), 33)
     else:
-        ours = build_backbone(name, None, size)
+        ours = build_backbone(name, None, 33)
         ours.set_weights(plain.get_weights())
-    raw = pictures(size)
+    raw = pictures(33)
     assert ours.output_shape == plain.output_shape
     assert ours.count_params() == plain.count_params()
     agree(ours(raw, training=False).numpy(), plain(preprocess(raw), training=False).numpy())
@@ -116,9 +115,8 @@ def test_raw_pictures_give_what_the_plain_network_makes_of_preprocessed_ones(
 
 def test_pixels_may_be_divided_by_255_whatever_the_weights_expect() -> None:
     plain, preprocess = reference("MobileNet", 33)
-    ours = build_backbone("MobileNet", None, 33, "1/255")
+    ours, raw = build_backbone("MobileNet", None, 33, "1/255"), pictures(33)
     ours.set_weights(plain.get_weights())
-    raw = pictures(33)
     wanted = plain(raw.astype("float32") / 255, training=False).numpy()
     other = plain(preprocess(raw), training=False).numpy()
     apart = np.abs(wanted - other).max()
@@ -126,36 +124,34 @@ def test_pixels_may_be_divided_by_255_whatever_the_weights_expect() -> None:
     np.testing.assert_allclose(ours(raw, training=False).numpy(), wanted, 0, apart / 100)
 
 
-def test_a_larger_network_takes_the_pixels_of_its_smaller_sibling() -> None:
-    for larger, smaller in SIBLINGS.items():
-        assert BACKBONES[larger].pixels == BACKBONES[smaller].pixels
-        assert BACKBONES[larger].options == BACKBONES[smaller].options
-        assert BACKBONES[larger].filled_by_name == BACKBONES[smaller].filled_by_name
-
-
 @pytest.mark.parametrize("name", [n for n in BACKBONES if not BACKBONES[n].origins])
-def test_the_usual_file_is_the_one_that_keras_downloads(name: str) -> None:
+def test_the_usual_file_and_the_smallest_picture_are_those_of_keras(name: str) -> None:
     import keras
 
     build = getattr(keras.applications, name)
     file = weights_files(name)["imagenet"]
     own_name = inspect.signature(build).parameters["name"].default
+    source = inspect.getsource(sys.modules[build.__module__])
     assert file.startswith(own_name)
-    assert file.removeprefix(own_name) in inspect.getsource(sys.modules[build.__module__])
+    assert file.removeprefix(own_name) in source
+    assert re.findall(r"min_size=(\d+)", source) == [str(BACKBONES[name].smallest)]
 
 
-def test_the_efficientnet_files_are_those_of_their_package() -> None:
+@pytest.mark.parametrize("name", PACKAGE)
+def test_the_efficientnet_files_are_those_of_their_package(name: str) -> None:
     package = pytest.importorskip("efficientnet.weights")
-    for name in ("EfficientNetB0", "EfficientNetB7"):
-        size = f"efficientnet-{name[-2:].lower()}"
-        backbone = BACKBONES[name]
-        student, imagenet = backbone.origins["noisy-student"], backbone.origins["imagenet"]
-        assert student.folder + "/" == package.NS_WEIGHTS_PATH
-        assert student.file_hash == package.NS_WEIGHTS_HASHES[size][1]
-        assert imagenet.folder + "/" == package.IMAGENET_WEIGHTS_PATH
-        assert imagenet.file_hash == package.IMAGENET_WEIGHTS_HASHES[size][1]
-        for file in backbone.files.values():
-            assert file in FILES_OF_THE_PACKAGE.format(size=size)
+    size, origins = f"efficientnet-{name[-2:].lower()}", BACKBONES[name].origins
+    hashes = {
+        "noisy-student": (package.NS_WEIGHTS_PATH, package.NS_WEIGHTS_HASHES),
+        "imagenet": (package.IMAGENET_WEIGHTS_PATH, package.IMAGENET_WEIGHTS_HASHES),
+    }
+    for kind, (folder, known) in hashes.items():
+        assert origins[kind] == (folder.removesuffix("/"), known[size][1])
+    # As the functions of the package put its files' names together.
+    assert weights_files(name) == {
+        "noisy-student": f"{size}_noisy-student_notop.h5",
+        "imagenet": f"{size}_weights_tf_dim_ordering_tf_kernels_autoaugment_notop.h5",
+    }
 
 
 def test_noisy_student_weights_give_the_same_features_on_jax(tmp_path: Path) -> None:
@@ -181,78 +177,94 @@ np.save("features.npy", model.predict(np.load("raw.npy"), verbose=0))
     agree(np.load(tmp_path / "features.npy"), expected)
 
 
-@pytest.fixture(scope="module")
-def student(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any]:
-    """A legacy file of an EfficientNetB0, and the network that it was written of."""
-    folder = tmp_path_factory.mktemp("student")
-    plain = build_backbone("EfficientNetB0", None, 32).get_layer("efficientnetb0_net")
-    # The package's own, not its twin of keras.applications.
-    assert "FixedDropout" in {type(layer).__name__ for layer in plain.layers}
-    legacy_weights.write_legacy(plain, folder / "net.h5")
-    legacy_weights.write_legacy(plain, folder / "gap.h5", without="block4b_se_reduce")
-    return folder, plain
-
-
-def test_a_layer_that_the_file_lacks_is_named_and_nothing_is_filled(
-    student: tuple[Path, Any],
-) -> None:
-    folder, plain = student
-    before = plain.get_weights()
-    with pytest.raises(
-        UserError,
-        match=r"gap.h5 is not of this network: 2 of its 309 weights are missing .*"
-        r"block4b_se_reduce/kernel \(1, 1, 480, 20\): attach the network's own file",
-    ):
-        fill_by_name(plain, str(folder / "gap.h5"))
-    for kept, value in zip(plain.get_weights(), before, strict=True):
-        np.testing.assert_array_equal(kept, value)
-
-
-def test_a_file_of_another_size_of_network_is_refused(student: tuple[Path, Any]) -> None:
+def test_a_file_that_is_not_of_this_network_is_refused(tmp_path: Path) -> None:
     import keras
 
-    folder, _ = student
-    stem = keras.layers.Conv2D(64, 3, name="stem_conv", use_bias=False)  # B7's; B0 has 32
-    network = keras.Sequential([keras.Input((32, 32, 3)), stem])
-    with pytest.raises(UserError, match=r"1 of its 1 weights .* stem_conv/kernel \(3, 3, 3, 64\)"):
-        fill_by_name(network, str(folder / "net.h5"))
+    def network(channels: int, last: str) -> Any:
+        x = keras.layers.Conv2D(channels, 3, name="stem")(inputs := keras.Input((8, 8, 3)))
+        return keras.Model(inputs, keras.layers.Conv2D(2, 1, name=last)(x))
+
+    path = tmp_path / "net.h5"
+    legacy_weights.write_legacy(network(32, "head"), path)
+    for other, said in (
+        (network(32, "top"), r"it lacks 1 layers, such as top"),
+        (network(64, "head"), ".*stem.*"),
+    ):
+        with pytest.raises(UserError, match=rf"net.h5 is not of this network \({said}\): attach"):
+            fill_by_name(other, str(path))
 
 
-def test_an_unknown_network_names_the_nearest() -> None:
+def test_an_unknown_network_names_the_nearest_and_too_small_pictures_are_refused() -> None:
     for ask in (weights_files, lambda name: build_backbone(name, None, 32)):
         with pytest.raises(UserError, match="unknown backbone 'DenseNet211': did you mean DenseN"):
             ask("DenseNet211")
-
-
-def test_too_small_pictures_are_refused() -> None:
     with pytest.raises(UserError, match="image_size=70: Xception takes pictures of 71 or more"):
         build_backbone("Xception", None, 70)
 
 
-@pytest.mark.parametrize("pixels", [TORCH, TF, CAFFE, HALF])
-def test_mixed_precision_does_not_round_pixels(pixels: Pixels) -> None:
+def test_no_weights_and_downloaded_weights() -> None:
+    assert resolve_weights(None, FILES, Parameters(internet=False)) is None
+    assert resolve_weights("imagenet", FILES, Parameters()) == "imagenet"
+
+
+@pytest.mark.parametrize(
+    ("weights", "parameters", "said"),
+    [
+        ("clip", {}, "weights=clip: this network has imagenet and none"),
+        ("imagenet", {"internet": False}, r"internet is off .* net_notop.h5 .* --weights-source"),
+        # What the source holds is said.
+        (
+            "imagenet",
+            {"weights_source": "alice/nets"},
+            "alice/nets: no file net_notop.h5; .* has other.h5",
+        ),
+    ],
+)
+def test_weights_that_cannot_be_found_are_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str, parameters: Any, said: str
+) -> None:
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path))
+    (tmp_path / "datasets" / "alice" / "nets").mkdir(parents=True)
+    (tmp_path / "datasets" / "alice" / "nets" / "other.h5").touch()
+    with pytest.raises(UserError, match=said):
+        resolve_weights(weights, FILES, Parameters(**parameters))
+
+
+def test_an_attached_file_is_what_the_network_starts_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     import keras
 
-    raw = np.linspace(0, 255, 8 * 8 * 3, dtype=np.float32).reshape(1, 8, 8, 3)
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("mixed_bfloat16")
-    try:
-        inputs = keras.Input((8, 8, 3))
-        model = keras.Model(inputs, preprocessed(inputs, pixels))
-        found = keras.ops.convert_to_numpy(model(raw))
-    finally:
-        keras.config.set_dtype_policy(before)
-    ordered = raw[..., ::-1] if pixels.bgr else raw
-    expected = (ordered - np.array(pixels.mean)) / np.array(pixels.spread)
-    assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected, 0, 1e-4)
-    assert model.count_params() == 0
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path))
+    folder = tmp_path / "datasets" / "alice" / "nets" / "keras"
+    folder.mkdir(parents=True)
+    saved = keras.applications.MobileNet(include_top=False, weights=None, input_shape=(32, 32, 3))
+    files = weights_files("MobileNet")
+    saved.save(folder / files["imagenet"])  # whole-model HDF5, as Keras's own
+    parameters = Parameters(internet=False, weights_source="alice/nets")
+    weights = resolve_weights("imagenet", files, parameters)
+    model = build_backbone("MobileNet", weights, 32)
+    for name in ("conv1", "conv_pw_13"):
+        kept, loaded = saved.get_layer(name).weights, model.get_layer(name).weights
+        np.testing.assert_array_equal(kept[0].numpy(), loaded[0].numpy())
 
 
-def test_the_table_is_read_without_keras() -> None:
-    code = "import sys, common.networks.backbones; "
-    code += "print({'keras', 'tensorflow', 'h5py'} & set(sys.modules))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    assert done.stdout.strip() == "set()"
+@pytest.mark.parametrize("fault", ["unreachable", "another hash", "broken"])
+def test_weights_that_cannot_be_read_say_the_way_out(tmp_path: Path, fault: str) -> None:
+    import keras
+
+    path, weights = tmp_path / "net.h5", "imagenet"
+    path.write_bytes(b"half of it")
+    said = "imagenet could not be downloaded .*name it with --weights-source"
+    if fault == "broken":
+        weights, said = str(path), f"{path} is not a readable weights file"
+    nowhere, get_file = "http://127.0.0.1:9/x.h5", keras.utils.get_file
+    fetch = {
+        "unreachable": lambda: get_file("x.h5", nowhere, cache_dir=tmp_path),
+        "another hash": lambda: get_file(
+            "x.h5", path.as_uri(), file_hash="0" * 32, cache_dir=tmp_path
+        ),
+        "broken": lambda: build_backbone("MobileNet", weights, 32),
+    }
+    with pytest.raises(UserError, match=said), weights_explained(weights):
+        fetch[fault]()

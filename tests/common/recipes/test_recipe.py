@@ -1,12 +1,16 @@
-"""Recipes change by name; unknown keys and wrong types are refused with a hint."""
+"""Recipes change by name; what a field cannot be, or what does not fit, is refused with a hint."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
 from common.errors import UserError
 from common.parameters import Parameters
-from common.recipe import override, split_setting, typed
+from common.recipe import field_types, override, split_setting, typed
+from common.recipes.classifier import ClassifierRecipe
+from common.recipes.embedding import LOSSES, METRIC_LOSSES, EmbeddingRecipe
+from competitions.painter_by_numbers import classes, margin, submodel, supermodel, triplets
 
 
 @dataclass(frozen=True)
@@ -38,23 +42,60 @@ def test_a_setting_takes_its_fields_type(settings: dict, field: str, value: obje
     assert type(changed) is type(value)
 
 
+SUPERMODEL, TRIPLETS = supermodel.KERNEL.recipe, triplets.KERNEL.recipe
+SUBMODEL, CLASSES, MARGIN = submodel.KERNEL.recipe, classes.KERNEL.recipe, margin.KERNEL.recipe
+
+
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("recipe", "settings", "said"),
     [
-        ({"epoch": "3"}, "unknown setting 'epoch': did you mean epochs?"),
-        ({"zzz": "3"}, "known are epochs, learning_rate, refit, weights, momentum"),
-        ({"epochs": "three"}, "epochs=three .* takes int"),
-        ({"epochs": "2.5"}, "epochs=2.5 .* takes int"),
-        ({"refit": "maybe"}, "refit=maybe .* takes bool"),
-        ({"momentum": "fast"}, "momentum=fast .* takes float or none"),
-        ({"epochs": "none"}, "epochs=none .* takes int"),
-        ({"learning_rate": "nan"}, "learning_rate=nan"),
-        ({"learning_rate": "inf"}, "learning_rate=inf"),
+        (Recipe(), {"epoch": "3"}, "unknown setting 'epoch': did you mean epochs?"),
+        (Recipe(), {"zzz": "3"}, "known are epochs, learning_rate, refit, weights, momentum"),
+        (Recipe(), {"epochs": "three"}, "epochs=three .* takes int"),
+        (Recipe(), {"epochs": "2.5"}, "epochs=2.5 .* takes int"),
+        (Recipe(), {"refit": "maybe"}, "refit=maybe .* takes bool"),
+        (Recipe(), {"momentum": "fast"}, "momentum=fast .* takes float or none"),
+        (Recipe(), {"epochs": "none"}, "epochs=none .* takes int"),
+        (Recipe(), {"learning_rate": "nan"}, "learning_rate=nan"),
+        (Recipe(), {"learning_rate": "inf"}, "learning_rate=inf"),
+        # Out of its range, of each class that a recipe is made from.
+        (EmbeddingRecipe(), {"loss": "triplets"}, "loss=triplets: did you mean triplet"),
+        (EmbeddingRecipe(), {"miner": "batch_hard"}, "miner=batch_hard: did you mean batch-hard"),
+        (EmbeddingRecipe(), {"margin": -0.1}, "margin=-0.1: it must be from 0 to 100"),
+        (EmbeddingRecipe(), {"patience": -1}, "patience=-1: it must be at least 0"),
+        (EmbeddingRecipe(), {"rotation": 181}, "rotation=181.0: it must be from 0 to 180"),
+        (EmbeddingRecipe(), {"lr_max": 1e30}, r"lr_max=1e\+30: it must be from 0 to 10"),
+        (TRIPLETS, {"networks": 101}, "networks=101: it must be from 0 to 100"),
+        (TRIPLETS, {"kernel_size": 16}, "kernel_size=16: it must be from 1 to 15"),
+        (CLASSES, {"l2": 1.1}, "l2=1.1: it must be from 0 to 1"),
+        (MARGIN, {"pooling": "averag"}, "pooling=averag: did you mean average"),
+        (MARGIN, {"preprocessing": "x"}, "preprocessing=x: known are backbone, 1/2"),
+        (ClassifierRecipe(), {"lr_decay": 8.0}, "lr_decay=8.0: it must be from 0 to 1"),
+        (ClassifierRecipe(), {"schedule": "cosin"}, "schedule=cosin: did you mean cosine"),
+        (SUBMODEL, {"parts": 0}, "parts=0: it must be from 1"),
+        # What does not fit.
+        (EmbeddingRecipe(), {"lr_max": 1e-6}, "lower lr_min"),
+        (EmbeddingRecipe(), {"loss": "arcface", "margin": 1.5}, "margin=1.5: arcface takes less"),
+        (ClassifierRecipe(), {"lr_min": 1e-3}, "settings lr_min=0.001 lr_max=5e-05: lower lr_min"),
+        (ClassifierRecipe(), {"lr_max": 0.0}, "setting lr_max=0: nothing would be learned"),
+        (ClassifierRecipe(), {"fold": 3}, "settings folds=0 fold=3"),
+        (ClassifierRecipe(), {"folds": 3, "fold": 3}, "settings folds=3 fold=3"),
+        (ClassifierRecipe(), {"folds": 1}, "settings folds=1 fold=0: folds are 2 or more"),
+        (ClassifierRecipe(), {"tta": 16, "crop_margin": 0}, "without a crop_margin there are 8"),
+        (TRIPLETS, {"networks": 3, "network": 3}, "networks=3 network=3: they count from 0"),
+        (SUBMODEL, {"part": 10}, "parts=10 part=10: they count from 0"),
+        (SUBMODEL, {"artists": 19}, "parts=10 artists=19: a part needs 2 artists"),
+        (SUBMODEL, {"artists": 50}, "a batch of 10 artists, and a part has 5: lower batch_size to"),
+        # What would do nothing.
+        (SUPERMODEL, {"rotation": 15}, "unknown setting 'rotation'"),
+        (SUPERMODEL, {"batchnorm_momentum": 0.9}, "unknown setting 'batchnorm_momentum'"),
+        (TRIPLETS, {"backbone": "MobileNet"}, "unknown setting 'backbone'"),
+        (CLASSES, {"weights": "imagenet"}, "unknown setting 'weights'"),
     ],
 )
-def test_a_wrong_setting_is_refused_in_one_line(settings: dict, said: str) -> None:
+def test_a_wrong_setting_is_refused_in_one_line(recipe: Any, settings: dict, said: str) -> None:
     with pytest.raises(UserError, match=said) as caught:
-        override(Recipe(), settings)
+        override(recipe, settings)
     assert "\n" not in str(caught.value)
 
 
@@ -62,9 +103,6 @@ def test_a_wrong_setting_is_refused_in_one_line(settings: dict, said: str) -> No
 def test_a_setting_needs_a_key_and_a_value(text: str) -> None:
     with pytest.raises(UserError, match="KEY=VALUE"):
         split_setting(text)
-
-
-def test_a_value_may_hold_an_equals_sign() -> None:
     assert split_setting("weights = a=b") == ("weights", "a=b")
 
 
@@ -76,20 +114,39 @@ def test_parameters_go_round_and_hold_only_what_differs() -> None:
         Parameters.from_dict({"sed": 1})
 
 
-@dataclass(frozen=True)
-class Held:
-    batch: int = 8
-    groups: int = 4
-
-    def __post_init__(self) -> None:
-        if self.batch % self.groups:
-            raise UserError(f"batch={self.batch} groups={self.groups}")
-
-
 def test_settings_get_their_types_without_having_to_fit_the_recipe() -> None:
-    assert typed(Held(), {"groups": "3"}) == {"groups": 3}
-    assert override(Held(), {"groups": "3", "batch": "9"}) == Held(9, 3)
-    with pytest.raises(UserError, match="batch=8 groups=3"):
-        override(Held(), {"groups": "3"})
-    with pytest.raises(UserError, match="groups=x is not of its type"):
-        typed(Held(), {"groups": "x"})
+    assert typed(ClassifierRecipe(), {"fold": "3"}) == {"fold": 3}
+    with pytest.raises(UserError, match="fold=x is not of its type"):
+        typed(ClassifierRecipe(), {"fold": "x"})
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("batch_size", "pictures_per_class"), [(16, 3), (6, 4), (16, 1), (16, 0), (16, 4), (16, 16)]
+)
+def test_a_batch_is_of_whole_classes_or_of_pictures_as_they_come(
+    loss: Any, batch_size: int, pictures_per_class: int
+) -> None:
+    settings = {"batch_size": batch_size, "pictures_per_class": pictures_per_class}
+    whole = pictures_per_class > 1 and batch_size % pictures_per_class == 0
+    if whole or (loss not in METRIC_LOSSES and not pictures_per_class):
+        assert EmbeddingRecipe(loss=loss, **settings).batch_size == batch_size
+        return
+    with pytest.raises(UserError, match="a batch is of whole classes") as caught:
+        EmbeddingRecipe(loss=loss, **settings)
+    assert ("or 0 for pictures as they come" in str(caught.value)) == (loss not in METRIC_LOSSES)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_soft_margin_is_of_triplets(loss: Any) -> None:
+    if loss in ("triplet", "softmax"):
+        assert EmbeddingRecipe(loss=loss, margin=None).margin is None
+    else:
+        with pytest.raises(UserError, match=f"margin=none: loss={loss} needs a number"):
+            EmbeddingRecipe(loss=loss, margin=None)
+
+
+def test_a_head_and_a_network_have_what_is_learnt_in_common() -> None:
+    head, network = (set(field_types(recipe)) for recipe in (SUPERMODEL, EmbeddingRecipe()))
+    assert head - network == {"hidden", "dropout"}
+    assert {"loss", "margin", "patience", "lr_max", "ema"} < head

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from common.training.state import TrainingState
+from common.training.checkpoint import TrainingState
 from support import small_classifier, small_embedding
 from support.carry_out import carry_out
 

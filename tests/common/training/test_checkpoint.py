@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,9 @@ from common.errors import UserError
 from common.kernel import KernelRun, OutOfTimeError
 from common.manifest import Unfinished, read_manifest
 from common.parameters import Parameters
-from common.training import trainer
-from common.training.checkpoint import NAME, load_checkpoint, restore, variables_of
-from common.training.state import TrainingState
+from common.training.checkpoint import NAME, TrainingState, load_checkpoint
+from common.training.model import restore, variables_of
+from common.training.trainer import since_best
 from support import ROOT, small_classifier
 
 pytestmark = pytest.mark.slow
@@ -34,11 +35,18 @@ def small(train: Train) -> Train:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(small: Train, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The files of a training that nothing disturbs, with their SHA-256."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    small(folder)
-    return dict(read_manifest(folder, "small", "")["files"])
+def undisturbed(
+    small: Train, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[bool], dict[str, Any]]:
+    """The files of a training that nothing disturbs, with their SHA-256, by ``refit_fresh``."""
+
+    @cache
+    def files(fresh: bool) -> dict[str, Any]:
+        folder = tmp_path_factory.mktemp("undisturbed")
+        small(folder, settings={"refit_fresh": fresh})
+        return dict(read_manifest(folder, "small", "")["files"])
+
+    return files
 
 
 @pytest.fixture
@@ -53,36 +61,33 @@ def source(small: Train, inputs: Path) -> Path:
     return folder
 
 
-def test_a_kernel_without_time_for_another_epoch_writes_its_checkpoint(source: Path) -> None:
+def test_a_kernel_without_time_for_another_epoch_goes_on_in_its_next_version(
+    small: Train, undisturbed: Callable[..., Any], source: Path, tmp_path: Path
+) -> None:
     with pytest.raises(Unfinished, match="kernel small: stopped 'unfinished'"):
         read_manifest(source, "small", "")
     manifest = json.loads((source / "manifest.json").read_text())
     assert manifest["unfinished"] == {"stage": "training", "epoch": 1, "of": 3}
     assert set(manifest["files"]) == {NAME}
-
-
-def test_the_next_version_ends_with_the_files_of_an_undisturbed_one(
-    small: Train, undisturbed: dict[str, Any], source: Path, tmp_path: Path
-) -> None:
-    earlier = json.loads((source / "manifest.json").read_text())["seconds"]["training"]
     printed = small(tmp_path, resume="alice/small", time_limit=3600)
     assert "stage=resuming at='training 1'" in printed
     manifest = read_manifest(tmp_path, "small", "")
-    assert manifest["files"] == undisturbed
+    assert manifest["files"] == undisturbed(True)
     assert {"history.csv", "predictions.npz"} < set(manifest["files"])
     assert NAME not in manifest["files"]
     assert manifest["resumed"] == {"stage": "training", "epoch": 1}
-    assert manifest["seconds"]["training"] > earlier
 
 
+@pytest.mark.parametrize("fresh", [True, False])
 def test_a_broken_off_refit_goes_on_in_its_folder(
-    small: Train, undisturbed: dict[str, Any], stopped_at, tmp_path: Path
+    small: Train, undisturbed: Callable[..., Any], stopped_at, tmp_path: Path, fresh: bool
 ) -> None:
+    settings = {"refit_fresh": fresh}
     with stopped_at("refit", 1), pytest.raises(InterruptedError):
-        small(tmp_path)
+        small(tmp_path, settings=settings)
     assert not (tmp_path / "manifest.json").exists()
-    assert "stage=resuming at='refit 1'" in small(tmp_path)
-    assert read_manifest(tmp_path, "small", "")["files"] == undisturbed
+    assert "stage=resuming at='refit 1'" in small(tmp_path, settings=settings)
+    assert read_manifest(tmp_path, "small", "")["files"] == undisturbed(fresh)
 
 
 def test_another_training_is_refused_or_begun_anew(
@@ -98,9 +103,6 @@ def test_another_training_is_refused_or_begun_anew(
     assert "stage=starting_anew because=" in printed
     assert "epochs was 3 and is 1" in printed
     assert (tmp_path / "history.csv").read_text().count("\n") == 2
-    small(tmp_path / "none", settings={"epochs": 1, "refit_epochs": 0})  # no refit either
-    found = [np.load(folder / "predictions.npz") for folder in (tmp_path, tmp_path / "none")]
-    np.testing.assert_array_equal(found[0]["test"], found[1]["test"])
     assert NAME not in read_manifest(tmp_path, "small", "")["files"]
     shutil.rmtree(source)
     shutil.copytree(tmp_path, source)
@@ -127,12 +129,12 @@ def test_a_damaged_or_missing_checkpoint_is_refused(
     assert said.startswith(f"error: kernel small: {source / NAME} is not the file that the kernel")
     said = small(tmp_path, resume="alice/gone", internet=False)
     assert said.startswith("error: the output of kernel alice/gone was not found")
-    with pytest.raises(UserError, match=rf"no {NAME} in .*: there is nothing to go on from"):
-        load_checkpoint(tmp_path / NAME)
+    with pytest.raises(UserError, match=rf"no {NAME} in .*: start anew without it"):
+        load_checkpoint(tmp_path)
     for damaged in (bytes(broken), whole[:-50], b""):
         (tmp_path / NAME).write_bytes(damaged)
-        with pytest.raises(UserError, match=f"{tmp_path / NAME} is damaged .*delete it to start "):
-            load_checkpoint(tmp_path / NAME)
+        with pytest.raises(UserError, match=f"{NAME} cannot be read: .*: start anew without it"):
+            load_checkpoint(tmp_path)
 
 
 WRITER = """
@@ -141,8 +143,8 @@ import numpy as np
 from common.training.checkpoint import Checkpoint, save_checkpoint
 for n in range(10**6):
     arrays = [np.full(2**20, n, np.float32) for _ in range(4)]
-    kept = {"validation": arrays[0]}
-    save_checkpoint(Path.cwd(), Checkpoint({}, "training", n, [], {}, 0.0, arrays, kept))
+    checkpoint = Checkpoint({}, epoch=n, variables=arrays, kept={"validation": arrays[0]})
+    save_checkpoint(Path.cwd(), checkpoint)
     print(n, flush=True)
 """
 
@@ -159,7 +161,7 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_checkpoint(
             pass
         time.sleep(delay)
         writer.kill()
-    found = load_checkpoint(tmp_path / NAME)
+    found = load_checkpoint(tmp_path)
     assert found.epoch >= 2
     assert all(np.all(a == found.epoch) for a in [*found.variables, found.kept["validation"]])
 
@@ -184,52 +186,43 @@ def test_asking_for_the_variables_twice_adds_none_in_mixed_precision() -> None:
         keras.config.set_dtype_policy("float32")
 
 
-def test_a_compilation_is_not_taken_for_the_pace_and_what_is_kept_is_found_again(
+def test_pace_seconds_and_what_is_kept_are_found_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
 
-    def state() -> TrainingState:
+    def begin() -> tuple[KernelRun, TrainingState]:
         run = KernelRun(Parameters(time_limit=1000), small_classifier.RECIPE, tmp_path)
-        return TrainingState(run, {"seed": 0})
+        return run, TrainingState(run, {"seed": 0})
 
-    first, model = state(), compiled("sgd")
+    (run, first), model = begin(), compiled("sgd")
     assert first.kept == {}
-    first.enter(model, "training", 9)
-    first.kept["best_0"] = np.arange(6, dtype=np.float32).reshape(2, 3)
-    first.kept["variable_0"] = np.array([1, 2], np.int64)
-    for epoch, seconds in ((1, 300.0), (2, 20.0)):
-        first.begin_epoch(10)
-        now[0] += seconds
-        first.end_epoch(model, epoch, 10)
+    with run.stage("training"):
+        first.enter(model, "training", 9)
+        first.kept["best_0"] = np.arange(6, dtype=np.float32).reshape(2, 3)
+        first.kept["variable_0"] = np.array([1, 2], np.int64)
+        for epoch, seconds in ((1, 300.0), (2, 20.0)):  # the first compiles
+            first.begin_epoch(10)
+            now[0] += seconds
+            first.end_epoch(model, epoch, 10)
     first.kept["later"] = np.zeros(1)  # not written
-    checkpoint = load_checkpoint(tmp_path / NAME)
+    checkpoint = load_checkpoint(tmp_path)
     assert checkpoint.pace == 2.0
     assert len(checkpoint.variables) == len(variables_of(model))
     first.check_time(200)  # 480 s with a fifth more: they fit
     with pytest.raises(OutOfTimeError):
         first.check_time(400)
-    second = state()
+    run, second = begin()
+    with run.stage("training"):
+        now[0] += 5
+    assert run.seconds == {"training": 325}
     assert set(second.kept) == {"best_0", "variable_0"}
     for name, values in second.kept.items():
         np.testing.assert_array_equal(values, first.kept[name], strict=True)
 
 
-@pytest.mark.parametrize(
-    ("scores", "patience", "over"),
-    [
-        ([], 2, False),
-        ([0.5], 1, False),
-        ([0.5, 0.6], 1, True),
-        ([0.5, 0.5], 1, True),  # as good is not better
-        ([0.5, 0.6, 0.4], 2, False),
-        ([0.5, 0.4, 0.6], 2, False),
-        ([0.5, 0.4, 0.6, 0.5], 2, True),
-        ([0.4, 0.5, 0.6, 0.7], 0, False),
-    ],
-)
-def test_patience_counts_epochs_since_the_best(
-    scores: list[float], patience: int, over: bool
-) -> None:
-    assert trainer.out_of_patience(scores, patience) == over
+def test_patience_counts_epochs_since_the_best() -> None:
+    assert since_best([]) == since_best([0.5]) == since_best([0.5, 0.6, 0.4]) == 0
+    assert since_best([0.5, 0.5]) == 1  # as good is not better
+    assert since_best([0.5, 0.4, 0.6, 0.5]) == 2

@@ -1,4 +1,4 @@
-"""What a classifier's kernel refuses, in one line and as early as it can; folds, caches, refits."""
+"""What a classifier's kernel refuses, in one line and before it trains; folds, caches, columns."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,13 +10,10 @@ import pytest
 
 from common.data.records import Records
 from common.data.tfrecords import read_records
-from common.errors import UserError
 from common.files.predictions import load_predictions
 from common.forms import ProbabilityColumns
-from common.kernel import KernelRun
 from common.manifest import read_manifest
 from common.parameters import Parameters
-from common.training.prepare import load_records
 from support import flowers, small_classifier
 
 pytestmark = pytest.mark.slow
@@ -40,24 +37,6 @@ def test_a_fold_without_cache_or_refit_predicts(
     assert np.ptp(predictions.test, axis=0).max() > 0, "every picture gets the same answer"
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"epoch": 3}, "unknown setting 'epoch': did you mean epochs"),
-        ({"batch_size": 25}, "a batch of 25 is more than the 24 training pictures: lower it with "
-         "--set batch_size=24"),
-    ],
-)  # fmt: skip
-def test_what_cannot_be_trained_is_one_line(
-    train: Train,
-    tmp_path: Path,
-    settings: dict[str, Any],
-    said: str,
-) -> None:
-    assert train(KERNEL, tmp_path, settings=settings).startswith(f"error: {said}")
-    assert not (tmp_path / "manifest.json").exists()
-
-
 def broken_test(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
     train, validation, _ = small_classifier.load(size, parameters)
     pictures = [flowers.example(f"test{n}", None) for n in range(6)]
@@ -71,38 +50,29 @@ def one_class_missing(size: int, parameters: Parameters) -> tuple[Records, Recor
     return train, validation.take(validation.labels != 2), test
 
 
+def read_missing(*arguments: Any) -> None:
+    Path("/nowhere/train.csv").read_text()
+
+
 AUC = replace(small_classifier.COMPETITION, metric="roc_auc", submission=ProbabilityColumns())
+FULL_BATCH = (
+    "a batch of 25 is more than the 24 training pictures: lower it with --set batch_size=24"
+)
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
+        ({"recipe": replace(KERNEL.recipe, batch_size=25)}, FULL_BATCH),
         ({"load": broken_test}, "record 7 (test6) has no readable JPEG"),
         ({"load": one_class_missing, "competition": AUC}, "all 6 rows have the same answer, of bl"),
+        ({"load": read_missing}, "/nowhere/train.csv: no such file; the data of small must have t"),
+        ({"load": lambda *_: (1, 2)}, "load of small gave no (train, validation, test) of Records"),
     ],
 )
 def test_what_would_be_found_at_the_end_is_found_before_training(
-    train: Train,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    changes: dict[str, Any],
-    said: str,
+    train: Train, tmp_path: Path, changes: dict[str, Any], said: str
 ) -> None:
     assert said in train(replace(KERNEL, **changes), tmp_path)
     assert not (tmp_path / "checkpoint.npz").exists()
-
-
-def read_missing(*arguments: Any) -> None:
-    Path("/nowhere/train.csv").read_text()
-
-
-@pytest.mark.parametrize(
-    ("load", "said"),
-    [
-        (read_missing, "/nowhere/train.csv: no such file; the data of small must have train, val"),
-        (lambda *arguments: (1, 2), "load of small gave no .train, validation, test. of Records"),
-    ],
-)
-def test_data_that_cannot_be_loaded_is_one_line(load: Any, said: str) -> None:
-    with pytest.raises(UserError, match=said):
-        load_records(replace(KERNEL, load=load), KernelRun(Parameters(), KERNEL.recipe))
+    assert not (tmp_path / "manifest.json").exists()

@@ -40,9 +40,9 @@ def describe(
         monkeypatch.setenv(name, os.environ.get(name, ""))  # to be set back
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
 
-    def run(kernel: Kernel, *arguments: str, **parameters: Any) -> dict[str, str]:
+    def run(kernel: Kernel, options: str = "", **parameters: Any) -> dict[str, str]:
         try:
-            kernel.main(parameters, ["--describe", *arguments])
+            kernel.main(parameters, ["--describe", *options.split()])
         except SystemExit:
             out, err = capsys.readouterr()
             lines = [line for line in err.splitlines() if not line.startswith("building")]
@@ -52,10 +52,6 @@ def describe(
         return rows_of(capsys.readouterr().out)
 
     return run
-
-
-def settings(*texts: str) -> list[str]:
-    return [part for text in texts for part in ("--set", text)]
 
 
 def test_a_kernel_is_described(describe: Describe, tmp_path: Path) -> None:
@@ -81,9 +77,9 @@ def test_a_kernel_is_described(describe: Describe, tmp_path: Path) -> None:
 
 
 def test_arguments_change_what_is_described(describe: Describe) -> None:
-    changed = settings("folds=3", "freeze_backbone=yes", "image_size=12", "label_smoothing=0.1")
-    options = ("--recipe", "best", "--dry-run", "--accelerator", "cpu")
-    rows = describe(KERNEL, *options, *changed, accelerator="tpu")
+    options = "--recipe best --dry-run --accelerator cpu --set folds=3 --set freeze_backbone=yes"
+    options += " --set image_size=12 --set label_smoothing=0.1"
+    rows = describe(KERNEL, options, accelerator="tpu")
     assert rows.pop("changed").startswith("batch_size 8 -> 32, epochs 10 -> 2, schedule ramp -> c")
     assert (
         rows.items()
@@ -105,8 +101,9 @@ def test_arguments_change_what_is_described(describe: Describe) -> None:
 
 
 def test_what_is_seen_and_how_often_is_described(describe: Describe, tmp_path: Path) -> None:
-    texts = ("crop_margin=6", "interpolation=nearest", "evaluation=whole", "preprocessing=1/255")
-    rows = describe(KERNEL, *settings(*texts, "pictures_per_epoch=128", "schedule=plateau"))
+    options = "--set crop_margin=6 --set interpolation=nearest --set evaluation=whole"
+    options += " --set preprocessing=1/255 --set pictures_per_epoch=128 --set schedule=plateau"
+    rows = describe(KERNEL, options)
     assert rows["augmentation"].startswith("crop 24 of 30 (nearest), each quarter turn")
     assert rows["prediction"] == "the whole picture"
     assert rows["input"].endswith("divided by 255 inside the network")
@@ -118,7 +115,7 @@ def test_what_is_seen_and_how_often_is_described(describe: Describe, tmp_path: P
 
 
 def test_an_embedding_waits_for_the_auc_of_pairs(describe: Describe) -> None:
-    rows = describe(triplets.KERNEL, *settings("miniature=yes"))
+    rows = describe(triplets.KERNEL, "--set miniature=yes")
     assert "whenever 4 epochs brought no higher AUC of validation's pairs" in rows["schedule"]
     assert rows["patience"] == "12 epochs without a better AUC"
     assert rows["batch"] == "160 = 80 x 2 replicas"  # Kaggle's two T4, its first accelerator
@@ -132,33 +129,47 @@ def test_a_head_is_described_for_the_networks_below_it(describe: Describe) -> No
     assert "Dense 512, Dropout 512, Dense 128, UnitLength 128" in rows["layers"]
     assert rows["loss"].startswith("triplet, euclidean distance, batch-hard, margin 0.2")
     # A setting reaches the networks and the head, as in a run, and each that has it.
-    texts = settings("parts=4", "embedding=16", "loss=arcface")
-    rows = describe(supermodel.KERNEL, "--dry-run", *texts)
+    options = "--dry-run --set parts=4 --set embedding=16 --set loss=arcface"
+    rows = describe(supermodel.KERNEL, options)
     assert rows["input"] == "64 numbers: 4 networks x 16, side by side"
     assert rows["layers"].endswith("Dense 16, UnitLength 16, CosineClasses 1584")
     assert "hidden 512 -> 128" in rows["changed"]
 
 
+NO_BEST = dataclasses.replace(KERNEL, best=None)
+
+
 @pytest.mark.parametrize(
-    ("kernel", "arguments", "said"),
+    ("kernel", "options", "said"),
     [
-        (KERNEL, ["--epochs", "3"], "--describe: unrecognized arguments: --epochs 3; --describe -"),
-        (KERNEL, settings("epohcs=3"), "unknown setting 'epohcs': did you mean epochs"),
-        (KERNEL, ["--accelerator", "gpu"], "this kernel cannot run on gpu: it runs on tpu, cpu"),
-        (KERNEL, ["--recipe", "mine"], "argument --recipe: invalid choice: 'mine'"),
-        (KERNEL, settings("image_size=8"), "cannot be built with this recipe: too small a picture"),
-        (dataclasses.replace(KERNEL, best=None), ["--recipe", "best"], "kernel has no best recipe"),
-        (supermodel.KERNEL, settings("hiden=3"), "unknown setting 'hiden': did you mean"),
-        (supermodel.KERNEL, settings("parts=0"), "parts=0: it must be from 1 to 100"),
-        (prepare.KERNEL, [], "--describe: this kernel takes no arguments, not even --describe"),
-        (ensemble.KERNEL, [], "--describe: this kernel takes no arguments, not even --describe"),
+        (
+            KERNEL,
+            "--epochs 3",
+            "--describe: unrecognized arguments: --epochs 3; --describe --help ",
+        ),
+        (KERNEL, "--set epohcs=3", "unknown setting 'epohcs': did you mean epochs"),
+        (KERNEL, "--accelerator gpu", "this kernel cannot run on gpu: it runs on tpu, cpu"),
+        (KERNEL, "--recipe mine", "argument --recipe: invalid choice: 'mine'"),
+        (KERNEL, "--set image_size=8", "cannot be built with this recipe: too small a picture"),
+        (NO_BEST, "--recipe best", "kernel has no best recipe"),
+        (supermodel.KERNEL, "--set hiden=3", "unknown setting 'hiden': did you mean"),
+        (supermodel.KERNEL, "--set parts=0", "parts=0: it must be from 1 to 100"),
+        (prepare.KERNEL, "", "--describe: this kernel takes no arguments, not even --describe"),
+        (ensemble.KERNEL, "", "--describe: this kernel takes no arguments, not even --describe"),
     ],
 )
 def test_what_cannot_be_described_is_one_line(
-    describe: Describe, tmp_path: Path, kernel: Kernel, arguments: list[str], said: str
+    describe: Describe, tmp_path: Path, kernel: Kernel, options: str, said: str
 ) -> None:
-    assert said in describe(kernel, *arguments)["error"]
+    assert said in describe(kernel, options)["error"]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_kernel_takes_no_arguments_without_describe(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        KERNEL.main({}, ["--set", "epochs=1"])
+    said = capsys.readouterr().err
+    assert said.startswith("error: --set epochs=1: this kernel takes no arguments but --describe")
 
 
 def test_a_script_describes_itself_and_the_framework_is_silent(tmp_path: Path) -> None:
@@ -173,14 +184,3 @@ def test_a_script_describes_itself_and_the_framework_is_silent(tmp_path: Path) -
     pictures = "12,753 train, 3,712 val, 7,382 test (Kaggle's own data)"
     assert rows_of(done.stdout)["pictures"] == pictures
     assert done.stderr.splitlines() == ["building the network at 32 x 32 ..."]
-
-
-def test_a_kernel_takes_no_arguments_without_describe(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit):
-        KERNEL.main({}, ["--set", "epochs=1"])
-    said = capsys.readouterr().err
-    assert said.startswith("error: --set epochs=1: this kernel takes no arguments but --describe")
-    assert not list(tmp_path.iterdir())

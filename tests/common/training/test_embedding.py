@@ -1,24 +1,20 @@
 """A training that embeds: it learns, goes on where it was stopped, and is the same everywhere."""
 
-import csv
-import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from common.files.predictions import Vectors, load_vectors
 from common.files.projection import load_projection
 from common.manifest import read_manifest
 from common.pairs.validation import channel_auc
-from common.recipes.embedding import EmbeddingRecipe
-from common.training.checkpoint import NAME, load_checkpoint
-from common.training.state import TrainingState
+from common.training.checkpoint import NAME, TrainingState, load_checkpoint
 from support import small_embedding
-from support.warm import case, run_on_jax
 
 pytestmark = pytest.mark.slow
 
@@ -44,13 +40,12 @@ def small(train: Train) -> Train:
     return run
 
 
-def history(folder: Path) -> list[dict[str, str]]:
-    with open(folder / "history.csv", newline="") as file:
-        return list(csv.DictReader(file))
+def history(folder: Path) -> pd.DataFrame:
+    return pd.read_csv(folder / "history.csv")
 
 
 def aucs(folder: Path) -> list[float]:
-    return [float(row["val_auc"]) for row in history(folder)]
+    return list(history(folder)["val_auc"])
 
 
 def score(folder: Path) -> float:
@@ -79,13 +74,11 @@ def test_each_loss_learns_and_writes_what_it_says(small: Train, tmp_path: Path, 
     check_vectors(found)
     assert found.validation_seen.tolist() == [n % 14 < 10 for n in range(42)]
     rows = history(tmp_path)
-    assert [row["epoch"] for row in rows] == [str(n) for n in range(1, 7)]
-    first, last = ({name: float(row[name]) for name in row if name != "stage"} for row in
-                   (rows[0], rows[-1]))  # fmt: skip
+    assert rows["epoch"].tolist() == [1, 2, 3, 4, 5, 6]
+    first, last = rows.iloc[0], rows.iloc[-1]
     assert last["loss"] < 0.7 * first["loss"]
-    assert last["accuracy"] > first["accuracy"]
     assert last["val_loss"] < first["val_loss"]
-    assert last["val_accuracy"] > 0.5
+    assert last["val_accuracy"] > 0.5 < last["accuracy"]
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert metrics["channels"] == channel_auc(found)
     assert metrics["validation_score"] > 0.8
@@ -158,8 +151,7 @@ def test_a_moving_average_is_measured_kept_and_predicts(
     assert score(tmp_path / "last") == pytest.approx(last[-1], abs=1e-9)
     assert score(tmp_path / "best") == pytest.approx(max(best), abs=1e-9)
     # The average changes nothing of what is learnt.
-    losses = [[row["loss"] for row in history(path)[:4]] for path in (patient, tmp_path / "last")]
-    assert losses[0] == losses[1]
+    assert history(tmp_path / "last")["loss"].equals(history(patient)["loss"][:4])
 
 
 def test_a_training_that_was_broken_off_goes_on_to_the_same_end(
@@ -169,7 +161,7 @@ def test_a_training_that_was_broken_off_goes_on_to_the_same_end(
         with stopped_at("training", done), pytest.raises(InterruptedError):
             small(tmp_path, PATIENT)
         assert not (tmp_path / "manifest.json").exists()
-        assert load_checkpoint(tmp_path / NAME).epoch == done
+        assert load_checkpoint(tmp_path).epoch == done
     printed = small(tmp_path, PATIENT)
     assert "stage=resuming" in printed
     assert "stage=training epoch=" not in printed
@@ -178,92 +170,17 @@ def test_a_training_that_was_broken_off_goes_on_to_the_same_end(
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"patience": -1}, "patience=-1: it must be at least 0"),
-        ({"batch_size": 9}, "pictures_per_class=2: a batch is of whole classes"),
-        ({"batch_size": 30}, "batches of 15 classes, and 10 of 10 classes have 2 pictures"),
-        ({"batch_size": 60}, "a batch of 60 is more than the 50 training pictures"),
-        ({"lr_max": 1e30, "optimizer": "sgd"}, "lr_max=1e+30: it must be from 0 to 10"),
-    ],
-)
-def test_what_cannot_be_trained_is_one_line(
-    small: Train, tmp_path: Path, settings: dict[str, Any], said: str
-) -> None:
-    assert said in small(tmp_path, settings)
-    assert not (tmp_path / "manifest.json").exists()
-
-
-@dataclasses.dataclass(frozen=True)
-class Steep(EmbeddingRecipe):
-    """As steep as one likes: within their range few rates diverge in so few steps."""
-
-    lr_max: float = 1e38
-
-
-@pytest.mark.parametrize(
-    ("rate", "said"),
-    [(1e18, "the training diverged: 42 of 42 pictures' vectors became zero, infinite or NaN"),
-     (1e38, "the ")],
-)  # fmt: skip
-def test_a_training_that_diverges_says_that_its_rate_is_too_high(
-    train: Train, tmp_path: Path, rate: float, said: str
-) -> None:
-    recipe = Steep(**{**vars(small_embedding.RECIPE), "lr_max": rate, "optimizer": "sgd"})
-    line = train(dataclasses.replace(small_embedding.KERNEL, recipe=recipe), tmp_path)
-    assert line.startswith(f"error: {said}")
-    assert f"in epoch 1 of training, at learning rate {rate:g}: lower it, for example --set" in line
-    assert not (tmp_path / "manifest.json").exists()
-
-
-@pytest.fixture(scope="module")
-def devices(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """On JAX: on one device, and on eight; every class in every batch, and all that is kept."""
-    root = tmp_path_factory.mktemp("devices")
-
-    def kernel(name: str, replicas: int, flags: str) -> dict[str, Any]:
-        settings = {"epochs": 3, "patience": 2, "ema": 0.5, "batch_size": 16 // replicas}
-        variables = {"KAGGLE_CACHE_MOUNT_FOLDER": str(inputs), "XLA_FLAGS": flags}
-        order = json.dumps({"kernel": "small", "settings": settings})
-        return case(root / name, small_embedding.__file__, order, **variables)
-
-    eight = "--xla_force_host_platform_device_count=8"
-    run_on_jax({"one": kernel("one", 1, ""), "eight": kernel("eight", 8, eight)})
-    return root
-
-
-def test_eight_devices_end_where_one_ends(devices: Path) -> None:
-    one, eight = (devices / name for name in ("one", "eight"))
-    accelerator = read_manifest(eight, "small", "")["accelerator"]
-    assert (accelerator["replicas"], accelerator["backend"]) == (8, "jax")
-    ours, theirs = (load_vectors(folder, "small") for folder in (one, eight))
-    check_vectors(theirs)
-    for part in ("validation", "test"):
-        for channel, rows in getattr(ours, part).items():
-            # Of float32 sums in another order, after nine steps of Adam.
-            np.testing.assert_allclose(getattr(theirs, part)[channel], rows, atol=1e-4)
-    for name in ("loss", "accuracy", "val_loss", "val_accuracy", "val_auc"):
-        columns = [[float(row[name]) for row in history(folder)] for folder in (one, eight)]
-        np.testing.assert_allclose(*columns, atol=1e-3)
-    for folder in (one, eight):  # what was measured best predicts
-        assert score(folder) == pytest.approx(max(aucs(folder)), abs=1e-4)
-
-
-@pytest.fixture
-def precision(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    import keras
-
-    yield lambda policy: monkeypatch.setenv("SMALL_POLICY", policy)
-    keras.config.set_dtype_policy("float32")
-
-
-@pytest.mark.parametrize(
     ("policy", "loss"), [("mixed_float16", "triplet"), ("mixed_bfloat16", "arcface")]
 )
 def test_half_precision_gives_finite_unit_vectors(
-    small: Train, precision: Callable[[str], None], tmp_path: Path, policy: str, loss: str
+    small: Train, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, policy: str, loss: str
 ) -> None:
-    precision(policy)
-    small(tmp_path, {**LOSSES[loss], "epochs": 2, "patience": 1})
+    import keras
+
+    monkeypatch.setenv("SMALL_POLICY", policy)
+    try:
+        small(tmp_path, {**LOSSES[loss], "epochs": 2, "patience": 1})
+    finally:
+        keras.config.set_dtype_policy("float32")
     check_vectors(load_vectors(tmp_path, "small"))
     assert 0.5 < max(aucs(tmp_path)) == pytest.approx(score(tmp_path), abs=1e-9)

@@ -2,15 +2,11 @@
 
 import dataclasses
 import json
-import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
 
 from common.accelerator import Accelerator
 from common.data.records import Records
@@ -21,20 +17,18 @@ from common.files.projection import load_projection
 from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
 from common.parameters import Parameters
-from common.recipe import override
 from common.recipes.embedding import HeadRecipe
 from common.share import WHOLE
-from common.training.embedding_training import class_batches
+from common.tasks.classification import Classification
 from common.training.head_training import RowBatches, Rows, train_head, without_head
 from common.training.stacking import Features, Stacked, stack
+from common.training.vectors import class_batches
 from competitions.painter_by_numbers import submodel, supermodel
-from kernels.plan.find import find_competition
-from kernels.plan.planned import plan_kernels
-from kernels.plan.request import Request, choose_models
 from support import tiny
 
+pytestmark = pytest.mark.slow
 CPU = Accelerator("", "cpu", 1, "CPU", "tensorflow", "float32")
-WIDTH, TOLD = 24, 4  # numbers of a network, and those of them that tell classes apart
+WIDTH, TELLING = 24, 4  # numbers of a network, and those of them that tell classes apart
 HEAD = HeadRecipe(
     batch_size=32,
     pictures_per_class=4,
@@ -56,52 +50,26 @@ class Steep(HeadRecipe):
     lr_max: float = 1e38
 
 
-pytestmark = pytest.mark.slow
-
-
-def records(labels: list[int]) -> Records:
+def part_of(labels: list[int], part: int, **changes: Any) -> Records:
+    """What a sub-model learns from, of a train with these labels."""
     names = np.array([f"{number}.jpg" for number in range(len(labels))])
     places = np.arange(3 * len(labels)).reshape(-1, 3)
-    return Records("train", (), names, np.array(labels, np.int64), places)
+    train = Records("train", (), names, np.array(labels, np.int64), places)
+    recipe = dataclasses.replace(submodel.KERNEL.recipe, batch_size=8, part=part, **changes)
+    return submodel.choose(train, recipe)
 
 
-def parts(number: int, **changes: Any) -> list[submodel.SubmodelRecipe]:
-    small = dataclasses.replace(submodel.KERNEL.recipe, batch_size=8, parts=number, **changes)
-    return [dataclasses.replace(small, part=part) for part in range(number)]
-
-
-@given(
-    st.integers(1, 4),
-    st.integers(8, 14),
-    st.lists(st.integers(2, 5), min_size=8, max_size=16),
-    st.randoms(use_true_random=False),
-)
-def test_the_parts_share_the_first_artists_out(
-    number: int, artists: int, paintings: list[int], random: Any
-) -> None:
-    labels = [artist for artist, count in enumerate(paintings) for _ in range(count)]
-    random.shuffle(labels)
-    train = records(labels)
-    found = [submodel.choose(train, recipe) for recipe in parts(number, artists=artists)]
-    wanted = [name for name, label in zip(train.ids, labels, strict=True) if label < artists]
-    assert sorted(name for part in found for name in part.ids) == sorted(wanted)
-    sizes = []
-    for place, part in enumerate(found):
-        assert part.labels is not None
-        own = {name: labels[int(name.split(".")[0])] for name in part.ids.tolist()}
-        assert {label % number for label in own.values()} == {place}
-        # Labelled from 0 in the order of the artists' numbers.
-        ranks = {label: rank for rank, label in enumerate(sorted(set(own.values())))}
-        assert part.labels.tolist() == [ranks[label] for label in own.values()]
-        sizes.append(len(ranks))
-    assert max(sizes) - min(sizes) <= 1
-
-
-def test_each_picture_keeps_its_place_in_the_files() -> None:
-    train = records([0, 1, 2, 3, 0, 1, 2, 3])
-    chosen = submodel.choose(train, parts(2)[1])
-    assert chosen.ids.tolist() == ["1.jpg", "3.jpg", "5.jpg", "7.jpg"]
-    assert np.array_equal(chosen.places, train.places[[1, 3, 5, 7]])
+def test_the_parts_share_the_first_artists_out() -> None:
+    labels = [5, 0, 1, 2, 3, 4, 4, 3, 2, 1, 0, 5]
+    for part, rows, own in (
+        (0, [1, 3, 5, 6, 8, 10], [0, 1, 2, 2, 1, 0]),
+        (1, [2, 4, 7, 9], [0, 1, 1, 0]),
+    ):
+        found = part_of(labels, part, parts=2, artists=5)
+        assert found.ids.tolist() == [f"{row}.jpg" for row in rows]
+        assert found.places[:, 0].tolist() == [3 * row for row in rows]
+        assert found.labels is not None
+        assert found.labels.tolist() == own  # from 0 in the order of the artists' numbers
 
 
 @pytest.mark.parametrize(
@@ -113,59 +81,31 @@ def test_each_picture_keeps_its_place_in_the_files() -> None:
 )
 def test_a_part_of_too_few_artists_is_refused(labels: list[int], said: str) -> None:
     with pytest.raises(UserError, match=f"{said}, and needs 2: lower parts, for example --set "):
-        submodel.choose(records(labels), parts(2)[1])
+        part_of(labels, 1, parts=2)
 
 
-@pytest.mark.parametrize(
-    ("settings", "said"),
-    [
-        ({"parts": 0}, "parts=0: it must be from 1"),
-        ({"part": 10}, "parts=10 part=10: they count from 0"),
-        ({"artists": 19}, "parts=10 artists=19: a part needs 2 artists"),
-        ({"artists": 50}, "a batch of 10 artists, and a part has 5: lower batch_size to 20"),
-    ],
-)
-def test_recipes_that_cannot_be(settings: Mapping[str, int], said: str) -> None:
-    with pytest.raises(UserError, match=re.escape(said)):
-        override(submodel.KERNEL.recipe, settings)
-
-
-def test_the_supermodel_is_ten_kernels_and_one_on_top() -> None:
-    painter = find_competition("painter")
-    request = Request(painter, choose_models(painter, ["supermodel"], False))
-    kernels = {kernel.name: kernel for kernel in plan_kernels(request)}
-    ten = tuple(f"submodel-part{part}" for part in range(10))
-    assert kernels["supermodel"].sources == ("shared", *ten)
-    assert kernels["ensemble"].sources == ("shared", "prepare", "supermodel")
-    assert [kernels[name].recipe.part for name in ten] == list(range(10))
-    # A batch on both devices holds no more artists than a part has.
-    recipe = submodel.KERNEL.recipe
-    assert 2 * recipe.batch_size // recipe.pictures_per_class <= 20
-
-
-def drawn(seed: int, labels: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Unit rows of which TOLD numbers tell the class, and the others are noise."""
+def rows_of(seed: int, labels: np.ndarray, centres: np.ndarray) -> np.ndarray:
+    """Unit rows of which TELLING numbers tell the class, and the others are noise."""
     generator = np.random.default_rng(seed)
     rows = generator.normal(size=(len(labels), WIDTH))
-    rows[:, :TOLD] = centres[labels] + 0.3 * generator.normal(size=(len(labels), TOLD))
+    rows[:, :TELLING] = centres[labels] + 0.3 * generator.normal(size=(len(labels), TELLING))
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
 def networks() -> tuple[dict[str, Vectors], dict[str, Features]]:
     """What two networks tell of 20 classes, the last six of which train has not."""
-    train, validation = np.repeat(np.arange(14), 16), np.repeat(np.arange(20), 5)
-    ids = [np.array([f"{part}{n}" for n in range(size)]) for part, size in
-           (("t", len(train)), ("v", len(validation)), ("u", 30))]  # fmt: skip
+    labels = {"t": np.repeat(np.arange(14), 16), "v": np.repeat(np.arange(20), 5)}
+    labels["u"] = np.zeros(30, int)  # of test
+    ids = {part: np.array([f"{part}{n}" for n in range(len(labels[part]))]) for part in labels}
     members, features = {}, {}
     for number, name in enumerate(("a", "b")):
-        centres = np.random.default_rng(number).normal(size=(20, TOLD))
-        rows = [drawn(10 * number + n, part, centres)
-                for n, part in enumerate((train, validation, np.zeros(30, int)))]  # fmt: skip
-        features[name] = (ids[0], train, rows[0])
-        members[name] = Vectors(
-            ids[1], validation, validation < 14, {"embedding": rows[1]}, ids[2],
-            {"embedding": rows[2]},
-        )  # fmt: skip
+        centres = np.random.default_rng(number).normal(size=(20, TELLING))
+        rows = {
+            part: rows_of(10 * number + n, labels[part], centres) for n, part in enumerate(labels)
+        }
+        features[name] = (ids["t"], labels["t"], rows["t"])
+        known = (ids["v"], labels["v"], labels["v"] < 14, {"embedding": rows["v"]})
+        members[name] = Vectors(*known, ids["u"], {"embedding": rows["u"]})
     return members, features
 
 
@@ -174,17 +114,11 @@ def stacked() -> Stacked:
     return stack(*networks())
 
 
-def shuffled(name: str, order: np.ndarray) -> tuple[dict[str, Vectors], dict[str, Features]]:
-    """The networks, the rows of train of one of them in another order."""
-    members, features = networks()
-    ids, labels, rows = features[name]
-    return members, {**features, name: (ids[order], labels[order], rows[order])}
-
-
 def test_vectors_are_aligned_by_id_and_of_length_one(stacked: Stacked) -> None:
+    members, features = networks()
     order = np.random.default_rng(0).permutation(len(stacked.train))
-    again = stack(*shuffled("b", order))
-    assert np.array_equal(again.train, stacked.train)
+    shuffled = {**features, "b": tuple(part[order] for part in features["b"])}
+    assert np.array_equal(stack(members, shuffled).train, stacked.train)  # type: ignore[arg-type]
     assert stacked.train.shape == (224, 2 * WIDTH)
     for rows in (stacked.train, *stacked.vectors.validation.values()):
         np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
@@ -196,18 +130,17 @@ def test_networks_of_other_pictures_are_refused() -> None:
     for wrong, said in (
         ((np.where(ids == "t0", "t999", ids), labels, rows), "train ids of a .* and b .* differ"),
         ((ids, labels[::-1].copy(), rows), "train labels of a and b differ"),
-        ((ids, labels, rows[:, 1:]), "b: vectors of 23 numbers for train and of 24 for validation"),
     ):
         with pytest.raises(UserError, match=said):
             stack(members, {**features, "b": wrong})
 
 
 def train(
-    stacked: Stacked, folder: Path, recipe: HeadRecipe, seed: int = 0
+    stacked: Stacked, folder: Path, recipe: HeadRecipe, primary: bool = False
 ) -> tuple[list[dict[str, Any]], Vectors]:
-    """The history of a head, and its vectors; it writes no files."""
-    run = KernelRun(Parameters(seed=seed), recipe, folder)
-    run.primary = False
+    """The history of a head, and its vectors; it writes no files but where it is ``primary``."""
+    run = KernelRun(Parameters(), recipe, folder)
+    run.primary = primary
     trainer, found = train_head(stacked, run, CPU)
     return trainer.state.history, found
 
@@ -222,7 +155,7 @@ def train(
     ],
     ids=str,
 )
-def test_a_head_learns(stacked: Stacked, tmp_path: Path, changes: Mapping[str, Any]) -> None:
+def test_a_head_learns(stacked: Stacked, tmp_path: Path, changes: dict[str, Any]) -> None:
     before, recipe = without_head(stacked), dataclasses.replace(HEAD, **changes)
     history, vectors = train(stacked, tmp_path, recipe)
     found = channel_auc(vectors)
@@ -235,44 +168,33 @@ def test_a_head_learns(stacked: Stacked, tmp_path: Path, changes: Mapping[str, A
     assert history[-1]["val_accuracy"] > history[0]["val_accuracy"]
 
 
-@pytest.mark.parametrize(
-    ("loss", "most", "steps"),
-    [("triplet", None, 7), ("triplet", 3, 3), ("softmax", None, 7), ("softmax", 3, 3)],
-)
+@pytest.mark.parametrize("each", [4, 0])
+@pytest.mark.parametrize(("most", "steps"), [(None, 7), (3, 3)])  # 224 rows in batches of 32
 def test_the_batches_of_a_heads_epoch_are_a_field(
-    stacked: Stacked, loss: str, most: int | None, steps: int
+    stacked: Stacked, each: int, most: int | None, steps: int
 ) -> None:
-    each = 4 if loss == "triplet" else 0
-    recipe = dataclasses.replace(HEAD, loss=loss, pictures_per_class=each, batches_per_epoch=most)
-    sampler = class_batches(recipe, stacked.train_labels, 1)
+    changes = {"loss": "softmax", "pictures_per_class": each, "batches_per_epoch": most}
+    recipe = dataclasses.replace(HEAD, **changes)
     part = Rows(stacked.train, stacked.train_labels)
-    drawn = RowBatches(part, recipe.batch_size, 14, 0, WHOLE, sampler, most)
-    found = list(drawn.batches(range(2)))
-    assert drawn.steps == steps  # 224 rows in batches of 32
+    sampler = class_batches(recipe, part.labels, 1)
+    rows = most * 32 if most else None
+    encode = Classification(tuple("abcdefghijklmn")).targets
+    batches: Any = RowBatches([part], recipe, encode, 32, 0, WHOLE, sampler, rows)
+    found = list(batches.batches(range(2)))
+    assert batches.steps == steps
     assert len(found) == 2 * steps
-    assert found[0][0].shape == (32, 2 * WIDTH)
-    np.testing.assert_array_equal(found[0][1].argmax(axis=1)[:, None] == np.arange(14), found[0][1])
-
-
-def test_a_seed_repeats_a_head(stacked: Stacked, tmp_path: Path) -> None:
-    recipe = dataclasses.replace(HEAD, epochs=1)
-    (first, vectors), (again, same), (_, other) = (
-        train(stacked, tmp_path, recipe, seed) for seed in (1, 1, 2)
-    )
-    assert first == again
-    rows = vectors.test["embedding"]
-    assert np.array_equal(rows, same.test["embedding"])
-    assert not np.allclose(rows, other.test["embedding"])
+    drawn, targets, weights = found[0]
+    assert drawn.shape == (32, 2 * WIDTH)
+    assert weights.all()
+    np.testing.assert_array_equal(targets.argmax(axis=1)[:, None] == np.arange(14), targets)
 
 
 def test_patience_ends_a_head_with_its_best_epoch_and_writes_it(
     stacked: Stacked, tmp_path: Path
 ) -> None:
-    run = KernelRun(
-        Parameters(), dataclasses.replace(HEAD, lr_max=0.05, epochs=40, patience=3), tmp_path
-    )
-    trainer, vectors = train_head(stacked, run, CPU)
-    scores = [row["val_auc"] for row in trainer.state.history]
+    recipe = dataclasses.replace(HEAD, lr_max=0.05, epochs=40, patience=3)
+    history, vectors = train(stacked, tmp_path, recipe, primary=True)
+    scores = [row["val_auc"] for row in history]
     metrics = json.loads((tmp_path / "metrics.json").read_text())
     assert len(scores) == metrics["best_epoch"] + 3 < 40
     assert channel_auc(vectors)["embedding"]["all"] == pytest.approx(max(scores), abs=1e-6)
@@ -284,37 +206,27 @@ def test_patience_ends_a_head_with_its_best_epoch_and_writes_it(
     assert not (tmp_path / "checkpoint.npz").exists()
 
 
+@pytest.mark.parametrize(
+    ("recipe", "changes", "said"),
+    [
+        (HeadRecipe, {"batch_size": 64}, "classes, and 14 of 14 classes have 2 pictures"),
+        (Steep, {"loss": "softmax"}, "the loss became .* in epoch 1 of training.*lower it"),
+        (Steep, {"lr_max": 1e18}, "the training diverged: .* of training.* rate 1e.18: lower"),
+    ],
+)
 def test_a_head_that_diverges_and_one_of_too_large_batches(
-    stacked: Stacked, tmp_path: Path
+    stacked: Stacked, tmp_path: Path, recipe: Any, changes: dict[str, Any], said: str
 ) -> None:
-    found = dataclasses.asdict(HEAD)
-    steep = {"lr_max": 1e38, "optimizer": "sgd", "loss": "softmax"}
-    for recipe, said in (
-        (HeadRecipe(**{**found, "batch_size": 64}), "classes, and 14 of 14 classes have 2 pictur"),
-        (Steep(**found | steep), "the loss became .* in epoch 1 of training.*lower it"),
-        (
-            Steep(**found | {"lr_max": 1e18, "optimizer": "sgd"}),
-            "the training diverged: .* of training.* rate 1e.18: lowe",
-        ),
-    ):
-        with pytest.raises(UserError, match=said):
-            train(stacked, tmp_path, recipe)
+    steep = {"lr_max": 1e38, "optimizer": "sgd"} if recipe is Steep else {}
+    with pytest.raises(UserError, match=said):
+        train(stacked, tmp_path, recipe(**{**vars(HEAD), **steep, **changes}))
 
 
 def test_a_dry_run_of_the_supermodel(tmp_path: Path) -> None:
-    run = tmp_path / "run"
-    settings = ("--set", "epochs=2", "--set", "parts=2", "--set", "image_size=32")
-    command = [
-        "painter",
-        "--model",
-        "supermodel",
-        "--dry-run",
-        *settings,
-        "--run-dir",
-        run,
-        "--json",
-    ]
-    result = tiny.last_json(tiny.submit(*command))
+    run, command = tmp_path / "run", ["painter", "--model", "supermodel", "--dry-run", "--json"]
+    for setting in ("epochs=2", "parts=2", "image_size=32"):
+        command += ["--set", setting]
+    result = tiny.last_json(tiny.submit(*command, "--run-dir", run))
     assert result["state"] == "complete"
     assert 0.3 < result["public_score"] < 1
     parts = [run / "outputs" / f"submodel-part{part}" for part in range(2)]
@@ -329,6 +241,3 @@ def test_a_dry_run_of_the_supermodel(tmp_path: Path) -> None:
     assert found.validation["embedding"].shape == (len(found.validation_ids), width)
     metrics = json.loads((head / "metrics.json").read_text())
     assert metrics["validation_score"] == channel_auc(found)["embedding"]["all"]
-    for figure in ("curves.png", "schedule.png"):
-        assert (head / figure).stat().st_size > 1000
-    assert (head / "history.csv").read_text().count("\n") == 3

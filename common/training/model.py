@@ -1,0 +1,101 @@
+"""What is done to a Keras model around its training; Keras is imported late."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from common.accelerator import clear_session
+from common.errors import UserError
+from common.progress import report
+
+
+def compile_model(model: Any, recipe: Any, loss: Any, metrics: list[Any]) -> None:
+    """Give ``model`` what it learns by, and the recipe's optimizer and momentum of BatchNorm."""
+    import keras
+
+    momentum = getattr(recipe, "batchnorm_momentum", None)  # a head has no such layer
+    if momentum is not None:
+        for layer in model._flatten_layers(include_self=False):
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.momentum = momentum
+    optimizer = type(keras.optimizers.get(recipe.optimizer))
+    average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
+    model.compile(
+        optimizer=optimizer(**average),
+        loss=loss,
+        weighted_metrics=metrics,
+        # On a CPU, TensorFlow without XLA compiles in seconds and trains faster.
+        jit_compile=keras.config.backend() == "jax",
+    )
+
+
+def build_optimizer(model: Any) -> None:
+    """Create the optimizer's variables, once: that of mixed precision would add them again."""
+    if not model.optimizer.built:
+        model.optimizer.build(model.trainable_variables)
+
+
+def variables_of(model: Any) -> list[np.ndarray]:
+    """The values of all that training changes, in a fixed order."""
+    import keras
+
+    build_optimizer(model)
+    variables = [*model.variables, *model.optimizer.variables]
+    return [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def restore(model: Any, values: list[np.ndarray]) -> None:
+    """Set what ``variables_of`` gave. Raises UserError when the network has other variables."""
+    build_optimizer(model)
+    variables = [*model.variables, *model.optimizer.variables]
+    if [tuple(v.shape) for v in variables] != [value.shape for value in values]:
+        raise UserError(
+            f"the checkpoint is of another network than this {model.name}: start anew without it"
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+def copied(variable: Any) -> np.ndarray:
+    """A variable's values in memory of their own: JAX gives the variable's away."""
+    return np.array(variable.value, copy=True)
+
+
+def gathered(model: Any, batches: Any) -> np.ndarray:
+    """As ``model.predict``, which cannot read what lies on other machines' devices."""
+    import jax
+    import keras
+    from jax.experimental.multihost_utils import process_allgather
+
+    both = (model.trainable_variables, model.non_trainable_variables)
+    state = [[variable.value for variable in variables] for variables in both]
+    call = jax.jit(lambda t, n, x: model.stateless_call(t, n, x, training=False)[0])
+    found = []
+    for pictures, _, _ in batches:
+        layout = keras.distribution.distribution().get_data_layout(pictures.shape).backend_layout
+        whole = jax.make_array_from_process_local_data(layout, pictures)
+        found.append(process_allgather(call(*state, whole), tiled=True))
+    return np.concatenate(found)
+
+
+def check_full_size(kernel: Any) -> dict[str, int]:
+    """The parameter counts of the network at full size; those that the recipe states are checked.
+
+    Raises UserError when they differ.
+    """
+    model = kernel.network(kernel.recipe)
+    counted = parameter_counts(model)
+    for name, number in counted.items():
+        wanted = getattr(kernel.recipe, name)
+        if wanted and wanted != number:
+            raise UserError(f"{model.name} at full size has {number:,} {name}, not {wanted:,}")
+    report("full_size", **counted)
+    clear_session()
+    return counted
+
+
+def parameter_counts(model: Any) -> dict[str, int]:
+    """``total_parameters`` and ``trainable_parameters`` of a Keras model."""
+    trainable = sum(math.prod(weight.shape) for weight in model.trainable_weights)
+    return {"total_parameters": model.count_params(), "trainable_parameters": trainable}

@@ -14,8 +14,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from common.errors import PREFIX, UserError
-from common.share import Share
 
 KNOWN = ("tpu", "gpu", "cpu")
 # Devices that a session on Kaggle shares a batch between: TpuV5E8, NvidiaTeslaT4 x 2.
@@ -23,6 +24,22 @@ REPLICAS = {"tpu": 8, "gpu": 2, "cpu": 1}
 PATIENCE = 50.0  # seconds for an accelerator to be found
 # How many processes there are, as Keras and the launchers that JAX knows say it.
 _CLUSTER = ("KERAS_DISTRIBUTION_NUM_PROCESSES", "SLURM_NTASKS", "OMPI_COMM_WORLD_SIZE")
+
+
+@dataclass(frozen=True)
+class Share:
+    """The rows of each batch that one of several processes makes; a lone process makes all."""
+
+    process: int = 0
+    processes: int = 1
+
+    def of(self, rows: np.ndarray) -> np.ndarray:
+        """This process's rows of a batch that all processes divide."""
+        part = len(rows) // self.processes
+        return rows[self.process * part : (self.process + 1) * part]
+
+
+WHOLE = Share()
 
 
 @dataclass(frozen=True)

@@ -58,32 +58,28 @@ class Kernel:
 
         Raises UserError for settings that it has not, or that do not fit.
         """
-        ours = self.best or {} if best else {}
+        changed = [(best, self.best), (small, self.dry_run), (True, settings)]
         return override(
-            self.recipe, {**ours, **(self.dry_run if small else {}), **(settings or {})}
+            self.recipe, {k: v for use, own in changed if use for k, v in (own or {}).items()}
         )
 
     def main(self, parameters: Mapping[str, Any], arguments: Sequence[str] | None = None) -> None:
         """Run the kernel in the current folder; what only the user can mend ends it with one line.
 
-        Args:
-            parameters: the script's ``PARAMETERS``.
-            arguments: of the command line, if others than this process's own.
+        ``parameters`` are the script's; ``arguments`` the process's own unless others are named.
         """
+        arguments = sys.argv[1:] if arguments is None else arguments
         try:
-            self._run(parameters, sys.argv[1:] if arguments is None else arguments)
+            with shown_in_one_line():
+                if arguments:
+                    self.describe(parameters, arguments)
+                else:
+                    with KernelRun(Parameters.from_dict(parameters), self.recipe) as run:
+                        self.carry_out(run)
         except SystemExit as end:
             if _BY_ITSELF:
                 end_process(end.code if isinstance(end.code, int) else 1)
             raise
-
-    @shown_in_one_line()
-    def _run(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
-        if arguments:
-            self.describe(parameters, arguments)
-            return
-        with KernelRun(Parameters.from_dict(parameters), self.recipe) as run:
-            self.carry_out(run)
 
     def carry_out(self, run: KernelRun) -> None:
         """Do the kernel's work and write its files to ``run.folder``.

@@ -8,14 +8,9 @@ from contextlib import contextmanager
 from types import TracebackType
 
 PREFIX = "error: "
-_ROOM, _RIGHT = "make room", "choose a place that may be written"
 _MACHINE = {
-    errno.ENOSPC: _ROOM,
-    errno.EDQUOT: _ROOM,
-    errno.EFBIG: _ROOM,
-    errno.EROFS: _RIGHT,
-    errno.EACCES: _RIGHT,
-    errno.EPERM: _RIGHT,
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
+    **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "choose a place that may be written"),
 }
 
 

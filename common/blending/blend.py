@@ -7,6 +7,7 @@ asked between two of them; elsewhere a grid is refined. More members take turns 
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import combinations
 from typing import Literal, get_args
 
 import numpy as np
@@ -34,15 +35,9 @@ def find_weights(
 ) -> np.ndarray:
     """Return the weights of ``members``, each ``(validation, …)``, with the best ``score``.
 
-    Weights are float64 from 0, one a member; they sum to one.
-
-    Args:
-        method: one of METHODS.
-        members: predictions on validation, of one type.
-        score: of mixed predictions, greater is better.
-        search: for ``weighted``, from the better of the mean and each member alone: never worse.
-        mean: the weights of ``mean``; every member alike by default.
-        rounds: how many members ``greedy`` adds.
+    Weights are float64 from 0, one a member; they sum to one. ``weighted`` begins to ``search`` at
+    the better of the mean and each member alone, so that it is never worse. ``mean`` are its
+    weights, alike by default; ``greedy`` adds members in ``rounds``.
 
     Raises UserError for a search without validation predictions.
     """
@@ -77,19 +72,19 @@ def _two_by_two(
     gained = True
     while gained:
         gained = False
-        for first in range(len(stack)):
-            for second in range(first + 1, len(stack)):
-                mass = weights[first] + weights[second]
-                if mass == 0:
-                    continue
-                moved = weights.copy()
-                moved[[first, second]] = 0
-                rest = mix(moved, stack)
-                ends = rest + mass * stack[first], rest + mass * stack[second]
-                share, found = best_share(*ends, score)
-                if found > best + 1e-12:
-                    moved[first], moved[second] = mass * share, mass * (1 - share)
-                    weights, best, gained = moved, found, len(stack) > 2
+        for first, second in combinations(range(len(stack)), 2):
+            mass = weights[first] + weights[second]
+            if mass == 0:
+                continue
+            moved = weights.copy()
+            moved[[first, second]] = 0
+            rest = mix(moved, stack)
+            share, found = best_share(
+                rest + mass * stack[first], rest + mass * stack[second], score
+            )
+            if found > best + 1e-12:
+                moved[first], moved[second] = mass * share, mass * (1 - share)
+                weights, best, gained = moved, found, len(stack) > 2
     return weights
 
 
@@ -98,16 +93,14 @@ def _greedy_weights(stack: np.ndarray, score: Objective, rounds: int) -> np.ndar
 
     Keeps the best bag within ``rounds`` additions; the smaller bag on a tie.
     """
-    counts, total = np.zeros(len(stack)), np.zeros_like(stack[0])
-    best_score, best_counts = -np.inf, counts
+    total, bag, found = np.zeros_like(stack[0]), [], []
     for size in range(1, rounds + 1):
         scores = [score((total + member) / size) for member in stack]
-        chosen = int(np.argmax(scores))
-        counts = counts + np.eye(len(stack))[chosen]
-        total = total + stack[chosen]
-        if scores[chosen] > best_score + 1e-12:
-            best_score, best_counts = scores[chosen], counts
-    return best_counts / best_counts.sum()
+        bag.append(int(np.argmax(scores)))
+        found.append(max(scores))
+        total = total + stack[bag[-1]]
+    size = int(np.argmax(np.array(found) >= max(found) - 1e-12)) + 1
+    return np.bincount(bag[:size], minlength=len(stack)) / size
 
 
 def _best_on_grid(a: np.ndarray, b: np.ndarray, score: Objective) -> tuple[float, float]:

@@ -18,14 +18,8 @@ _LEAST = 1e-12  # probability: a zero would stay one at any temperature
 def fit_temperature(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the temperature with the lowest negative log-likelihood, from 0.05 to 20.
 
-    That likelihood has one minimum. Above 1 the probabilities are too sure of themselves.
-
-    Args:
-        labels: ``(rows,)`` class numbers.
-        probabilities: ``(rows, classes)``.
-
-    Raises:
-        UserError: there are no rows.
+    That likelihood has one minimum. Above 1 the probabilities are too sure of themselves. Labels
+    are class numbers ``(rows,)``, probabilities ``(rows, classes)``. Raises UserError for no rows.
     """
     from scipy.optimize import minimize_scalar
 

@@ -20,10 +20,7 @@ from common.kernel import KernelRun
 from common.manifest import write_json
 from common.metrics.bootstrap import RESAMPLES
 from common.metrics.metric import log_loss
-from common.parameters import Parameters
-from common.progress import report
-from common.recipes.training import CheckedRecipe, Range
-from common.scoring import (
+from common.outputs import (
     BLEND,
     check_predictions,
     chosen_on,
@@ -32,6 +29,9 @@ from common.scoring import (
     validation_score,
     without_none,
 )
+from common.parameters import Parameters
+from common.progress import report
+from common.recipes.training import CheckedRecipe, Range
 from common.submission import NAME as SUBMISSION
 from common.submission import write_submission
 
@@ -99,32 +99,30 @@ def read_members(
     sources = {name: load_predictions(folder, name) for name, folder in folders.items()}
     for name, source in sources.items():
         check_predictions(competition, source, name)
-    groups = kernels_of_models(recipes)
-    parts = {model: {n: sources[n] for n in kernels} for model, kernels in groups.items()}
-    joined = {model: join_folds(folds) for model, folds in parts.items()}
-    calibration = {}
+    groups, calibration = kernels_of_models(recipes), {}
+    parts: dict[str, Members] = {m: {n: sources[n] for n in names} for m, names in groups.items()}
     if calibrate:
-        for model, member in joined.items():
-            joined[model], calibration[model] = calibrated(member, parts[model])
-    folds = {model: own for model, own in parts.items() if list(own) != [model]}
-    return Joined(align(joined), folds, calibration)
+        for model, folds in parts.items():
+            parts[model], calibration[model] = calibrated(folds)
+    joined = {model: join_folds(folds) for model, folds in parts.items()}
+    split = {model: folds for model, folds in parts.items() if list(folds) != [model]}
+    return Joined(align(joined), split, calibration)
 
 
-def calibrated(member: Predictions, folds: Members) -> tuple[Predictions, dict[str, float]]:
-    """Return a member at its own temperature, found on its validation, and what that did.
+def calibrated(folds: Members) -> tuple[Members, dict[str, float]]:
+    """Return the folds of a model at its temperature, found on its validation, and what that did.
 
-    Of ``folds`` each is tempered before they are averaged: validation and test alike are then of
-    networks at that temperature.
+    They are tempered before they are averaged: validation and test alike are then of networks at
+    that temperature.
     """
-    labels = member.validation_labels
-    temperature = fit_temperature(labels, member.validation)
-    tempered = join_folds({name: at_temperature(part, temperature) for name, part in folds.items()})
-    facts = {
-        "temperature": temperature,
-        "nll_before": log_loss(labels, member.validation),
-        "nll_after": log_loss(labels, tempered.validation),
-    }
-    return tempered, facts
+    whole = join_folds(folds)
+    temperature = fit_temperature(whole.validation_labels, whole.validation)
+    tempered = {name: at_temperature(part, temperature) for name, part in folds.items()}
+    before, after = (
+        log_loss(whole.validation_labels, member.validation)
+        for member in (whole, join_folds(tempered))
+    )
+    return tempered, {"temperature": temperature, "nll_before": before, "nll_after": after}
 
 
 def blend_members(
@@ -182,7 +180,7 @@ def write_metrics(
     """Write ``metrics.json``.
 
     It has the blend's method, weights and score, each member's score, and the gain, with intervals
-    (``common.scoring``); of members with folds each fold's score, of tempered ones their
+    (``common.outputs``); of members with folds each fold's score, of tempered ones their
     temperature; the thresholds, and what was chosen on validation.
     """
     scores = score_models(competition, {**joined.members, BLEND: blended}, recipe.resamples)

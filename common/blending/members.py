@@ -109,7 +109,11 @@ def join_networks(networks: Iterable[tuple[str, Vectors]]) -> Vectors:
     remaining = iter(networks)
     first, joined = next(remaining)
     for number, (name, network) in enumerate(remaining, 1):
-        _check_channels(first, joined, name, network)
+        if _channels(joined) != _channels(network):
+            raise UserError(
+                f"{first} and {name} have other channels or classes: run them with the same recipe "
+                f"on the same data"
+            )
         network = align({first: joined, name: network})[name]
         parts: dict[str, Any] = {
             part: {
@@ -130,13 +134,7 @@ def _join(channel: str, rows: np.ndarray, more: np.ndarray, number: int) -> np.n
     return np.concatenate([rows * old, more * new], axis=1)
 
 
-def _check_channels(first: str, joined: Vectors, name: str, network: Vectors) -> None:
-    """Raise UserError where channels or the number of classes differ."""
-    if set(joined.validation) != set(network.validation):
-        raise UserError(f"{first} and {name} have other channels: run them with the same recipe")
-    if PROBABILITIES in joined.validation:
-        one, other = (found.validation[PROBABILITIES].shape[1] for found in (joined, network))
-        if one != other:
-            raise UserError(
-                f"{first} and {name} predict {one} and {other} classes: run them on the same data"
-            )
+def _channels(network: Vectors) -> tuple[set[str], int]:
+    """The channels, and the number of classes."""
+    known = network.validation.get(PROBABILITIES)
+    return set(network.validation), 0 if known is None else known.shape[1]

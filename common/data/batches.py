@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from common.accelerator import WHOLE, Share
 from common.data.augment import augment, cutmix, mixup, resize, view
 from common.data.pictures import Pictures
 from common.data.samplers import ClassBatches
-from common.share import WHOLE, Share
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 Encode = Callable[[np.ndarray], np.ndarray]  # labels to targets, ``(rows, units)`` float32

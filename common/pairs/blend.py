@@ -8,6 +8,7 @@ mean every member has the same weight, which its channels share evenly.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any, Literal
 
 import numpy as np
@@ -129,17 +130,14 @@ def search_moves(
 
     A ``Search`` of few scores, because each sorts up to a million pairs.
     """
-    number = len(stack)
     for step in _STEPS:
         gained = True
         while gained:
             gained, start = False, weights
-            for giver in np.flatnonzero(start):
-                for taker in set(range(number)) - {giver}:
-                    moved = start.copy()
-                    amount = min(step, moved[giver])
-                    moved[giver] -= amount
-                    moved[taker] += amount
+            for one, other in permutations(range(len(stack)), 2):
+                amount = min(step, start[one])
+                if amount:
+                    moved = start + amount * (np.eye(len(stack))[other] - np.eye(len(stack))[one])
                     found = score(mix(moved.astype(stack.dtype), stack))
                     if found > best + 1e-7:
                         weights, best, gained = moved, found, True

@@ -15,7 +15,8 @@ from common.files.predictions import Vectors, align, load_vectors
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.metrics.metric import find_metric
-from common.metrics.verification import best_threshold, roc
+from common.metrics.verification import best_threshold, roc, roc_auc
+from common.outputs import BLEND, ModelScores, chosen_on
 from common.pairs.blend import PairBlend, Scale, find_pair_blend
 from common.pairs.scored import save_scored_pairs
 from common.pairs.scores import PairScorer
@@ -24,7 +25,6 @@ from common.pairs.validation import RESAMPLES, ValidationPairs, pairs_of
 from common.parameters import Parameters
 from common.progress import report
 from common.recipes.training import CheckedRecipe, Range
-from common.scoring import BLEND, ModelScores, chosen_on
 from common.submission import NAME as SUBMISSION
 
 Members = Mapping[str, Vectors]
@@ -131,7 +131,7 @@ def write_metrics(
     threshold, accuracy = best_threshold(curve, pairs.share)
     models = {**channels, BLEND: total}
     auc = {name: pairs.auc(scores) for name, scores in models.items()}
-    scores = score_pairs(pairs, models, auc, recipe.resamples)
+    scores = score_pairs(pairs, models, recipe.resamples)
     first = {name: f"{name}/{next(iter(member.validation))}" for name, member in members.items()}
     parts = auc.pop(BLEND)
     facts: dict[str, Any] = {
@@ -164,23 +164,20 @@ def write_pair_metrics(folder: Path, vectors: Vectors, facts: Mapping[str, Any])
     auc = {name: pairs.auc(scores) for name, scores in channels.items()}
     first = next(iter(channels))
     scored = {
-        **score_pairs(pairs, {first: channels[first]}, auc).facts(first),
+        **score_pairs(pairs, {first: channels[first]}).facts(first),
         "validation_seen": auc[first]["seen"],
         "validation_unseen": auc[first]["unseen"],
         **facts,
     }
     write_json(folder / "metrics.json", {**scored, "channels": auc})
-    words = {name: fact for name, fact in scored.items() if not isinstance(fact, list)}
-    report("scored", **{name: fact for name, fact in words.items() if fact is not None})
+    report("scored", **{k: v for k, v in scored.items() if isinstance(v, str | int | float)})
 
 
 def score_pairs(
-    pairs: ValidationPairs,
-    models: Mapping[str, np.ndarray],
-    auc: Mapping[str, Mapping[str, float | None]],
-    resamples: int = RESAMPLES,
+    pairs: ValidationPairs, models: Mapping[str, np.ndarray], resamples: int = RESAMPLES
 ) -> ModelScores:
-    """Return what ``models`` score on the pairs that count; ``auc`` is theirs by part."""
-    scores = {name: float(auc[name]["all"] or 0.0) for name in models}
+    """Return what ``models`` score on the pairs that count."""
+    counted = pairs.parts["all"]
+    scores = {m: roc_auc(pairs.same[counted], own[counted]) for m, own in models.items()}
     drawn = pairs.resampled_auc(models, resamples)
     return ModelScores(find_metric("roc_auc"), scores, drawn, int(np.count_nonzero(pairs.counted)))

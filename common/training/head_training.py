@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from common.accelerator import Accelerator
+from common.accelerator import Accelerator, Share
 from common.data.batches import Batch, Training, one_hot
 from common.files.predictions import Vectors
 from common.kernel import KernelRun
@@ -16,7 +16,6 @@ from common.progress import report
 from common.recipe import field_types
 from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, HeadRecipe
 from common.recipes.training import check_batch
-from common.share import Share
 from common.training.describe import Described, TrainingKernel
 from common.training.embedding_training import EmbeddingKernel
 from common.training.prepare import take_accelerator

@@ -13,7 +13,7 @@ from common.competition import Competition
 from common.files.predictions import Predictions, save_predictions
 from common.files.thumbnails import save_thumbnails
 from common.manifest import write_json
-from common.scoring import kernel_metrics
+from common.outputs import kernel_metrics
 from kernels.bundle.build import Bundle, build_bundles
 from kernels.kaggle.states import KernelState
 from kernels.plan.find import find_competition

@@ -89,8 +89,8 @@ def test_folds_are_tempered_before_they_are_averaged() -> None:
         return Predictions(ids, generator.integers(3, size=12), sure, np.arange(5), tests)
 
     folds = {f"a-fold{number}": fold(number) for number in range(2)}
-    tempered, facts = calibrated(join_folds(folds), folds)
-    temperature = facts["temperature"]
+    parts, facts = calibrated(folds)
+    tempered, temperature = join_folds(parts), facts["temperature"]
     assert temperature > 1.1
     each = [apply_temperature(part.test, temperature) for part in folds.values()]
     np.testing.assert_allclose(tempered.test, np.mean(each, axis=0))

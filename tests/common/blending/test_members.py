@@ -122,8 +122,8 @@ def test_networks_that_do_not_fit_together_are_refused() -> None:
     first, other = network(0), network(1)
     few = {part: {"classes": getattr(other, part)["classes"]} for part in ("validation", "test")}
     for wrong, said in (
-        (network(1, classes=4), "a-network0 and a-network1 predict 3 and 4 classes"),
-        (dataclasses.replace(other, **few), "a-network0 and a-network1 have other channels"),
+        (network(1, classes=4), "a-network0 and a-network1 have other channels or classes"),
+        (dataclasses.replace(other, **few), "a-network0 and a-network1 have other channels or"),
         (dataclasses.replace(other, test_ids=np.char.add("o", TEST)), "test ids of a-network0"),
     ):
         with pytest.raises(UserError, match=said):

@@ -13,6 +13,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from common.accelerator import Share
 from common.data import batches
 from common.data.augment import resize
 from common.data.batches import Training, class_weights, evaluation_batches, one_hot
@@ -22,7 +23,6 @@ from common.data.samplers import ClassBatches
 from common.data.tfrecords import read_records
 from common.errors import UserError
 from common.recipes.classifier import ClassifierRecipe
-from common.share import Share
 from support import flowers
 
 CACHES = ("none", "memory", "disk")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.accelerator import Accelerator
+from common.accelerator import WHOLE, Accelerator
 from common.data.records import Records
 from common.errors import UserError
 from common.files.features import load_features
@@ -18,7 +18,6 @@ from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
 from common.parameters import Parameters
 from common.recipes.embedding import HeadRecipe
-from common.share import WHOLE
 from common.tasks.classification import Classification
 from common.training.head_training import RowBatches, Rows, train_head, without_head
 from common.training.stacking import Features, Stacked, stack

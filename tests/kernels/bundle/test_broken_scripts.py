@@ -115,7 +115,7 @@ def test_a_broken_folder(folder: Path, before: str, after: str, said: str) -> No
         ('"gpu": 2.0', '"gqu": 2.0', "bad.py: unknown accelerator 'gqu'"),
         ("(epochs=1)", "(epoch=1)", "bad.py: unknown setting 'epoch': did you mean epochs"),
         ("RECIPE", "NAMED", "bad.py: a kernel script needs the line RECIPE: dict = dict(...)"),
-        (PLACE, "from common.share import PARAMETERS", "line 8: there is no PARAMETERS in common"),
+        (PLACE, "from common.recipe import PARAMETERS", "line 8: there is no PARAMETERS in common"),
         (PLACE, "for PARAMETERS in [{}]:\n    pass",
          "bad.py: a kernel script needs the line PARAMETERS: dict = {}"),
         ("dict(\n", "1 and dict(\n", "bad.py: RECIPE must be a dict(...) and come first"),

@@ -12,8 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from common.declaration import Kernel
 from common.files.predictions import Predictions
 from common.kernel import KernelRun
-from common.outputs import write_outputs
-from common.scoring import kernel_metrics
+from common.outputs import kernel_metrics, write_outputs
 from competitions.tiny_made import COMPETITION
 
 kernel_metrics.__defaults__ = (50,)  # resamples: 500 take seconds

@@ -58,10 +58,8 @@ class Kernel:
 
         Raises UserError for settings that it has not, or that do not fit.
         """
-        changed = [(best, self.best), (small, self.dry_run), (True, settings)]
-        return override(
-            self.recipe, {k: v for use, own in changed if use for k, v in (own or {}).items()}
-        )
+        ours, few = self.best or {} if best else {}, self.dry_run if small else {}
+        return override(self.recipe, {**ours, **few, **(settings or {})})
 
     def main(self, parameters: Mapping[str, Any], arguments: Sequence[str] | None = None) -> None:
         """Run the kernel in the current folder; what only the user can mend ends it with one line.

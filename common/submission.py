@@ -25,15 +25,10 @@ def write_submission(
     thresholds: np.ndarray | None = None,
     sample: Path | None = None,
 ) -> Path:
-    """Write a row for each of ``ids``; return the path.
+    """Write a row for each of ``ids``, in the order of the sample's columns; return the path.
 
-    Args:
-        path: of the file.
-        competition: its task makes labels of the predictions, its form writes them.
-        ids: in the order of the rows.
-        predictions: ``(rows, units)``.
-        thresholds: of the task, from validation.
-        sample: the competition's sample; the columns are written in its order.
+    The task makes labels of ``predictions`` ``(rows, units)`` by its thresholds from validation,
+    and the form writes them.
     """
     task, form = competition.task, competition.submission
     cells = form.cells(task, competition.of_kind(form.kind, predictions, thresholds))
@@ -48,9 +43,8 @@ def write_submission(
 def read_sample_ids(sample: Path, competition: Competition) -> "pd.Series":
     """Return the ids of the competition's sample as text, ``(rows,)``.
 
-    Of pairs the sample is their table, and its other columns say nothing of a submission.
-
-    Raises UserError where the form does not fit the sample's header, and as ``read_rows``.
+    Of pairs the sample is their table, and its other columns say nothing of a submission. Raises
+    UserError where the form does not fit the sample's header, and as ``read_rows``.
     """
     if competition.task.name != "pairs":
         fault = header_fault(read_header(sample), competition)
@@ -61,10 +55,7 @@ def read_sample_ids(sample: Path, competition: Competition) -> "pd.Series":
 
 
 def header_fault(header: Sequence[str], competition: Competition) -> str:
-    """Return what does not fit between the form and the sample's header; empty if nothing.
-
-    In words that end with what to do.
-    """
+    """Return what does not fit between form and sample, and what to do; empty if nothing."""
     form = competition.submission
     columns = [form.id_column, *form.columns(competition.task)]
     if header[:1] == columns[:1] and sorted(header) == sorted(columns):

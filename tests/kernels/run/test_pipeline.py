@@ -1,6 +1,5 @@
 """One line to a score, through the real client and the local Kaggle, with numpy-only kernels."""
 
-import csv
 import json
 import os
 import subprocess
@@ -8,6 +7,7 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
@@ -71,20 +71,14 @@ def story(
     )
 
 
-def read(path: Path) -> dict[str, dict[str, str]]:
-    with open(path, newline="") as file:
-        return {row["id"]: row for row in csv.DictReader(file)}
-
-
 def test_one_line_gives_a_score_that_is_the_submissions(
     story: SimpleNamespace, tiny_data: tuple[Path, Path]
 ) -> None:
     result, run = tiny.last_json(story.first), story.run
-    submitted, solution = read(Path(result["submission"])), read(tiny_data[1])
-    for usage, score in (("Public", "public_score"), ("Private", "private_score")):
-        ids = [name for name, row in solution.items() if row["Usage"] == usage]
-        labels = [[int(table[name]["label"]) for name in ids] for table in (solution, submitted)]
-        assert result[score] == pytest.approx(f1_score(*labels, average="macro"), abs=1e-5)
+    solution, submitted = pd.read_csv(tiny_data[1]), pd.read_csv(result["submission"])
+    for usage, rows in solution.merge(submitted, on="id", suffixes=("", "_sent")).groupby("Usage"):
+        expected = f1_score(rows["label"], rows["label_sent"], average="macro")
+        assert result[f"{usage.lower()}_score"] == pytest.approx(expected, abs=1e-5)
     assert (result["state"], result["competition"]) == ("complete", "tiny")
     assert result["blend"]["weights"] == {"left": 0.5, "right": 0.5}
     assert "calibration" not in result["blend"]

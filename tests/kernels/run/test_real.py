@@ -39,17 +39,6 @@ def a_desk(folder: Path, **options: object) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(folder=folder, server=server, env=env)
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
-    with a_desk(tmp_path_factory.mktemp("desk")) as desk:
-        yield desk
-
-
-@pytest.fixture(scope="module")
-def first(desk: SimpleNamespace) -> dict:
-    return tiny.last_json(tiny.submit(*COMMAND, env=desk.env, cwd=desk.folder))
-
-
 def versions(server: LocalKaggle) -> dict[str, int]:
     """How many versions of each kernel were pushed."""
     return {slug: len(server.store.versions(f"alice/{slug}")) for slug in KERNELS}
@@ -66,45 +55,34 @@ def check_end(desk: SimpleNamespace, result: dict) -> None:
     assert (record["description"], record["ref"]) == (f"night [{nonce}-1]", 1)
 
 
-def test_it_ends_with_one_submission_and_writes_no_credentials(
-    desk: SimpleNamespace, first: dict
-) -> None:
-    check_end(desk, first)
-    [run] = desk.folder.glob("runs/*/")
+def test_it_ends_with_one_submission_and_writes_no_credentials(tmp_path: Path) -> None:
+    with a_desk(tmp_path) as desk:
+        submit = partial(tiny.submit, *COMMAND, cwd=desk.folder)
+        result = tiny.last_json(submit(env=desk.env))
+        check_end(desk, result)
+        bob = {**desk.env, "KAGGLE_USERNAME": "bob"}
+        refused = submit("--run-dir", result["run_dir"], env=bob)
+    assert "began with alice, and this is bob: sign in as" in refused.stderr.splitlines()[-1]
+    run = Path(result["run_dir"])
     metadata = json.loads((run / "kernels" / "left" / "kernel-metadata.json").read_text())
     assert metadata["id"] == "alice/tiny-left"
     for path in run.rglob("*"):
         assert not path.is_file() or b"a-secret-of-alice" not in path.read_bytes()
 
 
-def test_a_later_run_uses_what_is_finished_and_sends_nothing(
-    desk: SimpleNamespace, first: dict
-) -> None:
-    done = tiny.submit(*COMMAND, env=desk.env, cwd=desk.folder)
-    result = tiny.last_json(done)
-    assert result["run_dir"] != first["run_dir"]
-    assert done.stderr.count("used again from run") == 4
-    assert (result["submission_ref"], result["submissions"]) == (first["submission_ref"], 0)
-    assert result["public_score"] == first["public_score"]
-    check_end(desk, first)
-    bob = {**desk.env, "KAGGLE_USERNAME": "bob"}
-    refused = tiny.submit(*COMMAND, "--run-dir", result["run_dir"], env=bob, cwd=desk.folder)
-    assert "began with alice, and this is bob: sign in as" in refused.stderr.splitlines()[-1]
-
-
-def test_ctrl_c_detaches_and_the_kernels_go_on(desk: SimpleNamespace) -> None:
-    run, place = desk.folder / "waits", "kaggle/**/working/started"
-    command = ("tiny", "--model", "left", "--accelerator", "cpu", "--no-submit", "--run-dir", run)
-    waiting = (*command, "--set", "misbehave=wait")
-    before = versions(desk.server)["tiny-left"]
-    last = tiny.interrupt(*waiting, at=desk.folder, place=place, env=desk.env, cwd=desk.folder)
-    assert "its kernels go on at Kaggle" in last
-    assert last.endswith(f"goes on with: {shlex.join(tiny.command(*waiting))}")
-    [started] = desk.folder.glob(place)
-    started.with_name("go").touch()
-    done = tiny.submit(*waiting, env=desk.env, cwd=desk.folder)
-    assert done.returncode == 0, done.stderr
-    assert versions(desk.server)["tiny-left"] == before + 1
+def test_ctrl_c_detaches_and_the_kernels_go_on(tmp_path: Path) -> None:
+    with a_desk(tmp_path) as desk:
+        place, run = "kaggle/**/working/started", tmp_path / "waits"
+        command = ("tiny", "--model", "left", "--accelerator", "cpu", "--no-submit")
+        waiting = (*command, "--run-dir", run, "--set", "misbehave=wait")
+        last = tiny.interrupt(*waiting, at=tmp_path, place=place, env=desk.env, cwd=tmp_path)
+        assert "its kernels go on at Kaggle" in last
+        assert last.endswith(f"goes on with: {shlex.join(tiny.command(*waiting))}")
+        [started] = tmp_path.glob(place)
+        started.with_name("go").touch()
+        done = tiny.submit(*waiting, env=desk.env, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert versions(desk.server)["tiny-left"] == 1
 
 
 def test_where_only_kernels_are_taken_two_copies_are_one_run_and_clean_deletes_its_kernels(

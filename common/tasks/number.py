@@ -24,6 +24,7 @@ class Number(Task):
 
     name: ClassVar[str] = "number"
     units: ClassVar[int] = 1
+    label_type: ClassVar[type] = np.number
     has_values: ClassVar[bool] = True
     sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "errors", "settings")
     ignored_settings: ClassVar[tuple[str, ...]] = (
@@ -36,21 +37,6 @@ class Number(Task):
         """Raise UserError when there is nothing between the bounds."""
         if not self.lowest < self.highest:
             raise UserError(f"a number from {self.lowest} to {self.highest}: exchange the bounds")
-
-    def check_labels(self, labels: np.ndarray, source: str) -> None:
-        """Raise UserError for the first label that is no number between the bounds."""
-        labels = np.asarray(labels)
-        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.number):
-            raise UserError(
-                f"{source}: labels of shape {labels.shape} and type {labels.dtype}, expected a "
-                f"number for each picture"
-            )
-        wrong = np.flatnonzero(~((labels >= self.lowest) & (labels <= self.highest)))
-        if len(wrong):
-            raise UserError(
-                f"{source}: row {wrong[0]} has {labels[wrong[0]]}, expected {self.lowest:g} to "
-                f"{self.highest:g}"
-            )
 
     def targets(self, labels: np.ndarray) -> np.ndarray:
         """Shares of the range, ``(rows, 1)`` float32."""
@@ -97,6 +83,7 @@ class Grades(Number):
     classes: tuple[str, ...] = ()
 
     name: ClassVar[str] = "grades"
+    label_type: ClassVar[type] = np.integer
     has_class_numbers: ClassVar[bool] = True
     sections: ClassVar[tuple[str, ...]] = (
         *("kernels", "blend", "learning", "classes", "confusions", "errors", "settings"),
@@ -106,10 +93,6 @@ class Grades(Number):
         """The highest grade is the upper bound."""
         object.__setattr__(self, "highest", float(len(self.classes) - 1))
         super().__post_init__()
-
-    def check_labels(self, labels: np.ndarray, source: str) -> None:
-        """Raise UserError when ``labels`` are not grades."""
-        Task.check_labels(self, labels, source)
 
     def strata(self, labels: np.ndarray) -> np.ndarray:
         """The grade itself."""

@@ -19,6 +19,7 @@ class Task:
         name: as metrics and submission forms name it.
         classes: the names of the classes or labels; empty for numbers and pairs.
         activation: of the head, its Keras name.
+        label_type: of a label, NumPy's.
         sections: of the report, in their order.
         has_class_numbers: whether a picture is of one class: there are F1 and confusions.
         has_values: whether predictions are numbers: there are errors.
@@ -31,6 +32,7 @@ class Task:
     name: ClassVar[str]
     sections: ClassVar[tuple[str, ...]]
     activation: ClassVar[str] = "sigmoid"
+    label_type: ClassVar[type] = np.integer
     has_class_numbers: ClassVar[bool] = False
     has_values: ClassVar[bool] = False
     ignored_settings: ClassVar[tuple[str, ...]] = ()
@@ -48,17 +50,21 @@ class Task:
 
     def check_labels(self, labels: np.ndarray, source: str) -> None:
         """Raise UserError naming ``source`` when ``labels`` are not of this task."""
-        labels, number = np.asarray(labels), len(self.classes)
-        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+        labels = np.asarray(labels)
+        low, high = 0.0, len(self.classes) - 1.0 if self.classes else np.inf
+        if self.has_values:
+            low, high = self.lowest, self.highest
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, self.label_type):
+            kind = "class number" if self.label_type is np.integer else "number"
             raise UserError(
                 f"{source}: labels of shape {labels.shape} and type {labels.dtype}, expected a "
-                f"class number for each picture"
+                f"{kind} for each picture"
             )
-        wrong = (labels < 0) | (labels >= number)
-        if number and wrong.any():
+        wrong = ~((labels >= low) & (labels <= high))
+        if wrong.any():
             row = wrong.argmax()
             raise UserError(
-                f"{source}: row {row} has label {labels[row]}, expected 0 to {number - 1}"
+                f"{source}: row {row} has label {labels[row]}, expected {low:g} to {high:g}"
             )
 
     def check_predictions(self, predictions: np.ndarray, source: str) -> None:

@@ -78,8 +78,8 @@ def test_a_head_learns_its_targets_and_predicts_labels_in_their_own_unit(name: s
         (TASKS["grades"], np.array([-1]), "val: row 0 has label -1, expected 0 to 2"),
         (TASKS["multilabel"], np.array([[0, 1, 2]]), "val: labels of shape .*expected 0 or 1"),
         (TASKS["multilabel"], np.array([0, 1]), r"expected 0 or 1 in shape \(2, 3\)"),
-        (TASKS["number"], np.array([5.0, 0.0]), "val: row 1 has 0.0, expected 1 to 100"),
-        (TASKS["number"], np.array([np.nan]), "val: row 0 has nan, expected 1 to 100"),
+        (TASKS["number"], np.array([5.0, 0.0]), "val: row 1 has label 0.0, expected 1 to 100"),
+        (TASKS["number"], np.array([np.nan]), "val: row 0 has label nan, expected 1 to 100"),
         (Pairs(), np.zeros((2, 2), int), "expected a class number for each picture"),
     ],
 )

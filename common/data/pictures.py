@@ -104,9 +104,8 @@ def choose_cache(cache: str, pictures: int, size: int) -> str:
 
 
 def free_memory() -> int:
-    """Return the bytes that the machine and the container have free; cached files count as free."""
+    """Return the bytes that Linux and the container have free; cached files count as free."""
     free = _listed(Path("/proc/meminfo"), "MemAvailable:") * 1024
-    free = free or os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     group = Path("/sys/fs/cgroup")
     try:
         limit, taken = (int((group / f"memory.{name}").read_text()) for name in ("max", "current"))

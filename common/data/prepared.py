@@ -16,7 +16,7 @@ from typing import Annotated
 from common.data.archives import PackedFiles, natural
 from common.data.images import square_jpeg
 from common.data.records import Records
-from common.data.shards import Broken, Item, ShardWriter
+from common.data.shards import Broken, Item, write_shards
 from common.data.tables import read_columns, write_table
 from common.data.tfrecords import read_records
 from common.errors import UserError
@@ -61,6 +61,7 @@ def write_parts(
     import PIL
 
     recipe, broken = run.recipe, list(missing)
+    settings = (f"quality={recipe.quality}", f"pillow={PIL.__version__}")
     run.facts["stays"] = [f"{part}/*" for part in parts]
     if run.parameters.resume:
         earlier = kernel_output_folder(run.parameters.resume, run.parameters.internet)
@@ -68,16 +69,10 @@ def write_parts(
             if (earlier / part).is_dir():
                 shutil.copytree(earlier / part, run.folder / part, dirs_exist_ok=True)
     for part, (pictures, items) in parts.items():
-        writer = ShardWriter(
-            partial(_square, pictures, recipe),
-            recipe.size,
-            recipe.shard_size,
-            recipe.threads or os.cpu_count() or 1,
-            (f"quality={recipe.quality}", f"pillow={PIL.__version__}"),
-            run.has_time,
-        )
+        make, threads = partial(_square, pictures, recipe), recipe.threads or os.cpu_count() or 1
         with run.stage(part, pictures=len(items)):
-            broken += writer.write(run.folder / part, items)
+            how = (recipe.size, recipe.shard_size, threads, settings, run.has_time)
+            broken += write_shards(run.folder / part, items, make, *how)
     broken.sort(key=lambda one: ([*parts].index(one.part), natural(one.file)))
     write_table(run.folder / BROKEN, COLUMNS, map(astuple, broken))
     return broken

@@ -41,11 +41,10 @@ class ClassBatches:
     def summary(self) -> str:
         """One line on what the batches have, for a log."""
         short = sum(len(part) < self._pictures for part in self._rows.values())
-        repeat = "has fewer and repeats its own" if short == 1 else "have fewer and repeat theirs"
-        alone = "class of one picture is" if self.unused == 1 else "classes of one picture are"
         return (
             f"{self.steps} batches of {self._classes} classes x {self._pictures} pictures from "
-            f"{len(self._rows)} classes; {short} of them {repeat}; {self.unused} {alone} left out"
+            f"{len(self._rows)} classes, of which {short} have fewer and repeat theirs; left out "
+            f"with one picture: {self.unused}"
         )
 
     def epoch(self, generator: np.random.Generator) -> np.ndarray:

@@ -10,11 +10,12 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.data.tfrecords import serialized
 from common.errors import UserError
@@ -26,8 +27,7 @@ _OURS = re.compile(r"\d{2,}-(\d+)x\1-\d+\.tfrec|\d{2,}\.json|\.\d{2,}\.tfrec\.pa
 Note = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A picture to be written: its id, its class (None without), the bytes of its file."""
 
     id: str
@@ -44,89 +44,85 @@ class Broken:
     reason: str
 
 
-@dataclass(frozen=True)
-class ShardWriter:
-    """Writes the parts of the data, each in a folder of its name.
+def write_shards(
+    folder: Path,
+    items: Sequence[Item],
+    make: Callable[[str], bytes],
+    side: int,
+    shard_size: int,
+    threads: int,
+    settings: Sequence[str] = (),
+    has_time: Callable[[float], bool] = lambda seconds: True,
+) -> list[Broken]:
+    """Write one part of the data, named as its folder, in the order of ``items``.
 
     ``make`` gives a picture's JPEG by its id and is called in threads; its ValueErrors are the
-    reasons. ``side`` is that of a picture in pixels, ``settings`` are whatever else decides what
-    its bytes become: a shard that was made with others is made again. ``has_time`` says whether
-    work of some seconds can still be done.
+    reasons of the broken ones, which are returned. ``side`` is that of a picture in pixels,
+    ``settings`` are whatever else decides what its bytes become: shards that were made with others
+    are removed. ``has_time`` says whether work of some seconds can still be done.
+
+    Raises OutOfTimeError between two shards, UserError when no picture can be read.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    chunks = [items[at : at + shard_size] for at in range(0, len(items), shard_size)]
+    keys = [_key(side, settings, chunk) for chunk in chunks]
+    notes = [_read_note(folder, number, key) for number, key in enumerate(keys)]
+    _sweep(folder, notes)
+    slowest, pictures = 0.0, 0
+    broken: list[Broken] = []
+    with ThreadPoolExecutor(threads) as pool:
+        for number, (chunk, note) in enumerate(zip(chunks, notes, strict=True)):
+            if not note:
+                if not has_time(slowest):
+                    raise OutOfTimeError(folder.name, number, len(chunks))
+                start = time.monotonic()
+                made = zip(chunk, pool.map(partial(_made, make), chunk), strict=True)
+                note = {"key": keys[number], **_write(folder, number, side, made)}
+                write_json(folder / f"{number:02d}.json", note)
+                slowest = max(slowest, time.monotonic() - start)
+            pictures += note["pictures"]
+            broken += [Broken(name, folder.name, reason) for name, reason in note["broken"]]
+            shard, facts = f"{number + 1}/{len(chunks)}", {"broken": len(broken)}
+            report("writing", part=folder.name, shard=shard, pictures=pictures, **facts)
+    if not pictures:
+        first = f"; the first, {broken[0].file}: {broken[0].reason}" if broken else ""
+        raise UserError(f"no picture of {folder.name} could be read{first}: look at the data")
+    return broken
 
-    make: Callable[[str], bytes]
-    side: int
-    shard_size: int
-    threads: int
-    settings: tuple[str, ...] = ()
-    has_time: Callable[[float], bool] = lambda seconds: True
 
-    def write(self, folder: Path, items: Sequence[Item]) -> tuple[Broken, ...]:
-        """Write one part, in the order of ``items``; return what is broken in it.
+def _write(folder: Path, number: int, side: int, made: Iterable[tuple[Item, bytes | str]]) -> Note:
+    """Write one shard under another name until it is whole; return its note."""
+    import tensorflow as tf
 
-        Shards of other settings in the folder are removed.
-        Raises OutOfTimeError between two shards, UserError when no picture can be read.
-        """
-        folder.mkdir(parents=True, exist_ok=True)
-        chunks = [items[at : at + self.shard_size] for at in range(0, len(items), self.shard_size)]
-        notes = [_read_note(folder, n, self._key(chunk)) for n, chunk in enumerate(chunks)]
-        _sweep(folder, notes)
-        slowest, pictures = 0.0, 0
-        broken: list[Broken] = []
-        with ThreadPoolExecutor(self.threads) as pool:
-            for number, (chunk, note) in enumerate(zip(chunks, notes, strict=True)):
-                if not note:
-                    if not self.has_time(slowest):
-                        raise OutOfTimeError(folder.name, number, len(chunks))
-                    start = time.monotonic()
-                    note = self._write_shard(folder, number, chunk, pool)
-                    slowest = max(slowest, time.monotonic() - start)
-                pictures += note["pictures"]
-                broken += [Broken(name, folder.name, reason) for name, reason in note["broken"]]
-                shard = f"{number + 1}/{len(chunks)}"
-                facts = {"pictures": pictures, "broken": len(broken)}
-                report("writing", part=folder.name, shard=shard, **facts)
-        if not pictures:
-            first = f"; the first, {broken[0].file}: {broken[0].reason}" if broken else ""
-            raise UserError(f"no picture of {folder.name} could be read{first}: look at the data")
-        return tuple(broken)
+    broken, count = [], 0
+    temporary = folder / f".{number:02d}.tfrec.part"
+    with tf.io.TFRecordWriter(str(temporary)) as writer:
+        for item, jpeg in made:
+            if isinstance(jpeg, str):
+                broken.append((item.id, jpeg))
+            else:
+                writer.write(serialized(item.id, item.label, jpeg))
+                count += 1
+    note: Note = {"pictures": count, "broken": broken}
+    if count:  # else there is no file: an empty one cannot be mapped into memory
+        path = folder / f"{number:02d}-{side}x{side}-{count}.tfrec"
+        os.replace(temporary, path)
+        note |= {"file": path.name, "sha256": file_sha256(path)}
+    temporary.unlink(missing_ok=True)
+    return note
 
-    def _write_shard(
-        self, folder: Path, number: int, chunk: Sequence[Item], pool: ThreadPoolExecutor
-    ) -> Note:
-        """Write one shard and its note, each under another name until it is whole."""
-        import tensorflow as tf
 
-        broken, count = [], 0
-        temporary = folder / f".{number:02d}.tfrec.part"
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
-            for item, made in zip(chunk, pool.map(self._made, chunk), strict=True):
-                if isinstance(made, str):
-                    broken.append((item.id, made))
-                else:
-                    writer.write(serialized(item.id, item.label, made))
-                    count += 1
-        note: Note = {"key": self._key(chunk), "pictures": count, "broken": broken}
-        if count:  # else there is no file: an empty one cannot be mapped into memory
-            path = folder / f"{number:02d}-{self.side}x{self.side}-{count}.tfrec"
-            os.replace(temporary, path)
-            note |= {"file": path.name, "sha256": file_sha256(path)}
-        temporary.unlink(missing_ok=True)
-        write_json(folder / f"{number:02d}.json", note)
-        return note
+def _made(make: Callable[[str], bytes], item: Item) -> bytes | str:
+    """A picture's JPEG, or why there is none."""
+    try:
+        return make(item.id)
+    except ValueError as error:
+        return str(error) or type(error).__name__
 
-    def _made(self, item: Item) -> bytes | str:
-        """A picture's JPEG, or why there is none."""
-        try:
-            return self.make(item.id)
-        except ValueError as error:
-            return str(error) or type(error).__name__
 
-    def _key(self, chunk: Sequence[Item]) -> str:
-        """Differs for shards of other pictures, labels or settings."""
-        items = [(item.id, item.label, item.bytes) for item in chunk]
-        made_from = json.dumps([self.side, self.settings, items])
-        return hashlib.sha256(made_from.encode()).hexdigest()
+def _key(side: int, settings: Sequence[str], chunk: Sequence[Item]) -> str:
+    """Differs for shards of other pictures, labels or settings."""
+    return hashlib.sha256(json.dumps([side, settings, chunk]).encode()).hexdigest()
 
 
 def _read_note(folder: Path, number: int, key: str) -> Note:

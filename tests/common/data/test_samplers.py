@@ -73,10 +73,9 @@ def test_hands_have_all_items_alike(items: int, hands: int, size: int, seed: int
 
 def test_the_summary_says_what_is_left_out_and_repeated() -> None:
     labels = np.array([0] * 5 + [1] * 4 + [2] * 2 + [3] + [4])
-    said = ClassBatches(labels, 2, 4, steps=7).summary
-    assert said == (
-        "7 batches of 2 classes x 4 pictures from 3 classes; 1 of them has fewer and repeats its "
-        "own; 2 classes of one picture are left out"
+    assert ClassBatches(labels, 2, 4, steps=7).summary == (
+        "7 batches of 2 classes x 4 pictures from 3 classes, of which 1 have fewer and repeat "
+        "theirs; left out with one picture: 2"
     )
 
 

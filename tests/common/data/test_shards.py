@@ -14,14 +14,14 @@ import pytest
 
 from common.data.images import PictureError, square_jpeg
 from common.data.pictures import Pictures
-from common.data.shards import Broken, Item, ShardWriter
+from common.data.shards import Broken, Item, write_shards
 from common.data.tfrecords import read_records
 from common.errors import UserError
 from common.kernel import OutOfTimeError
 
 SIDE = 16
 ITEMS = [Item(f"{n}.jpg", n % 3, 100 + n) for n in range(10)]
-BROKEN = (Broken("1.jpg", "train", "cut: 1.jpg"), Broken("8.jpg", "train", "cut: 8.jpg"))
+BROKEN = [Broken("1.jpg", "train", "cut: 1.jpg"), Broken("8.jpg", "train", "cut: 8.jpg")]
 
 
 def jpeg(name: str) -> bytes:
@@ -51,9 +51,9 @@ def write(
     items: Sequence[Item] = ITEMS,
     make: Callable[[str], bytes] = jpeg,
     **changes: Any,
-) -> tuple[Broken, ...]:
+) -> list[Broken]:
     how = {"side": SIDE, "shard_size": 4, "threads": 3, "settings": ("quality=90",), **changes}
-    return ShardWriter(make, **how).write(folder, items)
+    return write_shards(folder, items, make, **how)
 
 
 def remade(folder: Path, items: Sequence[Item] = ITEMS, **changes: Any) -> list[str]:

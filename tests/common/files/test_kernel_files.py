@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sklearn.metrics import roc_auc_score
 
 from common.data.pictures import Pictures
 from common.data.tfrecords import read_records
@@ -28,7 +27,6 @@ from common.files.predictions import (
 )
 from common.files.projection import Projection, load_projection, project, save_projection
 from common.files.thumbnails import load_thumbnails, save_thumbnails, write_thumbnails
-from common.pairs.validation import channel_auc
 from support import flowers
 
 LABELS = np.array([0, 0, 1, 1, 1, 2, 3, 3, 4, 4])  # train has 0, 1 and 2
@@ -209,17 +207,6 @@ def test_a_projection_is_the_principal_components_of_the_last_epoch() -> None:
         few = project(unit(rows, width, 0)[None])[0]
         assert few.shape == (rows, 3)
         assert not few[:, min(rows, width) :].any()
-
-
-def test_auc_is_by_channel_of_all_pairs_of_seen_and_of_unseen_classes() -> None:
-    first, second = np.triu_indices(10, 1)
-    same, seen = LABELS[first] == LABELS[second], LABELS < 3
-    masks = {"all": same | ~same, "seen": seen[first] & seen[second]}
-    masks["unseen"] = ~seen[first] & ~seen[second]
-    for channel, parts in channel_auc(VECTORS).items():
-        scores = (VECTORS.validation[channel][first] * VECTORS.validation[channel][second]).sum(1)
-        for part, mask in masks.items():
-            assert parts[part] == pytest.approx(roc_auc_score(same[mask], scores[mask]), abs=1e-6)
 
 
 @pytest.mark.parametrize(("side", "small"), [(24, 30), (96, 64)])

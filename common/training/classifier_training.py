@@ -5,8 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common.accelerator import Accelerator, clear_session
-from common.data.records import Records, join
-from common.data.splits import stratified_folds
+from common.data.records import Records, join, stratified_folds
 from common.files.predictions import Predictions
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.data.splits import stratified_folds
+from common.data.records import stratified_folds
 from common.errors import UserError
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from common.data.splits import stratified_folds
+from common.data.records import stratified_folds
 from common.recipe import override
 from common.recipes.classifier import ClassifierRecipe
 from common.recipes.embedding import LOSSES, EmbeddingRecipe

@@ -78,7 +78,7 @@ def choose(asked: str, supported: tuple[str, ...] = KNOWN) -> Accelerator:
         _join_cluster()
     # A CPU is always there; that a busy machine is slow to import is no fault.
     with contextlib.nullcontext() if asked == "cpu" else _end_unless_found(wanted):
-        seen = next((name for name in candidates if _is_there(name)), "")
+        seen = next((name for name in candidates if name == "cpu" or _jax_devices(name)), "")
         if not seen:
             found = [f"{name} x {n}" for name in KNOWN if (n := len(_jax_devices(name)))]
             raise UserError(
@@ -174,10 +174,6 @@ def _use_backend(backend: str) -> None:
     os.environ["KERAS_BACKEND"] = backend
     if loaded is not None and loaded.backend.backend() != backend:
         raise RuntimeError(f"Keras is already imported with {loaded.backend.backend()}")
-
-
-def _is_there(name: str) -> bool:
-    return name == "cpu" or bool(_jax_devices(name))
 
 
 def _jax_devices(name: str) -> list[Any]:

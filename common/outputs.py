@@ -4,7 +4,7 @@ Any framework will do. A kernel is finished when its working folder has
 
 - ``predictions.npz`` (``common.files.predictions``): ids and predictions of validation and test,
   and validation's labels, in the shapes of the competition's task;
-- ``metrics.json``: what it scores on validation (``kernel_metrics``);
+- ``metrics.json``: what it scores on validation;
 - ``manifest.json``, which ``common.kernel.KernelRun`` writes when the work has ended well.
 
 ``history.csv``, ``thumbnails.npz`` and figures (``*.png``) are shown where they are.
@@ -77,16 +77,20 @@ def write_outputs(
     predictions: Predictions,
     kernel: str,
     facts: Mapping[str, Any] | None = None,
+    resamples: int = RESAMPLES,
 ) -> dict[str, Any]:
     """Write ``predictions.npz`` and ``metrics.json``; return the content of the latter.
 
-    It has the competition's metric with an interval, and ``facts``. Errors name the ``kernel``.
-    Raises UserError for predictions that are not of the competition's task.
+    It has the competition's metric with an interval; the ``thresholds``, where labels need some,
+    which are chosen on the same pictures; what the task adds, such as ``validation_accuracy``; and
+    ``facts``. Errors name the ``kernel``. Raises UserError for predictions that are not of the
+    competition's task.
     """
     source = kernel or "this kernel"
     check_predictions(competition, predictions, source)
     save_predictions(folder, predictions, source)
-    metrics = {**kernel_metrics(competition, predictions), **(facts or {})}
+    scores = score_models(competition, {"kernel": predictions}, resamples).facts("kernel")
+    metrics = {**scores, **threshold_facts(competition, predictions), **(facts or {})}
     write_json(folder / "metrics.json", metrics)
     report("scored", **{name: value for name, value in metrics.items() if type(value) in _NUMBERS})
     return metrics
@@ -127,18 +131,6 @@ def score_models(
     scores = {name: score(np.arange(len(labels))) for name, score in scorers.items()}
     strata = competition.task.resampling_strata(labels)
     return ModelScores(metric, scores, resampled_scores(scorers, strata, resamples), len(labels))
-
-
-def kernel_metrics(
-    competition: Competition, predictions: Predictions, resamples: int = RESAMPLES
-) -> dict[str, Any]:
-    """Return what a training kernel's ``metrics.json`` says of its score.
-
-    That is the facts of ``ModelScores``; the ``thresholds``, where labels need some, which are
-    chosen on the same pictures; and what the task adds, such as ``validation_accuracy``.
-    """
-    scores = score_models(competition, {"kernel": predictions}, resamples)
-    return scores.facts("kernel") | threshold_facts(competition, predictions)
 
 
 def threshold_facts(competition: Competition, predictions: Predictions) -> dict[str, Any]:

@@ -65,9 +65,7 @@ def join_folds(parts: Mapping[str, Predictions]) -> Predictions:
 
     Validation is out of fold: the folds one after another, each picture predicted once, by the
     network that has not seen it. Test is the mean over the folds, rows in the first one's order.
-
-    Raises:
-        UserError: two folds have the same validation picture, or differ in test ids or classes.
+    Raises UserError for two with the same validation picture, or other test ids or classes.
     """
     (first, reference), *_ = parts.items()
     if len(parts) == 1:
@@ -101,10 +99,7 @@ def join_networks(networks: Iterable[tuple[str, Vectors]]) -> Vectors:
     Probabilities are averaged before any product, as the first place of Painter by Numbers did
     it. Other vectors are put in one row, over the square root of their number, so that a pair's
     score is the mean of its scores: ``(pictures, networks * d)`` float32. Rows are in the first
-    one's order.
-
-    Raises:
-        UserError: two networks differ in pictures, labels, channels or classes.
+    one's order. Raises UserError for networks of other pictures, labels, channels or classes.
     """
     remaining = iter(networks)
     first, joined = next(remaining)

@@ -18,10 +18,9 @@ from common.metrics.metric import find_metric
 from common.metrics.verification import best_threshold, roc, roc_auc
 from common.outputs import BLEND, ModelScores, chosen_on
 from common.pairs.blend import PairBlend, Scale, find_pair_blend
-from common.pairs.scored import save_scored_pairs
 from common.pairs.scores import PairScorer
 from common.pairs.table import PairTable, read_pairs, write_pair_scores
-from common.pairs.validation import RESAMPLES, ValidationPairs, pairs_of
+from common.pairs.validation import RESAMPLES, ValidationPairs, pairs_of, save_scored_pairs
 from common.parameters import Parameters
 from common.progress import report
 from common.recipes.training import CheckedRecipe, Range

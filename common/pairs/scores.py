@@ -37,22 +37,17 @@ class Tile(NamedTuple):
 
 
 class PairScorer:
-    """Scores pairs by vectors of any kind, such as unit embeddings or class probabilities.
-
-    Attributes:
-        first, second: ``(pairs,)`` rows of the pictures; -1 is one that has no vector.
-        pictures: ``(pictures,)`` their rows, those in pairs with each other adjacent.
-        positions: ``(pictures,)`` int32, where each picture is in ``pictures``.
-        order: ``(pairs,)`` uint32 numbers of the pairs, tile by tile.
-        tiles: those that have pairs; their ``pairs`` are parts of ``order``.
-    """
+    """Scores pairs by vectors of any kind, such as unit embeddings or class probabilities."""
 
     def __init__(self, pictures: int, first: np.ndarray, second: np.ndarray):
-        """Find the order in which to score them, once for all channels."""
+        """Find the order in which to score pairs ``(pairs,)`` of rows, once for all channels.
+
+        -1 is a picture that has no vector.
+        """
         self.first, self.second = first, second
         groups = find_groups(pictures, first, second)
-        self.pictures = np.argsort(groups, kind="stable")
-        self.positions = np.empty(pictures, np.int32)
+        self.pictures = np.argsort(groups, kind="stable")  # those that are paired are adjacent
+        self.positions = np.empty(pictures, np.int32)  # of each picture in ``pictures``
         self.positions[self.pictures] = np.arange(pictures, dtype=np.int32)
         edges = _block_edges(np.bincount(groups))
         none = len(edges) - 1  # the number of blocks, and of the one without vectors
@@ -61,7 +56,7 @@ class PairScorer:
         blocks = np.append(blocks, none).astype(kind)
         one, other = blocks[first], blocks[second]
         keys = np.minimum(one, other) * kind(none + 1) + np.maximum(one, other)
-        self.order = np.argsort(keys, kind="stable").astype(np.uint32)
+        self.order = np.argsort(keys, kind="stable").astype(np.uint32)  # tile by tile
         sizes = np.bincount(keys)
         ends = np.cumsum(sizes)
         self.tiles = []

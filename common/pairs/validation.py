@@ -11,16 +11,27 @@ seen classes, and of as many pictures a class of unseen ones.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from common.errors import UserError
+from common.files.arrays import AGAIN, load_arrays, save_arrays
 from common.files.predictions import Vectors
 from common.metrics.verification import SortedScores, roc_auc
 from common.pairs.scores import PairScorer
 
 MOST = 1_000_000  # pairs; of more, different ones are drawn
 RESAMPLES = 200
+NAME = "validation_pairs.npz"
+_ARRAYS = {
+    "ids": (np.str_, "n"),
+    "labels": (np.int64, "n"),
+    "seen": (bool, "n"),
+    "first": (None, "p"),
+    "second": (None, "p"),
+    "probabilities": (np.float32, "p"),
+}
 
 
 @dataclass(frozen=True)
@@ -141,17 +152,12 @@ def in_history(auc: Mapping[str, float | None]) -> dict[str, float]:
 
 
 def draw_pairs(labels: np.ndarray, most: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return all pairs of ``labels`` ``(rows,)``, or ``most`` of them, drawn with ``seed``.
+    """Return the rows of all pairs of ``labels`` ``(rows,)``, or of ``most``, drawn with ``seed``.
 
-    Different pairs are omitted first, same ones only where they alone are more than half of
-    ``most``. ROC AUC and error rates are expected to stay what they are over all pairs, as each
-    kind is drawn evenly; an accuracy needs the share of same pairs.
-
-    Returns:
-        Two rows of each pair, ``(pairs,)`` int32, first < second; same pairs come first.
-
-    Raises:
-        UserError: there are fewer than two rows.
+    They are ``(pairs,)`` int32, first < second; same pairs come first. Different pairs are omitted
+    first, same ones only where they alone are more than half of ``most``. ROC AUC and error rates
+    are expected to stay what they are over all pairs, as each kind is drawn evenly; an accuracy
+    needs the share of same pairs. Raises UserError for fewer than two rows.
     """
     labels, number = np.asarray(labels), len(labels)
     if number < 2:
@@ -177,3 +183,29 @@ def draw_pairs(labels: np.ndarray, most: int, seed: int = 0) -> tuple[np.ndarray
         drawn.append((row, starts[row] + numbers - (after - length)[row]))
     one, other = (order[np.concatenate(side)].astype(np.int32) for side in zip(*drawn, strict=True))
     return np.minimum(one, other), np.maximum(one, other)
+
+
+@dataclass(frozen=True)
+class ScoredPairs(ValidationPairs):
+    """Pairs of validation, and how probable the ensemble finds that both are of one class."""
+
+    probabilities: np.ndarray  # ``(pairs,)`` float32 from 0 to 1
+
+
+def save_scored_pairs(folder: Path, pairs: ValidationPairs, probabilities: np.ndarray) -> Path:
+    """Write ``validation_pairs.npz``; ``probabilities`` is ``(pairs,)``."""
+    return save_arrays(folder / NAME, _ARRAYS, {**vars(pairs), "probabilities": probabilities})
+
+
+def load_scored_pairs(folder: Path) -> ScoredPairs | None:
+    """Return what an ensemble wrote, or None where it did not. Raises UserError for damage."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    pairs = ScoredPairs(**load_arrays(path, _ARRAYS, remedy=AGAIN))
+    rows = np.concatenate([pairs.first, pairs.second, [0]])
+    if not 0 <= rows.min() <= rows.max() < len(pairs.ids):
+        raise UserError(f"{path}: its pictures and its pairs differ{AGAIN}")
+    if not np.isfinite(pairs.probabilities).all():
+        raise UserError(f"{path}: some probabilities are not numbers{AGAIN}")
+    return pairs

@@ -14,7 +14,7 @@ from common.files.classes import NAME as CLASSES
 from common.files.classes import load_classes
 from common.files.predictions import Vectors, load_vectors, row_order
 from common.files.projection import Projection, load_projection
-from common.pairs.scored import ScoredPairs, load_scored_pairs
+from common.pairs.validation import ScoredPairs, load_scored_pairs
 from kernels.results.output import KernelOutput, read_or_note
 from kernels.results.scores import as_mapping, read_number
 

@@ -14,7 +14,7 @@ from common.metrics.verification import (
     tar_at_far,
     thinned,
 )
-from common.pairs.scored import ScoredPairs
+from common.pairs.validation import ScoredPairs
 from kernels.report.charts import Chart, bounds, histogram
 from kernels.report.facts import Facts
 from kernels.report.pair_facts import Channel

@@ -1,6 +1,5 @@
 """One declaration a kernel: what it runs is resolved from it, and its work needs no framework."""
 
-import json
 import os
 import subprocess
 import sys
@@ -78,35 +77,30 @@ def test_what_the_kernel_says_of_its_accelerator_counts(
 
     monkeypatch.chdir(tmp_path)
     replace(KERNEL, work=on_two).main({"kernel": "forest"}, [])
-    assert json.loads((tmp_path / "manifest.json").read_text())["accelerator"]["replicas"] == 2
+    assert read_manifest(tmp_path, "forest", "")["accelerator"]["replicas"] == 2
 
 
-@pytest.mark.parametrize("arguments", [["--describe"], ["--set", "trees=3"]])
-def test_it_takes_no_arguments(
+@pytest.mark.parametrize(
+    ("kernel", "arguments", "said"),
+    [
+        (KERNEL, ["--set", "trees=3"], "--set trees=3: this kernel takes no arguments, not even"),
+        (replace(KERNEL, predicts=True), [], "forest has written no predictions.npz to blend: ca"),
+    ],
+)
+def test_what_it_cannot_do_is_one_line(
+    kernel: Kernel,
     arguments: list[str],
+    said: str,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit):
-        KERNEL.main({}, arguments)
-    said = capsys.readouterr().err
-    assert said.startswith(f"error: {' '.join(arguments)}: this kernel takes no arguments, not ev")
-    assert said.count("\n") == 1
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_kernel_that_predicts_leaves_predictions_or_fails(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit):
-        replace(KERNEL, predicts=True).main({"kernel": "forest"}, [])
-    said = capsys.readouterr().err
-    assert said.startswith(
-        "error: forest has written no predictions.npz to blend: call write_outputs"
-    )
+        kernel.main({"kernel": "forest"}, arguments)
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: {said}")
+    assert printed.count("\n") == 1
     assert not (tmp_path / "manifest.json").exists()
 
 

@@ -9,7 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from common.files.predictions import load_vectors
-from common.pairs.scored import load_scored_pairs
+from common.pairs.validation import load_scored_pairs
 from support import tiny
 
 pytestmark = pytest.mark.slow

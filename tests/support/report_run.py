@@ -13,7 +13,7 @@ from common.competition import Competition
 from common.files.predictions import Predictions, save_predictions
 from common.files.thumbnails import save_thumbnails
 from common.manifest import write_json
-from common.outputs import kernel_metrics
+from common.outputs import write_outputs
 from kernels.bundle.build import Bundle, build_bundles
 from kernels.kaggle.states import KernelState
 from kernels.plan.find import find_competition
@@ -76,8 +76,7 @@ def write_kernels(
         out.mkdir(parents=True, exist_ok=True)
         values = values.astype(np.float32)
         members[name] = Predictions(ids, labels, values, np.array(["hidden1"]), values[:1])
-        save_predictions(out, members[name], name)
-        write_json(out / "metrics.json", kernel_metrics(competition, members[name], resamples))
+        write_outputs(out, competition, members[name], name, resamples=resamples)
         stages = {"training": 40.0, "figures": 3.0}
         facts = {"seconds": stages, "recipe": {"epochs": 3}, "versions": {"numpy": "2"}}
         write_json(out / "manifest.json", facts)

@@ -20,15 +20,13 @@ from common.files.classes import PictureClass, save_classes
 from common.files.predictions import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.pairs.blend import as_log_odds, fit_platt
-from common.pairs.scored import load_scored_pairs
+from common.pairs.validation import load_scored_pairs, validation_pairs
 from common.parameters import Parameters
 from competitions.painter_by_numbers import ensemble
 from support.carry_out import carry_out
 
 KNOWN = 5
 LABELS = np.repeat(np.arange(8), [6] * KNOWN + [9] * 3)  # of validation; train has the first five
-# Of the nine pictures of each unseen artist six count, evenly, as many as a seen one has.
-COUNTED = np.array([True] * 6 * KNOWN + [n in (0, 2, 3, 5, 6, 8) for n in range(9)] * 3)
 VALIDATION = np.array([f"v{number}.jpg" for number in range(len(LABELS))])
 TEST = np.array([f"{number}.jpg" for number in range(30)])
 ARTISTS = np.repeat(np.arange(6), 5)  # of test
@@ -65,14 +63,16 @@ def only_rows(member: Vectors, kept: np.ndarray) -> Vectors:
 
 
 LEFT = vectors(1, 1.5)
-MEMBERS = {
+PLAIN = {
     "left": dataclasses.replace(
         LEFT,
         validation={"embedding": LEFT.validation["embedding"]},
         test={"embedding": LEFT.test["embedding"]},
     ),
-    "right": shuffled(vectors(2, 2.0), 5),
+    "right": vectors(2, 2.0),
 }
+MEMBERS = {**PLAIN, "right": shuffled(PLAIN["right"], 5)}
+PAIRS = validation_pairs(VALIDATION, LABELS, LABELS < KNOWN)
 
 
 def all_pairs() -> list[tuple[int, str, str]]:
@@ -161,34 +161,18 @@ def read_scores(folder: Path) -> dict[int, float]:
     return found
 
 
-def scored(member: Vectors, part: str, pairs: list[tuple[str, str]]) -> dict[str, np.ndarray]:
-    """The float64 dot products of ``pairs``, by channel."""
-    places = {name: row for row, name in enumerate(getattr(member, f"{part}_ids").tolist())}
-    sides = [[places[name] for name in side] for side in zip(*pairs, strict=True)]
-    rows = {name: values.astype(np.float64) for name, values in getattr(member, part).items()}
-    return {name: (v[sides[0]] * v[sides[1]]).sum(axis=1) for name, v in rows.items()}
-
-
-def columns(part: str, pairs: list[tuple[str, str]]) -> dict[str, np.ndarray]:
+def columns(part: str, first: np.ndarray, second: np.ndarray) -> dict[str, np.ndarray]:
+    """The dot products of pairs of rows, by channel."""
     return {
-        f"{name}/{channel}": scores
-        for name, member in MEMBERS.items()
-        for channel, scores in scored(member, part, pairs).items()
+        f"{name}/{channel}": np.einsum("ij,ij->i", rows[first], rows[second])
+        for name, member in PLAIN.items()
+        for channel, rows in getattr(member, part).items()
     }
 
 
 def accuracy_at(same: np.ndarray, scores: np.ndarray, threshold: float, share: float) -> float:
     called = scores >= threshold
     return float(share * called[same].mean() + (1 - share) * (~called[~same]).mean())
-
-
-def validation() -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Which pairs are same, all channels' scores, and the masks of seen and unseen."""
-    first, second = np.triu_indices(len(LABELS), 1)
-    pairs = list(zip(VALIDATION[first].tolist(), VALIDATION[second].tolist(), strict=True))
-    seen, unseen = (mask[first] & mask[second] for mask in (LABELS < KNOWN, LABELS >= KNOWN))
-    masks = {"all": COUNTED[first] & COUNTED[second], "seen": seen, "unseen": unseen}
-    return LABELS[first] == LABELS[second], columns("validation", pairs), masks
 
 
 @pytest.mark.parametrize(
@@ -202,15 +186,15 @@ def test_every_pair_gets_the_blend_of_its_members_scores(
     assert (metrics["method"], metrics["scale"]) == (method, scale)
     scores, rows = read_scores(tmp_path / "out"), all_pairs()
     assert list(scores) == [index for index, _, _ in rows]
-    same, known, masks = validation()
-    counted = masks["all"]
+    known, counted = columns("validation", PAIRS.first, PAIRS.second), PAIRS.parts["all"]
     readable = [row for row in rows if BROKEN not in row]
+    first, second = (np.array([int(r[n].split(".")[0]) for r in readable]) for n in (1, 2))
     total = np.zeros(len(readable))
-    for name, found in columns("test", [row[1:] for row in readable]).items():
+    for name, found in columns("test", first, second).items():
         if scale == "rank":
             brought = (rankdata(found) - 0.5) / len(found)
         else:
-            platt = fit_platt(same[counted], as_log_odds(name, known[name][counted]))
+            platt = fit_platt(PAIRS.same[counted], as_log_odds(name, known[name][counted]))
             brought = platt.log_odds(as_log_odds(name, found))
         total += metrics["weights"][name] * brought
     probabilities = np.array([scores[row[0]] for row in readable])
@@ -218,7 +202,6 @@ def test_every_pair_gets_the_blend_of_its_members_scores(
     line = np.polyfit(total, odds, 1)
     assert line[0] > 0
     np.testing.assert_allclose(odds, np.polyval(line, total), atol=2e-3 * np.ptp(odds))
-    first, second = ([int(row[n].split(".")[0]) for row in readable] for n in (1, 2))
     assert roc_auc_score(ARTISTS[first] == ARTISTS[second], probabilities) > 0.85
 
 
@@ -228,10 +211,9 @@ def test_a_picture_that_cannot_be_read_has_the_prior_and_changes_no_other_score(
 ) -> None:
     run({"blend_scale": scale})
     scores = read_scores(tmp_path / "out")
-    same, _, masks = validation()
     prior = [scores[index] for index, *names in all_pairs() if BROKEN in names]
     assert len(prior) == len(TEST)
-    np.testing.assert_allclose(prior, same[masks["all"]].mean(), rtol=1e-6)
+    np.testing.assert_allclose(prior, PAIRS.share, rtol=1e-6)
     world.write_pairs([row for row in all_pairs() if BROKEN not in row])
     run({"blend_scale": scale})
     without = read_scores(tmp_path / "out")
@@ -241,11 +223,9 @@ def test_a_picture_that_cannot_be_read_has_the_prior_and_changes_no_other_score(
 def test_metrics_are_those_of_all_seen_and_unseen_pairs(run: Run, tmp_path: Path) -> None:
     run({"method": "weighted"})
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    same, known, masks = validation()
+    known = columns("validation", PAIRS.first, PAIRS.second)
     for name, scores in known.items():
-        for part, mask in masks.items():
-            wanted = roc_auc_score(same[mask], scores[mask])
-            assert metrics["channels"][name][part] == pytest.approx(wanted, abs=1e-5)
+        assert metrics["channels"][name] == pytest.approx(PAIRS.auc(scores), abs=1e-5)
     # A classifier's classes tell artists that train has not from nobody.
     assert metrics["channels"]["right/classes"]["seen"] > 0.9
     assert metrics["channels"]["right/classes"]["unseen"] < 0.7
@@ -254,14 +234,14 @@ def test_metrics_are_those_of_all_seen_and_unseen_pairs(run: Run, tmp_path: Path
     assert metrics["members"] == firsts
     best = max(parts["all"] for parts in metrics["channels"].values())
     assert metrics["validation_score"] >= best
-    share = same[masks["all"]].mean()
-    assert metrics["same_share"] == pytest.approx(share)
-    assert metrics["same_pairs"] == {part: same[mask].sum() for part, mask in masks.items()}
+    share = metrics["same_share"]
+    assert share == PAIRS.share
+    same_pairs = {part: PAIRS.same[mask].sum() for part, mask in PAIRS.parts.items()}
+    assert metrics["same_pairs"] == same_pairs
     saved = load_scored_pairs(tmp_path / "out")
-    for part, name in {"all": "score", "seen": "seen", "unseen": "unseen"}.items():
-        mask = saved.parts[part]
-        wanted = roc_auc_score(saved.same[mask], saved.probabilities[mask])
-        assert metrics[f"validation_{name}"] == pytest.approx(wanted, abs=1e-5)
+    for part, auc in saved.auc(saved.probabilities).items():
+        name = "score" if part == "all" else part
+        assert metrics[f"validation_{name}"] == pytest.approx(auc, abs=1e-5)
     own = saved.same[saved.parts["all"]], saved.probabilities[saved.parts["all"]]
     accuracy = accuracy_at(*own, metrics["threshold"], share)
     assert accuracy == pytest.approx(metrics["validation_accuracy"], abs=1e-6)

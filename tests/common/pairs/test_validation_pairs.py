@@ -11,8 +11,15 @@ from sklearn.metrics import roc_auc_score
 
 from common.errors import UserError
 from common.metrics.bootstrap import interval
-from common.pairs.scored import NAME, load_scored_pairs, save_scored_pairs
-from common.pairs.validation import ValidationPairs, draw_pairs, in_history, validation_pairs
+from common.pairs.validation import (
+    NAME,
+    ValidationPairs,
+    draw_pairs,
+    in_history,
+    load_scored_pairs,
+    save_scored_pairs,
+    validation_pairs,
+)
 
 
 def some(labels: np.ndarray, known: int, most: int = 10**6) -> ValidationPairs:

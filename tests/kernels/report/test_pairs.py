@@ -14,8 +14,7 @@ from common.files.predictions import Vectors, load_vectors, save_vectors
 from common.files.projection import Projection, load_projection, save_projection
 from common.files.thumbnails import save_thumbnails
 from common.manifest import write_json
-from common.pairs.scored import load_scored_pairs, save_scored_pairs
-from common.pairs.validation import validation_pairs
+from common.pairs.validation import load_scored_pairs, save_scored_pairs, validation_pairs
 from common.tasks.pairs import Pairs
 from competitions.painter_by_numbers import COMPETITION
 from kernels.kaggle.states import KernelState

@@ -12,10 +12,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from common.declaration import Kernel
 from common.files.predictions import Predictions
 from common.kernel import KernelRun
-from common.outputs import kernel_metrics, write_outputs
+from common.outputs import write_outputs
 from competitions.tiny_made import COMPETITION
-
-kernel_metrics.__defaults__ = (50,)  # resamples: 500 take seconds
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,8 @@ def train(run: KernelRun) -> None:
         ]
     ids = table["id"][kept].to_numpy(str), test["id"].to_numpy(str)
     predictions = Predictions(ids[0], labels[kept], found[0], ids[1], found[1])
-    write_outputs(run.folder, COMPETITION, predictions, run.parameters.kernel)
+    name = run.parameters.kernel
+    write_outputs(run.folder, COMPETITION, predictions, name, resamples=50)  # 500 take seconds
 
 
 KERNEL = Kernel(COMPETITION, TinyRecipe(**RECIPE), work=train, accelerators=("cpu",))

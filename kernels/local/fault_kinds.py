@@ -12,18 +12,19 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
 from werkzeug.wrappers import Request, Response
 
+from common.recipes.training import CheckedRecipe, Range
 from kernels.local.limits import accelerator_of
 from kernels.local.limits import session_limit as session_limit_message
 from kernels.local.server import Application, error_answer, json_answer
 
 
 @dataclass(frozen=True)
-class Rule:
+class Rule(CheckedRecipe):
     """Which fault is injected into which calls; the fields are those of a faults file.
 
     ``probability`` is drawn from a generator of the rule's own, so that the same calls in the same
@@ -32,14 +33,14 @@ class Rule:
 
     call: str  # such as SaveKernel; download, upload or log; * for every call that the fault is for
     fault: str  # one of FAULTS
-    times: int | None = 1  # None for ever
-    after: int = 0  # let so many calls pass first
-    probability: float = 1.0  # at each call
+    times: Annotated[int | None, Range()] = 1  # None for ever
+    after: Annotated[int, Range()] = 0  # let so many calls pass first
+    probability: Annotated[float, Range(0, 1)] = 1.0  # at each call
     contains: str = ""  # only calls with this text in their path or JSON body
-    code: int = 503
+    code: Annotated[int, Range(400, 599)] = 503
     message: str = "injected by a rule of the local Kaggle"
-    retry_after: int | None = None
-    seconds: float = 1.0
+    retry_after: Annotated[int | None, Range()] = None
+    seconds: Annotated[float, Range()] = 1.0
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ and every fault. The first rule that fits a call decides; the rules below do not
 """
 
 import json
-import math
 import random
 import re
 import threading
@@ -23,11 +22,6 @@ from kernels.local.server import METHODS, Application
 CALLS = (*METHODS, "download", "upload", "log")
 
 _OPTIONS = ("code", "message", "retry_after", "seconds")
-_RANGES: dict[str, tuple[float, float]] = {
-    "probability": (0, 1),
-    "code": (400, 599),
-    **dict.fromkeys(("times", "after", "retry_after", "seconds"), (0, math.inf)),
-}
 
 
 class Faults:
@@ -123,28 +117,23 @@ def read_faults(path: Path, say: Callable[[str], object]) -> Faults:
     seed, rules = read.get("seed", 0), []
     if type(seed) is not int:
         raise UserError(f"the faults {path}: seed={seed!r} is not a whole number")
-    for number, given in enumerate(read["rules"], start=1):
+    for number, entry in enumerate(read["rules"], start=1):
         try:
-            rules.append(_read_rule(given))
+            rules.append(_read_rule(entry))
         except UserError as error:
             raise UserError(f"the faults {path}, rule {number}: {error}") from None
     return Faults(rules, seed, say)
 
 
-def _read_rule(given: Any) -> Rule:
+def _read_rule(entry: Any) -> Rule:
     """A rule of a file. Raises UserError."""
-    if not isinstance(given, dict) or not {"call", "fault"} <= given.keys():
-        raise UserError(f"{given!r} is not an object with call and fault")
-    rule = override(Rule("", ""), given)
+    if not isinstance(entry, dict) or not {"call", "fault"} <= entry.keys():
+        raise UserError(f"{entry!r} is not an object with call and fault")
+    rule = override(Rule("", ""), entry)
     fault = by_name("fault", rule.fault, FAULTS)
     calls = ["*", *(call for call in CALLS if re.fullmatch(fault.calls, call))]
     if rule.call not in calls:
         raise UserError(f"no call {rule.call!r} of {rule.fault!r}: {nearest(rule.call, calls)}")
-    for name in given.keys() & set(_OPTIONS) - set(fault.options):
+    for name in entry.keys() & set(_OPTIONS) - set(fault.options):
         raise UserError(f"{rule.fault!r} reads no {name!r}")
-    for name, (low, high) in _RANGES.items():
-        value = getattr(rule, name)
-        if value is not None and not low <= value <= high:
-            limits = f"between {low} and {high}" if high < math.inf else "at least 0"
-            raise UserError(f"{name}={value}: it must be {limits}")
     return rule

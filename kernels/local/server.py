@@ -121,10 +121,10 @@ class Application:
 
     def _called(self, request: Request, service: type[Service]) -> Service:
         """The service of who calls: by a key's name; a token belongs to the last of these."""
-        given = request.authorization
-        if given is None or not (given.token or (given.username and given.password)):
+        key = request.authorization
+        if key is None or not (key.token or (key.username and key.password)):
             raise ApiError(401, "Unauthenticated: set KAGGLE_USERNAME and KAGGLE_KEY")
-        self._user = given.username or self._user
+        self._user = key.username or self._user
         return service(self.site, self._user, request.host_url)
 
     def _download(self, request: Request, token: str) -> Response:

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from kernels.local import LocalKaggle
+from support import tiny
 from support.toy_competition import IDS, RIGHT, TOY, WAITS, make_toy
 
 # Runs ``kaggle ARGUMENTS`` for each line of JSON: importing the client takes a second.
@@ -63,19 +63,11 @@ def kaggle(folder: Path) -> Iterator[LocalKaggle]:
         yield kaggle
 
 
-def environment(kaggle: LocalKaggle, folder: Path) -> dict[str, str]:
+def environment(kaggle: LocalKaggle, folder: Path, **more: str) -> dict[str, str]:
     """A user's environment with nothing of this machine's user, pointed at the local Kaggle."""
-    (folder / "home").mkdir(exist_ok=True)
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder / "home"),
-        "KAGGLE_USERNAME": "alice",
-        "KAGGLE_KEY": "key",
-        "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
-        "HTTP_PROXY": kaggle.url,
-        "KAGGLEHUB_CACHE": str(folder / "kagglehub"),
-        "KAGGLEHUB_VERBOSITY": "error",
-    }
+    own = tiny.real_environment(kaggle.url, folder / "home")
+    hub = {"KAGGLEHUB_CACHE": str(folder / "kagglehub"), "KAGGLEHUB_VERBOSITY": "error"}
+    return {"PATH": os.environ["PATH"], **own, **hub, **more}
 
 
 @pytest.fixture(scope="module")
@@ -104,16 +96,9 @@ def push(command, folder: Path):
         kernel = folder / slug
         kernel.mkdir(exist_ok=True)
         (kernel / "kernel.py").write_text(text)
-        facts = {
-            "id": f"alice/{slug}",
-            "title": slug.replace("-", " "),
-            "code_file": "kernel.py",
-            "language": "python",
-            "kernel_type": "script",
-            "is_private": True,
-            "enable_internet": False,
-            **metadata,
-        }
+        facts = {"id": f"alice/{slug}", "title": slug.replace("-", " "), "code_file": "kernel.py"}
+        facts |= {"language": "python", "kernel_type": "script", "is_private": True}
+        facts |= {"enable_internet": False, **metadata}
         (kernel / "kernel-metadata.json").write_text(json.dumps(facts))
         return command("kernels", "push", "-p", kernel)
 
@@ -121,7 +106,7 @@ def push(command, folder: Path):
 
 
 @pytest.fixture(scope="module")
-def finished(push, kaggle: LocalKaggle) -> str:
+def finished(push, command) -> str:
     """A complete kernel with a submission and a file in a folder, and a utility script."""
     text = f"""
 import os
@@ -135,17 +120,8 @@ print("trained")
     module = "open('shared_module.py', 'w').write('ANSWER = 42')"
     push("shared-code", module, keywords=["utility script"])
     for slug in ("some-kernel", "shared-code"):
-        wait(kaggle, f"alice/{slug}")
+        command("kernels", "logs", f"alice/{slug}", "--follow")
     return "alice/some-kernel"
-
-
-def wait(kaggle: LocalKaggle, ref: str) -> None:
-    for _ in range(3000):
-        latest = kaggle.store.latest(ref)
-        if latest and "ended" in latest.session:
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"{ref} has not ended")
 
 
 @pytest.mark.parametrize(
@@ -228,26 +204,22 @@ def test_competitions_submit_and_the_scores(command, finished, folder):
 
 
 def python(code: str, folder: Path, own: dict[str, str]) -> str:
-    answer = subprocess.run(
-        [sys.executable, "-c", code], cwd=folder, env=own, capture_output=True, text=True
-    )
+    run = [sys.executable, "-c", code]
+    answer = subprocess.run(run, cwd=folder, env=own, capture_output=True, text=True)
     assert answer.returncode == 0, answer.stderr
     return answer.stdout
 
 
 def test_a_token_is_taken_as_well(kaggle, folder, finished):
     """A token wins over a key, and is asked about first."""
-    own = {**environment(kaggle, folder), "KAGGLE_API_TOKEN": "token"}
-    code = (
-        "import sys; sys.argv[1:] = ['kernels', 'list', '--mine']\nimport kaggle.cli as k;k.main()"
-    )
+    own = environment(kaggle, folder, KAGGLE_API_TOKEN="token")
+    code = "import sys, kaggle.cli\nsys.argv[1:] = ['kernels', 'list', '--mine']; kaggle.cli.main()"
     assert finished in python(code, folder, own)
 
 
 def test_kagglehub_downloads_everything(kaggle, folder, finished):
-    own = environment(kaggle, folder)
-    del own["HTTP_PROXY"]
     code = HUB.format(url=kaggle.url, toy=TOY.slug)
+    own = environment(kaggle, folder, HTTP_PROXY="")
     assert json.loads(python(code, folder, own).splitlines()[-1]) == [
         ["sample_submission.csv", "test", "train.csv"],
         "flower2",

@@ -1,4 +1,4 @@
-"""A dry run on one's own data: what is checked first, wherever they are and however packed."""
+"""A dry run on one's own data: what is checked first, and wherever they are."""
 
 import shutil
 import zipfile
@@ -27,25 +27,6 @@ def check(files: Path) -> None:
     check_data(find_competition("tiny"), files / "data", files / "solution.csv")
 
 
-@pytest.mark.parametrize("how", ["plain", "zip", "folder"])
-def test_what_fits_passes_however_it_is_packed(files: Path, how: str) -> None:
-    pack(files / SAMPLE, how)
-    check(files)
-
-
-def pack(table: Path, how: str) -> None:
-    """Pack ``table`` as Kaggle may: plain, zipped, or in a folder of its name."""
-    content = table.read_bytes()
-    if how != "plain":
-        table.unlink()
-    if how == "zip":
-        with zipfile.ZipFile(table.with_name(f"{table.name}.zip"), "w") as archive:
-            archive.writestr(table.name, content)
-    elif how == "folder":
-        table.mkdir()
-        (table / table.name).write_bytes(content)
-
-
 @pytest.mark.parametrize(
     ("names", "before", "after", "said"),
     [
@@ -70,8 +51,10 @@ def test_what_does_not_fit_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_data_next_to_the_working_folder_are_scored(files: Path, tmp_path: Path) -> None:
-    pack(files / SAMPLE, "zip")
+def test_zipped_data_next_to_the_working_folder_are_scored(files: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(files / f"{SAMPLE}.zip", "w") as archive:
+        archive.write(files / SAMPLE, "sample_submission.csv")
+    (files / SAMPLE).unlink()
     (tmp_path / "here").mkdir()
     given = ("--data", "../mine/data", "--solution", "../mine/solution.csv", "--run-dir", "../run")
     done = tiny.submit(

@@ -3,14 +3,15 @@
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from kagglesdk.competitions.services.competition_api_service import CompetitionApiClient
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
+from werkzeug.exceptions import abort
 
 from kernels.local.files import find_data_file, find_file, list_files
 from kernels.local.hosted import HostedCompetition
-from kernels.local.service import ApiError, Fields, Service, paged
+from kernels.local.service import Fields, Service, paged
 from kernels.local.store import utc
 
 
@@ -51,7 +52,7 @@ class CompetitionsService(Service):
         """One data file."""
         path = find_data_file(self._entered(request).folder(), request.file_name)
         if path is None:
-            raise ApiError(404, f"{request.competition_name} has no file {request.file_name!r}")
+            abort(404, f"{request.competition_name} has no file {request.file_name!r}")
         return {"url": self.link(path)}
 
     def download_data_files(self, request: Any) -> Fields:
@@ -71,10 +72,10 @@ class CompetitionsService(Service):
         """Submit an uploaded file; each upload can be submitted once."""
         hosted, token = self._open(request), request.blob_file_tokens
         if hosted.kernels_only:
-            raise _refused("this competition only accepts Submissions from Notebooks.")
+            _refuse("this competition only accepts Submissions from Notebooks.")
         file = find_file(self.store.root / "uploads", token)
         if file is None or not token.isalnum():
-            raise _refused("its file was not uploaded.")
+            _refuse("its file was not uploaded.")
         name = file.with_name(f"{token}.name")
         made = self._submit(hosted, file, name.read_text("utf-8"), request)
         file.unlink()
@@ -88,12 +89,12 @@ class CompetitionsService(Service):
         version = self.version(f"{request.kernel_owner}/{request.kernel_slug}", label)
         named = f"{version.slug} v{version.number}"
         if version.status is not Status.COMPLETE:
-            raise _refused(f"{named} is {version.status.name}.")
+            _refuse(f"{named} is {version.status.name}.")
         if hosted.kernels_only and version.request.enable_internet:
-            raise _refused("your Notebook cannot use internet access.")
+            _refuse("your Notebook cannot use internet access.")
         file = find_file(version.working, request.file_name, contained=True)
         if file is None:
-            raise _refused(f"{named} has no output file {request.file_name}.")
+            _refuse(f"{named} has no output file {request.file_name}.")
         return self._submit(hosted, file, request.file_name, request)
 
     def get_submission_limits(self, request: Any) -> Fields:
@@ -108,7 +109,7 @@ class CompetitionsService(Service):
         record = self.site.submissions.find(request.ref)
         known = record and record["user"] == self.user
         if not record or not known or record["competition"] not in self.site.hosted:
-            raise ApiError(404, f"Could not find submission {request.ref}")
+            abort(404, f"Could not find submission {request.ref}")
         return self.site.submissions.answer(record)
 
     def list_submissions(self, request: Any) -> Fields:
@@ -120,19 +121,19 @@ class CompetitionsService(Service):
     def _find(self, request: Any) -> HostedCompetition:
         slug = request.competition_name
         if slug not in self.site.hosted:
-            raise ApiError(404, f"Could not find competition {slug!r}")
+            abort(404, f"Could not find competition {slug!r}")
         return self.site.hosted[slug]
 
     def _entered(self, request: Any) -> HostedCompetition:
         hosted = self._find(request)
         if not hosted.entered:
-            raise ApiError(403, f"You must accept the rules of {request.competition_name} first.")
+            abort(403, f"You must accept the rules of {request.competition_name} first.")
         return hosted
 
     def _open(self, request: Any) -> HostedCompetition:
         hosted = self._entered(request)
         if hosted.submissions_disabled:
-            raise _refused(f"{request.competition_name} takes no submissions.")
+            _refuse(f"{request.competition_name} takes no submissions.")
         return hosted
 
     def _submit(self, hosted: HostedCompetition, file: Path, name: str, request: Any) -> Fields:
@@ -141,7 +142,7 @@ class CompetitionsService(Service):
         with self.store.lock:  # between the count and the new one
             if submissions.counts(slug, self.user)[0] >= most:
                 hours = 24 - datetime.now(UTC).hour
-                raise _refused(
+                _refuse(
                     f"Your team has used its daily Submission allowance ({most}) today, "
                     f"please try again tomorrow UTC (in {hours} hours)."
                 )
@@ -149,5 +150,5 @@ class CompetitionsService(Service):
         return {"ref": ref, "message": f"Successfully submitted to {hosted.competition.title}"}
 
 
-def _refused(reason: str) -> ApiError:
-    return ApiError(400, f"Submission not allowed: {reason}")
+def _refuse(reason: str) -> NoReturn:
+    abort(400, f"Submission not allowed: {reason}")

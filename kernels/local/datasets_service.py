@@ -10,8 +10,9 @@ from typing import Any
 from kagglesdk.datasets.services.dataset_api_service import DatasetApiClient
 from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
 from kagglesdk.models.services.model_api_service import ModelApiClient
+from werkzeug.exceptions import abort
 
-from kernels.local.service import ApiError, Fields, Service
+from kernels.local.service import Fields, Service
 
 
 class DatasetsService(Service):
@@ -44,7 +45,7 @@ class DatasetsService(Service):
         ref = f"{request.owner_slug}/{request.dataset_slug}"
         folder = self.store.dataset(ref)
         if folder is None:
-            raise ApiError(404, f"Could not find data set {ref}")
+            abort(404, f"Could not find data set {ref}")
         return folder
 
 
@@ -60,7 +61,7 @@ class ModelsService(Service):
         found = (self.store.root / "models" / ref).glob(f"*/{slug}/*") if ".." not in ref else ()
         versions = [path.name for path in found if _plain(path.parts[-3]) == framework]
         if not versions:
-            raise ApiError(404, f"Could not find model {ref}/{slug}")
+            abort(404, f"Could not find model {ref}/{slug}")
         return {"slug": slug, "version_number": max(map(int, versions))}
 
 

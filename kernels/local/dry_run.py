@@ -1,4 +1,4 @@
-"""The dry run's own part: a local Kaggle with generated data or the user's, and no other network."""
+"""The dry run's own part: a local Kaggle with generated data or the user's, no other network."""
 
 import hashlib
 import os

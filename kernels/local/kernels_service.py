@@ -4,6 +4,7 @@ from typing import Any
 
 from kagglesdk.kernels.services.kernels_api_service import KernelsApiClient
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
+from werkzeug.exceptions import abort
 
 from kernels.local.files import list_files
 from kernels.local.limits import (
@@ -14,7 +15,7 @@ from kernels.local.limits import (
     quota_week,
     seconds_used,
 )
-from kernels.local.service import ApiError, Fields, Service, paged
+from kernels.local.service import Fields, Service, paged
 from kernels.local.store import ACTIVE, Version, utc
 
 # Fields of a push that GetKernel answers under the same name.
@@ -33,13 +34,13 @@ class KernelsService(Service):
     def save_kernel(self, request: Any) -> Fields:
         """Check the push, drop its unknown sources, and queue a new version.
 
-        A refused push is an ``error`` in an answer with HTTP status 200. Raises ApiError 403 for a
-        kernel in another user's name.
+        A refused push is an ``error`` in an answer with HTTP status 200; one in another user's name
+        is answered 403.
         """
         ref = request.slug or ""
         owner, _, slug = ref.partition("/")
         if slug and owner != self.user:
-            raise ApiError(403, f"Permission 'kernels.update' was denied: {owner} is not you")
+            abort(403, f"Permission 'kernels.update' was denied: {owner} is not you")
         with self.store.lock:  # between the count of sessions and the new one
             if error := push_fault(self.store, request):
                 return {"error": error}
@@ -99,7 +100,7 @@ class KernelsService(Service):
         label = f"v{request.version_number}" if request.version_number else ""
         version = self.version(f"{request.owner_slug}/{request.kernel_slug}", label)
         if version.status in ACTIVE:
-            raise ApiError(404, f"{version.slug} v{version.number} has no output yet")
+            abort(404, f"{version.slug} v{version.number} has no output yet")
         zipped = version.folder / "output.zip"
         return self.download(version.working, request.file_path, zipped, contained=True)
 
@@ -122,7 +123,7 @@ class KernelsService(Service):
     def delete_kernel(self, request: Any) -> Fields:
         """End what runs of a kernel and remove all of its versions."""
         if request.user_name != self.user:
-            raise ApiError(403, "Permission 'kernels.delete' was denied")
+            abort(403, "Permission 'kernels.delete' was denied")
         ref = self._find(request).ref
         self.site.sessions.kill(ref)
         self.store.delete(ref)

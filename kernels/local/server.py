@@ -9,7 +9,7 @@ from typing import Any
 
 from kagglesdk.common.types.http_redirect import HttpRedirect
 from kagglesdk.security.services.oauth_service import OAuthClient
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, abort
 from werkzeug.serving import WSGIRequestHandler
 from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
@@ -18,7 +18,7 @@ from common.errors import UserError
 from kernels.local.competitions_service import CompetitionsService
 from kernels.local.datasets_service import DatasetsService, ModelsService
 from kernels.local.kernels_service import KernelsService, log_json, log_lines
-from kernels.local.service import ApiError, Fields, Service, Site, fill
+from kernels.local.service import Fields, Service, Site, fill
 from kernels.local.store import ACTIVE, Version
 
 _LOG = logging.getLogger("kernels.local")
@@ -91,12 +91,10 @@ class Application:
                 match = re.fullmatch(pattern, request.path)
                 if match and method == verb:
                     return handler(request, *match.groups())
-            raise ApiError(404, f"Not found: {request.method} {request.path}")
-        except ApiError as error:
+            abort(404, f"Not found: {request.method} {request.path}")
+        except HTTPException as error:  # of ``abort``, or a range beyond a file's end
             # The client hides this body behind "400 Client Error", as it does with Kaggle's own.
-            return error_answer(error.code, error.message)
-        except HTTPException as error:  # such as 416, a range beyond the file's end
-            return Response.force_type(error.get_response(request.environ))
+            return error_answer(error.code or 500, error.description or "")
         except UserError as error:  # such as data that could not be generated
             _LOG.error("%s", "\n".join((*error.details, str(error))))
             return error_answer(500, str(error))
@@ -107,13 +105,13 @@ class Application:
     def _answer(self, request: Request, service: str, method: str) -> Response:
         known, name = METHODS.get(method, ("", ""))
         if known != service:
-            raise ApiError(404, f"The local Kaggle has no method {service}/{method}")
+            abort(404, f"The local Kaggle has no method {service}/{method}")
         called = self._called(request, SERVICES[service])
         types = getattr(called.client, name).__annotations__
         try:
             asked = types["request"].from_dict(json.loads(request.get_data() or b"{}"))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ApiError(400, f"{method}: the request cannot be read: {error}") from None
+            abort(400, f"{method}: the request cannot be read: {error}")
         answer = fill(types["return"], getattr(called, name)(asked))
         if isinstance(answer, HttpRedirect):
             return Response(status=302, headers={"Location": answer.url})
@@ -123,20 +121,20 @@ class Application:
         """The service of who calls: by a key's name; a token belongs to the last of these."""
         key = request.authorization
         if key is None or not (key.token or (key.username and key.password)):
-            raise ApiError(401, "Unauthenticated: set KAGGLE_USERNAME and KAGGLE_KEY")
+            abort(401, "Unauthenticated: set KAGGLE_USERNAME and KAGGLE_KEY")
         self._user = key.username or self._user
         return service(self.site, self._user, request.host_url)
 
     def _download(self, request: Request, token: str) -> Response:
         path = self.site.links.get(token)
         if path is None or not path.is_file():
-            raise ApiError(404, "There is no such file, or its address has expired")
+            abort(404, "There is no such file, or its address has expired")
         return send_file(path.resolve(), request.environ, conditional=True, as_attachment=True)
 
     def _upload(self, request: Request, token: str) -> Response:
         uploads = self.site.store.root / "uploads"
         if not (uploads / f"{token}.name").is_file():
-            raise ApiError(404, "There is no such upload")
+            abort(404, "There is no such upload")
         partial = uploads / f"{token}.part"
         with open(partial, "wb") as file:
             while chunk := request.stream.read(1 << 20):
@@ -164,13 +162,10 @@ class Application:
 
 
 def _check_caller(request: Request) -> None:
-    """Refuse a web page: a browser names its Origin, or by a trick another host than this machine.
-
-    Raises ApiError.
-    """
+    """Refuse a web page: a browser names its Origin, or by a trick another host than this one."""
     host = request.host.rpartition(":")[0] or request.host
     if host not in ("127.0.0.1", "localhost") or "Origin" in request.headers:
-        raise ApiError(403, "The local Kaggle answers programs on this machine only")
+        abort(403, "The local Kaggle answers programs on this machine only")
 
 
 def _closing(body: Any) -> Iterator[bytes]:

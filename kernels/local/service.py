@@ -1,4 +1,4 @@
-"""What the services of the local Kaggle share: refusals, answers, pages, versions, addresses."""
+"""What the services of the local Kaggle share: answers, pages, versions, addresses."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 from urllib.parse import quote
+
+from werkzeug.exceptions import abort
 
 from kernels.local.files import archive, find_file
 from kernels.local.hosted import HostedCompetition
@@ -16,15 +18,6 @@ from kernels.local.submissions import Submissions
 T = TypeVar("T")
 Fields = dict[str, Any]  # of an answer, under kagglesdk's names; objects in it are dicts as well
 _PAGE, _LARGEST_PAGE = 20, 200
-
-
-class ApiError(Exception):
-    """An answer with an HTTP status other than 200."""
-
-    def __init__(self, code: int, message: str):
-        super().__init__(message)
-        self.code = code
-        self.message = message
 
 
 @dataclass(frozen=True)
@@ -65,40 +58,38 @@ class Service:
     def download(self, folder: Path, name: str, zipped: Path, contained: bool = False) -> Fields:
         """Send the client to a file of ``folder``, or without a name to all of them as ``zipped``.
 
-        Raises ApiError 404 where there is no such file.
+        Answers 404 where there is no such file.
         """
         zipped = self.store.root / "archives" / zipped
         path = find_file(folder, name, contained) if name else archive(folder, zipped, contained)
         if path is None:
-            raise ApiError(404, f"There is no file {name!r}")
+            abort(404, f"There is no file {name!r}")
         return {"url": self.link(path)}
 
     def version(self, ref: str, label: str = "") -> Version:
         """The version of kernel ``owner/slug`` that ``label`` (``v<N>``) names, else the latest.
 
-        Raises ApiError: 404 for one that is not there, 403 for another user's private kernel.
+        Answers 404 for one that is not there, 403 for another user's private kernel.
         """
         versions = self.store.versions(ref)
         mine = ref.startswith(f"{self.user}/")
         if not mine and (not versions or versions[-1].request.is_private):
-            raise ApiError(403, f"Permission 'kernels.get' was denied for {ref}")
+            abort(403, f"Permission 'kernels.get' was denied for {ref}")
         found = [v for v in versions if not label or label == f"v{v.number}"]
         if not found:
             what = f"version {label!r} of kernel" if versions else "kernel"
-            raise ApiError(404, f"Could not find {what} {ref}")
+            abort(404, f"Could not find {what} {ref}")
         return found[-1]
 
 
-def paged(
-    name: str, items: Sequence[T], request: Any, fields: Callable[[T], Fields] | None = None
-) -> Fields:
+def paged(name: str, items: Sequence[T], request: Any, fields: Callable[[T], Fields]) -> Fields:
     """The page of ``items`` that a request asks for as the field ``name``, and the next's token."""
     try:
         start = int(request.page_token or 0)
     except ValueError:
-        raise ApiError(400, f"Invalid page token {request.page_token!r}") from None
+        abort(400, f"Invalid page token {request.page_token!r}")
     end = start + min(request.page_size or _PAGE, _LARGEST_PAGE)
-    page = [fields(item) if fields else item for item in items[start:end]]
+    page = [fields(item) for item in items[start:end]]
     return {name: page, "next_page_token": str(end) if end < len(items) else ""}
 
 

@@ -287,7 +287,7 @@ DROP = '"call": "*", "fault": "drop"'
         (f'{{{DROP}, "time": 2}}', "rule 1: unknown setting 'time': did you mean times"),
         (f'{{{DROP}, "times": true}}', "setting times=True is not of its type: it takes int"),
         (f'{{{DROP}, "probability": 1.5}}', "probability=1.5: it must be from 0 to 1"),
-        (f'{{{DROP}, "after": -1}}', "rule 1: after=-1: it must be at least 0"),
+        (f'{{{DROP}, "after": -1}}', "rule 1: setting after=-1: it must be at least 0"),
         (f'{{{DROP}, "code": 500}}', "rule 1: 'drop' reads no 'code'"),
         ('{"call": "*", "fault": "refuse", "code": 200}', "code=200: it must be from 400 to 599"),
         (None, "cannot be read: No such file"),

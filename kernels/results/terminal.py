@@ -90,6 +90,7 @@ def _alone(member: Member, blend: Mapping[str, Any] | None = None) -> Model:
 
 
 def _row(name: str, score: Validated, facts: Mapping[str, Any], took: str) -> tuple[str, ...]:
+    """``facts`` has the scores of seen and of unseen classes, where pairs are scored."""
     known = {part: read_number(facts.get(f"validation_{part}")) for part in ("seen", "unseen")}
     parts = ("" if n is None else f"{part} {score.rounded(n)}" for part, n in known.items())
     return (f"{name:<15}", f"validation {score}" if score.short else "", *parts, took)
@@ -97,11 +98,10 @@ def _row(name: str, score: Validated, facts: Mapping[str, Any], took: str) -> tu
 
 def _channel(blend: Mapping[str, Any], model: str) -> dict[str, Any]:
     """What the first channel of a model scores on seen and on unseen classes."""
-    channels = blend.get("channels", {}).items()
-    first: dict[str, Any] = next(
-        (found for name, found in channels if name.startswith(f"{model}/")), {}
-    )
-    return {f"validation_{part}": score for part, score in first.items()}
+    for name, scores in blend.get("channels", {}).items():
+        if name.startswith(f"{model}/"):
+            return {f"validation_{part}": score for part, score in scores.items()}
+    return {}
 
 
 def _blend(blend: Mapping[str, Any]) -> list[str]:

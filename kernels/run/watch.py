@@ -32,7 +32,6 @@ Bundles = Sequence[Bundle]  # sources first
 # Sessions that Kaggle runs at once; a queued one counts.
 SESSIONS = {"tpu": 1, "gpu": 2, "cpu": 5}
 MAX_PARTS = 5  # versions in a row that one training may be spread over
-_FETCHED_AGAIN = (KernelState.COMPLETE, KernelState.INVALID)
 _MISSING = 4  # a version that is not found this often in a row is gone
 
 
@@ -114,7 +113,8 @@ class Watch:
             known = self._run.set_kernel(name, version=version, state=KernelState.QUEUED)
         if known.state is KernelState.COMPLETE and self._options.rerun:
             return False  # what is at Kaggle has not arrived whole
-        if not (known.state.running or known.state in _FETCHED_AGAIN):
+        again = known.state in (KernelState.COMPLETE, KernelState.INVALID)  # is fetched again
+        if not (known.state.running or again):
             return False
         status = self._status(name)
         if status and not status.state.running:

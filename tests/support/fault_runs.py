@@ -96,23 +96,21 @@ def draw_rules(chance: random.Random) -> list[dict]:
 
 def run_once(seed: int, folder: Path | None = None) -> Outcome:
     """One disturbed run with its own Kaggle; its temporary folder stays if something is wrong."""
-    from kernels.local import HostedCompetition, LocalKaggle
     from kernels.local.faults import Faults, Rule
-    from kernels.plan.find import find_competition
 
     tiny.add_tiny()
     root = folder or Path(tempfile.mkdtemp(prefix=f"fault-run-{seed}-"))
     chance, began = random.Random(seed), time.monotonic()
     faults = Faults([Rule(**rule) for rule in draw_rules(chance)], seed)
-    hosted = HostedCompetition(find_competition("tiny"), *tiny.write_data(root / "files"))
-    with LocalKaggle(root / "kaggle", [hosted], faults=faults) as server:
-        env = {**os.environ, **tiny.real_environment(server.url, root / "home")}
+    data = tiny.write_data(root / "files")
+    with tiny.local_kaggle(root, data, faults=faults) as (server, env):
+        env = {**os.environ, **env}
         kills, starts = 0, 0
         done = subprocess.CompletedProcess[str]([], 1)
         while done.returncode and starts < MOST_STARTS:
             done = start(root / "run", env, chance if kills < MOST_KILLS else None)
             kills, starts = kills + (done.returncode == -signal.SIGKILL), starts + 1
-        wrong = what_is_wrong(server, done, hosted.solution)
+        wrong = what_is_wrong(server, done, data[1])
     if not folder and not wrong:
         shutil.rmtree(root, ignore_errors=True)
     injected = tuple(f"{fault} {call}" for call, fault in faults.injected)

@@ -137,6 +137,22 @@ def real_environment(url: str, home: Path) -> dict[str, str]:
     }
 
 
+@contextlib.contextmanager
+def local_kaggle(folder: Path, data: tuple[Path, Path] | None = None, **options: Any) -> Any:
+    """A local Kaggle with the tiny competition, and the environment of a command that uses it.
+
+    ``layout`` and ``faults`` as in LocalKaggle, other options as in HostedCompetition.
+    """
+    from kernels.local import HostedCompetition, LocalKaggle
+    from kernels.plan.find import find_competition
+
+    server = {name: options.pop(name) for name in ("layout", "faults") if name in options}
+    data = data or write_data(folder / "files")
+    hosted = HostedCompetition(find_competition("tiny"), *data, **options)
+    with LocalKaggle(folder / "kaggle", [hosted], **server) as kaggle:
+        yield kaggle, real_environment(kaggle.url, folder / "home")
+
+
 def kill_at(save: str, end: Callable[[], None] | None = None) -> None:
     """Kill this process, or ``end`` it, at a save of a run's state: ``4:before`` or ``4:after``."""
     import kernels.run.state

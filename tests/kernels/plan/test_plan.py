@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from common.errors import UserError
-from kernels.local import HostedCompetition, LocalKaggle
 from kernels.plan.find import find_competition
 from kernels.plan.request import choose_models
 from support import tiny, warm
@@ -138,10 +137,8 @@ def test_a_run_goes_through_all_that_it_was_asked(
 ) -> None:
     """Folds of the best recipe on TPU: Kaggle has one such session, the second waits for it."""
     warm.fork_kernels(monkeypatch)
-    hosted = HostedCompetition(find_competition("tiny"), *tiny.write_data(tmp_path))
     run = tmp_path / "run"
-    with LocalKaggle(tmp_path / "kaggle", [hosted]) as server:
-        env = tiny.real_environment(server.url, tmp_path / "home")
+    with tiny.local_kaggle(tmp_path) as (_, env):
         asked = ("--model", "left", "--folds", "2", "--recipe", "best", "--run-dir", run)
         result = tiny.last_json(tiny.submit("tiny", *asked, "--json", "--no-submit", env=env))
     assert [member["name"] for member in result["members"]] == ["left-fold0", "left-fold1"]

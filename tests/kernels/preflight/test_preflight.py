@@ -18,7 +18,6 @@ import kernels.kaggle.client
 from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
-from kernels.local import HostedCompetition, LocalKaggle
 from kernels.plan.find import find_competition
 from kernels.preflight.checklist import run_checks
 from kernels.preflight.kaggle_checks import Subject, ask_kaggle
@@ -45,11 +44,11 @@ class Go:
 
     def kaggle(self, **options: Any) -> Kaggle:
         """The client of this process, pointed at a new Kaggle."""
-        hosted = HostedCompetition(TINY, *self.data, **options)
-        server = self.opened.enter_context(LocalKaggle(self.folder / "kaggle", [hosted]))
+        served = tiny.local_kaggle(self.folder, self.data, **options)
+        server, env = self.opened.enter_context(served)
         self.url, self.store = server.url, server.store
         point_client_at(self.monkeypatch, server.url, self.folder)
-        for name, value in tiny.real_environment(server.url, self.folder / "home").items():
+        for name, value in env.items():
             self.monkeypatch.setenv(name, value)
         client = Kaggle(server.url)
         self.monkeypatch.setattr(kernels.kaggle.client, "Kaggle", lambda: client)
@@ -258,68 +257,61 @@ def lines(name: str, **changes: Any) -> list[str]:
 
 
 TURN = "the next day begins at 00:00 UTC, in 6 h 30 min"
-REFRESH = "refreshes 2026-11-28 00:00 UTC; the plan needs"
-LATE = {"facts": facts(deadline="2016-10-31T23:59:00Z")}
+REFRESH = "refreshes 2026-11-28 00:00 UTC; the plan needs about"
+OPEN, LATE = ({"facts": facts(deadline=f"{day}T23:59:00Z")} for day in ("2026-12-01", "2016-10-31"))
 ONLY_KERNELS = {"facts": facts(isKernelsSubmissionsOnly=True)}
+NO = {code: KaggleError(f"Kaggle answered {code}: no", code) for code in (401, 403, 404)}
+LONG = "x" * 51
 ANSWERS: list[tuple[str, dict, str]] = [
-    ("open", {"facts": facts(deadline="2026-12-01T23:59:00Z")},
-     "ok   open until 2026-12-01 23:59 UTC"),
+    ("open", OPEN, "ok   open until 2026-12-01 23:59 UTC"),
     ("open", LATE, "ok   closed on 2016-10-31: a late submission is not ranked"),
     ("open", {}, "ok   takes submissions; its deadline is not given by Kaggle"),
     ("kind", ONLY_KERNELS, "ok   takes the output of a kernel, no files"),
-    ("submissions", {"allowance": allowance(numAllowedNow=3, numToday=2)},
-     f"ok   3 of 5 submissions left today; {TURN}"),
+    ("submissions", {}, f"ok   5 of 5 submissions left today; {TURN}"),
     ("submissions", {"allowance": allowance(numToday=5, numTotal=5)},
      f"NO   no submission left of 5 today: {TURN}; or give --no-submit"),
     # Kaggle counts nothing, not even what is allowed, for a user who has no team yet.
-    ("submissions", {"allowance": allowance()},
-     f"ok   no submission sent so far, 5 a day; {TURN}"),
+    ("submissions", {"allowance": allowance()}, "ok   no submission sent so far, 5 a day; the n"),
     ("submissions", {"allowance": allowance(numTotal=100, limitedByTotal=True)},
      "NO   no submission left in tiny-digits, after 100 in all: "),
     ("submissions", {**LATE, "allowance": allowance(numTotal=9)},
      "NO   tiny-digits closed on 2016-10-31 and takes nothing late: train without"),
-    ("submissions", {**LATE, "allowance": allowance(numAllowedNow=5, numTotal=9)},
-     "ok   5 of 5 submissions left"),
+    ("submissions", LATE, "ok   5 of 5 submissions left"),
     ("submission", {"header": ["id", "class"]}, "NO   the sample lacks label and has class"),
-    ("submission", {"header": KaggleError("Kaggle answered 404: no", 404)},
-     "NO   tiny-digits has no file sample_submission.csv: name the file in competitions/tiny_d"),
+    ("submission", {"header": NO[404]}, "NO   tiny-digits has no file sample_submission.csv: name"),
     ("submission", {"header": None, "request": request("painter")},
      "ok   submission ProbabilityColumn: submission_info.csv is the table of pairs"),
     ("quota", {"quota": gpu("0.5s", "3600s"), "bundles": with_hours(4.5)},
-     f"ok   GPU quota: 29.0 of 30.0 h left, {REFRESH} about 4.5 h"),
+     f"ok   GPU quota: 29.0 of 30.0 h left, {REFRESH} 4.5 h"),
     ("quota", {"quota": gpu("90000.5s", "3600s"), "bundles": with_hours(4.5)},
-     f"NO   GPU quota: 4.0 of 30.0 h left, {REFRESH} about 4.5 h: wait for it, or ask for less "
-     f"with --model or --set epochs=N"),
+     f"NO   GPU quota: 4.0 of 30.0 h left, {REFRESH} 4.5 h: wait for it, or ask for less with"),
     ("quota", {"quota": gpu("108000s"), "bundles": with_hours(None)}, "NO   GPU quota: 0.0"),
     ("quota", {"quota": gpu("108000s"), "to_run": frozenset()}, "ok   GPU quota: 0.0"),
     ("quota", {"quota": quota()}, "ok   GPU quota: not given by Kaggle; the plan needs about 2.0"),
-    *(("source", {"sources": {("model", f"bob/net/keras/small{version}"): 1}},
-       f"NO   model bob/net/keras/small{version} {said}") for version, said in (
-          ("/2", "is not there: its newest version is 1"),
-          ("", "names no version, and a kernel's model must: write bob/net/keras/small/1"))),
-    ("source", {"sources": {("dataset", "bob/nets"): "INDIVIDUAL_BLOBS_COMPRESSED"}},
-     "NO   data set bob/nets is not ready: INDIVIDUAL_BLOBS_COMPRESSED: "
-     "wait until Kaggle has prepared it"),
+    ("source", {"sources": {("model", "bob/net/keras/small/2"): 1}},
+     "NO   model bob/net/keras/small/2 is not there: its newest version is 1"),
+    ("source", {"sources": {("model", "bob/net/keras/small"): 1}},
+     "NO   model bob/net/keras/small names no version, and a kernel's model must: write bob"),
+    ("source", {"sources": {("dataset", "bob/nets"): "BLOBS"}},
+     "NO   data set bob/nets is not ready: BLOBS: wait until Kaggle has prepared it"),
     # What Kaggle does not answer fails with what it said; a refusal knows who asks.
     ("credentials", {"quota": SILENT}, "NO   not known whether signed in as alice: Kaggle ans"),
-    ("credentials", {"quota": KaggleError("Kaggle answered 403: no", 403)}, "ok   signed in as al"),
-    ("credentials", {"quota": KaggleError("Kaggle answered 401: no", 401)},
+    ("credentials", {"quota": NO[403]}, "ok   signed in as alice"),
+    ("credentials", {"quota": NO[401]},
      "NO   not signed in as alice: Kaggle answered 401: no: make a new API token at https://www."),
-    ("competition", {"facts": KaggleError("Kaggle answered 404: no", 404)},
+    ("competition", {"facts": NO[404]},
      "NO   no competition tiny-digits: Kaggle answered 404: no: see whether https://www.kaggle."),
     ("competition", {"facts": SILENT}, "NO   competition tiny-digits: Kaggle answered 503: "),
     ("submissions", {"allowance": SILENT}, "NO   submissions left in tiny-digits: Kaggle ans"),
     ("quota", {"quota": SILENT}, "NO   GPU quota: Kaggle answered 503: Service Unavailable: give"),
-    ("source", {"sources": {("dataset", "bob/nets"): SILENT}},
-     "NO   data set bob/nets: Kaggle answered 503: Service Unavailable: give the same command"),
+    ("source", {"sources": {("dataset", "bob/nets"): SILENT}}, "NO   data set bob/nets: Kaggle a"),
     ("machine shape", {}, "ok   machine shapes: CPU, NvidiaTeslaT4"),
     ("internet", ONLY_KERNELS, "ok   the submitted kernel has internet off"),
     ("names", {"bundles": built(title="Tiny Left")}, "ok   titles and slugs agree"),
-    *(("names", {"bundles": built(**changes)}, f"NO   kernel left: {said}")
-      for changes, said in (
-          ({"title": "tiny right"}, "Kaggle makes 'tiny-right' of the title 'tiny right'"),
-          ({"title": "left"}, "its title 'left' has 4 characters: give it 5 to 50"),
-          ({"title": "x" * 51}, f"its title '{'x' * 51}' has 51 characters: give it"))),
+    ("names", {"bundles": built(title="tiny right")},
+     "NO   kernel left: Kaggle makes 'tiny-right' of the title 'tiny right': its slug 'tiny-left'"),
+    ("names", {"bundles": built(title="left")}, "NO   kernel left: its title 'left' has 4 char"),
+    ("names", {"bundles": built(title=LONG)}, f"NO   kernel left: its title '{LONG}' has 51 char"),
 ]  # fmt: skip
 
 

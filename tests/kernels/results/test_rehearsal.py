@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from kernels.local import HostedCompetition, LocalKaggle
-from kernels.plan.find import find_competition
 from support import tiny, warm
 
 pytestmark = pytest.mark.slow
@@ -22,10 +20,8 @@ def rehearse(
     """``rehearse("--embed")``: what was said, the findings, and the pushed kernels."""
     warm.fork_kernels(monkeypatch)
 
-    def rehearse(*more: str, layout: str = "2026", status: int = 0, **options: Any) -> Any:
-        hosted = HostedCompetition(find_competition("tiny"), *tiny_data, **options)
-        with LocalKaggle(tmp_path / "kaggle", [hosted], layout=layout) as server:
-            env = tiny.real_environment(server.url, tmp_path / "home")
+    def rehearse(*more: str, status: int = 0, **options: Any) -> Any:
+        with tiny.local_kaggle(tmp_path, tiny_data, **options) as (server, env):
             command = ("tiny", "--model", "left", "--rehearse", *more)
             done = tiny.submit(*command, "--run-dir", tmp_path / "run", env=env)
         assert done.returncode == status, done.stderr

@@ -15,8 +15,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kernels.local import HostedCompetition, LocalKaggle
-from kernels.plan.find import find_competition
+from kernels.local import LocalKaggle
 from support import tiny, warm
 
 pytestmark = pytest.mark.slow
@@ -28,14 +27,11 @@ ONCE = dict.fromkeys(KERNELS, 1)
 @contextlib.contextmanager
 def a_desk(folder: Path, **options: object) -> Iterator[SimpleNamespace]:
     """A folder to work in, and a Kaggle that forks its kernels."""
-    data = tiny.write_data(folder / "files")
-    hosted = HostedCompetition(find_competition("tiny"), *data, **options)
     with (
         pytest.MonkeyPatch.context() as patch,
-        LocalKaggle(folder / "kaggle", [hosted]) as server,
+        tiny.local_kaggle(folder, **options) as (server, env),
     ):
         warm.fork_kernels(patch)
-        env = tiny.real_environment(server.url, folder / "home")
         yield SimpleNamespace(folder=folder, server=server, env=env)
 
 

@@ -19,15 +19,13 @@ from common.errors import UserError
 from common.manifest import write_json
 from common.parameters import Parameters
 from common.shared_code import files_hash
-from kernels.bundle.code import ROOT
-from kernels.bundle.imports import imported_files, imports_hash
+from kernels.bundle.code import collect_shared, imports_hash
 from kernels.bundle.rendering import Page, page_text, render_script, render_utility
-from kernels.plan.find import kernel_scripts, modules
+from kernels.plan.find import kernel_scripts
 from kernels.plan.planned import SHARED, PlannedKernel
 
 METADATA = "kernel-metadata.json"
 MACHINE_SHAPES = {"cpu": "", "gpu": "NvidiaTeslaT4", "tpu": "TpuV5E8"}
-_USED_BY_THE_UTILITY = "import common.kernel"
 
 # A new-style token, or a key as it is written in kaggle.json.
 _CREDENTIAL = re.compile(
@@ -53,21 +51,6 @@ class Bundle:
     def text(self) -> str:
         """The script that Kaggle will run."""
         return page_text(self.page, self.parameters.to_dict())
-
-
-def collect_shared(competition: Competition) -> dict[str, str]:
-    """What the competition's kernel scripts import of ``common`` and of its own modules.
-
-    Path → text.
-    """
-    scripts = kernel_scripts(competition)
-    paths = {path.relative_to(ROOT).as_posix(): path for path in (ROOT / "common").rglob("*.py")}
-    paths["competitions/__init__.py"] = ROOT / "competitions" / "__init__.py"
-    own = (path for name, path in modules(competition).items() if name not in scripts)
-    paths |= {f"competitions/{competition.folder}/{path.name}": path for path in own}
-    there = {name: path.read_text("utf-8") for name, path in paths.items()}
-    sources = [_USED_BY_THE_UTILITY, *(path.read_text("utf-8") for path in scripts.values())]
-    return dict(sorted(imported_files(sources, there).items()))
 
 
 def build_bundles(

@@ -13,9 +13,8 @@ from common.competition import Competition
 from common.data.tables import find_table
 from common.errors import UserError
 from common.submission import read_sample_ids
-from kernels.bundle.code import ROOT
 from kernels.kaggle.signin import isolate
-from kernels.plan.find import load_module, modules
+from kernels.plan.find import ROOT, load_module, modules
 
 
 @contextmanager

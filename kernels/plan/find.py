@@ -18,6 +18,7 @@ from common.declaration import Kernel
 from common.errors import UserError
 from common.recipe import nearest
 
+ROOT = Path(competitions.__file__).parents[1]
 # What Python says of a fault → what is wrong and what to do.
 _FAULTS = (
     (r"ModuleNotFoundError: No module named '([\w.]+)'", r"there is no module \1: install it, or"),
@@ -174,5 +175,4 @@ def _text(path: Path) -> str:
 
 
 def _shown(path: Path) -> str:
-    root = Path(competitions.__file__).parents[1]
-    return str(path.relative_to(root) if path.is_relative_to(root) else path)
+    return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)

@@ -7,8 +7,12 @@ import pytest
 from hypothesis import given
 
 from common.shared_code import files_hash
-from kernels.bundle.build import collect_shared
-from kernels.bundle.imports import imported_files, imported_names, imports_hash
+from kernels.bundle.code import (
+    collect_shared,
+    imported_files,
+    imported_names,
+    imports_hash,
+)
 from kernels.plan.find import find_competition, kernel_scripts
 from support import ROOT
 from support.every_kernel import NAMES

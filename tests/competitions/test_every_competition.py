@@ -25,7 +25,7 @@ from support.scored import make, random_predictions
 
 pytestmark = pytest.mark.slow
 tiny.add_tiny()
-TINY = {name: find_competition(name) for name in (*MADE, "twins")}
+TINY = {name: find_competition(name) for name in MADE}
 
 
 def test_there_is_one_for_each_task_and_form() -> None:

@@ -41,8 +41,10 @@ def made_competitions() -> Path:
         partial = Path(tempfile.mkdtemp())
         for name, competition in MADE.items():
             (partial / f"tiny_{name}").mkdir()
+            pairs = "pairs_" if competition.task.name == "pairs" else ""
             for script in ("__init__", "ensemble", *competition.ensemble):
-                text = texts[script].replace("tiny_made", f"tiny_{name}")
+                text = texts.get(f"{pairs}{script}", texts[script])
+                text = text.replace("tiny_made", f"tiny_{name}")
                 (partial / f"tiny_{name}" / f"{script}.py").write_text(text)
         with contextlib.suppress(OSError):  # another process was first
             partial.rename(folder)

@@ -3,6 +3,8 @@
 Each copy of this folder, ``tiny_NAME``, is the one of that name; models are of scikit-learn.
 """
 
+from dataclasses import replace
+
 from common.competition import Competition
 from common.forms import (
     BestLabels,
@@ -15,6 +17,7 @@ from common.forms import (
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Grades, Number
+from common.tasks.pairs import Pairs
 
 FILES = "train.csv, test.csv and sample_submission.csv"
 LEAVES = MultiLabel(("rust", "scab", "frog"))
@@ -43,6 +46,9 @@ MADE = {
         ("spots", Classification(("no", "yes")), "log_loss", ProbabilityColumn("spot"), TWO),
         ("tags", LEAVES, "micro_f1", LabelList("labels", "image"), TWO),
         ("tails", WHALES, "map@5", BestLabels("Id", "Image", k=5), ONE),
+        ("twins", Pairs("twin", "twins"), "roc_auc", ProbabilityColumn("same", "index"), ONE),
     )
 }
+PAIRS = {"files": "train.csv, test.csv and pairs.csv", "sample": "pairs.csv"}
+MADE["twins"] = replace(MADE["twins"], **PAIRS)
 COMPETITION = MADE.get(__name__.rpartition("tiny_")[2])

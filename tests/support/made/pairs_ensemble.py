@@ -1,4 +1,4 @@
-"""The pairs of Tiny Twins, scored."""
+"""The pairs, scored."""
 
 RECIPE: dict = dict(method="mean", blend_scale="logit", resamples=50)
 PARAMETERS: dict = {}
@@ -6,7 +6,7 @@ PARAMETERS: dict = {}
 from common.declaration import Kernel
 from common.kernel import KernelRun
 from common.pairs.ensemble import PairBlendRecipe, read_members, run_pair_ensemble
-from competitions.tiny_twins import COMPETITION
+from competitions.tiny_made import COMPETITION
 
 
 def blend(run: KernelRun) -> None:

@@ -13,7 +13,7 @@ from common.declaration import Kernel
 from common.files.predictions import Vectors, save_vectors
 from common.kernel import KernelRun
 from common.pairs.ensemble import write_pair_metrics
-from competitions.tiny_twins import COMPETITION
+from competitions.tiny_made import COMPETITION
 
 
 @dataclass(frozen=True)

@@ -116,11 +116,6 @@ class Facts:
         found = self.blended.get("thresholds")
         return np.array(found, float) if isinstance(found, list) else None
 
-    @property
-    def temperatures(self) -> Mapping[str, Mapping[str, float]]:
-        """Model → ``temperature``, ``nll_before``, ``nll_after``; empty if none is tempered."""
-        return as_mapping(self.blended.get("calibration"))
-
     def decide(self, predictions: Predictions) -> np.ndarray:
         """Decide labels on validation: the blend's thresholds, or a member's own best ones."""
         thresholds = self.thresholds
@@ -207,5 +202,5 @@ def _member(facts: Facts, model: str) -> Predictions | None:
     if len(known) < len(parts):
         return None
     member = align({"the blend": facts.blend, model: join_folds(known)})[model]
-    at = facts.temperatures.get(model)
+    at = as_mapping(facts.blended.get("calibration")).get(model)
     return at_temperature(member, at["temperature"]) if at else member

@@ -108,18 +108,14 @@ def _channels(
     order: Sequence[tuple[str, str]], models: Models, notes: list[str]
 ) -> Iterator[Channel]:
     """The channels that can be read, in this order; a file is read for one channel at a time."""
-    broken: set[str] = set()
     for model, channel in order:
-        if model in broken:
-            continue
         found = read_or_note(partial(_vectors, models[model]), None, notes)
         if found is None:
-            broken.add(model)
             continue
-        facts = (found.validation_ids, found.validation_labels, found.validation_seen)
-        for name in (channel,) if channel else found.validation:
-            if name in found.validation:
-                yield Channel(f"{model}/{name}", *facts, found.validation[name])
+        known = (found.validation_ids, found.validation_labels, found.validation_seen)
+        for name, vectors in found.validation.items():
+            if name == channel or not channel:
+                yield Channel(f"{model}/{name}", *known, vectors)
 
 
 def _vectors(kernels: Sequence[KernelOutput]) -> Vectors | None:

@@ -7,7 +7,7 @@ import numpy as np
 from kernels.report.charts import Chart
 from kernels.report.facts import Facts, Picture, Words
 from kernels.report.render import Key, Section, Table
-from kernels.results.scores import read_number
+from kernels.results.scores import as_mapping, read_number
 
 DISAGREEMENTS, HARDEST = 18, 30  # how many are shown
 PARTS = ("both right", "only the first right", "only the second right", "both wrong")
@@ -88,7 +88,7 @@ def calibration(facts: Facts) -> Section:
     names = {"temperature": "temperature", "nll_before": "NLL before", "nll_after": "NLL after"}
     tempered = [
         {"member": model, **{words: read_number(at.get(name)) for name, words in names.items()}}
-        for model, at in facts.temperatures.items()
+        for model, at in as_mapping(facts.blended.get("calibration")).items()
     ]
     caption = "Temperatures, and negative log-likelihood on validation"
     return {

@@ -22,13 +22,14 @@ from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers.generated import paint
 from kernels.bundle.build import Bundle
 from kernels.kaggle.states import KernelState
-from kernels.run.state import KernelRecord, Run
+from kernels.run.state import KernelRecord, Run, Submission
 from support.report_run import a_run, bundles
 
 ARTISTS, EACH = 12, 10
 EPOCHS = np.array([1, 3, 9])
 MEMBERS = {"triplets": 0.5, "classes": 1.3}  # and how sure they are
 PARTS = tuple(f"submodel-part{part}" for part in range(4))
+SENT = Submission("0" * 64, ref=3, public_score=0.75)
 TEST = np.array(["hidden1.jpg", "hidden2.jpg"])
 HISTORY = """stage,epoch,learning_rate,loss,accuracy,val_auc,val_auc_seen,val_auc_unseen
 training,1,0.001,0.9,0.3,0.55,0.6,0.5

@@ -21,6 +21,7 @@ from kernels.plan.planned import plan_kernels
 from kernels.plan.request import Request
 from kernels.report import write_report
 from kernels.run.state import KernelRecord, Run, Submission
+from support import browser
 
 
 def bundles(competition: str, *names: str) -> tuple[Bundle, ...]:
@@ -134,6 +135,17 @@ def outside(driver: Any) -> list[str]:
             }).map((e) => e.outerHTML.slice(0, 90))"""
         )
     )
+
+
+def check_fits(driver: Any, path: Path, width: int) -> None:
+    """Check that the page at ``path`` needs no scrolling to the sides on a screen of ``width``."""
+    browser.resize(driver, width)
+    driver.get(path.as_uri())
+    driver.execute_script("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+    assert outside(driver) == []
+    wrapped = "return [...document.querySelectorAll('.value')].filter((v) => v.clientHeight > 60)"
+    assert driver.execute_script(wrapped) == []
 
 
 def console(driver: Any) -> list[str]:

@@ -64,11 +64,9 @@ class Accelerator:
 def choose(asked: str, supported: tuple[str, ...] = KNOWN) -> Accelerator:
     """Set Keras's backend, devices and precision for ``asked`` (empty: the best that is there).
 
-    Raises UserError when it is unknown, not supported by this kernel, or not seen. A search for
+    Raises UserError when it is not supported by this kernel, or not seen. A search for
     a TPU or GPU that hangs ends the process after PATIENCE seconds with one line.
     """
-    if asked and asked not in KNOWN:
-        raise UserError(f"unknown accelerator {asked!r}: known are {', '.join(KNOWN)}")
     if asked and asked not in supported:
         raise UserError(f"this kernel cannot run on {asked}: it runs on {', '.join(supported)}")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # that there is no GPU is no news

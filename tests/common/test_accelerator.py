@@ -118,7 +118,7 @@ def test_what_is_chosen(answers, case: str, wanted: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     ("case", "said"),
     [
-        ("unknown", "unknown accelerator 'npu': known are tpu, gpu, cpu"),
+        ("unknown", "this kernel cannot run on npu: it runs on tpu, gpu, cpu"),
         ("unsupported", "this kernel cannot run on tpu: it runs on gpu, cpu"),
         ("no gpu", "accelerator gpu was asked for and is not there: JAX shows cpu x 8"),
         ("no tpu", "accelerator tpu was asked for and is not there"),

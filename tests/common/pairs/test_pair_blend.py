@@ -8,7 +8,6 @@ from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from common.blending.blend import METHODS, find_weights
-from common.errors import UserError
 from common.metrics.verification import roc_auc
 from common.pairs import blend as pair_blend
 from common.pairs.blend import (
@@ -43,8 +42,6 @@ def test_a_blend_is_what_it_says_and_never_worse_than_its_parts(seed: int) -> No
     scores = {}
     for method in METHODS:
         blend, total = find_pair_blend(method, "logit", pairs, channels)
-        again, _ = find_pair_blend(method, "logit", pairs, channels)
-        assert blend == again
         weights = np.array(list(blend.weights.values()))
         assert list(blend.weights) == list(channels)
         assert weights.sum() == pytest.approx(1)
@@ -82,15 +79,6 @@ def test_in_the_mean_every_member_has_the_same_weight() -> None:
     for method in METHODS:
         blend, _ = find_pair_blend(method, "rank", pairs, {"one": channels[NAMES[0]]})
         assert blend.weights == {"one": 1.0}
-
-
-@pytest.mark.parametrize(("classes", "kind"), [(1, "different"), (50, "same")])
-def test_pairs_of_one_kind_find_no_blend(classes: int, kind: str) -> None:
-    labels = np.arange(50) % classes
-    pairs = validation_pairs(labels.astype(str), labels, np.ones(50, bool))
-    scores = {"a": np.random.default_rng(0).random(len(pairs.same), np.float32)}
-    with pytest.raises(UserError, match=f"none of 1225 pairs is of the {kind} kind"):
-        find_pair_blend("weighted", "logit", pairs, scores)
 
 
 @pytest.mark.parametrize(("scale", "shift"), [(1.0, 0.0), (0.03, 7.0), (50.0, -300.0)])
@@ -138,21 +126,11 @@ def test_a_blend_on_drawn_pairs_is_about_all_pairs() -> None:
     assert blend.platt.offset < fit_platt(pairs.same, total).offset - 1
 
 
-@pytest.mark.parametrize("scale", ["rank", "logit"])
-def test_a_scale_keeps_the_order(scale: str) -> None:
-    scores = np.random.default_rng(0).uniform(-1, 1, 3000).astype(np.float32)
-    brought = to_scale(scale, "member/embedding", scores, Platt(3.0, -1.0), scores)
-    np.testing.assert_array_equal(np.argsort(brought), np.argsort(scores))
-
-
-@pytest.mark.parametrize(
-    ("sample", "knots", "near"), [(1 << 20, 10_000, 1e-3), (700, 10_000, 0.06)]
-)
+@pytest.mark.parametrize(("sample", "near"), [(1 << 20, 1e-3), (700, 0.06)])
 def test_ranks_are_those_among_the_scores(
-    sample: int, knots: int, near: float, monkeypatch: pytest.MonkeyPatch
+    sample: int, near: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pair_blend, "_SAMPLE", sample)
-    monkeypatch.setattr(pair_blend, "_KNOTS", knots)
     scores = np.random.default_rng(0).normal(size=5000).astype(np.float32) ** 3
     scores[:900] = 0.5  # many are equal
     found = to_scale("rank", "a", scores, Platt(1, 0), scores)

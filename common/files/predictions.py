@@ -6,7 +6,7 @@ Predictions of pictures, or vectors of pictures, whose dot products score pairs.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -32,8 +32,21 @@ _VECTOR_ARRAYS = {
 }
 
 
+class _OfPictures:
+    def take(self, rows: np.ndarray, test_rows: np.ndarray) -> Self:
+        """Return the given rows of validation and of test."""
+
+        def some(name: str, values: Any) -> Any:
+            chosen = test_rows if name.startswith("test") else rows
+            if isinstance(values, Mapping):
+                return {channel: found[chosen] for channel, found in values.items()}
+            return values[chosen]
+
+        return type(self)(**{name: some(name, values) for name, values in vars(self).items()})
+
+
 @dataclass(frozen=True)
-class Predictions:
+class Predictions(_OfPictures):
     """What one model (or blend) predicts for validation and test.
 
     ``validation`` and ``test`` are ``(pictures, units)`` float32: probabilities, or one column of
@@ -47,19 +60,9 @@ class Predictions:
     test_ids: np.ndarray
     test: np.ndarray
 
-    def take(self, rows: np.ndarray, test_rows: np.ndarray) -> "Predictions":
-        """Return the given rows of validation and of test."""
-        return Predictions(
-            self.validation_ids[rows],
-            self.validation_labels[rows],
-            self.validation[rows],
-            self.test_ids[test_rows],
-            self.test[test_rows],
-        )
-
 
 @dataclass(frozen=True)
-class Vectors:
+class Vectors(_OfPictures):
     """What one model says of each picture, in one or several channels.
 
     The score of a pair in a channel is the dot product of its two rows: of unit rows
@@ -76,28 +79,17 @@ class Vectors:
     test_ids: np.ndarray
     test: Mapping[str, np.ndarray]
 
-    def take(self, rows: np.ndarray, test_rows: np.ndarray) -> "Vectors":
-        """Return the given rows of validation and of test."""
-        return Vectors(
-            self.validation_ids[rows],
-            self.validation_labels[rows],
-            self.validation_seen[rows],
-            {channel: values[rows] for channel, values in self.validation.items()},
-            self.test_ids[test_rows],
-            {channel: values[test_rows] for channel, values in self.test.items()},
-        )
-
 
 def save_predictions(folder: Path, predictions: Predictions, source: str) -> Path:
     """Write ``predictions.npz`` after checking it."""
-    check_rows(source, predictions)
+    _check_rows(source, predictions)
     return save_arrays(folder / NAME, _ARRAYS, vars(predictions), source, compress=True)
 
 
 def load_predictions(folder: Path, source: str) -> Predictions:
     """Read and check ``predictions.npz``. Raises UserError naming ``source`` and the fault."""
     predictions = Predictions(**load_arrays(folder / NAME, _ARRAYS, source))
-    check_rows(source, predictions)
+    _check_rows(source, predictions)
     return predictions
 
 
@@ -105,7 +97,7 @@ def save_vectors(folder: Path, vectors: Vectors, source: str) -> Path:
     """Write ``predictions.npz`` after checking it."""
     if not vectors.validation or set(vectors.validation) != set(vectors.test):
         raise UserError(f"{source}: validation and test have different channels, or none")
-    check_rows(source, vectors)
+    _check_rows(source, vectors)
     rows = {
         _array(part, channel): values
         for part in PARTS
@@ -124,7 +116,7 @@ def load_vectors(folder: Path, source: str) -> Vectors:
     found = load_arrays(path, _arrays(channels), source)
     rows = {part: {name: found.pop(_array(part, name)) for name in channels} for part in PARTS}
     vectors = Vectors(**found, **rows)  # type: ignore[arg-type]
-    check_rows(source, vectors)
+    _check_rows(source, vectors)
     return vectors
 
 
@@ -140,7 +132,7 @@ def _arrays(channels: Iterable[str]) -> Arrays:
     return {**_VECTOR_ARRAYS, **vectors}
 
 
-def check_rows(source: str, predictions: Any) -> None:
+def _check_rows(source: str, predictions: Any) -> None:
     """Raise UserError for an id that comes twice and for the first row that is of no use.
 
     ``predictions`` are Predictions or Vectors: one array a part, or one a channel.

@@ -54,20 +54,21 @@ class PackedFiles:
         self._places: dict[str, Place] = {}
         for path in reversed(paths):
             self._places |= places(path)
-        self._replacements = places(replacements) if replacements else {}
+        self._names = sorted(self._places, key=natural)
+        self._places |= places(replacements) if replacements else {}
         self._zips: dict[Path, zipfile.ZipFile] = {}
         self._lock = threading.Lock()
 
     def names(self) -> list[str]:
         """Return the names of the files that are there, without those of replacements alone."""
-        return sorted(self._places, key=natural)
+        return self._names
 
     def __contains__(self, name: str) -> bool:
-        return name in self._places or name in self._replacements
+        return name in self._places
 
     def place(self, name: str) -> Place:
         """Return where a file is, or where its replacement is."""
-        return self._replacements.get(name) or self._places[name]
+        return self._places[name]
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes. Raises ValueError with the reason when they cannot be read."""

@@ -144,7 +144,7 @@ class TrainingState:
         found = find_checkpoint(run.folder, run.parameters, training)
         self._run, self._at = run, found or Checkpoint(training)
         self.history, self.kept = self._at.history, self._at.kept
-        self._epochs, self._epoch_began, self._advanced = 0, 0.0, False
+        self._epochs, self._epoch_began, self._steps, self._advanced = 0, 0.0, 1, False
         # The first epoch's pace includes compiling: a guess, until another epoch has ended.
         self._guessed = self.stage == "training" and self._at.epoch < 2
         self._compiling = True
@@ -174,11 +174,11 @@ class TrainingState:
     def begin_epoch(self, steps: int) -> None:
         """Raises OutOfTimeError when an epoch of ``steps`` would not end in time."""
         self.check_time(steps)
-        self._epoch_began = time.monotonic()
+        self._epoch_began, self._steps = time.monotonic(), steps
 
-    def end_epoch(self, model: Any, epoch: int, steps: int) -> None:
+    def end_epoch(self, model: Any, epoch: int) -> None:
         """Write the checkpoint: ``epoch`` epochs of the stage are done."""
-        at, pace = self._at, (time.monotonic() - self._epoch_began) / steps
+        at, pace = self._at, (time.monotonic() - self._epoch_began) / self._steps
         if not self._compiling or not at.pace:
             at.pace = pace if self._guessed else max(at.pace, pace)
             self._guessed = self._compiling

@@ -1,6 +1,8 @@
 """What is done to a Keras model around its training; Keras is imported late."""
 
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,27 @@ def restore(model: Any, values: list[np.ndarray]) -> None:
 def copied(variable: Any) -> np.ndarray:
     """A variable's values in memory of their own: JAX gives the variable's away."""
     return np.array(variable.value, copy=True)
+
+
+def use_average(model: Any) -> None:
+    """The moving average of the weights takes their place.
+
+    Keras leaves both in the same memory, which JAX gives away with each of them: the weights get
+    their own.
+    """
+    model.optimizer.finalize_variable_values(model.trainable_variables)
+    for variable in model.trainable_variables:
+        variable.assign(copied(variable))
+
+
+@contextmanager
+def average_in_place(model: Any) -> Iterator[None]:
+    """The moving average in the place of the weights for a while."""
+    own = [copied(variable) for variable in model.trainable_variables]
+    use_average(model)
+    yield
+    for variable, value in zip(model.trainable_variables, own, strict=True):
+        variable.assign(value)
 
 
 def gathered(model: Any, batches: Any) -> np.ndarray:

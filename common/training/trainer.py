@@ -3,8 +3,9 @@
 import dataclasses
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,14 @@ from common.kernel import KernelRun
 from common.progress import report
 from common.recipes.hours import refit_epochs
 from common.training.checkpoint import TrainingState
-from common.training.model import build_optimizer, compile_model, copied, gathered
+from common.training.model import (
+    average_in_place,
+    build_optimizer,
+    compile_model,
+    copied,
+    gathered,
+    use_average,
+)
 from common.training.outputs import HISTORY, in_order
 
 _BEST = "best_"
@@ -105,7 +113,8 @@ class Trainer:
         rest = range(first_epoch + done, first_epoch + epochs)
         if rest and not self._is_over():
             self._fit(model, parts, validation, rest, first_epoch)
-        self._use_average(model)
+        if self.recipe.ema:
+            use_average(model)
         best = [self.state.kept[name] for name in sorted(self.state.kept) if name.startswith(_BEST)]
         for variable, value in zip(model.variables, best, strict=bool(best)):
             variable.assign(value)
@@ -153,7 +162,7 @@ class Trainer:
         """Train for the epochs ``rest`` of a stage that begins with the epoch ``first``."""
         import keras
 
-        training, state = self.setup.batches(parts), self.state
+        training = self.setup.batches(parts)
         feed = Feed(training.batches(rest), training.steps, self.accelerator.backend == "jax")
         # Keras divides a batch's loss by its rows, those without weight too.
         scale = {"loss": training.steps * self.batch / training.counted}
@@ -168,14 +177,8 @@ class Trainer:
             *([keras.callbacks.SwapEMAWeights()] if self.recipe.ema else []),
             keras.callbacks.LearningRateScheduler(lambda epoch, _: self.learning_rate(epoch)),
             keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: state.begin_epoch(training.steps),
-                on_epoch_end=lambda epoch, logs: self._end_epoch(
-                    model,
-                    {name: logs[name] * scale.get(name, 1) for name in in_order(logs)},
-                    training.steps,
-                    range(first, rest.stop),
-                    epoch,
-                ),
+                on_epoch_begin=lambda epoch, logs: self.state.begin_epoch(training.steps),
+                on_epoch_end=partial(self._end_epoch, model, range(first, rest.stop), scale),
             ),
         ]
         with _broken_picture_named([*parts, *([validation] if validation else [])]):
@@ -197,23 +200,29 @@ class Trainer:
             self.input_wait = feed.waiting
 
     def _end_epoch(
-        self, model: Any, logs: Mapping[str, float], steps: int, epochs: range, epoch: int
+        self,
+        model: Any,
+        epochs: range,
+        scale: Mapping[str, float],
+        epoch: int,
+        logs: Mapping[str, float],
     ) -> None:
         """Measure, report and keep ``epoch`` of a stage's ``epochs``, both from 0."""
         state, number, done = self.state, epoch + 1, epoch + 1 - epochs.start
-        row: dict[str, Any] = {"stage": state.stage, "epoch": number, **logs}
+        row: dict[str, Any] = {"stage": state.stage, "epoch": number}
+        row |= {name: logs[name] * scale.get(name, 1) for name in in_order(logs)}
         row["learning_rate"] = self.learning_rate(epoch)
         state.history.append(row)
         finite = math.isfinite(row["loss"])
         if finite:
-            with self._average_in_place(model):
+            with average_in_place(model) if self.recipe.ema else nullcontext():
                 row |= self.measure(model, number)
                 self._keep_best(model)
         shown = {name: value for name, value in row.items() if name not in HISTORY[:3]}
         report(state.stage, epoch=f"{done}/{len(epochs)}", **shown)
         if not finite:
             raise self.diverged(f"the loss became {row['loss']}", number)
-        state.end_epoch(model, done, steps)
+        state.end_epoch(model, done)
         model.stop_training = self._is_over()
 
     def _since_best(self) -> int:
@@ -229,27 +238,6 @@ class Trainer:
         if self.patience and not self._since_best():
             for number, variable in enumerate(model.variables):
                 self.state.kept[f"{_BEST}{number:04d}"] = copied(variable)
-
-    def _use_average(self, model: Any) -> None:
-        """The moving average, if there is one, takes the place of the weights.
-
-        Keras leaves both in the same memory, which JAX gives away with each of them: the weights
-        get their own.
-        """
-        if self.recipe.ema:
-            model.optimizer.finalize_variable_values(model.trainable_variables)
-            for variable in model.trainable_variables:
-                variable.assign(copied(variable))
-
-    @contextmanager
-    def _average_in_place(self, model: Any) -> Iterator[None]:
-        """The moving average, if there is one, in the place of the weights for a while."""
-        variables = model.trainable_variables if self.recipe.ema else []
-        own = [copied(variable) for variable in variables]
-        self._use_average(model)
-        yield
-        for variable, value in zip(variables, own, strict=True):
-            variable.assign(value)
 
 
 def since_best(losses: Sequence[float]) -> int:

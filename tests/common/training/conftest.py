@@ -56,8 +56,8 @@ def stopped_at() -> Callable[[str, int], contextlib.AbstractContextManager[None]
     def stop(stage: str, epoch: int) -> Iterator[None]:
         end_epoch = TrainingState.end_epoch
 
-        def end_and_stop(state: TrainingState, model: Any, number: int, steps: int) -> None:
-            end_epoch(state, model, number, steps)
+        def end_and_stop(state: TrainingState, model: Any, number: int) -> None:
+            end_epoch(state, model, number)
             if (state.stage, number) == (stage, epoch):
                 raise InterruptedError
 

@@ -205,7 +205,7 @@ def test_pace_seconds_and_what_is_kept_are_found_again(
         for epoch, seconds in ((1, 300.0), (2, 20.0)):  # the first compiles
             first.begin_epoch(10)
             now[0] += seconds
-            first.end_epoch(model, epoch, 10)
+            first.end_epoch(model, epoch)
     first.kept["later"] = np.zeros(1)  # not written
     checkpoint = load_checkpoint(tmp_path)
     assert checkpoint.pace == 2.0

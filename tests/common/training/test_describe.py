@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from common.declaration import Kernel
-from competitions.painter_by_numbers import ensemble, prepare, supermodel, triplets
+from competitions.painter_by_numbers import ensemble, prepare, supermodel
 from support import ROOT
 from support.describe_small import KERNEL
 
@@ -112,13 +112,6 @@ def test_what_is_seen_and_how_often_is_described(describe: Describe, tmp_path: P
     assert "whenever 3 epochs brought no lower validation loss, never below" in rows["schedule"]
     assert rows["schedule"].endswith("not drawn, for it depends on the epochs before")
     assert not list(tmp_path.iterdir())
-
-
-def test_an_embedding_waits_for_the_auc_of_pairs(describe: Describe) -> None:
-    rows = describe(triplets.KERNEL, "--set miniature=yes")
-    assert "whenever 4 epochs brought no higher AUC of validation's pairs" in rows["schedule"]
-    assert rows["patience"] == "12 epochs without a better AUC"
-    assert rows["batch"] == "160 = 80 x 2 replicas"  # Kaggle's two T4, its first accelerator
 
 
 def test_a_head_is_described_for_the_networks_below_it(describe: Describe) -> None:

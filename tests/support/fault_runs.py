@@ -69,8 +69,7 @@ class Outcome:
     seconds: float
     wrong: str
 
-    @property
-    def line(self) -> str:
+    def __str__(self) -> str:
         return (
             f"seed {self.seed}: {self.starts} starts, {self.kills} kills, {len(self.faults)} "
             f"faults, {self.seconds:.0f} s: {self.wrong or 'the same end'}"
@@ -165,7 +164,7 @@ def main() -> int:
     with ProcessPoolExecutor(args.jobs) as pool:
         for outcome in pool.map(run_once, range(args.seed, args.seed + args.runs)):
             outcomes.append(outcome)
-            print(f"{len(outcomes)}/{args.runs}  {outcome.line}", flush=True)
+            print(f"{len(outcomes)}/{args.runs}  {outcome}", flush=True)
     faults = Counter(words.split()[0] for outcome in outcomes for words in outcome.faults)
     starts, kills = (sum(getattr(o, name) for o in outcomes) for name in ("starts", "kills"))
     wrong = [outcome.seed for outcome in outcomes if outcome.wrong]

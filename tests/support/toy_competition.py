@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -89,15 +90,13 @@ def ask(client: KaggleClient, method: str, **fields: Any) -> Any:
     raise AttributeError(method)
 
 
+ask_toy = partial(ask, competition_name=TOY.slug)
+
+
 def ask_kernel(client: KaggleClient, method: str, ref: str, **fields: Any) -> Any:
     """``ask`` about kernel ``owner/slug``."""
     owner, _, slug = ref.partition("/")
     return ask(client, method, user_name=owner, kernel_slug=slug, **fields)
-
-
-def ask_toy(client: KaggleClient, method: str, **fields: Any) -> Any:
-    """``ask`` about the toy competition."""
-    return ask(client, method, competition_name=TOY.slug, **fields)
 
 
 def push(client: KaggleClient, ref: str, text: str, /, **fields: Any) -> Any:

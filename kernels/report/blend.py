@@ -49,19 +49,18 @@ def blend(facts: Facts) -> Section | None:
 
 
 def _members(facts: Facts) -> Table:
-    """Of models and blend: weight, score, accuracy where that is another metric, time."""
+    """Of models and blend: weight, score, time."""
     rows = []
     for model, kernels in facts.models.items():
         score, member = facts.model_score(model), facts.members.get(model)
         measured = kernels[0].metrics if len(kernels) == 1 else {}
         if member is not None:
             measured = facts.task.summary(member.validation_labels, member.validation)
-        row = {"member": model, "weight": bar(facts.weights.get(model)), **_score(facts, score)}
-        rows.append({**row, **_accuracy(facts, measured, score), **_took(kernels)})
+        row = {"member": model, "weight": bar(facts.weights.get(model))}
+        rows.append({**row, **_score(facts, score, measured), **_took(kernels)})
     if ensemble := facts.ensemble:
-        row = {"member": BLEND, "weight": 1.0, **_score(facts, ensemble.score)}
-        accuracy = _accuracy(facts, ensemble.metrics, ensemble.score)
-        rows.append({**row, **accuracy, **_took([ensemble])})
+        found = _score(facts, ensemble.score, ensemble.metrics)
+        rows.append({"member": BLEND, "weight": 1.0, **found, **_took([ensemble])})
     return Table("Members and blend on validation", rows)
 
 
@@ -87,21 +86,13 @@ def _channels(facts: Facts) -> Table:
     return Table("Members and blend on validation", rows)
 
 
-def _score(facts: Facts, score: Validated, name: str = "") -> dict[str, Any]:
-    """A score with the decimals that it carries, and its interval."""
-    low = score.interval[0] if score.interval else None
-    shown = known(score.value, score.digits)
-    return {name or facts.metric: shown, "95 %": (low, score.ends or UNKNOWN)}
-
-
-def _accuracy(facts: Facts, metrics: Mapping[str, Any], score: Validated) -> dict[str, Any]:
-    """The accuracy, where it was measured and is not the metric."""
-    found = read_number(metrics.get(ACCURACY))
-    return (
-        {}
-        if found is None or facts.metric == "accuracy"
-        else {"accuracy": known(found, score.digits)}
-    )
+def _score(facts: Facts, score: Validated, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """A score with the decimals that it carries, its interval, and accuracy as another metric."""
+    low, accuracy = score.interval[0] if score.interval else None, metrics.get(ACCURACY)
+    cells = {facts.metric: known(score.value, score.digits), "95 %": (low, score.ends or UNKNOWN)}
+    if accuracy is not None and facts.metric != "accuracy":
+        cells["accuracy"] = known(read_number(accuracy), score.digits)
+    return cells
 
 
 def _took(kernels: Sequence[KernelOutput]) -> dict[str, Any]:
@@ -117,7 +108,7 @@ def _tried(facts: Facts) -> Table | None:
         {
             "method": tried.name,
             "version": tried.version,
-            **_score(facts, tried, "validation"),
+            **_score(facts, tried, {}),
             "public score": known(tried.public_score, tried.digits),
         }
         for tried in tried_blends(facts.run)

@@ -4,7 +4,6 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -150,7 +149,7 @@ def mistakes(facts: Facts) -> Section | None:
     pictures, scores = facts.pictures(scored.ids, scored.labels, scored.seen), scored.probabilities
     pairs = np.stack([scored.first, scored.second], axis=1)
     shown = np.asarray(np.isin(pairs, pictured(pictures)).all(axis=1))
-    kinds: dict[str, list[dict[str, Any]]] = {}
+    kinds = {}
     for title, kind, sign in (
         (f"Different {facts.task.classes_word}, taken for one", ~scored.same, -1),
         (f"One {facts.task.class_word}, taken for two", scored.same, 1),
@@ -158,7 +157,7 @@ def mistakes(facts: Facts) -> Section | None:
         rows = np.flatnonzero(kind & shown)
         rows = rows[np.argsort(sign * scores[rows], kind="stable")]
         kinds[title] = [
-            {"pictures": [pictures[place] for place in pairs[row]], "score": _short(scores[row])}
+            ([pictures[place] for place in pairs[row]], float(scores[row]))
             for row in rows[varied(pairs[rows].tolist())].tolist()
         ]
     number = np.count_nonzero(shown)
@@ -177,7 +176,3 @@ def varied(pairs: Sequence[Sequence[int]]) -> list[int]:
         if len(chosen) == MISTAKES:
             break
     return chosen
-
-
-def _short(score: float) -> str:
-    return f"{score:.1e}" if 0 < score < 0.0005 else f"{score:.3f}"

@@ -27,7 +27,6 @@ from support.report_run import (
     console,
     noisy,
     notes,
-    plain,
     section,
     texts,
     write_kernels,
@@ -330,16 +329,6 @@ def test_what_is_broken_or_lost_costs_what_it_holds_alone(tmp_path: Path) -> Non
     assert {"members", "classes"} - {*anchors(page)} == {"members"}
     shutil.rmtree(run.output("ensemble"))
     assert {"classes", "learning"} - {*anchors(written(run, *MEMBERS))} == {"classes"}
-
-
-def test_a_blend_without_intervals_has_its_score(tmp_path: Path) -> None:
-    run = write_tiny(tmp_path / "run")
-    metrics = {"validation_score": 0.512345, "method": "mean", "weights": {"left": 1.0}}
-    for name in (*MEMBERS, "ensemble"):
-        write_json(run.output(name) / "metrics.json", metrics)
-    page = plain(written(run, *MEMBERS))
-    assert "95 %:" not in page
-    assert "0.5123" in page
 
 
 def test_a_run_of_full_size_stays_small(tmp_path: Path) -> None:

@@ -29,10 +29,7 @@ class Files(NamedTuple):
 
 
 def check_folder(root: Path) -> None:
-    """Check the competition's files below ``root`` without decoding a picture.
-
-    Raises UserError as ``find_files``, ``read_artists`` and ``pictures_in_pairs``.
-    """
+    """Check the competition's files below ``root`` without decoding a picture."""
     files = find_files(root)
     read_artists(files.artists)
     pictures_in_pairs(files)
@@ -94,20 +91,8 @@ def pictures_in_pairs(files: Files) -> tuple[set[str], set[str]]:
     return asked - missing, missing
 
 
-def pairs_table(root: Path) -> Path:
-    """Return ``submission_info.csv`` or its zip. Raises UserError where there is none."""
-    found = find_table(root, PAIRS_TABLE)
-    if found is None:
-        raise UserError(f"{root} lacks {PAIRS_TABLE} or {PAIRS_TABLE}.zip; {listing(root)}")
-    return found
-
-
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
-    """Read train, validation and test of the output of the run's ``prepare`` kernel.
-
-    Pictures have the one size that was prepared, whatever ``image_size``. Raises UserError as
-    ``prepared_folder``.
-    """
+    """Read what the run's ``prepare`` kernel wrote, of the one size that it has."""
     return load_prepared(prepared_folder(parameters))
 
 

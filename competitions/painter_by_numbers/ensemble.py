@@ -14,10 +14,12 @@ RECIPE: dict = dict(
 PARAMETERS: dict = {}
 
 from common.data.prepared import prepared_folder, read_broken
+from common.data.tables import find_table
 from common.declaration import Kernel
 from common.kernel import KernelRun
 from common.pairs.ensemble import PairBlendRecipe, read_members, run_pair_ensemble
-from competitions.painter_by_numbers import COMPETITION, data
+from competitions.painter_by_numbers import COMPETITION
+from competitions.painter_by_numbers.data import PAIRS_TABLE
 
 
 def blend(run: KernelRun) -> None:
@@ -26,7 +28,8 @@ def blend(run: KernelRun) -> None:
     prepared = prepared_folder(run.parameters)
     members = read_members(run.parameters, ("prepare",))
     broken = {broken.file for broken in read_broken(prepared) if broken.part == "test"}
-    run_pair_ensemble(COMPETITION, run, members, data.pairs_table(root), broken)
+    table = find_table(root, PAIRS_TABLE) or root / PAIRS_TABLE
+    run_pair_ensemble(COMPETITION, run, members, table, broken)
 
 
 KERNEL = Kernel(

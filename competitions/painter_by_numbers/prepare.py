@@ -25,7 +25,7 @@ PARAMETERS: dict = {}
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -65,14 +65,6 @@ class PaintingsRecipe(PrepareRecipe):
     most: Annotated[int, Range(0, 10**6)] = 0
 
 
-class Work(NamedTuple):
-    """The artists, what is to be written of each part, and what is known to be missing."""
-
-    artists: tuple[PictureClass, ...]
-    parts: dict[str, tuple[PackedFiles, list[Item]]]
-    missing: list[Broken]
-
-
 def prepare(root: Path, run: KernelRun) -> None:
     """Prepare the pictures below ``root`` into the run's folder. Raises UserError."""
     with run.stage("listing"):
@@ -100,8 +92,10 @@ def prepare(root: Path, run: KernelRun) -> None:
     report("prepared", **counts, **of_test)
 
 
-def list_work(files: data.Files, recipe: PaintingsRecipe) -> Work:
-    """List every picture's part and label, without reading any, and those that are missing."""
+def list_work(
+    files: data.Files, recipe: PaintingsRecipe
+) -> tuple[tuple[PictureClass, ...], dict[str, tuple[PackedFiles, list[Item]]], list[Broken]]:
+    """Return the artists, the pictures of each part, none of them read, and those missing."""
     train, test = files.train, files.test
     artist_of = data.read_artists(files.artists)
     asked, missing = data.pictures_in_pairs(files)
@@ -135,7 +129,7 @@ def list_work(files: data.Files, recipe: PaintingsRecipe) -> Work:
         part: (pictures, [Item(n, labels.get(n), pictures.place(n).bytes) for n in listed])
         for part, (pictures, listed) in names.items()
     }
-    return Work(artists, parts, gone)
+    return artists, parts, gone
 
 
 def _counted(seen: int, all_of_them: int) -> dict[str, int]:

@@ -79,17 +79,13 @@ class SubmodelRecipe(ConvolutionsRecipe):
         """As TrainingRecipe's; a part has artists for a batch."""
         if self.part >= self.parts:
             raise UserError(f"settings parts={self.parts} part={self.part}: they count from 0")
-        fewest = self.artists // self.parts
-        if fewest < 2:
-            raise UserError(
-                f"settings parts={self.parts} artists={self.artists}: a part needs 2 artists or "
-                f"more: lower parts"
-            )
-        if self.pictures_per_class and self.batch_size // self.pictures_per_class > fewest:
+        fewest, each = self.artists // self.parts, self.pictures_per_class
+        groups = max(2, self.batch_size // max(1, each))
+        if fewest < groups:
             raise UserError(
                 f"settings batch_size={self.batch_size} parts={self.parts} artists={self.artists}: "
-                f"a batch of {self.batch_size // self.pictures_per_class} artists, and a part has "
-                f"{fewest}: lower batch_size to {fewest * self.pictures_per_class} or less"
+                f"a batch of {groups} artists, and a part has {fewest}: lower parts, or batch_size "
+                f"to {max(2, fewest) * each}"
             )
         super().validate()
 

@@ -1,4 +1,4 @@
-"""What the competition's models share: two sets of settings, and their relatives for dry runs.
+"""What the competition's models share: two sets of settings, and two relatives for dry runs.
 
 A relative has its family's building block and learns from scratch in seconds on a CPU, from
 pictures of 32 to 96 pixels, uint8 or float in 0..255. They run on TensorFlow and JAX.
@@ -60,35 +60,25 @@ def efficientnet(image_size: int) -> Any:
 
     # As the paper's code begins: without it, five epochs are too few.
     begun = keras.initializers.VarianceScaling(2.0, "fan_out")
-    swish = {"activation": "swish", "kernel_initializer": begun}
-    depthwise = {"activation": "swish", "depthwise_initializer": begun, "strides": 2}
+    plain = {"padding": "same", "use_bias": False}
+
+    def convolved(x: Any, channels: int, kernel: int = 1, strides: int = 1) -> Any:
+        new = layers.Conv2D(channels, kernel, strides, kernel_initializer=begun, **plain)
+        return layers.Activation("swish")(layers.BatchNormalization()(new(x)))
+
     inputs, x = _pictures(image_size)
-    x = _convolved(x, 32, 3, strides=2, **swish)
+    x = convolved(x, 32, 3, 2)
     for kernel, expansion, channels in ((3, 1, 24), (5, 4, 40)):
         before = x.shape[-1]
-        x = _convolved(x, expansion * before, 1, **swish) if expansion > 1 else x
-        x = _convolved(x, kernel, layer="DepthwiseConv2D", **depthwise)
+        x = convolved(x, expansion * before) if expansion > 1 else x
+        x = layers.DepthwiseConv2D(kernel, 2, depthwise_initializer=begun, **plain)(x)
+        x = layers.Activation("swish")(layers.BatchNormalization()(x))
         squeezed = layers.GlobalAveragePooling2D(keepdims=True)(x)
         squeezed = layers.Conv2D(before // 4, 1, activation="swish")(squeezed)
         x = layers.multiply([x, layers.Conv2D(x.shape[-1], 1, activation="sigmoid")(squeezed)])
-        x = _convolved(x, channels, 1, activation="linear", kernel_initializer=begun)
-    return keras.Model(inputs, _convolved(x, 1280, 1, **swish), name="efficientnet_miniature")
-
-
-def xception(image_size: int) -> Any:
-    """Xception's entry: two plain convolutions, then separable ones with residuals."""
-    import keras
-    from keras import layers
-
-    inputs, x = _pictures(image_size)
-    x = _convolved(_convolved(x, 16, 3, strides=2), 32, 3)
-    for channels in (64, 128):
-        shortcut = _convolved(x, channels, 1, strides=2, activation="linear")
-        x = _convolved(x, channels, 3, layer="SeparableConv2D")
-        x = _convolved(x, channels, 3, layer="SeparableConv2D", activation="linear")
-        x = layers.MaxPooling2D(3, 2, padding="same")(x)
-        x = layers.Activation("relu")(layers.add([x, shortcut]))
-    return keras.Model(inputs, x, name="xception_miniature")
+        x = layers.Conv2D(channels, 1, kernel_initializer=begun, **plain)(x)
+        x = layers.BatchNormalization()(x)
+    return keras.Model(inputs, convolved(x, 1280), name="efficientnet_miniature")
 
 
 def _pictures(image_size: int) -> tuple[Any, Any]:
@@ -97,13 +87,3 @@ def _pictures(image_size: int) -> tuple[Any, Any]:
 
     inputs = layers.Input((image_size, image_size, 3))
     return inputs, layers.Rescaling(1 / 127.5, -1.0, dtype="float32")(inputs)
-
-
-def _convolved(
-    x: Any, *sizes: int, layer: str = "Conv2D", activation: str = "relu", **options: Any
-) -> Any:
-    """A convolution, BatchNormalization, an activation."""
-    from keras import layers
-
-    x = getattr(layers, layer)(*sizes, padding="same", use_bias=False, **options)(x)
-    return layers.Activation(activation)(layers.BatchNormalization()(x))

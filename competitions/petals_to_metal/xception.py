@@ -57,7 +57,7 @@ def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
     import keras
     from keras import layers
 
-    body = build_body(weights, recipe, miniatures.xception)
+    body = build_body(weights, recipe)
     # Frozen statistics too: trainable = False puts BatchNormalization in inference mode.
     x = layers.GlobalAveragePooling2D()(body.output)
     x = layers.BatchNormalization()(x)

@@ -28,11 +28,10 @@ from common.data.tables import write_table
 from common.errors import UserError
 from common.files.classes import load_classes
 from common.kernel import KernelRun
-from common.pairs.table import read_pairs
 from common.parameters import Parameters
 from competitions.painter_by_numbers import COMPETITION
 from competitions.painter_by_numbers import prepare as script
-from competitions.painter_by_numbers.data import check_folder, find_files, load, pairs_table
+from competitions.painter_by_numbers.data import check_folder, find_files, load
 from competitions.painter_by_numbers.split import of_large_artists, split_by_artist
 from kernels.local.dry_run import check_data
 from support import tiny
@@ -174,7 +173,6 @@ def test_every_way_of_packing_gives_the_same_work(
     root = write_data(tmp_path / "data", form, train)
     check_folder(root)
     assert work_of(root) == work_of(data)
-    assert len(read_pairs(pairs_table(root), TESTED)) == 14 * 13 / 2
 
 
 def test_a_part_that_is_not_there_means_missing_pictures(tmp_path: Path) -> None:

@@ -283,7 +283,7 @@ WRONG: dict[str, Callable[[World], object]] = {
     "line 467: image 'nobody.jpg' is none of the 31 pictures": (
         lambda world: world.write_pairs([*all_pairs(), (9999, "0.jpg", "nobody.jpg")])
     ),
-    "lacks submission_info.csv or ": lambda world: world.pairs.unlink(),
+    "submission_info.csv: no such file": lambda world: world.pairs.unlink(),
     "is of the different kind": lambda world: world.keep(lambda one: one.validation_labels == 6),
     "is of the same kind": (
         lambda world: world.keep(lambda one: np.isin(one.validation_ids, VALIDATION[FIRSTS]))

@@ -84,8 +84,8 @@ SUBMODEL, CLASSES, MARGIN = submodel.KERNEL.recipe, classes.KERNEL.recipe, margi
         (ClassifierRecipe(), {"tta": 16, "crop_margin": 0}, "without a crop_margin there are 8"),
         (TRIPLETS, {"networks": 3, "network": 3}, "networks=3 network=3: they count from 0"),
         (SUBMODEL, {"part": 10}, "parts=10 part=10: they count from 0"),
-        (SUBMODEL, {"artists": 19}, "parts=10 artists=19: a part needs 2 artists"),
-        (SUBMODEL, {"artists": 50}, "a batch of 10 artists, and a part has 5: lower batch_size to"),
+        (SUBMODEL, {"artists": 19}, "parts=10 artists=19: a batch of 10 artists, and a part has 1"),
+        (SUBMODEL, {"artists": 50}, "artists, and a part has 5: lower parts, or batch_size to 20"),
         # What would do nothing.
         (SUPERMODEL, {"rotation": 15}, "unknown setting 'rotation'"),
         (SUPERMODEL, {"batchnorm_momentum": 0.9}, "unknown setting 'batchnorm_momentum'"),

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+import shutil
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -137,8 +138,7 @@ class Application:
             abort(404, "There is no such upload")
         partial = uploads / f"{token}.part"
         with open(partial, "wb") as file:
-            while chunk := request.stream.read(1 << 20):
-                file.write(chunk)
+            shutil.copyfileobj(request.stream, file)
         partial.replace(uploads / token)
         return Response(status=200)
 

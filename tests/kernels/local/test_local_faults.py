@@ -80,34 +80,7 @@ def test_a_duplicate_is_the_answer_before_this_one(serve):
     assert toy.submission(client, other).status is SubmissionStatus.PENDING
 
 
-# Files and the live log
-
-
-def test_downloads_break_in_every_way(serve, capfd):
-    _, client = serve(
-        Rule("download", "corrupt", contains="a.txt"),
-        Rule("download", "truncate", contains="b.txt"),
-        Rule("download", "cut", contains="c.txt"),
-        Rule("download", "refuse", code=429, contains="d.txt", times=None),
-    )
-    toy.run(client, SLUG, "for n in 'abcd': open(f'{n}.txt', 'w').write('kept as it is')")
-    urls = [file.url for file in toy.output(client, SLUG).files]
-    spoilt, right = [requests.get(urls[0], timeout=30) for _ in range(2)]
-    assert right.text == "kept as it is"
-    assert spoilt.content != right.content
-    assert spoilt.headers["Content-Length"] == right.headers["Content-Length"] == "13"
-    answer = requests.get(urls[1], timeout=30)
-    assert (answer.text, answer.headers["Content-Length"]) == ("kept a", "6")
-    with requests.get(urls[2], stream=True, timeout=30) as answer:
-        assert answer.headers["Content-Length"] == "13"
-        blocks = answer.iter_content(1)
-        got = b"".join(next(blocks) for _ in range(6))
-        with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
-            next(blocks)
-    rest = requests.get(urls[2], headers={"Range": f"bytes={len(got)}-"}, timeout=30)
-    assert (rest.status_code, got + rest.content) == (206, b"kept as it is")
-    assert [requests.get(urls[3], timeout=30).status_code for _ in range(2)] == [429, 429]
-    assert capfd.readouterr() == ("", "")
+# The live log; ``kernels/kaggle/test_downloads.py`` has the faults of files
 
 
 def test_a_live_log_can_break(serve):

@@ -1,5 +1,6 @@
 """A kernel on the local Kaggle: where it runs, what it finds, how it ends."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,16 +34,20 @@ for parent, _, names in os.walk(root):
 """
 
 
-def wait_until_free(path: Path) -> None:
-    """Wait until no process has a lock on ``path``: until all that had one are gone."""
-    with open(path, "w") as file:
-        for _ in range(3000):
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                time.sleep(0.02)
-    raise AssertionError(f"{path} is still locked")
+def wait(happened: Callable[[], object]) -> None:
+    for _ in range(3000):
+        if happened():
+            return
+        time.sleep(0.02)
+    raise AssertionError("it never happened")
+
+
+def is_free(path: Path) -> bool:
+    """Whether no process has a lock on ``path``: all that had one are gone."""
+    with open(path, "w") as file, contextlib.suppress(BlockingIOError):
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return True
+    return False
 
 
 def locks(path: Path) -> str:
@@ -60,14 +66,6 @@ time.sleep(600)
 def until(path: Path) -> str:
     """A line that waits for a file."""
     return f"import os, time\nwhile not os.path.exists({str(path)!r}): time.sleep(0.01)\n"
-
-
-def wait_for_log(client, slug: str, word: str) -> None:
-    for _ in range(3000):
-        if word in log_text(client, slug):
-            return
-        time.sleep(0.02)
-    raise AssertionError(f"{word} never came in the log of {slug}")
 
 
 # Where it runs, and what it finds
@@ -240,7 +238,7 @@ def test_the_time_limit_stops_the_whole_group_and_keeps_the_output(client, tmp_p
     text = "open('part.txt', 'w').close()\n" + locks(tmp_path / "lock")
     state = run(client, SLUG, text, session_timeout_seconds=5)  # a busy machine starts it late
     assert state is Status.CANCEL_ACKNOWLEDGED
-    wait_until_free(tmp_path / "lock")
+    wait(lambda: is_free(tmp_path / "lock"))
     answer = output(client, SLUG)
     assert [file.file_name for file in answer.files] == ["part.txt"]
     assert "locked" in answer.log
@@ -249,11 +247,12 @@ def test_the_time_limit_stops_the_whole_group_and_keeps_the_output(client, tmp_p
 def test_kernels_and_their_children_end_with_the_server(serve, tmp_path, monkeypatch):
     kaggle, client = serve()
     push(client, SLUG, locks(tmp_path / "lock"))
-    wait_for_log(client, SLUG, "locked")
+    wait(lambda: "locked" in log_text(client, SLUG))
     kaggle.close()
-    wait_until_free(tmp_path / "lock")
+    wait(lambda: is_free(tmp_path / "lock"))
     code = f"""
 import time
+from collections.abc import Callable
 from pathlib import Path
 from kernels.local import LocalKaggle
 with LocalKaggle(Path({str(tmp_path / "state")!r}), []) as kaggle:
@@ -268,9 +267,9 @@ with LocalKaggle(Path({str(tmp_path / "state")!r}), []) as kaggle:
         toy.point_client_at(monkeypatch, url, tmp_path)
         with toy.connect(url) as client:
             push(client, SLUG, locks(tmp_path / "lock"))
-            wait_for_log(client, SLUG, "locked")
+            wait(lambda: "locked" in log_text(client, SLUG))
         os.kill(server.pid, signal.SIGKILL)
-    wait_until_free(tmp_path / "lock")
+    wait(lambda: is_free(tmp_path / "lock"))
     _, client = serve()
     assert status(client, SLUG).failure_message == "the local Kaggle was stopped"
 
@@ -311,7 +310,7 @@ def test_the_log_can_be_read_and_streamed_while_the_kernel_runs(serve, tmp_path)
     text = "open('out.txt', 'w').close(); print('first ä')\n" + until(tmp_path / "aside")
     text += "import sys; print('aside', file=sys.stderr)\n" + until(tmp_path / "go")
     push(client, SLUG, text + "print('last')")
-    wait_for_log(client, SLUG, "first ä")
+    wait(lambda: "first ä" in log_text(client, SLUG))
     assert not output(client, SLUG).files  # they can be had when it has ended
     url = f"{kaggle.url}/api/v1/kernels/logs/stream/{SLUG}"
     with requests.get(url, auth=("alice", "key"), stream=True, timeout=30) as answer:

@@ -20,7 +20,7 @@ PARTS = ("Public", "Private")
 IGNORED = "Ignored"
 
 # (column, what is wrong with a cell of it) → which rows ``(rows,)``
-Faults = dict[tuple[str, str], np.ndarray | pd.Series]
+BadCells = dict[tuple[str, str], np.ndarray | pd.Series]
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _read_submission(competition: Competition, solution: Solution, path: Path) -
     id_column = competition.submission.id_column
     table, predicted, faults = _read(competition, path, submitted_kind(competition))
     places = solution.ids.get_indexer(table[id_column])
-    unknown: Faults = {(id_column, "is not expected"): places < 0}
+    unknown: BadCells = {(id_column, "is not expected"): places < 0}
     _refuse(table, {**unknown, **_repeated(table, id_column), **faults})
     missing = solution.ids[~solution.ids.isin(table[id_column])]
     if len(missing):
@@ -118,7 +118,7 @@ def _columns(competition: Competition) -> tuple[str, ...]:
 
 def _read(
     competition: Competition, path: Path, kind: Kind, *others: str
-) -> tuple[pd.DataFrame, np.ndarray, Faults]:
+) -> tuple[pd.DataFrame, np.ndarray, BadCells]:
     """The rows of a file, their cells as an array ``(rows, …)``, and which are not of the kind.
 
     Raises UserError for a file that is no table with the columns of a submission and ``others``.
@@ -137,11 +137,11 @@ def _read(
     return table, values, bad
 
 
-def _repeated(table: pd.DataFrame, id_column: str) -> Faults:
+def _repeated(table: pd.DataFrame, id_column: str) -> BadCells:
     return {(id_column, "has already been defined"): table[id_column].duplicated()}
 
 
-def _refuse(table: pd.DataFrame, faults: Faults) -> None:
+def _refuse(table: pd.DataFrame, faults: BadCells) -> None:
     """Raise UserError for the first row that has a fault."""
     found = [(int(np.argmax(bad)), *fault) for fault, bad in faults.items() if np.any(bad)]
     if found:

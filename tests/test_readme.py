@@ -94,15 +94,6 @@ def test_the_example_is_planned_and_runs_to_its_score(
     assert "miniature=True" in next(pushed).read_text("utf-8")
 
 
-def test_without_data_a_dry_run_says_what_it_needs(clone: Path, tmp_path: Path) -> None:
-    done = submit(clone, "leaves", "--ensemble", "--dry-run", "--run-dir", tmp_path / "run")
-    assert done.returncode == 1
-    assert (
-        "leaf_spots has no generated.py to make pictures for a dry run: give --data" in done.stderr
-    )
-    assert not (tmp_path / "run").exists()
-
-
 def test_the_kinds_that_the_readme_names_are_there() -> None:
     from common import forms
     from common.metrics.metric import find_metric

@@ -53,11 +53,9 @@ def _members(facts: Facts) -> Table:
     rows = []
     for model, kernels in facts.models.items():
         score, member = facts.model_score(model), facts.members.get(model)
-        measured = kernels[0].metrics if len(kernels) == 1 else {}
-        if member is not None:
-            measured = facts.task.summary(member.validation_labels, member.validation)
+        measured = member and facts.task.summary(member.validation_labels, member.validation)
         row = {"member": model, "weight": bar(facts.weights.get(model))}
-        rows.append({**row, **_score(facts, score, measured), **_took(kernels)})
+        rows.append({**row, **_score(facts, score, measured or {}), **_took(kernels)})
     if ensemble := facts.ensemble:
         found = _score(facts, ensemble.score, ensemble.metrics)
         rows.append({"member": BLEND, "weight": 1.0, **found, **_took([ensemble])})
@@ -71,7 +69,7 @@ def _channels(facts: Facts) -> Table:
     entries = [
         (model, channel, auc, bar(facts.weights.get(f"{model}/{channel}")), kernels)
         for model, kernels in facts.models.items()
-        for channel, auc in model_channels(model, kernels, metrics).items()
+        for channel, auc in model_channels(model, metrics).items()
     ]
     if facts.ensemble:
         parts["all"] = metrics.get("validation_score")

@@ -1,6 +1,6 @@
 """What kernels of a competition of pairs wrote for the page. Copes with whatever is missing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -79,27 +79,22 @@ def gather_pairs(
     return PairFacts(names or {}, best, embedding, projections, scored)
 
 
-def model_channels(model: str, kernels: Sequence[KernelOutput], ensemble: Metrics) -> Metrics:
-    """Return each channel's AUC of ``all``, ``seen`` and ``unseen`` pairs.
+def model_channels(model: str, ensemble: Metrics) -> Metrics:
+    """Return the AUC of ``all``, ``seen`` and ``unseen`` pairs by channel, as measured.
 
-    They are as the ensemble measured them, else as the model did; where neither says so, one
-    channel without a name has the model's score.
+    Where the ensemble measured none, one channel has no name and no AUC.
     """
-    start, metrics = f"{model}/", kernels[0].metrics
-    ours = as_mapping(ensemble.get("channels"))
-    ours = {name.removeprefix(start): ours[name] for name in ours if name.startswith(start)}
-    for known in (ours, as_mapping(metrics.get("channels"))):
-        if found := {name: auc for name, auc in known.items() if isinstance(auc, Mapping)}:
-            return found
-    return {"": {"all": read_number(metrics.get("validation_score"))}}
+    start, known = f"{model}/", as_mapping(ensemble.get("channels"))
+    found = {name: auc for name, auc in known.items() if isinstance(auc, Mapping)}
+    return {n.removeprefix(start): found[n] for n in found if n.startswith(start)} or {"": {}}
 
 
-def ranked(models: Models, ensemble: Metrics) -> list[tuple[str, str]]:
+def ranked(models: Iterable[str], ensemble: Metrics) -> list[tuple[str, str]]:
     """Return model and channel of all, the best AUC of all pairs first, what is unknown last."""
     found = {
         (model, channel): read_number(auc.get("all")) or 0.0
-        for model, kernels in models.items()
-        for channel, auc in model_channels(model, kernels, ensemble).items()
+        for model in models
+        for channel, auc in model_channels(model, ensemble).items()
     }
     return sorted(found, key=lambda name: -found[name])
 

@@ -4,13 +4,11 @@ A kernel on Kaggle gets no arguments, so the pipeline writes these into the push
 ``PARAMETERS = {...}`` line. On a workstation the line is empty, and the defaults below count.
 """
 
-import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.errors import UserError
-from common.recipe import nearest
+from common.recipe import by_name
 
 
 @dataclass(frozen=True)
@@ -37,17 +35,11 @@ class Parameters:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Parameters":
         """Parameters from a ``PARAMETERS`` line. Raises UserError for an unknown name."""
-        known = [f.name for f in dataclasses.fields(cls)]
         for name in values:
-            if name not in known:
-                raise UserError(f"unknown kernel parameter {name!r}: {nearest(name, known)}")
+            by_name("kernel parameter", name, vars(cls()))
         return cls(**values)
 
     def to_dict(self) -> dict[str, Any]:
         """What differs from the defaults, for the ``PARAMETERS`` line."""
-        default = Parameters()
-        return {
-            f.name: getattr(self, f.name)
-            for f in dataclasses.fields(self)
-            if getattr(self, f.name) != getattr(default, f.name)
-        }
+        default = vars(Parameters())
+        return {name: value for name, value in vars(self).items() if value != default[name]}

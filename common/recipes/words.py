@@ -32,8 +32,8 @@ _SIZES = ("image_size", "batch_size", "epochs", "refit_epochs")
 _STATED = ("total_parameters", "trainable_parameters")
 # What a recipe of any dataclass may lack.
 _WITHOUT = {
-    **dict.fromkeys((*_SIZES, *_STATED, "crop_margin", "folds", "parts", "networks"), 0),
-    **{"miniature": False, "tta": 1, "pictures_per_epoch": None, "patience": 0},
+    **dict.fromkeys((*_SIZES, *_STATED, "folds", "parts", "networks", "patience"), 0),
+    **{"miniature": False, "pictures_per_epoch": None},
 }
 
 
@@ -42,12 +42,9 @@ def describe_recipe(
 ) -> dict[str, str]:
     """What ``recipe`` trains, in words: a short name → a text, in a reader's order.
 
-    A recipe of any dataclass has the entries that its fields allow: ``size``, ``parameters``,
-    ``augmentation``, ``loss``, ``optimizer``, ``patience``, ``prediction``, ``batch``, ``epochs``,
-    ``refit``, ``schedule``, ``folds``, ``parts``, ``networks``.
-
     Args:
-        recipe: any frozen dataclass; a TrainingRecipe has most to say.
+        recipe: any frozen dataclass, which has the entries that its fields allow; a TrainingRecipe
+            has most to say.
         replicas: devices that share a batch.
         pictures: of ``train`` and ``val``, for the steps of an epoch; without them no steps.
         loss: the task's, in words.

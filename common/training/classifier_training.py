@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common.accelerator import Accelerator, clear_session
-from common.data.records import Records, join, stratified_folds
+from common.data.records import join, stratified_folds
 from common.files.predictions import Predictions
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
@@ -56,8 +56,19 @@ class ClassifierKernel(PictureKernel):
         """
         trainer, parts = prepare_training(self, run, take_accelerator(self, run))
         predictions = train_in_stages(trainer, parts, self.competition.task)
-        if run.primary:
-            write_results(self, trainer, parts, predictions)
+        if not run.primary:
+            return
+        folder, task = run.folder, self.competition.task
+        with run.stage("figures"):
+            name, labels = run.parameters.kernel, predictions.validation_labels
+            scored = write_outputs(folder, self.competition, predictions, name, trainer.facts)
+            thresholds, confusion = scored.get("thresholds"), "confusion_matrix.png"
+            figures.predictions(folder, task, labels, predictions.validation, thresholds, confusion)
+            write_history(folder, trainer.state.history)
+            names = [task.describe(label) for label in parts.train.labels[:SHOWN]]
+            draw_pictures(folder, names, run.recipe, parts.train)
+            write_thumbnails(folder, parts.validation)
+        remove_checkpoint(folder)
 
 
 def prepare_training(
@@ -73,7 +84,11 @@ def prepare_training(
         for part in (train, validation):
             task.check_labels(labels_of(part), part.name)
         if recipe.folds:
-            train, validation = fold_of(train, validation, task, recipe, run.parameters.seed)
+            both = join(train.name, train, validation)
+            strata = task.strata(labels_of(both))
+            chosen = stratified_folds(strata, recipe.folds, run.parameters.seed) == recipe.fold
+            train = both.take(~chosen)
+            validation = replace(both.take(chosen), name=validation.name)
         # What would otherwise be found when training has ended.
         kernel.competition.check_measurable(labels_of(validation))
         parts = open_pictures((train, validation, test), recipe, accelerator.replicas)
@@ -88,16 +103,6 @@ def prepare_training(
             pictures=recipe.pictures_per_epoch,
         )
         return Trainer(run, accelerator, setup), parts
-
-
-def fold_of(
-    train: Records, validation: Records, task: Task, recipe: Any, seed: int
-) -> tuple[Records, Records]:
-    """Train and validation of the recipe's fold of both together."""
-    both = join(train.name, train, validation)
-    strata = task.strata(labels_of(both))
-    chosen = stratified_folds(strata, recipe.folds, seed) == recipe.fold
-    return both.take(~chosen), replace(both.take(chosen), name=validation.name)
 
 
 def train_in_stages(trainer: Trainer, parts: Parts, task: Task) -> Predictions:
@@ -127,20 +132,3 @@ def train_in_stages(trainer: Trainer, parts: Parts, task: Task) -> Predictions:
             test.records.ids,
             task.predictions(trainer.predict(model, test, recipe.tta)),
         )
-
-
-def write_results(
-    kernel: ClassifierKernel, trainer: Trainer, parts: Parts, predictions: Predictions
-) -> None:
-    """Every file of a finished kernel but the manifest."""
-    run, folder, task = trainer.run, trainer.run.folder, kernel.competition.task
-    with run.stage("figures"):
-        name, labels = run.parameters.kernel, predictions.validation_labels
-        scored = write_outputs(folder, kernel.competition, predictions, name, trainer.facts)
-        thresholds, confusion = scored.get("thresholds"), "confusion_matrix.png"
-        figures.predictions(folder, task, labels, predictions.validation, thresholds, confusion)
-        write_history(folder, trainer.state.history)
-        names = [task.describe(label) for label in parts.train.labels[:SHOWN]]
-        draw_pictures(folder, names, run.recipe, parts.train)
-        write_thumbnails(folder, parts.validation)
-    remove_checkpoint(folder)

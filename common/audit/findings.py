@@ -108,10 +108,14 @@ def write_table(path: Path, audit: Audit) -> Path:
 
 def warnings_of(audit: Audit) -> list[str]:
     """Return what a person should know before training, a line each."""
-    found = [*_copies(audit), *_labels(audit), *_missing_classes(audit)]
-    if audit.broken:
-        reasons = [f"{b.file} record {b.record}: {b.reason}" for b in audit.broken]
-        found.append(f"{_count(reasons, 'record')} cannot be used ({_some(reasons, '; ')}): {NAME}")
+    reasons = [f"{b.file} record {b.record}: {b.reason}" for b in audit.broken]
+    lines = (
+        *_copies(audit),
+        *_labels(audit),
+        *_missing_classes(audit),
+        _line("records that cannot be used", reasons, NAME, between="; "),
+    )
+    found = [line for line in lines if line]
     if audit.bits < audit.bits_asked:
         found.append(
             f"too many pictures look alike: hashes were compared within {audit.bits} bits of 63, "
@@ -127,14 +131,10 @@ def _copies(audit: Audit) -> Iterator[str]:
     for one, two in itertools.combinations(ids, 2):
         both = zip(ids[one], ids[two], strict=True)
         shared = [name for first, second in both if first for name in second]
-        if shared:
-            count = f"{len(shared)} of {audit.sizes[two]} pictures of {two} are in {one} too"
-            yield f"{count} ({_ids(shared)}): {TABLE}"
+        yield _line(f"pictures of {two} that are in {one} too", shared, of=audit.sizes[two])
     for split, in_groups in ids.items():
         again = [name for group in in_groups for name in group[1:]]
-        if again:
-            copies = "is a copy of another" if len(again) == 1 else "are copies of others"
-            yield f"{_count(again, 'picture')} of {split} {copies} there ({_ids(again)}): {TABLE}"
+        yield _line(f"pictures of {split} that are copies of others there", again)
 
 
 def _labels(audit: Audit) -> Iterator[str]:
@@ -143,13 +143,11 @@ def _labels(audit: Audit) -> Iterator[str]:
     for group in audit.groups:
         known = [audit.pictures[n] for n in group if audit.pictures[n].label is not None]
         if len({picture.label for picture in known}) > 1:
-            found.append(_some([f"{p.id} {audit.label(p)}" for p in known]))
-    if found:
-        yield f"{_count(found, 'picture')} with more than one label ({_some(found, '; ')}): {TABLE}"
+            found.append(_some([f"{p.id} {audit.label(p)}" for p in known], ", "))
+    yield _line("pictures with more than one label", found, between="; ")
     counted = Counter(picture.id for picture in audit.pictures)
     twice = [name for name, count in counted.items() if count > 1]
-    if twice:
-        yield f"{_count(twice, 'id')} given to more than one record ({_some(twice)})"
+    yield _line("ids of more than one record", twice, "")
 
 
 def _missing_classes(audit: Audit) -> Iterator[str]:
@@ -157,22 +155,20 @@ def _missing_classes(audit: Audit) -> Iterator[str]:
     names, totals = np.asarray(audit.names), audit.totals
     for split, counts in audit.classes.items():
         missing = names[(counts == 0) & (totals > 0)].tolist()
-        if missing:
-            yield f"{_count(missing, 'class')} without a picture in {split} ({_some(missing)})"
-    nowhere = names[totals == 0].tolist()
-    if nowhere and audit.classes:
-        yield f"{_count(nowhere, 'class')} without any labelled picture ({_some(nowhere)})"
+        yield _line(f"classes without a picture in {split}", missing, "")
+    if audit.classes:
+        yield _line("classes without any labelled picture", names[totals == 0].tolist(), "")
 
 
-def _count(items: Sequence[object], word: str) -> str:
-    plural = f"{word}es" if word.endswith("s") else f"{word}s"
-    return f"{len(items)} {word if len(items) == 1 else plural}"
+def _line(
+    what: str, items: Sequence[str], file: str = TABLE, of: int | None = None, between: str = ", "
+) -> str:
+    """A warning of some things, and the file that has them all; empty without any."""
+    number = f"{len(items)}" if of is None else f"{len(items)} of {of}"
+    end = f": {file}" if file else ""
+    return f"{what}: {number} ({_some(items, between)}){end}" if items else ""
 
 
-def _ids(names: Sequence[str]) -> str:
-    return f"{'id' if len(names) == 1 else 'ids'} {_some(names)}"
-
-
-def _some(items: Sequence[str], between: str = ", ") -> str:
+def _some(items: Sequence[str], between: str) -> str:
     more = [f"and {len(items) - _NAMED} more"] if len(items) > _NAMED else []
     return between.join([*items[:_NAMED], *more])

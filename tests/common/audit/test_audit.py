@@ -32,7 +32,7 @@ from support.carry_out import carry_out
 pytestmark = pytest.mark.slow
 REAL = tiny.ROOT.parent / "shared" / "data" / "tpu-getting-started" / "tfrecords-jpeg-192x192"
 SIDE, NAMES = 96, COMPETITION.task.classes
-WARNING = "1 of 12 pictures of test are in val too (id r1): audit.csv"
+WARNING = "pictures of test that are in val too: 1 of 12 (r1): audit.csv"
 
 
 def picture(seed: int) -> np.ndarray:
@@ -135,16 +135,16 @@ def test_the_table_says_where_each_stands_and_how_near(found: tuple[dict, Path])
 
 def test_the_warnings_say_what_and_how_many(found: tuple[dict, Path]) -> None:
     warnings = found[0]["warnings"]
-    assert warnings[:5] == [
-        "7 of 12 pictures of validation are in train too (ids compressed, brighter, cropped, "
+    assert warnings[:6] == [
+        "pictures of validation that are in train too: 7 of 12 (compressed, brighter, cropped, "
         "smaller, and 3 more): audit.csv",
-        "1 of 4 pictures of test are in train too (id leak): audit.csv",
-        "1 of 4 pictures of test are in validation too (id v-leak): audit.csv",
-        "1 picture of train is a copy of another there (id again): audit.csv",
-        f"1 picture with more than one label (t9 {NAMES[0]}, other {NAMES[1]}): audit.csv",
+        "pictures of test that are in train too: 1 of 4 (leak): audit.csv",
+        "pictures of test that are in validation too: 1 of 4 (v-leak): audit.csv",
+        "pictures of train that are copies of others there: 1 (again): audit.csv",
+        f"pictures with more than one label: 1 (t9 {NAMES[0]}, other {NAMES[1]}): audit.csv",
+        "ids of more than one record: 1 (t19)",
     ]
-    assert "1 id given to more than one record (t19)" in warnings
-    assert "4 records cannot be used (00-96x96-26.tfrec record 23: " in warnings[-1]
+    assert "records that cannot be used: 4 (00-96x96-26.tfrec record 23: " in warnings[-1]
 
 
 def test_broken_records_are_listed_with_file_number_and_reason(found: tuple[dict, Path]) -> None:
@@ -164,8 +164,8 @@ def test_a_class_that_a_split_lacks_is_named_and_a_clean_set_has_a_figure(
     write_split(folder / "test", [example("d", None, picture(4))])
     facts = audit(folder.parent, tmp_path / "out")
     first, second = facts["warnings"]
-    assert first == f"1 class without a picture in validation ({NAMES[1]})"
-    assert second.startswith("102 classes without any labelled picture (")
+    assert first == f"classes without a picture in validation: 1 ({NAMES[1]})"
+    assert second.startswith("classes without any labelled picture: 102 (")
     counts = {split: counts[:3] for split, counts in facts["classes"].items()}
     assert counts == {"train": [1, 1, 0], "validation": [1, 0, 0]}
     assert facts["pictures"] == {"train": 2, "validation": 1, "test": 1}

@@ -19,7 +19,7 @@ class TinyAuditRecipe:
 def audit(run: KernelRun) -> None:
     if run.recipe.trouble:
         raise ValueError(run.recipe.trouble)
-    warning = "1 of 12 pictures of test are in val too (id r1): audit.csv"
+    warning = "pictures of test that are in val too: 1 of 12 (r1): audit.csv"
     write_json(run.folder / "audit.json", {"warnings": [warning]})
 
 

@@ -49,13 +49,9 @@ def load_classes(folder: Path) -> tuple[PictureClass, ...]:
     """
     path = folder / NAME
     try:
-        found = tuple(
+        return tuple(
             PictureClass(int(number), name, int(pictures), bool(int(seen)))
             for number, name, pictures, seen in read_columns(path, COLUMNS)
         )
     except ValueError as error:
         raise UserError(f"{path} cannot be read: {error}{AGAIN}") from None
-    order = [(not c.seen, c.number) for c in found]
-    if order != sorted(order) or {c.number for c in found} != set(range(len(found))):
-        raise UserError(f"{path}: its classes are not in order, those that train has first{AGAIN}")
-    return found

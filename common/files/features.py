@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 
-from common.errors import UserError
 from common.files.arrays import load_arrays, save_arrays
 
 NAME = "features.npz"
@@ -19,6 +18,4 @@ def save_features(folder: Path, ids: np.ndarray, labels: np.ndarray, rows: np.nd
 def load_features(folder: Path, source: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return ids, labels and vectors. Raises UserError naming ``source`` and the fault."""
     ids, labels, rows = load_arrays(folder / NAME, _ARRAYS, source).values()
-    if not np.isfinite(rows).all():
-        raise UserError(f"{source}: {folder / NAME} has vectors that are NaN or infinite")
     return ids, labels, rows

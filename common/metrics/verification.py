@@ -66,9 +66,16 @@ class SortedScores:
 def roc(same: np.ndarray, scores: np.ndarray) -> Curve:
     """Return the curve of scored pairs; equal scores are one point.
 
-    Raises UserError for a score that is not finite, and without a same or a different pair.
+    Raises UserError without a same or a different pair.
     """
-    return SortedScores(*_checked(same, scores)).curve()
+    number = np.count_nonzero(same)
+    if number in (0, len(same)):
+        kind = "different" if number else "same"
+        raise UserError(
+            f"none of {len(same)} pairs is of the {kind} kind, so that nothing can be measured: "
+            f"take pairs of both kinds, from more pictures"
+        )
+    return SortedScores(same, scores).curve()
 
 
 def area(curve: Curve) -> float:
@@ -117,24 +124,3 @@ def tar_at_far(curve: Curve, far: float) -> float:
 def equal_error_rate(curve: Curve) -> float:
     """Return where as many same pairs are missed as different ones accepted, interpolated."""
     return float(np.interp(0.0, curve.far + curve.tar - 1, curve.far))
-
-
-def _checked(same: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Both as arrays. Raises UserError for what has no curve."""
-    same, scores = np.asarray(same, bool), np.asarray(scores)
-    if same.shape != scores.shape or same.ndim != 1:
-        raise UserError(f"scores of shape {scores.shape} for pairs of shape {same.shape}")
-    bad = np.flatnonzero(~np.isfinite(scores))
-    if len(bad):
-        raise UserError(
-            f"{len(bad)} of {len(scores)} scores are NaN or infinite, the first of pair {bad[0]}: "
-            f"look at the embeddings, their training may have diverged"
-        )
-    number = np.count_nonzero(same)
-    if number in (0, len(same)):
-        kind = "different" if number else "same"
-        raise UserError(
-            f"none of {len(same)} pairs is of the {kind} kind, so that nothing can be measured: "
-            f"take pairs of both kinds, from more pictures"
-        )
-    return same, scores

@@ -80,8 +80,8 @@ def prepare(root: Path, run: KernelRun) -> None:
     of_seen = int(np.sum(np.asarray(written[1].labels) < seen))
     facts: dict[str, Any] = {
         "pictures": counts,
-        "validation": _counted(of_seen, counts["val"]),
-        "artists": _counted(seen, len(artists)),
+        "validation": {"seen": of_seen, "unseen": counts["val"] - of_seen},
+        "artists": {"seen": seen, "unseen": len(artists) - seen},
         "missing": {part: absent[part] for part in ("train", "test")},
         "broken": {part: len(items) - counts[part] for part, (_, items) in parts.items()},
         "reasons": dict(Counter(one.reason.partition(":")[0] for one in broken)),
@@ -130,10 +130,6 @@ def list_work(
         for part, (pictures, listed) in names.items()
     }
     return artists, parts, gone
-
-
-def _counted(seen: int, all_of_them: int) -> dict[str, int]:
-    return {"seen": seen, "unseen": all_of_them - seen}
 
 
 KERNEL = Kernel(

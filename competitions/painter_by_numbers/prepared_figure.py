@@ -10,7 +10,6 @@ from common.data.records import Records
 from common.files.classes import PictureClass
 from common.metrics import figures
 
-NAME = "prepared.png"
 _SIDE, _EACH = 96, 8  # pixels, and paintings of an artist
 
 
@@ -55,4 +54,4 @@ def draw_prepared(
     lower.set_yticks(_SIDE * (np.arange(len(shown)) + 0.5), names, fontsize=8)
     lower.set_xticks([])
     lower.set_frame_on(False)
-    figures.save(figure, folder / NAME)
+    figures.save(figure, folder / "prepared.png")

@@ -5,7 +5,6 @@ Test has artists that train has not, so validation has such artists too, unless 
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 
@@ -13,27 +12,14 @@ from common.data.archives import natural
 from common.errors import UserError
 from common.files.classes import PictureClass
 
-_LEAST_IN_TRAIN = 4  # paintings that an artist keeps there when validation takes two
-
-
-class ArtistSplit(NamedTuple):
-    """Train and validation.
-
-    Attributes:
-        artists: by number: those that train has, most paintings first, then the unseen ones.
-        labels: each picture's artist's number, ``2.jpg`` before ``10.jpg``.
-        validation: its pictures; the others are train's.
-    """
-
-    artists: tuple[PictureClass, ...]
-    labels: dict[str, int]
-    validation: set[str]
-
 
 def split_by_artist(
     artist_of: Mapping[str, str], artists_held_out: float, paintings_held_out: float, seed: int
-) -> ArtistSplit:
+) -> tuple[tuple[PictureClass, ...], dict[str, int], set[str]]:
     """Split at random, the same for the same paintings and seed, whatever their order.
+
+    Returns the artists by number (those that train has, most paintings first, then the unseen
+    ones), each picture's number, ``2.jpg`` before ``10.jpg``, and the pictures of validation.
 
     Artists with one painting go to train: in validation they could make no same-artist pair. Of
     another artist validation has all paintings, none, or at least two. A share of 0 of the artists
@@ -57,7 +43,7 @@ def split_by_artist(
         taken = max(2, round(paintings_held_out * len(names)))
         if artist in unseen:
             taken = len(names)
-        elif not paintings_held_out or len(names) - taken < _LEAST_IN_TRAIN:
+        elif not paintings_held_out or len(names) - taken < 4:  # what train keeps
             taken = 0
         order = generator.permutation(len(names)).tolist()
         validation.update(names[row] for row in order[:taken])
@@ -69,11 +55,9 @@ def split_by_artist(
         )
     ordered = sorted(works, key=lambda artist: (artist in unseen, -len(works[artist]), artist))
     numbers = {artist: number for number, artist in enumerate(ordered)}
-    return ArtistSplit(
-        tuple(PictureClass(numbers[a], a, len(works[a]), a not in unseen) for a in ordered),
-        {name: numbers[artist_of[name]] for name in sorted(artist_of, key=natural)},
-        validation,
-    )
+    labels = {name: numbers[artist_of[name]] for name in sorted(artist_of, key=natural)}
+    artists = [PictureClass(numbers[a], a, len(works[a]), a not in unseen) for a in ordered]
+    return tuple(artists), labels, validation
 
 
 def of_large_artists(artist_of: Mapping[str, str], most: int) -> dict[str, str]:

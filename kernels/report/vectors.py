@@ -3,7 +3,7 @@
 import base64
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from markupsafe import Markup
@@ -158,14 +158,14 @@ def mistakes(facts: Facts) -> Section | None:
         rows = rows[np.argsort(sign * scores[rows], kind="stable")]
         kinds[title] = [
             ([pictures[place] for place in pairs[row]], float(scores[row]))
-            for row in rows[varied(pairs[rows].tolist())].tolist()
+            for row in rows[varied(map(np.ndarray.tolist, pairs[rows]))].tolist()
         ]
     number = np.count_nonzero(shown)
     some = number if number < len(shown) else 0
     return {"title": "Most confident mistakes", "number": some, "kinds": kinds}
 
 
-def varied(pairs: Sequence[Sequence[int]]) -> list[int]:
+def varied(pairs: Iterable[Sequence[int]]) -> list[int]:
     """Return places of the first pairs, no picture ``OFTEN``er: one can be in most mistakes."""
     chosen: list[int] = []
     shown: Counter[int] = Counter()

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from common.data.archives import PackedFiles, natural
-from common.data.prepared import load_prepared, prepared_folder
 from common.data.records import Records
 from common.data.tables import find_table, read_columns, read_rows
 from common.errors import UserError
+from common.files.prepared import load_prepared, prepared_folder
 from common.inputs import listing
 from common.pairs.table import read_pairs
 from common.parameters import Parameters

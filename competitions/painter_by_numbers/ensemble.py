@@ -13,9 +13,9 @@ RECIPE: dict = dict(
 )
 PARAMETERS: dict = {}
 
-from common.data.prepared import prepared_folder, read_broken
 from common.data.tables import find_table
 from common.declaration import Kernel
+from common.files.prepared import prepared_folder, read_broken
 from common.kernel import KernelRun
 from common.pairs.ensemble import PairBlendRecipe, read_members, run_pair_ensemble
 from competitions.painter_by_numbers import COMPETITION

@@ -30,11 +30,11 @@ from typing import Annotated, Any
 import numpy as np
 
 from common.data.archives import PackedFiles, natural
-from common.data.prepared import PrepareRecipe, load_prepared, write_parts
 from common.data.shards import Broken, Item
 from common.declaration import Kernel
 from common.errors import UserError
 from common.files.classes import PictureClass, save_classes
+from common.files.prepared import PrepareRecipe, load_prepared, write_parts
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.progress import report

@@ -22,10 +22,10 @@ from PIL import Image
 
 from common.data.images import decode, square_jpeg
 from common.data.pictures import Pictures
-from common.data.prepared import load_prepared, read_broken
 from common.data.tables import write_table
 from common.errors import UserError
 from common.files.classes import load_classes
+from common.files.prepared import load_prepared, read_broken
 from common.kernel import KernelRun
 from common.parameters import Parameters
 from competitions.painter_by_numbers import COMPETITION

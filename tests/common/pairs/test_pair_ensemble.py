@@ -13,11 +13,11 @@ import pytest
 from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
-from common.data.prepared import BROKEN as BROKEN_TABLE
-from common.data.prepared import COLUMNS
 from common.data.tables import write_table
 from common.files.classes import PictureClass, save_classes
 from common.files.predictions import Vectors, save_vectors
+from common.files.prepared import BROKEN as BROKEN_TABLE
+from common.files.prepared import COLUMNS
 from common.kernel import KernelRun
 from common.pairs.blend import as_log_odds, fit_platt
 from common.pairs.validation import load_scored_pairs, validation_pairs

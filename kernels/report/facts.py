@@ -171,6 +171,8 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
         facts.blend = blend
         read = {m: read_or_note(partial(_member, facts, m), None, notes) for m in facts.models}
         facts.members = {model: member for model, member in read.items() if member}
+    # The page may be given to others: it says nothing of this machine's folders.
+    facts.notes = [note.replace(f"{run.folder}/", "") for note in notes]
     return facts
 
 

@@ -319,7 +319,8 @@ def test_what_is_broken_or_lost_costs_what_it_holds_alone(tmp_path: Path) -> Non
     assert notes(whole) == []
     (run.output("left") / "thumbnails.npz").write_bytes(b"PK cut off")
     page = written(run, *MEMBERS)
-    assert "thumbnails.npz cannot be read" in notes(page)[0]
+    assert "outputs/left/thumbnails.npz cannot be read" in notes(page)[0]
+    assert str(tmp_path) not in page
     assert page.count("<img") == whole.count("<img") > 10
     ids, values = np.array([f"other{n}" for n in range(30)]), np.full((30, 3), 1 / 3, np.float32)
     other = Predictions(ids, np.arange(30) % 3, values, ids, values)

@@ -19,8 +19,8 @@ class Number(Task):
     ``(rows, 1)`` in the labels' own unit.
     """
 
-    lowest: float
-    highest: float
+    lowest: float = field()  # without the defaults of a task whose predictions are probabilities
+    highest: float = field()
 
     name: ClassVar[str] = "number"
     units: ClassVar[int] = 1

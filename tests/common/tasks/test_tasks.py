@@ -135,6 +135,13 @@ def test_labels_that_could_not_be_measured_are_refused(task: Task, labels: list,
     facts.check_measurable(np.array(labels)[:0])
 
 
+def test_a_number_has_two_bounds_in_their_order() -> None:
+    with pytest.raises(TypeError, match="lowest"):
+        Number()  # type: ignore[call-arg]
+    with pytest.raises(UserError, match="from 100 to 1: exchange the bounds"):
+        Number(100, 1)
+
+
 def test_a_picture_has_a_label_at_least_unless_it_need_not() -> None:
     low = np.array([[0.1, 0.3, 0.2], [0.9, 0.8, 0.1]])
     assert MultiLabel(ABC).decide(low).tolist() == [[0, 1, 0], [1, 1, 0]]

@@ -8,12 +8,16 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from common.files.features import load_features
 from common.files.predictions import load_vectors
+from common.pairs.validation import channel_auc
+from competitions.painter_by_numbers import submodel, supermodel
 from support import tiny
 
 pytestmark = pytest.mark.slow
-SMALL = ("image_size=16", "crop_margin=2", "epochs=2", "batch_size=24", "resamples=20")
-MEMBERS = {"triplets": "embedding", "classes": "classes"}  # and their channels
+SMALL = ("image_size=16", "crop_margin=2", "epochs=2", "batch_size=24", "resamples=20", "parts=2")
+# Members and their channels; the super-model is a head on the vectors of the submodel's two parts.
+MEMBERS = {"triplets": "embedding", "classes": "classes", "supermodel": "embedding"}
 
 
 def command(folder: Path) -> list[object]:
@@ -73,9 +77,7 @@ def test_pictures_that_cannot_be_read_are_scored_by_the_prior(
     assert pairs["score"][~hit].nunique() > 1000
 
 
-def test_the_blend_is_of_both_members_and_no_worse_than_either(
-    painter: dict, metrics: dict
-) -> None:
+def test_the_blend_is_of_all_members_and_no_worse_than_either(painter: dict, metrics: dict) -> None:
     assert set(metrics["weights"]) == {f"{name}/{channel}" for name, channel in MEMBERS.items()}
     assert sum(metrics["weights"].values()) == pytest.approx(1)
     assert painter["blend"]["method"] == "weighted"
@@ -97,11 +99,28 @@ def test_a_member_leaves_its_vectors_and_its_history(
     assert history[["val_auc", "val_auc_seen", "val_auc_unseen"]].stack().between(0, 1).all()
 
 
+def test_a_part_of_the_submodel_writes_the_vectors_of_all_artists(outputs: Path) -> None:
+    parts = [outputs / f"submodel-part{part}" for part in range(2)]
+    ids, labels, rows = load_features(parts[0], "part 0")
+    assert rows.shape == (len(ids), submodel.KERNEL.dry_run["embedding"])
+    assert len(np.unique(labels)) > 12, "not of the part's artists alone"
+    recipes = [json.loads((part / "manifest.json").read_text())["recipe"] for part in parts]
+    assert [recipe["part"] for recipe in recipes] == [0, 1]
+
+
+def test_the_score_of_a_head_is_that_of_its_vectors(outputs: Path) -> None:
+    found = load_vectors(outputs / "supermodel", "supermodel")
+    width = supermodel.KERNEL.dry_run["embedding"]
+    assert found.validation["embedding"].shape == (len(found.validation_ids), width)
+    metrics = json.loads((outputs / "supermodel" / "metrics.json").read_text())
+    assert metrics["validation_score"] == channel_auc(found)["embedding"]["all"]
+
+
 def test_the_same_command_again_runs_nothing(painter: dict) -> None:
     folder = Path(painter["run_dir"])
     kernels = folder / "kaggle" / "kernels"
     before = sorted(kernels.glob("*/*/v*"))
-    assert len(before) == 5  # the shared code, prepare, two members, the ensemble
+    assert len(before) == 8  # the shared code, prepare, two parts, three members, the ensemble
     done = tiny.submit(*command(folder))
     assert tiny.last_json(done) == painter
     assert "RUNNING" not in done.stderr

@@ -11,8 +11,7 @@ import pytest
 from common.accelerator import WHOLE, Accelerator
 from common.data.records import Records
 from common.errors import UserError
-from common.files.features import load_features
-from common.files.predictions import Vectors, load_vectors
+from common.files.predictions import Vectors
 from common.files.projection import load_projection
 from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
@@ -22,12 +21,11 @@ from common.tasks.classification import Classification
 from common.training.head_training import RowBatches, Rows, train_head, without_head
 from common.training.stacking import Features, Stacked, stack
 from common.training.vectors import class_batches
-from competitions.painter_by_numbers import submodel, supermodel
-from support import tiny
+from competitions.painter_by_numbers import submodel
 
 pytestmark = pytest.mark.slow
 CPU = Accelerator("", "cpu", 1, "CPU", "tensorflow", "float32")
-WIDTH, TELLING = 24, 4  # numbers of a network, and those of them that tell classes apart
+WIDTH, INFORMATIVE = 24, 4  # numbers of a network, and those of them that differ by class
 HEAD = HeadRecipe(
     batch_size=32,
     pictures_per_class=4,
@@ -84,10 +82,12 @@ def test_a_part_of_too_few_artists_is_refused(labels: list[int], said: str) -> N
 
 
 def rows_of(seed: int, labels: np.ndarray, centres: np.ndarray) -> np.ndarray:
-    """Unit rows of which TELLING numbers tell the class, and the others are noise."""
+    """Unit rows of which INFORMATIVE numbers differ by class, and the others are noise."""
     generator = np.random.default_rng(seed)
     rows = generator.normal(size=(len(labels), WIDTH))
-    rows[:, :TELLING] = centres[labels] + 0.3 * generator.normal(size=(len(labels), TELLING))
+    rows[:, :INFORMATIVE] = centres[labels] + 0.3 * generator.normal(
+        size=(len(labels), INFORMATIVE)
+    )
     return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
 
 
@@ -98,7 +98,7 @@ def networks() -> tuple[dict[str, Vectors], dict[str, Features]]:
     ids = {part: np.array([f"{part}{n}" for n in range(len(labels[part]))]) for part in labels}
     members, features = {}, {}
     for number, name in enumerate(("a", "b")):
-        centres = np.random.default_rng(number).normal(size=(20, TELLING))
+        centres = np.random.default_rng(number).normal(size=(20, INFORMATIVE))
         rows = {
             part: rows_of(10 * number + n, labels[part], centres) for n, part in enumerate(labels)
         }
@@ -219,24 +219,3 @@ def test_a_head_that_diverges_and_one_of_too_large_batches(
     steep = {"lr_max": 1e38, "optimizer": "sgd"} if recipe is Steep else {}
     with pytest.raises(UserError, match=said):
         train(stacked, tmp_path, recipe(**{**vars(HEAD), **steep, **changes}))
-
-
-def test_a_dry_run_of_the_supermodel(tmp_path: Path) -> None:
-    run, command = tmp_path / "run", ["painter", "--model", "supermodel", "--dry-run", "--json"]
-    for setting in ("epochs=2", "parts=2", "image_size=32"):
-        command += ["--set", setting]
-    result = tiny.last_json(tiny.submit(*command, "--run-dir", run))
-    assert result["state"] == "complete"
-    assert 0.3 < result["public_score"] < 1
-    parts = [run / "outputs" / f"submodel-part{part}" for part in range(2)]
-    ids, labels, rows = load_features(parts[0], "part 0")
-    assert rows.shape == (len(ids), submodel.KERNEL.dry_run["embedding"])
-    assert len(np.unique(labels)) > 12, "the vectors of all artists, not of the part's alone"
-    manifests = [json.loads((part / "manifest.json").read_text()) for part in parts]
-    assert [manifest["recipe"]["part"] for manifest in manifests] == [0, 1]
-    head = run / "outputs" / "supermodel"
-    found = load_vectors(head, "supermodel")
-    width = supermodel.KERNEL.dry_run["embedding"]
-    assert found.validation["embedding"].shape == (len(found.validation_ids), width)
-    metrics = json.loads((head / "metrics.json").read_text())
-    assert metrics["validation_score"] == channel_auc(found)["embedding"]["all"]

@@ -43,7 +43,7 @@ class Backbone:
         files: the usual file name of each kind of pretrained weights, without the top.
         origins: of the kinds that Keras does not download itself, the folder's address and the
             file's hash (MD5 or SHA-256).
-        bare: its builder is told to leave its own preprocessing out: ours is in float32.
+        bare: its builder leaves its own preprocessing out: ours is in float32.
         smallest: side of the smallest picture that it takes, pixels.
         filled_by_name: its builder cannot take our weights files: they are filled in by name.
     """

@@ -75,9 +75,9 @@ def _graph(kernels: Sequence[KernelOutput]) -> dict[str, Any]:
         boxes.append(_box(own, boxes))
     columns = [[b for b in boxes if b["column"] == n] for n in sorted({b["column"] for b in boxes})]
     height = max(map(len, columns)) * (HIGH + DOWN) + 2 * EDGE
-    for column, beside in enumerate(columns):
-        top = (height - len(beside) * (HIGH + DOWN) + DOWN) / 2
-        for row, box in enumerate(beside):
+    for column, below in enumerate(columns):
+        top = (height - len(below) * (HIGH + DOWN) + DOWN) / 2
+        for row, box in enumerate(below):
             box |= {"x": EDGE + column * (WIDE + ACROSS), "y": top + row * (HIGH + DOWN)}
     return {
         "label": f"Graph of the kernels. {'. '.join(box['title'] for box in boxes)}",

@@ -76,7 +76,7 @@ def test_no_kernel_sees_the_hidden_labels(petals: dict) -> None:
         assert not [path for path in session.rglob("*") if "solution" in path.name]
 
 
-@pytest.mark.skipif(not FLOWERS.is_dir(), reason="the real flowers are not beside this clone")
+@pytest.mark.skipif(not FLOWERS.is_dir(), reason="the real flowers are not next to this clone")
 def test_real_flowers_run_through_the_same_command(tmp_path: Path) -> None:
     done = tiny.submit(
         *("petals", "--model", "densenet201", "--dry-run", "--json", *SMALL),

@@ -120,7 +120,7 @@ LAYOUTS = {
 }
 
 
-@pytest.mark.skipif(not REAL.is_dir(), reason="no real layouts beside this clone")
+@pytest.mark.skipif(not REAL.is_dir(), reason="no real layouts next to this clone")
 @pytest.mark.parametrize("slug", LAYOUTS)
 def test_a_real_layout_is_written_checked_and_scored(slug: str, tmp_path: Path) -> None:
     competition, sample = LAYOUTS[slug], sample_of(slug)

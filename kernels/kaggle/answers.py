@@ -10,7 +10,7 @@ import random
 import re
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import requests
 
@@ -45,6 +45,10 @@ class NoAnswerError(KaggleError):
     """The answer was lost or a fault of the server's: the call may have been carried out."""
 
 
+class UnreadableError(requests.RequestException):
+    """An answer that is not one of its call, in one line."""
+
+
 def read(call: Callable[[], T]) -> T:
     """Read from Kaggle; repeat after a 429, a 5xx or a broken connection, within a bound."""
     for attempt in range(_TRIES - 1):
@@ -70,8 +74,8 @@ def change(call: Callable[[], T]) -> T:
                 continue
             kind = NoAnswerError if code >= 500 else KaggleError
             raise kind(reason(error), code) from None
-        except (json.JSONDecodeError, AttributeError, TypeError) as error:
-            raise NoAnswerError(f"Kaggle's answer cannot be read: {one_line(str(error))}") from None
+        except (UnreadableError, json.JSONDecodeError, LookupError, AttributeError, TypeError) as e:
+            raise NoAnswerError(f"Kaggle's answer cannot be read: {one_line(str(e))}") from None
         except requests.RequestException as error:
             raise NoAnswerError(f"Kaggle cannot be reached: {reason(error)}") from None
         except ValueError as error:
@@ -98,25 +102,6 @@ def at_most_once(call: Callable[[], int], find: Callable[[], int], undo: Callabl
             undo()
             raise
     raise AssertionError("unreachable")
-
-
-def whole(answer: Any) -> Any:
-    """Return kagglesdk's answer with its defaults instead of the nulls that Kaggle may send.
-
-    Raises NoAnswerError for a value of another type than its field's.
-    """
-    for field in answer._fields:
-        name, kind = field.private_field_name, field.field_type
-        nested, value = hasattr(kind, "_fields"), getattr(answer, name)
-        if value is None:
-            setattr(answer, name, kind() if nested else field.default_value)
-        elif nested or kind in (int, str):
-            for item in value if isinstance(value, list) else [value]:
-                if not isinstance(item, kind):
-                    raise NoAnswerError(f"Kaggle's answer cannot be read: {field.json_name}")
-                if nested:
-                    whole(item)
-    return answer
 
 
 def pause(attempt: int, response: requests.Response | None = None) -> None:

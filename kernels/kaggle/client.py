@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kernels.kaggle.answers import KaggleError, SessionLimitError, change, one_line, read, whole
+from kernels.kaggle.answers import KaggleError, SessionLimitError, change, one_line, read
 from kernels.kaggle.downloads import inside
 from kernels.kaggle.signin import sign_in
 from kernels.kaggle.states import KernelState
@@ -53,7 +53,7 @@ class Kaggle:
         self.owner = str(self._api.config_values["username"])
 
     def ask(self, service: str, method: str, **fields: Any) -> Any:
-        """Return kagglesdk's own answer, ``whole``, to a question that changes nothing.
+        """Return kagglesdk's own answer to a question that changes nothing.
 
         ``fields`` are those of the method's request.
         """
@@ -64,7 +64,7 @@ class Kaggle:
                 request = inspect.get_annotations(ask)["request"]()
                 for name, value in fields.items():
                     setattr(request, name, value)
-                return whole(ask(request))
+                return ask(request)
 
         return read(once)
 
@@ -99,11 +99,10 @@ class Kaggle:
 
     def status(self, slug: str, version: int) -> KernelStatus:
         """Return the status of one version of the owner's kernel ``slug``."""
-        try:
-            answer = self._ask_kernel("get_kernel_session_status", slug, version)
-            state = KernelState[answer.status.name]
-        except KeyError as error:  # a state that kagglesdk does not know, or we
-            return KernelStatus(KernelState.UNKNOWN, str(error.args[0]))
+        answer = self._ask_kernel("get_kernel_session_status", slug, version)
+        state = KernelState.__members__.get(answer.status.name)
+        if state is None:
+            return KernelStatus(KernelState.UNKNOWN, answer.status.name)
         return KernelStatus(state, one_line(answer.failure_message))
 
     def latest_version(self, slug: str) -> int:

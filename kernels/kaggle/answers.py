@@ -1,8 +1,8 @@
 """Kaggle's answers: what it says no with, and asking again when that may help.
 
-Three kinds of call: a *read* can be repeated at will; a *change* that got no answer may have
+Three kinds of call: a *read* can be repeated at will; a *change* without a clear answer may have
 happened all the same, so whoever made it must look before it is made again; a *refusal* (4xx) is
-final. A 429 says that nothing happened, for either kind.
+final.
 """
 
 import json
@@ -21,7 +21,6 @@ T = TypeVar("T")
 PAUSE = 1.0  # seconds before a call is repeated; it doubles up to the longest
 _LONGEST = 60.0
 _TRIES = 8
-_CHANGES = 5  # tries of a change that got no answer
 _CAUSE = re.compile(
     r"Connection refused|Connection reset|timed out|Network is unreachable|No route to host|"
     r"Name or service not known|Temporary failure in name resolution|"
@@ -34,15 +33,15 @@ class SessionLimitError(UserError):
 
 
 class KaggleError(UserError):
-    """Kaggle's own answer that says no, in one line."""
+    """Kaggle's own answer that says no, in one line, with its ``code`` of HTTP."""
 
-    def __init__(self, message: str, code: int = 0):
+    def __init__(self, message: str, code: int = 0, retry_after: str = ""):
         super().__init__(message)
-        self.code = code
+        self.code, self.retry_after = code, retry_after
 
 
 class NoAnswerError(KaggleError):
-    """The answer was lost or a fault of the server's: the call may have been carried out."""
+    """The answer was lost, unclear or a server's fault: the call may have been carried out."""
 
 
 class UnreadableError(requests.RequestException):
@@ -54,59 +53,35 @@ def read(call: Callable[[], T]) -> T:
     for attempt in range(_TRIES - 1):
         try:
             return change(call)
-        except NoAnswerError:
-            pause(attempt)
+        except NoAnswerError as error:
+            pause(attempt, error.retry_after)
     return change(call)
 
 
 def change(call: Callable[[], T]) -> T:
-    """Make a call that changes something, once; repeat only after a 429, which did nothing.
+    """Make a call, once.
 
     Raises NoAnswerError when it may have been carried out, KaggleError when it was refused.
     """
-    for attempt in range(_TRIES):
-        try:
-            return call()
-        except requests.HTTPError as error:
-            code = error.response.status_code if error.response is not None else 0
-            if code == 429 and attempt + 1 < _TRIES:
-                pause(attempt, error.response)
-                continue
-            kind = NoAnswerError if code >= 500 else KaggleError
-            raise kind(reason(error), code) from None
-        except (UnreadableError, json.JSONDecodeError, LookupError, AttributeError, TypeError) as e:
-            raise NoAnswerError(f"Kaggle's answer cannot be read: {one_line(str(e))}") from None
-        except requests.RequestException as error:
-            raise NoAnswerError(f"Kaggle cannot be reached: {reason(error)}") from None
-        except ValueError as error:
-            raise KaggleError(one_line(str(error))) from None
-    raise AssertionError("unreachable")
+    try:
+        return call()
+    except requests.HTTPError as error:
+        response = error.response if error.response is not None else requests.Response()
+        code = response.status_code or 0
+        # A redirect means that something else has answered: what was asked may have happened.
+        unclear = code >= 500 or code in (0, 408, 429) or response.history
+        kind = NoAnswerError if unclear else KaggleError
+        raise kind(reason(error), code, response.headers.get("Retry-After", "")) from None
+    except (UnreadableError, json.JSONDecodeError, LookupError, AttributeError, TypeError) as error:
+        raise NoAnswerError(f"Kaggle's answer cannot be read: {one_line(str(error))}") from None
+    except requests.RequestException as error:
+        raise NoAnswerError(f"Kaggle cannot be reached: {reason(error)}") from None
+    except ValueError as error:
+        raise KaggleError(one_line(str(error))) from None
 
 
-def at_most_once(call: Callable[[], int], find: Callable[[], int], undo: Callable[[], T]) -> int:
-    """Make a change at most once: what got no answer is looked for before it is made again.
-
-    ``find`` returns the change's number, or 0 if it certainly was not made; ``undo`` takes back
-    what was noted of one that was refused.
-    """
-    for attempt in range(_CHANGES):
-        try:
-            return call()
-        except NoAnswerError:
-            number = find()
-            if number:
-                return number
-            if attempt + 1 == _CHANGES:
-                raise
-        except UserError:
-            undo()
-            raise
-    raise AssertionError("unreachable")
-
-
-def pause(attempt: int, response: requests.Response | None = None) -> None:
-    """Wait as long as the server asks for, else doubling with jitter."""
-    asked = response.headers.get("Retry-After", "") if response is not None else ""
+def pause(attempt: int, asked: str = "") -> None:
+    """Wait as many seconds as the server ``asked`` for, else doubling with jitter."""
     doubled = min(PAUSE * 2.0**attempt, _LONGEST) * (0.5 + random.random() / 2)
     time.sleep(min(float(asked), 300.0) if asked.isdigit() else doubled)
 

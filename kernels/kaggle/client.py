@@ -21,7 +21,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kernels.kaggle.answers import KaggleError, SessionLimitError, change, one_line, read
+import requests
+
+from kernels.kaggle.answers import (
+    KaggleError,
+    NoAnswerError,
+    SessionLimitError,
+    change,
+    one_line,
+    read,
+)
 from kernels.kaggle.downloads import inside
 from kernels.kaggle.signin import sign_in
 from kernels.kaggle.states import KernelState
@@ -58,15 +67,15 @@ class Kaggle:
         ``fields`` are those of the method's request.
         """
 
-        def once() -> Any:
-            with self._api.build_kaggle_client() as client:
-                ask = getattr(_SERVICES[service](client), method)
-                request = inspect.get_annotations(ask)["request"]()
-                for name, value in fields.items():
-                    setattr(request, name, value)
-                return ask(request)
+        return read(partial(self._once, service, method, **fields))
 
-        return read(once)
+    def _once(self, service: str, method: str, **fields: Any) -> Any:
+        with self._api.build_kaggle_client() as client:
+            ask = getattr(_SERVICES[service](client), method)
+            request = inspect.get_annotations(ask)["request"]()
+            for name, value in fields.items():
+                setattr(request, name, value)
+            return ask(request)
 
     def _ask_kernel(self, method: str, slug: str, version: int = 0, **fields: Any) -> Any:
         if version:
@@ -95,6 +104,8 @@ class Kaggle:
                     f"kernel {folder.name}: Kaggle does not know its {what} sources "
                     f"{', '.join(dropped)}: check the names and that you may see them"
                 )
+        if not answer.version_number:
+            raise NoAnswerError(f"Kaggle's answer to kernel {folder.name} has no version")
         return int(answer.version_number)
 
     def status(self, slug: str, version: int) -> KernelStatus:
@@ -175,21 +186,46 @@ class Kaggle:
             raise KaggleError(f"competition {slug}: {name} could not be downloaded to {folder}")
         return path
 
-    def submit(self, slug: str, path: Path, message: str, kernel: str, version: int) -> int:
-        """Send a file, once: it may count whatever the answer. Returns its reference.
+    def upload(self, slug: str, path: Path) -> str:
+        """Upload a submission's file, which counts for nothing yet; return its token."""
+        from kaggle.api.kaggle_api_extended import ResumableUploadResult
 
-        Where a competition takes nothing else, that is the file of a version of ``kernel``.
-        """
-        send = partial(self._api.competition_submit, str(path), message, slug)
-        if kernel:
-            known = (message, slug, f"{self.owner}/{kernel}", version)
-            send = partial(self._api.competition_submit_code, path.name, *known)
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(io.StringIO()):
-            answer = change(partial(send, quiet=True))
+        facts = path.stat()
+        fields = {
+            "competition_name": slug,
+            "file_name": path.name,
+            "content_length": facts.st_size,
+            "last_modified_epoch_seconds": int(facts.st_mtime),
+        }
+
+        def once() -> str:
+            start = self._once("competitions", "start_submission_upload", **fields)
+            with contextlib.redirect_stdout(io.StringIO()):
+                result = self._api.upload_complete(str(path), start.create_url, quiet=True)
+            if result != ResumableUploadResult.COMPLETE:
+                raise requests.ConnectionError(f"{path.name} could not be uploaded whole")
+            return str(start.token)
+
+        return read(once)
+
+    def submit(self, slug: str, token: str, message: str) -> int:
+        """Submit an uploaded file, once: it may count whatever the answer. Return its reference."""
+        return self._submit("create_submission", slug, message, blob_file_tokens=token)
+
+    def submit_kernel(self, slug: str, kernel: str, version: int, file: str, message: str) -> int:
+        """Submit a file of a kernel's version, as ``submit``, where a competition takes kernels."""
+        fields = {"kernel_slug": kernel, "kernel_version": version, "file_name": file}
+        owner = self.owner
+        return self._submit("create_code_submission", slug, message, kernel_owner=owner, **fields)
+
+    def _submit(self, method: str, slug: str, message: str, **fields: Any) -> int:
+        fields |= {"competition_name": slug, "submission_description": message}
+        answer = change(partial(self._once, "competitions", method, **fields))
         if not answer.ref:
-            said = one_line(f"{answer.message} {printed.getvalue()}")
-            raise KaggleError(f"the submission was not taken by {slug}: {said}")
+            said = one_line(answer.message) or "nothing"
+            raise NoAnswerError(
+                f"Kaggle's answer to the submission has no reference, it says {said}"
+            )
         return int(answer.ref)
 
     def score(self, ref: int) -> dict[str, Any]:

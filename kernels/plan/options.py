@@ -66,7 +66,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--plan", "show what would be done, check it, and push nothing")
     add("--rehearse", "small settings on Kaggle itself, submitting nothing: says what differs")
     add("--no-submit", "stop before the submission")
-    add("--submit-again", "send another file although this run has sent one")
+    add("--submit-again", "send although this run has sent a file, or may have")
     add("--fresh", "a new run that uses nothing of others")
     add("--rerun", "run finished kernels again that have changed, or another run has replaced")
     add("--follow", "show every line of the logs")

@@ -7,18 +7,19 @@ import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from pathlib import Path
 
 from common.errors import UserError
 from common.manifest import read_manifest
 from kernels.bundle.build import Bundle, with_nonces, write_bundle
-from kernels.kaggle.answers import KaggleError, NoAnswerError, at_most_once, pause
+from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError, pause
 from kernels.kaggle.client import Kaggle
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED
 from kernels.run.state import KernelRecord, Run, earlier_runs
 
-_LOOKS = 3
+_TRIES = 5  # of a push without an answer
+_LOOKS = 6  # for such a push, with growing pauses: half a minute, as Kaggle may carry it out late
 _BACK = 2  # versions before the latest that are searched
 
 
@@ -152,17 +153,40 @@ def push_kernel(kaggle: Kaggle, run: Run, bundle: Bundle, key: str) -> None:
     run.set_kernel(name, pushing)
     sources = {source: record.nonce for source, record in run.kernels.items()}
     folder = write_bundle(with_nonces(bundle, before.nonce, sources, resume), run.bundle(name))
-    version = at_most_once(
-        partial(kaggle.push, folder),
-        partial(find_push, kaggle, bundle.kernel.slug, before.nonce),
-        partial(run.set_kernel, name, before),
-    )
+    try:
+        version = _push_once(kaggle, folder, bundle.kernel.slug, before.nonce)
+    except NoAnswerError:
+        raise
+    except UserError:
+        run.set_kernel(name, before)
+        raise
     run.set_kernel(name, version=version, state=KernelState.QUEUED)
 
 
-def find_push(kaggle: Kaggle, slug: str, nonce: str) -> int:
+def _push_once(kaggle: Kaggle, folder: Path, slug: str, nonce: str) -> int:
+    """Push, so that it is done once: whatever is answered, it is looked for before it is repeated.
+
+    Returns the version. Raises NoAnswerError when it is not known whether Kaggle has it.
+    """
+    for attempt in range(_TRIES):
+        try:
+            return kaggle.push(folder)
+        except SessionLimitError:
+            raise
+        except KaggleError as error:
+            unclear = isinstance(error, NoAnswerError)
+            version = find_push(kaggle, slug, nonce, _LOOKS if unclear else 1)
+            if version:
+                return version
+            if not unclear or attempt + 1 == _TRIES:
+                raise
+            pause(attempt, error.retry_after)
+    raise AssertionError("unreachable")
+
+
+def find_push(kaggle: Kaggle, slug: str, nonce: str, looks: int = _LOOKS) -> int:
     """Return the version whose text contains ``nonce``, or 0. Kaggle may be late to show it."""
-    for look in range(_LOOKS):
+    for look in range(looks):
         latest = kaggle.latest_version(slug)
         for version in range(latest, max(0, latest - _BACK - 1), -1):
             try:
@@ -172,6 +196,6 @@ def find_push(kaggle: Kaggle, slug: str, nonce: str) -> int:
                 raise
             except KaggleError:
                 pass  # this version cannot be read
-        if look + 1 < _LOOKS:
+        if look + 1 < looks:
             pause(look)
     return 0

@@ -27,7 +27,7 @@ class RunOptions:
     """How a run is carried out, whatever it runs."""
 
     submit: bool = True
-    submit_again: bool = False  # send another file although the run has sent one
+    submit_again: bool = False  # send although the run has sent a file, or may have
     message: str = ""  # the submission's description at Kaggle, before the run's nonce
     fresh: bool = False  # use no finished kernel of an earlier run
     rerun: bool = False  # run kernels again that have changed, or that another run has replaced
@@ -61,13 +61,17 @@ class Submission:
     """A submission: noted before it is sent, completed when Kaggle has answered."""
 
     sha256: str  # of the file
-    description: str = ""  # at Kaggle; it contains the run's nonce, by which it is found
-    counted: int = 0  # submissions that Kaggle counted before it
+    description: str = ""  # at Kaggle; it ends in the mark by which it is found
     ref: int = 0  # Kaggle's reference; 0 while it is not known whether Kaggle has it
     public_score: float | None = None  # of a scored one, too, where Kaggle shows none
     private_score: float | None = None
     error: str = ""  # why Kaggle could not score it
     scored: bool = False
+
+    @property
+    def mark(self) -> str:
+        """``[nonce-hash]``: of the run, its copies too, and of the file."""
+        return self.description[self.description.rfind("[") :]
 
 
 @dataclass
@@ -246,7 +250,10 @@ def _read(path: Path) -> Run:
             name: KernelRecord(**{**known, "state": KernelState(known["state"])})
             for name, known in values.pop("kernels").items()
         }
-        sent = [Submission(**known) for known in values.pop("submissions")]
+        sent = values.pop("submissions")
+        for known in sent:
+            known.pop("counted", None)  # of an earlier version
+        sent = [Submission(**known) for known in sent]
         return Run(path.parent.resolve(), kernels=kernels, submissions=sent, **values)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path} cannot be read ({error}): name another --run-dir") from None

@@ -11,14 +11,15 @@ from common.errors import UserError
 from common.manifest import file_sha256
 from common.submission import NAME, check_submission
 from kernels.kaggle import lookup
-from kernels.kaggle.answers import at_most_once, pause, pause_between_looks
+from kernels.kaggle.answers import KaggleError, NoAnswerError, pause, pause_between_looks
 from kernels.kaggle.client import Kaggle
 from kernels.plan.request import ENSEMBLE
 from kernels.run.state import Run, RunOptions, Submission, earlier_runs
 
 Say = Callable[[str], None]
 
-_LOOKS = 8
+_LOOKS = 9  # for what Kaggle may still be carrying out, with growing pauses: about two minutes
+_LOOKS_REFUSED = 5  # for what it has refused: about ten seconds
 
 
 def check_output(kaggle: Kaggle, competition: Competition, run: Run) -> Path:
@@ -39,65 +40,90 @@ def send_once(
 ) -> Submission | None:
     """Send the checked file unless it was sent already; at most once, whatever happens.
 
-    Returns the submission of this very file, or None when it is not sent because the run has sent
-    another.
+    Returns the submission of this very file, or None when it is not sent because the run, or a
+    copy of it, has sent another. Raises UserError when it is not known whether Kaggle took it:
+    then nothing is sent until Kaggle lists it, or ``options.submit_again``.
 
-    What is about to be sent is noted first, with a description that Kaggle shows. When it is not
-    known whether Kaggle has it (a lost answer, a killed process), it is looked for there. A
-    competition that takes only kernels gets the version of ``kernel``, the ensemble, instead.
+    Every description ends in a mark, which is noted before anything is sent, and looked for in
+    Kaggle's list before every send. A competition that takes only kernels gets the version of
+    ``kernel``, the ensemble, instead of the file.
     """
     path, slug = run.output(ENSEMBLE) / NAME, competition.slug
     digest = file_sha256(path)
     if run.submissions and not run.submissions[-1].ref:
-        _note(run, _find(kaggle, slug, run))
-    same = next((sent for sent in run.submissions if sent.sha256 == digest), None)
+        last = run.submissions[-1]
+        say(f"it is not known whether Kaggle took {last.mark}: looking for it")
+        ref = _find(kaggle, slug, last.mark, _LOOKS)
+        if not ref and not options.submit_again:
+            raise _unknown(slug, last.mark, "the command ended while it was sent")
+        _note(run, ref)
+    listed = kaggle.submissions(slug)
+    known = [sent.ref for sent in run.submissions]
+    copies = [
+        Submission(digest if f"-{digest[:8]}]" in text else "", text, ref=ref)
+        for ref, text in listed
+        if f"[{run.nonce}-" in text and ref not in known
+    ]
+    same = next((sent for sent in [*run.submissions, *copies] if sent.sha256 == digest), None)
     if same:
+        if same in copies:
+            run.update(submissions=[*run.submissions, same])
         say(f"this file was sent already, as submission {same.ref}: it is not sent again")
         return same
-    earlier = [r for r in earlier_runs(run) if r.competition == run.competition]
-    sent_before = (sent for r in earlier for sent in r.submissions)
-    twin = next((sent for sent in sent_before if sent.sha256 == digest and sent.ref), None)
+    twin = _sent_before(run, digest, listed, slug, options)
     if twin:
         say(f"an earlier run sent this very file as submission {twin.ref}: not sent again")
         return twin
-    if run.submissions and not options.submit_again:
+    if (run.submissions or copies) and not options.submit_again:
         say(
-            f"this run has sent submission {run.submissions[-1].ref}, of another file: one is "
-            f"enough, unless --submit-again says that this file is to be sent too"
+            f"this run has sent submission {[*run.submissions, *copies][-1].ref}, of another file: "
+            f"one is enough, unless --submit-again says that this file is to be sent too"
         )
         return None
-    description = f"{options.message} [{run.nonce}-{len(run.submissions) + 1}]"
-    only_kernels = lookup.competition(kaggle, slug).is_kernels_submissions_only
-    counted = lookup.allowance(kaggle, slug).num_total
-    run.update(submissions=[*run.submissions, Submission(digest, description, counted)])
-    version = run.kernel(ENSEMBLE).version
-    ref = at_most_once(
-        partial(kaggle.submit, slug, path, description, kernel if only_kernels else "", version),
-        partial(_find, kaggle, slug, run),
-        partial(_note, run, 0),
-    )
-    _note(run, ref)
+    description = f"{options.message} [{run.nonce}-{digest[:8]}]"
+    if lookup.competition(kaggle, slug).is_kernels_submissions_only:
+        version = run.kernel(ENSEMBLE).version
+        send = partial(kaggle.submit_kernel, slug, kernel, version, NAME, description)
+    else:
+        send = partial(kaggle.submit, slug, kaggle.upload(slug, path), description)
+    run.update(submissions=[*run.submissions, Submission(digest, description)])
+    _note(run, _send(kaggle, slug, run, send, say))
     return run.submissions[-1]
 
 
-def _find(kaggle: Kaggle, slug: str, run: Run) -> int:
-    """Look for the latest submission, of which it is not known whether Kaggle took it.
+def _send(kaggle: Kaggle, slug: str, run: Run, send: Callable[[], int], say: Say) -> int:
+    """Send what was noted last; return its reference. It may be taken whatever the answer."""
+    mark = run.submissions[-1].mark
+    try:
+        return send()
+    except KaggleError as error:
+        unclear = isinstance(error, NoAnswerError)
+        say(f"{error}: looking whether Kaggle took the submission all the same")
+        ref = _find(kaggle, slug, mark, _LOOKS if unclear else _LOOKS_REFUSED)
+        if ref:
+            return ref
+        if unclear:
+            raise _unknown(slug, mark, str(error)) from None
+        _note(run, 0)
+        raise
 
-    Kaggle may list it late: as long as it counts one more than before, it is looked for. 0 means
-    that it certainly was not taken.
-    """
-    sent = run.submissions[-1]
-    for look in range(_LOOKS):
-        for ref, description in kaggle.submissions(slug):
-            if description == sent.description:
+
+def _find(kaggle: Kaggle, slug: str, mark: str, looks: int) -> int:
+    """Return the reference of the submission with ``mark``, or 0: Kaggle may list it late."""
+    for look in range(looks):
+        for ref, text in kaggle.submissions(slug):
+            if mark in text:
                 return ref
-        pause(look)
-        if look >= 2 and lookup.allowance(kaggle, slug).num_total <= sent.counted:
-            return 0
-    raise UserError(
-        f"Kaggle counts one submission more than before and does not list {sent.description!r}: "
-        f"look at https://www.kaggle.com/competitions/{slug}/submissions; the same command looks "
-        f"again and sends nothing until it is clear"
+        if look + 1 < looks:
+            pause(look)
+    return 0
+
+
+def _unknown(slug: str, mark: str, why: str) -> UserError:
+    return UserError(
+        f"it is not known whether Kaggle took the submission ({why}): look for {mark} at "
+        f"https://www.kaggle.com/competitions/{slug}/submissions; the same command looks again and "
+        f"sends nothing, and --submit-again sends it if it is not there"
     )
 
 
@@ -105,6 +131,24 @@ def _note(run: Run, ref: int) -> None:
     """Note the reference of what was sent last; 0 if it was not taken."""
     *others, last = run.submissions
     run.update(submissions=[*others, replace(last, ref=ref)] if ref else others)
+
+
+def _sent_before(
+    run: Run, digest: str, listed: list[tuple[int, str]], slug: str, options: RunOptions
+) -> Submission | None:
+    """Return the submission of the same file by an earlier run.
+
+    Raises UserError when that run does not know whether Kaggle took it, and it is not ``listed``.
+    """
+    for earlier in earlier_runs(run):
+        for sent in earlier.submissions if earlier.competition == run.competition else ():
+            if sent.sha256 == digest:
+                ref = sent.ref or next((ref for ref, text in listed if sent.mark in text), 0)
+                if ref:
+                    return replace(sent, ref=ref)
+                if not options.submit_again:
+                    raise _unknown(slug, sent.mark, f"of the same file, by run {earlier.folder}")
+    return None
 
 
 def await_score(

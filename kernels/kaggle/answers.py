@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import requests
+from urllib3.exceptions import NewConnectionError
 
 from common.errors import UserError
 
@@ -42,6 +43,10 @@ class KaggleError(UserError):
 
 class NoAnswerError(KaggleError):
     """The answer was lost, unclear or a server's fault: the call may have been carried out."""
+
+
+class NotSentError(NoAnswerError):
+    """There was no connection: the call certainly was not carried out."""
 
 
 class UnreadableError(requests.RequestException):
@@ -75,9 +80,16 @@ def change(call: Callable[[], T]) -> T:
     except (UnreadableError, json.JSONDecodeError, LookupError, AttributeError, TypeError) as error:
         raise NoAnswerError(f"Kaggle's answer cannot be read: {one_line(str(error))}") from None
     except requests.RequestException as error:
-        raise NoAnswerError(f"Kaggle cannot be reached: {reason(error)}") from None
+        cause = getattr(error.args[0] if error.args else None, "reason", None)
+        kind = NotSentError if isinstance(cause, NewConnectionError) else NoAnswerError
+        raise kind(f"Kaggle cannot be reached: {reason(error)}") from None
     except ValueError as error:
         raise KaggleError(one_line(str(error))) from None
+
+
+def may_be_done(error: KaggleError) -> bool:
+    """Return whether the change that ended so may have been, or may still be, carried out."""
+    return isinstance(error, NoAnswerError) and not isinstance(error, NotSentError)
 
 
 def pause(attempt: int, asked: str = "") -> None:

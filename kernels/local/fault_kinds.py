@@ -8,6 +8,7 @@ import contextlib
 import io
 import json
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Rule(CheckedRecipe):
     """Which fault is injected into which calls; the fields are those of a faults file.
 
     ``probability`` is drawn from a generator of the rule's own, so that the same calls in the same
-    order get the same faults. Only some faults read the last four fields.
+    order get the same faults. Only some faults read the last five fields.
     """
 
     call: str  # such as SaveKernel; download, upload or log; * for every call that the fault is for
@@ -38,6 +39,7 @@ class Rule(CheckedRecipe):
     probability: Annotated[float, Range(0, 1)] = 1.0  # at each call
     contains: str = ""  # only calls with this text in their path or JSON body
     code: Annotated[int, Range(400, 599)] = 503
+    status: Annotated[int, Range(200, 599)] = 200
     message: str = "injected by a rule of the local Kaggle"
     retry_after: Annotated[int | None, Range()] = None
     seconds: Annotated[float, Range()] = 1.0
@@ -118,6 +120,25 @@ def lose(call: FailingCall) -> NoReturn:
     """Do it, then close the connection without an answer."""
     call.answer().close()
     raise ConnectionAbortedError(f"the answer of {call.name} was lost")
+
+
+@_fault(r"\w+", "code", "message", "seconds")
+def late(call: FailingCall) -> Response:
+    """HTTP ``code`` at once; it is done ``seconds`` later all the same."""
+    call.request.get_data()  # before the connection ends
+    done = threading.Timer(call.rule.seconds, lambda: call.answer().close())
+    done.daemon = True
+    done.start()
+    return error_answer(call.rule.code, call.rule.message)
+
+
+@_fault(r"\w+", "status", "message")
+def replace(call: FailingCall) -> Response:
+    """Do it, then answer with HTTP ``status`` and ``message`` as the whole body."""
+    call.answer().close()
+    status = call.rule.status
+    headers = {"Location": "/nowhere"} if 300 <= status < 400 else {}
+    return Response(call.rule.message, status, headers, mimetype="application/json")
 
 
 @_fault(r"\w+")

@@ -12,14 +12,14 @@ from pathlib import Path
 from common.errors import UserError
 from common.manifest import read_manifest
 from kernels.bundle.build import Bundle, with_nonces, write_bundle
-from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError, pause
+from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError, may_be_done, pause
 from kernels.kaggle.client import Kaggle
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED
 from kernels.run.state import KernelRecord, Run, earlier_runs
 
-_TRIES = 5  # of a push without an answer
-_LOOKS = 6  # for such a push, with growing pauses: half a minute, as Kaggle may carry it out late
+_TRIES = 3  # of a push without an answer
+_LOOKS = 8  # for such a push, with growing pauses: two minutes, as Kaggle may carry it out late
 _BACK = 2  # versions before the latest that are searched
 
 
@@ -174,11 +174,10 @@ def _push_once(kaggle: Kaggle, folder: Path, slug: str, nonce: str) -> int:
         except SessionLimitError:
             raise
         except KaggleError as error:
-            unclear = isinstance(error, NoAnswerError)
-            version = find_push(kaggle, slug, nonce, _LOOKS if unclear else 1)
+            version = find_push(kaggle, slug, nonce, _LOOKS if may_be_done(error) else 1)
             if version:
                 return version
-            if not unclear or attempt + 1 == _TRIES:
+            if not isinstance(error, NoAnswerError) or attempt + 1 == _TRIES:
                 raise
             pause(attempt, error.retry_after)
     raise AssertionError("unreachable")

@@ -11,7 +11,7 @@ from common.errors import UserError
 from common.manifest import file_sha256
 from common.submission import NAME, check_submission
 from kernels.kaggle import lookup
-from kernels.kaggle.answers import KaggleError, NoAnswerError, pause, pause_between_looks
+from kernels.kaggle.answers import KaggleError, may_be_done, pause, pause_between_looks
 from kernels.kaggle.client import Kaggle
 from kernels.plan.request import ENSEMBLE
 from kernels.run.state import Run, RunOptions, Submission, earlier_runs
@@ -97,7 +97,7 @@ def _send(kaggle: Kaggle, slug: str, run: Run, send: Callable[[], int], say: Say
     try:
         return send()
     except KaggleError as error:
-        unclear = isinstance(error, NoAnswerError)
+        unclear = may_be_done(error)
         say(f"{error}: looking whether Kaggle took the submission all the same")
         ref = _find(kaggle, slug, mark, _LOOKS if unclear else _LOOKS_REFUSED)
         if ref:

@@ -46,6 +46,8 @@ POOL: dict[str, tuple[tuple[str, ...], int]] = {
     "drop": ((*_READS, *_CHANGES, "download", "log"), 3),
     "lose": ((*_READS, *_CHANGES, "download"), 2),
     "cut": ((*_READS, *_CHANGES, "download", "log"), 2),
+    "late": (("SaveKernel", "CreateSubmission"), 1),
+    "replace": ((*_READS, "SaveKernel", "CreateSubmission"), 2),
     "delay": ((*_READS, *_CHANGES, "download"), 2),
     "duplicate": (_READS[:3] + _READS[4:7], 2),
     "corrupt": (("download",), 2),
@@ -56,6 +58,19 @@ POOL: dict[str, tuple[tuple[str, ...], int]] = {
     "unlisted": (("ListSubmissions",), 3),
     "pending": (("GetSubmission",), 3),
 }
+
+
+STATUSES = (200, 200, 302, 400, 408, 429, 500)
+BODIES = (
+    "",
+    "{}",
+    "[]",
+    "null",
+    "<html>",
+    '{"error": "no"}',
+    '{"error": {"message": 3}}',
+    "[" * 9999,
+)
 
 
 @dataclass(frozen=True)
@@ -87,8 +102,12 @@ def draw_rules(chance: random.Random) -> list[dict]:
         if fault == "refuse":
             rule["code"] = chance.choice((429, 500, 502, 503))
             rule |= {"retry_after": 1} if rule["code"] == 429 else {}
-        if fault in ("delay", "unlisted"):
-            rule["seconds"] = 0.3
+        if fault in ("delay", "unlisted", "late"):
+            rule["seconds"] = chance.choice((0.3, 1.5))
+        if fault == "late":
+            rule["code"] = chance.choice((408, 502, 504))
+        if fault == "replace":
+            rule |= {"status": chance.choice(STATUSES), "message": chance.choice(BODIES)}
         rules.append(rule)
     return rules
 
@@ -107,7 +126,10 @@ def run_once(seed: int, folder: Path | None = None) -> Outcome:
         kills, starts = 0, 0
         done = subprocess.CompletedProcess[str]([], 1)
         while done.returncode and starts < MOST_STARTS:
-            done = start(root / "run", env, chance if kills < MOST_KILLS else None)
+            # A person who was asked to looks at Kaggle's page first.
+            asked = "--submit-again sends it" in (done.stderr or "")
+            again = asked and not [*server.store.root.glob("submissions/*.json")]
+            done = start(root / "run", env, chance if kills < MOST_KILLS else None, again)
             kills, starts = kills + (done.returncode == -signal.SIGKILL), starts + 1
         wrong = what_is_wrong(server, done, data[1])
     if not folder and not wrong:
@@ -117,10 +139,11 @@ def run_once(seed: int, folder: Path | None = None) -> Outcome:
 
 
 def start(
-    run: Path, env: dict[str, str], chance: random.Random | None
+    run: Path, env: dict[str, str], chance: random.Random | None, again: bool
 ) -> subprocess.CompletedProcess[str]:
     """Give the command once; perhaps it is killed, at a save of its state or at any moment."""
     command, limit = tiny.command(*COMMAND, "--run-dir", run), 240.0
+    command += ["--submit-again"] * again
     how = chance.choice(("save", "moment", "not", "not")) if chance else "not"
     if how == "save" and chance:
         at = f"{chance.randint(5, 24)}:{chance.choice(('before', 'after'))}"

@@ -4,7 +4,7 @@ import pytest
 import requests
 from kagglesdk.kernels.types import kernels_api_service as api
 
-from kernels.kaggle.answers import reason
+from kernels.kaggle.answers import NoAnswerError, NotSentError, change, may_be_done, reason
 from kernels.kaggle.client import Kaggle, read_score
 from kernels.kaggle.decode import decode_text
 from kernels.kaggle.states import KernelState
@@ -25,6 +25,28 @@ def test_a_state_is_one_of_ours(word: str, state: KernelState, running: bool) ->
     status = kaggle.status("tiny-left", 1)
     assert (status.state, status.state.running) == (state, running)
     assert status.message == ("PREEMPTED" if word == "PREEMPTED" else "no memory")
+
+
+def test_what_has_no_connection_was_certainly_not_done() -> None:
+    def call() -> None:
+        requests.post("http://127.0.0.1:9/", timeout=5)
+
+    with pytest.raises(NotSentError, match="cannot be reached: Connection refused") as caught:
+        change(call)
+    assert not may_be_done(caught.value)
+
+
+@pytest.mark.parametrize("code", [408, 429, 500, 504])
+def test_what_is_answered_unclearly_may_have_been_done(code: int) -> None:
+    response = requests.Response()
+    response.status_code, response.headers["Retry-After"] = code, "7"
+
+    def call() -> None:
+        response.raise_for_status()
+
+    with pytest.raises(NoAnswerError) as caught:
+        change(call)
+    assert (may_be_done(caught.value), caught.value.retry_after) == (True, "7")
 
 
 @pytest.mark.parametrize("text", [None, "", "nan", "NaN", "inf", "None", "-"])

@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 import requests
@@ -61,6 +62,24 @@ def test_a_call_without_an_answer(serve, capfd, fault, done):
         submit(client, RIGHT)
     assert len(ask_toy(client, "list_submissions").submissions or ()) == done
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_call_can_be_done_after_its_refusal_or_with_another_answer(serve):
+    kaggle, client = serve(
+        Rule("SaveKernel", "late", code=504, seconds=0.5),
+        Rule("CreateSubmission", "replace", status=400, message="[]"),
+    )
+    with refused(504):
+        push(client, SLUG, WRITES)
+    assert kaggle.store.latest(SLUG) is None
+    for _ in range(100):
+        if kaggle.store.latest(SLUG):
+            break
+        time.sleep(0.1)
+    assert len(kaggle.store.versions(SLUG)) == 1
+    with refused(400):
+        submit(client, RIGHT)
+    assert len(ask_toy(client, "list_submissions").submissions) == 1
 
 
 def test_a_delayed_call_is_answered_late(serve):

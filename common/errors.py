@@ -11,6 +11,8 @@ PREFIX = "error: "
 _MACHINE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
     **dict.fromkeys((errno.EROFS, errno.EACCES, errno.EPERM), "choose a place that may be written"),
+    **dict.fromkeys((errno.EEXIST, errno.EISDIR, errno.ENOTDIR), "move away what has this name"),
+    errno.ENAMETOOLONG: "choose a shorter name",
 }
 
 

@@ -41,7 +41,8 @@ MISTAKES = [
      "the solution setup.cfg: must start with the columns id,label,Usage, and has [metad"),
     ("tiny --ensemble --dry-run", "competitions/tiny_digits has no generated.py"),
     ("--history tiny --sort oldest", "--sort oldest: newest or best"),
-    ("petals --ensemble --set epochs=0", "setting epochs=0: it must be at least 1"),
+    ("petals --ensemble --set epochs=0", "setting epochs=0: it must be from 1 to 9999"),
+    ("petals --ensemble --set backbone=", "unknown backbone ''"),
     ("petals --ensemble --set lr_max=-1", "lr_max=-1.0: it must be from 0 to 10"),
     ("petals --ensemble --set lr_max=nan", "lr_max=nan: it must be a finite number"),
     ("petals --ensemble --set image_size=0", "image_size=0: it must be from 8 to 1024"),
@@ -109,7 +110,7 @@ def test_a_port_that_is_taken_is_refused_before_any_work() -> None:
         command = [sys.executable, "-m", "kernels", "serve", "--port", port]
         done = subprocess.run(command, capture_output=True, text=True, cwd=tiny.ROOT)
     assert done.returncode == 1
-    assert done.stderr.startswith(f"error: port {port} cannot be used")
+    assert done.stderr.splitlines()[-1].startswith(f"error: port {port} cannot be used")
 
 
 def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:

@@ -69,8 +69,8 @@ class TrainingRecipe(CheckedRecipe):
         ema: momentum of the moving average of the weights that predicts; 0 is none.
     """
 
-    batch_size: Count = 16
-    epochs: Count = 25
+    batch_size: Annotated[int, Range(1, 65_536)] = 16
+    epochs: Annotated[int, Range(1, 9_999)] = 25
     schedule: Literal["ramp", "constant", "cosine", "step", "plateau"] = "ramp"
     lr_start: Rate = 1e-5
     lr_max: Rate = 5e-5

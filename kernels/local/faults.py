@@ -108,7 +108,7 @@ def read_faults(path: Path, say: Callable[[str], object]) -> Faults:
         read = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise UserError(f"the faults {path} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"the faults {path} are not JSON: {error}") from None
     if not isinstance(read, dict) or not isinstance(read.get("rules"), list):
         raise UserError(f'the faults {path} must be {{"seed": 7, "rules": [...]}}')

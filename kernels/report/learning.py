@@ -98,7 +98,7 @@ def _charts(
 
 def _draw(chart: Chart, look: str, label: str, points: Points, several: bool) -> None:
     """A thin line of one of several kernels, else a line with a dot at each epoch."""
-    if several:
+    if several and len(points) > 1:
         chart.line(points, f"line thin {look}", f"{label}, last {points[-1][1]:.4g}")
         return
     chart.line(points, f"line {look}")

@@ -92,7 +92,6 @@ class KernelOutput:
 def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOutput:
     """Read the output of one kernel of a run, as far as there is one."""
     folder, asked = run.output(name), run.request.get("members")
-    model, kind, _ = split_name(name)
     return KernelOutput(
         name=name,
         folder=folder,
@@ -100,7 +99,7 @@ def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOut
         manifest=read_json(folder / MANIFEST),
         metrics=read_json(folder / METRICS),
         sources=sources,
-        blended=asked is None or name in asked or (kind != "part" and model in asked),
+        blended=asked is None or name in asked or split_name(name)[0] in asked,
     )
 
 

@@ -55,7 +55,7 @@ def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str) -> None:
         try:
             files, log = kaggle.outputs(slug, known.version)
             write_text(run.log(name), log)
-            arriving.mkdir(exist_ok=True)
+            arriving.mkdir(parents=True, exist_ok=True)
             fetch_outputs(files, arriving, name)
             manifest = read_manifest(arriving, name, known.nonce, fetched=True)
             break

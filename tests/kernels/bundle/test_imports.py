@@ -84,7 +84,7 @@ def test_the_shared_code_is_what_kernels_import_and_nothing_else(name: str) -> N
     scripts = [path.read_text("utf-8") for path in kernel_scripts(competition).values()]
     assert set(files) == set(imported_files(["import common.kernel", *scripts], files))
     assert {"common/kernel.py", "competitions/__init__.py"} < set(files)
-    others = {"petals": "common/pairs/", "painter": "common/audit/"}[name]
+    others = "common/audit/" if name == "painter" else "common/pairs/"
     assert not [path for path in files if path.endswith("generated.py") or others in path]
     hashed = files_hash({path: text.encode() for path, text in files.items()})
     assert {bundle.parameters.shared_hash for bundle in bundles(name).values()} == {hashed}

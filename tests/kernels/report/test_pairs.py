@@ -18,7 +18,9 @@ from common.tasks.pairs import Pairs
 from competitions.painter_by_numbers import COMPETITION
 from kernels.kaggle.states import KernelState
 from kernels.report import write_report
+from kernels.report.charts import Chart
 from kernels.report.facts import gather
+from kernels.report.learning import _draw
 from kernels.report.pair_facts import ranked
 from kernels.report.pairs import pair_curves
 from kernels.report.vectors import nearest, scaled, varied
@@ -84,6 +86,13 @@ def test_the_head_and_the_blend_show_seen_and_unseen(page: str, painter: Path) -
     assert "prepare" not in blend
     assert "submodel" not in blend
     assert '<th scope="col">prepare</th>' in section(page, "settings")
+
+
+def test_curves_of_one_epoch_are_dots() -> None:
+    for several in (True, False):
+        chart = Chart("loss", (0.5, 1.5), (0.0, 1.0))
+        _draw(chart, "one", "left, training", [(1.0, 0.5)], several)
+        assert "<circle" in "".join(chart.marks)
 
 
 def test_curves_of_all_kernels_and_of_parts_together(page: str) -> None:

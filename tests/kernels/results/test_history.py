@@ -53,11 +53,9 @@ def run(tmp_path: Path) -> Run:
 
 @pytest.mark.parametrize(
     ("name", "blended"),
-    [("classes", True), ("classes-network1", True), ("classes-part0", False), ("prepare", False)],
+    [("classes", True), ("classes-network1", True), ("classes-part0", True), ("prepare", False)],
 )
-def test_a_kernel_is_blended_that_was_asked_for_and_no_part(
-    run: Run, name: str, blended: bool
-) -> None:
+def test_a_kernel_is_blended_whose_model_was_asked_for(run: Run, name: str, blended: bool) -> None:
     assert read_output(run, name).blended is blended
 
 

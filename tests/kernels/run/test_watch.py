@@ -3,6 +3,7 @@
 import io
 import itertools
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -156,6 +157,9 @@ def test_an_output_that_kaggle_shows_late_is_not_trained_again(
     (tmp_path / "run" / "outputs" / "left" / "result.txt").unlink()  # lost here
     _, said = start()
     assert any("kernel left: result.txt" in line for line in said)
+    shutil.rmtree(tmp_path / "run" / "outputs")
+    start()
+    assert (tmp_path / "run" / "outputs" / "left" / "result.txt").is_file()
     assert kaggle.pushed == ONCE
 
 

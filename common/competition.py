@@ -115,6 +115,8 @@ class Competition:
         twice = [one for number, one in enumerate(classes) if one in classes[:number]]
         if not re.fullmatch("[a-z0-9]+", self.name):
             return "name it with small letters and digits"
+        if not re.fullmatch("[a-z0-9-]+", self.slug):
+            return f"its slug {self.slug!r} is none of Kaggle's: copy it from its address"
         if isinstance(classes, str) or not all(isinstance(one, str) for one in classes):
             return "its classes must be a tuple of names"
         if twice:

@@ -49,6 +49,9 @@ class Kernel:
             raise UserError("work= is missing: give KERNEL the function that does its work")
         for name in (*self.accelerators, *self.hours):
             by_name("accelerator", name, dict.fromkeys(KNOWN))
+        for name, hours in self.hours.items():
+            if type(hours) not in (int, float) or not hours > 0:
+                raise UserError(f"hours= of {name} are {hours!r}: give a number above 0")
         typed(self.recipe, {**(self.best or {}), **self.dry_run})
 
     def resolve(

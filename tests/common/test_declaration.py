@@ -80,6 +80,12 @@ def test_what_the_kernel_says_of_its_accelerator_counts(
     assert read_manifest(tmp_path, "forest", "")["accelerator"]["replicas"] == 2
 
 
+@pytest.mark.parametrize("hours", ["x", -5, 0, True])
+def test_hours_are_a_number_above_zero(hours: object) -> None:
+    with pytest.raises(UserError, match="hours= of gpu are .*: give a number above 0"):
+        replace(KERNEL, hours={"gpu": hours})
+
+
 @pytest.mark.parametrize(
     ("kernel", "arguments", "said"),
     [

@@ -77,6 +77,7 @@ def test_a_folder_needs_no_name_typed_into_it(folder: Path) -> None:
         ('("a", "b")', '("a", "b", "a")', "the class 'a' is named twice"),
         ('("a", "b")', '("a",)', "one class, a: name two or more"),
         ('("a", "b")', '"ab"', "its classes must be a tuple of names"),
+        ('slug="fresh"', 'slug="fresh spots"', "its slug 'fresh spots' is none of Kaggle's"),
         ('slug="fresh"', 'slug="fresh", slag="x"', "there is no field 'slag': mend it"),
         ('"macro_f1"', '"macrof1"', "__init__.py: unknown metric 'macrof1': did you mean macro_f1"),
         ('"macro_f1"', '"rmse"', "metric rmse does not measure the task classification"),

@@ -37,7 +37,7 @@ class CheckedClient(KaggleHttpClient):
             super()._init_session()
             session: Any = self._session
             for scheme in ("http://", "https://"):
-                session.mount(scheme, _TimeLimited())
+                session.mount(scheme, TimeLimited())
         return self._session
 
     def _prepare_response(self, kind: Any, response: requests.Response) -> Any:
@@ -52,9 +52,14 @@ class CheckedClient(KaggleHttpClient):
             raise UnreadableError(str(error), response=response) from None
 
 
-class _TimeLimited(HTTPAdapter):
-    def send(self, *arguments: Any, **options: Any) -> requests.Response:
-        return super().send(*arguments, **{**options, "timeout": options.get("timeout") or TIMEOUT})
+class TimeLimited(HTTPAdapter):
+    """Limits every wait but that for the next line of a live log: an epoch may take hours."""
+
+    def send(self, request: Any, *arguments: Any, **options: Any) -> requests.Response:
+        """Send it, with a time limit where the caller has none."""
+        limit = (TIMEOUT[0], None) if "/logs/stream/" in request.url else TIMEOUT
+        options["timeout"] = options.get("timeout") or limit
+        return super().send(request, *arguments, **options)
 
 
 def check_answers() -> None:

@@ -5,13 +5,15 @@ import json
 from datetime import datetime, timedelta
 
 import pytest
+import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kagglesdk.competitions.types import competition_api_service as competitions
 from kagglesdk.datasets.types import dataset_api_service as datasets
 from kagglesdk.kernels.types import kernels_api_service as kernels
+from requests.adapters import HTTPAdapter
 
-from kernels.kaggle.decode import decode_text
+from kernels.kaggle.decode import TimeLimited, decode_text
 
 STATUS = kernels.ApiGetKernelSessionStatusResponse
 QUOTA = kernels.ApiGetAcceleratorQuotaStatisticsResponse
@@ -131,6 +133,16 @@ def test_offsets_and_numbers_as_text_are_read() -> None:
     assert quota.quota_refresh_time == datetime(2026, 11, 28, 0, 0, 0, 500_000)
     assert quota.tpu_quota.time_used == timedelta(seconds=1.5)
     assert decode_text(competitions.ApiSubmissionLimits, '{"numToday": "5"}').num_today == 5
+
+
+def test_every_wait_is_limited_but_that_for_a_live_log(monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list = []
+    monkeypatch.setattr(
+        HTTPAdapter, "send", lambda adapter, request, **options: limits.append(options["timeout"])
+    )
+    for path in ("kernels.KernelsApiService/GetKernel", "kernels/logs/stream/alice/left"):
+        TimeLimited().send(requests.Request("GET", f"http://127.0.0.1/api/v1/{path}").prepare())
+    assert limits == [(10.0, 60.0), (10.0, None)]
 
 
 def test_what_cannot_be_read_is_named() -> None:

@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from kernels.kaggle.client import Kaggle
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED
 from kernels.run.state import KernelRecord, Run, earlier_runs
+
+Say = Callable[[str], object]
 
 _TRIES = 3  # of a push without an answer
 _LOOKS = 8  # for such a push, with growing pauses: two minutes, as Kaggle may carry it out late
@@ -133,7 +135,7 @@ def check_latest(kaggle: Kaggle, run: Run, source: Bundle, rerun: bool) -> str:
     )
 
 
-def push_kernel(kaggle: Kaggle, run: Run, bundle: Bundle, key: str) -> None:
+def push_kernel(kaggle: Kaggle, run: Run, bundle: Bundle, key: str, say: Say) -> None:
     """Push ``bundle`` and note its version. The nonce, noted first, lets a later start find it.
 
     Raises SessionLimitError when Kaggle has no free session, KaggleError when it refuses.
@@ -154,7 +156,7 @@ def push_kernel(kaggle: Kaggle, run: Run, bundle: Bundle, key: str) -> None:
     sources = {source: record.nonce for source, record in run.kernels.items()}
     folder = write_bundle(with_nonces(bundle, before.nonce, sources, resume), run.bundle(name))
     try:
-        version = _push_once(kaggle, folder, bundle.kernel.slug, before.nonce)
+        version = _push_once(kaggle, folder, bundle.kernel.slug, before.nonce, say)
     except NoAnswerError:
         raise
     except UserError:
@@ -163,7 +165,7 @@ def push_kernel(kaggle: Kaggle, run: Run, bundle: Bundle, key: str) -> None:
     run.set_kernel(name, version=version, state=KernelState.QUEUED)
 
 
-def _push_once(kaggle: Kaggle, folder: Path, slug: str, nonce: str) -> int:
+def _push_once(kaggle: Kaggle, folder: Path, slug: str, nonce: str, say: Say) -> int:
     """Push, so that it is done once: whatever is answered, it is looked for before it is repeated.
 
     Returns the version. Raises NoAnswerError when it is not known whether Kaggle has it.
@@ -174,6 +176,8 @@ def _push_once(kaggle: Kaggle, folder: Path, slug: str, nonce: str) -> int:
         except SessionLimitError:
             raise
         except KaggleError as error:
+            if may_be_done(error):
+                say(f"{error}: looking whether Kaggle took {slug} all the same")
             version = find_push(kaggle, slug, nonce, _LOOKS if may_be_done(error) else 1)
             if version:
                 return version

@@ -50,20 +50,9 @@ def send_once(
     """
     path, slug = run.output(ENSEMBLE) / NAME, competition.slug
     digest = file_sha256(path)
-    if run.submissions and not run.submissions[-1].ref:
-        last = run.submissions[-1]
-        say(f"it is not known whether Kaggle took {last.mark}: looking for it")
-        ref = _find(kaggle, slug, last.mark, _LOOKS)
-        if not ref and not options.submit_again:
-            raise _unknown(slug, last.mark, "the command ended while it was sent")
-        _note(run, ref)
+    _clear_up(kaggle, slug, run, options, say)
     listed = kaggle.submissions(slug)
-    known = [sent.ref for sent in run.submissions]
-    copies = [
-        Submission(digest if f"-{digest[:8]}]" in text else "", text, ref=ref)
-        for ref, text in listed
-        if f"[{run.nonce}-" in text and ref not in known
-    ]
+    copies = _of_copies(run, digest, listed)
     same = next((sent for sent in [*run.submissions, *copies] if sent.sha256 == digest), None)
     if same:
         if same in copies:
@@ -89,6 +78,28 @@ def send_once(
     run.update(submissions=[*run.submissions, Submission(digest, description)])
     _note(run, _send(kaggle, slug, run, send, say))
     return run.submissions[-1]
+
+
+def _clear_up(kaggle: Kaggle, slug: str, run: Run, options: RunOptions, say: Say) -> None:
+    """Look for what an earlier start may have sent. Raises UserError while that is not known."""
+    if not run.submissions or run.submissions[-1].ref:
+        return
+    mark = run.submissions[-1].mark
+    say(f"it is not known whether Kaggle took {mark}: looking for it, for up to two minutes")
+    ref = _find(kaggle, slug, mark, _LOOKS)
+    if not ref and not options.submit_again:
+        raise _unknown(slug, mark, "the command ended while it was sent")
+    _note(run, ref)
+
+
+def _of_copies(run: Run, digest: str, listed: list[tuple[int, str]]) -> list[Submission]:
+    """Return the submissions at Kaggle that copies of the run have sent."""
+    known = [sent.ref for sent in run.submissions]
+    return [
+        Submission(digest if f"-{digest[:8]}]" in text else "", text, ref=ref)
+        for ref, text in listed
+        if f"[{run.nonce}-" in text and ref not in known
+    ]
 
 
 def _send(kaggle: Kaggle, slug: str, run: Run, send: Callable[[], int], say: Say) -> int:

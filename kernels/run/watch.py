@@ -107,6 +107,7 @@ class Watch:
         """Go on with what this run has pushed already; False when it must be pushed (again)."""
         known, slug = self._run.kernel(name), self._bundles[name].kernel.slug
         if known.state is KernelState.PUSHING:
+            self._say(f"{name}: looking whether Kaggle has the push that a start broke off")
             version = push.find_push(self._kaggle, slug, known.nonce)
             if not version:
                 return False
@@ -154,7 +155,7 @@ class Watch:
         if changed:
             self._say(changed)
         try:
-            push.push_kernel(self._kaggle, self._run, bundle, key)
+            push.push_kernel(self._kaggle, self._run, bundle, key, self._say)
         except SessionLimitError as error:
             if name not in self._no_session:
                 self._no_session.add(name)

@@ -135,10 +135,12 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
 
 
 def _pick_run(args: argparse.Namespace, facts: dict[str, Any]) -> Any:
-    from kernels.run.state import STATE, open_run, pick_run
+    from kernels.run.runs import pick_run
+    from kernels.run.state import STATE, open_run
 
     if not args.run_dir:
-        return pick_run(Path("runs"), args.competition, args.dry_run, facts, args.fresh)
+        root = Path("runs")
+        return pick_run(root, args.competition, args.dry_run, facts, args.fresh, _say)
     if args.fresh and (args.run_dir / STATE).exists():
         raise UserError(f"--fresh begins a new run, and {args.run_dir} is one: name a new folder")
     return open_run(args.run_dir, args.competition, args.dry_run)
@@ -203,13 +205,19 @@ def _show_history(args: argparse.Namespace) -> Outcome:
         raise UserError(f"--sort {args.sort}: newest or best")
     name = find_competition(args.competition).name if args.competition else ""
     folder = args.run_dir or Path("runs")
-    entries = read_history(folder, name)
+    entries, unreadable = read_history(folder, name)
+    for line in unreadable:
+        _say(line)
     if not entries:
         raise UserError(f"no runs{f' of {name}' if name else ''} in {folder}: name their --run-dir")
     entries = best_first(entries) if args.sort == "best" else entries
     if not args.json:
         show_history(entries)
-    return {"runs": [dataclasses.asdict(entry) for entry in entries]}
+    return {"runs": [dataclasses.asdict(entry) for entry in entries], "unreadable": unreadable}
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ def plan_facts(
     it has of sizes, epochs and learning rates. ``audit``: whether the competition can be audited,
     and what the latest audit in the folder ``runs`` found.
     """
-    runs_before = read_history(runs, request.competition.name)
+    runs_before, _ = read_history(runs, request.competition.name)
     audits = (run.audit for run in runs_before if run.audit and run.dry_run == request.dry_run)
     can = AUDIT in kernel_scripts(request.competition)
     return {

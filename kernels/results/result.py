@@ -14,7 +14,8 @@ from kernels.kaggle.states import KernelState
 from kernels.plan.request import AUDIT, ENSEMBLE
 from kernels.results.output import METRICS, KernelOutput, read_json, read_output
 from kernels.results.scores import Validated, greater_is_better, read_score
-from kernels.run.state import STATE, Run, Submission, all_runs
+from kernels.run.runs import read_runs
+from kernels.run.state import STATE, Run, Submission, read_run
 
 QUOTA = ("gpu", "tpu")  # accelerators whose hours Kaggle counts
 REPORT = "report.html"
@@ -121,13 +122,15 @@ def result_of(run: Run, sent: Submission | None) -> Result:
     )
 
 
-def read_history(folder: Path, competition: str = "") -> list[Result]:
-    """Read the runs in ``folder`` (or the one that it is), the newest first."""
+def read_history(folder: Path, competition: str = "") -> tuple[list[Result], list[str]]:
+    """Read the runs in ``folder`` (or the one that it is), the newest first.
+
+    Returns also a line for each run that cannot be read.
+    """
     one = (folder / STATE).is_file()
-    runs = all_runs(folder.parent if one else folder)
-    if one:
-        runs = [run for run in runs if run.folder == folder.resolve()]
-    return [read_result(run) for run in runs if competition in ("", run.competition)]
+    runs, unreadable = ([read_run(folder)], {}) if one else read_runs(folder)
+    results = [read_result(run) for run in runs if competition in ("", run.competition)]
+    return results, [f"{error}: it is left out" for error in unreadable.values()]
 
 
 def best_first(results: list[Result]) -> list[Result]:

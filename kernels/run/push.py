@@ -16,7 +16,8 @@ from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError
 from kernels.kaggle.client import Kaggle
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED
-from kernels.run.state import KernelRecord, Run, earlier_runs
+from kernels.run.runs import earlier_runs
+from kernels.run.state import KernelRecord, Run
 
 Say = Callable[[str], object]
 

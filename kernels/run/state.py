@@ -1,9 +1,7 @@
 """The folder of one run: its state, and where its kernels' bundles, outputs and logs are."""
 
-import contextlib
 import dataclasses
 import fcntl
-import itertools
 import json
 import os
 import secrets
@@ -12,11 +10,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from common.errors import UserError
 from common.manifest import write_json
 from kernels.kaggle.states import KernelState
+
+T = TypeVar("T")
 
 FORMAT = 2
 STATE = "state.json"
@@ -164,60 +165,13 @@ class Run:
         return self.folder / "logs" / f"{name}.log"
 
 
-def pick_run(
-    root: Path, competition: str, dry_run: bool, request: dict[str, Any], fresh: bool
-) -> Run:
-    """Return the latest run below ``root`` of the same request that is not complete, or a new one.
-
-    Two commands that are started at once pick the same one, and its lock lets one of them work.
-    """
-    root.mkdir(parents=True, exist_ok=True)
-    with open(root / ".lock", "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        for run in [] if fresh else all_runs(root):
-            same = (run.competition, run.dry_run, run.request) == (competition, dry_run, request)
-            if same and run.state != "complete":
-                return run
-        kind = "-dry-run" if dry_run else "-rehearsal" if request.get("rehearse") else ""
-        name = f"{competition}{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
-        names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
-        folder = next(root / free for free in names if not (root / free).exists())
-        run = open_run(folder, competition, dry_run)
-        run.update(request=request)
-        return run
-
-
-def all_runs(root: Path) -> list[Run]:
-    """Return the runs whose folders are in ``root`` and can be read, the newest first."""
-    runs = []
-    for path in root.glob(f"*/{STATE}"):
-        with contextlib.suppress(UserError, OSError):
-            runs.append(_read(path))
-    return sorted(runs, key=lambda run: (run.started, run.folder.name), reverse=True)
-
-
-def earlier_runs(run: Run) -> list[Run]:
-    """Return the same user's other real runs in the folder of ``run``, the newest first.
-
-    A dry run has none: each has a Kaggle of its own.
-    """
-    if run.dry_run:
-        return []
-    return [
-        other
-        for other in all_runs(run.folder.parent)
-        if other.owner == run.owner and other.folder != run.folder and not other.dry_run
-    ]
-
-
 def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
     """Return the run in ``folder``: the one that is there, or a new one.
 
     Raises UserError when the folder contains another competition's run or something else.
     """
-    path = folder / STATE
-    if path.exists():
-        run = _read(path)
+    if os.path.lexists(folder / STATE):
+        run = read_run(folder)
         if run.competition != competition:
             raise UserError(f"--run-dir {folder} is a run of {run.competition}, not {competition}")
         if run.dry_run != dry_run:
@@ -241,19 +195,55 @@ def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
     return run
 
 
-def _read(path: Path) -> Run:
+def read_run(folder: Path) -> Run:
+    """Return the run in ``folder``. Raises UserError with what is wrong with its state."""
+    path = folder / STATE
     try:
-        values = json.loads(path.read_text("utf-8"))
-        if values.pop("format") != FORMAT:
-            raise ValueError("another format")
-        kernels = {
-            name: KernelRecord(**{**known, "state": KernelState(known["state"])})
-            for name, known in values.pop("kernels").items()
-        }
-        sent = values.pop("submissions")
-        for known in sent:
-            known.pop("counted", None)  # of an earlier version
-        sent = [Submission(**known) for known in sent]
-        return Run(path.parent.resolve(), kernels=kernels, submissions=sent, **values)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} cannot be read ({error}): name another --run-dir") from None
+        return _run_of(folder.resolve(), _read_values(path))
+    except (OSError, ValueError, RecursionError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        if isinstance(error, json.JSONDecodeError | UnicodeError | RecursionError):
+            why = "it is cut or damaged"
+        raise UserError(f"{path} cannot be read ({why})") from None
+
+
+def _read_values(path: Path) -> dict[str, Any]:
+    if not path.is_file():  # a pipe would be read for ever
+        raise ValueError("it is not a file")
+    values = json.loads(path.read_text("utf-8"))
+    known = values.get("format") if isinstance(values, dict) else None
+    if known != FORMAT:
+        newer = isinstance(known, int) and known > FORMAT
+        hint = "update this clone" if newer else "it is not a run's state"
+        raise ValueError(f"its format is {known}, and {FORMAT} is read here: {hint}")
+    del values["format"]
+    return values
+
+
+def _run_of(folder: Path, values: dict[str, Any]) -> Run:
+    """Return the run with these values. Raises ValueError for one of another type."""
+    kernels, sent = values.get("kernels"), values.get("submissions")
+    if not (isinstance(kernels, dict) and isinstance(sent, list)):
+        raise ValueError("its kernels or submissions are missing")
+    known = {name: _checked(KernelRecord, kernel, name) for name, kernel in kernels.items()}
+    made = [_checked(Submission, one, "submissions") for one in sent]
+    return _checked(Run, {**values, "folder": folder, "kernels": known, "submissions": made}, "run")
+
+
+def _checked(kind: type[T], values: Any, where: str) -> T:
+    """Return the dataclass ``kind`` of ``values``. Raises ValueError for what it does not hold."""
+    if not isinstance(values, dict):
+        raise ValueError(f"{where} is not an object")
+    hints = get_type_hints(kind)
+    values.pop("counted", None)  # of an earlier version
+    if values.get("state") in KernelState.__members__ and hints["state"] is KernelState:
+        values["state"] = KernelState(values["state"])
+    for name, value in values.items():
+        hint = hints.get(name, object)
+        wanted = hint if isinstance(hint, UnionType) else get_origin(hint) or hint
+        if not isinstance(value, wanted) and not (wanted is float and isinstance(value, int)):
+            raise ValueError(f"{name} of {where} is {value!r:.40}")
+    try:
+        return kind(**values)
+    except TypeError:
+        raise ValueError(f"{where} has other fields than this version reads") from None

@@ -1,5 +1,6 @@
 """Check a run's submission, send it once, and wait for its score."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,7 +15,8 @@ from kernels.kaggle import lookup
 from kernels.kaggle.answers import KaggleError, may_be_done, pause, pause_between_looks
 from kernels.kaggle.client import Kaggle
 from kernels.plan.request import ENSEMBLE
-from kernels.run.state import Run, RunOptions, Submission, earlier_runs
+from kernels.run.runs import earlier_runs
+from kernels.run.state import Run, RunOptions, Submission
 
 Say = Callable[[str], None]
 
@@ -147,10 +149,14 @@ def _note(run: Run, ref: int) -> None:
 def _sent_before(
     run: Run, digest: str, listed: list[tuple[int, str]], slug: str, options: RunOptions
 ) -> Submission | None:
-    """Return the submission of the same file by an earlier run.
+    """Return the submission of the same file by another run, whether its folder is here or not.
 
-    Raises UserError when that run does not know whether Kaggle took it, and it is not ``listed``.
+    Raises UserError when a run that is here does not know whether Kaggle took it, and it is not
+    ``listed``.
     """
+    for ref, text in listed:
+        if re.search(rf"\[[0-9a-f]+-{digest[:8]}\]", text):
+            return Submission(digest, text, ref=ref)
     for earlier in earlier_runs(run):
         for sent in earlier.submissions if earlier.competition == run.competition else ():
             if sent.sha256 == digest:

@@ -85,9 +85,12 @@ def test_history_has_a_line_of_numbers_a_run_and_its_words_below(
     ):
         done = history(*more)
         assert (done.returncode, done.stderr) == (1, said)
-    assert [result.run_dir for result in read_history(run.folder)] == [str(run.folder)]
-    (failed.folder / "state.json").write_text("{")  # a broken one is left out
-    assert [result.run_dir for result in read_history(folder)] == [str(run.folder)]
+    assert [result.run_dir for result in read_history(run.folder)[0]] == [str(run.folder)]
+    (failed.folder / "state.json").write_text("{")
+    done = history("--json")
+    assert [found["run_dir"] for found in tiny.last_json(done)["runs"]] == [str(run.folder)]
+    state = failed.folder / "state.json"
+    assert done.stderr == f"{state} cannot be read (it is cut or damaged): it is left out\n"
 
 
 def test_every_blend_that_was_tried_is_kept_with_its_scores(

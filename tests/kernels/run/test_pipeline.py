@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import f1_score
 
-from kernels.run.state import pick_run
+from kernels.run.runs import pick_run
 from support import tiny
 
 pytestmark = pytest.mark.slow
@@ -167,5 +167,5 @@ def test_ctrl_c_ends_the_kernels_and_the_run_goes_on_later(dry: list, tmp_path: 
 
 
 def test_two_runs_of_one_second_have_two_folders(tmp_path: Path) -> None:
-    runs = [pick_run(tmp_path, "tiny", True, {"seed": 0}, fresh=True) for _ in range(20)]
+    runs = [pick_run(tmp_path, "tiny", True, {"seed": 0}, fresh=True, say=print) for _ in range(20)]
     assert len({run.folder for run in runs}) == 20

@@ -132,6 +132,10 @@ def test_a_file_that_an_earlier_run_has_sent_is_not_sent(
     assert [sent.ref] == refs(kaggle)
     assert said == [f"an earlier run sent this very file as submission {sent.ref}: not sent again"]
     assert later.submissions == []
+    # Its mark at Kaggle is enough: the earlier run's folder may be gone.
+    sent, _ = send(kaggle, a_run(tmp_path / "other runs" / "later"))
+    assert sent
+    assert [sent.ref] == refs(kaggle)
 
 
 def test_a_file_with_other_ids_is_refused(kaggle: QuickKaggle, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """Faults that are injected into the calls of a local Kaggle: rules say which, when and how.
 
 ``docs/reference.md`` has an example of a faults file; ``fault_kinds.py`` describes a rule's fields
-and every fault. The first rule that fits a call decides; the rules below do not see that call.
+and, with ``call_faults.py``, every fault. The first rule that fits a call decides; the rules below
+do not see that call.
 """
 
 import json
@@ -16,12 +17,13 @@ from werkzeug.wrappers import Request, Response
 
 from common.errors import UserError
 from common.recipe import by_name, nearest, override
-from kernels.local.fault_kinds import FAULTS, FailingCall, Rule, version_before
+from kernels.local.call_faults import version_before
+from kernels.local.fault_kinds import FAULTS, FailingCall, Rule
 from kernels.local.server import METHODS, Application
 
 CALLS = (*METHODS, "download", "upload", "log")
 
-_OPTIONS = ("code", "message", "retry_after", "seconds")
+_OPTIONS = ("code", "dated", "message", "retry_after", "seconds", "status")
 
 
 class Faults:

@@ -8,6 +8,8 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 import pytest
 import requests
@@ -32,12 +34,15 @@ LOST = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
 def test_a_refused_call_is_not_done(serve):
     kaggle, client = serve(
         Rule("SaveKernel", "refuse", code=429, retry_after=3, message="Too many requests"),
+        Rule("SaveKernel", "refuse", code=429, retry_after=60, dated=True),
         Rule("upload", "refuse"),
     )
     url = f"{kaggle.url}/api/v1/kernels.KernelsApiService/SaveKernel"
     answer = requests.post(url, json={"slug": SLUG}, auth=("alice", "key"), timeout=30)
     assert answer.json()["error"] == {"code": 429, "message": "Too many requests"}
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3")
+    answer = requests.post(url, json={"slug": SLUG}, auth=("alice", "key"), timeout=30)
+    assert parsedate_to_datetime(answer.headers["Retry-After"]) > datetime.now(UTC)
     assert kaggle.store.latest(SLUG) is None
     with refused(503):
         toy.upload(client, RIGHT)
@@ -88,6 +93,40 @@ def test_a_delayed_call_is_answered_late(serve):
     [file] = toy.output(client, SLUG).files
     with pytest.raises(requests.ReadTimeout):
         requests.get(file.url, timeout=0.2)
+
+
+def test_a_slow_call_is_done_although_the_client_has_gone(serve):
+    kaggle, client = serve(Rule("CreateSubmission", "slow", seconds=0.6), Rule("download", "drip"))
+    token = toy.upload(client, RIGHT)
+    url = f"{kaggle.url}/api/v1/competitions.CompetitionApiService/CreateSubmission"
+    asked = {"competitionName": TOY.slug, "blobFileTokens": token}
+    with pytest.raises(requests.ReadTimeout):
+        requests.post(url, json=asked, auth=("alice", "key"), timeout=0.2)
+    assert ask_toy(client, "list_submissions").submissions in (None, [])
+    time.sleep(1)
+    assert len(ask_toy(client, "list_submissions").submissions) == 1
+    toy.run(client, SLUG, WRITES)
+    [file] = toy.output(client, SLUG).files
+    start = time.monotonic()
+    assert requests.get(file.url, timeout=0.5).text == "kept as it is"  # a part each 0.1 s
+    assert time.monotonic() - start > 0.9
+
+
+def test_a_state_of_any_name_and_pages_without_an_end(serve):
+    kaggle, client = serve(
+        Rule("GetKernelSessionStatus", "state", message="99"), Rule("ListKernels", "endless")
+    )
+    push(client, SLUG, WRITES)
+    url, asked = f"{kaggle.url}/api/v1/kernels.KernelsApiService", {"userName": "alice"}
+    answer = requests.post(
+        f"{url}/GetKernelSessionStatus",
+        json={**asked, "kernelSlug": "some-kernel"},
+        auth=("alice", "key"),
+        timeout=30,
+    )
+    assert answer.json()["status"] == 99
+    answer = requests.post(f"{url}/ListKernels", json={}, auth=("alice", "key"), timeout=30)
+    assert answer.json()["nextPageToken"] == "0"
 
 
 def test_a_duplicate_is_the_answer_before_this_one(serve):

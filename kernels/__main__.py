@@ -69,6 +69,7 @@ def _serve(args: argparse.Namespace) -> int:
     from kernels.local import HostedCompetition, LocalKaggle
     from kernels.local.dry_run import generated_data
     from kernels.local.faults import read_faults
+    from kernels.local.server import USER
     from kernels.plan.find import all_competitions, modules
 
     faults = read_faults(args.faults, _say) if args.faults else None
@@ -84,7 +85,9 @@ def _serve(args: argparse.Namespace) -> int:
         hosted.append(HostedCompetition(competition, data, solution, generate=generate))
     with LocalKaggle(state, hosted, port=args.port, layout=args.layout, faults=faults) as server:
         print(f"# local Kaggle at {server.url}, state in {state}; point the client at it with")
-        print("export KAGGLE_API_ENVIRONMENT=LOCALHOST KAGGLE_USERNAME=alice KAGGLE_KEY=local")
+        print(f"export KAGGLE_API_ENVIRONMENT=LOCALHOST KAGGLE_USERNAME={USER}")
+        # As a token too: the client prefers one, and would send the user's own from its file.
+        print(f"export KAGGLE_KEY={server.key} KAGGLE_API_TOKEN={server.key}")
         print(f"export HTTP_PROXY={server.url} NO_PROXY= no_proxy=", flush=True)
         threading.Event().wait()
     return 0

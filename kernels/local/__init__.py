@@ -6,6 +6,7 @@ what Kaggle enforces, and scores submissions against labels that no kernel sees.
 
 import fcntl
 import os
+import secrets
 import socket
 import threading
 from collections.abc import Sequence
@@ -16,13 +17,14 @@ from typing import IO
 from werkzeug.serving import make_server
 
 from common.errors import UserError
+from kernels.local.door import Door
 from kernels.local.faults import Faults
 from kernels.local.hosted import HostedCompetition
 from kernels.local.mounts import mount_inputs
 from kernels.local.server import Application, QuietHandler
 from kernels.local.service import Site
 from kernels.local.session import Sessions
-from kernels.local.store import Store
+from kernels.local.store import NAMES, Store
 from kernels.local.submissions import Submissions
 
 __all__ = ["HostedCompetition", "LocalKaggle"]
@@ -40,6 +42,7 @@ class LocalKaggle:
         layout: where inputs are mounted: ``2026`` (today's) or ``2025``.
         max_parallel: kernels that run at the same time, the processors' number by default.
         faults: to inject; none by default.
+        key: who knows it may use this server; a new one by default.
 
     Raises UserError when the port or the state is in use, or a competition's files are not as
     they must be.
@@ -53,7 +56,9 @@ class LocalKaggle:
         layout: str = "2026",
         max_parallel: int | None = None,
         faults: Faults | None = None,
+        key: str = "",
     ):
+        self.key = key or secrets.token_urlsafe(24)
         for one in competitions:
             if one.generate is None:
                 one.answers()
@@ -65,11 +70,12 @@ class LocalKaggle:
             mount = partial(mount_inputs, store, hosted, layout)
             self._sessions = Sessions(store, mount, max_parallel or os.cpu_count() or 1)
             self.site = Site(store, hosted, self._sessions, Submissions(store, hosted))
-            application = Application(self.site, faults)
+            port = listener.getsockname()[1]
+            application = Application(self.site, Door(port, self.key), faults)
             self._server = make_server(
                 HOST, 0, application, True, request_handler=QuietHandler, fd=listener.fileno()
             )
-        self.url = f"http://{HOST}:{self._server.port}"
+        self.url = f"http://{HOST}:{port}"
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="local Kaggle", daemon=True
         )
@@ -100,11 +106,22 @@ def _listen(port: int) -> socket.socket:
 
 
 def _lock_state(state: Path) -> IO[str]:
-    """Keep a second local Kaggle off the same state, until the file is closed."""
-    if state.exists() and not state.is_dir():
-        raise UserError(f"{state} is not a folder: name a new one for the local Kaggle's state")
-    state.mkdir(parents=True, exist_ok=True)
-    file = open(state / "lock", "w", encoding="utf-8")  # noqa: SIM115 (closed by close())
+    """Keep other users out of the state, and a second local Kaggle until the file is closed."""
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        if others := sorted({path.name for path in state.iterdir()} - NAMES):
+            raise UserError(
+                f"{state} has other things in it, such as {others[0]}: name a new or an empty "
+                f"folder for the local Kaggle's state"
+            )
+        state.chmod(0o700)
+        file = open(state / "lock", "w", encoding="utf-8")  # noqa: SIM115 (closed by close())
+    except FileExistsError:
+        raise UserError(f"{state} is not a folder: name a new one for its state") from None
+    except OSError as error:
+        raise UserError(
+            f"{state} cannot be the local Kaggle's state ({error.strerror}): name another folder"
+        ) from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

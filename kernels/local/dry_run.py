@@ -31,6 +31,7 @@ def local_kaggle(
 
     hosted = HostedCompetition(competition, data, solution, max_daily_submissions=100)
     with LocalKaggle(folder / "kaggle", [hosted]) as server:
+        os.environ["KAGGLE_KEY"] = server.key
         yield server.url
 
 

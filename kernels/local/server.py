@@ -18,11 +18,13 @@ from werkzeug.wrappers import Request, Response
 from common.errors import UserError
 from kernels.local.competitions_service import CompetitionsService
 from kernels.local.datasets_service import DatasetsService, ModelsService
+from kernels.local.door import Door
 from kernels.local.kernels_service import KernelsService, log_json, log_lines
 from kernels.local.service import Fields, Service, Site, fill
 from kernels.local.store import ACTIVE, Version
 
 _LOG = logging.getLogger("kernels.local")
+USER = "alice"  # of a token, and of the exports that are printed
 _POLL = 0.1  # seconds between looks at a running kernel's log
 
 
@@ -38,7 +40,7 @@ class QuietHandler(WSGIRequestHandler):
 
 
 class OAuthService(Service):
-    """``security.OAuthService``: every token is good."""
+    """``security.OAuthService``: the server's key is the only token that comes this far."""
 
     client = OAuthClient
 
@@ -66,9 +68,8 @@ METHODS = {
 class Application:
     """The WSGI application over the services, with the faults that are injected into it."""
 
-    def __init__(self, site: Site, faults: Any = None):
-        self.site, self._faults = site, faults
-        self._user = "kaggler"  # until somebody comes with a key
+    def __init__(self, site: Site, door: Door, faults: Any = None):
+        self.site, self._door, self._faults = site, door, faults
         self._routes = (
             ("POST", r"/api/v1/([\w.]+)/(\w+)", self._answer),
             ("GET", r"/api/v1/kernels/logs/stream/([^/]+)/([^/]+)", self._stream_log),
@@ -79,14 +80,16 @@ class Application:
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
         """Answer one request (WSGI); its file is closed even where the client hangs up."""
         request = Request(environ)
-        answer = self._faults.answer(self, request) if self._faults else self.answer(request)
+        if refused := self._door.refusal(request):
+            answer = error_answer(*refused)
+        else:
+            answer = self._faults.answer(self, request) if self._faults else self.answer(request)
         body: Any = answer(environ, start_response)
         return _closing(body)
 
     def answer(self, request: Request) -> Response:
         """Answer one request as Kaggle does."""
         try:
-            _check_caller(request)
             verb = "GET" if request.method == "HEAD" else request.method
             for method, pattern, handler in self._routes:
                 match = re.fullmatch(pattern, request.path)
@@ -119,12 +122,9 @@ class Application:
         return json_answer(answer.to_dict())
 
     def _called(self, request: Request, service: type[Service]) -> Service:
-        """The service of who calls: by a key's name; a token belongs to the last of these."""
-        key = request.authorization
-        if key is None or not (key.token or (key.username and key.password)):
-            abort(401, "Unauthenticated: set KAGGLE_USERNAME and KAGGLE_KEY")
-        self._user = key.username or self._user
-        return service(self.site, self._user, request.host_url)
+        """The service of who calls: the name beside the key, or a token's user."""
+        came = request.authorization
+        return service(self.site, (came and came.username) or USER, request.host_url)
 
     def _download(self, request: Request, token: str) -> Response:
         path = self.site.links.get(token)
@@ -159,13 +159,6 @@ class Application:
             if running:
                 time.sleep(_POLL)
         yield "data: END_OF_LOG\n\n"
-
-
-def _check_caller(request: Request) -> None:
-    """Refuse a web page: a browser names its Origin, or by a trick another host than this one."""
-    host = request.host.rpartition(":")[0] or request.host
-    if host not in ("127.0.0.1", "localhost") or "Origin" in request.headers:
-        abort(403, "The local Kaggle answers programs on this machine only")
 
 
 def _closing(body: Any) -> Iterator[bytes]:

@@ -8,6 +8,8 @@
     submissions/<ref>.json          and next to it the submitted file
     uploads/, archives/             temporary
     usage.jsonl                     seconds of each session, for the weekly quota
+    generated/                      data of competitions, made when they are first needed
+    lock                            held by the server that uses it
 """
 
 import json
@@ -29,6 +31,7 @@ ACTIVE = (Status.QUEUED, Status.RUNNING)
 STOPPED = "the local Kaggle was stopped"
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 _FOLDERS = ("kernels", "datasets", "models", "submissions", "uploads", "archives")
+NAMES = {*_FOLDERS, "generated", "lock", "usage.jsonl"}  # what a state has at its top
 
 
 class Version:

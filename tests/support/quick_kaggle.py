@@ -119,7 +119,7 @@ def kaggle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[QuickKag
     monkeypatch.setattr(kernels.local, "Sessions", QuickSessions)
     files = tiny.write_data(folder / "files")
     hosted = HostedCompetition(find_competition("tiny"), *files)
-    with LocalKaggle(folder / "state", [hosted]) as server:
+    with LocalKaggle(folder / "state", [hosted], key=tiny.KEY) as server:
         kaggle = QuickKaggle(server, hosted)
         monkeypatch.setattr(answers, "PAUSE", 0.0)
         yield kaggle

@@ -18,6 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests" / "support" / "tiny_competitions"
+KEY = "a-secret-of-alice"
 
 
 def add_tiny() -> None:
@@ -132,7 +133,7 @@ def real_environment(url: str, home: Path) -> dict[str, str]:
         "HOME": str(home),
         "KAGGLE_API_ENVIRONMENT": "LOCALHOST",
         "KAGGLE_USERNAME": "alice",
-        "KAGGLE_KEY": "a-secret-of-alice",
+        "KAGGLE_KEY": KEY,
         "HTTP_PROXY": url,
         "NO_PROXY": "",
         "no_proxy": "",
@@ -151,7 +152,7 @@ def local_kaggle(folder: Path, data: tuple[Path, Path] | None = None, **options:
     server = {name: options.pop(name) for name in ("layout", "faults") if name in options}
     data = data or write_data(folder / "files")
     hosted = HostedCompetition(find_competition("tiny"), *data, **options)
-    with LocalKaggle(folder / "kaggle", [hosted], **server) as kaggle:
+    with LocalKaggle(folder / "kaggle", [hosted], key=KEY, **server) as kaggle:
         yield kaggle, real_environment(kaggle.url, folder / "home")
 
 

@@ -22,6 +22,7 @@ from common.competition import Competition
 from common.forms import LabelColumn
 from common.tasks.classification import Classification
 from kernels.local import HostedCompetition
+from support.tiny import KEY
 
 TOY = Competition(
     name="toy",
@@ -61,7 +62,7 @@ def make_toy(folder: Path, **options: Any) -> HostedCompetition:
 def connect(url: str, user: str = "alice") -> Iterator[KaggleClient]:
     """A client of kagglesdk; the caller has set its endpoint (see ``point_client_at``)."""
     assert kaggle_env.get_endpoint(kaggle_env.KaggleEnv.LOCAL) == url
-    with KaggleClient(env=kaggle_env.KaggleEnv.LOCAL, username=user, password="key") as client:
+    with KaggleClient(env=kaggle_env.KaggleEnv.LOCAL, username=user, password=KEY) as client:
         yield client
 
 

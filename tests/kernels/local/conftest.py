@@ -12,6 +12,7 @@ from kagglesdk.kaggle_client import KaggleClient
 from kernels.local import LocalKaggle
 from kernels.local.fault_kinds import Rule
 from kernels.local.faults import Faults
+from support.tiny import KEY
 from support.toy_competition import connect, make_toy, point_client_at
 
 
@@ -29,7 +30,7 @@ def serve(
             shutil.rmtree(tmp_path / "toy", ignore_errors=True)
             hosted, faults = [make_toy(tmp_path / "toy", **facts)], Faults(rules) if rules else None
             kaggle = opened.enter_context(
-                LocalKaggle(tmp_path / "state", hosted, 0, layout, max_parallel, faults)
+                LocalKaggle(tmp_path / "state", hosted, 0, layout, max_parallel, faults, KEY)
             )
             point_client_at(monkeypatch, kaggle.url, tmp_path)
             return kaggle, opened.enter_context(connect(kaggle.url))

@@ -59,7 +59,9 @@ def kaggle(folder: Path) -> Iterator[LocalKaggle]:
     dataset = folder / "state" / "datasets" / "alice" / "some-data"
     (dataset / "deep").mkdir(parents=True)
     (dataset / "deep" / "table.csv").write_text("a,b\n")
-    with LocalKaggle(folder / "state", [make_toy(folder / "toy")], max_parallel=4) as kaggle:
+    with LocalKaggle(
+        folder / "state", [make_toy(folder / "toy")], max_parallel=4, key=tiny.KEY
+    ) as kaggle:
         yield kaggle
 
 
@@ -212,9 +214,40 @@ def python(code: str, folder: Path, own: dict[str, str]) -> str:
 
 def test_a_token_is_taken_as_well(kaggle, folder, finished):
     """A token wins over a key, and is asked about first."""
-    own = environment(kaggle, folder, KAGGLE_API_TOKEN="token")
+    own = environment(kaggle, folder, KAGGLE_API_TOKEN=tiny.KEY)
     code = "import sys, kaggle.cli\nsys.argv[1:] = ['kernels', 'list', '--mine']; kaggle.cli.main()"
     assert finished in python(code, folder, own)
+
+
+def test_the_exports_that_serve_prints_are_enough(folder):
+    """Even beside a real token, which must not be sent; and nothing works without them."""
+    home = folder / "user"
+    (home / ".kaggle").mkdir(parents=True)
+    (home / ".kaggle" / "access_token").write_text("a-real-token")
+    dataset = folder / "served" / "datasets" / "alice" / "some-data"
+    dataset.mkdir(parents=True)
+    (dataset / "table.csv").write_text("a,b")
+    state = ("--state", str(folder / "served"))
+    serve = [sys.executable, "-m", "kernels", "serve", "--port", "0", *state]
+    code = "import kagglehub, os, sys, kaggle.cli\n"
+    code += "print(os.listdir(kagglehub.dataset_download('alice/some-data')))\n"
+    code += "sys.argv[1:] = ['kernels', 'list', '--mine']; kaggle.cli.main()"
+    with subprocess.Popen(serve, cwd=tiny.ROOT, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        lines = [server.stdout.readline() for _ in range(4)]
+        own = dict(pair.split("=", 1) for line in lines[1:] for pair in line.split()[1:])
+        plain = {"PATH": os.environ["PATH"], "HOME": str(home), "KAGGLEHUB_VERBOSITY": "error"}
+        plain["KAGGLEHUB_CACHE"] = str(folder / "exports")
+        try:
+            said = python(code, folder, {**plain, **own})
+            asked = {**plain, **own, "KAGGLE_KEY": "local", "KAGGLE_API_TOKEN": ""}
+            command = [sys.executable, "-c", code]
+            refused = subprocess.run(command, env=asked, cwd=folder, capture_output=True, text=True)
+        finally:
+            server.terminate()
+    assert said.splitlines() == ["['table.csv']", "Not found"]
+    assert refused.returncode != 0
+    assert "401" in refused.stdout + refused.stderr
 
 
 def test_kagglehub_downloads_everything(kaggle, folder, finished):

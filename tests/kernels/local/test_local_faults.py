@@ -21,6 +21,7 @@ from kernels.local.fault_kinds import FAULTS, Rule
 from kernels.local.faults import CALLS, Faults, read_faults
 from support import ROOT
 from support import toy_competition as toy
+from support.tiny import KEY
 from support.toy_competition import RIGHT, TOY, WAITS, WRITES_RIGHT, ask_toy, push, refused, submit
 
 SLUG = "alice/some-kernel"
@@ -38,7 +39,7 @@ def test_a_refused_call_is_not_done(serve):
         Rule("upload", "refuse"),
     )
     url = f"{kaggle.url}/api/v1/kernels.KernelsApiService/SaveKernel"
-    answer = requests.post(url, json={"slug": SLUG}, auth=("alice", "key"), timeout=30)
+    answer = requests.post(url, json={"slug": SLUG}, auth=("alice", KEY), timeout=30)
     assert answer.json()["error"] == {"code": 429, "message": "Too many requests"}
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3")
     answer = requests.post(url, json={"slug": SLUG}, auth=("alice", "key"), timeout=30)
@@ -145,7 +146,7 @@ def test_a_live_log_can_break(serve):
     kaggle, client = serve(Rule("log", "cut"))
     push(client, SLUG, f"print('first line')\n{WAITS}")
     url = f"{kaggle.url}/api/v1/kernels/logs/stream/{SLUG}"
-    with requests.get(url, auth=("alice", "key"), stream=True, timeout=30) as answer:
+    with requests.get(url, auth=("alice", KEY), stream=True, timeout=30) as answer:
         blocks = answer.iter_content(None)
         assert next(blocks) == b"d"
         with pytest.raises(requests.exceptions.ChunkedEncodingError):
@@ -349,7 +350,9 @@ def test_serve_answers_at_once_injects_faults_and_locks_its_state(tmp_path):
     with subprocess.Popen([*command, str(port), "--faults", path], **options, **pipes) as process:
         try:
             assert "local Kaggle at" in process.stdout.readline()
-            asked = {"json": {"competitionName": "tpu-getting-started"}, "auth": ("a", "b")}
+            exports = process.stdout.readline() + process.stdout.readline()
+            key = re.search("KAGGLE_KEY=(\\S+)", exports)[1]
+            asked = {"json": {"competitionName": "tpu-getting-started"}, "auth": ("a", key)}
             url = f"http://127.0.0.1:{port}/api/v1/competitions.CompetitionApiService"
             answers = [
                 requests.post(f"{url}/GetCompetition", **asked, timeout=30) for _ in range(2)

@@ -21,6 +21,7 @@ from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
 from kernels.local import session
 from support import ROOT
 from support import toy_competition as toy
+from support.tiny import KEY
 from support.toy_competition import TOY, log_text, output, push, run, status, wait_for
 
 SLUG = "alice/some-kernel"
@@ -255,7 +256,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from kernels.local import LocalKaggle
-with LocalKaggle(Path({str(tmp_path / "state")!r}), []) as kaggle:
+with LocalKaggle(Path({str(tmp_path / "state")!r}), [], key={KEY!r}) as kaggle:
     print(kaggle.url, flush=True)
     time.sleep(600)
 """
@@ -313,7 +314,7 @@ def test_the_log_can_be_read_and_streamed_while_the_kernel_runs(serve, tmp_path)
     wait(lambda: "first ä" in log_text(client, SLUG))
     assert not output(client, SLUG).files  # they can be had when it has ended
     url = f"{kaggle.url}/api/v1/kernels/logs/stream/{SLUG}"
-    with requests.get(url, auth=("alice", "key"), stream=True, timeout=30) as answer:
+    with requests.get(url, auth=("alice", KEY), stream=True, timeout=30) as answer:
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         lines = (line for line in answer.iter_lines(decode_unicode=True) if line)
         said = [json.loads(next(lines).removeprefix("data: "))]
@@ -325,6 +326,6 @@ def test_the_log_can_be_read_and_streamed_while_the_kernel_runs(serve, tmp_path)
     assert [entry["data"] for entry in said] == ["first ä\n", "aside\n", "last\n"]
     assert [entry["stream_name"] for entry in said] == ["stdout", "stderr", "stdout"]
     wait_for(client, SLUG)
-    assert requests.get(url, auth=("alice", "key"), timeout=30).json() == said
+    assert requests.get(url, auth=("alice", KEY), timeout=30).json() == said
     assert json.loads(output(client, SLUG).log) == said
     assert requests.get(url, timeout=30).status_code == 401

@@ -1,10 +1,13 @@
 """Where a kernel finds its inputs: every mount layout that Kaggle has used, then a download."""
 
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from pathlib import Path
 
 from common.errors import UserError
 from common.shared_code import input_root
+
+_LOOKED_AT = 1000  # files, for one that is a link
 
 
 def competition_folder(slug: str, files: str, internet: bool = False) -> Path:
@@ -50,6 +53,23 @@ def find_file(name: str, folders: Iterable[Path]) -> Path | None:
     return next(found, None)
 
 
+def as_given(path: Path) -> Path:
+    """Return an input's path as its owner knows it: a mount may have links to the files.
+
+    What is not there is named where it would be, next to the first file that is a link.
+    """
+    if path.is_file():
+        return path.resolve()
+    base = next(folder for folder in (path, *path.parents) if folder.is_dir())
+    if input_root() not in (base, *base.parents):
+        return path
+    for link in islice(base.rglob("*"), _LOOKED_AT):
+        inside, original = link.relative_to(base).parts, link.resolve()
+        if link.is_symlink() and original.parts[-len(inside) :] == inside:
+            return original.parents[len(inside) - 1] / path.relative_to(base)
+    return path
+
+
 def listing(folder: Path, limit: int = 12) -> str:
     """What is in ``folder``, two levels deep, in one line for an error message."""
     if not folder.is_dir():
@@ -58,7 +78,7 @@ def listing(folder: Path, limit: int = 12) -> str:
         path.relative_to(folder).as_posix() for g in ("*", "*/*") for path in folder.glob(g)
     )
     more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"{folder} has {', '.join(names[:limit]) or 'nothing'}{more}"
+    return f"{as_given(folder)} has {', '.join(names[:limit]) or 'nothing'}{more}"
 
 
 def _find(wanted: str, places: Sequence[str], download: Sequence[str], hint: str) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.competition import Competition
-from common.data.tables import read_header, read_rows, read_table, write_table
+from common.data.tables import find_table, read_header, read_rows, read_table, write_table
 from common.errors import UserError
 
 if TYPE_CHECKING:
@@ -38,6 +38,14 @@ def write_submission(
     # numpy writes each number with the digits that distinguish it from all others
     texts = (np.asarray(columns[name]).astype(str).tolist() for name in names)
     return write_table(path, [form.id_column, *names], zip(ids, *texts, strict=True))
+
+
+def find_sample(competition: Competition) -> Path | None:
+    """Return the competition's sample where this kernel has its data; None where it has not."""
+    try:
+        return find_table(competition.data_folder(), competition.sample)
+    except UserError:
+        return None
 
 
 def read_sample_ids(sample: Path, competition: Competition) -> "pd.Series":

@@ -13,6 +13,7 @@ import numpy as np
 from common.audit.lookalikes import Pair
 from common.audit.records import BrokenRecord, Picture, Split
 from common.data import tables
+from common.data.names import nfc
 
 NAME, TABLE, FIGURE = "audit.json", "audit.csv", "audit.png"
 _COLUMNS = (
@@ -34,6 +35,7 @@ class Audit:
         pairs: of pictures that are one, by their numbers.
         groups: the pictures that pairs connect.
         bits, bits_asked: within which hashes were compared in the end, and were to be.
+        sample: the ids of a submission; None where they are not known.
     """
 
     names: Sequence[str]
@@ -44,6 +46,7 @@ class Audit:
     groups: Sequence[Sequence[int]]
     bits: int
     bits_asked: int
+    sample: Sequence[str] | None = None
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -113,6 +116,7 @@ def warnings_of(audit: Audit) -> list[str]:
         *_copies(audit),
         *_labels(audit),
         *_missing_classes(audit),
+        *_sample(audit),
         _line("records that cannot be used", reasons, NAME, between="; "),
     )
     found = [line for line in lines if line]
@@ -158,6 +162,24 @@ def _missing_classes(audit: Audit) -> Iterator[str]:
         yield _line(f"classes without a picture in {split}", missing, "")
     if audit.classes:
         yield _line("classes without any labelled picture", names[totals == 0].tolist(), "")
+
+
+def _sample(audit: Audit) -> Iterator[str]:
+    """Splits without a file, and ids that test or the sample has and the other has not."""
+    yield _line("splits without any file", [s.name for s in audit.splits if not s.files], "")
+    if audit.sample is None:
+        return
+    unlabelled = {split.name for split in audit.splits if not split.labelled}
+    test = {
+        nfc(picture.id): picture.id for picture in audit.pictures if picture.split in unlabelled
+    }
+    counted = Counter(map(nfc, audit.sample))
+    yield _line("ids that come twice in the sample", [i for i, n in counted.items() if n > 1], "")
+    for what, one, other in (
+        ("pictures of test that the sample has not", test, counted),
+        ("ids of the sample without a readable picture", counted, test),
+    ):
+        yield _line(what, [name for name in one if name not in other], "", of=len(one))
 
 
 def _line(

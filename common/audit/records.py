@@ -10,6 +10,8 @@ import numpy as np
 
 from common.audit.lookalikes import Fingerprint, fingerprint
 from common.data.tfrecords import count_in_name, decode, parse, records_of
+from common.errors import UserError
+from common.inputs import as_given
 from common.progress import report
 
 
@@ -88,7 +90,15 @@ def _read_file(split: Split, path: Path, classes: int) -> Iterator[Picture | Bro
         fault = f"{error} after record {len(records)}: the rest is lost"
     with ThreadPoolExecutor() as pool:  # decoding releases Python's lock
         yield from pool.map(read, itertools.count(1), records)
-    if not fault and len(records) != count_in_name(path):
-        fault = f"has {len(records)} records, its name says {count_in_name(path)}"
+    fault = fault or _name_fault(path, len(records))
     if fault:
         yield BrokenRecord(split.name, path.name, 0, fault)
+
+
+def _name_fault(path: Path, records: int) -> str:
+    """What its name says that is not so; empty if nothing."""
+    try:
+        promised = count_in_name(path)
+    except UserError as error:
+        return str(error).removeprefix(f"{as_given(path)}: ")
+    return "" if records == promised else f"has {records} records, its name says {promised}"

@@ -6,7 +6,7 @@ lacks, records that cannot be read. Works on TFRecords of labelled pictures.
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,10 +16,12 @@ from common.audit.findings import FIGURE, NAME, TABLE, Audit, facts_of, warnings
 from common.audit.lookalikes import Pair, find_pairs, groups
 from common.audit.records import BrokenRecord, Picture, Split, read_picture, read_pictures
 from common.competition import Competition
+from common.errors import UserError
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.metrics import figures
 from common.recipes.training import CheckedRecipe, Count, Range, Share
+from common.submission import find_sample, read_sample_ids
 
 _COLUMNS, _SHOWN = 4, 12  # pairs side by side, and in all
 _RED = "#c0392b"
@@ -53,13 +55,26 @@ def run_audit(competition: Competition, splits: Sequence[Split], run: KernelRun)
         pictures, broken = read_pictures(splits, len(classes))
     with run.stage("comparing", pictures=len(pictures)):
         audit = compare(splits, pictures, broken, run.recipe, classes)
-    warnings = warnings_of(audit)
+    sample, fault = _sample_ids(competition)
+    audit = replace(audit, sample=sample)
+    warnings = [*warnings_of(audit), *fault]
     with run.stage("figures", pairs=len(audit.pairs)):
         write_table(run.folder / TABLE, audit)
         write_json(run.folder / NAME, {**facts_of(audit), "warnings": warnings})
         _draw(run.folder / FIGURE, audit)
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
+
+
+def _sample_ids(competition: Competition) -> tuple[list[str] | None, list[str]]:
+    """The sample's ids, if there are any to compare with, and why there are none."""
+    path = find_sample(competition)
+    if not path or competition.task.name == "pairs":
+        return None, [] if path else [f"no {competition.sample} to compare ids with"]
+    try:
+        return read_sample_ids(path, competition).tolist(), []
+    except UserError as error:
+        return None, [str(error)]
 
 
 def compare(

@@ -14,7 +14,6 @@ from common.blending.figures import draw_blend
 from common.blending.members import join_folds, kernels_of_models, read_recipes
 from common.competition import Competition
 from common.declaration import Kernel
-from common.errors import UserError
 from common.files.predictions import Predictions, align, load_predictions, save_predictions
 from common.kernel import KernelRun
 from common.manifest import write_json
@@ -33,7 +32,7 @@ from common.parameters import Parameters
 from common.progress import report
 from common.recipes.training import CheckedRecipe, Range
 from common.submission import NAME as SUBMISSION
-from common.submission import write_submission
+from common.submission import find_sample, write_submission
 
 _ROUNDS = 2
 
@@ -205,11 +204,3 @@ def write_metrics(
     }
     write_json(folder / "metrics.json", facts)
     report("blended", method=recipe.method, score=scores.scores.get(BLEND), n=scores.n)
-
-
-def find_sample(competition: Competition) -> Path | None:
-    """Return the competition's sample where this kernel has its data; None where it has not."""
-    try:
-        return competition.data_folder() / competition.sample
-    except UserError:
-        return None

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from common.data.content import nature
+
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 MOST_BYTES = 1_200_000_000  # of memory for one picture
 _LARGE = 100_000_000  # bytes of memory from which pictures are worked on one at a time
@@ -19,6 +21,7 @@ _BLOCK = 64 << 20
 _BYTES_A_PIXEL = {"WEBP": 24}  # the animation's canvas is twice in memory
 _BYTES_A_DECODED_PIXEL = 12  # as decoded, as RGB, and as an array
 _PIXELS_A_BYTE = 512  # no JPEG has more: a block of 8 x 8 takes a bit at the very least
+_MOST_PIXELS = MOST_BYTES // 3  # of what OpenCV decodes, to three bytes each
 _GAP = 2  # a picture is decoded at no less than this many times the side that is wanted
 
 
@@ -58,6 +61,24 @@ def decode(content: bytes, least: int | None = None, side: int | None = None) ->
         raise PictureError(f"cannot be decoded: {reason}") from None
 
 
+def check_header(content: bytes, size: int | None = None) -> None:
+    """Raise PictureError for what is no picture, or claims more than OpenCV could decode.
+
+    ``content`` is a picture of ``size`` bytes, or its beginning; no pixel is decoded. Whatever
+    Pillow cannot tell is left to the decoder.
+    """
+    try:
+        image = _with_header(content, None, size)
+    except PictureError:
+        if nature(content):
+            raise
+    except Exception:  # Pillow's readers raise nearly everything
+        return
+    else:
+        if image.width * image.height > _MOST_PIXELS:
+            raise PictureError(f"too large: {image.width} x {image.height} pixels")
+
+
 def square(picture: np.ndarray, side: int) -> np.ndarray:
     """Resize the middle of a picture, its shorter side to ``side``: ``(side, side, 3)`` uint8.
 
@@ -84,22 +105,23 @@ def square_jpeg(content: bytes, side: int, quality: int) -> bytes:
     return jpeg.getvalue()
 
 
-def _with_header(content: bytes) -> Any:
-    """The picture with its header read, and none of its pixels."""
+def _with_header(
+    content: bytes, formats: tuple[str, ...] | None = FORMATS, size: int | None = None
+) -> Any:
+    """The picture with its header read, and none of its pixels; ``size`` is the file's, bytes."""
     from PIL import Image, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # MOST_BYTES is the bound
     Image.core.set_block_size(_BLOCK)  # of smaller blocks the C library keeps more than is freed
-    if not content:
-        raise PictureError("no picture: the file is empty")
     try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        image = Image.open(io.BytesIO(content), formats=formats)
     except UnidentifiedImageError:
-        raise PictureError(f"no picture: none of {', '.join(FORMATS)}") from None
-    claimed = image.width * image.height
-    if _is_jpeg(image) and claimed > _PIXELS_A_BYTE * len(content):
-        size = f"{image.width} x {image.height} pixels"
-        raise PictureError(f"cut short: {size} cannot be in {len(content)} bytes")
+        what = nature(content) or f"none of {', '.join(FORMATS)}"
+        raise PictureError(f"no picture: {what}") from None
+    claimed, size = image.width * image.height, size or len(content)
+    if _is_jpeg(image) and claimed > _PIXELS_A_BYTE * size:
+        pixels = f"{image.width} x {image.height} pixels"
+        raise PictureError(f"cut short: {pixels} cannot be in {size} bytes")
     return image
 
 

@@ -3,15 +3,19 @@
 TFRecords are ``common.data.tfrecords.read_records``.
 """
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from common.data.faults import check_ids
+from common.data.names import by_key, file_key, nfc
 from common.data.records import Records
 from common.errors import UserError
-from common.inputs import listing
+from common.inputs import as_given, listing
 
 
 def image_files(
@@ -19,24 +23,39 @@ def image_files(
 ) -> Records:
     """Read one part of the data whose pictures are files, of any format that OpenCV reads.
 
+    A file may be ``1.JPG`` where ``1.jpg`` is asked for, or its name in another Unicode form.
     ``ids`` are as the submission has them, ``labels`` as the competition's task has them, a row a
     picture. Raises UserError when a file is missing, an id comes twice, or the numbers differ.
     """
-    files, names = tuple(paths), np.array([str(one) for one in ids], np.str_)
+    files, names = tuple(paths), np.array([nfc(str(one)) for one in ids], np.str_)
     known = None if labels is None else np.asarray(labels)
     if len(files) != len(names) or (known is not None and len(known) != len(files)):
         number = "no" if known is None else len(known)
         raise UserError(f"{name}: {len(files)} files, {len(names)} ids and {number} labels")
     if not files:
         raise UserError(f"{name}: there are no pictures")
-    missing = [path for path in files if not path.is_file()]
+    files = _there(name, files)
+    places = np.array([(number, 0, path.stat().st_size) for number, path in enumerate(files)])
+    return check_ids(Records(name, files, names, known, places, whole_files=True))
+
+
+def _there(name: str, files: Sequence[Path]) -> tuple[Path, ...]:
+    """The files as they are on disk, whose names may be spelled in another way (``file_key``)."""
+
+    @lru_cache(None)
+    def others(folder: Path) -> dict[str, str]:
+        return by_key(sorted(os.listdir(folder))) if folder.is_dir() else {}
+
+    def find(path: Path) -> Path:
+        if path.is_file():
+            return path
+        return path.with_name(others(path.parent).get(file_key(path.name), path.name))
+
+    found = tuple(map(find, files))
+    missing = [path for path in found if not path.is_file()]
     if missing:
         raise UserError(
             f"{name}: {len(missing)} of {len(files)} pictures are not there, the first is "
-            f"{missing[0]}; {listing(missing[0].parent)}"
+            f"{as_given(missing[0])}; {listing(missing[0].parent)}"
         )
-    found, counts = np.unique(names, return_counts=True)
-    if (counts > 1).any():
-        raise UserError(f"{name}: the id {found[counts > 1][0]} comes {counts.max()} times")
-    places = np.array([(number, 0, path.stat().st_size) for number, path in enumerate(files)])
-    return Records(name, files, names, known, places, whole_files=True)
+    return found

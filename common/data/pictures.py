@@ -3,14 +3,18 @@
 import mmap
 import os
 import tempfile
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 
 from common.data.augment import resize
+from common.data.faults import where
+from common.data.images import check_header
 from common.data.records import Records
-from common.data.tfrecords import decode, parse, record_places
+from common.data.tfrecords import decode, parse
 from common.errors import UserError
 from common.progress import report
 
@@ -43,6 +47,7 @@ class Pictures:
         self._files = [] if records.whole_files else [_mapped(path) for path in records.files]
         self._cache = _room(cache, (len(records), size, size, 3))
         self._cached = np.zeros(len(records), dtype=bool)
+        self._checked = np.zeros(len(records), dtype=bool)  # whose headers are right
 
     def __len__(self) -> int:
         return len(self.records)
@@ -59,32 +64,56 @@ class Pictures:
 
     def original(self, row: int) -> np.ndarray:
         """Return one picture in its own size. Raises UserError when it cannot be decoded."""
-        file, start, length = self.records.places[row].tolist()
         try:
-            if self.records.whole_files:
-                return decode(self.records.files[file].read_bytes())
-            (jpeg,) = parse(self._files[file][start : start + length], "image")
-            return decode(jpeg)
+            picture = decode(self._content(row), checked=bool(self._checked[row]))
         except (ValueError, IndexError, OSError) as error:
-            self.fault = self._fault(row, error)
+            self.fault = _fault(self.records, row, error)
             raise self.fault from None
+        self._checked[row] = True
+        return picture
+
+    def check_headers(self, seconds: float) -> int:
+        """Look at the headers of the pictures for some ``seconds``; return how many are right.
+
+        Raises UserError for the first fault.
+        """
+        end = time.monotonic() + seconds
+
+        def check(row: int) -> bool:
+            if time.monotonic() > end:
+                return False
+            try:
+                check_header(self._content(row))
+            except (ValueError, IndexError, OSError) as error:
+                raise _fault(self.records, row, error) from None
+            self._checked[row] = True
+            return True
+
+        return sum(self._in_threads(check))
 
     def decode_all(self) -> None:
         """Decode every picture, in threads, and keep none. Raises UserError for the first fault."""
-        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
-            for _ in pool.map(lambda row: self.original(row) is None, range(len(self))):
-                pass
+        for _ in self._in_threads(lambda row: self.original(row) is None):
+            pass
 
-    def _fault(self, row: int, error: Exception) -> UserError:
-        file, start, _ = self.records.places[row]
-        path = self.records.files[file].resolve()  # the file itself, where inputs are links
+    def _in_threads(self, look: Callable[[int], bool]) -> Iterator[bool]:
+        with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
+            yield from pool.map(look, range(len(self)))
+
+    def _content(self, row: int) -> bytes:
+        """A picture's file. Raises ValueError where its record has none, and OSError."""
+        file, start, length = self.records.places[row].tolist()
         if self.records.whole_files:
-            return UserError(f"{path}: no readable picture: fetch the file again")
-        number = 1 + np.searchsorted(record_places(path)[:, 0], start)
-        return UserError(
-            f"{path}: record {number} ({self.records.ids[row]}) has no readable JPEG ({error}): "
-            f"fetch the file again"
-        )
+            return self.records.files[file].read_bytes()
+        (content,) = parse(self._files[file][start : start + length], "image")
+        return bytes(content)
+
+
+def _fault(records: Records, row: int, error: Exception) -> UserError:
+    id_ = "" if records.whole_files else f" ({records.ids[row]})"
+    reason = getattr(error, "strerror", None) or str(error)
+    todo = "make it smaller" if reason.startswith("too large") else "fetch the file again"
+    return UserError(f"{where(records, row)}{id_} has no readable picture ({reason}): {todo}")
 
 
 def choose_cache(cache: str, pictures: int, size: int) -> str:
@@ -133,6 +162,8 @@ def _room(cache: str, shape: tuple[int, ...]) -> np.ndarray | None:
     return None
 
 
-def _mapped(path: Path) -> mmap.mmap:
+def _mapped(path: Path) -> mmap.mmap | bytes:
     with open(path, "rb") as file:
+        if not os.fstat(file.fileno()).st_size:
+            return b""
         return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)

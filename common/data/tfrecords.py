@@ -12,9 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from common.data.content import nature
+from common.data.faults import check_ids
+from common.data.images import PictureError, check_header
+from common.data.names import nfc
 from common.data.records import Records
 from common.errors import UserError
-from common.inputs import listing
+from common.inputs import as_given, listing
 
 _COUNT = re.compile(r"-(\d+)\.tfrec$")
 
@@ -23,7 +27,7 @@ def count_in_name(path: Path) -> int:
     """Return the number of pictures that a file's name promises. Raises UserError without one."""
     match = _COUNT.search(path.name)
     if match is None:
-        raise UserError(f"{path}: its name does not end in -<number of pictures>.tfrec")
+        raise UserError(f"{as_given(path)}: its name does not end in -<number of pictures>.tfrec")
     return int(match.group(1))
 
 
@@ -34,7 +38,7 @@ def record_files(folder: Path) -> tuple[Path, ...]:
     """
     files = tuple(sorted(folder.glob("*.tfrec")))
     if not files:
-        raise UserError(f"no *.tfrec in {folder}; {listing(folder.parent)}")
+        raise UserError(f"no *.tfrec in {as_given(folder)}; {listing(folder.parent)}")
     for path in files:
         count_in_name(path)
     return files
@@ -44,7 +48,8 @@ def read_records(folder: Path, labelled: bool, classes: int) -> Records:
     """Read ids and labels of all ``*.tfrec`` in ``folder``, without decoding pictures.
 
     Raises UserError naming the record when a file is damaged, for a label outside
-    ``0..classes-1``, and when there is another number of records than the file's name says.
+    ``0..classes-1``, an id that is no text or comes twice, and when there is another number of
+    records than the file's name says.
     """
     files = record_files(folder)
     names = ("id", "class") if labelled else ("id",)
@@ -57,16 +62,16 @@ def read_records(folder: Path, labelled: bool, classes: int) -> Records:
                 read.append(parse(record, *names, classes=classes))
         except ValueError as error:
             fault = f"record {len(read) - start + 1} {error}"
-            raise UserError(f"{path.resolve()}: {fault}: fetch the file again") from None
+            raise UserError(f"{as_given(path)}: {fault}: fetch the file again") from None
         if len(read) - start != count_in_name(path):
             raise UserError(
-                f"{path.resolve()}: has {len(read) - start} records, its name says "
+                f"{as_given(path)}: has {len(read) - start} records, its name says "
                 f"{count_in_name(path)}: fetch the file again"
             )
         places.append(np.insert(record_places(path), 0, number, axis=1))
     ids = np.array([values[0] for values in read], np.str_)
     labels = np.array([values[1] for values in read], np.int64) if labelled else None
-    return Records(folder.name, files, ids, labels, np.concatenate(places))
+    return check_ids(Records(folder.name, files, ids, labels, np.concatenate(places)))
 
 
 def records_of(path: Path) -> Iterator[bytes]:
@@ -74,9 +79,15 @@ def records_of(path: Path) -> Iterator[bytes]:
     import tensorflow as tf
 
     try:
-        yield from tf.data.TFRecordDataset(str(path)).prefetch(16).as_numpy_iterator()
+        if path.stat().st_size:  # TensorFlow takes an empty file for one without records
+            yield from tf.data.TFRecordDataset(str(path)).prefetch(16).as_numpy_iterator()
     except tf.errors.DataLossError:
-        raise ValueError("is truncated or corrupt") from None
+        with open(path, "rb") as file:
+            what = nature(file.read(64))
+        raise ValueError(f"is truncated or corrupt{f': {what}' if what else ''}") from None
+    except (tf.errors.OpError, OSError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__.removesuffix("Error")
+        raise ValueError(f"cannot be read: {reason}") from None
 
 
 def record_places(path: Path) -> np.ndarray:
@@ -97,7 +108,8 @@ def record_places(path: Path) -> np.ndarray:
 def parse(record: bytes, *names: str, classes: int | None = None) -> list[Any]:
     """Return the features ``names`` of a record: ``image`` bytes, ``id`` text, ``class`` a number.
 
-    Raises ValueError for the first that is missing, and for a class outside ``0..classes-1``.
+    Ids are in NFC. Raises ValueError for the first that is missing, a class outside
+    ``0..classes-1``, and an id that is no text.
     """
     from google.protobuf.message import DecodeError
     from tensorflow.train import Example
@@ -114,8 +126,19 @@ def parse(record: bytes, *names: str, classes: int | None = None) -> list[Any]:
         value = values.value[0]
         if name == "class" and classes is not None and not 0 <= value < classes:
             raise ValueError(f"has label {value}, outside 0..{classes - 1}")
-        found.append(value.decode("utf-8", "replace") if name == "id" else value)
+        found.append(_id(value) if name == "id" else value)
     return found
+
+
+def _id(value: bytes) -> str:
+    """An id's text. Raises ValueError for what cannot be in a table."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"has an id that is not UTF-8: {value[:40]!r}") from None
+    if not text.strip() or not text.isprintable():
+        raise ValueError(f"has an id that is no text: {value[:40]!r}")
+    return nfc(text)
 
 
 def serialized(name: str, label: int | None, jpeg: bytes) -> bytes:
@@ -132,15 +155,21 @@ def serialized(name: str, label: int | None, jpeg: bytes) -> bytes:
     return bytes(example.SerializeToString(deterministic=True))
 
 
-def decode(jpeg: bytes) -> np.ndarray:
-    """Decode a picture to ``(height, width, 3)`` uint8. Raises ValueError for what is no whole one.
+def decode(content: bytes, checked: bool = False) -> np.ndarray:
+    """Decode a picture to ``(height, width, 3)`` uint8, as TensorFlow does it: EXIF turns nothing.
 
-    As TensorFlow does it: EXIF turns nothing.
+    With ``checked`` its header is not looked at again (``images.check_header``), which takes a
+    tenth of the time. Raises PictureError for what is no whole picture, or too large.
     """
     import cv2
 
+    if not checked:
+        check_header(content)
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), flags) if jpeg else None
+    try:
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    except cv2.error:
+        picture = None
     if picture is None:
-        raise ValueError(f"{len(jpeg)} bytes that are no whole JPEG")
+        raise PictureError(f"{len(content)} bytes that are no whole picture")
     return picture

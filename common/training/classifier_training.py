@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from common.accelerator import Accelerator, clear_session
+from common.data.faults import check_ids
 from common.data.records import join, stratified_folds
 from common.files.predictions import Predictions
 from common.files.thumbnails import write_thumbnails
@@ -84,7 +85,7 @@ def prepare_training(
         for part in (train, validation):
             task.check_labels(labels_of(part), part.name)
         if recipe.folds:
-            both = join(train.name, train, validation)
+            both = check_ids(join(train.name, train, validation))
             strata = task.strata(labels_of(both))
             chosen = stratified_folds(strata, recipe.folds, run.parameters.seed) == recipe.fold
             train = both.take(~chosen)

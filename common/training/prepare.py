@@ -2,6 +2,7 @@
 
 import dataclasses
 import sys
+import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 
 from common.accelerator import Accelerator, choose
 from common.data.batches import Encode, Training, evaluation_batches
+from common.data.faults import check_against_sample
 from common.data.pictures import Pictures, choose_cache
 from common.data.records import Records
 from common.data.samplers import ClassBatches
@@ -20,12 +22,17 @@ from common.kernel import KernelRun
 from common.networks.backbones import check_weights, weights_files
 from common.networks.weights import resolve_weights, weights_explained
 from common.parameters import Parameters
+from common.progress import report
 from common.recipe import override
 from common.recipes.image import BackboneRecipe, ImageRecipe
 from common.recipes.training import check_batch
+from common.submission import find_sample, read_sample_ids
 from common.training.describe import Described, TrainingKernel
 from common.training.model import check_full_size
 from common.training.trainer import Setup
+
+_HEADERS = 20.0  # seconds at most for the headers of all pictures
+_ORDER = ("test", "validation", "train")  # what nobody would look at otherwise first
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +78,10 @@ class PictureKernel(TrainingKernel):
         return resolve_weights(recipe.weights, files, run.parameters)
 
     def records(self, run: KernelRun) -> tuple[Records, Records, Records]:
-        """What ``load`` reads. Raises UserError when it is not three Records."""
+        """What ``load`` reads.
+
+        Raises UserError when it is not three Records, or test has other ids than the sample.
+        """
         facts = self.competition
         try:
             parts = self.load(run.recipe.image_size, run.parameters)
@@ -86,6 +96,9 @@ class PictureKernel(TrainingKernel):
                 f"load of {facts.name} gave no (train, validation, test) of Records: look at the "
                 f"competition's data.py"
             )
+        sample = find_sample(facts)
+        if sample and facts.task.name != "pairs":
+            check_against_sample(parts[2], sample, read_sample_ids(sample, facts))
         return parts
 
     def setup(
@@ -157,8 +170,9 @@ def labels_of(part: Records) -> np.ndarray:
 def open_pictures(records: Sequence[Records], recipe: ImageRecipe, replicas: int) -> Parts:
     """Pictures of train, validation and test at the recipe's size, cached where they fit.
 
-    Every picture of test is decoded once, for what would otherwise be found after hours of
-    training. Raises UserError for a broken one, and for a batch larger than train.
+    Headers are looked at for a limited time; then every picture of test is decoded once, for what
+    would otherwise be found after hours of training. Raises UserError for a broken one, and for a
+    batch larger than train.
     """
     size = recipe.image_size + recipe.crop_margin
     # Test is seen once a view, so that one view caches nothing of it. Whole pictures come from
@@ -174,5 +188,15 @@ def open_pictures(records: Sequence[Records], recipe: ImageRecipe, replicas: int
         )
     )
     check_batch(recipe.batch_size, replicas, len(parts.train))
-    parts.test.decode_all()
+    check_pictures(parts)
     return parts
+
+
+def check_pictures(parts: Parts) -> None:
+    """Look for what cannot be decoded, and report how many were looked at. Raises UserError."""
+    end = time.monotonic() + _HEADERS
+    seen = {part: getattr(parts, part).check_headers(end - time.monotonic()) for part in _ORDER}
+    words = {part: f"{seen[part]}/{len(getattr(parts, part))}" for part in seen}
+    report("headers", **words)
+    parts.test.decode_all()
+    report("decoded", test=len(parts.test))

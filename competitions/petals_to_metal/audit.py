@@ -16,11 +16,10 @@ RECIPE: dict = dict(
 PARAMETERS: dict = {}
 
 from common.audit.run import AuditRecipe, Split, run_audit
-from common.data.tfrecords import record_files
 from common.declaration import Kernel
 from common.kernel import KernelRun
 from competitions.petals_to_metal import COMPETITION
-from competitions.petals_to_metal.data import PARTS, check_folder
+from competitions.petals_to_metal.data import PARTS, find_folder
 
 SIZE = 192  # the smallest that the competition has; enough to tell pictures apart
 NAMES = {"val": "validation"}
@@ -29,9 +28,9 @@ NAMES = {"val": "validation"}
 def audit(run: KernelRun) -> None:
     """Audit the data that is mounted, or downloaded."""
     root = COMPETITION.data_folder(run.parameters.internet)
-    folder = check_folder(root, SIZE)
+    folder = find_folder(root, SIZE)
     splits = [
-        Split(NAMES.get(part, part), record_files(folder / part), labelled=part != "test")
+        Split(NAMES.get(part, part), tuple(sorted((folder / part).glob("*.tfrec"))), part != "test")
         for part in PARTS
     ]
     run_audit(COMPETITION, splits, run)

@@ -6,7 +6,7 @@ from pathlib import Path
 from common.data.records import Records
 from common.data.tfrecords import read_records, record_files
 from common.errors import UserError
-from common.inputs import listing
+from common.inputs import as_given, listing
 from common.parameters import Parameters
 from common.progress import report
 from competitions.petals_to_metal import CLASSES, COMPETITION
@@ -31,14 +31,21 @@ def load_from(root: Path, image_size: int) -> tuple[Records, Records, Records]:
 
 
 def check_folder(root: Path, image_size: int = 0) -> Path:
-    """Return ``tfrecords-jpeg-SxS`` of ``image_size``, else the next larger, else the largest.
-
-    Raises UserError where there is none, and for a part that has no files or one with a wrong name.
-    """
-    sizes = {int(m.group(1)): path for path in root.glob("*") if (m := _SIZE.search(path.name))}
-    if not sizes:
-        raise UserError(f"no data in {root}: looked for {COMPETITION.files}; {listing(root)}")
-    folder = sizes[min((size for size in sizes if size >= image_size), default=max(sizes))]
+    """As ``find_folder``; raises UserError for a part without files, or one with a wrong name."""
+    folder = find_folder(root, image_size)
     for part in PARTS:
         record_files(folder / part)
     return folder
+
+
+def find_folder(root: Path, image_size: int) -> Path:
+    """Return ``tfrecords-jpeg-SxS`` of ``image_size``, else the next larger, else the largest.
+
+    Raises UserError where there is none.
+    """
+    sizes = {int(m.group(1)): path for path in root.glob("*") if (m := _SIZE.search(path.name))}
+    if not sizes:
+        raise UserError(
+            f"no data in {as_given(root)}: looked for {COMPETITION.files}; {listing(root)}"
+        )
+    return sizes[min((size for size in sizes if size >= image_size), default=max(sizes))]

@@ -70,7 +70,6 @@ def example(name: str, label: int | None, image: np.ndarray | bytes) -> bytes:
 def audit(root: Path, out: Path, changes: dict | None = None) -> dict:
     """Run the competition's script over the data in ``root``; its ``audit.json``."""
     out.mkdir()
-    (root / "sample_submission.csv").write_text("id,label\n")
     mounts = out.with_name("mounts") / "competitions"
     mounts.mkdir(parents=True)
     (mounts / COMPETITION.slug).symlink_to(root)
@@ -90,6 +89,7 @@ def table(out: Path) -> list[dict[str, str]]:
 def planted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Thirty pictures of three classes; altered copies in validation, and other faults."""
     root = tmp_path_factory.mktemp("planted")
+    (root / "sample_submission.csv").write_text("id,label\nleak,0\nx200,0\nx200,0\nx9,0\n\n")
     folder = root / "tfrecords-jpeg-96x96"
     train = [example(f"t{n}", n % 3, picture(n)) for n in range(20)]
     train += [example("again", 0, picture(0)), example("t19", 1, picture(700))]
@@ -144,11 +144,21 @@ def test_the_warnings_say_what_and_how_many(found: tuple[dict, Path]) -> None:
         f"pictures with more than one label: 1 (t9 {NAMES[0]}, other {NAMES[1]}): audit.csv",
         "ids of more than one record: 1 (t19)",
     ]
+    assert warnings[-4:-1] == [
+        "ids that come twice in the sample: 1 (x200)",
+        "pictures of test that the sample has not: 2 of 4 (v-leak, x201)",
+        "ids of the sample without a readable picture: 1 of 3 (x9)",
+    ]
     assert "records that cannot be used: 4 (00-96x96-26.tfrec record 23: " in warnings[-1]
 
 
 def test_broken_records_are_listed_with_file_number_and_reason(found: tuple[dict, Path]) -> None:
-    reasons = ("no whole JPEG", "has label 104, outside 0..103", "no whole", "no feature 'class'")
+    reasons = (
+        "no whole picture",
+        "has label 104, outside 0..103",
+        "no whole",
+        "no feature 'class'",
+    )
     for number, (broken, reason) in enumerate(zip(found[0]["broken"], reasons, strict=True), 23):
         assert (broken["split"], broken["file"]) == ("train", "00-96x96-26.tfrec")
         assert broken["record"] == number
@@ -162,6 +172,7 @@ def test_a_class_that_a_split_lacks_is_named_and_a_clean_set_has_a_figure(
     write_split(folder / "train", [example("a", 0, picture(1)), example("b", 1, picture(2))])
     write_split(folder / "val", [example("c", 0, picture(3))])
     write_split(folder / "test", [example("d", None, picture(4))])
+    (tmp_path / "data" / "sample_submission.csv").write_text("id,label\nd,0\n")
     facts = audit(folder.parent, tmp_path / "out")
     first, second = facts["warnings"]
     assert first == f"classes without a picture in validation: 1 ({NAMES[1]})"
@@ -185,6 +196,40 @@ def test_a_file_that_ends_early_is_read_as_far_as_it_goes(planted: Path, tmp_pat
     assert f"after record {len(pictures) - 1}: the rest is lost" in broken[0].reason
     assert broken[1].reason == "has 1 records, its name says 3"
     assert [b.record for b in broken] == [0, 0]
+
+
+def test_what_cannot_be_read_at_all_is_listed_and_ends_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "tfrecords-jpeg-96x96"
+    claims = bytearray(jpeg(picture(1)))
+    at = claims.find(b"\xff\xc0") + 5
+    claims[at : at + 4] = b"\xfd\xe8\xfd\xe8"  # 65,000 x 65,000
+    write_split(folder / "train", [example("a", 0, picture(1)), example("b", 1, bytes(claims))])
+    flowers.write_file(folder / "train" / "more.tfrec", [example("c", 1, picture(2))])
+    (folder / "train" / "02-96x96-3.tfrec").touch()
+    (folder / "train" / "03-96x96-3.tfrec").write_text("<html>Sign in</html>")
+    (folder / "train" / "04-96x96-3.tfrec").symlink_to(tmp_path / "nowhere")
+    (folder / "train" / "05-96x96-3.tfrec").mkdir()
+    facts = audit(folder.parent, tmp_path / "out")
+    assert facts["pictures"]["train"] == 2
+    assert {(one["file"], one["record"], one["reason"]) for one in facts["broken"]} == {
+        (
+            "00-96x96-2.tfrec",
+            2,
+            f"cut short: 65000 x 65000 pixels cannot be in {len(claims)} bytes",
+        ),
+        ("more.tfrec", 0, "its name does not end in -<number of pictures>.tfrec"),
+        ("02-96x96-3.tfrec", 0, "has 0 records, its name says 3"),
+        *(
+            (f"0{n}-96x96-3.tfrec", 0, f"{reason} after record 0: the rest is lost")
+            for n, reason in (
+                (3, "is truncated or corrupt: a web page"),
+                (4, "cannot be read: No such file or directory"),
+                (5, "cannot be read: FailedPrecondition"),
+            )
+        ),
+    }
+    assert "splits without any file: 2 (validation, test)" in facts["warnings"]
+    assert facts["warnings"][-1] == "no sample_submission.csv to compare ids with"
 
 
 def test_the_manifest_has_the_files(found: tuple[dict, Path]) -> None:

@@ -211,7 +211,9 @@ def test_a_corrupt_jpeg_is_named_wherever_it_is_met(tmp_path: Path, cut: int | N
         part.decode_all,
     ):
         part.fault = None
-        with pytest.raises(UserError, match=rf"{path.name}: record 2 \(y\) has no readable JPEG"):
+        with pytest.raises(
+            UserError, match=rf"{path.name}: record 2 \(y\) has no readable picture"
+        ):
             met()
         assert "record 2 (y)" in str(part.fault)
 

@@ -119,8 +119,9 @@ def test_what_is_cut_short_is_refused_with_a_reason(kind: str) -> None:
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
-        (b"", "no picture: the file is empty"),
-        (b"<html>not found</html>", "no picture: none of JPEG, PNG, GIF, WEBP"),
+        (b"", "no picture: an empty file"),
+        (b"\n<html>not found</html>", "no picture: a web page"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "no picture: a Git LFS pointer instead"),
         (saved(rgb(), "TIFF"), "no picture: none of JPEG, PNG, GIF, WEBP"),
         (WHOLE["jpeg"][:-200], "cannot be decoded: image file is truncated"),
     ],
@@ -128,7 +129,7 @@ def test_what_is_cut_short_is_refused_with_a_reason(kind: str) -> None:
 def test_a_reason_is_one_short_line(content: bytes, reason: str) -> None:
     with pytest.raises(PictureError) as raised:
         decode(content)
-    assert str(raised.value) == reason
+    assert str(raised.value).startswith(reason)
 
 
 @settings(max_examples=150, deadline=None)

@@ -45,6 +45,11 @@ def broken_test(size: int, parameters: Parameters) -> tuple[Records, Records, Re
     return train, validation, read_records(Path.cwd(), False, 3)
 
 
+def twice(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    train, validation, test = small_classifier.load(size, parameters)
+    return train, replace(validation, ids=train.ids[: len(validation)]), test
+
+
 def one_class_missing(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
     train, validation, test = small_classifier.load(size, parameters)
     return train, validation.take(validation.labels != 2), test
@@ -64,7 +69,11 @@ FULL_BATCH = (
     ("changes", "said"),
     [
         ({"recipe": replace(KERNEL.recipe, batch_size=25)}, FULL_BATCH),
-        ({"load": broken_test}, "record 7 (test6) has no readable JPEG"),
+        ({"load": broken_test}, "record 7 (test6) has no readable picture"),
+        (
+            {"load": twice, "recipe": replace(KERNEL.recipe, folds=3)},
+            "train: the id train0 comes 2 times: in ",
+        ),
         ({"load": one_class_missing, "competition": AUC}, "all 6 rows have the same answer, of bl"),
         ({"load": read_missing}, "/nowhere/train.csv: no such file; the data of small must have t"),
         ({"load": lambda *_: (1, 2)}, "load of small gave no (train, validation, test) of Records"),
@@ -76,3 +85,15 @@ def test_what_would_be_found_at_the_end_is_found_before_training(
     assert said in train(replace(KERNEL, **changes), tmp_path)
     assert not (tmp_path / "checkpoint.npz").exists()
     assert not (tmp_path / "manifest.json").exists()
+
+
+def test_test_and_the_sample_have_the_same_ids(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = tmp_path / "sample_submission.csv"
+    sample.write_text("id,label\ntest0,0\nother,0\n\n")
+    monkeypatch.setattr("common.training.prepare.find_sample", lambda competition: sample)
+    said = train(KERNEL, tmp_path / "work")
+    assert "6 of its 7 pictures are not in the sample, the first is test1 (" in said
+    assert "00-20x20-7.tfrec: record 2); 1 of the sample's 2 ids have no picture" in said
+    assert not (tmp_path / "work" / "checkpoint.npz").exists()

@@ -1,0 +1,157 @@
+"""What is wrong with pictures and ids is one line that names the file and the record."""
+
+import os
+import struct
+import unicodedata
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from common.data.faults import check_against_sample, check_ids
+from common.data.layouts import image_files
+from common.data.pictures import Pictures
+from common.data.records import Records
+from common.data.tfrecords import read_records
+from common.errors import UserError
+from support import flowers
+
+NOISE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+GOOD = cv2.imencode(".jpg", NOISE)[1].tobytes()
+
+
+def claiming(side: int) -> bytes:
+    """The picture with another size in its header."""
+    content, at = bytearray(GOOD), GOOD.find(b"\xff\xc0") + 5
+    content[at : at + 4] = struct.pack(">HH", side, side)
+    return bytes(content)
+
+
+def bomb(side: int) -> bytes:
+    """A PNG of one bit a pixel, all alike: a thousand times smaller than its pixels."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        crc = zlib.crc32(kind + content)
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", crc)
+
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    rows = zlib.compress(bytes((1 + side // 8) * 8), 9)  # the header is enough to refuse it
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", rows), chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + b"".join(parts)
+
+
+FETCH = "fetch the file again"
+BROKEN = {
+    "claims too much": (claiming(65_000), "65000 x 65000 pixels cannot be in 5", FETCH),
+    "claims much": (claiming(30_000), "30000 x 30000 pixels cannot be in 5", FETCH),
+    "bomb": (bomb(30_000), "too large: 30000 x 30000 pixels", "make it smaller"),
+    "empty": (b"", "no picture: an empty file", FETCH),
+    "page": (b"\n<!DOCTYPE html><title>Sign in</title>", "no picture: a web page", FETCH),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer", FETCH),
+    "cut": (GOOD[: len(GOOD) // 2], "bytes that are no whole picture", FETCH),
+    "text": (b"no picture at all", "17 bytes that are no whole picture", FETCH),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_broken_picture_is_one_line_with_file_and_record(tmp_path: Path, kind: str) -> None:
+    content, reason, todo = BROKEN[kind]
+    (tmp_path / "1.jpg").write_bytes(GOOD)
+    (tmp_path / "2.jpg").write_bytes(content)
+    records = [flowers.example("a", None, GOOD), flowers.example("b", None, content)]
+    shard = flowers.write_file(tmp_path / "test" / "00-64x64-2.tfrec", records)
+    files = image_files("test", [tmp_path / "1.jpg", tmp_path / "2.jpg"], "12")
+    for part, place in (
+        (files, f"{tmp_path / '2.jpg'} has"),
+        (read_records(shard.parent, False, 0), f"{shard}: record 2 (b) has"),
+    ):
+        assert Pictures(part, 8)[0].shape == (8, 8, 3)
+        with pytest.raises(UserError) as caught:
+            Pictures(part, 8)[1]
+        said = str(caught.value)
+        assert said.startswith(f"{place} no readable picture (")
+        assert reason in said
+        assert said.endswith(todo)
+
+
+def test_headers_are_looked_at_without_decoding_and_within_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paths = [tmp_path / f"{n}.jpg" for n in range(9)]
+    for path in paths:
+        path.write_bytes(GOOD)
+    pictures = Pictures(image_files("train", paths, range(9)), 8)
+    monkeypatch.setattr("common.data.pictures.decode", None)
+    assert pictures.check_headers(60) == 9
+    assert pictures.check_headers(-1) == 0
+    paths[7].write_bytes(claiming(65_000))
+    with pytest.raises(UserError, match=r"7.jpg has no readable picture \(cut short"):
+        pictures.check_headers(60)
+
+
+def test_a_shard_without_records_has_no_pictures(tmp_path: Path) -> None:
+    (tmp_path / "00-24x24-0.tfrec").touch()
+    flowers.shard(tmp_path, [1, 2], number=1)
+    records = read_records(tmp_path, True, 3)
+    assert Pictures(records, 8)[1].shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("id_", "said"),
+    [
+        (b"\xe4\x31", r"record 2 has an id that is not UTF-8: b'\xe41'"),
+        (b"  ", "record 2 has an id that is no text: b'  '"),
+        (b"a\nb", r"record 2 has an id that is no text: b'a\nb'"),
+    ],
+)
+def test_an_id_is_text(tmp_path: Path, id_: bytes, said: str) -> None:
+    from tensorflow.train import Example
+
+    example = Example.FromString(flowers.example("x", 1))
+    example.features.feature["id"].bytes_list.value[0] = id_
+    records = [flowers.example("ä", 1), example.SerializeToString()]
+    path = flowers.write_file(tmp_path / "00-24x24-2.tfrec", records)
+    with pytest.raises(UserError) as caught:
+        read_records(tmp_path, True, 3)
+    assert str(caught.value).startswith(f"{path}: {said}")
+
+
+def test_an_id_comes_once_in_any_spelling(tmp_path: Path) -> None:
+    names = ["b", "\u00e4", "c", unicodedata.normalize("NFD", "\u00e4")]
+    shard = flowers.write_file(tmp_path / "00-9x9-4.tfrec", [flowers.example(n, 1) for n in names])
+    with pytest.raises(UserError) as caught:
+        read_records(tmp_path, True, 3)
+    assert f"the id \u00e4 comes 2 times: in {shard}: record 2, and in {shard}: record 4" in str(
+        caught.value
+    )
+
+
+def some(tmp_path: Path, ids: list[str]) -> Records:
+    paths = [tmp_path / f"{n}.jpg" for n in range(len(ids))]
+    for path in paths:
+        path.touch()
+    return image_files("test", paths, ids)
+
+
+@pytest.mark.parametrize(
+    ("sample", "said"),
+    [
+        (["a", "a\u0308"], ""),
+        (["\u00e4"], "1 of its 2 pictures are not in the sample, the first is a (FOLDER/0.jpg): "),
+        (["a", "\u00e4", "x", "y"], "2 of the sample's 4 ids have no picture, the first is x: "),
+    ],
+)
+def test_test_has_the_ids_of_the_sample(tmp_path: Path, sample: list[str], said: str) -> None:
+    test = check_ids(some(tmp_path, ["a", "\u00e4"]))
+    path = tmp_path / "sample.csv"
+    if not said:
+        check_against_sample(test, path, sample)
+        return
+    with pytest.raises(UserError) as caught:
+        check_against_sample(test, path, sample)
+    said = said.replace("FOLDER", str(tmp_path))
+    assert f"test and {path} have other ids: {said}make the ids" in str(caught.value)

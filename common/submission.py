@@ -93,7 +93,7 @@ def check_submission(path: Path, sample: Path, competition: Competition) -> int:
     """
     task, form = competition.task, competition.submission
     columns = [form.id_column, *form.columns(task)]
-    header, expected = read_header(path), read_header(sample)
+    header, expected = read_header(path, exact=True), read_header(sample)
     if sorted(expected) != sorted(columns):
         expected = columns
     if header != expected:

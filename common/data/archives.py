@@ -4,12 +4,16 @@ import re
 import threading
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from common.data.names import by_key, file_key, nfc
 from common.errors import UserError
 
+_OTHERS = {"Thumbs.db", "desktop.ini"}  # what Windows puts next to pictures
+_UTF8 = 0x800  # the flag of a name in UTF-8, which macOS leaves out
 MOST_BYTES = 256_000_000  # of one file; what claims more is not read into memory
 
 
@@ -23,24 +27,39 @@ class Place:
 
 
 def places(path: Path) -> dict[str, Place]:
-    """Return the files of a folder (not of those in it), or of a zip at any depth, by their names.
+    """Return the files of a folder (not of those in it), or of a zip at any depth, by NFC names.
 
     Raises UserError for what is no zip, and for one with two files of the same name.
     """
     if path.is_dir():
-        files = (file for file in path.iterdir() if not file.name.startswith("."))
-        return {file.name: Place(file, "", file.stat().st_size) for file in files if file.is_file()}
+        files = [file for file in sorted(path.iterdir()) if _counts(file.name)]
+        return {nfc(one.name): Place(one, "", one.stat().st_size) for one in files if one.is_file()}
     found: dict[str, Place] = {}
     with open_zip(path) as archive:
         for info in archive.infolist():
-            name = PurePosixPath(info.filename).name
-            if info.is_dir() or name.startswith("."):
+            inside = _inside(info)
+            name = PurePosixPath(inside).name
+            if inside.endswith("/") or not _counts(name):
                 continue
             if name in found:
                 both = f"{found[name].inside} and {info.filename}"
                 raise UserError(f"{path}: {both} have the same name: rename one of them")
             found[name] = Place(path, info.filename, info.file_size)
     return found
+
+
+def _counts(name: str) -> bool:
+    """Whether a file is one of the data's: macOS adds ``._1.jpg`` to ``1.jpg``."""
+    return not name.startswith(".") and name not in _OTHERS
+
+
+def _inside(info: zipfile.ZipInfo) -> str:
+    """A file's path in a zip, in NFC, with ``/`` between folders also where Windows made it."""
+    name = info.filename
+    if not info.flag_bits & _UTF8:
+        with suppress(UnicodeError):  # else it is in another code page
+            name = name.encode("cp437").decode()
+    return nfc(name.replace("\\", "/"))
 
 
 class PackedFiles:
@@ -55,9 +74,24 @@ class PackedFiles:
         for path in reversed(paths):
             self._places |= places(path)
         self._names = sorted(self._places, key=natural)
-        self._places |= places(replacements) if replacements else {}
+        keys = by_key(self._places)
+        for name, place in (places(replacements) if replacements else {}).items():
+            known = name if name in self._places else keys.get(file_key(name), name)
+            self._places[known] = place
         self._zips: dict[Path, zipfile.ZipFile] = {}
         self._lock = threading.Lock()
+
+    def spell(self, names: Iterable[str]) -> None:
+        """Name the files as ``names`` do, where only the spelling differs (``file_key``)."""
+        keys, own = by_key(self._places), set(self._names)
+        for name in names:
+            known = keys.get(file_key(name))
+            if known and name not in self._places and known in self._places:
+                self._places[name] = self._places.pop(known)
+                if known in own:
+                    own.remove(known)
+                    own.add(name)
+        self._names = sorted(own, key=natural)
 
     def names(self) -> list[str]:
         """Return the names of the files that are there, without those of replacements alone."""

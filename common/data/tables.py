@@ -1,25 +1,43 @@
 """Csv files, plain or in a zip: all values as text, and no row that is cut short.
 
 pandas reads them with the header as the first row, so that a row with too many values is an error;
-where a row ends in an empty cell, Python's csv module looks whether the row is whole.
+where a row ends in an empty cell, Python's csv module looks whether the row is whole. What programs
+write besides is read, too: UTF-16, a byte order mark, semicolons or tabs between the values, spaces
+around the header's names, a column of row numbers without a name, lines without values.
 """
 
+import codecs
 import csv
 import io
+import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TextIO
 
 from common.data.archives import open_zip, places
+from common.data.content import nature
 from common.errors import UserError
+from common.inputs import as_given
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS = 1 << 18  # read at a time: a submission may have millions
+_SEPARATORS = ",;\t"  # the first that is in the header
+_NUMBERED = re.compile(r"(Unnamed: \d+)?")  # the header of a column of row numbers
+
+
+class _Head(NamedTuple):
+    names: list[str]  # as they are in the file
+    separator: str
+    above: int  # lines without values above it
+
+    @property
+    def stripped(self) -> list[str]:
+        return [name.strip() for name in self.names]
 
 
 def find_table(root: Path, name: str) -> Path | None:
@@ -36,28 +54,51 @@ def opened(path: Path) -> Iterator[TextIO]:
     that is missing or cannot be read.
     """
     try:
-        if path.suffix != ".zip":
-            with open(path, newline="", encoding="utf-8-sig") as file:
-                yield file
-            return
-        tables = [place for name, place in places(path).items() if name.endswith(".csv")]
-        if len(tables) != 1:
-            raise UserError(f"{path} has {len(tables)} csv files: it should have one")
-        with open_zip(path) as archive, archive.open(tables[0].inside) as packed:
-            yield io.TextIOWrapper(packed, encoding="utf-8-sig", newline="")
+        with _opened_bytes(path) as file:
+            start = file.read(64)
+            file.seek(0)
+            wide = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+            encoding = "utf-16" if wide else "utf-8-sig"
+            yield io.TextIOWrapper(file, encoding=encoding, newline="")
     except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error, zipfile.BadZipFile, zlib.error):
-        raise UserError(f"{path}: not a csv file in UTF-8") from None
+        raise UserError(f"{as_given(path)}: no such file") from None
+    except (OSError, EOFError, UnicodeError, csv.Error, zipfile.BadZipFile, zlib.error):
+        raise UserError(f"{as_given(path)}: not a csv file in UTF-8") from None
 
 
-def read_header(path: Path) -> list[str]:
-    """Return the first row of a csv file. Raises UserError for an empty one too."""
+@contextmanager
+def _opened_bytes(path: Path) -> Iterator[BinaryIO]:
+    if path.suffix != ".zip":
+        with open(path, "rb") as file:
+            yield file
+        return
+    tables = [place for name, place in places(path).items() if name.lower().endswith(".csv")]
+    if len(tables) != 1:
+        raise UserError(f"{path} has {len(tables)} csv files: it should have one")
+    with open_zip(path) as archive, archive.open(tables[0].inside) as packed:
+        yield packed  # type: ignore[misc]
+
+
+def read_header(path: Path, exact: bool = False) -> list[str]:
+    """Return the names of a csv file's columns, but for those that number its rows.
+
+    ``exact`` returns the first row as it is, which no other program would read in another way.
+    Raises UserError for an empty file too.
+    """
+    head = _head(path)
+    if exact:
+        return [head.separator.join(head.names)] if head.separator != "," else head.names
+    named = [name for name in head.stripped if not _NUMBERED.fullmatch(name)]
+    return named or head.stripped
+
+
+def _head(path: Path) -> _Head:
     with opened(path) as file:
-        header = next(csv.reader(file), [])
-    if not header:
-        raise UserError(f"{path}: the file is empty")
-    return header
+        for above, line in enumerate(file):
+            if line.strip():
+                separator = next((one for one in _SEPARATORS if one in line), ",")
+                return _Head(next(csv.reader([line], delimiter=separator)), separator, above)
+    raise UserError(f"{as_given(path)}: the file is empty")
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
@@ -84,14 +125,9 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator["pd.
     """
     import pandas as pd
 
-    header = read_header(path)
-    chosen = header if columns is None else list(columns)
-    missing = [name for name in chosen if name not in header]
-    if missing:
-        raise UserError(
-            f"{path}: no column {', '.join(missing)}; its columns are {', '.join(header)}: fetch "
-            f"the file again"
-        )
+    head, named = _head(path), read_header(path)
+    chosen = named if columns is None else list(columns)
+    _check_columns(path, head.stripped, chosen)
     with opened(path) as file:
         parts = pd.read_csv(
             file,
@@ -100,18 +136,39 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator["pd.
             keep_default_na=False,
             skip_blank_lines=False,
             chunksize=_ROWS,
+            sep=head.separator,
+            skiprows=head.above,
         )
         try:
             for number, rows in enumerate(parts):
-                rows.columns, rows.index = pd.Index(header), rows.index + 1
-                rows = rows if number else rows.iloc[1:]
-                if (rows.iloc[:, -1] == "").any():
-                    _check_widths(path, len(header))
-                    rows = rows[(rows != "").any(axis=1)]
-                yield rows[chosen]
+                rows.columns, rows.index = pd.Index(head.stripped), rows.index + head.above + 1
+                yield _with_values(path, rows if number else rows.iloc[1:], head)[chosen]
         except pd.errors.ParserError:
-            _check_widths(path, len(header))
-            raise UserError(f"{path}: not a csv file in UTF-8") from None
+            _check_widths(path, head)
+            raise UserError(f"{as_given(path)}: not a csv file in UTF-8") from None
+
+
+def _with_values(path: Path, rows: "pd.DataFrame", head: _Head) -> "pd.DataFrame":
+    """The rows that have a value; around a header with spaces, without theirs."""
+    alone = len(head.names) == 1
+    if alone or (rows.iloc[:, -1] == "").any():
+        _check_widths(path, head)
+        rows = rows[rows.apply(lambda column: column.str.strip() != "").any(axis=1)]
+    if head.stripped != head.names:
+        rows = rows.apply(lambda column: column.str.strip())
+    return rows
+
+
+def _check_columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> None:
+    """Raise UserError when a column is missing."""
+    missing = [name for name in wanted if name not in header]
+    if missing:
+        with _opened_bytes(path) as file:
+            what = nature(file.read(64))
+        has = f"it is {what}" if what else f"its columns are {', '.join(header):.200}"
+        raise UserError(
+            f"{as_given(path)}: no column {', '.join(missing)}; {has}: fetch the file again"
+        )
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Path:
@@ -123,13 +180,13 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable[obje
     return path
 
 
-def _check_widths(path: Path, width: int) -> None:
+def _check_widths(path: Path, head: _Head) -> None:
     """Raise UserError for the first row that has another number of values than the header."""
     with opened(path) as file:
-        reader = csv.reader(file)
+        reader = csv.reader(file, delimiter=head.separator)
         for row in reader:
-            if row and len(row) != width:
+            if len(row) != len(head.names) and any(map(str.strip, row)):
                 raise UserError(
-                    f"{path}: line {reader.line_num} has {len(row)} values, the header {width}: "
-                    f"fetch the file again"
+                    f"{as_given(path)}: line {reader.line_num} has {len(row)} values, the header "
+                    f"{len(head.names)}: fetch the file again"
                 )

@@ -3,12 +3,15 @@
 Polars parses and formats, in threads: there are millions of pairs.
 """
 
+import io
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from common.data.names import nfc
 from common.data.tables import opened, read_header, read_rows
 from common.errors import UserError
 
@@ -41,12 +44,15 @@ def read_pairs(path: Path, pictures: Sequence[str], unreadable: Collection[str] 
     header = read_header(path)
     if header != [*COLUMNS]:
         raise UserError(f"{path}: its header is {','.join(header):.80}, not {','.join(COLUMNS)}")
-    names = list(dict.fromkeys([*pictures, *unreadable]))
-    schema = dict(zip(COLUMNS, (pl.Int64, pl.String, pl.String), strict=True))
-    numbers = pl.col(*COLUMNS[1:]).cast(pl.Enum(names), strict=False).to_physical()
+    names = list(dict.fromkeys(map(nfc, [*pictures, *unreadable])))
+    named = pl.col(*COLUMNS[1:])
+    if not all(map(str.isascii, names)):
+        named = named.str.normalize("NFC")
+    numbers = named.cast(pl.Enum(names), strict=False).to_physical()
+    has_values = ~pl.all_horizontal(pl.all().is_null())
     try:
-        scan = pl.scan_csv(_source(path), has_header=False, skip_rows=1, schema=schema)
-        frame = scan.with_columns(numbers.cast(pl.Int32)).collect(engine="streaming")
+        scan = _scan(path).filter(has_values).with_columns(numbers.cast(pl.Int32))
+        frame = scan.collect(engine="streaming")
     except pl.exceptions.PolarsError:
         raise _first_fault(path, names) from None
     broken = any(column.null_count() for column in frame)
@@ -76,6 +82,20 @@ def write_pair_scores(
     return path
 
 
+def _scan(path: Path) -> Any:
+    """The table for polars, or, of a file that it would misread (``tables``), as csv is written."""
+    import polars as pl
+
+    schema = dict(zip(COLUMNS, (pl.Int64, pl.String, pl.String), strict=True))
+    source = _source(path)
+    if read_header(path, exact=True) != [*COLUMNS]:
+        with io.StringIO() as plain:
+            for number, rows in enumerate(read_rows(path, COLUMNS)):
+                rows.to_csv(plain, index=False, header=not number)
+            source = plain.getvalue().encode()
+    return pl.scan_csv(source, has_header=False, skip_rows=1, schema=schema)
+
+
 def _source(path: Path) -> Path | bytes:
     """What polars reads: the file itself, or the bytes of the one in a zip."""
     if path.suffix != ".zip":
@@ -90,7 +110,7 @@ def _first_fault(path: Path, names: Sequence[str]) -> UserError:
     unknown = f"is none of the {len(names)} pictures: use pictures and pairs of one download"
     for rows in read_rows(path, COLUMNS):
         number += len(rows)
-        index, one, other = (rows[name] for name in COLUMNS)
+        index, one, other = (rows[name].str.normalize("NFC") for name in COLUMNS)
         for bad, what in (
             (~index.str.fullmatch(r"-?\d{1,18}"), "index {index!r:.80} is not an integer: mend it"),
             (~one.isin(known), "image {image1!r:.80} " + unknown),
@@ -100,5 +120,5 @@ def _first_fault(path: Path, names: Sequence[str]) -> UserError:
             if bad.any():
                 row = rows[bad].iloc[0]
                 return UserError(f"{path} line {row.name}: {what.format(**row)}")
-    what = "has blank lines, or is not a csv file" if number else "has no pair below its header"
+    what = "is not a csv file as Kaggle writes it" if number else "has no pair below its header"
     return UserError(f"{path} {what}: download it again")

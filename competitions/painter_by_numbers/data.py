@@ -80,6 +80,7 @@ def pictures_in_pairs(files: Files) -> tuple[set[str], set[str]]:
     for rows in read_rows(files.pairs, ("image1", "image2")):
         asked.update(*(rows[column].unique() for column in rows))
     asked.discard("")  # which read_pairs refuses, with its line
+    files.test.spell(asked)
     missing = {name for name in asked if name not in files.test}
     if 2 * len(missing) > len(asked):
         raise UserError(

@@ -98,6 +98,7 @@ def list_work(
     """Return the artists, the pictures of each part, none of them read, and those missing."""
     train, test = files.train, files.test
     artist_of = data.read_artists(files.artists)
+    train.spell(artist_of)
     asked, missing = data.pictures_in_pairs(files)
     there = {name: artist for name, artist in artist_of.items() if name in train}
     taken = of_large_artists(there, recipe.most) if recipe.most else there

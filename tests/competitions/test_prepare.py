@@ -112,6 +112,8 @@ def write_data(root: Path, form: str = "folder", train: str = "one") -> Path:
             inside = f"{name}/" if form == "zip of a folder" and not table else ""
             hidden = {f"__MACOSX/{name}/._98.jpg": b"no picture"}
             listed = {f"{inside}{file}": files[file] for file in reversed(files)}
+            if form == "zip of Windows" and not table:
+                listed = {f"{name}\\{file.replace('jpg', 'JPG')}": files[file] for file in files}
             write_zip(root / f"{name}.zip", hidden | listed)
         else:
             depth = {"folder": 1, "nested": 2}[form] - table
@@ -164,7 +166,7 @@ def work_of(root: Path) -> tuple:
 @pytest.mark.parametrize(
     ("form", "train"),
     [("nested", "one"), ("zip", "one"), ("zip of a folder", "one"), ("zip of a folder", "nine"),
-     ("nested", "nine"), ("zip", "both")],
+     ("nested", "nine"), ("zip", "both"), ("zip of Windows", "one"), ("zip of Windows", "nine")],
 )  # fmt: skip
 def test_every_way_of_packing_gives_the_same_work(
     form: str, train: str, data: Path, tmp_path: Path
@@ -185,7 +187,7 @@ def test_broken_and_missing_pictures_are_listed_with_their_reasons(prepared: Pat
     found = {(b.file, b.reason) for b in read_broken(prepared)}
     assert found == {
         ("2.jpg", "cannot be decoded: image file is truncated"),
-        ("9.jpg", "no picture: the file is empty"),
+        ("9.jpg", "no picture: an empty file"),
         ("5.jpg", "missing"),
         ("100.jpg", "no picture: none of JPEG, PNG, GIF, WEBP"),
         ("103.jpg", "missing"),

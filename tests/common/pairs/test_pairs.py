@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -154,8 +155,7 @@ WHOLE = "index,image1,image2\n0,0.jpg,1.jpg\n1,2.jpg,3.jpg\n"
         (WHOLE + "99999999999999999999,0.jpg,1.jpg\n", " line 4: index '9999"),
         (WHOLE + "2,0.jpg\n", ": line 4 has 2 values, the header 3"),
         (WHOLE + "2,0.jpg,1.jpg,5\n", ": line 4 has 4 values, the header 3"),
-        (WHOLE + "\n2,0.jpg,1.jpg\n", " has blank lines, or is not a csv file: download it again"),
-        (WHOLE.replace("\n", "\r"), " has blank lines, or is not a csv file: download it again"),
+        (WHOLE.replace("\n", "\r"), " is not a csv file as Kaggle writes it: download it again"),
         (WHOLE + "0,0.jpg,2.jpg\n", " lines 2 and 4: both have index 0: remove one"),
     ],
 )
@@ -167,6 +167,38 @@ def test_what_is_wrong_is_one_line(text: str, said: str, tmp_path: Path) -> None
     assert str(raised.value).startswith(f"{path}{said}")
     assert "\n" not in str(raised.value)
     assert len(str(raised.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        WHOLE + "\n \n,,\n",
+        WHOLE.replace("\n", "\r\n") + "\r\n",
+        "\ufeff" + WHOLE.replace(",", ";"),
+        WHOLE.replace("index,image1", "index, image1"),
+        ",index,image1,image2\n0,0,0.jpg,1.jpg\n1,1,2.jpg,3.jpg\n",
+    ],
+)
+def test_however_a_program_writes_pairs_they_are_the_same(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.csv"
+    path.write_text(text, newline="")
+    pairs = table.read_pairs(path, NAMES)
+    assert (pairs.index.tolist(), pairs.first.tolist(), pairs.second.tolist()) == (
+        [0, 1],
+        [0, 2],
+        [1, 3],
+    )
+
+
+def test_names_of_pairs_are_compared_in_one_form(tmp_path: Path) -> None:
+    one, other = (unicodedata.normalize(form, "\u00e9.jpg") for form in ("NFC", "NFD"))
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"index,image1,image2\n0,{other},a.jpg\n1,a.jpg,{one}\n")
+    pairs = table.read_pairs(path, [one, "a.jpg"])
+    assert (pairs.first.tolist(), pairs.second.tolist()) == ([0, 1], [1, 0])
+    path.write_text(f"index,image1,image2\n0,{other},{one}\n")
+    with pytest.raises(UserError, match="is paired with itself"):
+        table.read_pairs(path, [one, "a.jpg"])
 
 
 def test_a_submission_distinguishes_all_scores(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ from kernels.kaggle.answers import (
     read,
 )
 from kernels.kaggle.downloads import inside
-from kernels.kaggle.signin import sign_in
+from kernels.kaggle.signin import SignedIn
 from kernels.kaggle.states import KernelState
 
 _SERVICES = {
@@ -58,8 +58,12 @@ class Kaggle:
     """
 
     def __init__(self, endpoint: str | None = None):
-        self._api = sign_in(endpoint)
-        self.owner = str(self._api.config_values["username"])
+        self._signed_in = SignedIn(endpoint)
+        self.owner = self._signed_in.username
+
+    @property
+    def _api(self) -> Any:
+        return self._signed_in.api
 
     def ask(self, service: str, method: str, **fields: Any) -> Any:
         """Return kagglesdk's own answer to a question that changes nothing.
@@ -70,22 +74,26 @@ class Kaggle:
         return read(partial(self._once, service, method, **fields))
 
     def _once(self, service: str, method: str, **fields: Any) -> Any:
-        with self._api.build_kaggle_client() as client:
-            ask = getattr(_SERVICES[service](client), method)
-            request = inspect.get_annotations(ask)["request"]()
-            for name, value in fields.items():
-                setattr(request, name, value)
-            return ask(request)
+        def call(api: Any) -> Any:
+            with api.build_kaggle_client() as client:
+                ask = getattr(_SERVICES[service](client), method)
+                request = inspect.get_annotations(ask)["request"]()
+                for name, value in fields.items():
+                    setattr(request, name, value)
+                return ask(request)
+
+        return self._signed_in.call(call)
 
     def _ask_kernel(self, method: str, slug: str, version: int = 0, **fields: Any) -> Any:
         if version:
             fields["version_label"] = f"v{version}"
         return self.ask("kernels", method, user_name=self.owner, kernel_slug=slug, **fields)
 
-    def _call(self, how: Callable[[Callable[[], Any]], Any], name: str, *arguments: Any) -> Any:
+    def _call(self, how: Callable[..., Any], name: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of the client, which prints what it does."""
         with contextlib.redirect_stdout(io.StringIO()):
-            return how(partial(getattr(self._api, name), *arguments))
+            call = operator.methodcaller(name, *arguments, **options)
+            return how(partial(self._signed_in.call, call))
 
     def push(self, folder: Path) -> int:
         """Push a kernel's folder; returns the version that now runs.
@@ -135,7 +143,7 @@ class Kaggle:
         found: dict[str, str] = {}
         for page in itertools.count(1):
             # A page that brings nothing new is the last.
-            listed = read(partial(self._api.kernels_list, page, 100, mine=True))
+            listed = self._call(read, "kernels_list", page, 100, mine=True)
             new = {k.slug: str(k.last_run_time)[:19] for k in listed or [] if k.slug not in found}
             if not new:
                 break

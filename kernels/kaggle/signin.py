@@ -7,21 +7,26 @@ before it.
 import contextlib
 import io
 import os
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
+from requests.utils import prepend_scheme_if_needed
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from common.errors import UserError
 from kernels.kaggle import answers
+from kernels.kaggle.answers import KaggleError
+from kernels.kaggle.credentials import Credentials, find_credentials
 from kernels.kaggle.offline import forbid_network
+
+T = TypeVar("T")
 
 USER = "dry-run"
 _DROPPED = ("KAGGLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "REQUESTS_CA_BUNDLE")
-_SIGN_IN = (
-    "no Kaggle credentials: put an API token from https://www.kaggle.com/settings into "
-    "~/.kaggle/access_token, or set KAGGLE_USERNAME and KAGGLE_KEY"
-)
 
 
 def isolate(home: Path) -> None:
@@ -46,37 +51,114 @@ def isolate(home: Path) -> None:
     forbid_network(loopback=True)
 
 
-def sign_in(endpoint: str | None) -> Any:
-    """Return the signed-in client of ``endpoint``, a local Kaggle's URL, or of the real Kaggle.
+class SignedIn:
+    """The client ``api`` of a user, who is signed in anew when Kaggle no longer accepts it.
 
-    Raises UserError without credentials.
+    ``endpoint`` is a local Kaggle's URL; without one it is the real Kaggle. Raises UserError
+    without credentials, and for those that Kaggle does not accept.
     """
+
+    def __init__(self, endpoint: str | None):
+        self._endpoint = endpoint
+        self.api, self._credentials = _sign_in(endpoint)
+        self.username: str = self.api.config_values["username"]
+
+    def call(self, make: Callable[[Any], T]) -> T:
+        """Make a call; after a 401, which did nothing, sign in anew and make it once more.
+
+        Raises KaggleError, which says what to do, when Kaggle then still does not accept it.
+        """
+        try:
+            return make(self.api)
+        except requests.HTTPError as error:
+            if error.response is None or error.response.status_code != 401:
+                raise
+        api, credentials = _sign_in(self._endpoint, self.api.config_values.get("token", ""))
+        if (user := api.config_values["username"]) != self.username:
+            raise UserError(
+                f"{credentials.source} is {user}'s now, and this began as {self.username}'s: sign "
+                f"in as {self.username} again"
+            )
+        self.api, self._credentials = api, credentials
+        try:
+            return make(api)
+        except requests.HTTPError as error:
+            if error.response is None or error.response.status_code != 401:
+                raise
+            raise KaggleError(credentials.refused, 401) from None
+
+
+def _sign_in(endpoint: str | None, refused: str = "") -> tuple[Any, Credentials]:
+    """Return the signed-in client, and what it has signed in with.
+
+    The credentials are read anew, so that a user may sign in while a run goes on; the token of
+    ``kaggle auth login`` is renewed when it has ended or is the one that Kaggle has ``refused``.
+    """
+    _check_proxies()
     if endpoint:
         _point_at(endpoint)
+    credentials = find_credentials()
     from kernels.kaggle.decode import check_answers  # imports kagglesdk
 
     check_answers()
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        try:
-            import kaggle
-            from kaggle.api.kaggle_api_extended import KaggleApi
+        from kaggle.api.kaggle_api_extended import KaggleApi  # signs in by itself, in vain or not
+    if endpoint and "--local" not in KaggleApi.args:
+        KaggleApi.args.append("--local")
+    api, token, username = KaggleApi(), credentials.token, credentials.username
+    try:
+        if credentials.stored:
+            token, username = _renewed(api, credentials, refused)
+        elif token:
+            api.config_values = {"token": token}  # else the client reads variables and files itself
+            username = answers.change(lambda: api._introspect_token(token))
+    except KaggleError as error:
+        if error.code not in (400, 401, 403):
+            raise type(error)(f"cannot sign in to Kaggle: {error}", error.code) from None
+        username = ""
+    if not username:
+        raise KaggleError(credentials.refused, 401)
+    secret = {"token": token} if token else {"key": credentials.key}
+    api.config_values = {"username": username, **secret}
+    return api, credentials
 
-            api = kaggle.api
-            if endpoint and "--local" not in KaggleApi.args:
-                KaggleApi.args.append("--local")
-            if endpoint or not api._authenticated:
-                api = KaggleApi()
-                api.authenticate()
-        except SystemExit:
-            raise UserError(_SIGN_IN) from None
-        except (OSError, ValueError, requests.RequestException) as error:
-            raise UserError(f"cannot sign in to Kaggle: {answers.reason(error)}") from None
-    values = api.config_values
-    # The client takes empty variables for a key.
-    if not (values.get("username") and (values.get("key") or values.get("token"))):
-        raise UserError(_SIGN_IN)
-    return api
+
+def _renewed(api: Any, credentials: Credentials, refused: str) -> tuple[str, str]:
+    """Return token and user of ``kaggle auth login``, with a new token when the old has ended."""
+    from kagglesdk import KaggleCredentials
+
+    fields, until = credentials.stored, None
+    with contextlib.suppress(LookupError, ValueError, TypeError):
+        until = datetime.fromisoformat(fields["access_token_expiration"]).astimezone(UTC)
+    with api.build_kaggle_client() as client:
+        stored = KaggleCredentials(
+            client=client,
+            refresh_token=fields["refresh_token"],
+            access_token=credentials.token,
+            access_token_expiration=until,
+            username=fields.get("username"),
+            scopes=fields.get("scopes"),
+        )
+        if credentials.token in ("", refused) or not until or until < datetime.now(UTC):
+            answers.change(stored.refresh_access_token)  # which also writes the file
+        return stored._access_token, stored.get_username() or ""
+
+
+def _check_proxies() -> None:
+    """Refuse a proxy that is no address: the errors of urllib3 would show its password."""
+    for name, address in os.environ.items():
+        if not address or name.upper() not in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+            continue
+        try:
+            host = parse_url(prepend_scheme_if_needed(address, "http")).host
+        except (ValueError, TypeError, HTTPError):
+            host = None
+        if not host:
+            raise UserError(
+                f"{name} is not the address of a proxy: write http://HOST:PORT, or "
+                f"http://USER:PASSWORD@HOST:PORT with %40 for @, %2F for / and %23 for #"
+            )
 
 
 def _point_at(endpoint: str) -> None:

@@ -7,6 +7,7 @@ it for a client that has gone, prints nothing, and closes the socket.
 """
 
 import contextlib
+import dataclasses
 import io
 import json
 import threading
@@ -61,12 +62,15 @@ class FailingCall:
         """Do what is asked, with these changes to the JSON of the request."""
         request = self.request
         if changes:
-            body = json.dumps({**json.loads(request.get_data()), **changes}).encode()
-            changed = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
-            request = Request({**request.environ, **changed})
+            changed = {**json.loads(request.get_data()), **changes}
+            request = _with_body(request, json.dumps(changed).encode())
         answer = self.application.answer(request)
         answer.direct_passthrough = False  # a file that is sent can be read here
         return answer
+
+    def kept(self) -> "FailingCall":
+        """The same with its body read, which the end of the connection takes away."""
+        return dataclasses.replace(self, request=_with_body(self.request, self.request.get_data()))
 
     def edited(self, edit: Callable[[dict[str, Any]], object], **changes: object) -> Response:
         """Like ``answer``, and ``edit`` changes the JSON of a good answer."""
@@ -76,6 +80,12 @@ class FailingCall:
         read = json.loads(answer.get_data())
         edit(read)
         return json_answer(read)
+
+
+def _with_body(request: Request, body: bytes) -> Request:
+    """The request with another body."""
+    changed = {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+    return Request({**request.environ, **changed})
 
 
 @dataclass(frozen=True)
@@ -128,8 +138,8 @@ def lose(call: FailingCall) -> NoReturn:
 @fault(r"\w+", "code", "message", "seconds")
 def late(call: FailingCall) -> Response:
     """HTTP ``code`` at once; it is done ``seconds`` later all the same."""
-    call.request.get_data()  # before the connection ends
-    done = threading.Timer(call.rule.seconds, lambda: call.answer().close())
+    kept = call.kept()
+    done = threading.Timer(call.rule.seconds, lambda: kept.answer().close())
     done.daemon = True
     done.start()
     return error_answer(call.rule.code, call.rule.message)
@@ -155,9 +165,9 @@ def cut(call: FailingCall) -> Response:
 @fault(r"\w+", "seconds")
 def slow(call: FailingCall) -> Response:
     """Do it only ``seconds`` later, whether or not the client still waits, and answer."""
-    call.request.get_data()  # before the client may go
+    kept = call.kept()
     time.sleep(call.rule.seconds)
-    return call.answer()
+    return kept.answer()
 
 
 @fault(r"\w+", "seconds")

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -176,6 +177,26 @@ def kill_at(save: str, end: Callable[[], None] | None = None) -> None:
     kernels.run.state.write_json = counting
 
 
+def fill_disk(most: str) -> None:
+    """Let no file of this process grow beyond ``most`` bytes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), resource.RLIM_INFINITY))
+
+
+def shift_clock(words: str) -> None:
+    """Let this process's clock be wrong: ``3600:1.5`` is by an hour, from 1.5 s on."""
+    seconds, _, start = words.partition(":")
+    right, since = time.time, time.monotonic() + float(start)
+    time.time = lambda: right() + (float(seconds) if time.monotonic() >= since else 0.0)
+
+
+def limit_waits(seconds: str) -> None:
+    """Wait only so long for a byte of Kaggle; do not wait for the disk."""
+    from kernels.kaggle import decode, downloads
+
+    os.fsync = lambda file: None
+    decode.TIMEOUT, downloads._TIMEOUT = (5.0, float(seconds)), float(seconds)
+
+
 def last_json(done: subprocess.CompletedProcess[str]) -> dict:
     """The JSON object on the last line of its output."""
     assert done.returncode == 0, done.stderr
@@ -199,8 +220,15 @@ if __name__ == "__main__":
     from kernels.kaggle import answers
 
     answers.PAUSE = 0.05
-    if "TINY_KILL" in os.environ:
-        kill_at(os.environ.pop("TINY_KILL"))
+    befalls = {
+        "TINY_KILL": kill_at,
+        "TINY_DISK": fill_disk,
+        "TINY_CLOCK": shift_clock,
+        "TINY_WAITS": limit_waits,
+    }
+    for variable, befall in befalls.items():
+        if variable in os.environ:
+            befall(os.environ.pop(variable))
     if sys.argv[1:2] == ["kernels"]:
         sys.exit(kernels.__main__.main(sys.argv[2:]))
     sys.exit(command_line.main())

@@ -90,12 +90,15 @@ def _open(given: int) -> tuple[Any, int]:
     return open(reading, "rb"), writing
 
 
-def fork_kernels(patch: Any) -> None:
-    """Let the local Kaggle of this process fork its kernels, for as long as ``patch`` lasts."""
+def fork_kernels(patch: Any, *more: str) -> None:
+    """Let the local Kaggle of this process fork its kernels, for as long as ``patch`` lasts.
+
+    ``more`` are modules that the process that they are forked from imports.
+    """
     import kernels.local.session
 
     names = {name: getattr(subprocess, name) for name in ("PIPE", "DEVNULL", "TimeoutExpired")}
-    patch.setenv(ADDRESS, os.environ.get(ADDRESS) or server(*LIBRARIES))
+    patch.setenv(ADDRESS, os.environ.get(ADDRESS) or server(*LIBRARIES, *more))
     forking = SimpleNamespace(Popen=Fork, **names)
     patch.setattr(kernels.local.session, "subprocess", forking)
 

@@ -97,7 +97,10 @@ def test_a_delayed_call_is_answered_late(serve):
 
 
 def test_a_slow_call_is_done_although_the_client_has_gone(serve):
-    kaggle, client = serve(Rule("CreateSubmission", "slow", seconds=0.6), Rule("download", "drip"))
+    kaggle, client = serve(
+        *(Rule(call, "slow", seconds=0.6) for call in ("CreateSubmission", "upload")),
+        Rule("download", "drip"),
+    )
     token = toy.upload(client, RIGHT)
     url = f"{kaggle.url}/api/v1/competitions.CompetitionApiService/CreateSubmission"
     asked = {"competitionName": TOY.slug, "blobFileTokens": token}
@@ -105,7 +108,8 @@ def test_a_slow_call_is_done_although_the_client_has_gone(serve):
         requests.post(url, json=asked, auth=("alice", "key"), timeout=0.2)
     assert ask_toy(client, "list_submissions").submissions in (None, [])
     time.sleep(1)
-    assert len(ask_toy(client, "list_submissions").submissions) == 1
+    [sent] = ask_toy(client, "list_submissions").submissions
+    assert toy.scored(client, sent.ref).public_score == "1.00000"
     toy.run(client, SLUG, WRITES)
     [file] = toy.output(client, SLUG).files
     start = time.monotonic()

@@ -3,9 +3,10 @@
 import re
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from common.competition import Competition
 from common.errors import UserError
@@ -16,6 +17,7 @@ from kernels.kaggle.answers import KaggleError, may_be_done, pause, pause_betwee
 from kernels.kaggle.client import Kaggle
 from kernels.plan.request import ENSEMBLE
 from kernels.run.runs import earlier_runs
+from kernels.run.sends import Sends, one_at_a_time
 from kernels.run.state import Run, RunOptions, Submission
 
 Say = Callable[[str], None]
@@ -50,48 +52,133 @@ def send_once(
     Kaggle's list before every send. A competition that takes only kernels gets the version of
     ``kernel``, the ensemble, instead of the file.
     """
-    path, slug = run.output(ENSEMBLE) / NAME, competition.slug
-    digest = file_sha256(path)
-    _clear_up(kaggle, slug, run, options, say)
-    listed = kaggle.submissions(slug)
-    copies = _of_copies(run, digest, listed)
-    same = next((sent for sent in [*run.submissions, *copies] if sent.sha256 == digest), None)
-    if same:
-        if same in copies:
-            run.update(submissions=[*run.submissions, same])
-        say(f"this file was sent already, as submission {same.ref}: it is not sent again")
-        return same
-    twin = _sent_before(run, digest, listed, slug, options)
-    if twin:
-        say(f"an earlier run sent this very file as submission {twin.ref}: not sent again")
-        return twin
-    if (run.submissions or copies) and not options.submit_again:
-        say(
-            f"this run has sent submission {[*run.submissions, *copies][-1].ref}, of another file: "
-            f"one is enough, unless --submit-again says that this file is to be sent too"
+    digest, slug = file_sha256(run.output(ENSEMBLE) / NAME), competition.slug
+    with one_at_a_time(run, slug, say) as sends:
+        return _Sender(kaggle, slug, run, kernel, digest, options, say, sends).send_once()
+
+
+class _Known(NamedTuple):
+    """Why nothing is sent: the submission of this file, or None if one of another is enough."""
+
+    sent: Submission | None
+
+
+@dataclass(frozen=True)
+class _Sender:
+    """What is known when one run's file is to be sent."""
+
+    kaggle: Kaggle
+    slug: str
+    run: Run
+    kernel: str
+    digest: str
+    options: RunOptions
+    say: Say
+    sends: Sends
+
+    def send_once(self) -> Submission | None:
+        """As the function."""
+        self._clear_up()
+        known = self._find_known()
+        if not known:
+            description = f"{self.options.message} [{self.run.nonce}-{self.digest[:8]}]"
+            send = self._prepare(description)
+            known = self._find_known()  # an upload may take long
+        if known:
+            return known.sent
+        run = self.run
+        run.update(submissions=[*run.submissions, Submission(self.digest, description)])
+        self.sends.note(run.submissions[-1].mark, self.digest)
+        self._note(self._send(send))
+        return run.submissions[-1]
+
+    def _clear_up(self) -> None:
+        """Look for what earlier starts, copies of the run or other runs of the file may have sent.
+
+        Raises UserError while that is not known.
+        """
+        if self.run.submissions and not self.run.submissions[-1].ref:
+            why = "the command ended while it was sent"
+            self._note(self._look_for(self.run.submissions[-1].mark, why))
+        for mark, sha256 in self.sends.pending.items():
+            if sha256 == self.digest or mark.startswith(f"[{self.run.nonce}-"):
+                self._look_for(mark, "another command ended while it was sent")
+                self.sends.clear(mark)
+
+    def _look_for(self, mark: str, why: str) -> int:
+        """Return the reference of what may have been sent; 0 if it may be sent again."""
+        self.say(
+            f"it is not known whether Kaggle took {mark}: looking for it, for up to two minutes"
         )
+        ref = self._find(mark, _LOOKS)
+        if not ref and not self.options.submit_again:
+            raise _unknown(self.slug, mark, why)
+        return ref
+
+    def _find(self, mark: str, looks: int) -> int:
+        """Return the reference of the submission with ``mark``, or 0: Kaggle may list it late."""
+        for look in range(looks):
+            for ref, text in self.kaggle.submissions(self.slug):
+                if mark in text:
+                    return ref
+            if look + 1 < looks:
+                pause(look)
+        return 0
+
+    def _find_known(self) -> _Known | None:
+        """Return what was sent already, by this run or another; None if the file is to be sent."""
+        listed, run = self.kaggle.submissions(self.slug), self.run
+        copies = _of_copies(run, self.digest, listed)
+        for sent in [*run.submissions, *copies]:
+            if sent.sha256 == self.digest:
+                if sent in copies:
+                    run.update(submissions=[*run.submissions, sent])
+                self.say(
+                    f"this file was sent already, as submission {sent.ref}: it is not sent again"
+                )
+                return _Known(sent)
+        twin = _sent_before(run, self.digest, listed, self.slug, self.options)
+        if twin:
+            self.say(f"an earlier run sent this very file as submission {twin.ref}: not sent again")
+            return _Known(twin)
+        if (run.submissions or copies) and not self.options.submit_again:
+            self.say(
+                f"this run has sent submission {[*run.submissions, *copies][-1].ref}, of another "
+                f"file: one is enough, unless --submit-again says that this file is to be sent too"
+            )
+            return _Known(None)
         return None
-    description = f"{options.message} [{run.nonce}-{digest[:8]}]"
-    if lookup.competition(kaggle, slug).is_kernels_submissions_only:
-        version = run.kernel(ENSEMBLE).version
-        send = partial(kaggle.submit_kernel, slug, kernel, version, NAME, description)
-    else:
-        send = partial(kaggle.submit, slug, kaggle.upload(slug, path), description)
-    run.update(submissions=[*run.submissions, Submission(digest, description)])
-    _note(run, _send(kaggle, slug, run, send, say))
-    return run.submissions[-1]
 
+    def _prepare(self, description: str) -> Callable[[], int]:
+        """Upload the file, which counts for nothing yet, or name the kernel; return what sends."""
+        kaggle, slug, run = self.kaggle, self.slug, self.run
+        if lookup.competition(kaggle, slug).is_kernels_submissions_only:
+            version = run.kernel(ENSEMBLE).version
+            return partial(kaggle.submit_kernel, slug, self.kernel, version, NAME, description)
+        path = run.output(ENSEMBLE) / NAME
+        return partial(kaggle.submit, slug, kaggle.upload(slug, path), description)
 
-def _clear_up(kaggle: Kaggle, slug: str, run: Run, options: RunOptions, say: Say) -> None:
-    """Look for what an earlier start may have sent. Raises UserError while that is not known."""
-    if not run.submissions or run.submissions[-1].ref:
-        return
-    mark = run.submissions[-1].mark
-    say(f"it is not known whether Kaggle took {mark}: looking for it, for up to two minutes")
-    ref = _find(kaggle, slug, mark, _LOOKS)
-    if not ref and not options.submit_again:
-        raise _unknown(slug, mark, "the command ended while it was sent")
-    _note(run, ref)
+    def _send(self, send: Callable[[], int]) -> int:
+        """Send what was noted last; return its reference. It may be taken whatever the answer."""
+        mark = self.run.submissions[-1].mark
+        try:
+            return send()
+        except KaggleError as error:
+            unclear = may_be_done(error)
+            self.say(f"{error}: looking whether Kaggle took the submission all the same")
+            ref = self._find(mark, _LOOKS if unclear else _LOOKS_REFUSED)
+            if ref:
+                return ref
+            if unclear:
+                raise _unknown(self.slug, mark, str(error)) from None
+            self._note(0)
+            raise
+
+    def _note(self, ref: int) -> None:
+        """Note the reference of what was sent last; 0 if it was not taken."""
+        *others, last = self.run.submissions
+        self.run.update(submissions=[*others, replace(last, ref=ref)] if ref else others)
+        self.sends.clear(last.mark)
 
 
 def _of_copies(run: Run, digest: str, listed: list[tuple[int, str]]) -> list[Submission]:
@@ -104,46 +191,12 @@ def _of_copies(run: Run, digest: str, listed: list[tuple[int, str]]) -> list[Sub
     ]
 
 
-def _send(kaggle: Kaggle, slug: str, run: Run, send: Callable[[], int], say: Say) -> int:
-    """Send what was noted last; return its reference. It may be taken whatever the answer."""
-    mark = run.submissions[-1].mark
-    try:
-        return send()
-    except KaggleError as error:
-        unclear = may_be_done(error)
-        say(f"{error}: looking whether Kaggle took the submission all the same")
-        ref = _find(kaggle, slug, mark, _LOOKS if unclear else _LOOKS_REFUSED)
-        if ref:
-            return ref
-        if unclear:
-            raise _unknown(slug, mark, str(error)) from None
-        _note(run, 0)
-        raise
-
-
-def _find(kaggle: Kaggle, slug: str, mark: str, looks: int) -> int:
-    """Return the reference of the submission with ``mark``, or 0: Kaggle may list it late."""
-    for look in range(looks):
-        for ref, text in kaggle.submissions(slug):
-            if mark in text:
-                return ref
-        if look + 1 < looks:
-            pause(look)
-    return 0
-
-
 def _unknown(slug: str, mark: str, why: str) -> UserError:
     return UserError(
         f"it is not known whether Kaggle took the submission ({why}): look for {mark} at "
         f"https://www.kaggle.com/competitions/{slug}/submissions; the same command looks again and "
         f"sends nothing, and --submit-again sends it if it is not there"
     )
-
-
-def _note(run: Run, ref: int) -> None:
-    """Note the reference of what was sent last; 0 if it was not taken."""
-    *others, last = run.submissions
-    run.update(submissions=[*others, replace(last, ref=ref)] if ref else others)
 
 
 def _sent_before(

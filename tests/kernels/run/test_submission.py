@@ -1,6 +1,9 @@
 """A submission is checked, sent at most once, and waited for until it is scored."""
 
+import contextlib
 import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -98,6 +101,48 @@ def test_copies_of_a_run_find_each_others_submission(
     assert said == [f"this file was sent already, as submission {first.ref}: it is not sent again"]
     (copy / "outputs" / "ensemble" / "submission.csv").write_text("another blend")
     assert send(kaggle, open_run(copy, "tiny", dry_run=False))[0] is None
+
+
+def test_what_a_copy_may_have_sent_is_looked_for(
+    kaggle: QuickKaggle, run: Run, tmp_path: Path
+) -> None:
+    copy, again = (tmp_path / name / "copy" for name in ("elsewhere", "too"))
+    for folder in (copy, again):
+        shutil.copytree(run.folder, folder)
+    kaggle.faults["submit"] = [KeyboardInterrupt()]  # killed while Kaggle carries it out
+    with pytest.raises(KeyboardInterrupt):
+        send(kaggle, run)
+    copies = [open_run(folder, "tiny", dry_run=False) for folder in (copy, again)]
+    with pytest.raises(UserError, match=r"not known whether .*another command ended while"):
+        send(kaggle, copies[0])
+    description = open_run(run.folder, "tiny", dry_run=False).submissions[0].description
+    file = run.output("ensemble") / "submission.csv"
+    ref = kaggle.submit(TINY.slug, kaggle.upload(TINY.slug, file), description)
+    for one in (*copies, run):
+        sent, _ = send(kaggle, one)
+        assert sent
+        assert sent.ref == ref
+    assert refs(kaggle) == [ref]
+
+
+def test_two_copies_at_once_send_one_after_the_other(
+    kaggle: QuickKaggle, run: Run, tmp_path: Path
+) -> None:
+    copy = tmp_path / "elsewhere" / "copy"
+    shutil.copytree(run.folder, copy)
+    runs = [run, open_run(copy, "tiny", dry_run=False)]
+    upload, both = kaggle.upload, threading.Barrier(2)
+
+    def slow_upload(slug: str, path: Path) -> str:
+        with contextlib.suppress(threading.BrokenBarrierError):
+            both.wait(1.0)  # where both have looked before either sends, both send
+        return upload(slug, path)
+
+    kaggle.upload = slow_upload
+    with ThreadPoolExecutor(2) as pool:
+        ends = list(pool.map(lambda one: send(kaggle, one), runs))
+    assert [sent.ref for sent, _ in ends if sent] == refs(kaggle) * 2
+    assert ["another command is sending" in said[0] for _, said in ends if said] == [True]
 
 
 def test_a_run_that_has_sent_one_file_sends_another_only_when_asked_for(

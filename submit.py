@@ -96,6 +96,7 @@ def _end(args: argparse.Namespace, outcome: Outcome) -> int:
 
 
 def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any) -> Outcome:
+    from kernels.kaggle import answers
     from kernels.kaggle.client import Kaggle
     from kernels.pipeline import run_pipeline
     from kernels.results.rehearsal import read_rehearsal, show_rehearsal
@@ -115,6 +116,7 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
     args.run_dir = run.folder
     differs: Outcome = {}
     with open_display() as display:
+        answers.say = display.say
         display.say(f"{'going on with' if run.kernels else 'run folder'} {run.folder}")
         kaggle = nullcontext(signed_in) if signed_in else _local(args, request, run, display.say)
         try:

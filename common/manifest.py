@@ -51,15 +51,13 @@ def read_manifest(folder: Path, kernel: str, nonce: str, fetched: bool = False) 
     """
     path = folder / NAME
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = load_manifest(path)
     except FileNotFoundError:
         raise UserError(
             f"kernel {kernel}: no {NAME} in {folder}: it ended before its work was done"
         ) from None
-    except ValueError as error:
-        raise UserError(f"kernel {kernel}: {path} cannot be read: {error}") from None
-    if not isinstance(manifest, dict) or not isinstance(manifest.get("files"), dict):
-        raise UserError(f"kernel {kernel}: {path} is not a manifest")
+    except ValueError:
+        raise UserError(f"kernel {kernel}: {path} is not a manifest") from None
     if manifest.get("format") != FORMAT:
         raise UserError(
             f"kernel {kernel}: its manifest has format {manifest.get('format')}, this version "
@@ -76,6 +74,19 @@ def read_manifest(folder: Path, kernel: str, nonce: str, fetched: bool = False) 
     if manifest.get("state") != "complete":
         raise Unfinished(f"kernel {kernel}: stopped {manifest.get('state')!r}: run it again")
     return manifest
+
+
+def load_manifest(path: Path) -> dict[str, Any]:
+    """Read a manifest without looking at the files. Raises ValueError for what is not one."""
+    try:
+        manifest = json.loads(path.read_text("utf-8"))
+        files, patterns = manifest["files"], manifest.get("stays", [])
+        texts = [*patterns, *(facts["sha256"] for facts in files.values())]
+    except (KeyError, TypeError, AttributeError, RecursionError):
+        raise ValueError("another structure") from None
+    if not all(isinstance(text, str) for text in texts):
+        raise ValueError("another type")
+    return dict(manifest)
 
 
 def stays(manifest: Mapping[str, Any], name: str) -> bool:
@@ -119,5 +130,5 @@ def _check_file(folder: Path, name: str, facts: dict[str, Any], kernel: str) -> 
     if file_sha256(path) != facts["sha256"]:
         raise UserError(
             f"kernel {kernel}: {path} is not the file that the kernel wrote "
-            f"({path.stat().st_size} bytes here, {facts['bytes']} written): fetch it again"
+            f"({path.stat().st_size} bytes here, {facts.get('bytes')} written): fetch it again"
         )

@@ -8,8 +8,14 @@ final.
 import json
 import random
 import re
+import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 import requests
@@ -19,14 +25,24 @@ from common.errors import UserError
 
 T = TypeVar("T")
 
+say: Callable[[str], object] = partial(print, file=sys.stderr)  # what a person sees of a wait
+
 PAUSE = 1.0  # seconds before a call is repeated; it doubles up to the longest
 _LONGEST = 60.0
 _TRIES = 8
+_SILENCE = 20.0  # seconds of a wait before a person is told of it, and again
 _CAUSE = re.compile(
     r"Connection refused|Connection reset|timed out|Network is unreachable|No route to host|"
     r"Name or service not known|Temporary failure in name resolution|"
     r"Remote end closed connection without response|Connection broken"
 )
+VERIFY = "verify your phone at https://www.kaggle.com/settings"
+# What Kaggle says no with → what helps.
+_ADVICE = {
+    r"phone.*verif|verif.*phone": VERIFY,
+    r"accept.* rules": "accept them on the competition's page, under Rules",
+    r"quota .*(reached|exceeded)": "wait for next week's, or choose another --accelerator",
+}
 
 
 class SessionLimitError(UserError):
@@ -53,14 +69,18 @@ class UnreadableError(requests.RequestException):
     """An answer that is not one of its call, in one line."""
 
 
-def read(call: Callable[[], T]) -> T:
-    """Read from Kaggle; repeat after a 429, a 5xx or a broken connection, within a bound."""
-    for attempt in range(_TRIES - 1):
-        try:
-            return change(call)
-        except NoAnswerError as error:
-            pause(attempt, error.retry_after)
-    return change(call)
+def read(call: Callable[[], T], wait: str = "no answer from Kaggle") -> T:
+    """Read from Kaggle; repeat after a 429, a 5xx or a broken connection, within a bound.
+
+    ``wait`` is what is said, with its seconds, while it takes long.
+    """
+    with _announced(wait):
+        for attempt in range(_TRIES - 1):
+            try:
+                return _once(call)
+            except NoAnswerError as error:
+                pause(attempt, error.retry_after)
+        return _once(call)
 
 
 def change(call: Callable[[], T]) -> T:
@@ -68,6 +88,48 @@ def change(call: Callable[[], T]) -> T:
 
     Raises NoAnswerError when it may have been carried out, KaggleError when it was refused.
     """
+    with _announced("no answer from Kaggle"):
+        return _once(call)
+
+
+@contextmanager
+def _announced(wait: str) -> Iterator[None]:
+    """Say for how long the work inside has been waited for, every 20 seconds."""
+    done, start = threading.Event(), time.monotonic()
+
+    def announce() -> None:
+        while not done.wait(_SILENCE):
+            say(f"{wait} for {time.monotonic() - start:.0f} s: still waiting")
+
+    threading.Thread(target=announce, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
+
+
+def within(seconds: float, call: Callable[[], T]) -> T:
+    """Return what ``call`` returns or raises. Raises requests.Timeout when it takes longer.
+
+    A limit of each read does not end an answer that comes byte by byte. The call itself goes on in
+    its thread.
+    """
+    answer: Future[T] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(call())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=work, daemon=True).start()
+    try:
+        return answer.result(seconds)
+    except FutureTimeout:
+        raise requests.Timeout(f"timed out after {seconds:.0f} s") from None
+
+
+def _once(call: Callable[[], T]) -> T:
     try:
         return call()
     except requests.HTTPError as error:
@@ -116,7 +178,14 @@ def reason(error: Exception) -> str:
     except (ValueError, TypeError):
         said = None
     said = said or response.reason or "no reason given"
-    return one_line(f"Kaggle answered {response.status_code}: {said}")
+    return advised(f"Kaggle answered {response.status_code}: {said}")
+
+
+def advised(said: str) -> str:
+    """Return in one line what Kaggle says, and what helps where that is known."""
+    line = one_line(said)
+    helps = (helps for cause, helps in _ADVICE.items() if re.search(cause, line, re.IGNORECASE))
+    return ": ".join([line.rstrip(".") if line else line, *helps][:2])
 
 
 def one_line(text: str) -> str:

@@ -15,7 +15,6 @@ import json
 import math
 import operator
 import re
-import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -27,11 +26,13 @@ from kernels.kaggle.answers import (
     KaggleError,
     NoAnswerError,
     SessionLimitError,
+    advised,
     change,
     one_line,
+    pause,
     read,
 )
-from kernels.kaggle.downloads import inside
+from kernels.kaggle.downloads import inside, save
 from kernels.kaggle.signin import SignedIn
 from kernels.kaggle.states import KernelState
 
@@ -41,6 +42,8 @@ _SERVICES = {
     "datasets": operator.attrgetter("datasets.dataset_api_client"),
     "models": operator.attrgetter("models.model_api_client"),
 }
+
+_LOOKS = 4  # for a kernel that is listed and not shown
 
 
 class KernelStatus(NamedTuple):
@@ -104,7 +107,7 @@ class Kaggle:
         if answer.error:
             limit = re.search(r"[Mm]aximum .*session count", answer.error)
             kind = SessionLimitError if limit else KaggleError
-            raise kind(f"Kaggle refused kernel {folder.name}: {one_line(answer.error)}")
+            raise kind(f"Kaggle refused kernel {folder.name}: {advised(answer.error)}")
         for what in ("dataset", "competition", "kernel", "model"):
             dropped = getattr(answer, f"invalid_{what}_sources")
             if dropped:
@@ -125,14 +128,23 @@ class Kaggle:
         return KernelStatus(state, one_line(answer.failure_message))
 
     def latest_version(self, slug: str) -> int:
-        """Return the number of the latest version of the owner's kernel ``slug``; 0 without any."""
-        try:
-            kernel = self._ask_kernel("get_kernel", slug)
-        except KaggleError as error:
-            if error.code in (403, 404):
-                return 0
-            raise
-        return int(kernel.metadata.current_version_number)
+        """Return the number of the latest version of the owner's kernel ``slug``; 0 without any.
+
+        Raises NoAnswerError for one that Kaggle lists and does not show, even after a while: it may
+        be a firewall that refuses.
+        """
+        for look in range(_LOOKS):
+            try:
+                kernel = self._ask_kernel("get_kernel", slug)
+                return int(kernel.metadata.current_version_number)
+            except KaggleError as error:
+                if error.code not in (403, 404):
+                    raise
+                if slug not in self.own_kernels():
+                    return 0
+                refused = error
+            pause(look)
+        raise NoAnswerError(f"{refused}, of {slug}, which it lists", refused.code)
 
     def pushed_text(self, slug: str, version: int) -> str:
         """Return what was pushed as one version of the owner's kernel ``slug``."""
@@ -158,7 +170,8 @@ class Kaggle:
         """Yield the lines of the latest version's log as they come, until it ends."""
         rest = ""
         for event in self._api.kernels_logs_stream(f"{self.owner}/{slug}"):
-            *lines, rest = (rest + str(event.get("data") or "")).split("\n")
+            data = event.get("data") if isinstance(event, dict) else event
+            *lines, rest = (rest + str(data or "")).split("\n")
             yield from lines
         if rest:
             yield rest
@@ -169,30 +182,45 @@ class Kaggle:
         log, fields = "", {"page_size": 200}
         while True:
             page = self._ask_kernel("list_kernel_session_output", slug, version, **fields)
-            files.update((file.file_name, file.url) for file in page.files)
+            new = {file.file_name: file.url for file in page.files if file.file_name not in files}
             log = log or page.log
-            if not page.next_page_token:
-                return files, _log_text(log)
+            # A page that brings nothing new is the last.
+            if not (page.next_page_token and new):
+                return {**files, **new}, _log_text(log)
+            files |= new
             fields["page_token"] = page.next_page_token
 
     def data_digest(self, slug: str) -> str:
         """Return a hash over a competition's data files: names, sizes, dates of the first 200."""
-        page = self.ask("competitions", "list_data_files", competition_name=slug, page_size=200)
-        facts = [(f.name, f.total_bytes, str(f.creation_date)) for f in page.files]
+        facts = [(f.name, f.total_bytes, str(f.creation_date)) for f in self._data_files(slug)]
         return hashlib.sha256(repr(sorted(facts)).encode()).hexdigest()
 
+    def _data_files(self, slug: str) -> list[Any]:
+        page = self.ask("competitions", "list_data_files", competition_name=slug, page_size=200)
+        return list(page.files)
+
     def download_competition_file(self, slug: str, name: str, folder: Path) -> Path:
-        """Download one file of a competition's data, e.g. its sample submission."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._call(read, "competition_download_file", slug, name, str(folder), True, True)
+        """Download one file of a competition's data, e.g. its sample submission.
+
+        Raises KaggleError for one that twice has another size than Kaggle says.
+        """
         path = inside(folder, name)
-        zipped = path.with_name(f"{path.name}.zip")
-        if zipped.exists() and not path.exists():
-            with zipfile.ZipFile(zipped) as archive:  # names stay in the folder
-                archive.extractall(folder)
-        if not path.exists():
-            raise KaggleError(f"competition {slug}: {name} could not be downloaded to {folder}")
-        return path
+        sizes = {file.name: file.total_bytes for file in self._data_files(slug)}
+        fields = {"competition_name": slug, "file_name": name}
+
+        def once() -> bool:
+            with self._once("competitions", "download_data_file", **fields) as response:
+                return save(response, path)
+
+        for _ in range(2):
+            unzipped = read(once, f"fetching {name}")
+            size = path.stat().st_size
+            if unzipped or sizes.get(name, size) == size:
+                return path
+        path.unlink()
+        raise KaggleError(
+            f"competition {slug}: {name} has {size} bytes here, twice, and {sizes[name]} at Kaggle"
+        )
 
     def upload(self, slug: str, path: Path) -> str:
         """Upload a submission's file, which counts for nothing yet; return its token."""
@@ -270,6 +298,8 @@ def _log_text(log: str) -> str:
     """Return the text of a log: Kaggle gives a JSON array of events."""
     try:
         events = json.loads(log) if log else []
-        return "".join(str(event.get("data", "")) for event in events)
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, RecursionError):
         return log
+    if not isinstance(events, list):
+        return log
+    return "".join(str(e.get("data", "")) for e in events if isinstance(e, dict))

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -22,11 +23,12 @@ from kagglesdk.kaggle_http_client import KaggleHttpClient
 from kagglesdk.kaggle_object import EnumSerializer, KaggleObject, ListSerializer
 from requests.adapters import HTTPAdapter
 
-from kernels.kaggle.answers import UnreadableError
+from kernels.kaggle.answers import UnreadableError, within
 
 T = TypeVar("T", bound=KaggleObject)
 
 TIMEOUT = (10.0, 60.0)  # seconds to connect, and without a byte
+_WHOLE = 600.0  # seconds until an answer is whole
 
 
 class CheckedClient(KaggleHttpClient):
@@ -56,10 +58,18 @@ class TimeLimited(HTTPAdapter):
     """Limits every wait but that for the next line of a live log: an epoch may take hours."""
 
     def send(self, request: Any, *arguments: Any, **options: Any) -> requests.Response:
-        """Send it, with a time limit where the caller has none."""
-        limit = (TIMEOUT[0], None) if "/logs/stream/" in request.url else TIMEOUT
+        """Send it, with a time limit where the caller has none; read the answer, but a stream."""
+        live = "/logs/stream/" in request.url
+        limit = (TIMEOUT[0], None) if live else TIMEOUT
         options["timeout"] = options.get("timeout") or limit
-        return super().send(request, *arguments, **options)
+        send = partial(super().send, request, *arguments, **options)
+        stream = live or options.get("stream")
+        return send() if stream else within(_WHOLE, lambda: _whole(send()))
+
+
+def _whole(response: requests.Response) -> requests.Response:
+    _ = response.content  # reads it
+    return response
 
 
 def check_answers() -> None:

@@ -1,7 +1,9 @@
 """Output files of a kernel: fetched, continued where a transfer broke off, checked by manifest."""
 
-import json
 import os
+import shutil
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,10 +12,11 @@ import requests
 
 from common.errors import UserError
 from common.manifest import NAME as MANIFEST
-from common.manifest import file_sha256, stays
+from common.manifest import file_sha256, load_manifest, stays
 from kernels.kaggle.answers import read
 
 _TIMEOUT = 60  # seconds without a byte
+_MOST_BYTES = 4_000_000_000  # of a table that arrives zipped
 _BLOCK = 1 << 16  # bytes; what is short of a block is lost when a transfer breaks
 
 
@@ -37,22 +40,26 @@ def fetch_outputs(urls: Mapping[str, str], folder: Path, kernel: str) -> None:
     DownloadError for a file that twice arrives as another than the manifest says.
     """
     paths = {name: inside(folder, name) for name in urls}
-    if MANIFEST in urls:
-        paths[MANIFEST].unlink(missing_ok=True)
-        download(urls[MANIFEST], paths[MANIFEST])
-    manifest = _read_manifest(folder / MANIFEST)
+    manifest = fetch_manifest(urls, folder)
     for name, path in paths.items():
         if name != MANIFEST and not stays(manifest, name):
             sha256 = manifest.get("files", {}).get(name, {}).get("sha256")
             _fetch(urls[name], path, sha256, kernel)
 
 
-def _read_manifest(path: Path) -> dict[str, Any]:
-    """Return the manifest; empty where there is none or it is not one: later checks say so."""
+def fetch_manifest(urls: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """Download a kernel's manifest; empty where there is none or it is not one: checks say so.
+
+    Any that was in ``folder`` is gone.
+    """
+    path = folder / MANIFEST
+    path.unlink(missing_ok=True)
+    if MANIFEST not in urls:
+        return {}
+    download(urls[MANIFEST], path)
     try:
-        manifest = json.loads(path.read_text("utf-8"))
-        return manifest if all("sha256" in f for f in manifest["files"].values()) else {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return load_manifest(path)
+    except ValueError:
         return {}
 
 
@@ -63,11 +70,14 @@ def _fetch(url: str, path: Path, sha256: str | None, kernel: str) -> None:
         download(url, path)
         if sha256 is None or file_sha256(path) == sha256:
             return
+    with open(path, "rb") as file:
+        packed = ", packed by gzip" if file.read(2) == b"\x1f\x8b" else ""
     size = path.stat().st_size
     path.unlink()
     raise DownloadError(
-        f"kernel {kernel}: {path.name} is not the file that the kernel wrote ({size} bytes arrive, "
-        f"twice): the same command fetches it anew; if it stays so, --rerun runs the kernel again"
+        f"kernel {kernel}: {path.name} is not the file that the kernel wrote ({size} bytes arrive"
+        f"{packed}, twice): the same command fetches it anew; if it stays so, --rerun runs the "
+        f"kernel again"
     )
 
 
@@ -78,18 +88,62 @@ def download(url: str, path: Path) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    read(lambda: _transfer(url, part))
+    read(lambda: _transfer(url, part), f"fetching {path.name}")
     os.replace(part, path)
 
 
+def save(response: requests.Response, path: Path) -> bool:
+    """Write a file that arrives; return whether it arrived as a zip, as Kaggle sends large tables.
+
+    Raises UserError for a zip without it, or a damaged one.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.part")
+    with open(part, "wb") as file:
+        for block in response.iter_content(_BLOCK):
+            file.write(block)
+    zipped = zipfile.is_zipfile(part) and path.suffix != ".zip"
+    if zipped:
+        whole = part.with_suffix(".zip")
+        part.replace(whole)
+        _unzip(whole, path.name, part)
+        whole.unlink()
+    part.replace(path)
+    return zipped
+
+
+def _unzip(zipped: Path, name: str, path: Path) -> None:
+    """Write the one file ``name`` of a zip to ``path``."""
+    try:
+        with zipfile.ZipFile(zipped) as archive:
+            found = [one for one in archive.infolist() if PurePosixPath(one.filename).name == name]
+            if len(found) != 1:
+                raise DownloadError(f"{name} arrives as a zip with {len(found)} files of this name")
+            if found[0].file_size > _MOST_BYTES:
+                raise DownloadError(f"{name} has {found[0].file_size / 1e9:.1f} GB: too many")
+            with archive.open(found[0]) as source, open(path, "wb") as target:
+                shutil.copyfileobj(source, target)
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError):
+        raise DownloadError(f"{name} arrives as a zip that cannot be read") from None
+
+
 def _transfer(url: str, part: Path) -> None:
-    start = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={start}-"} if start else {}
+    """Go on with ``part`` if the server still has the file that it is of, else begin anew."""
+    note = part.with_name(f"{part.name}.of")  # the server's name of that very file's content
+    start = part.stat().st_size if part.exists() and note.exists() else 0
+    headers = {"Accept-Encoding": "identity"}  # the bytes that the kernel wrote
+    if start:
+        headers |= {"Range": f"bytes={start}-", "If-Range": note.read_text("utf-8")}
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
         if response.status_code == requests.codes.requested_range_not_satisfiable:
-            part.unlink()  # whole already, or of another file: from the beginning
+            note.unlink()
             raise requests.ConnectionError(f"{part.name} cannot be continued")
         response.raise_for_status()
-        with open(part, "ab" if response.status_code == 206 else "wb") as file:
+        content = response.headers.get("ETag") or response.headers.get("Last-Modified")
+        goes_on = start and response.status_code == requests.codes.partial_content
+        if content and not goes_on:
+            note.write_text(content, "utf-8")
+        with open(part, "ab" if goes_on else "wb") as file:
             for block in response.iter_content(_BLOCK):
                 file.write(block)
+    note.unlink(missing_ok=True)

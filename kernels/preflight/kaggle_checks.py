@@ -15,7 +15,7 @@ from common.recipes.hours import hours_in_words
 from common.submission import header_fault
 from kernels.bundle.build import Bundle
 from kernels.kaggle import lookup
-from kernels.kaggle.answers import KaggleError, NoAnswerError
+from kernels.kaggle.answers import VERIFY, KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
 from kernels.plan.planned import needed_hours
 from kernels.plan.request import Request, in_short
@@ -195,7 +195,9 @@ def quota(subject: Subject) -> Found:
             left = max(0.0, total - _hours(hours.time_used) - _hours(hours.time_reserved))
             turns = _minute(refresh) if refresh else f"at a time {_NOT_GIVEN}"
             there = f"{left:.1f} of {total:.1f} h left, refreshes {turns}"
-            if left < need or (left <= 0 and unknown):
+            if not total:  # as of an account that is not verified
+                todo = f"{VERIFY}, or choose another --accelerator"
+            elif left < need or (left <= 0 and unknown):
                 todo = "wait for it, or ask for less with --model or --set epochs=N"
         asked = f" (unknown: {in_short(unknown)})" if unknown else ""
         yield f"{what}: {there}; the plan needs {hours_in_words(need)}{asked}", todo

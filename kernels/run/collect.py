@@ -11,7 +11,7 @@ from common.errors import PREFIX, UserError
 from common.manifest import Unfinished, read_manifest, write_text
 from kernels.kaggle.answers import pause
 from kernels.kaggle.client import Kaggle, KernelStatus
-from kernels.kaggle.downloads import fetch_outputs
+from kernels.kaggle.downloads import fetch_manifest, fetch_outputs
 from kernels.kaggle.states import KernelState
 from kernels.run.state import Run
 
@@ -43,7 +43,7 @@ def follow_log(
                 time.sleep(poll)
 
 
-def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str) -> None:
+def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str, looks: int = _LOOKS) -> None:
     """Fetch and check the output of a version that Kaggle calls COMPLETE, and note that it is.
 
     Kaggle may say so of an older version, or show the output late: it is fetched again before
@@ -51,7 +51,7 @@ def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str) -> None:
     Unfinished, DownloadError for what arrives broken, UserError when there is no such output.
     """
     known, arriving = run.kernel(name), run.output(name).with_name(f"{name}.arriving")
-    for look in range(_LOOKS):
+    for look in range(looks):
         try:
             files, log = kaggle.outputs(slug, known.version)
             write_text(run.log(name), log)
@@ -62,12 +62,31 @@ def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str) -> None:
         except Unfinished:
             raise
         except UserError as error:
-            if look + 1 == _LOOKS:
+            if look + 1 == looks:
                 raise type(error)(f"{error} (whole log: {run.log(name)})") from None
             pause(look)
     shutil.rmtree(run.output(name), ignore_errors=True)
     arriving.rename(run.output(name))
     note_complete(run, name, manifest)
+
+
+def fetch_if_whole(kaggle: Kaggle, run: Run, name: str, slug: str) -> bool:
+    """Fetch the output of a version that Kaggle does not call COMPLETE, if its manifest is there.
+
+    A manifest with this push's nonce is written last: then the kernel is complete, whatever its
+    status says. Raises Unfinished for one that stopped itself.
+    """
+    known, arriving = run.kernel(name), run.output(name).with_name(f"{name}.arriving")
+    try:
+        files, _ = kaggle.outputs(slug, known.version)
+        if fetch_manifest(files, arriving).get("nonce") == known.nonce:
+            fetch_output(kaggle, run, name, slug, looks=1)
+            return True
+    except Unfinished:
+        raise
+    except UserError:
+        pass
+    return False
 
 
 def note_complete(run: Run, name: str, manifest: dict[str, Any]) -> None:

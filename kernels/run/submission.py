@@ -29,11 +29,10 @@ _LOOKS_REFUSED = 5  # for what it has refused: about ten seconds
 def check_output(kaggle: Kaggle, competition: Competition, run: Run) -> Path:
     """Check the ensemble's ``submission.csv`` against the competition's own ids.
 
-    Returns its path. Raises UserError with the first faulty rows.
+    The sample is fetched each time: one that was cut would make the submission look wrong. Returns
+    the submission's path. Raises UserError with the first faulty rows.
     """
-    sample = run.folder / competition.sample
-    if not sample.exists():
-        kaggle.download_competition_file(competition.slug, competition.sample, run.folder)
+    sample = kaggle.download_competition_file(competition.slug, competition.sample, run.folder)
     path = run.output(ENSEMBLE) / NAME
     check_submission(path, sample, competition)
     return path

@@ -24,7 +24,13 @@ from kernels.kaggle.downloads import DownloadError
 from kernels.kaggle.states import KernelState
 from kernels.plan.request import AUDIT, ENSEMBLE
 from kernels.run import push
-from kernels.run.collect import failure, fetch_output, follow_log, note_complete
+from kernels.run.collect import (
+    failure,
+    fetch_if_whole,
+    fetch_output,
+    follow_log,
+    note_complete,
+)
 from kernels.run.display import Display, row_of
 from kernels.run.state import Run, RunOptions
 
@@ -186,9 +192,10 @@ class Watch:
                 self._run.set_kernel(name, state=status.state)
                 if status.state is KernelState.UNKNOWN:
                     self._say(f"kernel {name} is {status.message} at Kaggle: still watching")
-            if not status.state.running:
-                self._running.discard(name)
-                self._end(name, status)
+            if status.state is KernelState.COMPLETE:
+                self._fetch(name)
+            elif status.state is KernelState.UNKNOWN or not status.state.running:
+                self._fetch_if_whole(name, status)
         except NoAnswerError:
             raise
         except UserError as error:
@@ -198,13 +205,11 @@ class Watch:
             self._running.discard(name)
             self._done.add(name)
 
-    def _end(self, name: str, status: KernelStatus) -> None:
-        """Fetch the output of a version that has ended, or say why it failed."""
-        slug = self._bundles[name].kernel.slug
-        if status.state is not KernelState.COMPLETE:
-            raise failure(self._kaggle, self._run, name, slug, status)
+    def _fetch(self, name: str) -> None:
+        """Fetch the output of a version that Kaggle calls COMPLETE."""
+        self._running.discard(name)
         try:
-            fetch_output(self._kaggle, self._run, name, slug)
+            fetch_output(self._kaggle, self._run, name, self._bundles[name].kernel.slug)
         except Unfinished as unfinished:
             self._continue(name, unfinished)
         except (NoAnswerError, DownloadError):
@@ -217,6 +222,21 @@ class Watch:
                 self._run.set_kernel(name, state=KernelState.INVALID)
                 raise
         else:
+            self._done.add(name)
+
+    def _fetch_if_whole(self, name: str, status: KernelStatus) -> None:
+        """Fetch the output of a version that Kaggle calls anything else, or say why it failed."""
+        slug = self._bundles[name].kernel.slug
+        try:
+            whole = fetch_if_whole(self._kaggle, self._run, name, slug)
+        except Unfinished as unfinished:
+            self._running.discard(name)
+            self._continue(name, unfinished)
+            return
+        if whole or not status.state.running:
+            self._running.discard(name)
+            if not whole:
+                raise failure(self._kaggle, self._run, name, slug, status)
             self._done.add(name)
 
     def _continue(self, name: str, unfinished: Unfinished) -> None:
@@ -240,23 +260,32 @@ class Watch:
         slug, version = self._bundles[name].kernel.slug, self._run.kernels[name].version
         try:
             status = self._kaggle.status(slug, version)
-        except NoAnswerError as error:
+        except KaggleError as error:
+            if not isinstance(error, NoAnswerError):
+                if error.code not in (403, 404):
+                    raise
+                self._missing[name] += 1
+                if self._missing[name] < _MISSING:
+                    return None
+                if self._has_vanished(slug, version):
+                    self._run.set_kernel(name, state=KernelState.VANISHED)
+                    raise UserError(
+                        f"kernel {name} has vanished: Kaggle no longer has version {version} of "
+                        f"{self._kaggle.owner}/{slug}; if it was deleted, the same command pushes "
+                        f"it again"
+                    ) from None
             if not self._silent_since:
                 self._silent_since = time.monotonic()
                 self._say(f"{error}: what runs there goes on; looking again")
             if time.monotonic() - self._silent_since > self._options.patience:
                 raise
             return None
-        except KaggleError as error:
-            if error.code not in (403, 404):
-                raise
-            self._missing[name] += 1
-            if self._missing[name] < _MISSING:
-                return None
-            self._run.set_kernel(name, state=KernelState.VANISHED)
-            raise UserError(
-                f"kernel {name} has vanished: Kaggle no longer has version {version} of "
-                f"{self._kaggle.owner}/{slug}; if it was deleted, the same command pushes it again"
-            ) from None
         self._missing[name], self._silent_since = 0, 0.0
         return status
+
+    def _has_vanished(self, slug: str, version: int) -> bool:
+        """Return whether Kaggle answers, and neither lists the kernel nor has the version."""
+        try:
+            return self._kaggle.latest_version(slug) < version
+        except KaggleError:
+            return False

@@ -28,8 +28,9 @@ _LOG = ("progress stage=training epoch=1/2\n", "ValueError: to the moon\n")
 class QuickSessions(Sessions):
     """Sessions that run no script.
 
-    ``ends[slug]``: how its next versions end: a state, ``unfinished``, or ``nothing`` written;
-    ``RUNNING``: only when ``QuickKaggle.finish`` ends them.
+    ``ends[slug]``: how its next versions end: a state (``written STATE`` has an output, as
+    ``COMPLETE`` has), ``unfinished``, or ``nothing`` written; ``RUNNING``: only when
+    ``QuickKaggle.finish`` ends them.
     """
 
     ends: defaultdict[str, list[str]]
@@ -43,8 +44,9 @@ class QuickSessions(Sessions):
         version.working.mkdir(parents=True, exist_ok=True)
         log = [{"stream_name": "stderr", "time": 0.0, "data": line} for line in _LOG]
         version.log.write_text("".join(json.dumps(entry) + "\n" for entry in log))
-        if end != "nothing":
+        if end in ("COMPLETE", "unfinished") or end.startswith("written"):
             write_outputs(version, "unfinished" if end == "unfinished" else "complete")
+        end = end.removeprefix("written ")
         self._end(version, {"status": end if end.isupper() else "COMPLETE"})
 
 

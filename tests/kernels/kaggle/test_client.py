@@ -1,10 +1,21 @@
 """What the adapter makes of Kaggle's answers."""
 
+import threading
+
 import pytest
 import requests
 from kagglesdk.kernels.types import kernels_api_service as api
 
-from kernels.kaggle.answers import NoAnswerError, NotSentError, change, may_be_done, reason
+from kernels.kaggle import answers
+from kernels.kaggle.answers import (
+    NoAnswerError,
+    NotSentError,
+    advised,
+    change,
+    may_be_done,
+    read,
+    reason,
+)
 from kernels.kaggle.client import Kaggle, read_score
 from kernels.kaggle.decode import decode_text
 from kernels.kaggle.states import KernelState
@@ -49,6 +60,21 @@ def test_what_is_answered_unclearly_may_have_been_done(code: int) -> None:
     assert (may_be_done(caught.value), caught.value.retry_after) == (True, "7")
 
 
+def test_a_long_wait_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    said, ended = list[str](), threading.Event()
+
+    def say(line: str) -> None:
+        said.append(line)
+        ended.set()
+
+    monkeypatch.setattr(answers, "say", say)
+    monkeypatch.setattr(answers, "_SILENCE", 0.05)
+    for call in (lambda: read(ended.wait, "fetching x"), lambda: change(ended.wait)):
+        ended.clear()
+        assert call()
+    assert [line.partition(" for ")[0] for line in said] == ["fetching x", "no answer from Kaggle"]
+
+
 @pytest.mark.parametrize("text", [None, "", "nan", "NaN", "inf", "None", "-"])
 def test_what_is_no_score_is_none(text: str | None) -> None:
     assert read_score(text) is None
@@ -64,3 +90,16 @@ def test_what_kaggle_says_of_a_refusal_is_one_line(body: str, said: str) -> None
     response.status_code, response.reason, response._content = 400, "Bad", body.encode()
     error = requests.HTTPError("400 Client Error", response=response)
     assert reason(error) == f"Kaggle answered 400: {said}"
+
+
+@pytest.mark.parametrize(
+    ("said", "helps"),
+    [
+        ("Phone verification is required.", "verify your phone at https://www.kaggle.com/settings"),
+        ("You must accept this competition's rules", "accept them on the competition's page"),
+        ("Maximum weekly GPU quota of 30.00 hours has been reached.", "wait for next week's"),
+    ],
+)
+def test_a_refusal_that_is_known_says_what_helps(said: str, helps: str) -> None:
+    assert advised(said).startswith(f"{said.rstrip('.')}: {helps}")
+    assert advised("no\nroom.") == "no room"

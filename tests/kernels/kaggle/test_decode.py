@@ -1,8 +1,13 @@
 """Kaggle's answers: what fits is read as kagglesdk reads it, anything else is one line."""
 
+import contextlib
 import copy
+import itertools
 import json
+import threading
+from collections.abc import Iterator
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import requests
@@ -11,8 +16,8 @@ from hypothesis import strategies as st
 from kagglesdk.competitions.types import competition_api_service as competitions
 from kagglesdk.datasets.types import dataset_api_service as datasets
 from kagglesdk.kernels.types import kernels_api_service as kernels
-from requests.adapters import HTTPAdapter
 
+from kernels.kaggle import decode
 from kernels.kaggle.decode import TimeLimited, decode_text
 
 STATUS = kernels.ApiGetKernelSessionStatusResponse
@@ -135,14 +140,40 @@ def test_offsets_and_numbers_as_text_are_read() -> None:
     assert decode_text(competitions.ApiSubmissionLimits, '{"numToday": "5"}').num_today == 5
 
 
-def test_every_wait_is_limited_but_that_for_a_live_log(monkeypatch: pytest.MonkeyPatch) -> None:
-    limits: list = []
-    monkeypatch.setattr(
-        HTTPAdapter, "send", lambda adapter, request, **options: limits.append(options["timeout"])
-    )
-    for path in ("kernels.KernelsApiService/GetKernel", "kernels/logs/stream/alice/left"):
-        TimeLimited().send(requests.Request("GET", f"http://127.0.0.1/api/v1/{path}").prepare())
-    assert limits == [(10.0, 60.0), (10.0, None)]
+@pytest.fixture
+def slow_server() -> Iterator[str]:
+    """A server whose answer comes byte by byte, without an end."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while not ended.wait(0.02):
+                    self.wfile.write(b"x")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    ended = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        ended.set()
+        server.shutdown()
+
+
+def test_every_answer_is_limited_in_time_but_a_live_log(
+    slow_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode, "_WHOLE", 0.2)
+    with requests.Session() as session:
+        session.mount("http://", TimeLimited())
+        with pytest.raises(requests.Timeout, match="timed out after 0 s"):
+            session.get(f"{slow_server}/api/v1/kernels.KernelsApiService/GetKernel")
+        log = session.get(f"{slow_server}/api/v1/kernels/logs/stream/alice/left", stream=True)
+        assert len(list(itertools.islice(log.iter_content(1), 20))) == 20
+        log.close()
 
 
 def test_what_cannot_be_read_is_named() -> None:

@@ -1,5 +1,6 @@
 """Outputs that arrive broken are gone on with, fetched again, and in the end refused."""
 
+import gzip
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -54,6 +55,28 @@ def test_a_transfer_that_breaks_goes_on_where_it_broke(serve, tmp_path: Path) ->
     assert (tmp_path / "here" / "predictions.npz").read_bytes() == CONTENT
     assert seen == [None, f"bytes={len(CONTENT) // 2 // 65536 * 65536}-"]
     assert [path.name for path in (tmp_path / "here").iterdir()] == ["predictions.npz"]
+
+
+def test_what_was_begun_of_another_file_is_not_gone_on_with(serve, tmp_path: Path) -> None:
+    here, part = tmp_path / "predictions.npz", tmp_path / "predictions.npz.part"
+    urls = serve(Rule("download", "cut", times=8))
+    with pytest.raises(UserError):
+        download(urls["predictions.npz"], here)
+    assert 0 < part.stat().st_size < len(CONTENT)
+    later = CONTENT[::-1]
+    (tmp_path / "output" / "predictions.npz").write_bytes(later)
+    download(urls["predictions.npz"], here)
+    assert here.read_bytes() == later
+    assert not list(tmp_path.glob("*.part*"))
+
+
+def test_a_file_that_arrives_packed_is_named_as_such(serve, tmp_path: Path) -> None:
+    urls = serve()
+    (tmp_path / "output" / "predictions.npz").write_bytes(gzip.compress(CONTENT))
+    with pytest.raises(
+        UserError, match=r"the kernel wrote \(\d+ bytes arrive, packed by gzip, twice"
+    ):
+        fetch_outputs(urls, tmp_path / "here", "left")
 
 
 @pytest.mark.parametrize("fault", ["corrupt", "truncate", "drop", "cut", "lose", "refuse"])

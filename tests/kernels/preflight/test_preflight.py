@@ -287,6 +287,8 @@ ANSWERS: list[tuple[str, dict, str]] = [
      f"NO   GPU quota: 4.0 of 30.0 h left, {REFRESH} 4.5 h: wait for it, or ask for less with"),
     ("quota", {"quota": gpu("108000s"), "bundles": with_hours(None)}, "NO   GPU quota: 0.0"),
     ("quota", {"quota": gpu("108000s"), "to_run": frozenset()}, "ok   GPU quota: 0.0"),
+    ("quota", {"quota": quota(timeUsed="0s", totalTimeAllowed="0s")},
+     f"NO   GPU quota: 0.0 of 0.0 h left, {REFRESH} 2.0 h: verify your phone at https://www.kaggle.com/settings"),
     ("quota", {"quota": quota()}, "ok   GPU quota: not given by Kaggle; the plan needs about 2.0"),
     ("source", {"sources": {("model", "bob/net/keras/small/2"): 1}},
      "NO   model bob/net/keras/small/2 is not there: its newest version is 1"),

@@ -1,10 +1,13 @@
 """A submission is checked, sent at most once, and waited for until it is scored."""
 
 import contextlib
+import io
 import shutil
 import threading
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -185,9 +188,44 @@ def test_a_file_that_an_earlier_run_has_sent_is_not_sent(
 
 def test_a_file_with_other_ids_is_refused(kaggle: QuickKaggle, tmp_path: Path) -> None:
     run = a_run(tmp_path / "run", "id,label\nx1,0\n")
-    (run.folder / "sample_submission.csv").write_text("id,label\nr1,0\n")
     with pytest.raises(UserError, match="line 2: x1"):
         check_output(kaggle, TINY, run)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_sample_that_was_cut_is_fetched_again(
+    kaggle: QuickKaggle, tmp_path: Path, zipped: bool
+) -> None:
+    sample = kaggle.hosted.data / "sample_submission.csv"
+    content = sample.read_text()
+    run = a_run(tmp_path / "run", content)
+    if zipped:
+        with zipfile.ZipFile(f"{sample}.zip", "w") as archive:
+            archive.write(sample, f"deep/{sample.name}")
+            archive.writestr("state.json", "{}")
+        sample.unlink()
+    (run.folder / sample.name).write_text("id,label\n")
+    assert check_output(kaggle, TINY, run).read_text() == content
+    assert (run.folder / sample.name).read_text() == content
+    assert open_run(run.folder, "tiny", dry_run=False).nonce == run.nonce
+
+
+def test_a_sample_that_stays_cut_or_damaged_is_refused(
+    kaggle: QuickKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = kaggle.hosted.data / "sample_submission.csv"
+    size = sample.stat().st_size
+    files = [SimpleNamespace(name=sample.name, total_bytes=size + 1)]
+    with monkeypatch.context() as patch:
+        patch.setattr(kaggle, "_data_files", lambda slug: files)
+        with pytest.raises(UserError, match=f"{size} bytes here, twice, and {size + 1} at Kaggle"):
+            kaggle.download_competition_file(TINY.slug, sample.name, tmp_path)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr(sample.name, "id,label\n")
+    sample.write_bytes(packed.getvalue().replace(b"id,label", b"id,lobel"))
+    with pytest.raises(UserError, match="arrives as a zip that cannot be read"):
+        kaggle.download_competition_file(TINY.slug, sample.name, tmp_path)
 
 
 @pytest.mark.parametrize(("public", "private"), [(None, None), (None, 0.25), (0.75, None)])

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -130,15 +131,12 @@ def test_an_unfinished_training_goes_on_in_its_next_version(
         ("ERROR", r"left ended as ERROR: ValueError: to the moon \(whole log: .*left.log\)"),
         ("CANCEL_ACKNOWLEDGED", "left was stopped at its time cap, or cancelled by hand"),
         ("INVALID", r"left: no manifest.json in .*outputs/left.*\(whole log: "),
-        ("VANISHED", "left has vanished: Kaggle no longer has version 1 of alice/tiny-left"),
     ],
 )
 def test_a_kernel_that_fails_is_one_line_and_the_same_command_pushes_it_again(
     start: Callable, kaggle: QuickKaggle, tmp_path: Path, end: str, said: str
 ) -> None:
-    kaggle.ends["tiny-left"] = [{"INVALID": "nothing", "VANISHED": "COMPLETE"}.get(end, end)]
-    gone = [None] + [GONE] * 4  # after the look at the shared code
-    kaggle.faults["status"] = gone if end == "VANISHED" else []
+    kaggle.ends["tiny-left"] = ["nothing" if end == "INVALID" else end]
     with pytest.raises(UserError, match=said):
         start()
     assert known(tmp_path / "run").state == end
@@ -204,6 +202,58 @@ def test_a_state_that_is_old_or_new_is_watched_on(
     _, lines = start()
     assert sum(said in line for line in lines if said) == bool(said)
     assert kaggle.pushed == ONCE
+
+
+@pytest.mark.parametrize("state", ["ERROR", "CANCEL_ACKNOWLEDGED"])
+def test_an_output_that_is_whole_is_complete_whatever_the_status_says(
+    start: Callable, kaggle: QuickKaggle, tmp_path: Path, state: str
+) -> None:
+    kaggle.ends["tiny-left"] = [f"written {state}"]
+    start()
+    assert known(tmp_path / "run").state is KernelState.COMPLETE
+    assert kaggle.pushed == ONCE
+
+
+def test_a_kernel_that_was_deleted_is_pushed_again(
+    start: Callable, kaggle: QuickKaggle, tmp_path: Path
+) -> None:
+    kaggle.ends["tiny-left"], status = ["RUNNING"], kaggle.status
+
+    def look(slug: str, version: int) -> KernelStatus:
+        if slug == "tiny-left" and kaggle.versions(slug):
+            kaggle.delete(slug)
+        return status(slug, version)
+
+    kaggle.status = look
+    said = "left has vanished: Kaggle no longer has version 1 of alice/tiny-left"
+    with pytest.raises(UserError, match=said):
+        start()
+    assert known(tmp_path / "run").state is KernelState.VANISHED
+    kaggle.status = status
+    start()
+    assert kaggle.pushed == ONCE
+
+
+@pytest.mark.parametrize("code", [403, 404])
+def test_a_kernel_that_is_listed_has_not_vanished(
+    start: Callable, kaggle: QuickKaggle, code: int
+) -> None:
+    refused = KaggleError(f"Kaggle answered {code}: no", code)
+    kaggle.faults["status"] = [None] + [refused] * 9
+    ask, refusals = kaggle._ask_kernel, [refused] * 9  # of GetKernel, as by a firewall
+
+    def ask_kernel(method: str, *arguments: Any, **fields: Any) -> Any:
+        if method == "get_kernel" and kaggle.versions("tiny-left") and refusals:
+            raise refusals.pop()
+        return ask(method, *arguments, **fields)
+
+    kaggle._ask_kernel = ask_kernel
+    _, said = start()
+    assert sum("what runs there goes on; looking again" in line for line in said) == 1
+    assert (kaggle.pushed, refusals) == (ONCE, [])
+    refusals += [refused] * 9
+    with pytest.raises(NoAnswerError, match=f"answered {code}: no, of tiny-left, which it lists"):
+        kaggle.latest_version("tiny-left")
 
 
 def test_kaggle_runs_only_so_many_sessions_at_once(start: Callable, kaggle: QuickKaggle) -> None:

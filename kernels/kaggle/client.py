@@ -264,16 +264,18 @@ class Kaggle:
             )
         return int(answer.ref)
 
-    def score(self, ref: int) -> dict[str, Any]:
-        """Return whether a submission is ``scored``, its scores as far as Kaggle shows them.
+    def score(self, ref: int) -> tuple[str, dict[str, Any]]:
+        """Return a submission's state in Kaggle's word, and what is known of its score.
 
-        ``public_score`` and ``private_score`` may be None; ``error`` is what Kaggle says of one.
+        That is whether it is ``scored``, ``public_score`` and ``private_score`` as far as Kaggle
+        shows them, else None, and ``error``, what Kaggle says of one.
         """
         answer = self.ask("competitions", "get_submission", ref=ref)
         error = one_line(answer.error_description) or "no reason given"
-        return {
-            "scored": answer.status.name == "COMPLETE",
-            "error": error if answer.status.name == "ERROR" else "",
+        state = str(answer.status.name)
+        return state, {
+            "scored": state == "COMPLETE",
+            "error": error if state == "ERROR" else "",
             "public_score": read_score(answer.public_score),
             "private_score": read_score(answer.private_score),
         }

@@ -161,7 +161,7 @@ def _local(
         data, solution = args.data.resolve(), args.solution.resolve()
     else:
         data, solution = generated_data(request.competition, run.folder / "data", args.seed, say)
-    with local_kaggle(request.competition, run.folder, data, solution) as url:
+    with local_kaggle(request.competition, run.folder, data, solution, say) as url:
         yield Kaggle(url)
 
 

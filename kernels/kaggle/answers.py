@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TypeVar
 
@@ -30,13 +31,12 @@ say: Callable[[str], object] = partial(print, file=sys.stderr)  # what a person 
 PAUSE = 1.0  # seconds before a call is repeated; it doubles up to the longest
 _LONGEST = 60.0
 _TRIES = 8
-_LONGEST_REASON = 400  # characters
+_LONGEST_WORDS = 1000  # characters of what Kaggle says
 _SILENCE = 20.0  # seconds of a wait before a person is told of it, and again
 _CAUSE = re.compile(
     r"Connection refused|Connection reset|timed out|Network is unreachable|No route to host|"
     r"Name or service not known|Temporary failure in name resolution|"
-    r"Remote end closed connection without response|Connection broken|certificate verify failed|"
-    r"Tunnel connection failed|Cannot connect to proxy|Exceeded \d+ redirects"
+    r"Remote end closed connection without response|Connection broken"
 )
 VERIFY = "verify your phone at https://www.kaggle.com/settings"
 # What Kaggle says no with → what helps.
@@ -52,11 +52,14 @@ class SessionLimitError(UserError):
 
 
 class KaggleError(UserError):
-    """Kaggle's own answer that says no, in one line, with its ``code`` of HTTP."""
+    """An answer that says no, in one line, with its ``code`` of HTTP.
 
-    def __init__(self, message: str, code: int = 0, retry_after: str = ""):
+    ``foreign``: it has not the form of Kaggle's own, such as a firewall's page.
+    """
+
+    def __init__(self, message: str, code: int = 0, retry_after: str = "", foreign: bool = False):
         super().__init__(message)
-        self.code, self.retry_after = code, retry_after
+        self.code, self.retry_after, self.foreign = code, retry_after, foreign
 
 
 class NoAnswerError(KaggleError):
@@ -140,11 +143,10 @@ def _once(call: Callable[[], T]) -> T:
         # A redirect means that something else has answered: what was asked may have happened.
         unclear = code >= 500 or code in (0, 408, 429) or response.history
         kind = NoAnswerError if unclear else KaggleError
-        raise kind(reason(error), code, response.headers.get("Retry-After", "")) from None
-    except UnreadableError as error:
+        asked, foreign = response.headers.get("Retry-After", ""), not _own_words(response)
+        raise kind(reason(error), code, asked, foreign) from None
+    except (UnreadableError, json.JSONDecodeError, LookupError, AttributeError, TypeError) as error:
         raise NoAnswerError(f"Kaggle's answer cannot be read: {one_line(str(error))}") from None
-    except (json.JSONDecodeError, LookupError, AttributeError, TypeError):
-        raise NoAnswerError("Kaggle's answer cannot be read: it is of another kind") from None
     except requests.RequestException as error:
         cause = getattr(error.args[0] if error.args else None, "reason", None)
         kind = NotSentError if isinstance(cause, NewConnectionError) else NoAnswerError
@@ -155,13 +157,26 @@ def _once(call: Callable[[], T]) -> T:
 
 def may_be_done(error: KaggleError) -> bool:
     """Return whether the change that ended so may have been, or may still be, carried out."""
-    return isinstance(error, NoAnswerError) and not isinstance(error, NotSentError)
+    return not isinstance(error, NotSentError) and (
+        isinstance(error, NoAnswerError) or error.foreign
+    )
 
 
 def pause(attempt: int, asked: str = "") -> None:
     """Wait as many seconds as the server ``asked`` for, else doubling with jitter."""
     doubled = min(PAUSE * 2.0**attempt, _LONGEST) * (0.5 + random.random() / 2)
-    time.sleep(min(float(asked), 300.0) if asked.isdecimal() else doubled)
+    seconds = _seconds(asked)
+    time.sleep(doubled if seconds is None else min(max(seconds, 0.0), 300.0))
+
+
+def _seconds(asked: str) -> float | None:
+    """Return the seconds of a Retry-After, which may be a date; None if it is neither."""
+    if re.fullmatch(r"[0-9]+", asked):
+        return float(asked)
+    try:
+        return parsedate_to_datetime(asked).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def pause_between_looks(waited: float, longest: float) -> float:
@@ -175,15 +190,19 @@ def reason(error: Exception) -> str:
     if response is None:
         text = one_line(str(error))
         cause = _CAUSE.search(text)  # urllib3 wraps it in names of classes and objects
-        return cause.group() if cause else type(error).__name__
+        return cause.group() if cause else f"{type(error).__name__}: {text[:160]}"
+    said = _own_words(response) or response.reason or "no reason given"
+    return advised(f"Kaggle answered {response.status_code}: {said}")
+
+
+def _own_words(response: requests.Response) -> str:
+    """Return the message of an answer that has the form of Kaggle's own refusals, else nothing."""
     try:
         body = response.json()
-        said = body.get("error") or body
-        said = said.get("message") if isinstance(said, dict) else said
-    except (ValueError, AttributeError, RecursionError):
-        said = None
-    said = said or response.reason or "no reason given"
-    return advised(f"Kaggle answered {response.status_code}: {said}"[:_LONGEST_REASON])
+        said = dict(body.get("error") or body).get("message")
+    except (ValueError, TypeError, AttributeError, RecursionError, requests.RequestException):
+        return ""
+    return said[:_LONGEST_WORDS] if isinstance(said, str) else ""
 
 
 def advised(said: str) -> str:

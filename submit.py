@@ -78,11 +78,10 @@ def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
     kernels = plan_kernels(request)
     check_options(args)
     if args.data or (args.dry_run and not args.plan):
-        from kernels.local.dry_run import check_data, check_generated, check_records
+        from kernels.local.dry_run import check_data, check_generated
 
         if args.data:
             check_data(request.competition, args.data, args.solution)
-            check_records(request.competition, kernels, args.data)
         else:
             check_generated(request.competition)
     return _show_plan(args, request, kernels) if args.plan else _run(args, words, request, kernels)
@@ -162,7 +161,7 @@ def _local(
         data, solution = args.data.resolve(), args.solution.resolve()
     else:
         data, solution = generated_data(request.competition, run.folder / "data", args.seed, say)
-    with local_kaggle(request.competition, run.folder, data, solution, say) as url:
+    with local_kaggle(request.competition, run.folder, data, solution) as url:
         yield Kaggle(url)
 
 

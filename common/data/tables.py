@@ -102,12 +102,10 @@ def _head(path: Path) -> _Head:
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
-    """Return all rows of ``read_rows`` in one frame, which has the file's path in its ``attrs``."""
+    """Return all rows of ``read_rows`` in one frame."""
     import pandas as pd
 
-    table = pd.concat(list(read_rows(path, columns)))
-    table.attrs["path"] = str(as_given(path))
-    return table
+    return pd.concat(list(read_rows(path, columns)))
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:

@@ -14,7 +14,7 @@ from kernels.local.files import list_files
 from kernels.local.hosted import HostedCompetition
 from kernels.local.store import Store, Version
 
-Mount = Callable[[ApiSaveKernelRequest, Path], list[Path]]  # of a push, in a session's /kaggle
+Mount = Callable[[ApiSaveKernelRequest, Path], None]  # of a push, in a session's /kaggle
 
 
 def mount_inputs(
@@ -23,32 +23,28 @@ def mount_inputs(
     layout: str,
     request: ApiSaveKernelRequest,
     kaggle: Path,
-) -> list[Path]:
+) -> None:
     """Mount the sources of ``request`` below ``kaggle``, a session's ``/kaggle``.
 
     A source kernel gives the output of its last complete version, and an empty folder without one.
-    Returns what must be readable for it: the originals' folders, and files that they link to.
     """
     (kaggle / "input").mkdir(parents=True, exist_ok=True)
-    flat, originals = layout == "2025", []
+    flat = layout == "2025"
     for slug in request.competition_data_sources or ():
         place = f"input/{slug}" if flat else f"input/competitions/{slug}"
-        source = hosted[slug].folder() if slug in hosted else None
-        originals += _link_folder(source, kaggle / place)
+        _link_folder(hosted[slug].folder() if slug in hosted else None, kaggle / place)
     for kind, refs, find in (
         ("datasets", request.dataset_data_sources, store.dataset),
         ("models", request.model_data_sources, store.model),
     ):
         for ref in refs or ():
             place = f"input/{ref.partition('/')[2]}" if flat else f"input/{kind}/{ref}"
-            originals += _link_folder(find(ref), kaggle / place, contained=True)
+            _link_folder(find(ref), kaggle / place)
     for ref in request.kernel_data_sources or ():
         complete = store.last_complete(ref)
         source = complete.working if complete else None
-        place = _kernel_place(store.latest(ref), ref, flat)
-        originals += _link_folder(source, kaggle / place, contained=True)
+        _link_folder(source, kaggle / _kernel_place(store.latest(ref), ref, flat), contained=True)
     set_writable(kaggle, False)
-    return originals
 
 
 def set_writable(kaggle: Path, writable: bool) -> None:
@@ -65,15 +61,11 @@ def _kernel_place(latest: Version | None, ref: str, flat: bool) -> str:
     return f"input/{slug}" if flat else f"input/notebooks/{ref}"
 
 
-def _link_folder(source: Path | None, target: Path, contained: bool = False) -> list[Path]:
+def _link_folder(source: Path | None, target: Path, contained: bool = False) -> None:
     target.mkdir(parents=True, exist_ok=True)
     if source is None:
-        return []
-    originals = [source]
+        return
     for name in list_files(source, contained):
-        link, original = target / name, (source / name).resolve()
+        link = target / name
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to(original)
-        if not original.is_relative_to(source):
-            originals.append(original)
-    return originals
+        link.symlink_to((source / name).resolve())

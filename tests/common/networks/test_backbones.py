@@ -177,8 +177,10 @@ np.save("features.npy", model.predict(np.load("raw.npy"), verbose=0))
 def test_a_file_that_is_not_of_this_network_is_refused(tmp_path: Path) -> None:
     import keras
 
+    inputs = keras.Input((8, 8, 3))
+
     def network(channels: int, last: str) -> Any:
-        x = keras.layers.Conv2D(channels, 3, name="stem")(inputs := keras.Input((8, 8, 3)))
+        x = keras.layers.Conv2D(channels, 3, name="stem")(inputs)
         return keras.Model(inputs, keras.layers.Conv2D(2, 1, name=last)(x))
 
     path = tmp_path / "net.h5"
@@ -186,9 +188,76 @@ def test_a_file_that_is_not_of_this_network_is_refused(tmp_path: Path) -> None:
     for other, said in (
         (network(32, "top"), r"it lacks 1 layers, such as top"),
         (network(64, "head"), ".*stem.*"),
+        (
+            keras.Model(inputs, keras.layers.Conv2D(32, 3, name="stem")(inputs)),
+            ".* more, such as head",
+        ),
     ):
         with pytest.raises(UserError, match=rf"net.h5 is not of this network \({said}\): attach"):
             fill_by_name(other, str(path))
+
+
+KIND = {
+    "page": (b"<!DOCTYPE html>", "is a web page"),
+    "pointer": (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer instead of"),
+    "empty": (b"", "is an empty file"),
+    "text": (b"weights", "is no HDF5 file"),
+    "keras": (None, "is a model in Keras 3's format (.keras)"),
+    "weights": (None, "has weights in Keras 3's format"),
+    "cut": (None, "is cut short or damaged ("),
+    "other": (None, "is no weights file of Keras"),
+}
+
+
+@pytest.mark.parametrize("kind", KIND)
+def test_a_file_of_another_kind_is_named_before_anything_is_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    import h5py
+    import keras
+
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path))
+    path = tmp_path / "datasets" / "alice" / "nets" / FILES["imagenet"]
+    path.parent.mkdir(parents=True)
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="stem")])
+    content, said = KIND[kind]
+    if kind == "keras":
+        network.save(made := tmp_path / "net.keras")
+    elif kind == "weights":
+        network.save_weights(made := tmp_path / "net.weights.h5")
+    elif kind == "cut":
+        legacy_weights.write_legacy(network, made := tmp_path / "net.h5")
+        content = made.read_bytes()[:-500]
+    elif kind == "other":
+        with h5py.File(made := tmp_path / "net.h5", "w") as file:
+            file["x"] = [1]
+    path.write_bytes(made.read_bytes() if content is None else content)
+    with pytest.raises(UserError) as caught:
+        resolve_weights("imagenet", FILES, Parameters(internet=False, weights_source="alice/nets"))
+    assert str(caught.value).startswith(f"{path} {said}")
+    assert str(caught.value).endswith("HDF5 file of Keras 2, without its top: attach that")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"include_top": True}, "has a top (conv_preds) (Layer count mismatch"),
+        ({"alpha": 0.5}, "is of another network (Shape mismatch in layer #0"),
+        ({"depth_multiplier": 2, "alpha": 0.25}, "is of another network (Shape mismatch"),
+    ],
+)
+def test_weights_of_another_network_or_with_a_top_are_named(
+    tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
+    import keras
+
+    options = {"include_top": False, "input_shape": (32, 32, 3), **options}
+    legacy_weights.write_legacy(
+        keras.applications.MobileNet(weights=None, **options), path := tmp_path / "net.h5"
+    )
+    with pytest.raises(UserError) as caught, weights_explained(str(path)):
+        build_backbone("MobileNet", str(path), 32)
+    assert str(caught.value).startswith(f"{path} {said}")
 
 
 def test_an_unknown_network_names_the_nearest_and_too_small_pictures_are_refused() -> None:
@@ -254,7 +323,7 @@ def test_weights_that_cannot_be_read_say_the_way_out(tmp_path: Path, fault: str)
     path.write_bytes(b"half of it")
     said = "imagenet could not be downloaded .*name it with --weights-source"
     if fault == "broken":
-        weights, said = str(path), f"{path} is not a readable weights file"
+        weights, said = str(path), f"{path} is no HDF5 file; expected is"
     nowhere, get_file = "http://127.0.0.1:9/x.h5", keras.utils.get_file
     fetch = {
         "unreachable": lambda: get_file("x.h5", nowhere, cache_dir=tmp_path),

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError, machine_faults, show
+from common.output import hide_in_output
+from common.secrets import refuse_secrets
 from kernels.plan.options import add_request_options, add_run_options, check_options, read_request
 
 EPILOG = """\
@@ -50,6 +52,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
+    hide_in_output()
     words = sys.argv[1:] if arguments is None else arguments
     args = build_parser().parse_args(words)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -70,6 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
     """Do what is asked for. Raises UserError for what does not fit or does not work."""
+    refuse_secrets(words)
     if args.history:
         return _show_history(args)
     from kernels.plan.planned import plan_kernels
@@ -161,7 +165,7 @@ def _local(
         data, solution = args.data.resolve(), args.solution.resolve()
     else:
         data, solution = generated_data(request.competition, run.folder / "data", args.seed, say)
-    with local_kaggle(request.competition, run.folder, data, solution) as url:
+    with local_kaggle(request.competition, run.folder, data, solution, say) as url:
         yield Kaggle(url)
 
 

@@ -9,11 +9,12 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.secrets import hidden
 
 FORMAT = 1
 NAME = "manifest.json"
@@ -102,12 +103,15 @@ def write_json(path: Path, value: Any) -> Path:
     return write_text(path, json.dumps(value, indent=1) + "\n")
 
 
-def write_text(path: Path, text: str) -> Path:
-    """Write a text file atomically: temporary file, fsync, rename."""
+def write_text(path: Path, text: str | Iterable[str]) -> Path:
+    """Write a text file, or one of several pieces, without secrets and atomically.
+
+    That is a temporary file, fsync, rename.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
+            file.writelines(hidden([text] if isinstance(text, str) else text))
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)

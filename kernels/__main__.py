@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from common.errors import UserError, shown_in_one_line
+from common.output import hide_in_output
+from common.secrets import refuse_secrets
 from kernels.plan.options import add_request_options, read_request
 
 
@@ -43,8 +45,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    args = build_parser().parse_args(arguments)
+    hide_in_output()
+    words = sys.argv[1:] if arguments is None else arguments
+    args = build_parser().parse_args(words)
     with shown_in_one_line():
+        refuse_secrets(words)
         try:
             return {"build": _build, "serve": _serve, "clean": _clean}[args.command](args)
         except KeyboardInterrupt:

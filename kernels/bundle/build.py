@@ -7,7 +7,6 @@ that output and checks its hash before importing from it.
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -18,6 +17,7 @@ from common.competition import Competition
 from common.errors import UserError
 from common.manifest import write_json
 from common.parameters import Parameters
+from common.secrets import find_secret
 from common.shared_code import files_hash
 from kernels.bundle.code import collect_shared, imports_hash
 from kernels.bundle.rendering import Page, page_text, render_script, render_utility
@@ -136,6 +136,7 @@ def _metadata(
 
 
 def _refuse_credentials(name: str, text: str) -> None:
-    own = [os.environ.get(key, "") for key in ("KAGGLE_KEY", "KAGGLE_API_TOKEN")]
-    if _CREDENTIAL.search(text) or any(len(key) >= 8 and key in text for key in own):
-        raise UserError(f"kernel {name}: its text has a Kaggle credential: take it out and retry")
+    source = find_secret(text)
+    if source or _CREDENTIAL.search(text):
+        found = f"the secret of {source}" if source else "a Kaggle credential"
+        raise UserError(f"kernel {name}: its text has {found} in it: take it out and retry")

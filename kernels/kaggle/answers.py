@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
-from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TypeVar
 
@@ -23,6 +22,7 @@ import requests
 from urllib3.exceptions import NewConnectionError
 
 from common.errors import UserError
+from common.secrets import hide
 
 T = TypeVar("T")
 
@@ -31,7 +31,6 @@ say: Callable[[str], object] = partial(print, file=sys.stderr)  # what a person 
 PAUSE = 1.0  # seconds before a call is repeated; it doubles up to the longest
 _LONGEST = 60.0
 _TRIES = 8
-_LONGEST_WORDS = 1000  # characters of what Kaggle says
 _SILENCE = 20.0  # seconds of a wait before a person is told of it, and again
 _CAUSE = re.compile(
     r"Connection refused|Connection reset|timed out|Network is unreachable|No route to host|"
@@ -52,14 +51,11 @@ class SessionLimitError(UserError):
 
 
 class KaggleError(UserError):
-    """An answer that says no, in one line, with its ``code`` of HTTP.
+    """Kaggle's own answer that says no, in one line, with its ``code`` of HTTP."""
 
-    ``foreign``: it has not the form of Kaggle's own, such as a firewall's page.
-    """
-
-    def __init__(self, message: str, code: int = 0, retry_after: str = "", foreign: bool = False):
+    def __init__(self, message: str, code: int = 0, retry_after: str = ""):
         super().__init__(message)
-        self.code, self.retry_after, self.foreign = code, retry_after, foreign
+        self.code, self.retry_after = code, retry_after
 
 
 class NoAnswerError(KaggleError):
@@ -143,8 +139,7 @@ def _once(call: Callable[[], T]) -> T:
         # A redirect means that something else has answered: what was asked may have happened.
         unclear = code >= 500 or code in (0, 408, 429) or response.history
         kind = NoAnswerError if unclear else KaggleError
-        asked, foreign = response.headers.get("Retry-After", ""), not _own_words(response)
-        raise kind(reason(error), code, asked, foreign) from None
+        raise kind(reason(error), code, response.headers.get("Retry-After", "")) from None
     except (UnreadableError, json.JSONDecodeError, LookupError, AttributeError, TypeError) as error:
         raise NoAnswerError(f"Kaggle's answer cannot be read: {one_line(str(error))}") from None
     except requests.RequestException as error:
@@ -157,26 +152,13 @@ def _once(call: Callable[[], T]) -> T:
 
 def may_be_done(error: KaggleError) -> bool:
     """Return whether the change that ended so may have been, or may still be, carried out."""
-    return not isinstance(error, NotSentError) and (
-        isinstance(error, NoAnswerError) or error.foreign
-    )
+    return isinstance(error, NoAnswerError) and not isinstance(error, NotSentError)
 
 
 def pause(attempt: int, asked: str = "") -> None:
     """Wait as many seconds as the server ``asked`` for, else doubling with jitter."""
     doubled = min(PAUSE * 2.0**attempt, _LONGEST) * (0.5 + random.random() / 2)
-    seconds = _seconds(asked)
-    time.sleep(doubled if seconds is None else min(max(seconds, 0.0), 300.0))
-
-
-def _seconds(asked: str) -> float | None:
-    """Return the seconds of a Retry-After, which may be a date; None if it is neither."""
-    if re.fullmatch(r"[0-9]+", asked):
-        return float(asked)
-    try:
-        return parsedate_to_datetime(asked).timestamp() - time.time()
-    except (ValueError, TypeError, OverflowError):
-        return None
+    time.sleep(min(float(asked), 300.0) if asked.isdigit() else doubled)
 
 
 def pause_between_looks(waited: float, longest: float) -> float:
@@ -191,18 +173,13 @@ def reason(error: Exception) -> str:
         text = one_line(str(error))
         cause = _CAUSE.search(text)  # urllib3 wraps it in names of classes and objects
         return cause.group() if cause else f"{type(error).__name__}: {text[:160]}"
-    said = _own_words(response) or response.reason or "no reason given"
-    return advised(f"Kaggle answered {response.status_code}: {said}")
-
-
-def _own_words(response: requests.Response) -> str:
-    """Return the message of an answer that has the form of Kaggle's own refusals, else nothing."""
     try:
-        body = response.json()
+        body = dict(response.json())
         said = dict(body.get("error") or body).get("message")
-    except (ValueError, TypeError, AttributeError, RecursionError, requests.RequestException):
-        return ""
-    return said[:_LONGEST_WORDS] if isinstance(said, str) else ""
+    except (ValueError, TypeError):
+        said = None
+    said = said or response.reason or "no reason given"
+    return advised(f"Kaggle answered {response.status_code}: {said}")
 
 
 def advised(said: str) -> str:
@@ -213,5 +190,5 @@ def advised(said: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return ``text`` with every run of white space made one space."""
-    return " ".join(text.split())
+    """Return ``text`` without secrets, and with every run of white space made one space."""
+    return hide(" ".join(text.split()))

@@ -11,7 +11,6 @@ import hashlib
 import inspect
 import io
 import itertools
-import json
 import math
 import operator
 import re
@@ -22,6 +21,7 @@ from typing import Any, NamedTuple
 
 import requests
 
+from common.manifest import write_text
 from kernels.kaggle.answers import (
     KaggleError,
     NoAnswerError,
@@ -33,6 +33,7 @@ from kernels.kaggle.answers import (
     read,
 )
 from kernels.kaggle.downloads import inside, save
+from kernels.kaggle.logs import BLOCK, log_events, printable_log
 from kernels.kaggle.signin import SignedIn
 from kernels.kaggle.states import KernelState
 
@@ -168,26 +169,32 @@ class Kaggle:
 
     def follow_log(self, slug: str) -> Iterator[str]:
         """Yield the lines of the latest version's log as they come, until it ends."""
-        rest = ""
-        for event in self._api.kernels_logs_stream(f"{self.owner}/{slug}"):
+        rest, api = "", self._api
+        api._iter_blob_lines = lambda answer: log_events(answer.iter_content(BLOCK))  # not whole
+        for event in api.kernels_logs_stream(f"{self.owner}/{slug}"):
             data = event.get("data") if isinstance(event, dict) else event
             *lines, rest = (rest + str(data or "")).split("\n")
             yield from lines
+            if len(rest) > BLOCK:  # a line without an end
+                yield rest
+                rest = ""
         if rest:
             yield rest
 
-    def outputs(self, slug: str, version: int) -> tuple[dict[str, str], str]:
-        """Return one version's output files (name → address) and its whole log."""
+    def outputs(self, slug: str, version: int, log: Path) -> dict[str, str]:
+        """Return one version's output files (name → address); write its whole log to ``log``."""
         files: dict[str, str] = {}
-        log, fields = "", {"page_size": 200}
+        fields: dict[str, Any] = {"page_size": 200}
         while True:
             page = self._ask_kernel("list_kernel_session_output", slug, version, **fields)
+            with page.log as text:
+                if "page_token" not in fields:
+                    write_text(log, printable_log(text))
             new = {file.file_name: file.url for file in page.files if file.file_name not in files}
-            log = log or page.log
+            files |= new
             # A page that brings nothing new is the last.
             if not (page.next_page_token and new):
-                return {**files, **new}, _log_text(log)
-            files |= new
+                return files
             fields["page_token"] = page.next_page_token
 
     def data_digest(self, slug: str) -> str:
@@ -264,16 +271,18 @@ class Kaggle:
             )
         return int(answer.ref)
 
-    def score(self, ref: int) -> dict[str, Any]:
-        """Return whether a submission is ``scored``, its scores as far as Kaggle shows them.
+    def score(self, ref: int) -> tuple[str, dict[str, Any]]:
+        """Return a submission's state in Kaggle's word, and what is known of its score.
 
-        ``public_score`` and ``private_score`` may be None; ``error`` is what Kaggle says of one.
+        That is whether it is ``scored``, ``public_score`` and ``private_score`` as far as Kaggle
+        shows them, else None, and ``error``, what Kaggle says of one.
         """
         answer = self.ask("competitions", "get_submission", ref=ref)
         error = one_line(answer.error_description) or "no reason given"
-        return {
-            "scored": answer.status.name == "COMPLETE",
-            "error": error if answer.status.name == "ERROR" else "",
+        state = str(answer.status.name)
+        return state, {
+            "scored": state == "COMPLETE",
+            "error": error if state == "ERROR" else "",
             "public_score": read_score(answer.public_score),
             "private_score": read_score(answer.private_score),
         }
@@ -292,14 +301,3 @@ def read_score(text: str | None) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def _log_text(log: str) -> str:
-    """Return the text of a log: Kaggle gives a JSON array of events."""
-    try:
-        events = json.loads(log) if log else []
-    except (ValueError, RecursionError):
-        return log
-    if not isinstance(events, list):
-        return log
-    return "".join(str(e.get("data", "")) for e in events if isinstance(e, dict))

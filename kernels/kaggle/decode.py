@@ -21,9 +21,12 @@ from kagglesdk.common.types.file_download import FileDownload
 from kagglesdk.common.types.http_redirect import HttpRedirect
 from kagglesdk.kaggle_http_client import KaggleHttpClient
 from kagglesdk.kaggle_object import EnumSerializer, KaggleObject, ListSerializer
+from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputResponse
 from requests.adapters import HTTPAdapter
 
+from common.secrets import hide
 from kernels.kaggle.answers import UnreadableError, within
+from kernels.kaggle.logs import BLOCK, take_log
 
 T = TypeVar("T", bound=KaggleObject)
 
@@ -42,14 +45,32 @@ class CheckedClient(KaggleHttpClient):
                 session.mount(scheme, TimeLimited())
         return self._session
 
+    def call(self, service: str, method: str, request: Any, kind: Any) -> Any:
+        """Make a call; the answer that has a kernel's log comes in blocks."""
+        self._init_session()
+        session: Any = self._session
+        session.stream = kind is ApiListKernelSessionOutputResponse
+        return super().call(service, method, request, kind)
+
     def _prepare_response(self, kind: Any, response: requests.Response) -> Any:
+        if not response.ok:
+            within(_WHOLE, lambda: _whole(response))  # it is still to come where it comes in blocks
         response.raise_for_status()
         if self._response_processor:
             self._response_processor(response)
         if kind in (None, FileDownload, HttpRedirect):
             return kind and kind.prepare_from(response)
         try:
-            return decode_text(kind, response.text)
+            if kind is not ApiListKernelSessionOutputResponse:
+                return decode_text(kind, response.text)
+            text, log = within(_WHOLE, lambda: take_log(response.iter_content(BLOCK)))
+            try:
+                answer: Any = decode_text(kind, text)
+            except ValueError:
+                log.close()
+                raise
+            answer._log = log  # a file in the place of the text
+            return answer
         except ValueError as error:
             raise UnreadableError(str(error), response=response) from None
 
@@ -82,7 +103,7 @@ def decode_text(kind: type[T], text: str) -> T:
     try:
         return _decode_object(kind, json.loads(text), "the answer")
     except json.JSONDecodeError:
-        shown = " ".join(text[:60].split())
+        shown = " ".join(hide(text[:5000])[:60].split())
         raise ValueError(f"it is not JSON: {shown!r}" if shown else "it is empty") from None
     except RecursionError:
         raise ValueError("its JSON is nested too deeply") from None
@@ -202,5 +223,5 @@ def _shown(value: Any) -> str:
         return "an object"
     if isinstance(value, list):
         return "a list"
-    text = "null" if value is None else repr(value)
+    text = "null" if value is None else hide(repr(value))
     return text if len(text) <= 40 else f"{text[:36]} ..."

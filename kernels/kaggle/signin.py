@@ -18,6 +18,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
 from common.errors import UserError
+from common.secrets import learn_secrets
 from kernels.kaggle import answers
 from kernels.kaggle.answers import KaggleError
 from kernels.kaggle.credentials import Credentials, find_credentials
@@ -120,6 +121,7 @@ def _sign_in(endpoint: str | None, refused: str = "") -> tuple[Any, Credentials]
     if not username:
         raise KaggleError(credentials.refused, 401)
     secret = {"token": token} if token else {"key": credentials.key}
+    learn_secrets({"KAGGLE_TOKEN": token, "KAGGLE_KEY": credentials.key})
     api.config_values = {"username": username, **secret}
     return api, credentials
 

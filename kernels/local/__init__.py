@@ -17,6 +17,7 @@ from typing import IO
 from werkzeug.serving import make_server
 
 from common.errors import UserError
+from kernels.local.confine import users_secrets
 from kernels.local.door import Door
 from kernels.local.faults import Faults
 from kernels.local.hosted import HostedCompetition
@@ -43,6 +44,8 @@ class LocalKaggle:
         max_parallel: kernels that run at the same time, the processors' number by default.
         faults: to inject; none by default.
         key: who knows it may use this server; a new one by default.
+        private: what no kernel may read besides the state and the solutions, by default where the
+            Kaggle client keeps the user's credentials.
 
     Raises UserError when the port or the state is in use, or a competition's files are not as
     they must be.
@@ -57,6 +60,7 @@ class LocalKaggle:
         max_parallel: int | None = None,
         faults: Faults | None = None,
         key: str = "",
+        private: Sequence[Path] | None = None,
     ):
         self.key = key or secrets.token_urlsafe(24)
         for one in competitions:
@@ -68,7 +72,8 @@ class LocalKaggle:
             self.store = store = Store(state.resolve())
             store.fail_unfinished()
             mount = partial(mount_inputs, store, hosted, layout)
-            self._sessions = Sessions(store, mount, max_parallel or os.cpu_count() or 1)
+            hidden = (*(private or users_secrets()), *(one.solution for one in competitions))
+            self._sessions = Sessions(store, mount, max_parallel or os.cpu_count() or 1, hidden)
             self.site = Site(store, hosted, self._sessions, Submissions(store, hosted))
             port = listener.getsockname()[1]
             application = Application(self.site, Door(port, self.key), faults)

@@ -39,7 +39,7 @@ class DatasetsService(Service):
     def download_dataset(self, request: Any) -> Fields:
         """One file, or all of them as an archive."""
         zipped = Path(f"{request.owner_slug}-{request.dataset_slug}.zip")
-        return self.download(self._find(request), request.file_name, zipped)
+        return self.download(self._find(request), request.file_name, zipped, contained=True)
 
     def _find(self, request: Any) -> Path:
         ref = f"{request.owner_slug}/{request.dataset_slug}"
@@ -58,8 +58,12 @@ class ModelsService(Service):
         """The newest version of a model's variation."""
         ref, slug = f"{request.owner_slug}/{request.model_slug}", request.instance_slug
         framework = _plain(request.framework.name.removeprefix("MODEL_FRAMEWORK_"))
-        found = (self.store.root / "models" / ref).glob(f"*/{slug}/*") if ".." not in ref else ()
-        versions = [path.name for path in found if _plain(path.parts[-3]) == framework]
+        models, versions = self.store.root / "models", []
+        for path in models.glob("*/*/*/*/*"):
+            known = path.relative_to(models).as_posix()
+            model, kind, variation, number = known.rsplit("/", 3)
+            if (model, _plain(kind), variation) == (ref, framework, slug) and number.isdecimal():
+                versions += [number] if self.store.model(known) else []
         if not versions:
             abort(404, f"Could not find model {ref}/{slug}")
         return {"slug": slug, "version_number": max(map(int, versions))}

@@ -14,23 +14,31 @@ from common.data.tables import find_table
 from common.errors import UserError
 from common.submission import read_sample_ids
 from kernels.kaggle.signin import isolate
+from kernels.local.confine import unconfined, users_secrets
 from kernels.plan.find import ROOT, load_module, modules
 
 
 @contextmanager
 def local_kaggle(
-    competition: Competition, folder: Path, data: Path, solution: Path
+    competition: Competition,
+    folder: Path,
+    data: Path,
+    solution: Path,
+    say: Callable[[str], object],
 ) -> Iterator[str]:
     """Serve ``competition`` from a local Kaggle below ``folder``; yields its URL.
 
     From here on this process can reach nothing but this machine. The end of the context ends the
     kernels that run.
     """
+    private = users_secrets()
     isolate(folder / "home")
     from kernels.local import HostedCompetition, LocalKaggle
 
+    if warning := unconfined():
+        say(warning)
     hosted = HostedCompetition(competition, data, solution, max_daily_submissions=100)
-    with LocalKaggle(folder / "kaggle", [hosted]) as server:
+    with LocalKaggle(folder / "kaggle", [hosted], private=private) as server:
         os.environ["KAGGLE_KEY"] = server.key
         yield server.url
 

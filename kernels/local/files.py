@@ -1,11 +1,14 @@
 """Folders as Kaggle shows them: lists of files, single files by name, archives.
 
-``contained`` is for what a kernel wrote: a link that leads out of the folder is not followed, or
-it would make a file of this machine part of the kernel's output.
+``contained`` is for folders of the state, such as what a kernel wrote: a link that leads out of
+one, or the folder itself if it is one, is not followed, or it would make a file of this machine
+part of it. Such a folder is named without links on the way.
 """
 
+import errno
 import os
 import zipfile
+from io import FileIO
 from pathlib import Path
 
 
@@ -15,7 +18,7 @@ def list_files(folder: Path, contained: bool = False) -> list[str]:
     for parent, _, files in os.walk(folder, followlinks=not contained):
         for name in files:
             path = Path(parent, name)
-            if path.is_file() and (not contained or is_within(path, folder)):
+            if path.is_file() and (not contained or path.resolve().is_relative_to(folder)):
                 names.append(path.relative_to(folder).as_posix())
     return sorted(names)
 
@@ -25,7 +28,7 @@ def find_file(folder: Path, name: str, contained: bool = False) -> Path | None:
     path = folder / name
     if ".." in Path(name).parts or not path.is_relative_to(folder) or not path.is_file():
         return None
-    return path if not contained or is_within(path, folder) else None
+    return path if not contained or path.resolve().is_relative_to(folder) else None
 
 
 def find_data_file(folder: Path, name: str) -> Path | None:
@@ -37,6 +40,20 @@ def find_data_file(folder: Path, name: str) -> Path | None:
 def is_within(path: Path, folder: Path) -> bool:
     """Whether ``path``, with its links followed, is in ``folder``."""
     return path.resolve().is_relative_to(folder.resolve())
+
+
+def append_line(file: FileIO, line: str) -> None:
+    """Append a line to a file that is open for it, whole or not at all.
+
+    Raises OSError, such as on a full disk.
+    """
+    size, data = os.fstat(file.fileno()).st_size, f"{line}\n".encode()
+    try:
+        if file.write(data) != len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), file.name)
+    except OSError:
+        file.truncate(size)
+        raise
 
 
 def archive(folder: Path, target: Path, contained: bool = False) -> Path:

@@ -1,5 +1,7 @@
 """``kernels.KernelsApiService``: push, status, output, logs, files, kernel, quota."""
 
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from kagglesdk.kernels.services.kernels_api_service import KernelsApiClient
@@ -18,6 +20,7 @@ from kernels.local.limits import (
 from kernels.local.service import Fields, Service, paged
 from kernels.local.store import ACTIVE, Version, utc
 
+_BLOCK = 1 << 16  # bytes
 # Fields of a push that GetKernel answers under the same name.
 _PUSHED = (
     *("language", "kernel_type", "is_private", "enable_gpu", "enable_tpu", "enable_internet"),
@@ -82,7 +85,7 @@ class KernelsService(Service):
         def item(name: str) -> Fields:
             return {"file_name": name, "url": self.link(version.working / name)}
 
-        return {"log": log_json(version), **paged("files", _output_names(version), request, item)}
+        return {"log": LogOf(version.log), **paged("files", _output_names(version), request, item)}
 
     def list_kernel_files(self, request: Any) -> Fields:
         """Output files with their sizes and dates."""
@@ -156,15 +159,29 @@ class KernelsService(Service):
         }
 
 
-def log_json(version: Version) -> str:
-    """The log so far as Kaggle gives it: a JSON array of stream_name, time, data."""
-    return "[" + "\n,".join(log_lines(version)) + "]"
+class LogOf(str):
+    """The path of a log, in the place of its text: it is read while the answer is sent."""
 
 
-def log_lines(version: Version) -> list[str]:
-    """The entries of the log so far, each a JSON object; without an unfinished last one."""
-    text = version.log.read_text("utf-8")
-    return text[: text.rfind("\n") + 1].splitlines()
+def log_json(log: Path) -> Iterator[str]:
+    """The log so far as Kaggle gives it, in pieces: a JSON array of stream_name, time, data."""
+    before = "["
+    for entries, _ in log_blocks(log):
+        yield before + "\n,".join(entries)
+        before = "\n,"
+    yield "]" if before != "[" else "[]"
+
+
+def log_blocks(log: Path, start: int = 0) -> Iterator[tuple[list[str], int]]:
+    """The entries of the log so far from byte ``start`` on, each a JSON object, in blocks.
+
+    With each block the byte at which it ends. An unfinished last entry is not there yet.
+    """
+    with open(log, "rb") as file:
+        file.seek(start)
+        while lines := [line for line in file.readlines(_BLOCK) if line.endswith(b"\n")]:
+            start += sum(map(len, lines))
+            yield [line[:-1].decode("utf-8") for line in lines], start
 
 
 def _output_names(version: Version) -> list[str]:

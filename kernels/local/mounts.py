@@ -14,7 +14,7 @@ from kernels.local.files import list_files
 from kernels.local.hosted import HostedCompetition
 from kernels.local.store import Store, Version
 
-Mount = Callable[[ApiSaveKernelRequest, Path], None]  # of a push, in a session's /kaggle
+Mount = Callable[[ApiSaveKernelRequest, Path], list[Path]]  # of a push, in a session's /kaggle
 
 
 def mount_inputs(
@@ -23,28 +23,32 @@ def mount_inputs(
     layout: str,
     request: ApiSaveKernelRequest,
     kaggle: Path,
-) -> None:
+) -> list[Path]:
     """Mount the sources of ``request`` below ``kaggle``, a session's ``/kaggle``.
 
     A source kernel gives the output of its last complete version, and an empty folder without one.
+    Returns what must be readable for it: the originals' folders, and files that they link to.
     """
     (kaggle / "input").mkdir(parents=True, exist_ok=True)
-    flat = layout == "2025"
+    flat, originals = layout == "2025", []
     for slug in request.competition_data_sources or ():
         place = f"input/{slug}" if flat else f"input/competitions/{slug}"
-        _link_folder(hosted[slug].folder() if slug in hosted else None, kaggle / place)
+        source = hosted[slug].folder() if slug in hosted else None
+        originals += _link_folder(source, kaggle / place)
     for kind, refs, find in (
         ("datasets", request.dataset_data_sources, store.dataset),
         ("models", request.model_data_sources, store.model),
     ):
         for ref in refs or ():
             place = f"input/{ref.partition('/')[2]}" if flat else f"input/{kind}/{ref}"
-            _link_folder(find(ref), kaggle / place)
+            originals += _link_folder(find(ref), kaggle / place, contained=True)
     for ref in request.kernel_data_sources or ():
         complete = store.last_complete(ref)
         source = complete.working if complete else None
-        _link_folder(source, kaggle / _kernel_place(store.latest(ref), ref, flat), contained=True)
+        place = _kernel_place(store.latest(ref), ref, flat)
+        originals += _link_folder(source, kaggle / place, contained=True)
     set_writable(kaggle, False)
+    return originals
 
 
 def set_writable(kaggle: Path, writable: bool) -> None:
@@ -61,11 +65,15 @@ def _kernel_place(latest: Version | None, ref: str, flat: bool) -> str:
     return f"input/{slug}" if flat else f"input/notebooks/{ref}"
 
 
-def _link_folder(source: Path | None, target: Path, contained: bool = False) -> None:
+def _link_folder(source: Path | None, target: Path, contained: bool = False) -> list[Path]:
     target.mkdir(parents=True, exist_ok=True)
     if source is None:
-        return
+        return []
+    originals = [source]
     for name in list_files(source, contained):
-        link = target / name
+        link, original = target / name, (source / name).resolve()
         link.parent.mkdir(parents=True, exist_ok=True)
-        link.symlink_to((source / name).resolve())
+        link.symlink_to(original)
+        if not original.is_relative_to(source):
+            originals.append(original)
+    return originals

@@ -1,23 +1,23 @@
 """Run a kernel's script as Kaggle does; started as ``run_script.py SCRIPT LIFELINE``.
 
 LIFELINE is the number of a pipe's reading end. The local Kaggle has the other end: when it closes,
-the server is gone and the kernel ends as well.
+the server is gone or has had enough, and the kernel ends.
 
 This file imports only the standard library, so that a kernel finds the shared code only where it
 is mounted. ``guard/sitecustomize.py`` has cut the network off before it starts.
 """
 
 import errno
+import json
 import os
 import runpy
-import signal
 import sys
-import threading
 import traceback
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+HERE = Path(__file__).parent
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # Which arguments of an audit event are paths that it changes.
 _CHANGES = {
@@ -36,8 +36,11 @@ def main() -> None:
     script, lifeline = sys.argv[1:]
     if "kernel_network_guard" not in sys.modules:
         sys.exit("the network guard did not start: this kernel must not run")
-    end_with_the_server(int(lifeline))
+    landlock = runpy.run_path(str(HERE / "landlock.py"))
+    runpy.run_path(str(HERE / "supervise.py"))["fork_kernel"](int(lifeline))
     kaggle = Path(script).parent.parent
+    if landlock["version"]():
+        landlock["restrict"](**json.loads((kaggle.parent / "allowed.json").read_text("utf-8")))
     keep_read_only(kaggle / "input", kaggle / "usr")
     sys.path[0] = str(Path(script).parent)  # as if the script had been started itself
     sys.argv = [script]
@@ -47,17 +50,6 @@ def main() -> None:
         sys.stdout.flush()
         traceback.print_exception(type(error), error, own_frames(error.__traceback__, script))
         sys.exit(1)
-
-
-def end_with_the_server(lifeline: int) -> None:
-    """Kill this process group as soon as the other end of the pipe is closed."""
-    os.set_inheritable(lifeline, False)
-
-    def wait() -> None:
-        os.read(lifeline, 1)
-        os.killpg(0, signal.SIGKILL)
-
-    threading.Thread(target=wait, daemon=True).start()
 
 
 def keep_read_only(*folders: Path) -> None:

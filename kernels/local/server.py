@@ -1,11 +1,13 @@
 """The local Kaggle's HTTP side: who calls, which service answers, file downloads and uploads."""
 
+import itertools
 import json
 import logging
 import re
 import shutil
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from kagglesdk.common.types.http_redirect import HttpRedirect
@@ -19,7 +21,7 @@ from common.errors import UserError
 from kernels.local.competitions_service import CompetitionsService
 from kernels.local.datasets_service import DatasetsService, ModelsService
 from kernels.local.door import Door
-from kernels.local.kernels_service import KernelsService, log_json, log_lines
+from kernels.local.kernels_service import KernelsService, LogOf, log_blocks, log_json
 from kernels.local.service import Fields, Service, Site, fill
 from kernels.local.store import ACTIVE, Version
 
@@ -119,7 +121,8 @@ class Application:
         answer = fill(types["return"], getattr(called, name)(asked))
         if isinstance(answer, HttpRedirect):
             return Response(status=302, headers={"Location": answer.url})
-        return json_answer(answer.to_dict())
+        body = answer.to_dict()
+        return answer_with_log(body) if isinstance(body.get("log"), LogOf) else json_answer(body)
 
     def _called(self, request: Request, service: type[Service]) -> Service:
         """The service of who calls: the name beside the key, or a token's user."""
@@ -146,16 +149,16 @@ class Application:
         version = self._called(request, Service).version(f"{owner}/{slug}")
         if version.status in ACTIVE:
             return Response(self._events(version), mimetype="text/event-stream")
-        return Response(log_json(version), mimetype="application/json")
+        return Response(log_json(version.log), mimetype="application/json")
 
     def _events(self, version: Version) -> Iterator[str]:
         """The log line by line as it comes, up to the end of the session."""
         sent, running, closed = 0, True, self.site.sessions.closed
         while running and not closed.is_set() and version.folder.is_dir():  # it may be deleted
             running = version.status in ACTIVE  # before the log is read: its end is not missed
-            lines = log_lines(version)
-            yield from (f"data: {line}\n\n" for line in lines[sent:])
-            sent = len(lines)
+            for entries, end in log_blocks(version.log, sent):
+                sent = end
+                yield "".join(f"data: {entry}\n\n" for entry in entries)
             if running:
                 time.sleep(_POLL)
         yield "data: END_OF_LOG\n\n"
@@ -171,6 +174,14 @@ def _closing(body: Any) -> Iterator[bytes]:
 def json_answer(body: object, status: int = 200) -> Response:
     """An answer with ``body`` as JSON."""
     return Response(json.dumps(body), status, mimetype="application/json")
+
+
+def answer_with_log(body: Fields) -> Response:
+    """An answer whose ``log`` is a LogOf, with the log itself as text."""
+    log, place = Path(body["log"]), "\0"  # which no name of a file has
+    head, tail = json.dumps({**body, "log": place}).split(json.dumps(place)[1:-1])
+    pieces = (json.dumps(piece)[1:-1] for piece in log_json(log))
+    return Response(itertools.chain([head], pieces, [tail]), mimetype="application/json")
 
 
 def error_answer(code: int, message: str) -> Response:

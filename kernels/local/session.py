@@ -1,36 +1,46 @@
-"""Runs kernels: one process group each, in a copy of Kaggle's folders, with its log and its cap."""
+"""Runs kernels: a supervised process each, in a copy of Kaggle's folders, with log and cap."""
 
 import contextlib
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from io import FileIO
 from pathlib import Path
 from typing import IO
 
-from kernels.local.files import list_files
+from kernels.local.confine import GUARD, allowed
+from kernels.local.files import append_line, list_files
 from kernels.local.limits import session_seconds
 from kernels.local.mounts import Mount, set_writable
 from kernels.local.store import STOPPED, Store, Version
 
 RUN_SCRIPT = Path(__file__).with_name("run_script.py")
-GUARD = Path(__file__).with_name("guard")
+ROOM = 1.0  # seconds until an end that could not be written is written again
+_LOG = logging.getLogger("kernels.local")
 _PASSED_ON = ("LD_LIBRARY_PATH", "VIRTUAL_ENV", "SYSTEMROOT")
 _CHUNK = 65536
+_PATIENCE = 10  # seconds that a kernel's supervisor has to end everything
 
 
 class Sessions:
-    """The sessions of one local Kaggle: at most ``max_parallel`` run, the others are queued."""
+    """The sessions of one local Kaggle: at most ``max_parallel`` run, the others are queued.
 
-    def __init__(self, store: Store, mount: Mount, max_parallel: int):
+    No kernel may read ``private`` files or folders, nor the state's but for its own.
+    """
+
+    def __init__(self, store: Store, mount: Mount, max_parallel: int, private: Sequence[Path] = ()):
         self._store = store
         self._mount = mount
+        self._private = (store.root, *private)
         self._slots = ThreadPoolExecutor(max_parallel, thread_name_prefix="kernel")
-        self._running: dict[Version, subprocess.Popen[bytes]] = {}
+        self._running: dict[Version, FileIO] = {}  # our ends of their lifelines
         self._lock = threading.Lock()
         self.closed = threading.Event()
 
@@ -42,9 +52,9 @@ class Sessions:
         """End what runs of kernel ``owner/slug``, and wait until it has ended."""
         while True:
             with self._lock:
-                found = [p for version, p in self._running.items() if version.ref == ref]
-                for process in found:
-                    _kill_group(process)
+                found = [end for version, end in self._running.items() if version.ref == ref]
+                for lifeline in found:
+                    lifeline.close()
             if not found:
                 return
             time.sleep(0.02)
@@ -53,62 +63,82 @@ class Sessions:
         """End every session, running or queued, and wait until they have ended."""
         with self._lock:
             self.closed.set()
-            for process in self._running.values():
-                _kill_group(process)
+            for lifeline in self._running.values():
+                lifeline.close()
         self._slots.shutdown(cancel_futures=True)
-        self._store.fail_unfinished()
+        with contextlib.suppress(OSError):  # a full disk: the next server of this state does it
+            self._store.fail_unfinished()
 
     def _run(self, version: Version) -> None:
         if self.closed.is_set() or not version.folder.is_dir():
             return
-        reading, lifeline = os.pipe()
-        try:
-            self._mount(version.request, version.kaggle)
-            process = self._spawn(version, reading)
-            outcome = _watch(version, process, session_seconds(version.request))
-        except Exception as error:  # whatever it was, the kernel must not stay RUNNING
-            outcome = {"status": "ERROR", "failure": f"{type(error).__name__}: {error}"}
-        finally:
-            os.close(reading)
-            os.close(lifeline)
+        reading, writing = os.pipe()
+        with FileIO(writing, "w") as lifeline:
+            try:
+                process = self._spawn(version, reading, lifeline)
+                outcome = _watch(version, process, lifeline, session_seconds(version.request))
+            except Exception as error:  # whatever it was, the kernel must not stay RUNNING
+                outcome = {"status": "ERROR", "failure": f"{type(error).__name__}: {error}"}
+            finally:
+                os.close(reading)
         if self.closed.is_set() and outcome["status"] != "COMPLETE":
             outcome = {"status": "ERROR", "failure": STOPPED}
         try:
-            self._end(version, outcome)
+            self._end_when_there_is_room(version, outcome)
         finally:
             with self._lock:
                 self._running.pop(version, None)
 
-    def _spawn(self, version: Version, lifeline: int) -> subprocess.Popen[bytes]:
+    def _spawn(self, version: Version, lifeline: int, other_end: FileIO) -> subprocess.Popen[bytes]:
         script = version.kaggle / "src" / "script.py"
+        environment = kernel_environment(version.folder, bool(version.request.enable_internet))
+        mounted = self._mount(version.request, version.kaggle)
+        may = json.dumps(allowed(version, mounted, self._private))
+        (version.folder / "allowed.json").write_text(may, "utf-8")
         with self._lock:
             if self.closed.is_set():
                 raise RuntimeError(STOPPED)
+            self._store.update(version, status="RUNNING", started=time.time())
             process = subprocess.Popen(
                 [sys.executable, "-u", str(RUN_SCRIPT), str(script), str(lifeline)],
                 cwd=version.working,
-                env=kernel_environment(version.folder, bool(version.request.enable_internet)),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 pass_fds=(lifeline,),
                 start_new_session=True,
             )
-            self._running[version] = process
-        self._store.update(version, status="RUNNING", started=time.time())
+            self._running[version] = other_end
         return process
 
-    def _end(self, version: Version, outcome: dict[str, str]) -> None:
+    def _end_when_there_is_room(self, version: Version, outcome: dict[str, str]) -> None:
+        ended, said = time.time(), False
+        while True:
+            last = self.closed.is_set()
+            try:
+                return self._end(version, outcome, ended)
+            except OSError as error:  # such as a full disk
+                if not said:
+                    named = f"{version.ref} v{version.number}"
+                    _LOG.error("%s has ended, which cannot be written yet: %s", named, error)
+                if last:  # the next server of this state finds it
+                    return None
+            said = True
+            self.closed.wait(ROOM)
+
+    def _end(self, version: Version, outcome: dict[str, str], ended: float = 0.0) -> None:
         if not version.folder.is_dir():
             return
-        set_writable(version.kaggle, True)
-        for name in list_files(version.working, contained=True):
-            if not (version.working / name).is_symlink():
-                (version.working / name).chmod(0o444)  # other kernels mount it
-        session = version.session
-        spent = time.time() - session.get("started", time.time())
-        self._store.add_usage(session["accelerator"], spent)
-        self._store.update(version, ended=time.time(), **outcome)
+        with contextlib.suppress(OSError):  # what the kernel has done to them
+            set_writable(version.kaggle, True)
+            for name in list_files(version.working, contained=True):
+                if not (version.working / name).is_symlink():
+                    (version.working / name).chmod(0o444)  # other kernels mount it
+        session, ended = version.session, ended or time.time()
+        spent = ended - session.get("started", ended)
+        self._store.add_usage(session["accelerator"], spent, ended)
+        self._store.update(version, ended=ended, **outcome)
 
 
 def kernel_environment(folder: Path, network: bool) -> dict[str, str]:
@@ -132,24 +162,13 @@ def kernel_environment(folder: Path, network: bool) -> dict[str, str]:
     }
 
 
-def _watch(version: Version, process: subprocess.Popen[bytes], limit: float) -> dict[str, str]:
+def _watch(
+    version: Version, process: subprocess.Popen[bytes], lifeline: FileIO, limit: float
+) -> dict[str, str]:
     """Write the log until the process ends or is stopped at the limit; return how it ended."""
-    start, lock = time.monotonic(), threading.Lock()
-    last_lines: dict[str, str] = {}
-
-    def copy(stream_name: str, pipe: IO[bytes]) -> None:
-        with pipe, open(version.log, "a", encoding="utf-8") as log:
-            for line in iter(lambda: pipe.readline(_CHUNK), b""):
-                text = line.decode("utf-8", "replace")
-                entry = {"stream_name": stream_name, "time": round(time.monotonic() - start, 6)}
-                with lock:
-                    log.write(json.dumps({**entry, "data": text}) + "\n")
-                    log.flush()
-                if text.strip():
-                    last_lines[stream_name] = text.strip()
-
+    log = LogWriter(version)
     pipes = (("stdout", process.stdout), ("stderr", process.stderr))
-    readers = [threading.Thread(target=copy, args=pipe, daemon=True) for pipe in pipes]
+    readers = [threading.Thread(target=log.copy, args=pipe, daemon=True) for pipe in pipes]
     for reader in readers:
         reader.start()
     outcome = {"status": "CANCEL_ACKNOWLEDGED"}
@@ -158,17 +177,34 @@ def _watch(version: Version, process: subprocess.Popen[bytes], limit: float) -> 
         code = process.wait(limit)
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exited with code {code}"
         outcome = {"status": "ERROR", "failure": how} if code else {"status": "COMPLETE"}
-    _kill_group(process, ended=True)  # processes that it started end with it
+    lifeline.close()
+    try:
+        process.wait(_PATIENCE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
     for reader in readers:
         reader.join(5)
-    process.wait()
-    if outcome["status"] == "ERROR" and "stderr" in last_lines:
-        outcome["failure"] += f": {last_lines['stderr']}"
+    if outcome["status"] == "ERROR" and "stderr" in log.last_lines:
+        outcome["failure"] += f": {log.last_lines['stderr']}"
     return outcome
 
 
-def _kill_group(process: subprocess.Popen[bytes], ended: bool = False) -> None:
-    # A process that has been waited for may have given its number away since.
-    if ended or process.returncode is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
+class LogWriter:
+    """Writes what a kernel prints into its log; ``last_lines`` has the last of each stream."""
+
+    def __init__(self, version: Version):
+        self._path, self._start, self._lock = version.log, time.monotonic(), threading.Lock()
+        self.last_lines: dict[str, str] = {}
+
+    def copy(self, stream_name: str, pipe: IO[bytes]) -> None:
+        """Copy one stream until it ends; what a full disk does not take is lost."""
+        with pipe, open(self._path, "ab", buffering=0) as log:
+            for line in iter(lambda: pipe.readline(_CHUNK), b""):
+                text = line.decode("utf-8", "replace")
+                seconds = round(time.monotonic() - self._start, 6)
+                entry = {"stream_name": stream_name, "time": seconds, "data": text}
+                with self._lock, contextlib.suppress(OSError):
+                    append_line(log, json.dumps(entry))
+                if text.strip():
+                    self.last_lines[stream_name] = text.strip()

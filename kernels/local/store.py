@@ -25,11 +25,12 @@ from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
 
 from common.manifest import write_json
-from kernels.local.files import is_within
+from kernels.local.files import append_line
 
 ACTIVE = (Status.QUEUED, Status.RUNNING)
 STOPPED = "the local Kaggle was stopped"
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # a part of a data set's or a model's name
 _FOLDERS = ("kernels", "datasets", "models", "submissions", "uploads", "archives")
 NAMES = {*_FOLDERS, "generated", "lock", "usage.jsonl"}  # what a state has at its top
 
@@ -130,18 +131,21 @@ class Store:
         for version in self.active():
             self.update(version, status="ERROR", ended=time.time(), failure=STOPPED)
 
-    def add_usage(self, accelerator: str, seconds: float) -> None:
-        """Count a session that ended against the week's quota."""
-        line = json.dumps({"accelerator": accelerator, "seconds": seconds, "ended": time.time()})
-        with self.lock, open(self.root / "usage.jsonl", "a", encoding="utf-8") as file:
-            file.write(line + "\n")
+    def add_usage(self, accelerator: str, seconds: float, ended: float = 0.0) -> None:
+        """Count a session that ended against the week's quota; the same one again changes nothing.
+
+        Raises OSError.
+        """
+        facts = {"accelerator": accelerator, "seconds": seconds, "ended": ended or time.time()}
+        with self.lock, open(self.root / "usage.jsonl", "ab", buffering=0) as file:
+            append_line(file, json.dumps(facts))
 
     def usage(self) -> list[dict[str, Any]]:
         """The sessions that have ended: accelerator, seconds, ended."""
         path = self.root / "usage.jsonl"
         with self.lock:
             lines = path.read_text("utf-8").splitlines() if path.exists() else []
-        return [json.loads(line) for line in lines]
+        return [json.loads(line) for line in dict.fromkeys(lines)]
 
     def dataset(self, ref: str) -> Path | None:
         """The folder of data set ``owner/slug``."""
@@ -152,10 +156,11 @@ class Store:
         return self._folder("models", ref, 5)
 
     def _folder(self, kind: str, ref: str, parts: int) -> Path | None:
+        """The folder of the state that ``ref`` names; links are not followed."""
         folder, names = self.root / kind / ref, ref.split("/")
-        if len(names) != parts or not all(names) or ".." in names or not folder.is_dir():
+        if len(names) != parts or not all(map(_NAME.fullmatch, names)):
             return None
-        return folder if is_within(folder.parent, self.root / kind) else None
+        return folder if folder.is_dir() and folder.resolve() == folder else None
 
 
 def utc(seconds: float) -> datetime:

@@ -1,21 +1,25 @@
 """What a kernel has written: its log while it runs, its checked output, or why it failed."""
 
+import os
 import shutil
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from common.errors import PREFIX, UserError
-from common.manifest import Unfinished, read_manifest, write_text
+from common.manifest import Unfinished, read_manifest
+from common.secrets import hide
+from common.text import printable
 from kernels.kaggle.answers import pause
 from kernels.kaggle.client import Kaggle, KernelStatus
 from kernels.kaggle.downloads import fetch_manifest, fetch_outputs
 from kernels.kaggle.states import KernelState
 from kernels.run.state import Run
 
-_TAIL = 12
+_TAIL, _WIDE = 12, 500  # lines of a failed kernel's log, and characters of each
 _LOOKS = 4
 _BREAKS = 5
 
@@ -34,7 +38,7 @@ def follow_log(
             try:
                 for number, line in enumerate(kaggle.follow_log(slug)):
                     if number >= seen:
-                        seen, breaks = number + 1, 0
+                        seen, breaks, line = number + 1, 0, hide(printable(line))
                         print(line, file=file, flush=True)
                         on_line(line)
                 return
@@ -53,8 +57,7 @@ def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str, looks: int = _L
     known, arriving = run.kernel(name), run.output(name).with_name(f"{name}.arriving")
     for look in range(looks):
         try:
-            files, log = kaggle.outputs(slug, known.version)
-            write_text(run.log(name), log)
+            files = kaggle.outputs(slug, known.version, run.log(name))
             arriving.mkdir(parents=True, exist_ok=True)
             fetch_outputs(files, arriving, name)
             manifest = read_manifest(arriving, name, known.nonce, fetched=True)
@@ -78,7 +81,7 @@ def fetch_if_whole(kaggle: Kaggle, run: Run, name: str, slug: str) -> bool:
     """
     known, arriving = run.kernel(name), run.output(name).with_name(f"{name}.arriving")
     try:
-        files, _ = kaggle.outputs(slug, known.version)
+        files = kaggle.outputs(slug, known.version, run.log(name))
         if fetch_manifest(files, arriving).get("nonce") == known.nonce:
             fetch_output(kaggle, run, name, slug, looks=1)
             return True
@@ -100,9 +103,8 @@ def note_complete(run: Run, name: str, manifest: dict[str, Any]) -> None:
 
 def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: KernelStatus) -> UserError:
     """Return what ended a kernel that is not COMPLETE, and what to do; its log is fetched."""
-    _, log = kaggle.outputs(slug, run.kernel(name).version)
-    write_text(run.log(name), log)
-    tail = tuple(line for line in log.splitlines() if line.strip())[-_TAIL:]
+    kaggle.outputs(slug, run.kernel(name).version, run.log(name))
+    tail = _tail(run.log(name))
     whole = f"(whole log: {run.log(name)})"
     if status.state is KernelState.CANCEL_ACKNOWLEDGED:
         return UserError(
@@ -117,6 +119,14 @@ def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: KernelStatus
     reasons = (*filter(_names_exception, reversed(tail)), status.message, *tail[-1:])
     reason = next(filter(None, reasons), "it wrote no log")
     return UserError(f"kernel {name} ended as {status.state}: {reason} {whole}", tail)
+
+
+def _tail(log: Path) -> tuple[str, ...]:
+    """Return the last lines of a log that are not blank, as far as they are its last 64 KiB."""
+    with open(log, "rb") as file:
+        file.seek(-min(1 << 16, log.stat().st_size), os.SEEK_END)
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    return tuple(printable(line, _WIDE) for line in lines if line.strip())[-_TAIL:]
 
 
 def _names_exception(line: str) -> bool:

@@ -227,21 +227,23 @@ def await_score(
 
     Raises UserError with Kaggle's own text on its error, or after ``options.score_limit``.
     """
-    start = time.monotonic()
+    start, shown = time.monotonic(), ""
     while not (sent.scored or sent.error):
         waited = time.monotonic() - start
-        if not waited:
-            say(f"waiting for the score of submission {sent.ref}")
         if waited > options.score_limit:
             raise UserError(
                 f"submission {sent.ref} is still being scored after {options.score_limit:.0f} s: "
                 f"the same command with --run-dir {run.folder} looks again and sends nothing"
             )
-        known = replace(sent, **kaggle.score(sent.ref))
+        state, facts = kaggle.score(sent.ref)
+        known = replace(sent, **facts)
         if known.scored or known.error:  # one that an earlier run has sent is not in this run
             run.update(submissions=[known if one == sent else one for one in run.submissions])
             sent = known
         else:
+            if state != shown:
+                say(f"submission {sent.ref} is {state} at Kaggle: waiting for its score")
+                shown = state
             time.sleep(pause_between_looks(waited, options.poll))
     if sent.error:
         raise UserError(f"Kaggle could not score submission {sent.ref}: {sent.error}")

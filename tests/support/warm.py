@@ -20,12 +20,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NoReturn
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 LIBRARIES = (
@@ -175,7 +173,8 @@ def serve(address: str, *modules: str) -> None:
             text, numbers, _, _ = socket.recv_fds(connection, 1 << 20, 8)
             order, process = json.loads(text), os.fork()
             if not process:
-                end_with(partial(become, order, numbers, [listener, connection, *asked.values()]))
+                become(order, numbers, [listener, connection, *asked.values()])
+                sys.exit()
             if order["group"]:
                 os.setpgid(process, process)
             asked[process] = connection
@@ -187,25 +186,6 @@ def serve(address: str, *modules: str) -> None:
                 with contextlib.suppress(OSError), asked.pop(ended[0]) as connection:
                     connection.send(str(os.waitstatus_to_exitcode(ended[1])).encode())
     shutil.rmtree(Path(address).parent)
-
-
-def end_with(work: Callable[[], None]) -> NoReturn:
-    """End this process when the work has ended, without taking apart all that was imported."""
-    status: object = 0
-    try:
-        work()
-    except SystemExit as error:
-        status = error.code
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        status = 1
-    threading._shutdown()  # waits for its threads
-    atexit._run_exitfuncs()
-    if isinstance(status, str):
-        print(status, file=sys.stderr)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(int(status or 0) if not isinstance(status, str) else 1)
 
 
 def become(order: dict, numbers: list[int], others: list[socket.socket]) -> None:

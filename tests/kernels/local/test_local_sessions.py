@@ -1,6 +1,7 @@
 """A kernel on the local Kaggle: where it runs, what it finds, how it ends."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -18,11 +19,11 @@ import pytest
 import requests
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
 
-from kernels.local import session
+from kernels.local import LocalKaggle, session, store
 from support import ROOT
 from support import toy_competition as toy
 from support.tiny import KEY
-from support.toy_competition import TOY, log_text, output, push, run, status, wait_for
+from support.toy_competition import TOY, WAITS, log_text, output, push, run, status, wait_for
 
 SLUG = "alice/some-kernel"
 # Prints every file below /kaggle, by the path that it has there.
@@ -45,23 +46,30 @@ def wait(happened: Callable[[], object]) -> None:
 
 def is_free(path: Path) -> bool:
     """Whether no process has a lock on ``path``: all that had one are gone."""
-    with open(path, "w") as file, contextlib.suppress(BlockingIOError):
+    with open(path) as file, contextlib.suppress(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         return True
     return False
 
 
-def locks(path: Path) -> str:
-    """A script that keeps a lock on ``path``, and whose child process does, too."""
-    return f"""
-import fcntl, subprocess, sys, time
-file = open({str(path)!r}, "w")
+# Keeps a lock on a file of its output, and so do a child, one that leaves the session, and one
+# that leaves it and whose parent has ended.
+LOCKS = """
+import fcntl, os, subprocess, sys, time
+file = open("lock", "w")
 fcntl.flock(file, fcntl.LOCK_EX)
-child = [sys.executable, "-c", "import time; time.sleep(600)"]
-subprocess.Popen(child, pass_fds=[file.fileno()])
+sleep = "import time; print(1, flush=True); time.sleep(600)"
+leave = "import os, sys; os.setsid(); os.fork() and sys.exit(); os.setsid(); " + sleep
+inherit = {"pass_fds": [file.fileno()], "stdout": subprocess.PIPE}
+for options in ({}, {"start_new_session": True}, {"daemon": True}):
+    code = leave if options.pop("daemon", False) else sleep
+    subprocess.Popen([sys.executable, "-c", code], **inherit, **options).stdout.read(1)
 print("locked", flush=True)
-time.sleep(600)
 """
+
+
+def lock_of(kaggle: LocalKaggle, version: int = 1) -> Path:
+    return kaggle.store.root / "kernels" / SLUG / f"v{version}" / "kaggle" / "working" / "lock"
 
 
 def until(path: Path) -> str:
@@ -235,22 +243,42 @@ def test_an_exception_is_an_error_with_the_scripts_own_traceback(client):
     assert failure == "exited with code 1: ValueError: bad data"
 
 
-def test_the_time_limit_stops_the_whole_group_and_keeps_the_output(client, tmp_path):
-    text = "open('part.txt', 'w').close()\n" + locks(tmp_path / "lock")
+def test_the_time_limit_stops_the_whole_group_and_keeps_the_output(serve):
+    kaggle, client = serve()
+    text = "open('part.txt', 'w').close()\n" + LOCKS + WAITS
     state = run(client, SLUG, text, session_timeout_seconds=5)  # a busy machine starts it late
     assert state is Status.CANCEL_ACKNOWLEDGED
-    wait(lambda: is_free(tmp_path / "lock"))
+    assert is_free(lock_of(kaggle))
     answer = output(client, SLUG)
-    assert [file.file_name for file in answer.files] == ["part.txt"]
+    assert [file.file_name for file in answer.files] == ["lock", "part.txt"]
     assert "locked" in answer.log
+
+
+@pytest.mark.parametrize("end", ["", "raise SystemExit(1)", "os.kill(os.getpid(), 9)"])
+def test_what_a_kernel_starts_ends_with_it_wherever_it_has_gone(serve, end):
+    kaggle, client = serve()
+    assert run(client, SLUG, LOCKS + end) is (Status.ERROR if end else Status.COMPLETE)
+    assert "locked" in log_text(client, SLUG)
+    assert is_free(lock_of(kaggle))
+    failure = "killed by SIGKILL" if "kill" in end else "exited with code 1" if end else ""
+    assert (status(client, SLUG).failure_message or "") == failure
+
+
+def test_a_deleted_kernel_leaves_no_process(serve):
+    kaggle, client = serve()
+    push(client, SLUG, LOCKS + WAITS)
+    wait(lambda: "locked" in log_text(client, SLUG))
+    with open(lock_of(kaggle)) as file:
+        toy.ask_kernel(client, "delete_kernel", SLUG)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_kernels_and_their_children_end_with_the_server(serve, tmp_path, monkeypatch):
     kaggle, client = serve()
-    push(client, SLUG, locks(tmp_path / "lock"))
+    push(client, SLUG, LOCKS + WAITS)
     wait(lambda: "locked" in log_text(client, SLUG))
     kaggle.close()
-    wait(lambda: is_free(tmp_path / "lock"))
+    assert is_free(lock_of(kaggle))
     code = f"""
 import time
 from collections.abc import Callable
@@ -267,10 +295,10 @@ with LocalKaggle(Path({str(tmp_path / "state")!r}), [], key={KEY!r}) as kaggle:
         url = server.stdout.readline().strip()
         toy.point_client_at(monkeypatch, url, tmp_path)
         with toy.connect(url) as client:
-            push(client, SLUG, locks(tmp_path / "lock"))
+            push(client, SLUG, LOCKS + WAITS)
             wait(lambda: "locked" in log_text(client, SLUG))
         os.kill(server.pid, signal.SIGKILL)
-    wait(lambda: is_free(tmp_path / "lock"))
+    wait(lambda: is_free(lock_of(kaggle, 2)))
     _, client = serve()
     assert status(client, SLUG).failure_message == "the local Kaggle was stopped"
 
@@ -329,3 +357,53 @@ def test_the_log_can_be_read_and_streamed_while_the_kernel_runs(serve, tmp_path)
     assert requests.get(url, auth=("alice", KEY), timeout=30).json() == said
     assert json.loads(output(client, SLUG).log) == said
     assert requests.get(url, timeout=30).status_code == 401
+
+
+# A full disk
+
+
+def full_disk(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "session.json")
+
+
+@pytest.mark.parametrize("what", ["write_json", "append_line"])
+def test_an_end_that_finds_no_room_waits_for_some(serve, tmp_path, monkeypatch, caplog, what):
+    kaggle, client = serve()
+    monkeypatch.setattr(session, "ROOM", 0.05)
+    push(client, SLUG, until(tmp_path / "go"), machine_shape="NvidiaTeslaT4")
+    wait_for(client, SLUG, Status.RUNNING)
+    with monkeypatch.context() as full, caplog.at_level("ERROR"):
+        full.setattr(store, what, full_disk)
+        (tmp_path / "go").touch()
+        wait(lambda: "cannot be written yet" in caplog.text)
+        assert status(client, SLUG).status is Status.RUNNING
+    assert wait_for(client, SLUG) is Status.COMPLETE
+    assert len(kaggle.store.usage()) == 1
+    assert caplog.text.count("cannot be written yet: [Errno 28] No space left on device") == 1
+
+
+def test_a_server_ends_on_a_full_disk_and_the_next_one_writes_the_end(serve, monkeypatch):
+    kaggle, client = serve()
+    push(client, SLUG, toy.WAITS)
+    wait_for(client, SLUG, Status.RUNNING)
+    with monkeypatch.context() as full:
+        full.setattr(store, "write_json", full_disk)
+        kaggle.close()
+    _, client = serve()
+    assert status(client, SLUG).failure_message == "the local Kaggle was stopped"
+
+
+def test_a_line_is_appended_whole_or_not_at_all(tmp_path):
+    path = tmp_path / "log.jsonl"
+    code = f"""
+import resource
+from kernels.local.files import append_line
+resource.setrlimit(resource.RLIMIT_FSIZE, (12, 12))
+with open({str(path)!r}, "ab", buffering=0) as file:
+    for line in ("first", "second and more", "third"):
+        try: append_line(file, line)
+        except OSError as error: print(error.strerror)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert path.read_text() == "first\nthird\n", done.stderr
+    assert done.stdout in ("File too large\n", "No space left on device\n")

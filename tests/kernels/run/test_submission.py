@@ -62,10 +62,7 @@ def test_a_file_is_sent_once_whatever_is_answered_when_it_was_taken(
     assert [text.startswith(f"night [{run.nonce}-") for text in kaggle.sent] == [True]
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [LOST, KeyboardInterrupt(), KaggleError("Kaggle answered 403", foreign=True)],
-)
+@pytest.mark.parametrize("fault", [LOST, KeyboardInterrupt()])
 def test_what_may_have_been_sent_is_sent_again_only_when_asked_for(
     kaggle: QuickKaggle, run: Run, fault: BaseException
 ) -> None:
@@ -236,10 +233,13 @@ def test_what_is_scored_is_not_waited_for(
     kaggle: QuickKaggle, run: Run, public: float | None, private: float | None
 ) -> None:
     scores = {"public_score": public, "private_score": private, "error": ""}
-    looks = [{**scores, "scored": scored} for scored in (False, False, True)]
-    kaggle.score = lambda ref: looks.pop(0)
+    states = ["PENDING", "RESCORING", "RESCORING", "COMPLETE"]  # one of them is new at Kaggle
+    looks = [(state, {**scores, "scored": state == "COMPLETE"}) for state in states]
+    kaggle.score, said = lambda ref: looks.pop(0), list[str]()
     run.update(submissions=[Submission("0" * 64, "sent", ref=7)])
-    sent = await_score(kaggle, run, run.submissions[0], OPTIONS, lambda _: None)
+    sent = await_score(kaggle, run, run.submissions[0], OPTIONS, said.append)
+    line = "submission 7 is {} at Kaggle: waiting for its score"
+    assert said == [line.format("PENDING"), line.format("RESCORING")]
     assert (sent.public_score, sent.private_score, looks) == (public, private, [])
     again = open_run(run.folder, "tiny", dry_run=False)
     assert again.submissions == [sent]
@@ -254,7 +254,8 @@ def test_a_submission_that_cannot_be_scored_or_takes_too_long_is_one_line(
     late = RunOptions(score_limit=-1.0)
     with pytest.raises(UserError, match=r"still being scored .* looks again and sends nothing"):
         await_score(kaggle, run, run.submissions[0], late, lambda _: None)
-    kaggle.score = lambda ref: {"scored": False, "error": "Submission Scoring Error"}
+    failed = {"scored": False, "error": "Submission Scoring Error"}
+    kaggle.score = lambda ref: ("ERROR", failed)
     for _ in range(2):
         with pytest.raises(UserError, match="could not score submission 7: Submission Scoring Err"):
             await_score(kaggle, run, run.submissions[0], OPTIONS, lambda _: None)

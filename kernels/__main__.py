@@ -28,7 +28,9 @@ def build_parser() -> argparse.ArgumentParser:
     build.add_argument("--out", required=True, type=Path, help="the folder to write them into")
     add_request_options(build)
     serve = commands.add_parser("serve", help="a local Kaggle for the raw `kaggle` command")
-    serve.add_argument("--port", type=int, default=7777, help="on 127.0.0.1 (default 7777)")
+    serve.add_argument(
+        "--port", default="7777", help="on 127.0.0.1 (default 7777; 0 is a free one)"
+    )
     serve.add_argument("--state", type=Path, help="its folder (default a new temporary one)")
     serve.add_argument("--layout", choices=("2026", "2025"), default="2026", help="of the mounts")
     serve.add_argument(
@@ -72,11 +74,17 @@ def _build(args: argparse.Namespace) -> int:
 
 def _serve(args: argparse.Namespace) -> int:
     from kernels.local import HostedCompetition, LocalKaggle
+    from kernels.local.confine import unconfined
     from kernels.local.dry_run import generated_data
     from kernels.local.faults import read_faults
     from kernels.local.server import USER
     from kernels.plan.find import all_competitions, modules
 
+    if not re.fullmatch("[0-9]{1,5}", args.port) or int(args.port) > 65535:
+        raise UserError(f"--port {args.port!r}: a number from 0 to 65535, where 0 is a free port")
+    if warning := unconfined():
+        _say(warning)
+    port = int(args.port)
     faults = read_faults(args.faults, _say) if args.faults else None
     state = args.state or Path(tempfile.mkdtemp(prefix="local-kaggle-"))
     hosted = []
@@ -88,7 +96,7 @@ def _serve(args: argparse.Namespace) -> int:
         data, solution = folder / competition.slug, folder / "solution.csv"
         generate = partial(generated_data, competition, folder, 0, _say)
         hosted.append(HostedCompetition(competition, data, solution, generate=generate))
-    with LocalKaggle(state, hosted, port=args.port, layout=args.layout, faults=faults) as server:
+    with LocalKaggle(state, hosted, port=port, layout=args.layout, faults=faults) as server:
         print(f"# local Kaggle at {server.url}, state in {state}; point the client at it with")
         print(f"export KAGGLE_API_ENVIRONMENT=LOCALHOST KAGGLE_USERNAME={USER}")
         # As a token too: the client prefers one, and would send the user's own from its file.

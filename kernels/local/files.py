@@ -26,7 +26,9 @@ def list_files(folder: Path, contained: bool = False) -> list[str]:
 def find_file(folder: Path, name: str, contained: bool = False) -> Path | None:
     """The file called ``name`` below ``folder``, or None; never one outside of it."""
     path = folder / name
-    if ".." in Path(name).parts or not path.is_relative_to(folder) or not path.is_file():
+    if not os.path.isfile(path):  # which raises nothing, whatever the name is
+        return None
+    if ".." in Path(name).parts or not path.is_relative_to(folder):
         return None
     return path if not contained or path.resolve().is_relative_to(folder) else None
 

@@ -29,8 +29,8 @@ from kernels.local.files import append_line
 
 ACTIVE = (Status.QUEUED, Status.RUNNING)
 STOPPED = "the local Kaggle was stopped"
-SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # a part of a data set's or a model's name
+SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # a part of a data set's or a model's name
 _FOLDERS = ("kernels", "datasets", "models", "submissions", "uploads", "archives")
 NAMES = {*_FOLDERS, "generated", "lock", "usage.jsonl"}  # what a state has at its top
 

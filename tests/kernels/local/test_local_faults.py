@@ -42,7 +42,7 @@ def test_a_refused_call_is_not_done(serve):
     answer = requests.post(url, json={"slug": SLUG}, auth=("alice", KEY), timeout=30)
     assert answer.json()["error"] == {"code": 429, "message": "Too many requests"}
     assert (answer.status_code, answer.headers["Retry-After"]) == (429, "3")
-    answer = requests.post(url, json={"slug": SLUG}, auth=("alice", "key"), timeout=30)
+    answer = requests.post(url, json={"slug": SLUG}, auth=("alice", KEY), timeout=30)
     assert parsedate_to_datetime(answer.headers["Retry-After"]) > datetime.now(UTC)
     assert kaggle.store.latest(SLUG) is None
     with refused(503):
@@ -105,7 +105,7 @@ def test_a_slow_call_is_done_although_the_client_has_gone(serve):
     url = f"{kaggle.url}/api/v1/competitions.CompetitionApiService/CreateSubmission"
     asked = {"competitionName": TOY.slug, "blobFileTokens": token}
     with pytest.raises(requests.ReadTimeout):
-        requests.post(url, json=asked, auth=("alice", "key"), timeout=0.2)
+        requests.post(url, json=asked, auth=("alice", KEY), timeout=0.2)
     assert ask_toy(client, "list_submissions").submissions in (None, [])
     time.sleep(1)
     [sent] = ask_toy(client, "list_submissions").submissions
@@ -126,11 +126,11 @@ def test_a_state_of_any_name_and_pages_without_an_end(serve):
     answer = requests.post(
         f"{url}/GetKernelSessionStatus",
         json={**asked, "kernelSlug": "some-kernel"},
-        auth=("alice", "key"),
+        auth=("alice", KEY),
         timeout=30,
     )
     assert answer.json()["status"] == 99
-    answer = requests.post(f"{url}/ListKernels", json={}, auth=("alice", "key"), timeout=30)
+    answer = requests.post(f"{url}/ListKernels", json={}, auth=("alice", KEY), timeout=30)
     assert answer.json()["nextPageToken"] == "0"
 
 

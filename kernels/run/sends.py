@@ -28,9 +28,10 @@ class Sends:
         self.file.seek(0)
         try:
             read = json.loads(self.file.read() or "{}")
-        except ValueError:
+        except (ValueError, RecursionError):
             read = {}
-        return {str(mark): str(sha256) for mark, sha256 in dict(read).items()}
+        known = read if isinstance(read, dict) else {}
+        return {str(mark): str(sha256) for mark, sha256 in known.items()}
 
     def note(self, mark: str, sha256: str) -> None:
         """Note a send, before it is made."""

@@ -190,7 +190,7 @@ def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> Outcome:
 
     submit = bool(request.models) and not args.no_submit
     runs = args.run_dir.parent if args.run_dir else Path("runs")
-    checks = None if args.dry_run else check_plan(request, kernels, Kaggle(), submit)
+    checks = None if args.dry_run else check_plan(request, kernels, Kaggle, submit)
     plan = plan_facts(request, kernels, checks, runs)
     text = plan_text(request, kernels, checks, plan["audit"])
     print(text, file=sys.stderr if args.json else sys.stdout, flush=True)

@@ -6,6 +6,7 @@ final.
 """
 
 import json
+import math
 import random
 import re
 import sys
@@ -31,6 +32,7 @@ say: Callable[[str], object] = partial(print, file=sys.stderr)  # what a person 
 PAUSE = 1.0  # seconds before a call is repeated; it doubles up to the longest
 _LONGEST = 60.0
 _TRIES = 8
+_patience = math.inf  # seconds after which a read is not repeated
 _SILENCE = 20.0  # seconds of a wait before a person is told of it, and again
 _CAUSE = re.compile(
     r"Connection refused|Connection reset|timed out|Network is unreachable|No route to host|"
@@ -75,13 +77,33 @@ def read(call: Callable[[], T], wait: str = "no answer from Kaggle") -> T:
 
     ``wait`` is what is said, with its seconds, while it takes long.
     """
+    start = time.monotonic()
     with _announced(wait):
         for attempt in range(_TRIES - 1):
             try:
                 return _once(call)
             except NoAnswerError as error:
+                if time.monotonic() - start > _patience:
+                    raise
                 pause(attempt, error.retry_after)
         return _once(call)
+
+
+def at_most(seconds: float, call: Callable[[], T]) -> T:
+    """Return what ``call`` reads, where nobody is to wait longer.
+
+    Raises NoAnswerError with the cause that was seen until then, and all that ``call`` raises.
+    """
+    global _patience
+    before, shown = _patience, (sys.stdout, sys.stderr)
+    _patience = seconds / 3  # so that the last try ends in time
+    try:
+        return within(seconds, call)
+    except requests.Timeout:
+        sys.stdout, sys.stderr = shown  # the thread that goes on may have redirected them
+        raise NoAnswerError(f"no answer from Kaggle within {seconds:.0f} s") from None
+    finally:
+        _patience = before
 
 
 def change(call: Callable[[], T]) -> T:

@@ -5,22 +5,26 @@ Every function raises KaggleError for a no.
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from common.data.tables import read_header
 from common.errors import UserError
-from kernels.kaggle.answers import KaggleError, NoAnswerError
+from kernels.kaggle.answers import KaggleError, NoAnswerError, at_most
 from kernels.kaggle.client import Kaggle
 
 T = TypeVar("T")
 
 
 class Questions:
-    """Asks Kaggle; a no is an answer too. Once Kaggle does not answer it is not asked again."""
+    """Asks Kaggle; a no is an answer too. Once Kaggle does not answer it is not asked again.
 
-    def __init__(self, kaggle: Kaggle):
-        self._kaggle = kaggle
+    ``patience`` are the seconds that one question may take; None waits as every read does.
+    """
+
+    def __init__(self, kaggle: Kaggle, patience: float | None = None):
+        self._kaggle, self._patience = kaggle, patience
         self._silent: KaggleError | None = None
 
     def ask(self, question: Callable[..., T], *words: str) -> T | KaggleError:
@@ -28,7 +32,8 @@ class Questions:
         if self._silent:
             return self._silent
         try:
-            return question(self._kaggle, *words)
+            ask = partial(question, self._kaggle, *words)
+            return at_most(self._patience, ask) if self._patience else ask()
         except NoAnswerError as error:  # it was asked often enough: the next would wait as long
             self._silent = error
             return error

@@ -53,9 +53,13 @@ def ask_kaggle(
     bundles: Sequence[Bundle],
     to_run: frozenset[str],
     submit: bool,
+    patience: float | None = None,
 ) -> Subject:
-    """Ask Kaggle all that is to be checked; raises nothing that Kaggle answers."""
-    ask, asked = lookup.Questions(kaggle).ask, request.competition
+    """Ask Kaggle all that is to be checked; raises nothing that Kaggle answers.
+
+    ``patience`` as in ``lookup.Questions``.
+    """
+    ask, asked = lookup.Questions(kaggle, patience).ask, request.competition
     quota, facts = ask(lookup.quota), ask(lookup.competition, asked.slug)
     allowed = header = None
     if not isinstance(facts, KaggleError):

@@ -1,24 +1,29 @@
 """``--plan``: what a run would do, shown without doing it."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from common.accelerator import REPLICAS
+from common.errors import UserError
 from common.recipes.hours import hours_in_words
 from common.recipes.words import describe_recipe, recipe_facts
 from kernels.bundle.build import build_bundles
+from kernels.kaggle.answers import KaggleError, at_most
 from kernels.kaggle.client import Kaggle
 from kernels.plan.find import kernel_scripts
 from kernels.plan.planned import SESSION_HOURS, SHARED, PlannedKernel, needed_hours
 from kernels.plan.request import AUDIT, ENSEMBLE, Request, in_short
-from kernels.preflight.checklist import Check, run_checks
-from kernels.preflight.kaggle_checks import ask_kaggle
+from kernels.preflight.checklist import CHECKS, OWN, Check, run_checks
+from kernels.preflight.kaggle_checks import Subject, ask_kaggle
 from kernels.results.result import read_history
 from kernels.results.terminal import aligned
 
 Kernels = Sequence[PlannedKernel]
+PATIENCE = 4.0  # seconds for signing in, and for one question
+_AGAIN = "give the same command again when that is mended"
 _ROLES = {
     SHARED: "the shared code, as a utility script",
     AUDIT: "looks for leaks, copies and broken pictures; no kernel waits for it",
@@ -29,12 +34,36 @@ _ROWS = ("size", "parameters", "batch", "epochs", "refit", "schedule", "folds", 
 
 
 def check_plan(
-    request: Request, kernels: Kernels, kaggle: Kaggle, submit: bool
+    request: Request, kernels: Kernels, sign_in: Callable[[], Kaggle], submit: bool
 ) -> tuple[Check, ...]:
-    """The checks of a run of ``kernels``, all of which are to run."""
-    bundles = build_bundles(request.competition, kernels, kaggle.owner)
+    """The checks of a run of ``kernels``, all of which are to run.
+
+    Nobody waits long for a plan: what Kaggle does not answer within a few seconds fails, and so
+    does all that it is asked when nobody is signed in.
+    """
     names = frozenset(kernel.name for kernel in kernels)
-    return run_checks(ask_kaggle(kaggle, request, bundles, names, submit))
+    try:
+        kaggle = at_most(PATIENCE, sign_in)
+    except UserError as error:
+        return _without_kaggle(request, kernels, submit, error)
+    bundles = build_bundles(request.competition, kernels, kaggle.owner)
+    return run_checks(ask_kaggle(kaggle, request, bundles, names, submit, PATIENCE))
+
+
+def _without_kaggle(
+    request: Request, kernels: Kernels, submit: bool, error: UserError
+) -> tuple[Check, ...]:
+    """Why Kaggle was not asked, and the checks that ask it nothing."""
+    no, now = KaggleError(str(error)), datetime.now(UTC)
+    bundles = build_bundles(request.competition, kernels, "owner")
+    subject = Subject("owner", request, bundles, frozenset(), submit, no, no, None, None, {}, now)
+    found, _, todo = str(error).partition(": ")
+    others = ", ".join(name for name in CHECKS if name not in (*OWN, "credentials"))
+    return (
+        Check("credentials", False, found, todo or _AGAIN),
+        Check("not asked", False, f"Kaggle was not asked for: {others}", _AGAIN),
+        *run_checks(subject, OWN),
+    )
 
 
 def plan_facts(

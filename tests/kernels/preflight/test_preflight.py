@@ -1,7 +1,13 @@
 """The checklist before the first push, and ``--plan``: what cannot end does not start."""
 
+import contextlib
+import io
 import json
+import math
 import re
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -11,14 +17,18 @@ from typing import Any
 from unittest import mock
 
 import pytest
+import requests
 from kagglesdk.competitions.types import competition_api_service as competition_api
 from kagglesdk.kernels.types import kernels_api_service as kernel_api
 
 import kernels.kaggle.client
+from common.errors import UserError
 from kernels.bundle.build import Bundle
+from kernels.kaggle import answers, decode
 from kernels.kaggle.answers import KaggleError, NoAnswerError
 from kernels.kaggle.client import Kaggle
 from kernels.plan.find import find_competition
+from kernels.preflight import show_plan
 from kernels.preflight.checklist import run_checks
 from kernels.preflight.kaggle_checks import Subject, ask_kaggle
 from support import tiny, warm
@@ -191,6 +201,83 @@ def test_a_silent_kaggle_is_waited_for_once() -> None:
     assert silent.ask.call_count == 1
     failing = [check.name for check in checks if not check.ok]
     assert failing == ["credentials", "competition", "quota"]
+
+
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_a_plan_does_not_wait_for_a_silent_kaggle(
+    go: Go, monkeypatch: pytest.MonkeyPatch, silent: str
+) -> None:
+    go.kaggle()
+    monkeypatch.setattr(show_plan, "PATIENCE", 0.5)
+    monkeypatch.setattr(decode, "TIMEOUT", (3.0, 3.0))
+    monkeypatch.setenv("HTTP_PROXY", silent)
+    done = go("--plan")
+    assert done.returncode == 1
+    assert "NO   competition tiny-digits: no answer from Kaggle within 0 s: give the" in done.stdout
+    assert "ok   titles and slugs agree" in done.stdout
+    assert done.stdout.endswith("nothing was pushed\n")
+    assert done.stderr.startswith("error: 2 of 6 checks failed: not known whether signed in as ")
+
+
+@pytest.mark.parametrize("why", ["refused", "silent"])
+def test_a_plan_without_signing_in_is_whole(
+    go: Go, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    def sign_in() -> None:
+        if why == "silent":
+            with contextlib.redirect_stdout(io.StringIO()):
+                threading.Event().wait()
+        raise UserError("no Kaggle credentials: put a token there")
+
+    go.kaggle()
+    monkeypatch.setattr(show_plan, "PATIENCE", 0.5)
+    monkeypatch.setattr(kernels.kaggle.client, "Kaggle", sign_in)
+    done = go("--plan", "--accelerator", "tpu")
+    first, second, *others = done.stdout.splitlines()
+    assert (
+        first
+        == {
+            "refused": "NO   no Kaggle credentials: put a token there",
+            "silent": "NO   no answer from Kaggle within 0 s: give the same command again when "
+            "that is mended",
+        }[why]
+    )
+    assert second.startswith("NO   Kaggle was not asked for: competition, rules, open, kind, subm")
+    assert others[:2] == ["ok   machine shapes: CPU, TpuV5E8", "ok   titles and slugs agree"]
+    assert "estimated: CPU about 2 min; TPU about 30 min and unknown for right" in others
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: 2 of 5 checks failed: ")
+    plan = json.loads(go("--plan", "--json").stdout.splitlines()[-1])
+    assert plan["state"] == "failed"
+    assert [kernel["name"] for kernel in plan["kernels"]] == ["shared", "left", "right", "ensemble"]
+    assert [check["name"] for check in plan["checks"] if not check["ok"]] == [
+        "credentials",
+        "not asked",
+    ]
+
+
+def test_the_cause_is_told_when_patience_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[int] = []
+
+    def fail() -> None:
+        calls.append(1)
+        raise requests.ConnectionError("Connection refused")
+
+    monkeypatch.setattr(answers, "pause", lambda *_: None)
+    with pytest.raises(NoAnswerError, match="Kaggle cannot be reached: Connection refused"):
+        answers.at_most(60, lambda: answers.read(fail))
+    assert len(calls) == 8
+    monkeypatch.setattr(answers, "pause", lambda *_: time.sleep(0.2))
+    with pytest.raises(NoAnswerError, match="Kaggle cannot be reached: Connection refused"):
+        answers.at_most(0.6, lambda: answers.read(fail))
+    assert len(calls) < 12
+    assert answers._patience == math.inf
 
 
 def test_a_plan_shows_sizes_schedules_and_hours(capsys: pytest.CaptureFixture[str]) -> None:

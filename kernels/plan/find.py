@@ -22,6 +22,10 @@ ROOT = Path(competitions.__file__).parents[1]
 # What Python says of a fault → what is wrong and what to do.
 _FAULTS = (
     (r"ModuleNotFoundError: No module named '([\w.]+)'", r"there is no module \1: install it, or"),
+    (
+        r"ImportError: cannot import name '(\w+)' from 'competitions\.(\w+)'",
+        r"competitions/\2 has no \1.py: write it, or",
+    ),
     (r"ImportError: cannot import name '(\w+)' from .*?'([\w.]+)'", r"there is no \1 in \2:"),
     (r"TypeError: .*unexpected keyword argument '(\w+)'", r"there is no field '\1':"),
     (r"TypeError: .*missing \d+ required .*arguments?: (.+)", r"\1 is missing: give it, or"),
@@ -43,9 +47,13 @@ def find_competition(name: str) -> Competition:
         raise UserError(f"which competition? give its name: {', '.join(known)}")
     if name not in known:
         for folder, fault in faults.items():
-            if name == folder.name or f'name="{name}"' in _text(folder / "__init__.py"):
+            named = re.search(
+                rf"""\bname ?= ?["']{re.escape(name)}["']""", _text(folder / "__init__.py")
+            )
+            if named or name == folder.name:
                 raise fault
-        raise UserError(f"unknown competition {name!r}: {nearest(name, known)}")
+        broken = "".join(f"; a folder cannot be read: {fault}" for fault in faults.values())
+        raise UserError(f"unknown competition {name!r}: {nearest(name, known)}{broken}")
     return known[name]
 
 

@@ -78,13 +78,17 @@ def choose_models(
     """
     known = model_scripts(competition)
     chosen = tuple(dict.fromkeys([*names, *(competition.ensemble if ensemble else ())]))
+    if not chosen and not audit and not known:
+        raise UserError(
+            f"competitions/{competition.folder} has no model: its script declares a KERNEL"
+        )
     if not chosen and not audit:
         raise UserError(f"which model? give --ensemble, or --model with {', '.join(known)}")
     for name in chosen:
         if names.count(name) > 1:
             raise UserError(f"--model {name} is given twice: give it once")
         if name not in known:
-            hint = nearest(name, known)
+            hint = nearest(name, known) if known else "a model's script declares one"
             if name in modules(competition).keys() - kernel_scripts(competition).keys():
                 path = f"competitions/{competition.folder}/{name}.py"
                 hint = f"{path} declares no KERNEL; {hint}"

@@ -82,13 +82,15 @@ def test_a_folder_needs_no_name_typed_into_it(folder: Path) -> None:
         ('"macro_f1"', '"macrof1"', "__init__.py: unknown metric 'macrof1': did you mean macro_f1"),
         ('"macro_f1"', '"rmse"', "metric rmse does not measure the task classification"),
         ('name="fresh"', 'name="Fresh One"', "Fresh One: name it with small letters"),
+        ('name="fresh"', "name = 'fresh', slag='x'", "there is no field 'slag': mend it"),
+        ('name="fresh"', "name=NAME", "there is no name NAME: mend it"),
         ('name="fresh"', 'name="petals"', "petals_to_metal and competitions/fresh"),
     ],
 )  # fmt: skip
 def test_a_broken_folder(folder: Path, before: str, after: str, said: str) -> None:
     assert before in FACTS
     (folder / "__init__.py").write_text(FACTS.replace(before, after))
-    for name in ("fresh", folder.name) if before != 'name="fresh"' else (folder.name,):
+    for name in ("fresh", folder.name):
         with pytest.raises(UserError, match=re.escape(said)) as caught:
             find.find_competition(name)
         assert "\n" not in str(caught.value)
@@ -132,3 +134,21 @@ def test_a_broken_script(folder: Path, before: str, after: str, said: str) -> No
     # A sound one next to it is planned as if it were not there.
     assert planned("good") == ["shared", "good", "ensemble"]
     refused("unknown model 'goood': did you mean good", "goood")
+
+
+def test_a_folder_without_a_module_that_a_script_needs(folder: Path) -> None:
+    (folder / "good.py").write_text(f"from competitions.{folder.name} import data\n{SCRIPT}")
+    refused(
+        f"good.py, line 1: competitions/{folder.name} has no data.py: write it, or mend", "good"
+    )
+
+
+def test_a_competition_whose_scripts_declare_nothing(folder: Path) -> None:
+    (folder / "good.py").write_text("x = 1\n")
+    (folder / "ensemble.py").unlink()
+    said = f"/{folder.name}/good.py declares no KERNEL; a model's script declares one"
+    refused(f"unknown model 'good': competitions{said}", "good")
+    with pytest.raises(
+        UserError, match=f"competitions/{folder.name} has no model: its script decl"
+    ):
+        choose_models(find.find_competition("fresh"), [], False)

@@ -56,7 +56,14 @@ class _Form:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        return re.compile(_BEFORE + _BETWEEN.join(map(_written, _bare(self.text))))
+        """Finds it whole; of a long one also what is left where its end is cut off."""
+        written = [*map(_written, _bare(self.text))]
+        half, end = len(written) // 2, ""
+        if half < 12 or len(written) > 120:
+            return re.compile(_BEFORE + _BETWEEN.join(written))
+        for character in reversed(written[half:]):
+            end = f"(?:{_BETWEEN}{character}{end})?"
+        return re.compile(_BEFORE + _BETWEEN.join(written[:half]) + end)
 
     def is_in(self, text: str) -> bool:
         return any(seed in text for seed in self.seeds) and bool(self.pattern.search(text))

@@ -43,14 +43,11 @@ class Credentials:
     @property
     def refused(self) -> str:
         """What to say when Kaggle does not accept it."""
+        what = "key" if self.key else "token"
+        todo = f"put a new {what} there, from {SETTINGS}, or remove it and `kaggle auth login`"
         if self.stored:
             todo = "sign in again with `kaggle auth login --force`"
-        elif self.token:
-            todo = f"put a new token there, from {SETTINGS}, or remove it and `kaggle auth login`"
-        else:
-            todo = f"put a new key there, from {SETTINGS}, or remove it and `kaggle auth login`"
-        what = "key" if self.key else "token"
-        return f"Kaggle does not accept the {what} in {self.source}, or no longer: {todo}"
+        return f"Kaggle does not accept the {what} in {self.source}, or no longer does: {todo}"
 
 
 def find_credentials() -> Credentials:
@@ -58,17 +55,15 @@ def find_credentials() -> Credentials:
 
     Raises UserError without any, and for a variable or a file that holds none that can be sent.
     """
-    empty: list[str] = []
+    seen: list[str] = []
     for source, text in _tokens():
         if token := _word(source, text, "token"):
             return Credentials(source, token)
-        empty.append(source)
-    return _key() or _login() or _none(empty)
-
-
-def _none(empty: list[str]) -> Credentials:
-    seen = f" ({empty[0]} is empty)" if empty else ""
-    raise UserError(f"no Kaggle credentials{seen}: {NONE}")
+        seen.append(f"{source} is empty")
+    found = _key(seen) or _login()
+    if not found:
+        raise UserError(f"no Kaggle credentials{f' ({seen[0]})' if seen else ''}: {NONE}")
+    return found
 
 
 def _tokens() -> Iterator[tuple[str, str]]:
@@ -84,7 +79,7 @@ def _tokens() -> Iterator[tuple[str, str]]:
             yield str(path), _read(path)
 
 
-def _key() -> Credentials | None:
+def _key(seen: list[str]) -> Credentials | None:
     """Return the user name and the key of the variables, else of ``kaggle.json``."""
     known = {name: os.environ.get(f"KAGGLE_{name.upper()}") for name in ("username", "key")}
     source = "KAGGLE_KEY"
@@ -93,7 +88,10 @@ def _key() -> Credentials | None:
         stored = _object(path, f"download it again from {SETTINGS}")
         source = source if known["key"] else str(path)
         known = {name: value or stored.get(name) for name, value in known.items()}
-    if not all(known.values()):  # the file may be for other settings alone
+        if not all(known.values()):  # the file may be for other settings alone
+            missing = " and ".join(name for name, value in known.items() if not value)
+            seen.append(f"{path} {f'has no {missing}' if stored else 'is empty'}")
+    if not all(known.values()):
         return None
     username, key = (_word(source, known[name], name) for name in ("username", "key"))
     return Credentials(source, username=username, key=key) if username and key else None

@@ -7,6 +7,7 @@ before it.
 import contextlib
 import io
 import os
+import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,15 +100,10 @@ def _sign_in(endpoint: str | None, refused: str = "") -> tuple[Any, Credentials]
     if endpoint:
         _point_at(endpoint)
     credentials = find_credentials()
-    from kernels.kaggle.decode import check_answers  # imports kagglesdk
-
-    check_answers()
-    printed = io.StringIO()
-    with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-        from kaggle.api.kaggle_api_extended import KaggleApi  # signs in by itself, in vain or not
-    if endpoint and "--local" not in KaggleApi.args:
-        KaggleApi.args.append("--local")
-    api, token, username = KaggleApi(), credentials.token, credentials.username
+    kind = _import_client()
+    if endpoint and "--local" not in kind.args:
+        kind.args.append("--local")
+    api, token, username = kind(), credentials.token, credentials.username
     try:
         if credentials.stored:
             token, username = _renewed(api, credentials, refused)
@@ -124,6 +120,22 @@ def _sign_in(endpoint: str | None, refused: str = "") -> tuple[Any, Credentials]
     learn_secrets({"KAGGLE_TOKEN": token, "KAGGLE_KEY": credentials.key})
     api.config_values = {"username": username, **secret}
     return api, credentials
+
+
+def _import_client() -> Any:
+    """Import the client without the sign-in of its own that it then makes, and prints about."""
+    from kagglesdk import kaggle_client
+
+    from kernels.kaggle.decode import check_answers
+
+    if "kaggle" not in sys.modules:
+        kaggle_client.KaggleHttpClient = None  # it ignores every exception
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            import kaggle  # noqa: F401
+    check_answers()
+    from kaggle.api.kaggle_api_extended import KaggleApi
+
+    return KaggleApi
 
 
 def _renewed(api: Any, credentials: Credentials, refused: str) -> tuple[str, str]:

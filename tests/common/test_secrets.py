@@ -167,6 +167,13 @@ def test_what_is_printed_arrives_at_once_and_whole() -> None:
     assert (stream.isatty(), stream.closed) == (False, False)
 
 
+@pytest.mark.parametrize("length", [17, 25, len(KEY) - 1])
+def test_a_long_secret_whose_end_is_cut_off_is_hidden(length: int) -> None:
+    learn(KEY)
+    assert hide(f"{KEY[:length]}…") == f"{secrets.SHOWN}…"
+    assert hide(f"{KEY[:9]}…") == f"{KEY[:9]}…"
+
+
 def test_a_long_text_is_hidden_in_pieces() -> None:
     learn(KEY)
     text = f"é{'a' * 70000} {KEY}\n" * 3 + f"{KEY}\n" * 9000

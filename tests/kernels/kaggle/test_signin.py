@@ -1,6 +1,9 @@
 """Signing in at a local Kaggle, and again when it no longer accepts the sign-in."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -142,7 +145,7 @@ def test_a_login_that_has_ended_says_how_to_sign_in_again(
     refusals.append("GenerateAccessToken")
     stored = {"refresh_token": "r", "access_token": "", "username": "alice"}
     (home / "credentials.json").write_text(json.dumps(stored))
-    with pytest.raises(KaggleError, match="no longer: sign in again with `kaggle auth login --for"):
+    with pytest.raises(KaggleError, match="no longer does: sign in again with `kaggle auth login"):
         Kaggle(kaggle.url)
     assert (home / "credentials.json").exists()
 
@@ -158,3 +161,20 @@ def test_a_malformed_proxy_is_named_and_not_shown(
     with pytest.raises(UserError, match="^https_proxy is not the address of a proxy") as caught:
         Kaggle(kaggle.url)
     assert "sw0rd" not in str(caught.value)
+
+
+def test_the_clients_import_calls_nobody(kaggle: LocalKaggle, home: Path) -> None:
+    (home / "access_token").write_text(tiny.KEY)
+    script = "\n".join(
+        (
+            "import sys",
+            "sys.addaudithook(lambda event, _: 'socket.connect' in event and print(event))",
+            "from kernels.kaggle.signin import _import_client",
+            "print(_import_client().__name__)",
+        )
+    )
+    env = {**os.environ, "HTTP_PROXY": kaggle.url}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=tiny.ROOT, env=env, capture_output=True, text=True
+    )
+    assert (done.stdout, done.stderr) == ("KaggleApi\n", "")

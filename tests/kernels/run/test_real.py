@@ -16,6 +16,8 @@ from types import SimpleNamespace
 import pytest
 
 from kernels.local import LocalKaggle
+from kernels.local.fault_kinds import Rule
+from kernels.local.faults import Faults
 from support import tiny, warm
 
 pytestmark = pytest.mark.slow
@@ -53,7 +55,10 @@ def check_end(desk: SimpleNamespace, result: dict) -> None:
 
 
 def test_it_ends_with_one_submission_and_writes_no_credentials(tmp_path: Path) -> None:
-    with a_desk(tmp_path) as desk:
+    # Kaggle ends the sign-in again and again: the same one is good the next time.
+    calls = ("SaveKernel", "GetKernelSessionStatus", "ListKernelSessionOutput", "CreateSubmission")
+    refusals = Faults([Rule(call, "refuse", code=401, message="ended") for call in calls])
+    with a_desk(tmp_path, faults=refusals) as desk:
         submit = partial(tiny.submit, *COMMAND, cwd=desk.folder)
         result = tiny.last_json(submit(env=desk.env))
         check_end(desk, result)

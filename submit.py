@@ -82,10 +82,11 @@ def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
     kernels = plan_kernels(request)
     check_options(args)
     if args.data or (args.dry_run and not args.plan):
-        from kernels.local.dry_run import check_data, check_generated
+        from kernels.local.dry_run import check_data, check_generated, check_records
 
         if args.data:
             check_data(request.competition, args.data, args.solution)
+            check_records(request.competition, kernels, args.data)
         else:
             check_generated(request.competition)
     return _show_plan(args, request, kernels) if args.plan else _run(args, words, request, kernels)

@@ -63,6 +63,8 @@ def as_given(path: Path) -> Path:
     base = next(folder for folder in (path, *path.parents) if folder.is_dir())
     if input_root() not in (base, *base.parents):
         return path
+    if base.resolve() != base:
+        return base.resolve() / path.relative_to(base)
     for link in islice(base.rglob("*"), _LOOKED_AT):
         inside, original = link.relative_to(base).parts, link.resolve()
         if link.is_symlink() and original.parts[-len(inside) :] == inside:
@@ -73,7 +75,7 @@ def as_given(path: Path) -> Path:
 def listing(folder: Path, limit: int = 12) -> str:
     """What is in ``folder``, two levels deep, in one line for an error message."""
     if not folder.is_dir():
-        return f"no folder {folder}"
+        return f"no folder {as_given(folder)}"
     names = sorted(
         path.relative_to(folder).as_posix() for g in ("*", "*/*") for path in folder.glob(g)
     )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from common.competition import Competition
+from common.data.names import nfc
 from common.data.tables import find_table, read_header, read_rows, read_table, write_table
 from common.errors import UserError
+from common.inputs import as_given
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +37,10 @@ def write_submission(
     columns = dict(zip(form.columns(task), cells, strict=True))
     header = read_header(sample)[1:] if sample and sample.is_file() else []
     names = header if sorted(header) == sorted(columns) else list(columns)
+    if sample and header and not all(map(str.isascii, ids)):
+        known = read_table(sample, [form.id_column])[form.id_column]
+        spelled = {nfc(name): name for name in known}  # the sample's own form of each id
+        ids = [spelled.get(nfc(name), name) for name in ids]
     # numpy writes each number with the digits that distinguish it from all others
     texts = (np.asarray(columns[name]).astype(str).tolist() for name in names)
     return write_table(path, [form.id_column, *names], zip(ids, *texts, strict=True))
@@ -60,6 +66,18 @@ def read_sample_ids(sample: Path, competition: Competition) -> "pd.Series":
             raise UserError(f"{sample}: {fault}")
     id_column = competition.submission.id_column
     return read_table(sample, [id_column])[id_column]
+
+
+def check_sample(sample: Path, competition: Competition) -> list[str]:
+    """Return the ids of the sample. Raises UserError as ``read_sample_ids``, and for one twice."""
+    ids = read_sample_ids(sample, competition)
+    again = ids[ids.map(nfc).duplicated()]
+    if len(again):
+        raise UserError(
+            f"{as_given(sample)}: {len(again)} ids come twice, the first is {again.iloc[0]} in "
+            f"line {again.index[0]}: fetch the file again"
+        )
+    return list(ids)
 
 
 def header_fault(header: Sequence[str], competition: Competition) -> str:

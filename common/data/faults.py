@@ -32,10 +32,11 @@ def check_ids(records: Records) -> Records:
     same = np.flatnonzero(keys[order][1:] == keys[order][:-1])
     if len(same):
         first, second = order[same[0]], order[same[0] + 1]
-        times = np.count_nonzero(keys == keys[first])
+        times, places = np.count_nonzero(keys == keys[first]), where(records, first)
+        if where(records, second) != places:  # a table may name one file twice
+            places += f", and in {where(records, second)}"
         raise UserError(
-            f"{records.name}: the id {keys[first]} comes {times} times: in "
-            f"{where(records, first)}, and in {where(records, second)}: keep one of them"
+            f"{records.name}: the id {keys[first]} comes {times} times: in {places}: keep one"
         )
     return records
 

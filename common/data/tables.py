@@ -102,10 +102,12 @@ def _head(path: Path) -> _Head:
 
 
 def read_table(path: Path, columns: Sequence[str] | None = None) -> "pd.DataFrame":
-    """Return all rows of ``read_rows`` in one frame."""
+    """Return all rows of ``read_rows`` in one frame, which has the file's path in its ``attrs``."""
     import pandas as pd
 
-    return pd.concat(list(read_rows(path, columns)))
+    table = pd.concat(list(read_rows(path, columns)))
+    table.attrs["path"] = str(as_given(path))
+    return table
 
 
 def read_columns(path: Path, columns: Sequence[str]) -> Iterator[list[str]]:

@@ -32,7 +32,7 @@ class Classification(Task):
 
         Raises UserError for a name that is none of the classes.
         """
-        numbers = self._class_numbers([name] for name in labels)
+        numbers = self._class_numbers(([name] for name in labels), labels)
         return np.array(numbers, np.int64).reshape(-1)
 
     def targets(self, labels: np.ndarray) -> np.ndarray:

@@ -39,7 +39,7 @@ class MultiLabel(Task):
         Raises UserError for a name that is none of the labels.
         """
         encoded = np.zeros((len(labels), len(self.classes)), np.uint8)
-        for row, numbers in enumerate(self._class_numbers(labels)):
+        for row, numbers in enumerate(self._class_numbers(labels, labels)):
             encoded[row, numbers] = 1
         return encoded
 

@@ -148,14 +148,19 @@ class Task:
         """Return one picture's label in words."""
         return self.classes[int(label)] if self.classes else f"{float(label):.4g}"
 
-    def _class_numbers(self, rows: Iterable[Iterable[str]]) -> list[list[int]]:
-        """The numbers of the classes of each row. Raises UserError for an unknown name."""
+    def _class_numbers(self, rows: Iterable[Iterable[str]], column: Any) -> list[list[int]]:
+        """The numbers of the classes of each row. Raises UserError for an unknown name.
+
+        ``column`` is where the rows come from; one of ``read_table`` knows its file and lines.
+        """
         known = {name: number for number, name in enumerate(self.classes)}
         numbers = []
         for row, names in enumerate(rows):
             unknown = [str(name) for name in names if name not in known]
             if unknown:
                 hint = nearest(unknown[0], self.classes)
-                raise UserError(f"row {row}: {unknown[0]!r} is none of the classes: {hint}")
+                file = getattr(column, "attrs", {}).get("path")
+                place = f"{file}: line {column.index[row]}" if file else f"row {row}"
+                raise UserError(f"{place}: {unknown[0]!r} is none of the classes: {hint}")
             numbers.append([known[name] for name in names])
         return numbers

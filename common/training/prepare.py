@@ -26,7 +26,7 @@ from common.progress import report
 from common.recipe import override
 from common.recipes.image import BackboneRecipe, ImageRecipe
 from common.recipes.training import check_batch
-from common.submission import find_sample, read_sample_ids
+from common.submission import check_sample, find_sample
 from common.training.describe import Described, TrainingKernel
 from common.training.model import check_full_size
 from common.training.trainer import Setup
@@ -98,7 +98,7 @@ class PictureKernel(TrainingKernel):
             )
         sample = find_sample(facts)
         if sample and facts.task.name != "pairs":
-            check_against_sample(parts[2], sample, read_sample_ids(sample, facts))
+            check_against_sample(parts[2], sample, check_sample(sample, facts))
         return parts
 
     def setup(
@@ -194,9 +194,13 @@ def open_pictures(records: Sequence[Records], recipe: ImageRecipe, replicas: int
 
 def check_pictures(parts: Parts) -> None:
     """Look for what cannot be decoded, and report how many were looked at. Raises UserError."""
-    end = time.monotonic() + _HEADERS
-    seen = {part: getattr(parts, part).check_headers(end - time.monotonic()) for part in _ORDER}
-    words = {part: f"{seen[part]}/{len(getattr(parts, part))}" for part in seen}
-    report("headers", **words)
+    check_headers(parts)
     parts.test.decode_all()
     report("decoded", test=len(parts.test))
+
+
+def check_headers(parts: Parts) -> None:
+    """Look at headers for a limited time, and report how many there were. Raises UserError."""
+    end = time.monotonic() + _HEADERS
+    seen = {part: getattr(parts, part).check_headers(end - time.monotonic()) for part in _ORDER}
+    report("headers", **{part: f"{seen[part]}/{len(getattr(parts, part))}" for part in seen})

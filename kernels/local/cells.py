@@ -11,6 +11,7 @@ import pandas as pd
 
 from common.competition import Competition
 from common.forms import BestLabels, LabelColumn, LabelList, NumberColumn
+from common.tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ def true_kind(competition: Competition) -> Kind:
     if isinstance(form, LabelColumn | LabelList):
         return submitted_kind(competition)
     if isinstance(form, NumberColumn):
-        return _one_of(_numbers(classes)) if classes else Kind("a number", _read_numbers)
+        return _one_of(_numbers(classes)) if classes else _within(competition.task)
     return _one_of("01")
 
 
@@ -55,6 +56,16 @@ def _read_numbers(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Finite numbers as float64 ``(rows,)``."""
     values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)
     return values, ~np.isfinite(values)
+
+
+def _within(task: Task) -> Kind:
+    """Numbers that the task can be, as float64 ``(rows,)``."""
+
+    def read(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+        values, bad = _read_numbers(cells)
+        return values, bad | (values < task.lowest) | (values > task.highest)
+
+    return Kind(f"a number from {task.lowest:g} to {task.highest:g}", read)
 
 
 def _one_of(names: Sequence[str]) -> Kind:

@@ -5,17 +5,21 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from common.competition import Competition
+from common.data.names import nfc
 from common.data.tables import find_table
-from common.errors import UserError
-from common.submission import read_sample_ids
+from common.declaration import Kernel
+from common.errors import PREFIX, UserError
+from common.submission import check_sample
 from kernels.kaggle.signin import isolate
 from kernels.local.confine import unconfined, users_secrets
 from kernels.plan.find import ROOT, load_module, modules
+from kernels.plan.planned import PlannedKernel
 
 
 @contextmanager
@@ -44,15 +48,19 @@ def local_kaggle(
 
 
 def check_data(competition: Competition, data: Path, solution: Path) -> None:
-    """Check a data folder and its hidden labels: layout, the sample's header, ids.
+    """Check a data folder and its hidden labels: layout, sample, ids, what can be scored.
 
     Raises UserError.
     """
-    from kernels.local.scoring import read_solution
+    from kernels.local.scoring import check_parts, read_solution
 
     sample = find_table(data, competition.sample)
-    ids = set(read_sample_ids(sample, competition)) if sample else set()
+    ids = set(map(nfc, check_sample(sample, competition))) if sample else set()
     labels = read_solution(competition, solution)
+    try:
+        check_parts(competition, labels)
+    except UserError as error:
+        raise UserError(f"the solution {solution}: {error}") from None
     check_folder = getattr(load_module(competition, "data"), "check_folder", None)
     if check_folder:  # what it needs besides the sample; a competition may have none
         check_folder(data)
@@ -64,6 +72,41 @@ def check_data(competition: Competition, data: Path, solution: Path) -> None:
             f"the solution {solution} and {sample} differ in {len(strange)} ids, for example "
             f"{', '.join(strange[:3])}: they must name the same ones"
         )
+
+
+def check_records(competition: Competition, kernels: Iterable[PlannedKernel], data: Path) -> None:
+    """Read the records as the first training kernel will. Raises UserError for what it refuses.
+
+    In a process of its own, because that may import TensorFlow. Kernels that read other kernels'
+    output, or have a ``work`` of their own, cannot be asked.
+    """
+    script = next((k.script for k in kernels if k.declared and _reads_itself(k.declared)), None)
+    if script is None:
+        return
+    module = f"competitions.{competition.folder}.{script}"
+    with tempfile.TemporaryDirectory() as mounts:
+        mount = Path(mounts) / "competitions" / competition.slug
+        mount.parent.mkdir()
+        mount.symlink_to(data.resolve())
+        environment = {
+            **os.environ,
+            "KAGGLE_CACHE_MOUNT_FOLDER": mounts,
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+        }
+        command = [sys.executable, "-m", "common.training.first_look", module]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        lines = done.stderr.splitlines() or ["no message"]
+        if lines[-1].startswith(PREFIX):
+            raise UserError(lines[-1].removeprefix(PREFIX))
+        raise UserError(
+            f"the data cannot be read by competitions/{competition.folder}/data.py: {lines[-1]}",
+            tuple(lines[-12:]),
+        )
+
+
+def _reads_itself(kernel: Kernel) -> bool:
+    return hasattr(kernel, "load") and not kernel.sources
 
 
 def describe_data(data: Path | None, solution: Path | None) -> str:

@@ -12,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from common.competition import Competition
+from common.data.names import nfc
 from common.data.tables import read_header, read_table
 from common.errors import UserError
 from kernels.local.cells import Kind, submitted_kind, true_kind
+from kernels.local.measures import find_measure
 
 PARTS = ("Public", "Private")
 IGNORED = "Ignored"
@@ -70,6 +72,7 @@ def _read_solution(competition: Competition, path: Path) -> Solution:
     if one_hot:
         ones = (answers.sum(axis=1) == 1) | (usage == IGNORED)
         faults[names[0], "is in a row that has not a single 1 in the classes' columns"] = ~ones
+    table[id_column] = table[id_column].map(nfc)
     _refuse(table, {**_repeated(table, id_column), **faults})
     rows = {part: np.flatnonzero(usage == part) for part in PARTS}
     truth = {part: answers[rows[part]] for part in PARTS}
@@ -81,10 +84,18 @@ def _read_solution(competition: Competition, path: Path) -> Solution:
     return Solution(pd.Index(table[id_column]), rows, truth)
 
 
+def check_parts(competition: Competition, solution: Solution) -> None:
+    """Raise UserError where a part cannot be scored: it has no rows, or the metric is undefined."""
+    find_measure(competition.metric)
+    for part, known in solution.truth.items():
+        if not len(known):
+            raise UserError(f"no row has the Usage {part}: give rows to {' and '.join(PARTS)}")
+        if competition.metric == "quadratic_weighted_kappa" and not np.ptp(known):
+            raise UserError(f"quadratic weighted kappa needs two grades or more in its {part} rows")
+
+
 def score(competition: Competition, solution: Solution, path: Path) -> Verdict:
     """The score of the submission file ``path``; never raises for what it contains."""
-    from kernels.local.measures import find_measure
-
     try:
         predicted = _read_submission(competition, solution, path)
     except UserError as error:
@@ -100,6 +111,7 @@ def _read_submission(competition: Competition, solution: Solution, path: Path) -
     """What is predicted of the solution's rows, in their order. Raises UserError."""
     id_column = competition.submission.id_column
     table, predicted, faults = _read(competition, path, submitted_kind(competition))
+    table[id_column] = table[id_column].map(nfc)
     places = solution.ids.get_indexer(table[id_column])
     unknown: BadCells = {(id_column, "is not expected"): places < 0}
     _refuse(table, {**unknown, **_repeated(table, id_column), **faults})

@@ -65,3 +65,19 @@ def test_what_is_nowhere_is_said_with_what_was_looked_for_and_what_is_there(root
 def test_a_source_that_is_no_handle_is_refused(source: str) -> None:
     with pytest.raises(UserError, match="owner/slug"):
         inputs.kernel_output_folder(source)
+
+
+def test_an_input_is_named_as_its_owner_knows_it(root: Path, tmp_path: Path) -> None:
+    own, mount = tmp_path / "mine", root / "competitions" / "leaves"
+    for name in ("train/1.jpg", "train.csv"):
+        (own / name).parent.mkdir(parents=True, exist_ok=True)
+        (own / name).touch()
+        (mount / name).parent.mkdir(parents=True, exist_ok=True)
+        (mount / name).symlink_to(own / name)
+    for name in ("train/1.jpg", "train/2.jpg", "train", "test/3.jpg", ""):
+        assert inputs.as_given(mount / name) == own / name
+        assert inputs.as_given(own / name) == own / name
+    assert inputs.listing(mount) == f"{own} has train, train.csv, train/1.jpg"
+    linked = root / "linked"
+    linked.symlink_to(own)
+    assert inputs.as_given(linked / "test" / "3.jpg") == own / "test" / "3.jpg"

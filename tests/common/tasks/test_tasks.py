@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from sklearn.metrics import f1_score
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from common.competition import Competition
+from common.data.tables import read_table
 from common.errors import UserError
 from common.forms import (
     BestLabels,
@@ -100,6 +102,15 @@ def test_labels_are_encoded_by_name(task: Any, labels: Any, encoded: list, descr
     assert task.describe(task.encode(labels)[1]) == described
     with pytest.raises(UserError, match="row 1: 'd' is none of the classes: known are a, b, c"):
         task.encode([["a"], ["d"]] if isinstance(task, MultiLabel) else ["a", "d"])
+
+
+@pytest.mark.parametrize("task", [MultiLabel(ABC), Classification(ABC)])
+def test_a_wrong_label_of_a_table_is_named_with_its_line(task: Any, tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_text("id,label\n1,a\n\n2,d\n")
+    labels = read_table(path)["label"]
+    with pytest.raises(UserError, match=f"^{path}: line 4: 'd' is none of the classes"):
+        task.encode(labels.str.split() if isinstance(task, MultiLabel) else labels)
 
 
 @pytest.mark.parametrize(

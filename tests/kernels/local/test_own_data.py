@@ -1,15 +1,28 @@
 """A dry run on one's own data: what is checked first, and wherever they are."""
 
+import os
 import shutil
+import unicodedata
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
 from common.errors import UserError
-from kernels.local.dry_run import check_data
+from common.submission import check_submission, write_submission
+from competitions.painter_by_numbers import COMPETITION as PAINTER
+from competitions.petals_to_metal import COMPETITION as PETALS
+from competitions.petals_to_metal.data import PARTS
+from kernels.local.dry_run import check_data, check_records
+from kernels.local.scoring import Verdict, read_solution, score
 from kernels.plan.find import find_competition
-from support import tiny
+from kernels.plan.planned import plan_kernels
+from kernels.plan.request import Request
+from support import flowers, tiny
 
 pytestmark = pytest.mark.slow
 SAMPLE = "data/sample_submission.csv"
@@ -35,6 +48,8 @@ def check(files: Path) -> None:
         ([SAMPLE], "id,label", "id,class", "the sample lacks label and has class, and the submiss"),
         ([SAMPLE], "id,label", "label,id", "the sample has other columns first, or one twice, and"),
         ([SAMPLE], "r14,0\n", "r14\n", "line 4 has 1 values, the header 2"),
+        ([SAMPLE], "r14,0\n", "r14,0\nr13,0\n", "1 ids come twice, the first is r13 in line 5"),
+        (["solution.csv"], "Public", "Private", "solution.csv: no row has the Usage Public: give"),
         ([SAMPLE, "solution.csv"], "id,label", "image,label", "the sample lacks id and has image"),
     ],
 )
@@ -49,6 +64,100 @@ def test_what_does_not_fit_is_one_line(
         check(files)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "cells", "said"),
+    [
+        (
+            "paws",
+            ["101", "5", "6", "7"],
+            "'101' in the column 'Pawpularity' is not a number from 1 to",
+        ),
+        (
+            "eyes",
+            ["1", "1", "2", "0"],
+            "quadratic weighted kappa needs two grades or more in its Pub",
+        ),
+        ("spots", ["2", "1", "0", "1"], "'2' in the column 'spot' is not one of 0, 1"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_first(
+    tmp_path: Path, name: str, cells: list[str], said: str
+) -> None:
+    competition = find_competition(name)
+    form = competition.submission
+    rows = [f"a{n},{cell}" for n, cell in enumerate(cells)]
+    usage = ["Public", "Public", "Private", "Private"]
+    answers = [f"{row},{part}" for row, part in zip(rows, usage, strict=True)]
+    header = f"{form.id_column},{form.target_column}"
+    solution = tmp_path / "solution.csv"
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / competition.sample).write_text("\n".join([header, *rows]))
+    solution.write_text("\n".join([f"{header},Usage", *answers]) + "\n\n")
+    with pytest.raises(UserError) as caught:
+        check_data(competition, tmp_path / "data", solution)
+    assert said in str(caught.value)
+
+
+def test_ids_of_sample_and_solution_are_compared_in_one_form(tmp_path: Path) -> None:
+    one, other = (unicodedata.normalize(form, "\u00e9") for form in ("NFC", "NFD"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "sample_submission.csv").write_text(f"Id,Pawpularity\n{other},1\nb,1\n")
+    solution = tmp_path / "solution.csv"
+    solution.write_text(f"Id;Pawpularity;Usage\r\n{one};2;Public\r\nb;2;Private\r\n\r\n")
+    competition = find_competition("paws")
+    check_data(competition, tmp_path / "data", solution)
+    sent = tmp_path / "submission.csv"
+    sample = tmp_path / "data" / "sample_submission.csv"
+    write_submission(sent, competition, [one, "b"], np.array([[3.0], [2.0]]), sample=sample)
+    assert sent.read_text().splitlines()[1] == f"{other},3.0"  # as the sample spells it
+    assert check_submission(sent, sample, competition) == 2
+    assert score(competition, read_solution(competition, solution), sent) == Verdict(1.0, 0.0)
+
+
+def petals(root: Path) -> Path:
+    """Flowers in the competition's layout, whose ids are the sample's."""
+    for part in PARTS:
+        flowers.shard(root / "tfrecords-jpeg-192x192" / part, [1, 2])
+    (root / "sample_submission.csv").write_text("id,label\n0-0,0\n0-1,0\n")
+    return root
+
+
+def damage(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-9])
+
+
+@pytest.mark.parametrize(
+    ("name", "fault", "said"),
+    [
+        ("", None, ""),
+        (
+            "sample_submission.csv",
+            lambda path: path.write_text("id,label\n0-0,0\n"),
+            "1 of its 2 p",
+        ),
+        (
+            "tfrecords-jpeg-192x192/train/00-24x24-2.tfrec",
+            damage,
+            "record 2 is truncated or corrupt",
+        ),
+    ],
+)
+def test_records_are_read_before_anything_is_pushed(
+    tmp_path: Path, name: str, fault: Callable[[Path], None] | None, said: str
+) -> None:
+    data = petals(tmp_path / "mine")
+    kernels = plan_kernels(Request(PETALS, ("densenet201",), dry_run=True))
+    if fault is None:
+        check_records(PETALS, kernels, data)
+        check_records(PAINTER, plan_kernels(Request(PAINTER, ("triplets",), dry_run=True)), data)
+        return
+    fault(data / name)
+    with pytest.raises(UserError) as caught:
+        check_records(PETALS, kernels, data)
+    assert said in str(caught.value)
+    assert str(data / name) in str(caught.value), "it is named by another path"
 
 
 def test_zipped_data_next_to_the_working_folder_are_scored(files: Path, tmp_path: Path) -> None:

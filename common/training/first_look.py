@@ -1,0 +1,33 @@
+"""What a training would refuse in its data, told without training it.
+
+    python -m common.training.first_look competitions.petals_to_metal.densenet201
+
+A dry run does this with one's own data before it pushes anything.
+"""
+
+import importlib
+import sys
+
+from common.data.pictures import Pictures
+from common.errors import UserError, end_process, shown_in_one_line
+from common.kernel import KernelRun
+from common.parameters import Parameters
+from common.training.prepare import Parts, PictureKernel, check_headers
+
+
+def look(script: str) -> None:
+    """Read the records of a kernel's module and the headers of their pictures.
+
+    Raises UserError as the kernel would.
+    """
+    kernel = importlib.import_module(script).KERNEL
+    if not isinstance(kernel, PictureKernel):
+        raise UserError(f"{script} declares no kernel that trains on pictures: name one")
+    records = kernel.records(KernelRun(Parameters(script, internet=False), kernel.recipe))
+    check_headers(Parts(*(Pictures(part, kernel.recipe.image_size) for part in records)))
+
+
+if __name__ == "__main__":
+    with shown_in_one_line():
+        look(sys.argv[1])
+    end_process(0)  # TensorFlow's threads need not be waited for

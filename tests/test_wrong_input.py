@@ -139,7 +139,7 @@ def test_a_folder_that_is_no_run_of_this_kind_is_refused(
     for broken in ("{", "[1]", "3"):
         state.write_text(broken)
         said = refused(capsys, *command)
-        assert re.search(r"state.json cannot be read .*: name another --run-dir", said)
+        assert re.search(r"state.json cannot be read .*: mend it, or name another --run-dir", said)
         assert state.read_text() == broken
 
 

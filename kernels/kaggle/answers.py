@@ -33,11 +33,13 @@ PAUSE = 1.0  # seconds before a call is repeated; it doubles up to the longest
 _LONGEST = 60.0
 _TRIES = 8
 _patience = math.inf  # seconds after which a read is not repeated
+_LONGEST_REASON = 400  # characters
 _SILENCE = 20.0  # seconds of a wait before a person is told of it, and again
 _CAUSE = re.compile(
     r"Connection refused|Connection reset|timed out|Network is unreachable|No route to host|"
     r"Name or service not known|Temporary failure in name resolution|"
-    r"Remote end closed connection without response|Connection broken"
+    r"Remote end closed connection without response|Connection broken|certificate verify failed|"
+    r"Tunnel connection failed|Cannot connect to proxy|Exceeded \d+ redirects"
 )
 VERIFY = "verify your phone at https://www.kaggle.com/settings"
 # What Kaggle says no with → what helps.
@@ -162,8 +164,10 @@ def _once(call: Callable[[], T]) -> T:
         unclear = code >= 500 or code in (0, 408, 429) or response.history
         kind = NoAnswerError if unclear else KaggleError
         raise kind(reason(error), code, response.headers.get("Retry-After", "")) from None
-    except (UnreadableError, json.JSONDecodeError, LookupError, AttributeError, TypeError) as error:
+    except UnreadableError as error:
         raise NoAnswerError(f"Kaggle's answer cannot be read: {one_line(str(error))}") from None
+    except (json.JSONDecodeError, LookupError, AttributeError, TypeError):
+        raise NoAnswerError("Kaggle's answer cannot be read: it is of another kind") from None
     except requests.RequestException as error:
         cause = getattr(error.args[0] if error.args else None, "reason", None)
         kind = NotSentError if isinstance(cause, NewConnectionError) else NoAnswerError
@@ -180,7 +184,7 @@ def may_be_done(error: KaggleError) -> bool:
 def pause(attempt: int, asked: str = "") -> None:
     """Wait as many seconds as the server ``asked`` for, else doubling with jitter."""
     doubled = min(PAUSE * 2.0**attempt, _LONGEST) * (0.5 + random.random() / 2)
-    time.sleep(min(float(asked), 300.0) if asked.isdigit() else doubled)
+    time.sleep(min(float(asked), 300.0) if asked.isdecimal() else doubled)
 
 
 def pause_between_looks(waited: float, longest: float) -> float:
@@ -194,14 +198,15 @@ def reason(error: Exception) -> str:
     if response is None:
         text = one_line(str(error))
         cause = _CAUSE.search(text)  # urllib3 wraps it in names of classes and objects
-        return cause.group() if cause else f"{type(error).__name__}: {text[:160]}"
+        return cause.group() if cause else type(error).__name__
     try:
-        body = dict(response.json())
-        said = dict(body.get("error") or body).get("message")
-    except (ValueError, TypeError):
+        body = response.json()
+        said = body.get("error") or body
+        said = said.get("message") if isinstance(said, dict) else said
+    except (ValueError, AttributeError, RecursionError):
         said = None
     said = said or response.reason or "no reason given"
-    return advised(f"Kaggle answered {response.status_code}: {said}")
+    return advised(f"Kaggle answered {response.status_code}: {said}"[:_LONGEST_REASON])
 
 
 def advised(said: str) -> str:

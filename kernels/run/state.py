@@ -171,7 +171,10 @@ def open_run(folder: Path, competition: str, dry_run: bool) -> Run:
     Raises UserError when the folder contains another competition's run or something else.
     """
     if os.path.lexists(folder / STATE):
-        run = read_run(folder)
+        try:
+            run = read_run(folder)
+        except UserError as error:
+            raise UserError(f"{error}: mend it, or name another --run-dir") from None
         if run.competition != competition:
             raise UserError(f"--run-dir {folder} is a run of {run.competition}, not {competition}")
         if run.dry_run != dry_run:

@@ -82,7 +82,8 @@ def test_what_is_no_score_is_none(text: str | None) -> None:
 
 @pytest.mark.parametrize(
     ("body", "said"),
-    [("[1]", "Bad"), ('{"error": 3}', "Bad"), ('{"message": "no\\nroom"}', "no room"),
+    [("[1]", "Bad"), ('{"error": 3}', "3"), ('{"error": "no"}', "no"), ("[" * 9999, "Bad"),
+     ('{"message": "no\\nroom"}', "no room"),
      ('{"error": {"message": "no"}}', "no"), ("<html>", "Bad"), ("null", "Bad")],
 )  # fmt: skip
 def test_what_kaggle_says_of_a_refusal_is_one_line(body: str, said: str) -> None:

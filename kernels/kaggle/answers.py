@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from functools import partial
 from typing import TypeVar
 
@@ -55,11 +56,14 @@ class SessionLimitError(UserError):
 
 
 class KaggleError(UserError):
-    """Kaggle's own answer that says no, in one line, with its ``code`` of HTTP."""
+    """An answer that says no, in one line, with its ``code`` of HTTP.
 
-    def __init__(self, message: str, code: int = 0, retry_after: str = ""):
+    ``foreign``: it has not the form of Kaggle's own, such as a firewall's page.
+    """
+
+    def __init__(self, message: str, code: int = 0, retry_after: str = "", foreign: bool = False):
         super().__init__(message)
-        self.code, self.retry_after = code, retry_after
+        self.code, self.retry_after, self.foreign = code, retry_after, foreign
 
 
 class NoAnswerError(KaggleError):
@@ -163,7 +167,8 @@ def _once(call: Callable[[], T]) -> T:
         # A redirect means that something else has answered: what was asked may have happened.
         unclear = code >= 500 or code in (0, 408, 429) or response.history
         kind = NoAnswerError if unclear else KaggleError
-        raise kind(reason(error), code, response.headers.get("Retry-After", "")) from None
+        asked, own = response.headers.get("Retry-After", ""), _said(response)[1]
+        raise kind(reason(error), code, asked, not own) from None
     except UnreadableError as error:
         raise NoAnswerError(f"Kaggle's answer cannot be read: {one_line(str(error))}") from None
     except (json.JSONDecodeError, LookupError, AttributeError, TypeError):
@@ -178,13 +183,26 @@ def _once(call: Callable[[], T]) -> T:
 
 def may_be_done(error: KaggleError) -> bool:
     """Return whether the change that ended so may have been, or may still be, carried out."""
-    return isinstance(error, NoAnswerError) and not isinstance(error, NotSentError)
+    return not isinstance(error, NotSentError) and (
+        isinstance(error, NoAnswerError) or error.foreign
+    )
 
 
 def pause(attempt: int, asked: str = "") -> None:
     """Wait as many seconds as the server ``asked`` for, else doubling with jitter."""
     doubled = min(PAUSE * 2.0**attempt, _LONGEST) * (0.5 + random.random() / 2)
-    time.sleep(min(float(asked), 300.0) if asked.isdecimal() else doubled)
+    seconds = _seconds(asked)
+    time.sleep(doubled if seconds is None else min(max(seconds, 0.0), 300.0))
+
+
+def _seconds(asked: str) -> float | None:
+    """Return the seconds of a Retry-After, which may be a date; None if it is neither."""
+    if re.fullmatch(r"[0-9]+", asked):
+        return float(asked)
+    try:
+        return parsedate_to_datetime(asked).timestamp() - time.time()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def pause_between_looks(waited: float, longest: float) -> float:
@@ -199,14 +217,20 @@ def reason(error: Exception) -> str:
         text = one_line(str(error))
         cause = _CAUSE.search(text)  # urllib3 wraps it in names of classes and objects
         return cause.group() if cause else type(error).__name__
+    said = _said(response)[0] or response.reason or "no reason given"
+    return advised(f"Kaggle answered {response.status_code}: {said}"[:_LONGEST_REASON])
+
+
+def _said(response: requests.Response) -> tuple[str, bool]:
+    """Return what a refusal says, and whether it has the form of Kaggle's own refusals."""
     try:
         body = response.json()
         said = body.get("error") or body
-        said = said.get("message") if isinstance(said, dict) else said
-    except (ValueError, AttributeError, RecursionError):
-        said = None
-    said = said or response.reason or "no reason given"
-    return advised(f"Kaggle answered {response.status_code}: {said}"[:_LONGEST_REASON])
+        own = isinstance(said, dict)
+        said = said.get("message") if own else said
+    except (ValueError, AttributeError, RecursionError, requests.RequestException):
+        return "", False
+    return (str(said), own and isinstance(said, str)) if said else ("", False)
 
 
 def advised(said: str) -> str:

@@ -158,10 +158,10 @@ def push_kernel(kaggle: Kaggle, run: Run, bundle: Bundle, key: str, say: Say) ->
     folder = write_bundle(with_nonces(bundle, before.nonce, sources, resume), run.bundle(name))
     try:
         version = _push_once(kaggle, folder, bundle.kernel.slug, before.nonce, say)
-    except NoAnswerError:
-        raise
-    except UserError:
-        run.set_kernel(name, before)
+    except UserError as error:
+        clear = not isinstance(error, KaggleError) or not error.foreign
+        if clear and not isinstance(error, NoAnswerError):
+            run.set_kernel(name, before)
         raise
     run.set_kernel(name, version=version, state=KernelState.QUEUED)
 

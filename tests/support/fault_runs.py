@@ -24,6 +24,7 @@ import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,7 +86,7 @@ class Place:
 class FaultRun:
     """One run with its own Kaggle."""
 
-    def __init__(self, seed: int, root: Path):
+    def __init__(self, seed: int, root: Path, begun: Path | None):
         from support.fault_draws import Disturbed
 
         self.seed, self.root, self.chance = seed, root, random.Random(seed)
@@ -95,7 +96,9 @@ class FaultRun:
         self.disturbed = self.copied = 0
         self.early_copy = False
         runs = self.chance.random() < 0.3
-        (root / "runs").mkdir()
+        if self.chance.random() < 0.6 and begun:
+            shutil.copytree(begun, root, symlinks=True, dirs_exist_ok=True)
+        (root / "runs").mkdir(exist_ok=True)
         self.places = [Place(root / "runs" if runs else root / "runs" / "mine", runs)]
         # After so many starts; 99 is never.
         self.damage_at = self.chance.choice((1, 2, 3, 99, 99, 99))
@@ -107,7 +110,10 @@ class FaultRun:
     def go(self) -> Outcome:
         """Give the command until it ends well in every place."""
         began = time.monotonic()
-        data = tiny.write_data(self.root / "files")
+        files = self.root / "files"
+        data = files / "data", files / "solution.csv"
+        if not files.exists():
+            tiny.write_data(files)
         with tiny.local_kaggle(self.root, data, faults=self.faults) as (self.server, env):
             self.env = {**os.environ, **env, "TINY_WAITS": "1.2"}
             self.env.pop(warm.ADDRESS, None)
@@ -285,11 +291,23 @@ def add_neighbours(runs: Path, chance: random.Random) -> None:
         kind()
 
 
-def run_once(seed: int, folder: Path | None = None) -> Outcome:
+def begin(root: Path) -> None:
+    """Run all kernels and submit nothing: most disturbed runs go on from there, at less cost."""
+    from support import fault_starts
+
+    with tiny.local_kaggle(root) as (_, env):
+        env = {**os.environ, **env, "TINY_WAITS": "9"}
+        env.pop(warm.ADDRESS, None)
+        options = ("--run-dir", root / "runs" / "mine", "--no-submit")
+        end = fault_starts.Start("not", options, env, tiny.ROOT).wait()
+        assert end.code == 0, end.err
+
+
+def run_once(seed: int, folder: Path | None = None, begun: Path | None = None) -> Outcome:
     """One disturbed run; its temporary folder stays if something is wrong."""
     tiny.add_tiny()
     root = folder or Path(tempfile.mkdtemp(prefix=f"fault-run-{seed}-"))
-    outcome = FaultRun(seed, root).go()
+    outcome = FaultRun(seed, root, begun).go()
     if not folder and not outcome.wrong:
         shutil.rmtree(root, ignore_errors=True)
     return outcome
@@ -298,6 +316,7 @@ def run_once(seed: int, folder: Path | None = None) -> Outcome:
 def start_worker() -> None:
     """Let this process's local Kaggles fork their kernels."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    tiny.add_tiny()
     patch = SimpleNamespace(setattr=setattr, setenv=os.environ.__setitem__)
     warm.fork_kernels(patch, "quick_kernel")
 
@@ -309,9 +328,13 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0, help="of the first run; one more for each")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     args = parser.parse_args()
-    outcomes = []
-    with ProcessPoolExecutor(args.jobs, initializer=start_worker) as pool:
-        for outcome in pool.map(run_once, range(args.seed, args.seed + args.runs)):
+    outcomes, seeds = [], range(args.seed, args.seed + args.runs)
+    with (
+        tempfile.TemporaryDirectory(prefix="fault-runs-") as begun,
+        ProcessPoolExecutor(args.jobs, initializer=start_worker) as pool,
+    ):
+        pool.submit(begin, Path(begun)).result()
+        for outcome in pool.map(partial(run_once, begun=Path(begun)), seeds):
             outcomes.append(outcome)
             print(f"{len(outcomes)}/{args.runs}  {outcome}", flush=True)
     faults = Counter(words.split()[0] for outcome in outcomes for words in outcome.faults)

@@ -20,10 +20,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-from functools import cache
+import threading
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NoReturn
 
 ROOT = Path(__file__).parents[2]
 LIBRARIES = (
@@ -173,8 +175,7 @@ def serve(address: str, *modules: str) -> None:
             text, numbers, _, _ = socket.recv_fds(connection, 1 << 20, 8)
             order, process = json.loads(text), os.fork()
             if not process:
-                become(order, numbers, [listener, connection, *asked.values()])
-                sys.exit()
+                end_with(partial(become, order, numbers, [listener, connection, *asked.values()]))
             if order["group"]:
                 os.setpgid(process, process)
             asked[process] = connection
@@ -186,6 +187,25 @@ def serve(address: str, *modules: str) -> None:
                 with contextlib.suppress(OSError), asked.pop(ended[0]) as connection:
                     connection.send(str(os.waitstatus_to_exitcode(ended[1])).encode())
     shutil.rmtree(Path(address).parent)
+
+
+def end_with(work: Callable[[], None]) -> NoReturn:
+    """End this process when the work has ended, without taking apart all that was imported."""
+    status: object = 0
+    try:
+        work()
+    except SystemExit as error:
+        status = error.code
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        status = 1
+    threading._shutdown()  # waits for its threads
+    atexit._run_exitfuncs()
+    if isinstance(status, str):
+        print(status, file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(int(status or 0) if not isinstance(status, str) else 1)
 
 
 def become(order: dict, numbers: list[int], others: list[socket.socket]) -> None:

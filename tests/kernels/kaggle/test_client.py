@@ -1,6 +1,8 @@
 """What the adapter makes of Kaggle's answers."""
 
 import threading
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 import requests
@@ -8,6 +10,7 @@ from kagglesdk.kernels.types import kernels_api_service as api
 
 from kernels.kaggle import answers
 from kernels.kaggle.answers import (
+    KaggleError,
     NoAnswerError,
     NotSentError,
     advised,
@@ -58,6 +61,39 @@ def test_what_is_answered_unclearly_may_have_been_done(code: int) -> None:
     with pytest.raises(NoAnswerError) as caught:
         change(call)
     assert (may_be_done(caught.value), caught.value.retry_after) == (True, "7")
+
+
+@pytest.mark.parametrize(
+    ("body", "foreign"),
+    [('{"error": {"code": 400, "message": "no"}}', False), ('{"message": "no"}', False),
+     ("<html>", True), ("", True), ("[]", True), ('{"error": []}', True), ("[" * 9999, True),
+     ('{"error": {"message": 3}}', True)],
+)  # fmt: skip
+def test_a_refusal_that_is_not_kaggles_own_may_hide_that_it_was_done(
+    body: str, foreign: bool
+) -> None:
+    response = requests.Response()
+    response.status_code, response._content = 403, body.encode()
+
+    with pytest.raises(KaggleError, match="Kaggle answered 403: ") as caught:
+        change(response.raise_for_status)
+    assert not isinstance(caught.value, NoAnswerError)
+    assert (may_be_done(caught.value), caught.value.foreign) == (foreign, foreign)
+
+
+@pytest.mark.parametrize(
+    ("asked", "seconds"),
+    [("7", 7), ("4000", 300), (format_datetime(datetime.now(UTC) + timedelta(hours=1)), 300),
+     ("Wed, 21 Oct 2015 07:28:00 GMT", 0), ("", 0.5), ("soon", 0.5), ("\N{SUPERSCRIPT TWO}", 0.5)],
+)  # fmt: skip
+def test_a_pause_is_as_long_as_the_server_asks(
+    asked: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(answers, "PAUSE", 1.0)
+    monkeypatch.setattr("time.sleep", slept.append)
+    answers.pause(0, asked)
+    assert slept[0] == pytest.approx(seconds, abs=0.5)
 
 
 def test_a_long_wait_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,10 @@ def test_a_file_is_sent_once_whatever_is_answered_when_it_was_taken(
     assert [text.startswith(f"night [{run.nonce}-") for text in kaggle.sent] == [True]
 
 
-@pytest.mark.parametrize("fault", [LOST, KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    "fault",
+    [LOST, KeyboardInterrupt(), KaggleError("Kaggle answered 403", foreign=True)],
+)
 def test_what_may_have_been_sent_is_sent_again_only_when_asked_for(
     kaggle: QuickKaggle, run: Run, fault: BaseException
 ) -> None:

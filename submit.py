@@ -7,7 +7,6 @@ python submit.py petals --ensemble
 import argparse
 import dataclasses
 import json
-import os
 import shlex
 import signal
 import sys
@@ -19,7 +18,14 @@ from typing import Any
 from common.errors import UserError, machine_faults, show
 from common.output import hide_in_output
 from common.secrets import refuse_secrets
-from kernels.plan.options import add_request_options, add_run_options, check_options, read_request
+from common.text import discard, prepare_streams, say, warn
+from kernels.plan.options import (
+    Parser,
+    add_request_options,
+    add_run_options,
+    check_options,
+    read_request,
+)
 
 EPILOG = """\
 examples:
@@ -38,7 +44,7 @@ Outcome = dict[str, Any]  # what --json shows
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="submit.py",
         description="Train a competition's kernels on Kaggle, blend, check, submit once, score.",
         epilog=EPILOG,
@@ -52,23 +58,29 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
+    prepare_streams()
     hide_in_output()
     words = sys.argv[1:] if arguments is None else arguments
-    args = build_parser().parse_args(words)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # What is known of a command whose options cannot be read.
+    args = argparse.Namespace(competition="", run_dir=None, json="--json" in words, run=None)
     try:
         with machine_faults():
+            build_parser().parse_args(words, args)
             outcome = _act(args, words)
-        return _end(args, outcome)
     except BrokenPipeError:  # whoever read the output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
         return 1
     except UserError as error:
         show(error)
-        return _end(args, {"state": "failed", "error": str(error)})
+        outcome = {"state": "failed", "error": str(error)}
     except KeyboardInterrupt:
-        print("interrupted before anything was pushed", file=sys.stderr)
-        return _end(args, {"state": "interrupted"})
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN)  # a second one does not break off the end
+        nothing = "interrupted before anything was pushed"
+        warn(_interrupted(args, words, args.run) if args.run else nothing)
+        outcome = {"state": "interrupted"}
+    return _end(args, outcome)
 
 
 def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
@@ -96,7 +108,12 @@ def _end(args: argparse.Namespace, outcome: Outcome) -> int:
     """Show what came of the command, with ``--json``; its exit status."""
     if args.json:
         known = {"competition": args.competition, "run_dir": args.run_dir and str(args.run_dir)}
-        print(json.dumps({**known, **outcome}), flush=True)
+        try:
+            print(json.dumps({**known, **outcome}), flush=True)
+        except OSError as error:  # a full disk, or nobody reads it
+            warn(f"standard output cannot be written: {error.strerror}")
+            discard(sys.stdout)
+            return 1
     return {"failed": 1, "interrupted": 130}.get(outcome.get("state", ""), 0)
 
 
@@ -118,26 +135,22 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
     signed_in = None if args.dry_run else Kaggle()
     facts = {**request.facts, "data": args.data and str(args.data.resolve())}
     run = _pick_run(args, facts)
-    args.run_dir = run.folder
+    args.run, args.run_dir = run, run.folder
     differs: Outcome = {}
     with open_display() as display:
         answers.say = display.say
         display.say(f"{'going on with' if run.kernels else 'run folder'} {run.folder}")
         kaggle = nullcontext(signed_in) if signed_in else _local(args, request, run, display.say)
-        try:
-            with run.attempt(facts), kaggle as client:
-                try:
-                    result = run_pipeline(request, kernels, options, client, run, display)
-                finally:  # however a rehearsal ends, it says what it has found
-                    if args.rehearse:
-                        found = read_rehearsal(run, request.competition, kernels)
-                        display.say(show_rehearsal(found))
-                        wrong = [one for one in found if not one["right"]]
-                        differs = {"differs": wrong}
-        except KeyboardInterrupt:
-            display.say(_interrupted(args, words, run))
-            return {"state": "interrupted"}
-    print(show_result(result), file=sys.stderr if args.json else sys.stdout)
+        with run.attempt(facts), kaggle as client:
+            try:
+                result = run_pipeline(request, kernels, options, client, run, display)
+            finally:  # however a rehearsal ends, it says what it has found
+                if args.rehearse:
+                    found = read_rehearsal(run, request.competition, kernels)
+                    display.say(show_rehearsal(found))
+                    wrong = [one for one in found if not one["right"]]
+                    differs = {"differs": wrong}
+    say(show_result(result), sys.stderr if args.json else sys.stdout)
     return {**dataclasses.asdict(result), **differs}
 
 
@@ -147,7 +160,7 @@ def _pick_run(args: argparse.Namespace, facts: dict[str, Any]) -> Any:
 
     if not args.run_dir:
         root = Path("runs")
-        return pick_run(root, args.competition, args.dry_run, facts, args.fresh, _say)
+        return pick_run(root, args.competition, args.dry_run, facts, args.fresh, warn)
     if args.fresh and (args.run_dir / STATE).exists():
         raise UserError(f"--fresh begins a new run, and {args.run_dir} is one: name a new folder")
     return open_run(args.run_dir, args.competition, args.dry_run)
@@ -194,7 +207,7 @@ def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> Outcome:
     checks = None if args.dry_run else check_plan(request, kernels, Kaggle, submit)
     plan = plan_facts(request, kernels, checks, runs)
     text = plan_text(request, kernels, checks, plan["audit"])
-    print(text, file=sys.stderr if args.json else sys.stdout, flush=True)
+    say(text, sys.stderr if args.json else sys.stdout)
     try:
         require(checks or ())
     except UserError as error:
@@ -214,17 +227,13 @@ def _show_history(args: argparse.Namespace) -> Outcome:
     folder = args.run_dir or Path("runs")
     entries, unreadable = read_history(folder, name)
     for line in unreadable:
-        _say(line)
+        warn(line)
     if not entries:
         raise UserError(f"no runs{f' of {name}' if name else ''} in {folder}: name their --run-dir")
     entries = best_first(entries) if args.sort == "best" else entries
     if not args.json:
         show_history(entries)
     return {"runs": [dataclasses.asdict(entry) for entry in entries], "unreadable": unreadable}
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

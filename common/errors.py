@@ -31,9 +31,11 @@ class UserError(Exception):
 
 def show(error: UserError) -> None:
     """Print it to stderr as ``error: …``, below its details."""
+    from common.text import printable, warn  # which needs UserError itself
+
     for line in error.details:
-        print(f"  | {line}", file=sys.stderr)
-    print(f"{PREFIX}{error}", file=sys.stderr, flush=True)
+        warn(f"  | {line}")
+    warn(f"{PREFIX}{printable(str(error))}")
 
 
 @contextmanager

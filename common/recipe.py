@@ -90,4 +90,4 @@ def _coerce(key: str, value: Any, hint: Any) -> Any:
                 return number
             raise UserError(f"setting {key}={value!s}: it must be a finite number")
     wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in kinds)
-    raise UserError(f"setting {key}={value!s} is not of its type: it takes {wanted}")
+    raise UserError(f"setting {key}={str(value)[:40]} is not of its type: it takes {wanted}")

@@ -1,5 +1,6 @@
 """Text that others wrote (a kernel, a server), made fit for a terminal, a log or a page."""
 
+import os
 import re
 import sys
 from typing import TextIO
@@ -40,3 +41,31 @@ def printable_lines(text: str, longest: int = 0) -> str:
 def say(text: object, stream: TextIO | None = None) -> None:
     """Print printable lines at once, to standard output unless another ``stream`` is given."""
     print(printable_lines(str(text), LONGEST), file=stream or sys.stdout, flush=True)
+
+
+def warn(text: object) -> None:
+    """Print printable lines on standard error. That nobody reads them any more ends no work."""
+    try:
+        say(text, sys.stderr)
+    except OSError:
+        discard(sys.stderr)
+
+
+def discard(stream: TextIO) -> None:
+    """Throw away what is written to a standard stream from now on, and what waits in it."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)
+
+
+def prepare_streams() -> None:
+    """Let standard output and error take any text: what they cannot show is escaped (``\\u2026``).
+
+    One that is closed takes it in silence.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
+        elif hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

@@ -16,12 +16,13 @@ from pathlib import Path
 from common.errors import UserError, shown_in_one_line
 from common.output import hide_in_output
 from common.secrets import refuse_secrets
-from kernels.plan.options import add_request_options, read_request
+from common.text import prepare_streams, say, warn
+from kernels.plan.options import Parser, add_request_options, read_request
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m kernels", description=__doc__.split("\n")[0])
+    parser = Parser(prog="python -m kernels", description=__doc__.split("\n")[0])
     commands = parser.add_subparsers(dest="command", required=True)
     build = commands.add_parser("build", help="write folders that `kaggle kernels push -p` takes")
     build.add_argument("--owner", required=True, help="the Kaggle user who will push them")
@@ -47,12 +48,13 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status."""
+    prepare_streams()
     hide_in_output()
     words = sys.argv[1:] if arguments is None else arguments
-    args = build_parser().parse_args(words)
     with shown_in_one_line():
         refuse_secrets(words)
         try:
+            args = build_parser().parse_args(words)
             return {"build": _build, "serve": _serve, "clean": _clean}[args.command](args)
         except KeyboardInterrupt:
             return 130
@@ -67,8 +69,14 @@ def _build(args: argparse.Namespace) -> int:
     args.ensemble = args.ensemble or not (args.model or args.audit)
     request = read_request(args)
     kernels = plan_kernels(request)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"--out {args.out} cannot be a folder ({error.strerror}): name another one"
+        ) from None
     for bundle in build_bundles(request.competition, kernels, args.owner):
-        print(write_bundle(bundle, args.out / bundle.kernel.slug))
+        say(write_bundle(bundle, args.out / bundle.kernel.slug))
     return 0
 
 
@@ -83,18 +91,18 @@ def _serve(args: argparse.Namespace) -> int:
     if not re.fullmatch("[0-9]{1,5}", args.port) or int(args.port) > 65535:
         raise UserError(f"--port {args.port!r}: a number from 0 to 65535, where 0 is a free port")
     if warning := unconfined():
-        _say(warning)
+        warn(warning)
     port = int(args.port)
-    faults = read_faults(args.faults, _say) if args.faults else None
+    faults = read_faults(args.faults, warn) if args.faults else None
     state = args.state or Path(tempfile.mkdtemp(prefix="local-kaggle-"))
     hosted = []
     for competition in all_competitions().values():
         if "generated" not in modules(competition):
-            _say(f"{competition.name} has no generated.py: it is not served")
+            warn(f"{competition.name} has no generated.py: it is not served")
             continue
         folder = state / "generated" / competition.name
         data, solution = folder / competition.slug, folder / "solution.csv"
-        generate = partial(generated_data, competition, folder, 0, _say)
+        generate = partial(generated_data, competition, folder, 0, warn)
         hosted.append(HostedCompetition(competition, data, solution, generate=generate))
     with LocalKaggle(state, hosted, port=port, layout=args.layout, faults=faults) as server:
         print(f"# local Kaggle at {server.url}, state in {state}; point the client at it with")
@@ -124,16 +132,12 @@ def _clean(args: argparse.Namespace) -> int:
     for slug in doomed:
         kaggle.delete(slug)
     for slug, last in known.items():
-        print(f"{'deleted' if slug in doomed else 'kept   '}  {last}  {kaggle.owner}/{slug}")
+        say(f"{'deleted' if slug in doomed else 'kept   '}  {last}  {kaggle.owner}/{slug}")
     if not known:
         print(f"{kaggle.owner} has no kernels of this tool")
     elif not doomed:
         print("delete with --delete NAME, or --all; their outputs and versions go with them")
     return 0
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

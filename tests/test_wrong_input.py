@@ -4,13 +4,16 @@ import json
 import os
 import re
 import shlex
+import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+import kernels.__main__
 from kernels.run.state import open_run
 from support import tiny
 
@@ -45,7 +48,16 @@ MISTAKES = [
     ("petals --ensemble --set backbone=", "unknown backbone ''"),
     ("petals --ensemble --set lr_max=-1", "lr_max=-1.0: it must be from 0 to 10"),
     ("petals --ensemble --set lr_max=nan", "lr_max=nan: it must be a finite number"),
+    (f"petals --ensemble --set lr_ramp_epochs=1{'0' * 400}", "it must be from 0 to 9999"),
+    (f"petals --ensemble --set epochs={'9' * 5000}", "is not of its type: it takes int"),
     ("petals --ensemble --set image_size=0", "image_size=0: it must be from 8 to 1024"),
+    ("tiny --ensemble --seed abc", "--seed: 'abc' is not a whole number; --help shows the options"),
+    ("tiny --ensemble --folds 2.5", "--folds: '2.5' is not a whole number"),
+    (f"tiny --ensemble --folds {'9' * 5000}", "--folds: '999"),
+    ("tiny --ensemble --seed nan", "--seed: 'nan' is not a whole number"),
+    ("tiny --ensemble --seed", "--seed: expected one argument"),
+    ("tiny --ensemble --whatever", "unrecognized arguments: --whatever"),
+    ("tiny left --ensemble", "unrecognized arguments: left"),
     ("petals --ensemble --seed -1", "--seed -1: it must be from 0 to 4294967295"),
     ("petals --ensemble --set optimizer=adm", "optimizer=adm: did you mean adam"),
     ("petals --ensemble --set backbone=ConvNextTiny", "did you mean ConvNeXtTiny"),
@@ -58,7 +70,7 @@ MISTAKES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("arguments", "said"), MISTAKES, ids=[words for words, _ in MISTAKES])
+@pytest.mark.parametrize(("arguments", "said"), MISTAKES, ids=[words[:60] for words, _ in MISTAKES])
 def test_a_mistake_is_one_line(
     arguments: str,
     said: str,
@@ -119,6 +131,82 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:
     assert done.returncode == 1
     [line] = done.stderr.splitlines()
     return line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (
+            "build tiny --owner a --out setup.cfg",
+            "setup.cfg cannot be a folder (File exists)",
+        ),
+        ("build tiny --owner a --out /proc/x", "--out /proc/x cannot be a folder (No such file or"),
+        ("build tiny --owner a/b --out x", "--owner 'a/b': a Kaggle user name"),
+        ("build tiny --owner a", "the following arguments are required: --out"),
+        ("serve --port 7777.5", "--port '7777.5': a number from 0 to 65535"),
+        ("serve --layout 2024", "--layout: invalid choice: '2024'"),
+    ],
+)
+def test_a_mistake_at_the_kernels_command_is_one_line(
+    arguments: str,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tiny.ROOT)
+    with pytest.raises(SystemExit) as end:
+        kernels.__main__.main(arguments.split())
+    assert end.value.code == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+
+
+@pytest.mark.parametrize("redirected", ["> /dev/full", ">&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("environment", ["PYTHONIOENCODING=ascii", "LC_ALL=C PYTHONUTF8=0"])
+def test_output_that_nobody_can_read_ends_in_no_traceback(
+    tmp_path: Path, redirected: str, environment: str
+) -> None:
+    run = open_run(tmp_path / "r\u00e9sum\u00e9 \u2026", "tiny", False)
+    run.update(request={"settings": {"x": "\ud800\u65e5\x1b[2J"}})
+    words = shlex.join(tiny.command("--history", "--run-dir", run.folder, "--json"))
+    shell = ["bash", "-c", f"{environment} {words} {redirected}"]
+    done = subprocess.run(shell, capture_output=True, text=True, cwd=tiny.ROOT)
+    assert done.returncode == ("full" in redirected)
+    full = "standard output cannot be written: No space left on device\n"
+    assert done.stderr == (full if "full" in redirected else "")
+    assert len(done.stdout.splitlines()) == (redirected == "2>&-")
+    shown = subprocess.run(
+        ["bash", "-c", f"{environment} {words.removesuffix(' --json')}"],
+        capture_output=True,
+        text=True,
+        cwd=tiny.ROOT,
+    )
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "x=\\ufffd\\u65e5" in shown.stdout or "x=\ufffd\u65e5" in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+def test_a_second_interrupt_does_not_break_off_the_end(dry: list, tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        tiny.command(*dry, "--model", "left", "--json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "WARM_SOCKET"},
+        cwd=tiny.ROOT,
+    )
+    while not list(tmp_path.glob("run/kernels/left")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.03)
+    out, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert re.match("interrupted; .*; reached: .*; it goes on with: ", said.splitlines()[-1])
+    assert json.loads(out)["state"] == "interrupted"
 
 
 def test_a_folder_that_is_no_run_of_this_kind_is_refused(

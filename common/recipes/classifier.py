@@ -40,7 +40,7 @@ class ClassifierRecipe(BackboneRecipe):
     pictures_per_epoch: Annotated[int | None, Range(1)] = None
     refit: bool = True
     refit_fresh: bool = True
-    refit_epochs: Annotated[int | None, Range()] = None
+    refit_epochs: Annotated[int | None, Range(0, 9_999)] = None
     folds: Annotated[int, Range(0, 20)] = 0
     fold: Annotated[int, Range(0, 19)] = 0
 

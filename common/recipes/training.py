@@ -1,6 +1,5 @@
 """What the recipes of all trainings have in common, whatever they learn from."""
 
-import math
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ class Range(NamedTuple):
     """The numbers that a field may have: ``width: Annotated[int, Range(1, 64)] = 8``."""
 
     lowest: float = 0
-    highest: float = math.inf
+    highest: float = 1e12  # beyond it no arithmetic is certain
 
 
 Count = Annotated[int, Range(1)]
@@ -75,8 +74,8 @@ class TrainingRecipe(CheckedRecipe):
     lr_start: Rate = 1e-5
     lr_max: Rate = 5e-5
     lr_min: Rate = 1e-5
-    lr_ramp_epochs: Annotated[int, Range()] = 5
-    lr_sustain_epochs: Annotated[int, Range()] = 0
+    lr_ramp_epochs: Annotated[int, Range(0, 9_999)] = 5
+    lr_sustain_epochs: Annotated[int, Range(0, 9_999)] = 0
     lr_decay: Share = 0.8
     lr_patience: Count = 3
     optimizer: Literal["adam", "adamw", "nadam", "rmsprop", "sgd"] = "adam"
@@ -104,7 +103,7 @@ def _check_number(name: str, value: object, allowed: Range) -> None:
     if not isinstance(value, int | float | None):
         raise UserError(f"setting {name}={value!r}: it must be a number")
     if value is not None and not allowed.lowest <= value <= allowed.highest:
-        least = f"at least {allowed.lowest}"
         bounds = f"from {allowed.lowest} to {allowed.highest:.4g}"
-        wanted = least if allowed.highest == math.inf else bounds
-        raise UserError(f"setting {name}={value}: it must be {wanted}")
+        if allowed.highest == Range().highest and value < allowed.lowest:
+            bounds = f"at least {allowed.lowest}"
+        raise UserError(f"setting {name}={str(value)[:40]}: it must be {bounds}")

@@ -5,12 +5,28 @@ Imports nothing heavy, so that ``--help`` answers at once.
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from common.errors import UserError
 
 if TYPE_CHECKING:
     from kernels.plan.request import Request
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors are UserErrors, in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UserError with what argparse says."""
+        raise UserError(f"{message.removeprefix('argument ')}; --help shows the options")
+
+
+def whole_number(text: str) -> int:
+    """The value of an option. Raises ArgumentTypeError for what is not a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number") from None
 
 
 class _Once(argparse._StoreAction):
@@ -42,11 +58,11 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
     add("--ensemble", "the competition's default models")
     add("--model", "one model (repeatable)", **several)
     add("--set", "override a field of the recipes (repeatable)", metavar="KEY=VALUE", **several)
-    add("--seed", "of everything random (default 0)", type=int, default=0)
+    add("--seed", "of everything random (default 0)", type=whole_number, default=0)
     add("--blend", "mean, weighted or greedy (default mean)", default="mean")
     add("--calibrate", "temper each member before it is blended")
     folds = "train each model K times, each validated on another part"
-    add("--folds", folds, type=int, metavar="K")
+    add("--folds", folds, type=whole_number, metavar="K")
     add("--recipe", "published, or best for ours (default published)", default="published")
     add("--audit", "look for leaks, copies and broken pictures; alone, trains and submits nothing")
     accelerator = "tpu, gpu or cpu (default: each model's first, most often tpu; cpu if small)"

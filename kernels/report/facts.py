@@ -19,7 +19,7 @@ from kernels.plan.request import ENSEMBLE
 from kernels.report.pair_facts import PairFacts, gather_pairs
 from kernels.results.output import KernelOutput, read_or_note, read_output
 from kernels.results.result import read_audit
-from kernels.results.scores import Validated, as_mapping, model_score
+from kernels.results.scores import Validated, as_mapping, model_score, read_number
 from kernels.run.state import Run, Submission
 
 Models = Mapping[str, tuple[KernelOutput, ...]]
@@ -114,7 +114,8 @@ class Facts:
     def thresholds(self) -> np.ndarray | None:
         """Those of the blend, as the ensemble wrote them; None where labels need none."""
         found = self.blended.get("thresholds")
-        return np.array(found, float) if isinstance(found, list) else None
+        numbers = isinstance(found, list) and all(read_number(one) is not None for one in found)
+        return np.array(found, float) if numbers else None
 
     def decide(self, predictions: Predictions) -> np.ndarray:
         """Decide labels on validation: the blend's thresholds, or a member's own best ones."""

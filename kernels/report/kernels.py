@@ -102,11 +102,15 @@ def _box(own: Sequence[KernelOutput], boxes: Sequence[Box]) -> Box:
         "reads": reads,
         "column": max((box["column"] + 1 for box in reads), default=0),
         "seconds": seconds,
-        "name": name if len(name) <= 18 else f"{name[:17]}…",
+        "name": _cut(name, 18),
         "look": "bad" if bad else "good" if good else "open",
-        "state": ", ".join(counts if len(counts) > 1 else [*counts, duration(seconds)]),
+        "state": _cut(", ".join(counts if len(counts) > 1 else [*counts, duration(seconds)]), 27),
         "title": ". ".join(map(_words, own)),
     }
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _words(kernel: KernelOutput) -> str:

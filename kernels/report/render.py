@@ -12,6 +12,8 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from common.text import printable_lines
+
 HERE = Path(__file__).parent
 UNKNOWN = "\N{EN DASH}"
 Section = dict[str, Any]  # what its template shows, as ``d``, and its ``title``
@@ -50,7 +52,7 @@ def render(facts: Any, head: dict[str, Any], sections: Mapping[str, Section]) ->
     """Return the whole document; its templates read ``facts``, and each its section's data.
 
     Its policy allows no request at all, and no script but the page's own, known by its hash.
-    Everything from a run is escaped.
+    Everything from a run is escaped, and without control characters.
     """
     environment = Environment(
         loader=FileSystemLoader(HERE / "templates"),
@@ -64,7 +66,8 @@ def render(facts: Any, head: dict[str, Any], sections: Mapping[str, Section]) ->
     script, style = ((HERE / name).read_text("utf-8") for name in ("page.js", "page.css"))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     own = {"style": style, "script": script, "digest": digest}
-    return environment.get_template("page.html").render(head=head, sections=sections, **own)
+    page = environment.get_template("page.html").render(head=head, sections=sections, **own)
+    return printable_lines(page)
 
 
 def cell(value: Any, numeric: bool, heads: bool) -> Markup:

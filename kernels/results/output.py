@@ -20,6 +20,15 @@ from kernels.results.scores import Validated, as_mapping, read_number, read_scor
 from kernels.run.state import KernelRecord, Run
 
 METRICS, HISTORY = "metrics.json", "history.csv"
+# The forms of facts that are shown; ``(form,)`` is an object of such facts by name.
+_FORMS: Mapping[str, Any] = {
+    **dict.fromkeys(("metric", "method", "chosen_on", "scale"), str),
+    **dict.fromkeys(("validation_accuracy", "validation_balanced_accuracy"), float),
+    **dict.fromkeys(("weights", "members", "same_pairs", "seconds"), (float,)),
+    **dict.fromkeys(("folds", "channels", "calibration"), ((float,),)),
+    "versions": (str,),
+    "stays": list,
+}
 Row = dict[str, Any]
 Read = TypeVar("Read")
 
@@ -96,8 +105,8 @@ def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOut
         name=name,
         folder=folder,
         state=run.kernel(name),
-        manifest=read_json(folder / MANIFEST),
-        metrics=read_json(folder / METRICS),
+        manifest=read_facts(folder / MANIFEST),
+        metrics=read_facts(folder / METRICS),
         sources=sources,
         blended=asked is None or name in asked or split_name(name)[0] in asked,
     )
@@ -110,6 +119,18 @@ def read_or_note(read: Callable[[], Read], otherwise: Read, notes: list[str]) ->
     except UserError as error:
         notes.append(f"{error}.")
         return otherwise
+
+
+def read_facts(path: Path) -> dict[str, Any]:
+    """Read the metrics or the manifest of a kernel without facts that are not of their form."""
+    facts = read_json(path)
+    return {name: fact for name, fact in facts.items() if _fits(fact, _FORMS.get(name, object))}
+
+
+def _fits(fact: object, form: Any) -> bool:
+    if isinstance(form, tuple):  # by any name
+        return isinstance(fact, dict) and all(_fits(one, form[0]) for one in fact.values())
+    return read_number(fact) is not None if form is float else isinstance(fact, form)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -2,8 +2,9 @@
 
 import math
 import shutil
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,8 @@ from common.manifest import file_sha256, write_json
 from common.submission import NAME as SUBMISSION
 from kernels.kaggle.states import KernelState
 from kernels.plan.request import AUDIT, ENSEMBLE
-from kernels.results.output import METRICS, KernelOutput, read_json, read_output
-from kernels.results.scores import Validated, greater_is_better, read_score
+from kernels.results.output import METRICS, KernelOutput, read_facts, read_json, read_output
+from kernels.results.scores import Validated, as_mapping, greater_is_better, read_score
 from kernels.run.runs import read_runs
 from kernels.run.state import STATE, Run, Submission, read_run
 
@@ -42,11 +43,8 @@ class TriedBlend(Validated):
     method: str  # ``mean``, ``weighted`` or ``greedy``
     calibrated: bool  # whether the members were tempered before
     public_score: float | None  # of its file, if it was sent and Kaggle shows one
-
-    @property
-    def name(self) -> str:
-        """``weighted, calibrated``."""
-        return f"{self.method}{', calibrated' if self.calibrated else ''}"
+    settings: str  # what was asked for besides the defaults: ``epochs=3 seed=7``
+    name: str = ""  # ``weighted, calibrated``, and what else it takes to be unlike the others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +89,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
     """Read a run's folder with the scores of one submission, or of none."""
     outputs = [read_output(run, name) for name in run.kernels]
     trained = [output for output in outputs if output.trained]
-    metrics = read_json(run.output(ENSEMBLE) / METRICS)
+    metrics = read_facts(run.output(ENSEMBLE) / METRICS)
     score, sent = read_score(metrics), sent or Submission("")
     file, gap = run.output(ENSEMBLE) / SUBMISSION, None
     if sent.public_score is not None and score.value is not None and file.is_file():
@@ -106,7 +104,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         quota_hours=_quota(trained),
         blend={**metrics, **_networks(metrics, trained)},
         blends=tried_blends(run),
-        metric=str(metrics.get("metric", "")),
+        metric=metrics.get("metric", ""),
         greater_is_better=greater_is_better(metrics),
         **vars(score),
         scored=sent.scored or sent.public_score is not None,
@@ -162,28 +160,53 @@ def gather_figures(run: Run) -> None:
 def keep_blend(run: Run) -> None:
     """Keep the metrics of the blend that the run now has, if any, in ``blends/VERSION.json``."""
     folder, known = run.output(ENSEMBLE), run.kernel(ENSEMBLE)
-    metrics, file = read_json(folder / METRICS), folder / SUBMISSION
+    metrics, file = read_facts(folder / METRICS), folder / SUBMISSION
     if metrics:
         sha256 = file_sha256(file) if file.is_file() else ""
         (run.folder / "blends").mkdir(exist_ok=True)
-        write_json(run.folder / "blends" / f"{known.version}.json", {**metrics, "file": sha256})
+        kept = {**metrics, "file": sha256, "settings": asked_for(run.request)}
+        write_json(run.folder / "blends" / f"{known.version}.json", kept)
 
 
 def tried_blends(run: Run) -> tuple[TriedBlend, ...]:
     """Read the blends that were tried, the first one first."""
     public = {sent.sha256: sent.public_score for sent in run.submissions}
     paths = (run.folder / "blends").glob("*.json")
-    found = {int(path.stem): read_json(path) for path in paths if path.stem.isdigit()}
-    return tuple(
+    found = {int(path.stem): read_facts(path) for path in paths if path.stem.isdecimal()}
+    tried = [
         TriedBlend(
             version=version,
             method=str(metrics.get("method", "")),
             calibrated=bool(metrics.get("calibration")),
             public_score=public.get(str(metrics.get("file"))),
+            settings=str(metrics.get("settings") or ""),
             **vars(read_score(metrics)),
         )
         for version, metrics in sorted(found.items())
+    ]
+    return tuple(_named(tried))
+
+
+def asked_for(request: Mapping[str, Any]) -> str:
+    """Return in words what was asked for besides the defaults: ``epochs=3 seed=7``."""
+    words = [f"{key}={value}" for key, value in as_mapping(request.get("settings")).items()]
+    words += [f"seed={request['seed']}"] if request.get("seed") else []
+    return " ".join([*words, *["recipe=best"] * (request.get("recipe") == "best")])
+
+
+def _named(tried: Sequence[TriedBlend]) -> Iterator[TriedBlend]:
+    """Name blends by their method; those alike by what was asked for, and then by their version."""
+    ways: tuple[Callable[[TriedBlend], str], ...] = (
+        lambda one: f"{one.method}{', calibrated' if one.calibrated else ''}",
+        lambda one: f"{ways[0](one)}, {one.settings or 'no settings'}",
+        lambda one: f"{ways[1](one) if one.settings else ways[0](one)}, version {one.version}",
     )
+    counted = [Counter(map(way, tried)) for way in ways]
+    for one in tried:
+        names = (
+            way(one) for way, number in zip(ways, counted, strict=True) if number[way(one)] == 1
+        )
+        yield replace(one, name=next(names))
 
 
 def read_audit(run: Run) -> dict[str, Any] | None:
@@ -196,6 +219,7 @@ def read_audit(run: Run) -> dict[str, Any] | None:
     complete = run.kernel(AUDIT).state is KernelState.COMPLETE
     if not complete or not isinstance(warnings, list):
         return None
+    warnings = [str(warning) for warning in warnings]
     return {"started": run.started, "folder": str(run.output(AUDIT)), "warnings": warnings}
 
 

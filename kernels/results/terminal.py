@@ -6,8 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from common.errors import UserError
 from common.metrics.metric import find_metric
-from kernels.results.result import Member, Result
+from common.text import say
+from kernels.results.result import Member, Result, asked_for
 from kernels.results.scores import Validated, gain_words, model_score, read_number
 
 WIDE = 99  # columns at most
@@ -27,7 +29,7 @@ def show_result(result: Result) -> str:
     lines = ["", *_scores(result)]
     tempered = result.blend.get("calibration", {}).items()
     if tempered:
-        words = ", ".join(f"{name} {at['temperature']:.3f}" for name, at in tempered)
+        words = ", ".join(f"{name} {at.get('temperature', 1.0):.3f}" for name, at in tempered)
         lines.append(f"  {'temperatures':<16} {words}")
     lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
     if result.submission_ref:
@@ -48,7 +50,7 @@ def _scores(result: Result) -> list[str]:
     lines = []
     if result.metric:
         better = "higher" if result.greater_is_better else "lower"
-        title = find_metric(result.metric).title
+        title = _title(result.metric)
         lines.append(f"  {title}, {better} is better; 95 % intervals in parentheses")
     rows, below = [], []
     for name, score, kind, kernels in _models(result):
@@ -64,6 +66,14 @@ def _scores(result: Result) -> list[str]:
     for row, more in zip(aligned(rows), below, strict=True):
         lines += [f"  {row}", *(line for words in more for line in _wrapped(words, " " * 19))]
     return lines
+
+
+def _title(metric: str) -> str:
+    """The metric in words; one that this version does not know as it is."""
+    try:
+        return find_metric(metric).title
+    except UserError:
+        return metric
 
 
 def _models(result: Result) -> list[Model]:
@@ -109,8 +119,8 @@ def _blend(blend: Mapping[str, Any]) -> list[str]:
     weights = (f"{name} {weight:.3f}" for name, weight in blend.get("weights", {}).items())
     words = [_listed(f"{blend.get('method', '')}: ", weights)]
     same = blend.get("same_pairs")
-    if same:
-        right, half = blend["validation_accuracy"], blend["validation_balanced_accuracy"]
+    right, half = blend.get("validation_accuracy"), blend.get("validation_balanced_accuracy")
+    if same and right is not None and half is not None:
         counts = ", ".join(f"{count:,} {part}" for part, count in same.items() if count)
         words.append(f"same pairs: {counts}")
         words.append(f"accuracy {right:.4f}, of as many same as different pairs {half:.4f}")
@@ -149,7 +159,7 @@ def show_history(results: Sequence[Result]) -> None:
     heads = ("when (UTC)", "run", "public", "valid.", "gap", "time", "ref")
     lines = aligned([heads, *map(_cells, results)], right=range(2, 7))
     for line, words in zip(lines, ["", *map(_words, results)], strict=True):
-        print("\n".join([line, *_wrapped(words, "  ")]))
+        say("\n".join([line, *_wrapped(words, "  ")]))
 
 
 def _cells(result: Result) -> tuple[str, ...]:
@@ -192,7 +202,7 @@ def _validation(result: Result) -> str:
     """What the validation score is, and its interval: ``macro F1 0.942 to 0.975 (95 %), n 416``."""
     if not result.ends:
         return ""
-    title = find_metric(result.metric).title if result.metric else "valid."
+    title = _title(result.metric) if result.metric else "valid."
     lower = "" if result.greater_is_better else " (lower is better)"
     pictures = "" if result.n is None else f", n {result.n:,}"
     return f"{title}{lower} {result.ends} (95 %){pictures}"
@@ -201,9 +211,7 @@ def _validation(result: Result) -> str:
 def _settings(result: Result) -> str:
     """What was asked for besides the defaults, the accelerators seen, and the code."""
     asked, blend, commit = result.request, result.blend, result.code.get("commit")
-    words = [f"{key}={value}" for key, value in asked.get("settings", {}).items()]
-    words += [f"seed={asked['seed']}"] if asked.get("seed") else []
-    words += ["recipe=best"] if asked.get("recipe") == "best" else []
+    words = list(filter(None, [asked_for(asked)]))
     words += [blend["method"]] if blend.get("method", "mean") != "mean" else []
     words += ["calibrated"] if "calibration" in blend else []
     words += sorted({m.accelerator for m in (*result.members, *result.others) if m.accelerator})

@@ -4,22 +4,24 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
+from common.text import LONGEST, discard, printable, printable_lines, say
 from kernels.kaggle.states import KernelState
 from kernels.run.state import KernelRecord
 
 # Name, state, seconds since its push until its end; and while it runs, of its last progress line,
 # the stage, the epoch (``3/12``), and loss, accuracy and the like.
 Row = tuple[str, str, float, str, str, str]
+_WIDE = 40  # characters of a stage
 _COLOURS = {"complete": "green", "error": "red", "running": "cyan", "queued": "yellow"}
 
 
 def row_of(name: str, known: KernelRecord, progress: Mapping[str, str], no_session: bool) -> Row:
     """Return what is shown of a kernel; ``progress`` has the facts of its last progress line."""
     facts = {**progress} if known.state is KernelState.RUNNING else {}
-    stage, epoch = facts.pop("stage", ""), facts.pop("epoch", "")
-    words = " ".join(f"{key}={value}" for key, value in facts.items())
+    stage, epoch = (printable(facts.pop(fact, ""), _WIDE) for fact in ("stage", "epoch"))
+    words = printable(" ".join(f"{key}={value}" for key, value in facts.items()), 5 * _WIDE)
     state = "NO SESSION" if no_session else known.state
     return name, state, known.spent(time.time()), stage, epoch, words
 
@@ -41,7 +43,7 @@ class PlainDisplay:
 
     def say(self, line: str) -> None:
         """Print one line."""
-        print(line, file=self._stream, flush=True)
+        say(line, self._stream)
 
 
 class LiveDisplay:
@@ -52,8 +54,8 @@ class LiveDisplay:
 
     def show(self, rows: Sequence[Row]) -> None:
         """Draw the table of kernels."""
-        from rich.markup import escape
         from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
         for heading in ("kernel", "state", "stage", "epoch"):
@@ -62,22 +64,42 @@ class LiveDisplay:
         table.add_column("", overflow="ellipsis", no_wrap=True, style="dim")
         for name, state, seconds, stage, epoch, facts in rows:
             word, time = state.lower(), f"{seconds:.0f} s" if seconds else ""
-            coloured = f"[{_COLOURS.get(word, 'dim')}]{word}"
-            table.add_row(name, coloured, stage, epoch, time, escape(facts))
+            coloured = Text(word, _COLOURS.get(word, "dim"))
+            table.add_row(Text(name), coloured, *map(Text, (stage, epoch, time, facts)))
         self._live.update(table, refresh=True)
 
     def say(self, line: str) -> None:
         """Print one line above the table."""
-        self._live.console.print(line, highlight=False, markup=False, soft_wrap=True)
+        from rich.text import Text
+
+        self._live.console.print(Text(printable_lines(line, LONGEST)), soft_wrap=True)
 
 
 Display = PlainDisplay | LiveDisplay
 
 
+class _Unread:
+    """A stream whose reader may go away, such as a terminal that is closed: the run goes on."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> None:
+        """Write, or throw away."""
+        try:
+            self._stream.write(text)
+            self._stream.flush()
+        except OSError:
+            discard(self._stream)
+
+
 @contextmanager
 def open_display(stream: TextIO | None = None) -> Iterator[Display]:
     """Open a live table on a terminal, else plain lines; on standard error by default."""
-    stream = stream or sys.stderr
+    stream = cast(TextIO, _Unread(stream or sys.stderr))
     if not stream.isatty():
         yield PlainDisplay(stream)
         return

@@ -1,15 +1,21 @@
 """What a run came to, in the terminal and in ``--history``, read from its folder alone."""
 
+import contextlib
+import io
 import json
 import re
-from dataclasses import replace
+import tempfile
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from common.manifest import file_sha256
+from common.text import say
 from kernels.kaggle.states import KernelState
 from kernels.results.output import read_output
 from kernels.results.result import Result, best_first, keep_blend, read_history, read_result
@@ -113,6 +119,16 @@ def test_every_blend_that_was_tried_is_kept_with_its_scores(
     assert "tried mean: validation 0.851" in " ".join(capsys.readouterr().out.split())
 
 
+def test_blends_that_are_alike_are_named_by_what_was_asked_for(run: Run) -> None:
+    run.request = {**run.request, "settings": {"epochs": "5"}}
+    blend(run, 2, "mean", 0.86)
+    blend(run, 3, "weighted", 0.9)
+    blend(run, 4, "mean", 0.87)
+    names = [one.name for one in read_result(run).blends]
+    first, last = "mean, epochs=3 seed=7", "mean, epochs=5 seed=7"
+    assert names == [first, f"{last}, version 2", "weighted", f"{last}, version 4"]
+
+
 @pytest.mark.parametrize("name", ["metrics.json", "manifest.json"])
 @pytest.mark.parametrize("text", ["{", "[1]", '{"validation_score": "much", "accelerator": 3}'])
 def test_a_file_that_is_broken_is_empty(run: Run, name: str, text: str) -> None:
@@ -151,3 +167,41 @@ def test_no_line_is_wide_and_nothing_is_cut(run: Run, capsys: pytest.CaptureFixt
     for part in parts:
         assert f"{part.name} {part.validation_score:.4f}" in " ".join(said.split())
     assert all(f"{name} 0.111" in shown for name in weights)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just("[/x]\x1b[31m"),
+    lambda values: st.lists(values, max_size=2) | st.dictionaries(st.text(), values, max_size=2),
+    max_leaves=4,
+)
+NAMED = st.dictionaries(st.sampled_from(["classes", "classes/all", "temperature"]), JSON)
+BLEND = {
+    **{"metric": "roc_auc", "method": "mean", "validation_score": 0.8, "interval": [0.7, 0.9]},
+    **{"n": 312, "weights": {"classes": 1.0}, "members": {"classes": 0.8}, "same_pairs": {"x": 3}},
+    **{"validation_accuracy": 0.9, "validation_balanced_accuracy": 0.8, "chosen_on": "weights"},
+    **{"gain": {"over": "classes", "difference": 0.1, "interval": [0, 1], "share_better": 0.5}},
+    **{"folds": {"classes": {"classes": 0.7}}, "channels": {"classes/all": {"seen": 0.7}}},
+    **{"calibration": {"classes": {"temperature": 1.1}}, "intervals": {"classes": [0.7, 0.9]}},
+    **{"accelerator": {"seen": "gpu"}, "recipe": {"epochs": 3}, "greater_is_better": True},
+}
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(BLEND)), JSON | NAMED, max_size=3))
+@example({"calibration": {"classes": {}}})
+@example({"metric": "of_a_later_version"})
+def test_whatever_a_kernel_wrote_is_shown_as_text(facts: dict[str, Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        run = open_run(Path(folder) / "run", "painter", False)
+        run.request = {"members": ["classes"]}
+        for name in ("classes", "ensemble"):
+            run.set_kernel(name, version=1, state=KernelState.COMPLETE)
+            for file in ("metrics.json", "manifest.json"):
+                write(run, name, file, {**BLEND, **facts})
+        keep_blend(run)
+        result, said = read_result(run), io.StringIO()
+        with contextlib.redirect_stdout(said):
+            show_history([result])
+            say(show_result(result))
+    json.dumps(asdict(result))
+    assert not set(said.getvalue()) & set("\x1b\0\x07\x08\r\x9b\u202e")

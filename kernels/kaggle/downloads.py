@@ -1,6 +1,8 @@
 """Output files of a kernel: fetched, continued where a transfer broke off, checked by manifest."""
 
+import hashlib
 import os
+import re
 import shutil
 import zipfile
 import zlib
@@ -13,8 +15,11 @@ import requests
 from common.errors import UserError
 from common.manifest import NAME as MANIFEST
 from common.manifest import file_sha256, load_manifest, stays
+from common.text import printable
 from kernels.kaggle.answers import read
 
+_LONGEST = 255  # bytes of a file's name
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _TIMEOUT = 60  # seconds without a byte
 _MOST_BYTES = 4_000_000_000  # of a table that arrives zipped
 _BLOCK = 1 << 16  # bytes; what is short of a block is lost when a transfer breaks
@@ -25,8 +30,11 @@ class DownloadError(UserError):
 
 
 def inside(folder: Path, name: str) -> Path:
-    """Return the path of file ``name`` in ``folder``. Raises UserError when it is outside."""
+    """Return the path of file ``name`` in ``folder``. Raises UserError when it can be none."""
     pure = PurePosixPath(name.replace("\\", "/"))
+    sizes = [len(part.encode("utf-8", "replace")) for part in pure.parts]
+    if "\0" in name or _SURROGATE.search(name) or max(sizes, default=0) > _LONGEST:
+        raise UserError(f"refused the file name {printable(name, 60)!r}: no file can have it here")
     if pure.is_absolute() or ".." in pure.parts or not pure.parts or ":" in pure.parts[0]:
         raise UserError(f"refused the file name {name!r}: it points outside {folder}")
     return folder.joinpath(*pure.parts)
@@ -40,11 +48,28 @@ def fetch_outputs(urls: Mapping[str, str], folder: Path, kernel: str) -> None:
     DownloadError for a file that twice arrives as another than the manifest says.
     """
     paths = {name: inside(folder, name) for name in urls}
+    _check_apart(paths, kernel)
     manifest = fetch_manifest(urls, folder)
     for name, path in paths.items():
         if name != MANIFEST and not stays(manifest, name):
             sha256 = manifest.get("files", {}).get(name, {}).get("sha256")
             _fetch(urls[name], path, sha256, kernel)
+
+
+def _check_apart(paths: Mapping[str, Path], kernel: str) -> None:
+    """Raise UserError for names of one file, and for a file that is also another's folder."""
+    names: dict[Path, str] = {}
+    for name, path in paths.items():
+        if (other := names.setdefault(path, name)) != name:
+            raise UserError(
+                f"kernel {kernel}: refused the file names {other!r} and {name!r}: they are one file"
+            )
+    for name, path in paths.items():
+        if inner := next((names[one] for one in path.parents if one in names), ""):
+            raise UserError(
+                f"kernel {kernel}: refused the file names {inner!r} and {name!r}: the first cannot "
+                f"be a file and the other's folder"
+            )
 
 
 def fetch_manifest(urls: Mapping[str, str], folder: Path) -> dict[str, Any]:
@@ -87,9 +112,17 @@ def download(url: str, path: Path) -> None:
     What a broken transfer has written is continued, where the server can.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
+    part = _part(path)
     read(lambda: _transfer(url, part), f"fetching {path.name}")
     os.replace(part, path)
+
+
+def _part(path: Path) -> Path:
+    """Return where a file arrives: beside it, in a name that is not too long."""
+    name = path.name
+    if len(os.fsencode(name)) > _LONGEST - len(".part.of"):
+        name = f"{name[:40]}.{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"
+    return path.with_name(f"{name}.part")
 
 
 def save(response: requests.Response, path: Path) -> bool:
@@ -98,7 +131,7 @@ def save(response: requests.Response, path: Path) -> bool:
     Raises UserError for a zip without it, or a damaged one.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.part")
+    part = _part(path)
     with open(part, "wb") as file:
         for block in response.iter_content(_BLOCK):
             file.write(block)

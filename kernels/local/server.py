@@ -18,6 +18,7 @@ from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
 
 from common.errors import UserError
+from common.text import printable
 from kernels.local.competitions_service import CompetitionsService
 from kernels.local.datasets_service import DatasetsService, ModelsService
 from kernels.local.door import Door
@@ -133,7 +134,9 @@ class Application:
         path = self.site.links.get(token)
         if path is None or not path.is_file():
             abort(404, "There is no such file, or its address has expired")
-        return send_file(path.resolve(), request.environ, conditional=True, as_attachment=True)
+        path, called = path.resolve(), printable(path.name)  # a header has no line breaks
+        how: Any = {"conditional": True, "as_attachment": True, "download_name": called}
+        return send_file(path, request.environ, **how)
 
     def _upload(self, request: Request, token: str) -> Response:
         uploads = self.site.store.root / "uploads"

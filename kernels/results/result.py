@@ -154,7 +154,9 @@ def gather_figures(run: Run) -> None:
     folder.mkdir(exist_ok=True)
     for name in run.kernels:
         for figure in sorted(run.output(name).glob("*.png")):
-            shutil.copyfile(figure, folder / f"{name}-{figure.name}")
+            place = folder / f"{name}-{figure.name}"
+            place.unlink(missing_ok=True)  # never through a link
+            shutil.copyfile(figure, place)
 
 
 def keep_blend(run: Run) -> None:

@@ -33,6 +33,7 @@ def follow_log(
     After five breaks without a new line it is given up: the whole log comes with the output.
     """
     seen, breaks = 0, 0
+    run.log(name).unlink(missing_ok=True)  # never through a link
     with open(run.log(name), "w", encoding="utf-8") as file:
         while breaks < _BREAKS:
             try:
@@ -58,7 +59,7 @@ def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str, looks: int = _L
     for look in range(looks):
         try:
             files = kaggle.outputs(slug, known.version, run.log(name))
-            arriving.mkdir(parents=True, exist_ok=True)
+            _without_links(arriving)
             fetch_outputs(files, arriving, name)
             manifest = read_manifest(arriving, name, known.nonce, fetched=True)
             break
@@ -68,7 +69,8 @@ def fetch_output(kaggle: Kaggle, run: Run, name: str, slug: str, looks: int = _L
             if look + 1 == looks:
                 raise type(error)(f"{error} (whole log: {run.log(name)})") from None
             pause(look)
-    shutil.rmtree(run.output(name), ignore_errors=True)
+    _without_links(run.output(name))
+    shutil.rmtree(run.output(name))
     arriving.rename(run.output(name))
     note_complete(run, name, manifest)
 
@@ -82,6 +84,7 @@ def fetch_if_whole(kaggle: Kaggle, run: Run, name: str, slug: str) -> bool:
     known, arriving = run.kernel(name), run.output(name).with_name(f"{name}.arriving")
     try:
         files = kaggle.outputs(slug, known.version, run.log(name))
+        _without_links(arriving)
         if fetch_manifest(files, arriving).get("nonce") == known.nonce:
             fetch_output(kaggle, run, name, slug, looks=1)
             return True
@@ -119,6 +122,14 @@ def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: KernelStatus
     reasons = (*filter(_names_exception, reversed(tail)), status.message, *tail[-1:])
     reason = next(filter(None, reasons), "it wrote no log")
     return UserError(f"kernel {name} ended as {status.state}: {reason} {whole}", tail)
+
+
+def _without_links(folder: Path) -> None:
+    """Make a folder, if need be, and remove links from it: they would lead elsewhere."""
+    for path in (folder, *(() if folder.is_symlink() else folder.rglob("*"))):
+        if path.is_symlink():
+            path.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def _tail(log: Path) -> tuple[str, ...]:

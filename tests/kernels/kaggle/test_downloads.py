@@ -110,3 +110,34 @@ def test_names_that_lead_out_of_the_folder_are_refused(name: str, tmp_path: Path
     with pytest.raises(UserError, match="points outside"):
         inside(tmp_path, name)
     assert inside(tmp_path, "a/b.txt") == tmp_path / "a" / "b.txt"
+
+
+@pytest.mark.parametrize("name", ["", ".", "a\0b", "\ud800", "é" * 128, f"deep/{'x' * 256}/y"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UserError, match="refused the file name") as refused:
+        inside(tmp_path, name)
+    assert len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "names", [("q", "q/r"), ("q/r/s", "q/r"), ("a", "./a"), ("b/a", "b//a"), ("b/a", "b\\a")]
+)
+def test_names_that_cannot_be_together_are_refused(tmp_path: Path, names: tuple[str, str]) -> None:
+    with pytest.raises(UserError, match="kernel left: refused the file names .* and .*: "):
+        fetch_outputs(dict.fromkeys(names, "http://127.0.0.1:9/"), tmp_path, "left")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["x" * 255, "é" * 127, "1", "CON", "state.json", "A", "a", "new\nline", "-rf"],
+)
+def test_a_file_may_have_any_name_that_its_kernel_could_write(
+    serve, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "output" / name).write_text(name)
+    write_manifest(tmp_path / "output", {"nonce": "n"})
+    urls = serve(Rule("download", "cut"))
+    fetch_outputs(urls, tmp_path / "here", "left")
+    read_manifest(tmp_path / "here", "left", "n")
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == sorted(urls)

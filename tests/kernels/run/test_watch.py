@@ -17,6 +17,7 @@ from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError
 from kernels.kaggle.client import KernelStatus
 from kernels.kaggle.states import KernelState
+from kernels.results.result import gather_figures
 from kernels.run.display import open_display, row_of
 from kernels.run.push import finished_before
 from kernels.run.state import KernelRecord, Run, RunOptions, open_run
@@ -158,6 +159,31 @@ def test_an_output_that_kaggle_shows_late_is_not_trained_again(
     shutil.rmtree(tmp_path / "run" / "outputs")
     start()
     assert (tmp_path / "run" / "outputs" / "left" / "result.txt").is_file()
+    assert kaggle.pushed == ONCE
+
+
+def test_links_in_the_run_are_not_followed(
+    start: Callable, kaggle: QuickKaggle, tmp_path: Path
+) -> None:
+    mine, run = tmp_path / "mine", tmp_path / "run"
+    mine.mkdir()
+    for name in ("result.txt", "manifest.json", "figure.png"):
+        (mine / name).write_text("mine")
+    start()
+    shutil.rmtree(run / "outputs" / "left")
+    for name in ("left", "left.arriving"):
+        (run / "outputs" / name).symlink_to(mine)
+    (run / "logs" / "left.log").unlink()
+    (run / "logs" / "left.log").symlink_to(mine / "result.txt")
+    made, _ = start()
+    (run / "outputs" / "left" / "figure.png").write_text("new")
+    (run / "figures").mkdir()
+    (run / "figures" / "left-figure.png").symlink_to(mine / "figure.png")
+    gather_figures(made)
+    assert [path.read_text() for path in mine.iterdir()] == ["mine"] * 3
+    assert (run / "outputs" / "left" / "result.txt").read_text() == "tiny-left"
+    assert (run / "figures" / "left-figure.png").read_text() == "new"
+    assert not any(path.is_symlink() for path in run.rglob("*"))
     assert kaggle.pushed == ONCE
 
 

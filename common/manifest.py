@@ -40,7 +40,7 @@ def write_manifest(folder: Path, facts: dict[str, Any], state: str = "complete")
     }
     written = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     manifest = {"format": FORMAT, "state": state, "written": written, **facts, "files": files}
-    return write_json(folder / NAME, manifest)
+    return write_json(folder / NAME, {**manifest, "sha256": _sum(manifest)})
 
 
 def read_manifest(folder: Path, kernel: str, nonce: str, fetched: bool = False) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def read_manifest(folder: Path, kernel: str, nonce: str, fetched: bool = False) 
             f"kernel {kernel}: no {NAME} in {folder}: it ended before its work was done"
         ) from None
     except ValueError:
-        raise UserError(f"kernel {kernel}: {path} is not a manifest") from None
+        raise UserError(f"kernel {kernel}: {path} is not a manifest, or was altered") from None
     if manifest.get("format") != FORMAT:
         raise UserError(
             f"kernel {kernel}: its manifest has format {manifest.get('format')}, this version "
@@ -78,9 +78,14 @@ def read_manifest(folder: Path, kernel: str, nonce: str, fetched: bool = False) 
 
 
 def load_manifest(path: Path) -> dict[str, Any]:
-    """Read a manifest without looking at the files. Raises ValueError for what is not one."""
+    """Read a manifest without looking at the files.
+
+    Raises ValueError for what is not one, or has another sum than was written.
+    """
     try:
         manifest = json.loads(path.read_text("utf-8"))
+        if manifest.pop("sha256", _sum(manifest)) != _sum(manifest):
+            raise ValueError("altered")
         files, patterns = manifest["files"], manifest.get("stays", [])
         texts = [*patterns, *(facts["sha256"] for facts in files.values())]
     except (KeyError, TypeError, AttributeError, RecursionError):
@@ -88,6 +93,12 @@ def load_manifest(path: Path) -> dict[str, Any]:
     if not all(isinstance(text, str) for text in texts):
         raise ValueError("another type")
     return dict(manifest)
+
+
+def _sum(manifest: Mapping[str, Any]) -> str:
+    """SHA-256 over a manifest's values, as JSON has them."""
+    plain = json.loads(json.dumps({n: v for n, v in manifest.items() if n != "sha256"}))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def stays(manifest: Mapping[str, Any], name: str) -> bool:

@@ -8,6 +8,7 @@ its default, and a state that it does not know keeps its name.
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -20,7 +21,7 @@ from kagglesdk import kaggle_client
 from kagglesdk.common.types.file_download import FileDownload
 from kagglesdk.common.types.http_redirect import HttpRedirect
 from kagglesdk.kaggle_http_client import KaggleHttpClient
-from kagglesdk.kaggle_object import EnumSerializer, KaggleObject, ListSerializer
+from kagglesdk.kaggle_object import KaggleObject, ListSerializer
 from kagglesdk.kernels.types.kernels_api_service import ApiListKernelSessionOutputResponse
 from requests.adapters import HTTPAdapter
 
@@ -147,11 +148,20 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
 
 
 def _decode_enum(kind: type[Enum], value: Any) -> Any:
-    """Return the member, or, where kagglesdk has none, an object with the ``name`` that came."""
-    try:
-        return EnumSerializer._from_str(kind, value)
-    except (KeyError, TypeError, AttributeError):
-        return SimpleNamespace(name=_shown(value).strip("'"))
+    """Return the member, or, where kagglesdk has none, an object with the ``name`` that came.
+
+    ``cancelAcknowledged`` is CANCEL_ACKNOWLEDGED, ``tensorFlow2`` MODEL_FRAMEWORK_TENSOR_FLOW_2.
+    """
+    if isinstance(value, str) and (wanted := _plain(value)):
+        for member in kind:
+            name = _plain(member.name)
+            if wanted in (name, name.removeprefix(kind.__name__.lower())):
+                return member
+    return SimpleNamespace(name=_shown(value).strip("'"))
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", word.lower())
 
 
 def _as_it_is(value: Any) -> Any:
@@ -160,7 +170,7 @@ def _as_it_is(value: Any) -> Any:
 
 def _text(value: Any) -> str:
     if isinstance(value, str):
-        return value
+        return value.encode("utf-8", "replace").decode()  # half of a pair cannot be written
     if isinstance(value, int | float):  # a score as a number
         return str(value)
     raise TypeError

@@ -4,9 +4,11 @@ import contextlib
 import copy
 import itertools
 import json
+import os
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from enum import Enum
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -108,7 +110,7 @@ def mutated(draw):
     return kind, draw(st.sampled_from((text, text, text, text[: len(text) // 2], f"<html>{text}")))
 
 
-@settings(max_examples=500)
+@settings(max_examples=int(os.environ.get("EXAMPLES", "500")), deadline=None)
 @given(mutated())
 def test_any_answer_is_checked_values_or_one_line(answer) -> None:
     kind, text = answer
@@ -122,14 +124,31 @@ def test_any_answer_is_checked_values_or_one_line(answer) -> None:
         value = getattr(decoded, field.field_name)
         if field.field_type in (str, int, bool, datetime) and not isinstance(value, list):
             assert value is None or type(value) is field.field_type, field.field_name
+        if isinstance(field.field_type, type) and issubclass(field.field_type, Enum):
+            assert all(
+                isinstance(one.name, str) for one in (value if isinstance(value, list) else [value])
+            )
 
 
 @pytest.mark.parametrize(
     ("word", "name"),
-    [("PREEMPTED", "PREEMPTED"), (99, "99"), (None, "null"), ("running", "RUNNING")],
+    [
+        ("PREEMPTED", "PREEMPTED"),
+        (99, "99"),
+        (None, "null"),
+        ("running", "RUNNING"),
+        ("cancelAcknowledged", "CANCEL_ACKNOWLEDGED"),
+        ("", ""),
+        ("E", "E"),
+        ("\u00e9", "\u00e9"),
+    ],
 )
 def test_a_state_that_kagglesdk_does_not_know_keeps_its_name(word, name) -> None:
     assert decode_text(STATUS, json.dumps({"status": word})).status.name == name
+
+
+def test_half_of_a_pair_is_a_question_mark() -> None:
+    assert decode_text(STATUS, '{"failureMessage": "a \\ud800 b"}').failure_message == "a ? b"
 
 
 def test_offsets_and_numbers_as_text_are_read() -> None:

@@ -11,6 +11,7 @@ it draws.
 """
 
 import argparse
+import contextlib
 import csv
 import json
 import os
@@ -184,7 +185,8 @@ class FaultRun:
         elif re.search(r"--rerun runs \w+ again, --fresh", end.error):  # of a copy
             place.options.append("--rerun")
         elif found := re.search(r"or move (\S+) away", end.error):
-            (place.command[1] / found[1]).rename(self.root / f"away-{len(self.ends)}")
+            with contextlib.suppress(FileNotFoundError):  # moved already
+                (place.command[1] / found[1]).rename(self.root / f"away-{len(self.ends)}")
 
     def _note(self, place: Place, start: Any, end: Any) -> None:
         words = f"{end.how} {end.code}"

@@ -20,7 +20,6 @@ PRODUCT = (
     *("kernels.results.terminal", "kernels.local.dry_run", "kagglesdk.kaggle_client"),
     "quick_start",
 )
-SECRET = "a-secret-of-alice"
 LONGEST = 200.0  # seconds; then it hangs
 HOW = ("save", "moment", "call", "signal", "disk", "clock", *["not"] * 6)
 
@@ -49,7 +48,7 @@ class End:
         wanted = {0: 0, 1: 1, 130: 0}
         if "Traceback" in self.err + self.out:
             return "a traceback"
-        if SECRET in self.err + self.out:
+        if tiny.KEY in self.err + self.out:
             return "a secret is shown"
         if self.code not in wanted or (self.code == 130 and self.how != "signal"):
             return f"the exit status is {self.code}"

@@ -39,8 +39,8 @@ def unconfined() -> str:
 
 def users_secrets() -> list[Path]:
     """Where the Kaggle client keeps the user's credentials."""
-    places = {Path.home() / ".kaggle", os.environ.get("KAGGLE_CONFIG_DIR")}
-    return [Path(place) for place in places if place]
+    places = (os.path.expanduser("~/.kaggle"), os.environ.get("KAGGLE_CONFIG_DIR"))
+    return [Path(place) for place in places if place and not place.startswith("~")]
 
 
 def allowed(
@@ -76,4 +76,8 @@ def _without(path: Path, hidden: list[Path]) -> list[Path]:
         return [path]
     if here in hidden or not path.is_dir():
         return []
-    return [kept for child in path.iterdir() for kept in _without(child, hidden)]
+    try:
+        children = list(path.iterdir())
+    except PermissionError:  # it may be passed through and not listed
+        children = []
+    return [kept for child in children for kept in _without(child, hidden)]

@@ -106,6 +106,7 @@ class Store:
         with self.lock:
             latest = self.latest(ref)
             version = Version(self._kernels, ref, latest.number + 1 if latest else 1)
+            shutil.rmtree(version.folder, ignore_errors=True)  # of a push that was broken off
             version.working.mkdir(parents=True)
             (version.kaggle / "src").mkdir()
             (version.kaggle / "src" / "script.py").write_text(request.text or "", "utf-8")

@@ -393,6 +393,14 @@ def test_a_server_ends_on_a_full_disk_and_the_next_one_writes_the_end(serve, mon
     assert status(client, SLUG).failure_message == "the local Kaggle was stopped"
 
 
+def test_a_push_that_finds_no_room_can_be_made_again(client, monkeypatch):
+    with monkeypatch.context() as full, toy.refused(500, "No space left on device"):
+        full.setattr(store, "write_json", full_disk)
+        push(client, SLUG, "print(1)")
+    assert run(client, SLUG, "print(1)") is Status.COMPLETE
+    assert status(client, SLUG, "v1").status is Status.COMPLETE
+
+
 def test_a_line_is_appended_whole_or_not_at_all(tmp_path):
     path = tmp_path / "log.jsonl"
     code = f"""

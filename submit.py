@@ -132,6 +132,8 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
         poll=0.3 if args.dry_run else 15.0,
         **{name: getattr(args, name) for name in given},
     )
+    if not args.dry_run:
+        say("signing in to Kaggle", sys.stderr)
     signed_in = None if args.dry_run else Kaggle()
     facts = {**request.facts, "data": args.data and str(args.data.resolve())}
     run = _pick_run(args, facts)

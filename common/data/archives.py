@@ -9,8 +9,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from common.data.content import nature
 from common.data.names import by_key, file_key, nfc
 from common.errors import UserError
+from common.inputs import as_given
 
 _OTHERS = {"Thumbs.db", "desktop.ini"}  # what Windows puts next to pictures
 _UTF8 = 0x800  # the flag of a name in UTF-8, which macOS leaves out
@@ -131,4 +133,11 @@ def open_zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{path} cannot be read as a zip: {error}: fetch it again") from None
+        said = str(error)
+        if isinstance(error, zipfile.BadZipFile):
+            with open(path, "rb") as file:
+                what = nature(file.read(64))
+            said = f"it is {what}" if what and what != "a zip archive" else said
+        raise UserError(
+            f"{as_given(path)} cannot be read as a zip: {said}: fetch it again"
+        ) from None

@@ -136,7 +136,7 @@ def _read(
     Raises UserError for a file that is no table with the columns of a submission and ``others``.
     """
     columns = (*_columns(competition), *others)
-    header = read_header(path)
+    header = read_header(path, exact=not others)  # Kaggle reads a submission as it is
     if sorted(header) != sorted(columns):
         missing = [f": {name!r} is missing" for name in columns if name not in header]
         must = f"must start with the columns {_row(columns)}, and has {_row(header)}"

@@ -130,13 +130,13 @@ def check_run(
         for name, kernel in run.kernels.items()
         if kernel.state is KernelState.COMPLETE or kernel.state.running
     }
+    say("asking Kaggle what the run needs")
     with contextlib.suppress(KaggleError):  # the checks say what is wrong with Kaggle
         slug = request.competition.slug
         at_work |= finished_before(kaggle, run, bundles, slug) if not options.fresh else set()
     to_run = frozenset(bundle.kernel.name for bundle in bundles) - at_work
     begun = any(k.state is not KernelState.WAITING and not k.reused for k in run.kernels.values())
     submit = options.submit and (options.submit_again or not begun)
-    say("asking Kaggle what a run needs")
     checks = run_checks(ask_kaggle(kaggle, request, bundles, to_run, submit))
     for check in checks:
         say(check.line)

@@ -218,6 +218,7 @@ NOT_LISTED, NOT_RANKED = "is not a list of different labels, ' '", "is not 1 to 
         (COLUMNS, "0,1,0", "p,0,0,0|||x,0,0,0", "'x' in the column 'id' is not expected (Line 5"),
         (COLUMNS, "0,1,0", "q,0,0,0", "must have 2 rows and has 1: id 'p' is missing"),
         (COLUMNS, "0,1,0", "", "must have 2 rows and has 0: id 'p' is missing"),
+        (COLUMNS, "0,1,0", "id,a,b, c", "columns id,a,b,c, and has id,a,b, c"),
         (COLUMNS, "0,1,0", "id,a,b", "columns id,a,b,c, and has id,a,b: 'c' is missing"),
         (COLUMNS, "0,1,0", "id,a,b,c,c", "columns id,a,b,c, and has id,a,b,c,c"),
     ],

@@ -8,6 +8,8 @@ import subprocess
 
 import pytest
 import requests
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.errors import UserError
 from kernels.__main__ import main
@@ -94,6 +96,42 @@ def test_as_a_proxy_it_stands_for_localhost_alone(serve, target, status):
     port = int(kaggle.url.rpartition(":")[2])
     for host in ("localhost", "evil.example"):
         assert send(port, {**TOKEN, "Host": host}, target + CALL) == status
+
+
+NAMES = st.sampled_from(
+    [
+        *(
+            "127.0.0.1",
+            "localhost",
+            "evil.example",
+            "localhost.",
+            "127.0.0.1.evil.example",
+            "[::1]",
+        ),
+        *("0x7f.1", "2130706433", "0.0.0.0", "", "user@127.0.0.1", "127.0.0.1#", "127.0.0.1 "),
+    ]
+)
+PORTS = st.sampled_from(["", ":", ":PORT", ":80", ":1", ":PORT0", ":0PORT", ":PORT/", ":PORT,x:1"])
+TEXT = st.text(st.characters(codec="ascii", exclude_categories=["C"]), max_size=9)
+OURS = st.sampled_from(["127.0.0.1:PORT", "localhost:PORT"])
+HOSTS = OURS | st.builds("{}{}".format, NAMES, PORTS) | TEXT
+
+
+@pytest.fixture(scope="module")
+def open_port(tmp_path_factory):
+    with LocalKaggle(tmp_path_factory.mktemp("door") / "state", [], key=KEY) as kaggle:
+        yield int(kaggle.url.rpartition(":")[2])
+
+
+@settings(max_examples=500, deadline=None)
+@given(host=HOSTS, page=st.none() | HOSTS, header=st.sampled_from(["Origin", "Referer"]))
+def test_no_other_host_or_origin_comes_in(open_port, host, page, header):
+    ours = ("127.0.0.1:port", "localhost:port")
+    headers = {**TOKEN, "Host": host}
+    if page is not None:
+        headers[header] = f"http://{page}/"
+    own_page = page is None or page.partition("/")[0].lower() in ours
+    assert send(open_port, headers) == (200 if host.strip().lower() in ours and own_page else 403)
 
 
 def test_transfers_have_addresses_that_nobody_guesses(client):

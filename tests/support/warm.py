@@ -220,7 +220,10 @@ def become(order: dict, numbers: list[int], others: list[socket.socket]) -> None
     for number, place in zip([nothing, *high], [0, *order["numbers"]], strict=True):
         os.dup2(number, place)
         os.close(number)
+    # Those of the parent remember what kind of file they had.
+    sys.stdout = sys.__stdout__ = open(1, "w", closefd=False)  # noqa: SIM115
     sys.stdout.reconfigure(write_through=True)
+    sys.stderr = sys.__stderr__ = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(order["env"])
     os.chdir(order["cwd"])

@@ -12,6 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from typing import Any
 
 import numpy as np
@@ -79,9 +80,10 @@ def choose(asked: str, supported: tuple[str, ...] = KNOWN) -> Accelerator:
         seen = next((name for name in candidates if name == "cpu" or _jax_devices(name)), "")
         if not seen:
             found = [f"{name} x {n}" for name in KNOWN if (n := len(_jax_devices(name)))]
+            said = "".join(map(_why, candidates))
             raise UserError(
                 f"accelerator {wanted} was asked for and is not there: JAX shows "
-                f"{', '.join(found) or 'nothing'}; ask for another with --accelerator"
+                f"{', '.join(found) or 'nothing'}{said}; ask for another with --accelerator"
             )
         return set_up(seen, asked)
 
@@ -174,11 +176,31 @@ def _use_backend(backend: str) -> None:
         raise RuntimeError(f"Keras is already imported with {loaded.backend.backend()}")
 
 
+def packages_missing(name: str) -> str:
+    """What JAX lacks here to use an accelerator, without importing it; empty if it may be there."""
+    # Without libtpu JAX would look for a TPU over the network, for minutes.
+    needed = {"tpu": "libtpu", "gpu": "jax_plugins"}.get(name, "jax")
+    if importlib.util.find_spec(needed) or (name == "gpu" and entry_points(group=needed)):
+        return ""
+    return needed
+
+
+def _why(name: str) -> str:
+    """What JAX says of an accelerator that it could not start, its first line; empty if nothing."""
+    if packages_missing(name):
+        return ""
+    import jax
+
+    try:
+        jax.devices(name)
+    except RuntimeError as error:
+        return "".join(f"; JAX says of {name}: {line}" for line in str(error).splitlines()[:1])
+    return ""
+
+
 def _jax_devices(name: str) -> list[Any]:
     """Without TensorFlow, which would import Keras before its backend is set."""
-    # Without libtpu JAX would look for a TPU over the network, for minutes.
-    needed = ("jax", "libtpu") if name == "tpu" else ("jax",)
-    if any(importlib.util.find_spec(package) is None for package in needed):
+    if importlib.util.find_spec("jax") is None or (name == "tpu" and packages_missing(name)):
         return []
     import jax
 

@@ -42,6 +42,8 @@ MISTAKES = [
     ("tiny --ensemble --dry-run --data nowhere --solution setup.cfg", "nowhere: no such folder"),
     ("tiny --ensemble --dry-run --data tests --solution setup.cfg",
      "the solution setup.cfg: must start with the columns id,label,Usage, and has [metad"),
+    ("petals --ensemble --dry-run --accelerator tpu",
+     "--accelerator tpu: a dry run is on this machine, where JAX has no libtpu: leave it out"),
     ("tiny --ensemble --dry-run", "competitions/tiny_digits has no generated.py"),
     ("--history tiny --sort oldest", "--sort oldest: newest or best"),
     ("petals --ensemble --set epochs=0", "setting epochs=0: it must be from 1 to 9999"),

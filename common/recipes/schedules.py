@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+RAMPED = ("ramp", "cosine")  # schedules that begin with a ramp
+
 
 def learning_rate(recipe: Any, epoch: int, replicas: int, val_losses: Sequence[float]) -> float:
     """The rate that ``recipe.schedule`` draws.
@@ -15,7 +17,7 @@ def learning_rate(recipe: Any, epoch: int, replicas: int, val_losses: Sequence[f
     if recipe.schedule == "constant":
         return float(recipe.lr_max)
     maximum, start, ramp_epochs = recipe.lr_max * replicas, recipe.lr_start, recipe.lr_ramp_epochs
-    if recipe.schedule in ("ramp", "cosine") and epoch < ramp_epochs:
+    if recipe.schedule in RAMPED and epoch < ramp_epochs:
         return float(start + (maximum - start) * epoch / ramp_epochs)
     return float(SCHEDULES[recipe.schedule](recipe, maximum, epoch, val_losses))
 

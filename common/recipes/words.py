@@ -7,6 +7,7 @@ from typing import Any
 
 from common.recipes.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES
 from common.recipes.hours import refit_epochs
+from common.recipes.schedules import RAMPED
 from common.recipes.training import TrainingRecipe
 
 _UNUSED = {  # settings that a loss does not use
@@ -180,9 +181,13 @@ def _schedule(recipe: TrainingRecipe, replicas: int) -> str:
         )
     rates = [recipe.learning_rate(epoch, replicas) for epoch in range(recipe.epochs)]
     peak = max(rates)
-    if min(rates) == peak:
+    unfinished = recipe.schedule in RAMPED and recipe.lr_ramp_epochs >= recipe.epochs
+    if min(rates) == peak and not unfinished:
         return words
     first, last = (value_in_words(rate) for rate in (rates[0], rates[-1]))
+    if unfinished:
+        ramp = f"its ramp of {_several(recipe.lr_ramp_epochs, 'epoch')} does not come to lr_max"
+        return f"{words}: {first} in the first epoch, {last} in the last; {ramp}"
     top = f"{value_in_words(peak)} in epoch {rates.index(peak) + 1}"
     return f"{words}: {first} in the first epoch, {top}, {last} in the last"
 

@@ -122,6 +122,7 @@ def check_options(args: argparse.Namespace) -> None:
         raise UserError(f"--message goes with a submission, {without} sends none: drop one")
     if args.rehearse and args.dry_run:
         raise UserError("--rehearse runs on Kaggle itself, --dry-run on a local one: drop one")
+    _check_accelerator(args)
     for name in ("data", "solution", "full_size"):
         if getattr(args, name) and not args.dry_run:
             raise UserError(f"--{name.replace('_', '-')} belongs to --dry-run")
@@ -131,3 +132,16 @@ def check_options(args: argparse.Namespace) -> None:
         raise UserError(f"{args.data}: no such folder")
     if args.solution and not args.solution.is_file():
         raise UserError(f"{args.solution}: no such file")
+
+
+def _check_accelerator(args: argparse.Namespace) -> None:
+    """Raise UserError for an accelerator that a dry run, on this machine, certainly has not."""
+    if not args.dry_run or args.accelerator not in ("tpu", "gpu"):
+        return
+    from common.accelerator import packages_missing
+
+    if package := packages_missing(args.accelerator):
+        raise UserError(
+            f"--accelerator {args.accelerator}: a dry run is on this machine, where JAX has no "
+            f"{package}: leave it out"
+        )

@@ -132,6 +132,25 @@ def test_what_is_refused_is_one_line(answers, case: str, said: str) -> None:
     assert "\n" not in answers[case]["error"]
 
 
+def test_what_jax_says_of_an_accelerator_that_does_not_start(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def devices(name: str) -> list[str]:
+        if name == "cpu":
+            return ["one"]
+        raise RuntimeError(f"Backend '{name}' failed to initialize: ABORTED: in use\nand more")
+
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(devices=devices))
+    monkeypatch.setattr(accelerator, "packages_missing", lambda name: "")
+    monkeypatch.setattr(accelerator.importlib.util, "find_spec", lambda name: name)
+    with pytest.raises(UserError) as error:
+        accelerator.choose("tpu")
+    assert str(error.value) == (
+        "accelerator tpu was asked for and is not there: JAX shows cpu x 1; JAX says of tpu: "
+        "Backend 'tpu' failed to initialize: ABORTED: in use; ask for another with --accelerator"
+    )
+
+
 @pytest.mark.parametrize(
     ("asked", "status", "printed", "said"),
     [

@@ -51,6 +51,18 @@ def test_an_embedding_waits_for_the_auc_of_pairs() -> None:
     assert rows["batch"] == "160 = 80 x 2 replicas"
 
 
+@pytest.mark.parametrize("schedule", ["ramp", "cosine"])
+@pytest.mark.parametrize(("epochs", "ramp"), [(3, 3), (3, 9), (1, 5)])
+def test_a_ramp_that_is_longer_than_the_training_is_said(
+    schedule: str, epochs: int, ramp: int
+) -> None:
+    changes = {"schedule": schedule, "epochs": epochs, "lr_ramp_epochs": ramp}
+    said = f"; its ramp of {ramp} epochs does not come to lr_max"
+    assert describe_recipe(override(ClassifierRecipe(), changes))["schedule"].endswith(said)
+    shorter = override(ClassifierRecipe(), {**changes, "lr_ramp_epochs": epochs - 1})
+    assert "does not come" not in describe_recipe(shorter)["schedule"]
+
+
 def test_any_dataclass_is_a_recipe() -> None:
     assert describe_recipe(Forest()) == recipe_facts(Forest()) == {}
 

@@ -97,7 +97,7 @@ def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
         from kernels.local.dry_run import check_data, check_generated, check_records
 
         if args.data:
-            check_data(request.competition, args.data, args.solution)
+            check_data(request.competition, args.data, args.solution, bool(request.models))
             check_records(request.competition, kernels, args.data)
         else:
             check_generated(request.competition)

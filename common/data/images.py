@@ -61,22 +61,23 @@ def decode(content: bytes, least: int | None = None, side: int | None = None) ->
         raise PictureError(f"cannot be decoded: {reason}") from None
 
 
-def check_header(content: bytes, size: int | None = None) -> None:
-    """Raise PictureError for what is no picture, or claims more than OpenCV could decode.
+def check_header(content: bytes, size: int | None = None) -> bool:
+    """Return whether Pillow can read the header of a picture; if not, the decoder has to.
 
-    ``content`` is a picture of ``size`` bytes, or its beginning; no pixel is decoded. Whatever
-    Pillow cannot tell is left to the decoder.
+    ``content`` is a picture of ``size`` bytes, or its beginning; no pixel is decoded. Raises
+    PictureError for what is no picture, or claims more than OpenCV could decode.
     """
     try:
         image = _with_header(content, None, size)
-    except PictureError:
-        if nature(content):
+    except PictureError as error:
+        if nature(content) not in ("", "a JPEG", "a PNG") or str(error).startswith("cut short"):
             raise
+        return False
     except Exception:  # Pillow's readers raise nearly everything
-        return
-    else:
-        if image.width * image.height > _MOST_PIXELS:
-            raise PictureError(f"too large: {image.width} x {image.height} pixels")
+        return False
+    if image.width * image.height > _MOST_PIXELS:
+        raise PictureError(f"too large: {image.width} x {image.height} pixels")
+    return True
 
 
 def square(picture: np.ndarray, side: int) -> np.ndarray:
@@ -117,7 +118,8 @@ def _with_header(
         image = Image.open(io.BytesIO(content), formats=formats)
     except UnidentifiedImageError:
         what = nature(content) or f"none of {', '.join(FORMATS)}"
-        raise PictureError(f"no picture: {what}") from None
+        damaged = " with a damaged header" if what in ("a JPEG", "a PNG") else ""
+        raise PictureError(f"no picture: {what}{damaged}") from None
     claimed, size = image.width * image.height, size or len(content)
     if _is_jpeg(image) and claimed > _PIXELS_A_BYTE * size:
         pixels = f"{image.width} x {image.height} pixels"

@@ -19,6 +19,7 @@ from common.errors import UserError
 from common.progress import report
 
 _THREADS = 16  # at most
+_HEAD = 1 << 16  # bytes of a file, for its header
 _SHARE = 0.5  # of the memory that is free: what decoded pictures may take
 
 
@@ -83,10 +84,10 @@ class Pictures:
             if time.monotonic() > end:
                 return False
             try:
-                check_header(self._content(row))
+                head, size = self._content(row, _HEAD), int(self.records.places[row, 2])
+                self._checked[row] = check_header(head, size)
             except (ValueError, IndexError, OSError) as error:
                 raise _fault(self.records, row, error) from None
-            self._checked[row] = True
             return True
 
         return sum(self._in_threads(check))
@@ -100,11 +101,15 @@ class Pictures:
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
             yield from pool.map(look, range(len(self)))
 
-    def _content(self, row: int) -> bytes:
-        """A picture's file. Raises ValueError where its record has none, and OSError."""
+    def _content(self, row: int, most: int = -1) -> bytes:
+        """A picture's file, or ``most`` bytes of it where it is a file of its own.
+
+        Raises ValueError where its record has none, and OSError.
+        """
         file, start, length = self.records.places[row].tolist()
         if self.records.whole_files:
-            return self.records.files[file].read_bytes()
+            with open(self.records.files[file], "rb") as picture:
+                return picture.read(most)
         (content,) = parse(self._files[file][start : start + length], "image")
         return bytes(content)
 

@@ -47,13 +47,16 @@ def local_kaggle(
         yield server.url
 
 
-def check_data(competition: Competition, data: Path, solution: Path) -> None:
+def check_data(competition: Competition, data: Path, solution: Path, scored: bool = True) -> None:
     """Check a data folder and its hidden labels: layout, sample, ids, what can be scored.
 
-    Raises UserError.
+    Where nothing is ``scored`` an audit lists what is wrong with the folder. Raises UserError.
     """
     from kernels.local.scoring import check_parts, read_solution
 
+    if not scored:
+        read_solution(competition, solution)
+        return
     sample = find_table(data, competition.sample)
     ids = set(map(nfc, check_sample(sample, competition))) if sample else set()
     labels = read_solution(competition, solution)

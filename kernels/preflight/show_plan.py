@@ -22,7 +22,7 @@ from kernels.results.result import read_history
 from kernels.results.terminal import aligned
 
 Kernels = Sequence[PlannedKernel]
-PATIENCE = 4.0  # seconds for signing in, and for one question
+PATIENCE = 3.5  # seconds for signing in, and for one question
 _AGAIN = "give the same command again when that is mended"
 _ROLES = {
     SHARED: "the shared code, as a utility script",

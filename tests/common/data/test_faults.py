@@ -93,6 +93,21 @@ def test_headers_are_looked_at_without_decoding_and_within_a_time(
         pictures.check_headers(60)
 
 
+def test_a_long_header_is_left_to_the_decoder(tmp_path: Path) -> None:
+    comment = b"\xff\xfe\xff\xf0" + b"x" * 0xFFEE
+    long = GOOD[:2] + 3 * comment + GOOD[2:]
+    assert len(long) > 3 * 65_000
+    (tmp_path / "1.jpg").write_bytes(long)
+    pictures = Pictures(image_files("test", [tmp_path / "1.jpg"], "1"), 8)
+    assert pictures.check_headers(60) == 1
+    assert pictures[0].shape == (8, 8, 3)
+    (tmp_path / "1.jpg").write_bytes(claiming(30_000)[:2] + 3 * comment + claiming(30_000)[2:])
+    pictures = Pictures(image_files("test", [tmp_path / "1.jpg"], "1"), 8)
+    assert pictures.check_headers(60) == 1
+    with pytest.raises(UserError, match="30000 x 30000 pixels"):
+        pictures[0]
+
+
 def test_a_shard_without_records_has_no_pictures(tmp_path: Path) -> None:
     (tmp_path / "00-24x24-0.tfrec").touch()
     flowers.shard(tmp_path, [1, 2], number=1)

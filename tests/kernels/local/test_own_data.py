@@ -116,6 +116,15 @@ def test_ids_of_sample_and_solution_are_compared_in_one_form(tmp_path: Path) -> 
     assert score(competition, read_solution(competition, solution), sent) == Verdict(1.0, 0.0)
 
 
+def test_what_an_audit_lists_is_not_refused_before_it(files: Path) -> None:
+    (files / SAMPLE).unlink()
+    competition = find_competition("tiny")
+    check_data(competition, files / "data", files / "solution.csv", scored=False)
+    (files / "solution.csv").write_text("id\n")
+    with pytest.raises(UserError, match="must start with the columns id,label,Usage"):
+        check_data(competition, files / "data", files / "solution.csv", scored=False)
+
+
 def petals(root: Path) -> Path:
     """Flowers in the competition's layout, whose ids are the sample's."""
     for part in PARTS:

@@ -1,12 +1,12 @@
 """What Kaggle checks of a push, what it refuses, and what it allows of each accelerator."""
 
 import re
-import time
 from datetime import timedelta
 
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
 from slugify import slugify
 
+from common.clock import now
 from kernels.local.store import SLUG, Store
 
 # Hours a session, hours a week, sessions at once (a queued one counts).
@@ -87,11 +87,11 @@ def seconds_used(store: Store, kind: str) -> float:
     usage = [u for u in store.usage() if u["ended"] >= start and u["accelerator"] == kind]
     sessions = [version.session for version in store.active()]
     running = [s for s in sessions if s["accelerator"] == kind and "started" in s]
-    return sum(u["seconds"] for u in usage) + sum(time.time() - s["started"] for s in running)
+    return sum(u["seconds"] for u in usage) + sum(now() - s["started"] for s in running)
 
 
-def quota_week(now: float | None = None) -> tuple[float, float]:
+def quota_week(moment: float | None = None) -> tuple[float, float]:
     """Start and end (seconds since 1970) of the week whose quota is counted now."""
-    now = time.time() if now is None else now
-    start = now - (now - _FIRST_REFRESH) % _WEEK
+    moment = now() if moment is None else moment
+    start = moment - (moment - _FIRST_REFRESH) % _WEEK
     return start, start + _WEEK

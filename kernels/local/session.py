@@ -15,6 +15,7 @@ from io import FileIO
 from pathlib import Path
 from typing import IO
 
+from common.clock import now
 from kernels.local.confine import GUARD, allowed
 from kernels.local.files import append_line, list_files
 from kernels.local.limits import session_seconds
@@ -98,7 +99,7 @@ class Sessions:
         with self._lock:
             if self.closed.is_set():
                 raise RuntimeError(STOPPED)
-            self._store.update(version, status="RUNNING", started=time.time())
+            self._store.update(version, status="RUNNING", started=now())
             process = subprocess.Popen(
                 [sys.executable, "-u", str(RUN_SCRIPT), str(script), str(lifeline)],
                 cwd=version.working,
@@ -113,7 +114,7 @@ class Sessions:
         return process
 
     def _end_when_there_is_room(self, version: Version, outcome: dict[str, str]) -> None:
-        ended, said = time.time(), False
+        ended, said = now(), False
         while True:
             last = self.closed.is_set()
             try:
@@ -135,7 +136,7 @@ class Sessions:
             for name in list_files(version.working, contained=True):
                 if not (version.working / name).is_symlink():
                     (version.working / name).chmod(0o444)  # other kernels mount it
-        session, ended = version.session, ended or time.time()
+        session, ended = version.session, ended or now()
         spent = ended - session.get("started", ended)
         self._store.add_usage(session["accelerator"], spent, ended)
         self._store.update(version, ended=ended, **outcome)

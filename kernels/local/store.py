@@ -16,7 +16,6 @@ import json
 import re
 import shutil
 import threading
-import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from typing import Any
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
 
+from common.clock import now
 from common.manifest import write_json
 from kernels.local.files import append_line
 
@@ -112,7 +112,7 @@ class Store:
             (version.kaggle / "src" / "script.py").write_text(request.text or "", "utf-8")
             version.log.touch()
             write_json(version.folder / "request.json", request.to_dict())
-            session = {"status": "QUEUED", "accelerator": accelerator, "pushed": time.time()}
+            session = {"status": "QUEUED", "accelerator": accelerator, "pushed": now()}
             write_json(version.folder / "session.json", session)
         return version
 
@@ -130,14 +130,14 @@ class Store:
     def fail_unfinished(self) -> None:
         """Record that the sessions of a stopped server did not end well."""
         for version in self.active():
-            self.update(version, status="ERROR", ended=time.time(), failure=STOPPED)
+            self.update(version, status="ERROR", ended=now(), failure=STOPPED)
 
     def add_usage(self, accelerator: str, seconds: float, ended: float = 0.0) -> None:
         """Count a session that ended against the week's quota; the same one again changes nothing.
 
         Raises OSError.
         """
-        facts = {"accelerator": accelerator, "seconds": seconds, "ended": ended or time.time()}
+        facts = {"accelerator": accelerator, "seconds": seconds, "ended": ended or now()}
         with self.lock, open(self.root / "usage.jsonl", "ab", buffering=0) as file:
             append_line(file, json.dumps(facts))
 

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from kagglesdk.competitions.types.submission_status import SubmissionStatus
 
+from common.clock import now
 from common.manifest import write_json
 from kernels.local.hosted import HostedCompetition
 from kernels.local.scoring import Verdict, score
@@ -33,7 +33,7 @@ class Submissions:
             ref: int = max((record["ref"] for record in self._records()), default=0) + 1
             shutil.copyfile(file, self._folder / f"{ref}.submitted")
             record = {"ref": ref, "competition": slug, "user": user, "file": name}
-            record |= {"description": description, "date": time.time(), "status": "PENDING"}
+            record |= {"description": description, "date": now(), "status": "PENDING"}
             self._write(record)
         return ref
 

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from common.clock import now
 from common.errors import PREFIX, UserError
 from common.manifest import Unfinished, read_manifest
 from common.secrets import hide
@@ -17,7 +18,7 @@ from kernels.kaggle.answers import pause
 from kernels.kaggle.client import Kaggle, KernelStatus
 from kernels.kaggle.downloads import fetch_manifest, fetch_outputs
 from kernels.kaggle.states import KernelState
-from kernels.run.state import Run
+from kernels.run.state import LONGEST, Run
 
 _TAIL, _WIDE = 12, 500  # lines of a failed kernel's log, and characters of each
 _LOOKS = 4
@@ -97,11 +98,21 @@ def fetch_if_whole(kaggle: Kaggle, run: Run, name: str, slug: str) -> bool:
 
 def note_complete(run: Run, name: str, manifest: dict[str, Any]) -> None:
     """Note that a kernel's output is here, and the seconds until its manifest was written."""
-    known, ended = run.kernel(name), time.time()
+    known, ended = run.kernel(name), now()
     with suppress(KeyError, ValueError):  # of a manifest that arrived with another byte
         ended = min(ended, datetime.fromisoformat(str(manifest["written"])).timestamp() + 1)
-    seconds = round(known.spent(ended), 1)
-    run.set_kernel(name, state=KernelState.COMPLETE, seconds=seconds, pushed=0.0)
+    seconds, own = known.spent(ended), _measured(manifest)
+    if seconds < own or ended - known.pushed > LONGEST:  # a clock was set, but not the kernel's
+        seconds = max(own, known.seconds)
+    run.set_kernel(name, state=KernelState.COMPLETE, seconds=round(seconds, 1), pushed=0.0)
+
+
+def _measured(manifest: dict[str, Any]) -> float:
+    """Return the seconds of a kernel's stages, by its own count; 0 where it wrote none."""
+    stages = manifest.get("seconds")
+    values = stages.values() if isinstance(stages, dict) else ()
+    numbers = [value for value in values if isinstance(value, int | float)]
+    return sum(value for value in numbers if 0 < value < LONGEST)
 
 
 def failure(kaggle: Kaggle, run: Run, name: str, slug: str, status: KernelStatus) -> UserError:

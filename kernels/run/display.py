@@ -1,11 +1,11 @@
 """What a person sees while kernels run: a live table, or plain lines without a terminal."""
 
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
 
+from common.clock import now
 from common.text import LONGEST, discard, printable, printable_lines, say
 from kernels.kaggle.states import KernelState
 from kernels.run.state import KernelRecord
@@ -23,7 +23,7 @@ def row_of(name: str, known: KernelRecord, progress: Mapping[str, str], no_sessi
     stage, epoch = (printable(facts.pop(fact, ""), _WIDE) for fact in ("stage", "epoch"))
     words = printable(" ".join(f"{key}={value}" for key, value in facts.items()), 5 * _WIDE)
     state = "NO SESSION" if no_session else known.state
-    return name, state, known.spent(time.time()), stage, epoch, words
+    return name, state, known.spent(now()), stage, epoch, words
 
 
 class PlainDisplay:

@@ -4,11 +4,11 @@ import hashlib
 import json
 import os
 import shutil
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from common.clock import now
 from common.errors import UserError
 from common.manifest import read_manifest
 from kernels.bundle.build import Bundle, with_nonces, write_bundle
@@ -152,7 +152,7 @@ def push_kernel(kaggle: Kaggle, run: Run, bundle: Bundle, key: str, say: Say) ->
         parts=known.parts if resume else 0,
         seconds=known.seconds if resume else 0.0,
     )
-    pushing = replace(before, state=KernelState.PUSHING, pushed=time.time())
+    pushing = replace(before, state=KernelState.PUSHING, pushed=now())
     run.set_kernel(name, pushing)
     sources = {source: record.nonce for source, record in run.kernels.items()}
     folder = write_bundle(with_nonces(bundle, before.nonce, sources, resume), run.bundle(name))

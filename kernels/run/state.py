@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 FORMAT = 2
 STATE = "state.json"
+LONGEST = 24 * 3600.0  # seconds from a push to its end: 12 hours at most, and as many queued
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,12 @@ class KernelRecord:
     reused: str = ""  # the earlier run whose finished version this is
 
     def spent(self, until: float) -> float:
-        """Return the seconds from its pushes to its ends, or to ``until`` while it runs."""
-        return self.seconds + (max(0.0, until - self.pushed) if self.pushed else 0.0)
+        """Return the seconds from its pushes to its ends, or to ``until`` while it runs.
+
+        A version has at most ``LONGEST``: more is of a clock that was set between two starts.
+        """
+        running = until - self.pushed if self.pushed else 0.0
+        return self.seconds + min(max(0.0, running), LONGEST)
 
 
 @dataclass(frozen=True)

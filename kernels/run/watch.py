@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
+from common.clock import now
 from common.errors import UserError
 from common.manifest import Unfinished, read_manifest
 from common.progress import parse
@@ -248,7 +249,7 @@ class Watch:
                 f"kernel {name} is not finished after {MAX_PARTS} sessions: lower its epochs or "
                 f"its size with --set, or choose a faster --accelerator"
             )
-        spent, parts, state = known.spent(time.time()), known.parts + 1, KernelState.UNFINISHED
+        spent, parts, state = known.spent(now()), known.parts + 1, KernelState.UNFINISHED
         self._run.set_kernel(name, state=state, parts=parts, seconds=spent, pushed=0.0)
         self._say(f"{unfinished}: the next version goes on from there")
 

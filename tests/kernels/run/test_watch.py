@@ -4,6 +4,7 @@ import io
 import itertools
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,15 +13,17 @@ from typing import Any
 import pytest
 
 import kernels.run.state
+from common.clock import now
 from common.errors import UserError
 from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError
 from kernels.kaggle.client import KernelStatus
 from kernels.kaggle.states import KernelState
 from kernels.results.result import gather_figures
+from kernels.run.collect import note_complete
 from kernels.run.display import open_display, row_of
 from kernels.run.push import finished_before
-from kernels.run.state import KernelRecord, Run, RunOptions, open_run
+from kernels.run.state import LONGEST, KernelRecord, Run, RunOptions, open_run
 from kernels.run.watch import MAX_PARTS, SESSIONS, Watch
 from support import planned, tiny
 from support.quick_kaggle import LOST, QuickKaggle, write_outputs
@@ -160,6 +163,39 @@ def test_an_output_that_kaggle_shows_late_is_not_trained_again(
     start()
     assert (tmp_path / "run" / "outputs" / "left" / "result.txt").is_file()
     assert kaggle.pushed == ONCE
+
+
+def test_a_clock_that_is_set_makes_no_wrong_seconds(
+    start: Callable, kaggle: QuickKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jumps, true = itertools.cycle([3e7, -3e7, 0.0, 9e9]), time.time
+    monkeypatch.setattr(time, "time", lambda: true() + next(jumps))
+    kaggle.ends["tiny-left"] = ["unfinished"]
+    run, _ = start()
+    assert all(0 <= known.seconds < 100 for known in run.kernels.values())
+    assert [u["seconds"] < 100 for u in kaggle.store.usage()].count(True) == 4
+
+
+@pytest.mark.parametrize(
+    ("pushed", "measured", "seconds"),
+    [
+        (-100, {"training": 60.0, "figures": 3.5}, 110.0),
+        (-100, {"training": 600.0}, 600.0),  # set back since it was pushed
+        (+9000, {"training": 60.0, "figures": 3.5}, 63.5),
+        (-3e7, {"training": 60.0}, 60.0),  # set forwards
+        (-3e7, {}, 10.0),
+        (-3e7, {"training": "x", "figures": 1e308}, 10.0),
+        (-3e7, ["training"], 10.0),
+    ],
+)
+def test_between_two_starts_seconds_are_what_is_possible(
+    tmp_path: Path, pushed: float, measured: object, seconds: float
+) -> None:
+    run = open_run(tmp_path / "run", "tiny", dry_run=False)
+    run.set_kernel("left", version=1, seconds=10.0, pushed=now() + pushed)
+    assert 10 <= row_of("left", run.kernel("left"), {}, no_session=False)[2] <= 10 + LONGEST
+    note_complete(run, "left", {"seconds": measured})
+    assert run.kernel("left").seconds == pytest.approx(seconds, abs=1)
 
 
 def test_links_in_the_run_are_not_followed(

@@ -174,7 +174,7 @@ class FaultRun:
         self._note(place, start, end)
         self.wrong = self.wrong or (end.wrong and f"{end.wrong} (start {len(self.ends)})")
         place.options = [one for one in place.options if one == "--no-submit"]
-        if end.code == 0 and place.options:
+        if end.code == 0 and "--no-submit" in start.options:
             place.options = []
         elif end.code == 0:
             place.done = end

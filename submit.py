@@ -16,8 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import UserError, machine_faults, show
-from common.output import hide_in_output
-from common.secrets import refuse_secrets
+from common.output import hide_in_output, refuse_secrets
 from common.text import discard, prepare_streams, say, warn
 from kernels.plan.options import (
     Parser,

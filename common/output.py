@@ -1,12 +1,13 @@
-"""Hides secrets in all that this process prints."""
+"""Keeps secrets out of what this process prints, and out of its command line."""
 
 import atexit
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from threading import RLock
 from typing import Any, TextIO
 
-from common.secrets import SHOWN, hide, learn_secrets, unfinished
+from common.errors import UserError
+from common.secrets import SHOWN, find_secret, hide, learn_secrets, unfinished
 
 
 class HidingStream:
@@ -61,3 +62,16 @@ def hide_in_output() -> None:
         stream = getattr(sys, name)
         if stream is not None and not isinstance(stream, HidingStream):
             setattr(sys, name, HidingStream(stream))
+
+
+def refuse_secrets(words: Sequence[str]) -> None:
+    """Raise UserError when a command's ``words`` have a secret in them."""
+    for at, word in enumerate(words):
+        if source := find_secret(word):
+            before = words[at - 1] if at else ""
+            named = [w.partition("=")[0] for w in (word, before) if w.startswith("--")]
+            option = named[0] if named and not find_secret(named[0]) else "an argument"
+            raise UserError(
+                f"{option} has the secret of {source} in it: it would be kept in the run's folder "
+                f"and may reach Kaggle: leave it out"
+            )

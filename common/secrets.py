@@ -5,28 +5,21 @@ with such a piece is searched, with a pattern that knows how each character may 
 """
 
 import binascii
-import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
-from common.errors import UserError
+from common.secret_sources import secrets_of
 
 SHOWN = "[secret]"
-FILES = ("access_token", "access_token.txt", "kaggle.json", "credentials.json")
-_NAMES = re.compile(r"KEY|TOKEN|SECRET|PASSW|PASSPHRASE|CREDENTIAL", re.IGNORECASE)
-_PROXY = re.compile(r"_PROXY$", re.IGNORECASE)
-_SCHEME = re.compile(r"[a-z][\w+.-]*://", re.IGNORECASE)
 _AROUND = " \t\r\n\v\f\0\ufeff\"'`"
 # What is no secret wherever it stands: short texts, words, numbers, dates, addresses.
 _ORDINARY = re.compile(
     r".{0,7}|[A-Za-z]{0,11}|[-+\d.,:;/%_ ETZ]{0,25}|[a-z][\w+.-]*://[^@\s]*", re.DOTALL
 )
+_PART = 40  # characters of a long secret that are sought by themselves
 _PIECE = 1 << 16  # characters that are searched at once
 _APART = bytes(code if chr(code).isalnum() and code < 128 else 32 for code in range(256))
 # What may stand between its characters: quotes and backslashes, of the secret itself, too, and
@@ -59,11 +52,12 @@ class _Form:
         """Finds it whole; of a long one also what is left where its end is cut off."""
         written = [*map(_written, _bare(self.text))]
         half, end = len(written) // 2, ""
-        if half < 12 or len(written) > 120:
+        if half < 12:
             return re.compile(_BEFORE + _BETWEEN.join(written))
         for character in reversed(written[half:]):
             end = f"(?:{_BETWEEN}{character}{end})?"
-        return re.compile(_BEFORE + _BETWEEN.join(written[:half]) + end)
+        more = r"[^\s\"'\\<>]*" if len(self.text) == _PART else ""
+        return re.compile(_BEFORE + _BETWEEN.join(written[:half]) + end + more)
 
     def is_in(self, text: str) -> bool:
         return any(seed in text for seed in self.seeds) and bool(self.pattern.search(text))
@@ -78,11 +72,11 @@ def learn_secrets(environment: Mapping[str, str] = os.environ) -> None:
     These are variables whose names say so, passwords of addresses, and what the files of
     ``~/.kaggle`` and ``KAGGLE_CONFIG_DIR`` hold besides names and dates.
     """
-    found = {**dict(_of_files(environment)), **dict(_of_variables(environment))}
-    for text, source in found.items():
+    for text, source in secrets_of(environment).items():
         text = text.strip(_AROUND)
         if not _is_ordinary(text):
-            _known.update((form, _Form(source, form)) for form in (text, *_base64(text)))
+            for form in (text, *_base64(text)):
+                _known.update((part, _Form(source, part)) for part in _parts(form))
     longest_first = sorted(_known.items(), key=lambda item: -len(item[0]))
     _known.clear()
     _known.update(longest_first)
@@ -102,6 +96,7 @@ def _hide(text: str) -> str:
         first, second = form.seeds
         if first in searched or second in searched:
             text = form.pattern.sub(SHOWN, text)
+            searched = text if len(text) < 2000 else searched
     return text
 
 
@@ -124,19 +119,6 @@ def find_secret(text: str) -> str:
     return next((form.source for form in _known.values() if form.is_in(text)), "")
 
 
-def refuse_secrets(words: Sequence[str]) -> None:
-    """Raise UserError when a command's ``words`` have a secret in them."""
-    for at, word in enumerate(words):
-        if source := find_secret(word):
-            before = words[at - 1] if at else ""
-            named = [w.partition("=")[0] for w in (word, before) if w.startswith("--")]
-            option = named[0] if named and not find_secret(named[0]) else "an argument"
-            raise UserError(
-                f"{option} has the secret of {source} in it: it would be kept in the run's folder "
-                f"and may reach Kaggle: leave it out"
-            )
-
-
 def unfinished(text: str) -> int:
     """Return how many characters at the end of ``text`` may be the beginning of a secret."""
     for length in range(min(len(text), max(map(len, _known), default=0)), 0, -1):
@@ -146,6 +128,15 @@ def unfinished(text: str) -> int:
     return 0
 
 
+def _parts(text: str) -> Iterator[str]:
+    """Yield ``text``, or of a long one parts, after each of which all up to a space is hidden."""
+    if len(text) <= 3 * _PART:
+        yield text
+    else:
+        yield from (text[at : at + _PART] for at in range(0, min(len(text), 2000) - _PART, _PART))
+        yield text[-_PART:]
+
+
 def _pieces(text: str) -> Iterator[str]:
     """Yield ``text`` in pieces that end with a line."""
     at = 0
@@ -153,67 +144,6 @@ def _pieces(text: str) -> Iterator[str]:
         end = text.find("\n", at + _PIECE) + 1 or len(text)
         yield text[at:end]
         at = end
-
-
-def _of_variables(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (secret, name of its variable)."""
-    for name, value in environment.items():
-        found: Iterable[str] = ()
-        if _PROXY.search(name) or _SCHEME.match(value):
-            found = _of_address(value)
-        elif _NAMES.search(name):
-            found = _of_text(value)
-        yield from ((secret, name) for secret in found)
-
-
-def _of_address(address: str) -> Iterator[str]:
-    """Yield user and password, even where an address is malformed."""
-    rest = _SCHEME.sub("", address, count=1)
-    user, at, _ = rest.rpartition("@")
-    password = (user if at else rest).partition(":")[2]
-    if at:
-        yield from (f"{user}@", f":{password}@", password, unquote(password))
-    elif not password[:1].isdigit():  # not a port
-        yield password
-
-
-def _of_files(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """Yield (secret, path of its file)."""
-    home = Path(environment.get("HOME") or Path.home())
-    folders = [environment.get("KAGGLE_CONFIG_DIR"), home / ".kaggle", home / ".config" / "kaggle"]
-    paths = [Path(folder) / name for folder in folders if folder for name in FILES]
-    paths += [Path(environment.get("KAGGLE_API_TOKEN") or "/")]  # the client takes a path, too
-    for path in paths:
-        try:
-            with open(path, "rb") as file:
-                data = file.read(1 << 20)
-        except (OSError, ValueError):
-            continue
-        wide = data[:2] in (b"\xff\xfe", b"\xfe\xff")
-        text = data.decode("utf-16" if wide else "utf-8-sig", "replace")
-        yield from ((secret, str(path)) for secret in _of_text(text))
-
-
-def _of_text(text: str) -> Iterator[str]:
-    """Yield the secrets in what should be one, or JSON."""
-    try:
-        yield from _of_json(json.loads(text))
-    except (ValueError, RecursionError):
-        yield text
-        yield from text.split("\n") if "PRIVATE KEY" in text else text.split()
-        if "{" in text:  # JSON that is damaged
-            yield from re.findall(r"[^\s\"',:{}\[\]]+", text)
-
-
-def _of_json(value: Any, name: str = "key") -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _of_json(item, key)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _of_json(item, name)
-    elif _NAMES.search(name) and not name.endswith("_expiration"):
-        yield str(value)
 
 
 def _is_ordinary(text: str) -> bool:

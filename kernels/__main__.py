@@ -14,8 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from common.errors import UserError, shown_in_one_line
-from common.output import hide_in_output
-from common.secrets import refuse_secrets
+from common.output import hide_in_output, refuse_secrets
 from common.text import prepare_streams, say, warn
 from kernels.plan.options import Parser, add_request_options, read_request
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from common import secrets
 from common.errors import UserError
-from common.output import HidingStream
-from common.secrets import find_secret, hide, learn_secrets, refuse_secrets
+from common.output import HidingStream, refuse_secrets
+from common.secrets import find_secret, hide, learn_secrets
 from support.ways import WAYS
 
 KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
@@ -99,6 +99,9 @@ def test_an_ordinary_value_hides_nothing(value: str) -> None:
         ("GCP_CREDENTIALS", json.dumps({"type": "service_account", "private_key": KEY}), [KEY],
          "service_account"),
         ("MY_SECRETS", f'{{"key": "{KEY}", "na', [KEY], "na"),
+        ("SECRETS_PROVIDER", "tpu-getting-started", [], "tpu-getting-started"),
+        ("SSH_KEY_NAME", KEY, [KEY], "0f1e"),
+        ("DB_PASSWORD", "horse-battery-staple", ["horse-battery-staple"], "horse"),
         ("HOME_DIR", KEY, [], KEY),
     ],
 )  # fmt: skip

@@ -106,3 +106,19 @@ def test_the_kinds_that_the_readme_names_are_there() -> None:
     for name in re.findall(r"`([a-z_0-9@]+)`", table):
         if name not in ("task", "metric", "submission"):
             find_metric(name)
+
+
+def test_a_broken_picture_is_refused_before_anything_is_pushed(
+    clone: Path, data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(data[0], tmp_path / "mine")
+    (tmp_path / "mine" / "train" / "leaf7.jpg").write_text("<html>Sign in</html>")
+    own = ("--data", tmp_path / "mine", "--solution", data[1], "--run-dir", tmp_path / "run")
+    done = submit(clone, "leaves", "--ensemble", "--dry-run", *own)
+    assert done.returncode == 1
+    picture = tmp_path / "mine" / "train" / "leaf7.jpg"
+    said = (
+        f"error: {picture} has no readable picture (no picture: a web page): fetch the file again"
+    )
+    assert done.stderr.splitlines()[-1] == said
+    assert not (tmp_path / "run").exists()

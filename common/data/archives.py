@@ -118,6 +118,10 @@ class PackedFiles:
                 self._zips[place.path] = open_zip(place.path)
         try:
             return self._zips[place.path].read(place.inside)
+        except NotImplementedError:  # Deflate64, as Windows packs what is over 2 GB
+            raise ValueError(
+                f"packed in a way of Windows in {place.path.name}: unpack it"
+            ) from None
         except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             reason = str(error).partition("(")[0].strip()
             raise ValueError(f"damaged in {place.path.name}: {reason}") from None

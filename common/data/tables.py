@@ -13,7 +13,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TextIO
 
@@ -63,7 +63,15 @@ def opened(path: Path) -> Iterator[TextIO]:
     except FileNotFoundError:
         raise UserError(f"{as_given(path)}: no such file") from None
     except (OSError, EOFError, UnicodeError, csv.Error, zipfile.BadZipFile, zlib.error):
-        raise UserError(f"{as_given(path)}: not a csv file in UTF-8") from None
+        raise _no_csv(path) from None
+
+
+def _no_csv(path: Path) -> UserError:
+    """What is no table, and what it is where its beginning tells."""
+    what = ""
+    with suppress(OSError), open(path, "rb") as file:
+        what = nature(file.read(64)) if path.suffix != ".zip" else ""
+    return UserError(f"{as_given(path)}: not a csv file in UTF-8{f', but {what}' if what else ''}")
 
 
 @contextmanager
@@ -147,7 +155,7 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator["pd.
                 yield _with_values(path, rows if number else rows.iloc[1:], head)[chosen]
         except pd.errors.ParserError:
             _check_widths(path, head)
-            raise UserError(f"{as_given(path)}: not a csv file in UTF-8") from None
+            raise _no_csv(path) from None
 
 
 def _with_values(path: Path, rows: "pd.DataFrame", head: _Head) -> "pd.DataFrame":

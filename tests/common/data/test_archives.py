@@ -79,3 +79,13 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     path = packed(tmp_path / "train.zip", ["a\\1.jpg", "b/1.jpg"])
     with pytest.raises(UserError, match="have the same name: rename one of them"):
         PackedFiles([path])
+
+
+def test_what_only_windows_unpacks_is_named(tmp_path: Path) -> None:
+    path = packed(tmp_path / "train.zip", ["1.jpg"])
+    content = bytearray(path.read_bytes())
+    for sign, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        content[content.find(sign) + place] = 9  # Deflate64
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="packed in a way of Windows in train.zip: unpack it"):
+        PackedFiles([path]).read("1.jpg")

@@ -110,6 +110,8 @@ def test_what_is_no_table_is_named(path: Path) -> None:
         (b"", "the file is empty"),
         (b"id,x\n1,\xff\n", "not a csv file in UTF-8"),
         (b'id,x\n1,"2\n', "not a csv file in UTF-8"),
+        (b"PK\x03\x04\x14\x00\x06\x00\xff\xfe", "not a csv file in UTF-8, but a zip archive"),
+        (b"\x1f\x8b\x08\x00\xff\xfe", "not a csv file in UTF-8, but a gzip archive"),
     ],
 )
 def test_what_is_no_whole_table_is_one_line(path: Path, content: bytes, said: str) -> None:

@@ -42,6 +42,7 @@ class Sessions:
         self._private = (store.root, *private)
         self._slots = ThreadPoolExecutor(max_parallel, thread_name_prefix="kernel")
         self._running: dict[Version, FileIO] = {}  # our ends of their lifelines
+        self._killed: set[Version] = set()
         self._lock = threading.Lock()
         self.closed = threading.Event()
 
@@ -53,9 +54,10 @@ class Sessions:
         """End what runs of kernel ``owner/slug``, and wait until it has ended."""
         while True:
             with self._lock:
-                found = [end for version, end in self._running.items() if version.ref == ref]
-                for lifeline in found:
-                    lifeline.close()
+                found = [version for version in self._running if version.ref == ref]
+                for version in found:
+                    self._running[version].close()
+                self._killed.update(found)
             if not found:
                 return
             time.sleep(0.02)
@@ -89,6 +91,7 @@ class Sessions:
         finally:
             with self._lock:
                 self._running.pop(version, None)
+                self._killed.discard(version)
 
     def _spawn(self, version: Version, lifeline: int, other_end: FileIO) -> subprocess.Popen[bytes]:
         script = version.kaggle / "src" / "script.py"
@@ -116,14 +119,14 @@ class Sessions:
     def _end_when_there_is_room(self, version: Version, outcome: dict[str, str]) -> None:
         ended, said = now(), False
         while True:
-            last = self.closed.is_set()
+            last = self.closed.is_set() or version in self._killed
             try:
                 return self._end(version, outcome, ended)
             except OSError as error:  # such as a full disk
                 if not said:
                     named = f"{version.ref} v{version.number}"
                     _LOG.error("%s has ended, which cannot be written yet: %s", named, error)
-                if last:  # the next server of this state finds it
+                if last:  # the next server of this state finds it, or it is deleted
                     return None
             said = True
             self.closed.wait(ROOM)

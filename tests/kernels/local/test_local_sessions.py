@@ -393,6 +393,18 @@ def test_a_server_ends_on_a_full_disk_and_the_next_one_writes_the_end(serve, mon
     assert status(client, SLUG).failure_message == "the local Kaggle was stopped"
 
 
+def test_what_fills_the_disk_can_be_deleted(serve, monkeypatch, caplog):
+    kaggle, client = serve()
+    monkeypatch.setattr(session, "ROOM", 0.05)
+    with monkeypatch.context() as full, caplog.at_level("ERROR"):
+        push(client, SLUG, toy.WAITS)
+        wait_for(client, SLUG, Status.RUNNING)
+        full.setattr(store, "write_json", full_disk)
+        toy.ask_kernel(client, "delete_kernel", SLUG)
+    assert kaggle.store.latest(SLUG) is None
+    assert run(client, SLUG, "print(1)") is Status.COMPLETE
+
+
 def test_a_push_that_finds_no_room_can_be_made_again(client, monkeypatch):
     with monkeypatch.context() as full, toy.refused(500, "No space left on device"):
         full.setattr(store, "write_json", full_disk)

@@ -339,12 +339,18 @@ def main() -> int:
         for outcome in pool.map(partial(run_once, begun=Path(begun)), seeds):
             outcomes.append(outcome)
             print(f"{len(outcomes)}/{args.runs}  {outcome}", flush=True)
+            if len(outcomes) in (*range(0, args.runs, 50), args.runs):
+                show_counts(outcomes)
+    return 1 if any(outcome.wrong for outcome in outcomes) else 0
+
+
+def show_counts(outcomes: list[Outcome]) -> None:
+    """Print how many starts ended how, and how many faults of each kind there were."""
     faults = Counter(words.split()[0] for outcome in outcomes for words in outcome.faults)
     ends = Counter(end for outcome in outcomes for end in outcome.starts)
     wrong = [outcome.seed for outcome in outcomes if outcome.wrong]
-    print(f"{args.runs} runs, {sum(ends.values())} starts: {dict(ends)}; faults: {dict(faults)}")
-    print(f"ended otherwise: {wrong or 'none'}")
-    return 1 if wrong else 0
+    print(f"{len(outcomes)} runs, {ends.total()} starts: {dict(ends)}; faults: {dict(faults)}")
+    print(f"ended otherwise: {wrong or 'none'}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Keeps secrets out of what this process prints, and out of its command line."""
 
 import atexit
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from threading import RLock
@@ -8,6 +9,8 @@ from typing import Any, TextIO
 
 from common.errors import UserError
 from common.secrets import SHOWN, find_secret, hide, learn_secrets, unfinished
+
+_COMMAND = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]\Z")
 
 
 class HidingStream:
@@ -37,7 +40,8 @@ class HidingStream:
         """Pass on what waits."""
         with self._lock:
             self._waiting = hide(self._waiting)
-            self._pass_on(len(self._waiting) - unfinished(self._waiting))
+            commanded = _COMMAND.search(self._waiting)  # the terminal must have it whole
+            self._pass_on(len(self._waiting) - (0 if commanded else unfinished(self._waiting)))
             self._stream.flush()
 
     def _pass_on(self, length: int) -> None:

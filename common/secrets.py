@@ -17,7 +17,7 @@ SHOWN = "[secret]"
 _AROUND = " \t\r\n\v\f\0\ufeff\"'`"
 # What is no secret wherever it stands: short texts, words, numbers, dates, addresses.
 _ORDINARY = re.compile(
-    r".{0,7}|[A-Za-z]{0,11}|[-+\d.,:;/%_ ETZ]{0,25}|[a-z][\w+.-]*://[^@\s]*", re.DOTALL
+    r".{0,7}(?<!@)|[A-Za-z]{0,11}|[-+\d.,:;/%_ ETZ]{0,25}|[a-z][\w+.-]*://[^@\s]*", re.DOTALL
 )
 _PART = 40  # characters of a long secret that are sought by themselves
 _PIECE = 1 << 16  # characters that are searched at once

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from rich.console import Console
+from rich.live import Live
 
 from common import secrets
 from common.errors import UserError
@@ -90,6 +92,7 @@ def test_an_ordinary_value_hides_nothing(value: str) -> None:
     ("name", "value", "hidden", "kept"),
     [
         ("HTTPS_PROXY", "http://bob:hunter2@h:80", ["bob:hunter2@h", "//x:hunter2@y"], "hunter"),
+        ("all_proxy", "socks5://bob:pw@h:80", ["bob:pw@h", "//x:pw@y"], "bob pw @"),
         ("http_proxy", "http://bob:sw0rd%2Ffish@h:80", ["sw0rd/fish", "sw0rd%2Ffish"], "http://h"),
         ("ALL_PROXY", "bob:sw0rd/f@ish@h:80", ["sw0rd/f@ish"], "bob h:80"),
         ("HTTP_PROXY", "http://bob:sw0rdfish1", ["as 'sw0rdfish1'"], "http://bob"),
@@ -168,6 +171,17 @@ def test_what_is_printed_arrives_at_once_and_whole() -> None:
     print("no end", end="", file=stream, flush=True)
     assert file.getvalue() == "a line 1\nno end"
     assert (stream.isatty(), stream.closed) == (False, False)
+
+
+def test_a_live_table_arrives_whole() -> None:
+    for secret in ("hf_AbCdEfGhIjKl01", "mAbCdEfGhIjKl01", "lAbCdEfGhIjKl01"):
+        learn(secret)
+        hiding, plain = HidingStream(io.StringIO()), io.StringIO()
+        for stream in (hiding, plain):
+            console = Console(file=stream, force_terminal=True, width=40)
+            with Live(console=console, auto_refresh=False) as live:
+                live.update(f"[red]{secret[0]}", refresh=True)
+        assert hiding.getvalue() == plain.getvalue()
 
 
 @pytest.mark.parametrize("length", [17, 25, len(KEY) - 1])

@@ -12,6 +12,7 @@ from common.files.predictions import NAME as PREDICTIONS
 from common.kernel import KernelRun
 from common.parameters import Parameters
 from common.recipe import by_name, override, typed
+from common.text import prepare_streams
 
 # A kernel script that is run by itself; in a notebook there is no file, and no end of its own.
 _MAIN = sys.modules["__main__"]
@@ -70,6 +71,7 @@ class Kernel:
         ``parameters`` are the script's; ``arguments`` the process's own unless others are named.
         """
         arguments = sys.argv[1:] if arguments is None else arguments
+        prepare_streams()
         try:
             with shown_in_one_line():
                 if arguments:

@@ -18,6 +18,7 @@ from common.errors import UserError
 R = TypeVar("R")
 V = TypeVar("V")
 
+_LONGEST = 200  # characters of a value
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -26,6 +27,8 @@ def split_setting(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         raise UserError(f"--set {text}: write KEY=VALUE, for example --set epochs=3")
+    if len(value) > _LONGEST:
+        raise UserError(f"--set {key[:40]}: a value has at most {_LONGEST} characters")
     return key.strip(), value.strip()
 
 

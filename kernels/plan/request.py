@@ -138,7 +138,7 @@ def check_recipe(request: Request, script: str, recipe: Any, accelerator: str) -
             raise UserError(
                 f"setting {name}={value} changes nothing, the task is {task.name}: leave it out"
             )
-    if getattr(recipe, "backbone", "") or "backbone" in request.settings:
+    if hasattr(recipe, "backbone") and (recipe.backbone or "backbone" in request.settings):
         _check_network(request, script, recipe)
     if competition.pictures and not request.small and hasattr(recipe, "batch_size"):
         check_batch(recipe.batch_size, REPLICAS[accelerator], competition.pictures["train"])

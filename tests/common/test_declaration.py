@@ -1,5 +1,6 @@
 """One declaration a kernel: what it runs is resolved from it, and its work needs no framework."""
 
+import io
 import os
 import subprocess
 import sys
@@ -157,3 +158,14 @@ def test_a_script_that_fails_ends_whatever_still_runs_in_it(
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == last
     assert ("Traceback" in done.stderr) is (fault[0] == "Z")
+
+
+def test_a_kernel_prints_what_its_log_cannot_show(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", shown)
+    Kernel(TOY, OwnRecipe(), work=lambda run: print("é … 日本"), predicts=False).main({}, [])
+    assert b"\n\\xe9 \\u2026 \\u65e5\\u672c\n" in shown.buffer.getvalue()  # type: ignore[attr-defined]
+    assert (tmp_path / "manifest.json").is_file()

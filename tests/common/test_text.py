@@ -1,13 +1,14 @@
 """What others wrote is text: nothing of it commands a terminal."""
 
 import io
+import sys
 import unicodedata
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.text import LONGEST, printable, printable_lines, say
+from common.text import LONGEST, prepare_streams, printable, printable_lines, say
 
 TURNS = "\u061c\u200e\u200f\u202a\u202e\u2066\u2069"
 # Any characters, surrogates too, and often those that a terminal obeys.
@@ -56,3 +57,14 @@ def test_a_long_line_is_cut_and_says_so() -> None:
     say("y" * 10**6 + "\nz", stream)
     first, second = stream.getvalue().splitlines()
     assert (len(first), second) == (LONGEST + len(" ... (1,000,000 characters)"), "z")
+
+
+def test_a_stream_that_cannot_show_a_text_escapes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", shown)
+    monkeypatch.setattr(sys, "stderr", None)  # it is closed
+    prepare_streams()
+    print("é … 日本", file=sys.stdout, flush=True)
+    print("nobody reads it", file=sys.stderr)
+    sys.stderr.close()
+    assert shown.buffer.getvalue() == b"\\xe9 \\u2026 \\u65e5\\u672c\n"  # type: ignore[attr-defined]

@@ -1,12 +1,15 @@
 """A recipe in words and in plain values."""
 
+import json
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
 
 from common.data.records import stratified_folds
-from common.recipe import override
+from common.errors import UserError
+from common.recipe import field_types, override
 from common.recipes.classifier import ClassifierRecipe
 from common.recipes.embedding import LOSSES, EmbeddingRecipe
 from common.recipes.hours import scaled_hours
@@ -61,6 +64,21 @@ def test_a_ramp_that_is_longer_than_the_training_is_said(
     assert describe_recipe(override(ClassifierRecipe(), changes))["schedule"].endswith(said)
     shorter = override(ClassifierRecipe(), {**changes, "lr_ramp_epochs": epochs - 1})
     assert "does not come" not in describe_recipe(shorter)["schedule"]
+
+
+@pytest.mark.parametrize("kernel", [densenet201.KERNEL, submodel.KERNEL, triplets.KERNEL])
+def test_any_value_of_a_setting_is_planned_or_refused_in_one_line(kernel: Any) -> None:
+    numbers = ("-1", "0", "1", "2", "nan", "inf", "-inf", "1e308", "1e-320", "0x10", "9" * 200)
+    refused = []
+    for key in field_types(kernel.recipe):
+        for value in (*numbers, "", "none", "true", "é\x1b[31m", "x" * 200):
+            try:
+                recipe = override(kernel.recipe, {key: value})
+                words = describe_recipe(recipe, 8, {"train": 100, "val": 10})
+                json.dumps([words, recipe_facts(recipe), scaled_hours(1.0, recipe, recipe)])
+            except UserError as error:
+                refused.append(str(error))
+    assert [said for said in refused if len(said.splitlines()) > 1 or len(said) > 999] == []
 
 
 def test_any_dataclass_is_a_recipe() -> None:

@@ -119,9 +119,9 @@ class Watch:
             if not version:
                 return False
             known = self._run.set_kernel(name, version=version, state=KernelState.QUEUED)
-        if known.state is KernelState.COMPLETE and self._options.rerun:
-            return False  # what is at Kaggle has not arrived whole
         again = known.state in (KernelState.COMPLETE, KernelState.INVALID)  # is fetched again
+        if again and self._options.rerun:
+            return False  # what is at Kaggle has not arrived whole
         if not (known.state.running or again):
             return False
         status = self._status(name)
@@ -137,7 +137,7 @@ class Watch:
         """Fetch an output that was not as it must be: Kaggle may have shown it late."""
         try:
             fetch_output(self._kaggle, self._run, name, self._bundles[name].kernel.slug)
-        except NoAnswerError:
+        except (KaggleError, DownloadError):
             raise
         except UserError:
             return False
@@ -215,10 +215,12 @@ class Watch:
             self._continue(name, unfinished)
         except (NoAnswerError, DownloadError):
             raise
-        except UserError:
+        except UserError as error:
             again = self._status(name)
             if again is None or again.state.running:  # COMPLETE was the state of an older version
                 self._running.add(name)
+            elif isinstance(error, KaggleError):  # Kaggle does not show the output just now
+                raise
             else:
                 self._run.set_kernel(name, state=KernelState.INVALID)
                 raise

@@ -102,6 +102,8 @@ class Change:
 def draw_change(chance: random.Random) -> Change:
     """One change of an answer."""
     how, call = chance.choice(sorted(ANSWERS)), chance.choice((*READS, *CHANGES[:3]))
+    if how == "spaced":
+        return Change("ListSubmissions", how, 0, 99)
     return Change(call, how, chance.randint(0, 3), chance.randint(1, 2))
 
 
@@ -147,8 +149,19 @@ def said_compressed(answer: Response, _: random.Random) -> None:
     answer.headers["Content-Encoding"] = "gzip"
 
 
+def spaced(answer: Response, _: random.Random) -> None:
+    """Descriptions have other white space than was sent."""
+    try:
+        body = json.loads(answer.get_data())
+        for sent in body.get("submissions", []):
+            sent["description"] = f" {sent['description'].replace(' ', '  ')} \n"
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return
+    answer.set_data(json.dumps(body))
+
+
 ANSWERS: dict[str, Callable[[Response, random.Random], None]] = {
-    one.__name__: one for one in (wrong_type, compressed, said_compressed)
+    one.__name__: one for one in (wrong_type, compressed, said_compressed, spaced)
 }
 
 

@@ -165,6 +165,28 @@ def test_an_output_that_kaggle_shows_late_is_not_trained_again(
     assert kaggle.pushed == ONCE
 
 
+def test_an_output_that_kaggle_refuses_to_show_is_not_trained_again(
+    start: Callable, kaggle: QuickKaggle, tmp_path: Path
+) -> None:
+    for number in (1, 2):  # once after the kernel has ended, once in a later start
+        kaggle.faults["outputs"] = [GONE] * 4
+        with pytest.raises(KaggleError, match="404"):
+            start()
+        assert kaggle.pushed == {"tinycommon": 1}, number
+    start()
+    assert kaggle.pushed == ONCE
+    kaggle.ends["tiny-left"] = ["nothing"]
+    with pytest.raises(UserError, match="no manifest"):
+        start("second", fresh=True)
+    kaggle.faults["outputs"] = [GONE] * 4
+    with pytest.raises(KaggleError, match="404"):
+        start("second", fresh=True)
+    assert known(tmp_path / "second").state is KernelState.INVALID
+    assert kaggle.pushed["tiny-left"] == 2
+    start("second", fresh=True, rerun=True)
+    assert kaggle.pushed["tiny-left"] == 3
+
+
 def test_a_clock_that_is_set_makes_no_wrong_seconds(
     start: Callable, kaggle: QuickKaggle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

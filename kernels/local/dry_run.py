@@ -92,7 +92,7 @@ def check_records(competition: Competition, kernels: Iterable[PlannedKernel], da
         mount.parent.mkdir()
         mount.symlink_to(data.resolve())
         environment = {
-            **os.environ,
+            **{n: value for n, value in os.environ.items() if not n.upper().startswith("KAGGLE")},
             "KAGGLE_CACHE_MOUNT_FOLDER": mounts,
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }

@@ -5,19 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from support import fault_runs, mutated_runs, warm
+from support import mutated_runs
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose kernels have run."""
-    folder = tmp_path_factory.mktemp("begun")
-    with pytest.MonkeyPatch.context() as patch:
-        warm.fork_kernels(patch, "quick_kernel")
-        fault_runs.begin(folder)
-    return folder
 
 
 def test_whatever_answers_a_run_ends_in_a_score_or_one_line(begun: Path) -> None:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from common.data.content import nature
+from common.content import nature
 from common.data.names import by_key, file_key, nfc
 from common.errors import UserError
 from common.inputs import as_given

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data.content import nature
+from common.content import nature
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 MOST_BYTES = 1_200_000_000  # of memory for one picture

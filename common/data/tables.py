@@ -17,8 +17,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TextIO
 
+from common.content import nature
 from common.data.archives import open_zip, places
-from common.data.content import nature
 from common.errors import UserError
 from common.inputs import as_given
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from common.data.content import nature
+from common.content import nature
 from common.data.faults import check_ids
 from common.data.images import PictureError, check_header
 from common.data.names import nfc

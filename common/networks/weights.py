@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from common.data.content import nature
+from common.content import nature
 from common.errors import UserError
 from common.inputs import as_given, dataset_folder, find_file, listing
 from common.parameters import Parameters

@@ -8,7 +8,6 @@ its default, and a state that it does not know keeps its name.
 
 import json
 import math
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import Enum
@@ -161,7 +160,7 @@ def _decode_enum(kind: type[Enum], value: Any) -> Any:
 
 
 def _plain(word: str) -> str:
-    return re.sub(r"[^a-z0-9]", "", word.lower())
+    return word.lower().replace("_", "")
 
 
 def _as_it_is(value: Any) -> Any:
@@ -171,7 +170,7 @@ def _as_it_is(value: Any) -> Any:
 def _text(value: Any) -> str:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()  # half of a pair cannot be written
-    if isinstance(value, int | float):  # a score as a number
+    if isinstance(value, int | float) and not isinstance(value, bool):  # a score as a number
         return str(value)
     raise TypeError
 

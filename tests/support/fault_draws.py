@@ -133,7 +133,8 @@ def wrong_type(answer: Response, chance: random.Random) -> None:
     old = body
     for key in path:
         old = old[key]
-    others = [odd for odd in ODD if not isinstance(odd, type(old)) and not isinstance(old, bool)]
+    taken = (type(old), *((float,) if isinstance(old, str) else ()))  # a score may be a number
+    others = [odd for odd in ODD if not isinstance(odd, taken)]
     if others and path:
         answer.set_data(json.dumps(put(body, path, chance.choice(others))))
 

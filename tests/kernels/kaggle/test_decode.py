@@ -147,6 +147,11 @@ def test_a_state_that_kagglesdk_does_not_know_keeps_its_name(word, name) -> None
     assert decode_text(STATUS, json.dumps({"status": word})).status.name == name
 
 
+def test_true_is_no_text() -> None:
+    with pytest.raises(ValueError, match="failureMessage is True instead of text"):
+        decode_text(STATUS, '{"failureMessage": true}')
+
+
 def test_half_of_a_pair_is_a_question_mark() -> None:
     assert decode_text(STATUS, '{"failureMessage": "a \\ud800 b"}').failure_message == "a ? b"
 

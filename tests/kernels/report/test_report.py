@@ -17,6 +17,7 @@ from common.tasks.classification import Classification
 from kernels.plan.find import find_competition
 from kernels.report import write_report
 from kernels.report.kernels import STAGES, stage_key
+from kernels.results.output import read_json
 from kernels.run.state import Run, Submission
 from support import browser, tiny
 from support.report_run import (
@@ -330,6 +331,20 @@ def test_what_is_broken_or_lost_costs_what_it_holds_alone(tmp_path: Path) -> Non
     assert {"members", "classes"} - {*anchors(page)} == {"members"}
     shutil.rmtree(run.output("ensemble"))
     assert {"classes", "learning"} - {*anchors(written(run, *MEMBERS))} == {"classes"}
+
+
+def test_facts_of_any_kind_are_left_out_or_shown_as_text(tmp_path: Path) -> None:
+    run = write_tiny(tmp_path / "run")
+    wrong = (None, 3.5, ["\x1b[2J[/x]\u202e\ud800"], {"training": {}, "\0": "\r\b"})
+    for kernel, file in itertools.product(("left", "ensemble"), ("manifest.json", "metrics.json")):
+        path = run.output(kernel) / file
+        whole = read_json(path)
+        names = sorted({*whole, "stays", "thresholds", "calibration", "folds", "versions"})
+        for first in (0, 1):
+            facts = {name: wrong[(first + n) % len(wrong)] for n, name in enumerate(names)}
+            write_json(path, facts)
+            assert not set(written(run, *MEMBERS)) & set("\x1b\0\r\b\u202e\ud800")
+        write_json(path, whole)
 
 
 def test_a_run_of_full_size_stays_small(tmp_path: Path) -> None:

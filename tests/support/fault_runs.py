@@ -97,7 +97,7 @@ class FaultRun:
         self.disturbed = self.copied = 0
         self.early_copy = False
         runs = self.chance.random() < 0.3
-        if self.chance.random() < 0.6 and begun:
+        if self.chance.random() < 0.85 and begun:
             shutil.copytree(begun, root, symlinks=True, dirs_exist_ok=True)
         (root / "runs").mkdir(exist_ok=True)
         self.places = [Place(root / "runs" if runs else root / "runs" / "mine", runs)]

@@ -22,6 +22,7 @@ import signal
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -36,6 +37,7 @@ sys.path[:0] = PLACES
 from support import tiny, warm  # noqa: E402 (found by the line above)
 
 KERNELS = ("tinycommon", "tiny-left", "tiny-right", "tiny-ensemble")
+NEIGHBOURS = "-20261101-"  # in the names of damaged runs
 MOST_STARTS = 40
 MOST_DISTURBED = 5
 
@@ -81,6 +83,7 @@ class Place:
             found = [self.folder / "state.json"]
         else:
             found = sorted(self.folder.glob("tiny-2*/state.json"))
+            found = [path for path in found if NEIGHBOURS not in path.parent.name]
         return found[-1] if found and found[-1].is_file() else None
 
 
@@ -309,7 +312,11 @@ def run_once(seed: int, folder: Path | None = None, begun: Path | None = None) -
     """One disturbed run; its temporary folder stays if something is wrong."""
     tiny.add_tiny()
     root = folder or Path(tempfile.mkdtemp(prefix=f"fault-run-{seed}-"))
-    outcome = FaultRun(seed, root, begun).go()
+    run = FaultRun(seed, root, begun)
+    try:
+        outcome = run.go()
+    except Exception:  # of this harness
+        outcome = Outcome(seed, tuple(run.ends), (), 0.0, traceback.format_exc())
     if not folder and not outcome.wrong:
         shutil.rmtree(root, ignore_errors=True)
     return outcome

@@ -87,7 +87,7 @@ class _Sender:
             return known.sent
         run = self.run
         run.update(submissions=[*run.submissions, Submission(self.digest, description)])
-        self.sends.note(run.submissions[-1].mark, self.digest)
+        self.sends.note(run.submissions[-1].mark, self.digest, 0)
         self._note(self._send(send))
         return run.submissions[-1]
 
@@ -99,10 +99,11 @@ class _Sender:
         if self.run.submissions and not self.run.submissions[-1].ref:
             why = "the command ended while it was sent"
             self._note(self._look_for(self.run.submissions[-1].mark, why))
-        for mark, sha256 in self.sends.pending.items():
-            if sha256 == self.digest or mark.startswith(f"[{self.run.nonce}-"):
-                self._look_for(mark, "another command ended while it was sent")
-                self.sends.clear(mark)
+        for sent in self.sends.all:
+            own = sent.sha256 == self.digest or sent.mark.startswith(f"[{self.run.nonce}-")
+            if own and not sent.ref:
+                ref = self._look_for(sent.mark, "another command ended while it was sent")
+                self._remember(sent.mark, sent.sha256, ref)
 
     def _look_for(self, mark: str, why: str) -> int:
         """Return the reference of what may have been sent; 0 if it may be sent again."""
@@ -127,6 +128,8 @@ class _Sender:
     def _find_known(self) -> _Known | None:
         """Return what was sent already, by this run or another; None if the file is to be sent."""
         listed, run = self.kaggle.submissions(self.slug), self.run
+        # What another command has sent just now may be listed late.
+        listed += [(sent.ref, sent.mark) for sent in self.sends.all if sent.ref]
         copies = _of_copies(run, self.digest, listed)
         for sent in [*run.submissions, *copies]:
             if sent.sha256 == self.digest:
@@ -177,7 +180,13 @@ class _Sender:
         """Note the reference of what was sent last; 0 if it was not taken."""
         *others, last = self.run.submissions
         self.run.update(submissions=[*others, replace(last, ref=ref)] if ref else others)
-        self.sends.clear(last.mark)
+        self._remember(last.mark, last.sha256, ref)
+
+    def _remember(self, mark: str, sha256: str, ref: int) -> None:
+        if ref:
+            self.sends.note(mark, sha256, ref)
+        else:
+            self.sends.clear(mark)
 
 
 def _of_copies(run: Run, digest: str, listed: list[tuple[int, str]]) -> list[Submission]:

@@ -137,7 +137,8 @@ def test_two_copies_at_once_send_one_after_the_other(
     copy = tmp_path / "elsewhere" / "copy"
     shutil.copytree(run.folder, copy)
     runs = [run, open_run(copy, "tiny", dry_run=False)]
-    upload, both = kaggle.upload, threading.Barrier(2)
+    upload, both, listed = kaggle.upload, threading.Barrier(2), kaggle.submissions
+    kaggle.submissions = lambda slug: []  # what was sent is listed late
 
     def slow_upload(slug: str, path: Path) -> str:
         with contextlib.suppress(threading.BrokenBarrierError):
@@ -147,6 +148,7 @@ def test_two_copies_at_once_send_one_after_the_other(
     kaggle.upload = slow_upload
     with ThreadPoolExecutor(2) as pool:
         ends = list(pool.map(lambda one: send(kaggle, one), runs))
+    kaggle.submissions = listed
     assert [sent.ref for sent, _ in ends if sent] == refs(kaggle) * 2
     assert ["another command is sending" in said[0] for _, said in ends if said] == [True]
 

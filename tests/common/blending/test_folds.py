@@ -50,7 +50,7 @@ def test_each_fold_is_a_kernel_and_a_model_is_one_member(
     assert set(joined.validation_ids) == {f"r{number}" for number in range(12)}
     assert finished["public_score"] == 1.0
     # The same in words, and in the history: one line a model.
-    [known] = read_history(run)
+    [known] = read_history(run)[0]
     shown = show_result(known)
     assert "  left             validation 1.000 (1.000 to 1.000)" in shown
     assert "3 folds: 1.0000, 1.0000, 1.0000" in shown

@@ -225,7 +225,7 @@ class FaultRun:
         """Cut the run's own state: it must be refused, and nothing begun; then mend it."""
         self.damage_at, state = 99, place.state
         self.faults.wait()
-        if not state:
+        if not state or (place.runs and self.copied):  # the copy would be gone on with
             return
         before, good = (self.pushed, len(self.sent)), state.read_bytes()
         state.write_bytes(self.chance.choice(DAMAGES)(good))

@@ -44,7 +44,7 @@ _SERVICES = {
     "models": operator.attrgetter("models.model_api_client"),
 }
 
-_LOOKS = 4  # for a kernel that is listed and not shown
+_LOOKS = 4  # for a kernel that is listed and not shown, and for data files
 
 
 class KernelStatus(NamedTuple):
@@ -203,8 +203,13 @@ class Kaggle:
         return hashlib.sha256(repr(sorted(facts)).encode()).hexdigest()
 
     def _data_files(self, slug: str) -> list[Any]:
-        page = self.ask("competitions", "list_data_files", competition_name=slug, page_size=200)
-        return list(page.files)
+        """Return them. Raises NoAnswerError for none: other data would be trained on again."""
+        for look in range(_LOOKS):
+            page = self.ask("competitions", "list_data_files", competition_name=slug, page_size=200)
+            if page.files:
+                return list(page.files)
+            pause(look)
+        raise NoAnswerError(f"Kaggle lists no data files of {slug}: give the same command again")
 
     def download_competition_file(self, slug: str, name: str, folder: Path) -> Path:
         """Download one file of a competition's data, e.g. its sample submission.

@@ -432,3 +432,18 @@ def test_an_audit_that_fails_does_not_stop_a_training(start: Callable, kaggle: Q
     assert run.kernels["ensemble"].state is KernelState.COMPLETE
     with pytest.raises(UserError, match="audit ended as ERROR"):
         start("alone", of=bundles_of(audit=True))
+
+
+def test_data_files_that_kaggle_does_not_list_are_asked_for_again(
+    kaggle: QuickKaggle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    digest, ask, empty = kaggle.data_digest("tiny-digits"), kaggle.ask, [True, True]
+
+    def look(*names: str, **fields: object) -> object:
+        return SimpleNamespace(files=[]) if empty and empty.pop() else ask(*names, **fields)
+
+    monkeypatch.setattr(kaggle, "ask", look)
+    assert kaggle.data_digest("tiny-digits") == digest  # or every kernel would run again
+    empty += [True] * 4
+    with pytest.raises(NoAnswerError, match="lists no data files of tiny-digits"):
+        kaggle.data_digest("tiny-digits")

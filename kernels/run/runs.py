@@ -28,10 +28,6 @@ def pick_run(
     with open(root / ".lock", "a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         runs, unreadable = read_runs(root)
-        for run in [] if fresh else runs:
-            same = (run.competition, run.dry_run, run.request) == (competition, dry_run, request)
-            if same and run.state != "complete":
-                return run
         for path, error in unreadable.items():
             if not fresh and _may_be_of(path, competition, dry_run):
                 raise UserError(
@@ -39,6 +35,10 @@ def pick_run(
                     f"--fresh begins a new run, which pushes and submits again"
                 )
             say(f"{error}: it is left out")
+        for run in [] if fresh else runs:
+            same = (run.competition, run.dry_run, run.request) == (competition, dry_run, request)
+            if same and run.state != "complete":
+                return run
         kind = "-dry-run" if dry_run else "-rehearsal" if request.get("rehearse") else ""
         name = f"{competition}{kind}-{time.strftime('%Y%m%d-%H%M%S')}"
         names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))

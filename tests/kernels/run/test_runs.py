@@ -115,6 +115,15 @@ def test_a_run_that_cannot_be_read_is_never_begun_anew(
     assert list(unreadable) == [run.folder]
 
 
+def test_an_older_run_is_not_gone_on_with_where_the_newest_is_damaged(run: Run) -> None:
+    again = pick(run.folder.parent)
+    assert again.folder == run.folder
+    newest = open_run(run.folder.with_name("tiny-29991231-000000"), "tiny", False)
+    cut(newest.folder / "state.json")
+    with pytest.raises(UserError, match="tiny-29991231-000000/state.json cannot be read"):
+        pick(run.folder.parent)
+
+
 def test_a_damaged_run_of_any_name_is_not_begun_anew(tmp_path: Path) -> None:
     own = open_run(tmp_path / "my-petals", "petals", False)
     cut(own.folder / "state.json")

@@ -77,7 +77,7 @@ class Kaggle:
 
         return read(partial(self._once, service, method, **fields))
 
-    def _once(self, service: str, method: str, **fields: Any) -> Any:
+    def _once(self, service: str, method: str, repeat: bool = True, **fields: Any) -> Any:
         def call(api: Any) -> Any:
             with api.build_kaggle_client() as client:
                 ask = getattr(_SERVICES[service](client), method)
@@ -86,7 +86,7 @@ class Kaggle:
                     setattr(request, name, value)
                 return ask(request)
 
-        return self._signed_in.call(call)
+        return self._signed_in.call(call, repeat)
 
     def _ask_kernel(self, method: str, slug: str, version: int = 0, **fields: Any) -> Any:
         if version:
@@ -97,7 +97,7 @@ class Kaggle:
         """Call a method of the client, which prints what it does."""
         with contextlib.redirect_stdout(io.StringIO()):
             call = operator.methodcaller(name, *arguments, **options)
-            return how(partial(self._signed_in.call, call))
+            return how(partial(self._signed_in.call, call, how is read))
 
     def push(self, folder: Path) -> int:
         """Push a kernel's folder; returns the version that now runs.
@@ -218,7 +218,7 @@ class Kaggle:
         """
         path = inside(folder, name)
         sizes = {file.name: file.total_bytes for file in self._data_files(slug)}
-        fields = {"competition_name": slug, "file_name": name}
+        fields: dict[str, Any] = {"competition_name": slug, "file_name": name}
 
         def once() -> bool:
             with self._once("competitions", "download_data_file", **fields) as response:
@@ -239,7 +239,7 @@ class Kaggle:
         from kaggle.api.kaggle_api_extended import ResumableUploadResult
 
         facts = path.stat()
-        fields = {
+        fields: dict[str, Any] = {
             "competition_name": slug,
             "file_name": path.name,
             "content_length": facts.st_size,
@@ -268,7 +268,7 @@ class Kaggle:
 
     def _submit(self, method: str, slug: str, message: str, **fields: Any) -> int:
         fields |= {"competition_name": slug, "submission_description": message}
-        answer = change(partial(self._once, "competitions", method, **fields))
+        answer = change(partial(self._once, "competitions", method, repeat=False, **fields))
         if not answer.ref:
             said = one_line(answer.message) or "nothing"
             raise NoAnswerError(

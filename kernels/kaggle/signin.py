@@ -65,16 +65,29 @@ class SignedIn:
         self.api, self._credentials = _sign_in(endpoint)
         self.username: str = self.api.config_values["username"]
 
-    def call(self, make: Callable[[Any], T]) -> T:
-        """Make a call; after a 401, which did nothing, sign in anew and make it once more.
+    def call(self, make: Callable[[Any], T], repeat: bool = True) -> T:
+        """Make a call; after a 401 sign in anew and make it once more.
 
-        Raises KaggleError, which says what to do, when Kaggle then still does not accept it.
+        What is not to ``repeat`` must be looked for first: somebody else may have answered in
+        Kaggle's place. Raises KaggleError, which says what to do, when Kaggle then still does not
+        accept it.
         """
         try:
             return make(self.api)
         except requests.HTTPError as error:
             if error.response is None or error.response.status_code != 401:
                 raise
+            self._renew()
+            if not repeat:
+                raise
+        try:
+            return make(self.api)
+        except requests.HTTPError as error:
+            if error.response is None or error.response.status_code != 401:
+                raise
+            raise KaggleError(self._credentials.refused, 401) from None
+
+    def _renew(self) -> None:
         api, credentials = _sign_in(self._endpoint, self.api.config_values.get("token", ""))
         if (user := api.config_values["username"]) != self.username:
             raise UserError(
@@ -82,12 +95,6 @@ class SignedIn:
                 f"in as {self.username} again"
             )
         self.api, self._credentials = api, credentials
-        try:
-            return make(api)
-        except requests.HTTPError as error:
-            if error.response is None or error.response.status_code != 401:
-                raise
-            raise KaggleError(credentials.refused, 401) from None
 
 
 def _sign_in(endpoint: str | None, refused: str = "") -> tuple[Any, Credentials]:

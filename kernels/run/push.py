@@ -182,7 +182,8 @@ def _push_once(kaggle: Kaggle, folder: Path, slug: str, nonce: str, say: Say) ->
             version = find_push(kaggle, slug, nonce, _LOOKS if may_be_done(error) else 1)
             if version:
                 return version
-            if not isinstance(error, NoAnswerError) or attempt + 1 == _TRIES:
+            signed_out = error.code == 401  # the sign-in is made anew
+            if not (isinstance(error, NoAnswerError) or signed_out) or attempt + 1 == _TRIES:
                 raise
             pause(attempt, error.retry_after)
     raise AssertionError("unreachable")

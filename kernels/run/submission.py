@@ -163,18 +163,21 @@ class _Sender:
     def _send(self, send: Callable[[], int]) -> int:
         """Send what was noted last; return its reference. It may be taken whatever the answer."""
         mark = self.run.submissions[-1].mark
-        try:
-            return send()
-        except KaggleError as error:
-            unclear = may_be_done(error)
-            self.say(f"{error}: looking whether Kaggle took the submission all the same")
-            ref = self._find(mark, _LOOKS if unclear else _LOOKS_REFUSED)
-            if ref:
-                return ref
-            if unclear:
-                raise _unknown(self.slug, mark, str(error)) from None
-            self._note(0)
-            raise
+        for last in (False, True):
+            try:
+                return send()
+            except KaggleError as error:
+                unclear = may_be_done(error)
+                self.say(f"{error}: looking whether Kaggle took the submission all the same")
+                ref = self._find(mark, _LOOKS if unclear else _LOOKS_REFUSED)
+                if ref:
+                    return ref
+                if unclear:
+                    raise _unknown(self.slug, mark, str(error)) from None
+                if last or error.code != 401:  # then the sign-in is made anew
+                    self._note(0)
+                    raise
+        raise AssertionError("unreachable")
 
     def _note(self, ref: int) -> None:
         """Note the reference of what was sent last; 0 if it was not taken."""

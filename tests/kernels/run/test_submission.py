@@ -8,8 +8,10 @@ import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
+import requests
 
 from common.errors import UserError
 from kernels.kaggle.answers import KaggleError
@@ -165,6 +167,28 @@ def test_a_run_that_has_sent_one_file_sends_another_only_when_asked_for(
     sent, _ = send(kaggle, run, submit_again=True)
     assert sent
     assert refs(kaggle) == [first, sent.ref]
+
+
+@pytest.mark.parametrize("body", ["Unauthorized", '{"message": "Unauthenticated"}'])
+def test_what_is_answered_with_401_may_have_been_taken(
+    kaggle: QuickKaggle, run: Run, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    once, asked = kaggle._once, list[str]()
+
+    def answered(service: str, method: str, **fields: Any) -> Any:
+        asked.append(method)
+        answer = once(service, method, **fields)
+        if method != "create_submission":
+            return answer
+        response = requests.Response()
+        response.status_code, response._content = 401, body.encode()
+        return kaggle._signed_in.call(lambda api: response.raise_for_status(), repeat=False)
+
+    monkeypatch.setattr(kaggle, "_once", answered)
+    sent, _ = send(kaggle, run)
+    assert sent
+    assert [sent.ref] == refs(kaggle)
+    assert asked.count("create_submission") == 1
 
 
 def test_a_refused_submission_does_not_count(kaggle: QuickKaggle, run: Run) -> None:

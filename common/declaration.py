@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field, is_dataclass
+from dataclasses import KW_ONLY, dataclass, field, is_dataclass, replace
 from typing import Any, ClassVar
 
 from common.accelerator import KNOWN
@@ -12,8 +12,11 @@ from common.files.predictions import NAME as PREDICTIONS
 from common.kernel import KernelRun
 from common.parameters import Parameters
 from common.recipe import by_name, override, typed
+from common.recipes.words import STATED
 from common.text import prepare_streams
 
+# Fields with which a network has other parameters than its recipe states.
+_OF_NETWORK = ("backbone", "pooling", "embedding", "kernel_size", "batchnorm", "loss")
 # A kernel script that is run by itself; in a notebook there is no file, and no end of its own.
 _MAIN = sys.modules["__main__"]
 _BY_ITSELF = hasattr(_MAIN, "PARAMETERS") and hasattr(_MAIN, "__file__")
@@ -63,7 +66,12 @@ class Kernel:
         Raises UserError for settings that it has not, or that do not fit.
         """
         ours, few = self.best or {} if best else {}, self.dry_run if small else {}
-        return override(self.recipe, {**ours, **few, **(settings or {})})
+        changes = {**ours, **few, **(settings or {})}
+        recipe = override(self.recipe, changes)
+        if any(getattr(recipe, name, 0) != getattr(self.recipe, name, 0) for name in _OF_NETWORK):
+            unknown = {name: 0 for name in STATED if hasattr(recipe, name) and name not in changes}
+            recipe = replace(recipe, **unknown)
+        return recipe
 
     def main(self, parameters: Mapping[str, Any], arguments: Sequence[str] | None = None) -> None:
         """Run the kernel in the current folder; what only the user can mend ends it with one line.

@@ -19,6 +19,13 @@ R = TypeVar("R")
 V = TypeVar("V")
 
 _LONGEST = 200  # characters of a value
+_KINDS = {
+    int: "a whole number",
+    float: "a number",
+    bool: "yes or no",
+    str: "text",
+    type(None): "none",
+}
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
@@ -92,5 +99,5 @@ def _coerce(key: str, value: Any, hint: Any) -> Any:
             if math.isfinite(number := float(value)):
                 return number
             raise UserError(f"setting {key}={value!s}: it must be a finite number")
-    wanted = " or ".join("none" if kind is type(None) else kind.__name__ for kind in kinds)
-    raise UserError(f"setting {key}={str(value)[:40]} is not of its type: it takes {wanted}")
+    wanted = " or ".join(_KINDS[kind] for kind in kinds)
+    raise UserError(f"setting {key}={str(value)[:40]}: give {wanted}")

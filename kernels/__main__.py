@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     serve.add_argument("--state", type=Path, help="its folder (default a new temporary one)")
     serve.add_argument("--layout", choices=("2026", "2025"), default="2026", help="of the mounts")
     serve.add_argument(
-        "--faults", type=Path, help="inject this file's faults: see kernels/local/faults.py"
+        "--faults", type=Path, help="inject this file's faults: see docs/reference.md"
     )
     clean = commands.add_parser("clean", help="this tool's kernels at Kaggle: list, delete")
     clean.add_argument("competition", nargs="?", default="", help="only this one's, e.g. petals")

@@ -30,10 +30,10 @@ _AUGMENTATIONS = {  # fields, as people call them
     "cutmix": "CutMix",
 }
 _SIZES = ("image_size", "batch_size", "epochs", "refit_epochs")
-_STATED = ("total_parameters", "trainable_parameters")
+STATED = ("total_parameters", "trainable_parameters")
 # What a recipe of any dataclass may lack.
 _WITHOUT = {
-    **dict.fromkeys((*_SIZES, *_STATED, "folds", "parts", "networks", "patience"), 0),
+    **dict.fromkeys((*_SIZES, *STATED, "folds", "parts", "networks", "patience"), 0),
     **{"miniature": False, "pictures_per_epoch": None},
 }
 
@@ -79,7 +79,7 @@ def recipe_facts(recipe: Any) -> dict[str, Any]:
     if has["miniature"]:
         facts["miniature"] = True  # the parameters that a recipe states are of the whole network
     else:
-        facts |= {name: has[name] for name in _STATED if has[name]}
+        facts |= {name: has[name] for name in STATED if has[name]}
     if isinstance(recipe, TrainingRecipe):
         facts["learning_rates"] = [recipe.learning_rate(n, 1) for n in range(recipe.epochs)]
     return facts

@@ -40,7 +40,7 @@ _CAUSE = re.compile(
     r"Connection refused|Connection reset|timed out|Network is unreachable|No route to host|"
     r"Name or service not known|Temporary failure in name resolution|"
     r"Remote end closed connection without response|Connection broken|certificate verify failed|"
-    r"Tunnel connection failed|Cannot connect to proxy|Exceeded \d+ redirects"
+    r"Tunnel connection failed|(Unable|Cannot) (to )?connect to proxy|Exceeded \d+ redirects"
 )
 VERIFY = "verify your phone at https://www.kaggle.com/settings"
 # What Kaggle says no with → what helps.

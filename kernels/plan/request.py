@@ -117,8 +117,8 @@ def check_request(request: Request) -> None:
     by_name("accelerator", request.accelerator or KNOWN[0], dict.fromkeys(KNOWN))
     if not 0 <= request.seed < 2**32:
         raise UserError(f"--seed {request.seed}: it must be from 0 to {2**32 - 1}")
-    if request.folds is not None and request.folds < 2:
-        raise UserError(f"--folds {request.folds}: give 2 or more, each is a kernel of each model")
+    if request.folds is not None and not 2 <= request.folds <= 20:
+        raise UserError(f"--folds {request.folds}: give 2 to 20, each is a kernel of each model")
     if request.weights_source and not _WEIGHTS.fullmatch(request.weights_source):
         raise UserError(
             f"--weights-source {request.weights_source}: write OWNER/SLUG for a data set, or "

@@ -221,8 +221,9 @@ def _read_values(path: Path) -> dict[str, Any]:
     values = json.loads(path.read_text("utf-8"))
     known = values.get("format") if isinstance(values, dict) else None
     if known != FORMAT:
-        newer = isinstance(known, int) and known > FORMAT
-        hint = "update this clone" if newer else "it is not a run's state"
+        if not isinstance(known, int):
+            raise ValueError("it is not a run's state")
+        hint = "update this clone" if known > FORMAT else "it is of an earlier version"
         raise ValueError(f"its format is {known}, and {FORMAT} is read here: {hint}")
     del values["format"]
     return values

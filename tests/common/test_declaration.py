@@ -13,6 +13,7 @@ from common.declaration import Kernel
 from common.errors import UserError
 from common.kernel import KernelRun
 from common.manifest import read_manifest
+from common.recipes.classifier import ClassifierRecipe
 from support import ROOT
 from support.toy_competition import TOY
 
@@ -47,6 +48,14 @@ def test_the_users_settings_come_before_the_small_ones_and_these_before_the_best
     assert KERNEL.resolve(best=True, small=True) == OwnRecipe(2, 2)
     assert KERNEL.resolve(small=True, settings={"trees": "3"}) == OwnRecipe(3, 2)
     assert replace(KERNEL, best=None).resolve(best=True) == OwnRecipe()
+
+
+def test_another_network_has_not_the_parameters_that_are_stated() -> None:
+    recipe = ClassifierRecipe(total_parameters=7, trainable_parameters=6)
+    kernel = replace(KERNEL, recipe=recipe, best=None, dry_run={})
+    assert kernel.resolve(settings={"epochs": 2}) == replace(recipe, epochs=2)
+    other = kernel.resolve(settings={"backbone": "MobileNet", "total_parameters": 5})
+    assert (other.total_parameters, other.trainable_parameters) == (5, 0)
 
 
 def test_only_what_runs_must_fit() -> None:

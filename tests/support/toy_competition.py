@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 import requests
-from kagglesdk import kaggle_env
+from kagglesdk import kaggle_client, kaggle_env
 from kagglesdk.competitions.types import competition_api_service as competitions
 from kagglesdk.datasets.types import dataset_api_service as datasets
 from kagglesdk.kaggle_client import KaggleClient
+from kagglesdk.kaggle_http_client import KaggleHttpClient
 from kagglesdk.kernels.types import kernels_api_service as kernels
 from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
 from kagglesdk.models.types import model_api_service as models
@@ -67,7 +68,8 @@ def connect(url: str, user: str = "alice") -> Iterator[KaggleClient]:
 
 
 def point_client_at(monkeypatch: pytest.MonkeyPatch, url: str, home: Path) -> None:
-    """Send kagglesdk to ``url``, with no credentials of the machine's own user."""
+    """Send kagglesdk, as it is, to ``url``, with no credentials of the machine's own user."""
+    monkeypatch.setattr(kaggle_client, "KaggleHttpClient", KaggleHttpClient)  # not the checked one
     monkeypatch.setitem(kaggle_env._env_to_endpoint, kaggle_env.KaggleEnv.LOCAL, url)
     monkeypatch.setenv("HOME", str(home))
     for name in ("KAGGLE_API_TOKEN", "KAGGLE_KERNEL_RUN_TYPE", "HTTP_PROXY", "http_proxy"):

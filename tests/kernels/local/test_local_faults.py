@@ -321,7 +321,7 @@ DROP = '"call": "*", "fault": "drop"'
         ('{"call": "SaveKernal", "fault": "drop"}', "no call 'SaveKernal' of 'drop': did you"),
         ('{"call": "SaveKernel", "fault": "vanish"}', "no call 'SaveKernel' of 'vanish': did you"),
         (f'{{{DROP}, "time": 2}}', "rule 1: unknown setting 'time': did you mean times"),
-        (f'{{{DROP}, "times": true}}', "setting times=True is not of its type: it takes int"),
+        (f'{{{DROP}, "times": true}}', "setting times=True: give a whole number"),
         (f'{{{DROP}, "probability": 1.5}}', "probability=1.5: it must be from 0 to 1"),
         (f'{{{DROP}, "after": -1}}', "rule 1: setting after=-1: it must be at least 0"),
         (f'{{{DROP}, "code": 500}}', "rule 1: 'drop' reads no 'code'"),

@@ -60,7 +60,8 @@ def main(arguments: list[str] | None = None) -> int:
     prepare_streams()
     hide_in_output()
     words = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt_once)
     # What is known of a command whose options cannot be read.
     args = argparse.Namespace(competition="", run_dir=None, json="--json" in words, run=None)
     try:
@@ -74,12 +75,17 @@ def main(arguments: list[str] | None = None) -> int:
         show(error)
         outcome = {"state": "failed", "error": str(error)}
     except KeyboardInterrupt:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_IGN)  # a second one does not break off the end
         nothing = "interrupted before anything was pushed"
         warn(_interrupted(args, words, args.run) if args.run else nothing)
         outcome = {"state": "interrupted"}
     return _end(args, outcome)
+
+
+def _interrupt_once(*_: Any) -> None:
+    """Interrupt the work; a second signal does not break off its end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 def _act(args: argparse.Namespace, words: list[str]) -> Outcome:

@@ -24,7 +24,7 @@ from kernels.local.datasets_service import DatasetsService, ModelsService
 from kernels.local.door import Door
 from kernels.local.kernels_service import KernelsService, LogOf, log_blocks, log_json
 from kernels.local.service import Fields, Service, Site, fill
-from kernels.local.store import ACTIVE, Version
+from kernels.local.store import ACTIVE, STOPPED, Version
 
 _LOG = logging.getLogger("kernels.local")
 USER = "alice"  # of a token, and of the exports that are printed
@@ -106,6 +106,8 @@ class Application:
             _LOG.error("%s", "\n".join((*error.details, str(error))))
             return error_answer(500, str(error))
         except Exception as error:
+            if self.site.sessions.closed.is_set():  # it is being stopped
+                return error_answer(503, STOPPED)
             _LOG.exception("%s %s", request.method, request.path)
             return error_answer(500, f"{type(error).__name__}: {error}")
 

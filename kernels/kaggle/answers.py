@@ -35,7 +35,7 @@ _LONGEST = 60.0
 _TRIES = 8
 _patience = math.inf  # seconds after which a read is not repeated
 _LONGEST_REASON = 400  # characters
-_SILENCE = 20.0  # seconds of a wait before a person is told of it, and again
+_SILENCE = 20.0  # seconds of a wait until it is said, and said again
 _CAUSE = re.compile(
     r"Connection refused|Connection reset|timed out|Network is unreachable|No route to host|"
     r"Name or service not known|Temporary failure in name resolution|"
@@ -243,3 +243,12 @@ def advised(said: str) -> str:
 def one_line(text: str) -> str:
     """Return ``text`` without secrets, and with every run of white space made one space."""
     return hide(" ".join(text.split()))
+
+
+def shown_score(text: str | None) -> float | None:
+    """Return a score; None where Kaggle shows none, for which it may also write a word."""
+    try:
+        number = float(text) if text else math.nan
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

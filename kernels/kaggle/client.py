@@ -11,13 +11,12 @@ import hashlib
 import inspect
 import io
 import itertools
-import math
 import operator
 import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import requests
 
@@ -31,11 +30,12 @@ from kernels.kaggle.answers import (
     one_line,
     pause,
     read,
+    shown_score,
 )
 from kernels.kaggle.downloads import inside, save
 from kernels.kaggle.logs import BLOCK, log_events, printable_log
 from kernels.kaggle.signin import SignedIn
-from kernels.kaggle.states import KernelState
+from kernels.kaggle.states import KernelState, KernelStatus
 
 _SERVICES = {
     "kernels": operator.attrgetter("kernels.kernels_api_client"),
@@ -45,13 +45,6 @@ _SERVICES = {
 }
 
 _LOOKS = 4  # for a kernel that is listed and not shown, and for data files
-
-
-class KernelStatus(NamedTuple):
-    """A kernel version's state, and what Kaggle says of a failure."""
-
-    state: KernelState
-    message: str = ""
 
 
 class Kaggle:
@@ -288,8 +281,8 @@ class Kaggle:
         return state, {
             "scored": state == "COMPLETE",
             "error": error if state == "ERROR" else "",
-            "public_score": read_score(answer.public_score),
-            "private_score": read_score(answer.private_score),
+            "public_score": shown_score(answer.public_score),
+            "private_score": shown_score(answer.private_score),
         }
 
     def submissions(self, slug: str, limit: int = 100) -> list[tuple[int, str]]:
@@ -297,12 +290,3 @@ class Kaggle:
         fields = {"competition_name": slug, "page_size": limit}
         answer = self.ask("competitions", "list_submissions", **fields)
         return [(item.ref, item.description) for item in answer.submissions]
-
-
-def read_score(text: str | None) -> float | None:
-    """Return a score; None where Kaggle shows none, for which it may also write a word."""
-    try:
-        number = float(text) if text else math.nan
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None

@@ -118,7 +118,7 @@ def download(url: str, path: Path) -> None:
 
 
 def _part(path: Path) -> Path:
-    """Return where a file arrives: beside it, in a name that is not too long."""
+    """Return where a file arrives: in the same folder, in a name that is not too long."""
     name = path.name
     if len(os.fsencode(name)) > _LONGEST - len(".part.of"):
         name = f"{name[:40]}.{hashlib.sha256(os.fsencode(name)).hexdigest()[:12]}"

@@ -1,6 +1,7 @@
 """The states of a kernel, from before its push to its end."""
 
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class KernelState(StrEnum):
@@ -26,3 +27,10 @@ class KernelState(StrEnum):
     def running(self) -> bool:
         """Whether Kaggle may still change it."""
         return self in ("QUEUED", "RUNNING", "NEW_SCRIPT", "CANCEL_REQUESTED", "UNKNOWN")
+
+
+class KernelStatus(NamedTuple):
+    """A kernel version's state, and what Kaggle says of a failure."""
+
+    state: KernelState
+    message: str = ""

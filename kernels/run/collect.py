@@ -15,9 +15,9 @@ from common.manifest import Unfinished, read_manifest
 from common.secrets import hide
 from common.text import printable
 from kernels.kaggle.answers import pause
-from kernels.kaggle.client import Kaggle, KernelStatus
+from kernels.kaggle.client import Kaggle
 from kernels.kaggle.downloads import fetch_manifest, fetch_outputs
-from kernels.kaggle.states import KernelState
+from kernels.kaggle.states import KernelState, KernelStatus
 from kernels.run.state import LONGEST, Run
 
 _TAIL, _WIDE = 12, 500  # lines of a failed kernel's log, and characters of each

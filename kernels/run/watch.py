@@ -20,9 +20,9 @@ from kernels.kaggle.answers import (
     SessionLimitError,
     pause_between_looks,
 )
-from kernels.kaggle.client import Kaggle, KernelStatus
+from kernels.kaggle.client import Kaggle
 from kernels.kaggle.downloads import DownloadError
-from kernels.kaggle.states import KernelState
+from kernels.kaggle.states import KernelState, KernelStatus
 from kernels.plan.request import AUDIT, ENSEMBLE
 from kernels.run import push
 from kernels.run.collect import (

@@ -16,8 +16,9 @@ from kernels.kaggle.answers import (
     may_be_done,
     read,
     reason,
+    shown_score,
 )
-from kernels.kaggle.client import Kaggle, read_score
+from kernels.kaggle.client import Kaggle
 from kernels.kaggle.decode import decode_text
 from kernels.kaggle.states import KernelState
 
@@ -111,7 +112,7 @@ def test_a_long_wait_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("text", [None, "", "nan", "NaN", "inf", "None", "-"])
 def test_what_is_no_score_is_none(text: str | None) -> None:
-    assert read_score(text) is None
+    assert shown_score(text) is None
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,7 @@ from common.clock import now
 from common.errors import UserError
 from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError
-from kernels.kaggle.client import KernelStatus
-from kernels.kaggle.states import KernelState
+from kernels.kaggle.states import KernelState, KernelStatus
 from kernels.results.result import gather_figures
 from kernels.run.collect import note_complete
 from kernels.run.display import open_display, row_of

@@ -1,4 +1,4 @@
-"""What a file is that is not what it should be, told by its first bytes."""
+"""What a file is that is not what it should be, known by its first bytes."""
 
 _BEGINNINGS = (
     (b"version https://git-lfs", "a Git LFS pointer instead of the file"),

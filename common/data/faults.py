@@ -1,4 +1,4 @@
-"""What is wrong with a part of the data, told before anything is trained on it.
+"""What is wrong with a part of the data, found before anything is trained on it.
 
 Each fault is one line that names the record and its file.
 """

@@ -1,4 +1,4 @@
-"""What a training would refuse in its data, told without training it.
+"""What a training would refuse in its data, found without training it.
 
     python -m common.training.first_look competitions.petals_to_metal.densenet201
 

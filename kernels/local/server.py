@@ -128,7 +128,7 @@ class Application:
         return answer_with_log(body) if isinstance(body.get("log"), LogOf) else json_answer(body)
 
     def _called(self, request: Request, service: type[Service]) -> Service:
-        """The service of who calls: the name beside the key, or a token's user."""
+        """The service of who calls: the name that comes with the key, or a token's user."""
         came = request.authorization
         return service(self.site, (came and came.username) or USER, request.host_url)
 

@@ -274,7 +274,7 @@ DAMAGES = (
 
 
 def add_neighbours(runs: Path, chance: random.Random) -> None:
-    """Put damaged runs and other things beside the run."""
+    """Put damaged runs and other things next to the run."""
 
     def state(name: str, text: str) -> None:
         (runs / name).mkdir()

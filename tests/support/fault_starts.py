@@ -59,7 +59,7 @@ class End:
         except (LookupError, ValueError, TypeError):
             return f"--json ends in {self.out[-80:]!r}"
         fits = {0: "complete", 1: "failed", 130: "interrupted"}[self.code] == state
-        return "" if fits else f"the exit status {self.code} is told as {state}"
+        return "" if fits else f"the exit status {self.code} is shown as {state}"
 
 
 @dataclass

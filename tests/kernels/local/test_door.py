@@ -91,7 +91,7 @@ def test_who_comes_in(serve, headers, status):
     ],
 )
 def test_as_a_proxy_it_stands_for_localhost_alone(serve, target, status):
-    """The address that is asked for counts then, not the Host beside it."""
+    """The address that is asked for counts then, not the Host header."""
     kaggle, _ = serve()
     port = int(kaggle.url.rpartition(":")[2])
     for host in ("localhost", "evil.example"):

@@ -220,7 +220,7 @@ def test_a_token_is_taken_as_well(kaggle, folder, finished):
 
 
 def test_the_exports_that_serve_prints_are_enough(folder):
-    """Even beside a real token, which must not be sent; and nothing works without them."""
+    """Even where there is a real token, which must not be sent; and nothing works without them."""
     home = folder / "user"
     (home / ".kaggle").mkdir(parents=True)
     (home / ".kaggle" / "access_token").write_text("a-real-token")

@@ -1,13 +1,9 @@
-"""One part of the data: its pictures, where their bytes are, their labels; how it is split."""
+"""One part of the data: its pictures, where their bytes are, their labels and groups."""
 
 import dataclasses
-import warnings
 from pathlib import Path
 
 import numpy as np
-
-from common.errors import UserError
-from common.tasks.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,6 +17,8 @@ class Records:
         labels: ``(pictures, …)`` as the competition's task has them, or None where there are none.
         places: ``(pictures, 3)`` int64: number of the file, first byte and length of each record.
         whole_files: whether each file is a picture, and not a TFRecord of several.
+        groups: ``(pictures,)`` text, such as patients or artists: a split keeps the pictures of one
+            group on one side. An empty text is a picture without a group; None where none has one.
     """
 
     name: str
@@ -29,6 +27,7 @@ class Records:
     labels: np.ndarray | None
     places: np.ndarray
     whole_files: bool = False
+    groups: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -36,8 +35,9 @@ class Records:
     def take(self, rows: np.ndarray) -> "Records":
         """Return some of the pictures, in the order of ``rows``: ``(n,)`` numbers, or a mask."""
         labels = None if self.labels is None else self.labels[rows]
+        groups = None if self.groups is None else self.groups[rows]
         return dataclasses.replace(
-            self, ids=self.ids[rows], labels=labels, places=self.places[rows]
+            self, ids=self.ids[rows], labels=labels, places=self.places[rows], groups=groups
         )
 
 
@@ -45,6 +45,11 @@ def join(name: str, first: Records, second: Records) -> Records:
     """Return the pictures of two labelled parts, one after the other."""
     assert first.labels is not None
     assert second.labels is not None
+    groups = [
+        np.zeros(len(part), np.str_) if part.groups is None else part.groups
+        for part in (first, second)
+    ]
+    grouped = first.groups is not None or second.groups is not None
     return Records(
         name,
         (*first.files, *second.files),
@@ -52,41 +57,5 @@ def join(name: str, first: Records, second: Records) -> Records:
         np.concatenate([first.labels, second.labels]),
         np.concatenate([first.places, second.places + np.array([len(first.files), 0, 0])]),
         first.whole_files,
+        np.concatenate(groups) if grouped else None,
     )
-
-
-def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Return the fold of each row, ``(n,)`` int64 from 0; the same for the same seed and labels.
-
-    The sizes of folds, and a class's rows in each, differ by at most one, also for a class with
-    fewer rows than there are folds. ``labels`` are ``(n,)`` integers, the class of each row.
-
-    Raises UserError for fewer rows than folds, or fewer than 2 folds.
-    """
-    from sklearn.model_selection import KFold, StratifiedKFold
-
-    if not 2 <= folds <= len(labels):
-        raise UserError(f"{len(labels)} labelled rows cannot be split into {folds} folds")
-    # scikit-learn refuses to stratify when every class has fewer rows than there are folds.
-    enough = np.unique(labels, return_counts=True)[1].max() >= folds
-    kind = StratifiedKFold if enough else KFold
-    parts = np.empty(len(labels), np.int64)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")
-        split = kind(folds, shuffle=True, random_state=seed).split(labels, labels)
-        for number, (_, rows) in enumerate(split):
-            parts[rows] = number
-    return parts
-
-
-def hold_out(
-    records: Records, task: Task, share: float = 0.2, seed: int = 0
-) -> tuple[Records, Records]:
-    """Return train and validation of labelled pictures, stratified as ``task`` says.
-
-    ``share`` is that of validation, ``1 / share`` rounded to a whole number of parts.
-    """
-    if records.labels is None:
-        raise UserError(f"{records.name} has no labels: there is nothing to validate on")
-    parts = stratified_folds(task.strata(records.labels), max(2, round(1 / share)), seed)
-    return records.take(parts > 0), dataclasses.replace(records.take(parts == 0), name="val")

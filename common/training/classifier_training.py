@@ -6,7 +6,8 @@ from typing import Any
 
 from common.accelerator import Accelerator, clear_session
 from common.data.faults import check_ids
-from common.data.records import join, stratified_folds
+from common.data.records import join
+from common.data.splits import stratified_folds
 from common.files.predictions import Predictions
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun

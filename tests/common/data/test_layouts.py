@@ -8,7 +8,7 @@ import pytest
 
 from common.data.layouts import image_files
 from common.data.pictures import Pictures
-from common.data.records import hold_out
+from common.data.splits import hold_out
 from common.errors import UserError
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel

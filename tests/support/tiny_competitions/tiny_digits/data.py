@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.data.records import stratified_folds
+from common.data.splits import stratified_folds
 from common.errors import UserError
 from common.files.predictions import Predictions, save_predictions
 from common.inputs import kernel_output_folder

@@ -22,20 +22,31 @@ _QUARTERS = (
 _LUMA = np.array([0.299, 0.587, 0.114])  # of ITU-R BT.601, as every grey picture of an RGB one
 
 
-def resize(picture: np.ndarray, size: int, interpolation: str = "bilinear") -> np.ndarray:
-    """Resize to ``(size, size, 3)`` uint8.
+def resize(
+    picture: np.ndarray, size: int | tuple[int, int], interpolation: str = "bilinear"
+) -> np.ndarray:
+    """Resize to ``(size, size, 3)`` uint8, or to a height and a width.
 
     ``bilinear`` is by area where a picture shrinks, so that colours are kept; ``nearest`` takes
-    the pixel at each centre, as TensorFlow 2 does.
+    the pixel at each centre, as TensorFlow 2 does; ``bicubic`` and ``lanczos`` are Pillow's, which
+    widens them where a picture shrinks (OpenCV's let fine patterns become others).
     """
     import cv2
 
-    if picture.shape[:2] == (size, size):
+    height, width = (size, size) if isinstance(size, int) else size
+    if picture.shape[:2] == (height, width):
         return picture
-    how = cv2.INTER_AREA if min(picture.shape[:2]) > size else cv2.INTER_LINEAR
+    if interpolation in ("bicubic", "lanczos"):
+        from PIL import Image
+
+        image = Image.fromarray(np.ascontiguousarray(picture))
+        way = Image.Resampling[interpolation.upper()]
+        return np.asarray(image.resize((width, height), way))
+    shrinks = picture.shape[0] > height and picture.shape[1] > width
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     if interpolation == "nearest":
         how = cv2.INTER_NEAREST_EXACT  # INTER_NEAREST is half a pixel off
-    return cv2.resize(picture, (size, size), interpolation=how)
+    return cv2.resize(picture, (width, height), interpolation=how)
 
 
 def random_crop(picture: np.ndarray, generator: Generator, size: int) -> np.ndarray:

@@ -5,6 +5,7 @@ is over all of it), and with OpenCV in its threads it is faster here than ``tf.d
 docs/log.md). A batch is a function of the seed and its own number.
 """
 
+import dataclasses
 import logging
 import os
 import time
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from common.accelerator import WHOLE, Share
-from common.data.augment import augment, cutmix, mixup, resize, view
+from common.data.augment import augment, cutmix, mixup, view
 from common.data.pictures import Pictures
 from common.data.samplers import ClassBatches
 
@@ -126,11 +127,12 @@ def evaluation_batches(
     up with the last picture, with weight 0. Without labels the targets are one column of zeros.
     """
     number, size = len(part), recipe.image_size
+    square = dataclasses.replace(part.square, interpolation="bilinear")  # as without a margin
     whole = recipe.evaluates_whole and seen < 8
 
     def picture(row: int) -> np.ndarray:
         # Not from the cache: resized twice, a whole picture would be blurred.
-        return view(resize(part.original(row), size) if whole else part[row], seen, size)
+        return view(square(part.original(row), size) if whole else part[row], seen, size)
 
     def make(step: int) -> Batch:
         places = share.of(np.arange(step * batch, (step + 1) * batch))

@@ -12,12 +12,15 @@ from typing import Any
 import numpy as np
 
 from common.content import nature
+from common.data.squares import Square
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
 MOST_BYTES = 1_200_000_000  # of memory for one picture
 _LARGE = 100_000_000  # bytes of memory from which pictures are worked on one at a time
 _ONE = threading.Lock()
 _BLOCK = 64 << 20
+# Nothing is stretched, so that strokes keep their shape; Lanczos keeps them sharp.
+CENTRE = Square("crop", "lanczos")
 _BYTES_A_PIXEL = {"WEBP": 24}  # the animation's canvas is twice in memory
 _BYTES_A_DECODED_PIXEL = 12  # as decoded, as RGB, and as an array
 _PIXELS_A_BYTE = 512  # no JPEG has more: a block of 8 x 8 takes a bit at the very least
@@ -29,12 +32,14 @@ class PictureError(ValueError):
     """A picture that cannot be used; the message is the reason, in a few words."""
 
 
-def decode(content: bytes, least: int | None = None, side: int | None = None) -> np.ndarray:
+def decode(
+    content: bytes, least: int | None = None, side: int | None = None, square: Square = CENTRE
+) -> np.ndarray:
     """Decode a JPEG, PNG, GIF (its first picture) or WebP to RGB, ``(height, width, 3)`` uint8.
 
     Alpha is dropped, 16 bits become 8, and EXIF turns nothing. A JPEG whose shorter side is at
     least two, four or eight times ``least`` pixels, or that would take too much memory as it is,
-    comes reduced by that much. With ``side`` the result is the picture's ``square``.
+    comes reduced by that much. With ``side`` the result is a ``square`` of the picture.
 
     Raises PictureError for what is broken, cut short, or would take more than ``MOST_BYTES``: the
     size that a picture claims is checked before it is decoded.
@@ -80,29 +85,12 @@ def check_header(content: bytes, size: int | None = None) -> bool:
     return True
 
 
-def square(picture: np.ndarray, side: int) -> np.ndarray:
-    """Resize the middle of a picture, its shorter side to ``side``: ``(side, side, 3)`` uint8.
-
-    Nothing is stretched, so that strokes keep their shape; Lanczos keeps them sharp.
-    """
-    from PIL import Image
-
-    height, width = picture.shape[:2]
-    cut = min(height, width)
-    top, left = (height - cut) // 2, (width - cut) // 2
-    middle = picture[top : top + cut, left : left + cut]
-    if cut == side:
-        return middle
-    image = Image.fromarray(np.ascontiguousarray(middle))
-    return np.asarray(image.resize((side, side), Image.Resampling.LANCZOS))
-
-
-def square_jpeg(content: bytes, side: int, quality: int) -> bytes:
+def square_jpeg(content: bytes, side: int, quality: int, square: Square = CENTRE) -> bytes:
     """Make a JPEG of ``side`` x ``side`` RGB of a picture's bytes. Raises PictureError."""
     from PIL import Image
 
     jpeg = io.BytesIO()
-    Image.fromarray(decode(content, _GAP * side, side)).save(jpeg, "JPEG", quality=quality)
+    Image.fromarray(decode(content, _GAP * side, side, square)).save(jpeg, "JPEG", quality=quality)
     return jpeg.getvalue()
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from common.data.augment import resize
 from common.data.faults import where
 from common.data.images import check_header
 from common.data.records import Records
+from common.data.squares import Square
 from common.data.tfrecords import decode, parse
 from common.errors import UserError
 from common.progress import report
@@ -33,14 +33,14 @@ class Pictures:
         records: what they are read from.
         labels: ``(pictures,)`` int64, zeros where the data has none.
         size: pixels.
-        interpolation: of the resize to that size (``common.data.augment.resize``).
+        square: how they become squares of that size.
         fault: what could not be decoded; a framework between may have hidden the error itself.
     """
 
     def __init__(
-        self, records: Records, size: int, cache: str = "none", interpolation: str = "bilinear"
+        self, records: Records, size: int, cache: str = "none", square: Square | None = None
     ):
-        self.records, self.size, self.interpolation = records, size, interpolation
+        self.records, self.size, self.square = records, size, square or Square()
         self.fault: UserError | None = None
         missing = np.zeros(len(records), dtype=np.int64)
         self.labels = missing if records.labels is None else records.labels
@@ -54,11 +54,11 @@ class Pictures:
         return len(self.records)
 
     def __getitem__(self, row: int) -> np.ndarray:
-        """Return one picture, resized. Raises UserError when it cannot be decoded."""
+        """Return one picture as a square. Raises UserError when it cannot be decoded."""
         if self._cache is None:
-            return resize(self.original(row), self.size, self.interpolation)
+            return self.square(self.original(row), self.size)
         if not self._cached[row]:
-            self._cache[row] = resize(self.original(row), self.size, self.interpolation)
+            self._cache[row] = self.square(self.original(row), self.size)
             self._cached[row] = True
         picture: np.ndarray = self._cache[row]
         return picture

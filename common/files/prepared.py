@@ -17,6 +17,7 @@ from common.data.archives import PackedFiles, natural
 from common.data.images import square_jpeg
 from common.data.records import Records
 from common.data.shards import Broken, Item, write_shards
+from common.data.squares import Fit, Interpolation, Padding, Square
 from common.data.tables import read_columns, write_table
 from common.data.tfrecords import read_records
 from common.errors import UserError
@@ -37,12 +38,16 @@ class PrepareRecipe(CheckedRecipe):
 
     Attributes:
         size, quality: pixels of a prepared picture, and of its JPEG.
+        fit, padding, interpolation: how it becomes a square (``common.data.squares``).
         shard_size: pictures in a shard.
         threads: pictures that are decoded at the same time; None for one a core.
     """
 
     size: Annotated[int, Range(8, 4096)] = 288
     quality: Annotated[int, Range(1, 100)] = 95
+    fit: Fit = "crop"
+    padding: Padding = "black"
+    interpolation: Interpolation = "lanczos"
     shard_size: Annotated[int, Range(1, 100_000)] = 1024
     threads: Annotated[int | None, Range(1, 256)] = None
 
@@ -61,7 +66,8 @@ def write_parts(
     import PIL
 
     recipe, broken = run.recipe, list(missing)
-    settings = (f"quality={recipe.quality}", f"pillow={PIL.__version__}")
+    square = Square.of(recipe)
+    settings = (f"quality={recipe.quality}", f"pillow={PIL.__version__}", *astuple(square))
     run.facts["stays"] = [f"{part}/*" for part in parts]
     if run.parameters.resume:
         earlier = kernel_output_folder(run.parameters.resume, run.parameters.internet)
@@ -113,4 +119,4 @@ def load_prepared(folder: Path) -> tuple[Records, Records, Records]:
 
 
 def _square(pictures: PackedFiles, recipe: PrepareRecipe, name: str) -> bytes:
-    return square_jpeg(pictures.read(name), recipe.size, recipe.quality)
+    return square_jpeg(pictures.read(name), recipe.size, recipe.quality, Square.of(recipe))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+from common.data.squares import Fit, Interpolation, Padding
 from common.errors import UserError
 from common.recipes.training import Range, Share, TrainingRecipe
 
@@ -15,8 +16,11 @@ class ImageRecipe(TrainingRecipe):
         image_size: side of the square that the network sees, pixels.
         crop_margin: for training pictures are resized to ``image_size + crop_margin``, then
             cropped at random.
-        interpolation: of that resize: ``bilinear`` (by area where a picture shrinks) or
-            ``nearest``, as TensorFlow's.
+        fit: how a picture becomes a square: ``squash`` all of it, ``crop`` its centre, or ``pad``
+            its shorter side.
+        padding: of ``pad``: ``black``, ``white``, the ``edge``'s pixels, or a ``mirror``.
+        interpolation: of that resize: ``bilinear`` (by area where a picture shrinks), ``nearest``
+            as TensorFlow's, ``bicubic`` or ``lanczos``.
         evaluation: what of a picture is predicted with a ``crop_margin``: the ``whole``, resized
             to ``image_size``, or its ``centre``, cropped. Views from the ninth on are corners.
         rot90_probability: of each of one, two and three quarters.
@@ -36,7 +40,9 @@ class ImageRecipe(TrainingRecipe):
 
     image_size: Annotated[int, Range(8, 1024)] = 256
     crop_margin: Annotated[int, Range(0, 256)] = 0
-    interpolation: Literal["bilinear", "nearest"] = "bilinear"
+    fit: Fit = "squash"
+    padding: Padding = "black"
+    interpolation: Interpolation = "bilinear"
     evaluation: Literal["whole", "centre"] = "centre"
     rot90_probability: Annotated[float, Range(0, 1 / 3)] = 0.0  # each of three turns has it
     horizontal_flip: Share = 0.0

@@ -131,6 +131,7 @@ def _pictures(has: Any) -> dict[str, str]:
     """What is done to pictures; how they are predicted where that is not simply all of them."""
     size, whole = has.image_size, has.image_size + has.crop_margin
     crop = [f"crop {size} of {whole} ({has.interpolation})"] if has.crop_margin else []
+    squares = {"squash": "", "crop": "the centre of a picture", "pad": f"padded, {has.padding}"}
     strengths = {words: getattr(has, name, 0) for name, words in _AUGMENTATIONS.items()}
     on = [f"{words} {value_in_words(value)}" for words, value in strengths.items() if value]
     all_of_it = has.evaluation == "whole" or not has.crop_margin
@@ -138,6 +139,7 @@ def _pictures(has: Any) -> dict[str, str]:
     views = f"mean of {has.tta} views of a picture, {seen}"
     predicted = seen if has.crop_margin else ""
     return {
+        "square": squares[has.fit],
         "augmentation": ", ".join(crop + on) or "none",
         "prediction": views if has.tta > 1 else predicted,
     }

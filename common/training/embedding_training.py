@@ -72,7 +72,7 @@ class EmbeddingKernel(PictureKernel):
         model, vectors = trainer.carry_out(train, test, test.records.ids)
         if self.leaves_train:
             with run.stage("prediction"):
-                pictures = Pictures(whole, train.size, "none", recipe.interpolation)
+                pictures = Pictures(whole, train.size, "none", train.square)
                 features, *_ = trainer.channels(model, pictures, recipe.tta).values()
         if run.primary:
             if self.leaves_train:

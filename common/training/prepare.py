@@ -16,6 +16,7 @@ from common.data.faults import check_against_sample
 from common.data.pictures import Pictures, choose_cache
 from common.data.records import Records
 from common.data.samplers import ClassBatches
+from common.data.squares import Square
 from common.declaration import Kernel
 from common.errors import UserError
 from common.kernel import KernelRun
@@ -181,11 +182,9 @@ def open_pictures(records: Sequence[Records], recipe: ImageRecipe, replicas: int
     counts = [len(part) for part in records]
     cache = choose_cache(recipe.cache, sum(counts if again else counts[:2]), size)
     caches = (cache, cache, cache if again else "none")
+    square = Square.of(recipe)
     parts = Parts(
-        *(
-            Pictures(part, size, how, recipe.interpolation)
-            for part, how in zip(records, caches, strict=True)
-        )
+        *(Pictures(part, size, how, square) for part, how in zip(records, caches, strict=True))
     )
     check_batch(recipe.batch_size, replicas, len(parts.train))
     check_pictures(parts)

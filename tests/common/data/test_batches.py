@@ -20,6 +20,7 @@ from common.data.batches import Training, class_weights, evaluation_batches, one
 from common.data.pictures import Pictures, choose_cache, free_memory
 from common.data.records import join
 from common.data.samplers import ClassBatches
+from common.data.squares import Square
 from common.data.tfrecords import read_records
 from common.errors import UserError
 from common.recipes.classifier import ClassifierRecipe
@@ -150,7 +151,7 @@ def test_the_shares_of_several_processes_are_the_batches_of_one(
 
 def test_whole_pictures_are_evaluated_at_the_size_of_the_network(noise: Path) -> None:
     recipe = dataclasses.replace(RECIPE, evaluation="whole")
-    part = Pictures(read_records(noise, True, CLASSES), 20, "memory", "nearest")
+    part = Pictures(read_records(noise, True, CLASSES), 20, "memory", Square("squash", "nearest"))
     part[0]  # as after training: from the cache it would be the middle, or blurred
     for seen in (0, 3, 8):
         found, _, _ = joined(evaluation_batches(part, recipe, encode, 5, seen=seen))

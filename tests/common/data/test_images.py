@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from common.data import images
-from common.data.images import PictureError, decode, square, square_jpeg
+from common.data.images import PictureError, decode, square_jpeg
 from support import tiny
 
 WIDTH, HEIGHT = 64, 40
@@ -246,24 +246,6 @@ def test_a_jpeg_that_is_too_large_is_decoded_smaller_and_others_are_refused(
 )  # fmt: skip
 def test_a_jpeg_is_decoded_no_smaller_than_asked(least: int | None, shape: tuple) -> None:
     assert decode(saved(Image.fromarray(picture(800, 600)), "JPEG"), least).shape == shape
-
-
-def test_a_square_is_the_middle_and_nothing_is_stretched() -> None:
-    wide = np.zeros((300, 500, 3), np.uint8)
-    cv2.circle(wide, (250, 150), 100, (255, 255, 255), -1)
-    inside = square(wide, 150)[..., 0] > 127
-    assert inside.shape == (150, 150)
-    assert inside.any(axis=0).sum() == inside.any(axis=1).sum() == pytest.approx(101, abs=2)
-    tall = square(np.rot90(wide), 150)[..., 0] > 127
-    assert np.mean(tall == np.rot90(inside)) > 0.999
-    assert square(picture(), 90).shape == (90, 90, 3)  # enlarged
-
-
-def test_fine_patterns_become_their_mean_and_not_others() -> None:
-    stripes = np.zeros((400, 400, 3), np.uint8)
-    stripes[:, ::2] = 255
-    small = square(stripes, 90).astype(int)[:, 4:-4]
-    assert np.abs(small - 128).max() < 12
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 700), (3000, 2)])

@@ -103,8 +103,10 @@ def test_arguments_change_what_is_described(describe: Describe) -> None:
 def test_what_is_seen_and_how_often_is_described(describe: Describe, tmp_path: Path) -> None:
     options = "--set crop_margin=6 --set interpolation=nearest --set evaluation=whole"
     options += " --set preprocessing=1/255 --set pictures_per_epoch=128 --set schedule=plateau"
+    options += " --set fit=pad --set padding=edge"
     rows = describe(KERNEL, options)
     assert rows["augmentation"].startswith("crop 24 of 30 (nearest), each quarter turn")
+    assert rows["square"] == "padded, edge"
     assert rows["prediction"] == "the whole picture"
     assert rows["input"].endswith("divided by 255 inside the network")
     assert rows["epochs"] == "10 on train, 2 steps each"  # it has fewer pictures

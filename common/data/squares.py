@@ -1,0 +1,65 @@
+"""How a picture of any shape becomes a square."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from common.data.augment import resize
+
+Fit = Literal["squash", "crop", "pad"]
+Interpolation = Literal["bilinear", "nearest", "bicubic", "lanczos"]
+Padding = Literal["black", "white", "edge", "mirror"]
+
+
+@dataclass(frozen=True)
+class Square:
+    """A way to make squares; called with a picture ``(height, width, 3)`` uint8 and a side.
+
+    Attributes:
+        fit: ``squash`` all of the picture into the square; ``crop`` its centre, as high as it is
+            wide; or ``pad`` it on both sides of its shorter side, the second one a pixel more.
+        interpolation: of ``common.data.augment.resize``.
+        padding: what ``pad`` puts there: ``black``, ``white``, the ``edge``'s pixels again, or the
+            picture as in a ``mirror``.
+    """
+
+    fit: Fit = "squash"
+    interpolation: Interpolation = "bilinear"
+    padding: Padding = "black"
+
+    @classmethod
+    def of(cls, recipe: Any) -> "Square":
+        """Return the way that a recipe's fields of the same names say."""
+        return cls(recipe.fit, recipe.interpolation, recipe.padding)
+
+    def __call__(self, picture: np.ndarray, side: int) -> np.ndarray:
+        """Return ``(side, side, 3)`` uint8."""
+        height, width = picture.shape[:2]
+        if self.fit == "squash" or height == width:
+            return resize(picture, side, self.interpolation)
+        if self.fit == "crop":
+            return resize(_centre(picture), side, self.interpolation)
+        longer = max(height, width)
+        shape = max(1, round(side * height / longer)), max(1, round(side * width / longer))
+        return _padded(resize(picture, shape, self.interpolation), side, self.padding)
+
+
+def _centre(picture: np.ndarray) -> np.ndarray:
+    height, width = picture.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return picture[top : top + side, left : left + side]
+
+
+def _padded(picture: np.ndarray, side: int, padding: Padding) -> np.ndarray:
+    import cv2
+
+    height, width = picture.shape[:2]
+    top, left = (side - height) // 2, (side - width) // 2
+    bottom, right = side - height - top, side - width - left
+    ways = {"edge": cv2.BORDER_REPLICATE, "mirror": cv2.BORDER_REFLECT}
+    colour = (255, 255, 255) if padding == "white" else (0, 0, 0)
+    how = ways.get(padding, cv2.BORDER_CONSTANT)
+    made = cv2.copyMakeBorder(picture, top, bottom, left, right, how, value=colour)
+    return np.asarray(made)

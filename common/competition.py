@@ -1,4 +1,7 @@
-"""What a competition is: its task, its metric, the form of its submissions, and plain facts."""
+"""What a competition is: its task, its metric, the form of its submissions, and plain facts.
+
+A folder may also stand on a data set of Kaggle, or on a competition's data without submitting.
+"""
 
 import re
 from collections.abc import Mapping
@@ -9,9 +12,17 @@ import numpy as np
 
 from common.errors import UserError
 from common.forms import Form
-from common.inputs import competition_folder
+from common.inputs import competition_folder, dataset_folder
 from common.metrics.metric import Metric, find_metric
 from common.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Published:
+    """What others have reached, to be shown beside ours."""
+
+    scores: Mapping[str, float] = field(hash=False)  # by metric, e.g. ``{"accuracy": 0.7656}``
+    source: str  # of which pictures, by whom, where
 
 
 @dataclass(frozen=True)
@@ -19,22 +30,45 @@ class Competition:
     """One competition; its folder's ``__init__`` has one as ``COMPETITION``."""
 
     name: str  # what is typed on the command line, e.g. ``petals``
-    slug: str  # Kaggle's name of it, e.g. ``tpu-getting-started``
+    slug: str  # Kaggle's name of it, e.g. ``tpu-getting-started``; of a data set ``owner/slug``
     title: str  # for people
     task: Task  # what is predicted (``common.tasks``)
     metric: str  # how it is scored, a name of ``common.metrics.metric``
-    submission: Form  # what is submitted (``common.forms``)
+    submission: Form | None  # what is submitted (``common.forms``); None: nothing is sent
     ensemble: tuple[str, ...]  # the kernels that ``--ensemble`` trains and blends
     files: str  # a line on what a data folder must have, for error messages
     folder: str = ""  # the package below ``competitions``; filled in when it is found
     # How many pictures Kaggle's own data have, by part (``train``, ``val``, ``test``).
     pictures: Mapping[str, int] = field(default_factory=dict, hash=False)
     sample: str = "sample_submission.csv"  # its first column has the ids of a submission
+    published: Published | None = None
+
+    @property
+    def is_dataset(self) -> bool:
+        """Whether its data are a data set of Kaggle, not a competition's."""
+        return "/" in self.slug
+
+    @property
+    def kind(self) -> str:
+        """``competition`` or ``data set``, for people."""
+        return "data set" if self.is_dataset else "competition"
 
     @property
     def url(self) -> str:
-        """Return the competition's page."""
-        return f"https://www.kaggle.com/competitions/{self.slug}"
+        """Return its page."""
+        return f"https://www.kaggle.com/{self.kind.replace(' ', '')}s/{self.slug}"
+
+    @property
+    def mount(self) -> str:
+        """Return where its data are mounted, below the folder of a kernel's inputs."""
+        return f"{self.kind.replace(' ', '')}s/{self.slug}"
+
+    @property
+    def form(self) -> Form:
+        """Return the form of its submissions. Raises UserError where nothing is sent."""
+        if self.submission is None:
+            raise UserError(f"competition {self.name} submits nothing: it has no submission")
+        return self.submission
 
     @property
     def scoring(self) -> Metric:
@@ -43,6 +77,8 @@ class Competition:
 
     def data_folder(self, internet: bool = False) -> Path:
         """Return the folder that has its data. Raises UserError when it is nowhere."""
+        if self.is_dataset:
+            return dataset_folder(self.slug, internet, self.files)
         return competition_folder(self.slug, self.files, internet)
 
     def of_kind(
@@ -90,6 +126,10 @@ class Competition:
                 f"its metric {metric.name} does not measure the task {task.name}, but "
                 f"{' and '.join(metric.tasks)}: name another metric or task"
             )
+        for published in self.published.scores if self.published else ():
+            find_metric(published)
+        if form is None:
+            return ""
         if task.name not in form.tasks:
             return (
                 f"its submission {name} is not of the task {task.name}, but of "
@@ -105,8 +145,13 @@ class Competition:
 
     def _field_fault(self) -> str:
         """The first field that is not of its type, or that no name can be, in words."""
-        for name, kind in (("task", Task), ("submission", Form), ("ensemble", tuple)):
-            if not isinstance(getattr(self, name), kind):
+        for name, kind, also in (
+            ("task", Task, Task),
+            ("submission", Form, type(None)),
+            ("ensemble", tuple, tuple),
+            ("published", Published, type(None)),
+        ):
+            if not isinstance(getattr(self, name), kind | also):
                 return (
                     f"its {name} is a {type(getattr(self, name)).__name__}, expected a "
                     f"{kind.__name__}, as in competitions/petals_to_metal/__init__.py"
@@ -115,8 +160,13 @@ class Competition:
         twice = [one for number, one in enumerate(classes) if one in classes[:number]]
         if not re.fullmatch("[a-z0-9]+", self.name):
             return "name it with small letters and digits"
-        if not re.fullmatch("[a-z0-9-]+", self.slug):
-            return f"its slug {self.slug!r} is none of Kaggle's: copy it from its address"
+        if not re.fullmatch(r"([A-Za-z0-9][\w-]*/)?[a-z0-9-]+", self.slug, re.ASCII):
+            return (
+                f"its slug {self.slug!r} is none of Kaggle's: copy it from its address, SLUG of a "
+                f"competition, OWNER/SLUG of a data set"
+            )
+        if self.is_dataset and self.submission:
+            return f"its data set {self.slug} takes no submissions: write submission=None"
         if isinstance(classes, str) or not all(isinstance(one, str) for one in classes):
             return "its classes must be a tuple of names"
         if twice:

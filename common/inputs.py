@@ -32,19 +32,26 @@ def kernel_output_folder(source: str, internet: bool = False) -> Path:
     )
 
 
-def dataset_folder(source: str, internet: bool = False) -> Path:
+def dataset_folder(source: str, internet: bool = False, files: str = "") -> Path:
     """The folder of a data set ``owner/slug`` or of a model ``owner/model/framework/variation``.
 
-    A model's handle may end in its version. Raises UserError when it is nowhere.
+    A model's handle may end in its version. ``files`` says what a data set has, for the error.
+    Raises UserError when it is nowhere.
     """
     slug = _slug(source)
     if source.count("/") > 1:
         wanted, places = f"the model {source}", (f"models/{source.lower()}", slug.lower())
         function = "model_download"
     else:
-        wanted, places = f"the data set {source}", (f"datasets/{source}", slug)
-        function = "dataset_download"
-    return _find(wanted, places, (function, source) if internet else (), "attach it to the kernel")
+        wanted = f"the data set {source}{f' ({files})' if files else ''}"
+        places, function = (f"datasets/{source}", slug), "dataset_download"
+    hint = "attach it to the kernel"
+    if files:
+        hint = (
+            f"on Kaggle, attach it to the kernel; elsewhere, sign in so that kagglehub can "
+            f"download it, or set KAGGLE_CACHE_MOUNT_FOLDER to a folder with datasets/{source}"
+        )
+    return _find(wanted, places, (function, source) if internet else (), hint)
 
 
 def find_file(name: str, folders: Iterable[Path]) -> Path | None:

@@ -100,8 +100,10 @@ def check_predictions(competition: Competition, predictions: Predictions, source
     """Raise UserError naming ``source`` for labels or predictions that are not of the task."""
     for part, values in (("validation", predictions.validation), ("test", predictions.test)):
         competition.task.check_predictions(values, f"{source}, {part}")
-    if len(predictions.validation_labels):
-        competition.task.check_labels(predictions.validation_labels, f"{source}: validation")
+    for part in ("validation", "test"):
+        labels = getattr(predictions, f"{part}_labels")
+        if labels is not None and len(labels):
+            competition.task.check_labels(labels, f"{source}: {part}")
 
 
 def without_none(**facts: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def write_submission(
     The task makes labels of ``predictions`` ``(rows, units)`` by its thresholds from validation,
     and the form writes them.
     """
-    task, form = competition.task, competition.submission
+    task, form = competition.task, competition.form
     cells = form.cells(task, competition.of_kind(form.kind, predictions, thresholds))
     columns = dict(zip(form.columns(task), cells, strict=True))
     header = read_header(sample)[1:] if sample and sample.is_file() else []
@@ -47,7 +47,12 @@ def write_submission(
 
 
 def find_sample(competition: Competition) -> Path | None:
-    """Return the competition's sample where this kernel has its data; None where it has not."""
+    """Return the competition's sample where this kernel has its data; None where it has not.
+
+    Neither is there one where nothing is sent.
+    """
+    if competition.submission is None:
+        return None
     try:
         return find_table(competition.data_folder(), competition.sample)
     except UserError:
@@ -64,7 +69,7 @@ def read_sample_ids(sample: Path, competition: Competition) -> "pd.Series":
         fault = header_fault(read_header(sample), competition)
         if fault:
             raise UserError(f"{sample}: {fault}")
-    id_column = competition.submission.id_column
+    id_column = competition.form.id_column
     return read_table(sample, [id_column])[id_column]
 
 
@@ -82,7 +87,7 @@ def check_sample(sample: Path, competition: Competition) -> list[str]:
 
 def header_fault(header: Sequence[str], competition: Competition) -> str:
     """Return what does not fit between form and sample, and what to do; empty if nothing."""
-    form = competition.submission
+    form = competition.form
     columns = [form.id_column, *form.columns(competition.task)]
     if header[:1] == columns[:1] and sorted(header) == sorted(columns):
         return ""
@@ -109,7 +114,7 @@ def check_submission(path: Path, sample: Path, competition: Competition) -> int:
     allows. Raises UserError naming the first wrong rows. Rows are read in parts: there may be
     millions.
     """
-    task, form = competition.task, competition.submission
+    task, form = competition.task, competition.form
     columns = [form.id_column, *form.columns(task)]
     header, expected = read_header(path, exact=True), read_header(sample)
     if sorted(expected) != sorted(columns):

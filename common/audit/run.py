@@ -70,7 +70,8 @@ def _sample_ids(competition: Competition) -> tuple[list[str] | None, list[str]]:
     """The sample's ids, if there are any to compare with, and why there are none."""
     path = find_sample(competition)
     if not path or competition.task.name == "pairs":
-        return None, [] if path else [f"no {competition.sample} to compare ids with"]
+        wanted = not path and competition.submission is not None
+        return None, [f"no {competition.sample} to compare ids with"] if wanted else []
     try:
         return read_sample_ids(path, competition).tolist(), []
     except UserError as error:

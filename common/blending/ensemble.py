@@ -1,4 +1,7 @@
-"""The work of an ensemble kernel: read the members, blend them, and write a submission."""
+"""The work of an ensemble kernel: read the members, blend them, and write a submission.
+
+Where nothing is submitted it measures instead (``common.blending.evaluation``).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,11 +13,18 @@ import numpy as np
 
 from common.blending.blend import Method, find_weights, mix, search_classes, search_grid
 from common.blending.calibration import at_temperature, fit_temperature
+from common.blending.evaluation import TABLE, draw_test, evaluation_facts, write_predictions
 from common.blending.figures import draw_blend
 from common.blending.members import join_folds, kernels_of_models, read_recipes
 from common.competition import Competition
 from common.declaration import Kernel
-from common.files.predictions import Predictions, align, load_predictions, save_predictions
+from common.files.predictions import (
+    Predictions,
+    align,
+    load_predictions,
+    save_predictions,
+    test_labels_of,
+)
 from common.kernel import KernelRun
 from common.manifest import write_json
 from common.metrics.bootstrap import RESAMPLES
@@ -59,12 +69,15 @@ class BlendRecipe(CheckedRecipe):
 
 @dataclass(frozen=True)
 class EnsembleKernel(Kernel):
-    """The Kernel that blends its competition's models and writes the submission; on a CPU."""
+    """The Kernel that blends its competition's models and ends the run; on a CPU."""
 
     accelerators: tuple[str, ...] = ("cpu",)
 
     def carry_out(self, run: KernelRun) -> None:
-        """Read the members, blend, and write submission, predictions, metrics and figures."""
+        """Read the members, blend, and write predictions, metrics, figures and the submission.
+
+        Where nothing is submitted a table of the predictions takes its place.
+        """
         competition, recipe = self.competition, run.recipe
         with run.stage("reading", members=len(run.parameters.sources)):
             joined = read_members(competition, run.parameters, recipe.calibrate)
@@ -72,18 +85,23 @@ class EnsembleKernel(Kernel):
             weights, blended = blend_members(competition, recipe.method, joined.members)
             thresholds = competition.find_thresholds(blended.validation_labels, blended.validation)
             save_predictions(run.folder, blended, BLEND)
-            write_submission(
-                run.folder / SUBMISSION,
-                competition,
-                blended.test_ids.tolist(),
-                blended.test,
-                thresholds,
-                find_sample(competition),
-            )
+            if competition.submission is None:
+                write_predictions(run.folder / TABLE, competition, blended, thresholds)
+            else:
+                write_submission(
+                    run.folder / SUBMISSION,
+                    competition,
+                    blended.test_ids.tolist(),
+                    blended.test,
+                    thresholds,
+                    find_sample(competition),
+                )
         with run.stage("scoring", resamples=recipe.resamples):
             write_metrics(run.folder, competition, recipe, joined, weights, blended)
         with run.stage("figures"):
             draw_blend(run.folder, competition, joined.members, recipe.method, weights, blended)
+            if competition.submission is None:
+                draw_test(run.folder, competition, blended, thresholds)
 
 
 def read_members(
@@ -132,7 +150,8 @@ def blend_members(
     validation = [np.asarray(member.validation, np.float64) for member in members.values()]
     weights = search_weights(competition, method, first.validation_labels, validation)
     test = mix(weights, [member.test for member in members.values()])
-    return weights, replace(first, validation=mix(weights, validation), test=test)
+    mixed = mix(weights, validation)
+    return weights, replace(first, validation=mixed, test=test, test_labels=test_labels_of(members))
 
 
 def search_weights(
@@ -202,5 +221,9 @@ def write_metrics(
             calibration=dict(joined.calibration),
         ),
     }
+    if competition.submission is None:
+        found = competition.find_thresholds(blended.validation_labels, blended.validation)
+        facts |= evaluation_facts(competition, blended, found, recipe.resamples)
     write_json(folder / "metrics.json", facts)
-    report("blended", method=recipe.method, score=scores.scores.get(BLEND), n=scores.n)
+    shown = {"score": scores.scores.get(BLEND), "n": scores.n, "test": facts.get("test_score")}
+    report("blended", method=recipe.method, **without_none(**shown))

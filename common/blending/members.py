@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from common.errors import UserError
-from common.files.predictions import PARTS, Predictions, Vectors, align, row_order
+from common.files.predictions import (
+    PARTS,
+    Predictions,
+    Vectors,
+    align,
+    row_order,
+    test_labels_of,
+)
 from common.inputs import kernel_output_folder
 from common.manifest import read_manifest
 from common.parameters import Parameters
@@ -80,16 +87,19 @@ def join_folds(parts: Mapping[str, Predictions]) -> Predictions:
                     f"{owners[picture]} and {name} are both validated on {picture}: they were "
                     f"split with another seed, or on other data; run them again"
                 )
-    tests = [
-        part.test[row_order(reference.test_ids, part.test_ids, "test", first, name)]
+    tests = {
+        name: part.take(
+            np.arange(0), row_order(reference.test_ids, part.test_ids, "test", first, name)
+        )
         for name, part in parts.items()
-    ]
+    }
     return Predictions(
         np.concatenate([part.validation_ids for part in parts.values()]),
         np.concatenate([part.validation_labels for part in parts.values()]),
         np.concatenate([part.validation for part in parts.values()]),
         reference.test_ids,
-        np.asarray(np.mean(tests, axis=0, dtype=np.float64)),
+        np.asarray(np.mean([part.test for part in tests.values()], axis=0, dtype=np.float64)),
+        test_labels_of(tests),
     )
 
 

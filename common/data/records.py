@@ -41,6 +41,11 @@ class Records:
         )
 
 
+def no_records(name: str) -> Records:
+    """Return a part that the data do not have: no pictures, and no labels."""
+    return Records(name, (), np.array([], np.str_), None, np.zeros((0, 3), np.int64))
+
+
 def join(name: str, first: Records, second: Records) -> Records:
     """Return the pictures of two labelled parts, one after the other."""
     assert first.labels is not None

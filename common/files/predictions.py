@@ -21,6 +21,7 @@ _ARRAYS = {
     "test_ids": (np.str_, "t"),
     "test": (np.float32, "tu"),
 }
+_KNOWN = {"test_labels": (None, "t*")}  # where test is labelled
 
 Member = TypeVar("Member", "Predictions", "Vectors")
 PARTS = ("validation", "test")
@@ -38,6 +39,8 @@ class _OfPictures:
 
         def some(name: str, values: Any) -> Any:
             chosen = test_rows if name.startswith("test") else rows
+            if values is None:
+                return None
             if isinstance(values, Mapping):
                 return {channel: found[chosen] for channel, found in values.items()}
             return values[chosen]
@@ -51,7 +54,8 @@ class Predictions(_OfPictures):
 
     ``validation`` and ``test`` are ``(pictures, units)`` float32: probabilities, or one column of
     values; ids are ``(pictures,)`` text. Labels are ``(pictures,)`` numbers, or
-    ``(pictures, classes)`` of 0 and 1 where a picture has several.
+    ``(pictures, classes)`` of 0 and 1 where a picture has several. ``test_labels`` are there where
+    the data has them: a training passes them on, and only the ensemble measures with them.
     """
 
     validation_ids: np.ndarray
@@ -59,6 +63,7 @@ class Predictions(_OfPictures):
     validation: np.ndarray
     test_ids: np.ndarray
     test: np.ndarray
+    test_labels: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,16 @@ class Vectors(_OfPictures):
 def save_predictions(folder: Path, predictions: Predictions, source: str) -> Path:
     """Write ``predictions.npz`` after checking it."""
     _check_rows(source, predictions)
-    return save_arrays(folder / NAME, _ARRAYS, vars(predictions), source, compress=True)
+    arrays = _ARRAYS if predictions.test_labels is None else _ARRAYS | _KNOWN
+    return save_arrays(folder / NAME, arrays, vars(predictions), source, compress=True)
 
 
 def load_predictions(folder: Path, source: str) -> Predictions:
     """Read and check ``predictions.npz``. Raises UserError naming ``source`` and the fault."""
-    predictions = Predictions(**load_arrays(folder / NAME, _ARRAYS, source))
+    path = folder / NAME
+    with open_arrays(path, source) as found:
+        arrays = _ARRAYS | {name: form for name, form in _KNOWN.items() if name in found.files}
+    predictions = Predictions(**load_arrays(path, arrays, source))
     _check_rows(source, predictions)
     return predictions
 
@@ -175,7 +184,7 @@ def row_order(ids: np.ndarray, other: np.ndarray, part: str, first: str, name: s
 def align(members: Mapping[str, Member]) -> dict[str, Member]:
     """Return the members with their rows in the first one's order of ids.
 
-    Raises UserError when ids, validation labels or the number of columns differ between members.
+    Raises UserError when ids, labels or the number of columns differ between members.
     """
     (first_name, first), *_ = members.items()
     aligned = {}
@@ -186,7 +195,22 @@ def align(members: Mapping[str, Member]) -> dict[str, Member]:
         aligned[name] = member.take(rows, test_rows)
         if not np.array_equal(aligned[name].validation_labels, first.validation_labels):
             raise UserError(f"validation labels of {first_name} and {name} differ")
+        test_labels_of({first_name: first, name: aligned[name]})
         # Vectors have channels instead of columns.
         if len({getattr(one.test, "shape", (0, 0))[1] for one in (first, member)}) > 1:
             raise UserError(f"{first_name} and {name} have a different number of classes")
     return aligned
+
+
+def test_labels_of(members: Mapping[str, Any]) -> np.ndarray | None:
+    """Return test's labels, of the first of ``members`` that has them; None if none has.
+
+    Their rows are in one order. Raises UserError where two members have other labels.
+    """
+    found = {name: getattr(member, "test_labels", None) for name, member in members.items()}
+    known = {name: labels for name, labels in found.items() if labels is not None}
+    for name, labels in known.items():
+        (first, expected), *_ = known.items()
+        if not np.array_equal(labels, expected):
+            raise UserError(f"test labels of {first} and {name} differ")
+    return next(iter(known.values()), None)

@@ -90,12 +90,13 @@ def predictions(
     predictions: np.ndarray,
     thresholds: np.ndarray | None,
     name: str = "confusion.png",
+    errors_name: str = "errors.png",
 ) -> None:
-    """The confusions of classes as the file ``name``, ``errors.png`` of numbers."""
+    """The confusions of classes as the file ``name``, the errors of numbers as the other."""
     if task.has_class_numbers:
         confusion(labels, task.decide(predictions, thresholds), task.classes, folder / name)
     if task.has_values:
-        errors(labels, task.values(predictions), folder / "errors.png")
+        errors(labels, task.values(predictions), folder / errors_name)
 
 
 def confusion(

@@ -178,6 +178,26 @@ def f1_per_class(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.
     return np.where(np.isin(every, np.union1d(labels, predicted)), scores, np.nan)
 
 
+def scores_per_class(
+    labels: np.ndarray, predicted: np.ndarray, names: Sequence[str]
+) -> dict[str, dict[str, float | None]]:
+    """Return ``precision``, ``recall``, ``f1`` and number of ``pictures`` of each class, by name.
+
+    Both are class numbers ``(rows,)``, or 0 and 1 for each label, ``(rows, classes)``. What is not
+    defined is None.
+    """
+    from sklearn.metrics import precision_recall_fscore_support
+
+    every = np.arange(len(names))
+    truth, found = (v if v.ndim == 2 else v[:, None] == every for v in (labels, predicted))
+    scores = precision_recall_fscore_support(truth, found, average=None, zero_division=np.nan)
+    kinds = ("precision", "recall", "f1", "pictures")
+    return {
+        name: {kind: None if np.isnan(one) else one for kind, one in zip(kinds, row, strict=True)}
+        for name, row in zip(names, np.stack(scores, axis=1).tolist(), strict=True)
+    }
+
+
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Counts, ``(classes, classes)`` int64: rows are the labels, columns the predictions."""
     from sklearn.metrics import confusion_matrix as counted

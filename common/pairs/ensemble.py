@@ -63,7 +63,7 @@ def run_pair_ensemble(
         report("scoring", pairs=len(pairs), channels=len(channels))
         probabilities = pair_probabilities(members, pairs, blend, known.share)
     with run.stage("submission"):
-        form = competition.submission
+        form = competition.form
         header = (form.id_column, form.target_column)
         write_pair_scores(run.folder / SUBMISSION, header, pairs.index, probabilities)
 

@@ -22,6 +22,9 @@ class Classification(Task):
     activation: ClassVar[str] = "softmax"
     loss_in_words: ClassVar[str] = "cross-entropy"
     has_class_numbers: ClassVar[bool] = True
+    shown_metrics: ClassVar[tuple[str, ...]] = (
+        *("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"),
+    )
     sections: ClassVar[tuple[str, ...]] = (
         *("kernels", "blend", "learning", "members", "classes", "confusions", "hardest"),
         *("calibration", "settings"),

@@ -31,6 +31,9 @@ class MultiLabel(Task):
 
     name: ClassVar[str] = "multilabel"
     sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "labels", "settings")
+    shown_metrics: ClassVar[tuple[str, ...]] = (
+        *("micro_f1", "macro_f1", "samples_f1", "accuracy", "log_loss", "roc_auc"),
+    )
     ignored_settings: ClassVar[tuple[str, ...]] = ("class_weight", "logit_adjustment")
 
     def encode(self, labels: Sequence[Sequence[str]]) -> np.ndarray:

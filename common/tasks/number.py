@@ -26,6 +26,7 @@ class Number(Task):
     units: ClassVar[int] = 1
     label_type: ClassVar[type] = np.number
     has_values: ClassVar[bool] = True
+    shown_metrics: ClassVar[tuple[str, ...]] = ("rmse", "mae")
     sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "errors", "settings")
     ignored_settings: ClassVar[tuple[str, ...]] = (
         "class_weight",
@@ -85,6 +86,9 @@ class Grades(Number):
     name: ClassVar[str] = "grades"
     label_type: ClassVar[type] = np.integer
     has_class_numbers: ClassVar[bool] = True
+    shown_metrics: ClassVar[tuple[str, ...]] = (
+        *("quadratic_weighted_kappa", "accuracy", "balanced_accuracy", "macro_f1", "rmse", "mae"),
+    )
     sections: ClassVar[tuple[str, ...]] = (
         *("kernels", "blend", "learning", "classes", "confusions", "errors", "settings"),
     )

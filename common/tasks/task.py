@@ -27,6 +27,7 @@ class Task:
         lowest, highest: the bounds of a number that is predicted.
         class_word, classes_word: what a class is called, and several.
         loss_in_words: for people.
+        shown_metrics: by name, besides the competition's own, where nothing is submitted.
     """
 
     name: ClassVar[str]
@@ -40,6 +41,7 @@ class Task:
     lowest: float = 0.0
     highest: float = 1.0
     loss_in_words: ClassVar[str] = "binary cross-entropy"
+    shown_metrics: ClassVar[tuple[str, ...]] = ()
     class_word: str = "class"
     classes_word: str = "classes"
 

@@ -85,6 +85,8 @@ def prepare_training(
         train, validation, test = kernel.records(run)
         for part in (train, validation):
             task.check_labels(labels_of(part), part.name)
+        if test.labels is not None:
+            task.check_labels(test.labels, test.name)
         if recipe.folds:
             both = check_ids(join(train.name, train, validation))
             strata = task.strata(labels_of(both))
@@ -133,4 +135,5 @@ def train_in_stages(trainer: Trainer, parts: Parts, task: Task) -> Predictions:
             task.predictions(kept["validation"]),
             test.records.ids,
             task.predictions(trainer.predict(model, test, recipe.tta)),
+            test.records.labels,  # for the ensemble, which alone measures with them
         )

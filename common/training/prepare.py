@@ -14,7 +14,7 @@ from common.accelerator import Accelerator, choose
 from common.data.batches import Encode, Training, evaluation_batches
 from common.data.faults import check_against_sample
 from common.data.pictures import Pictures, choose_cache
-from common.data.records import Records
+from common.data.records import Records, no_records
 from common.data.samplers import ClassBatches
 from common.data.squares import Square
 from common.declaration import Kernel
@@ -41,10 +41,11 @@ class PictureKernel(TrainingKernel):
     """A TrainingKernel of a network that sees pictures.
 
     Attributes:
-        load: ``(image_size, parameters) -> (train, validation, test)`` records.
+        load: ``(image_size, parameters) -> (train, validation, test)`` records. Where nothing is
+            submitted test may be None, or have labels, with which the ensemble measures.
     """
 
-    load: Callable[[int, Parameters], tuple[Records, Records, Records]]
+    load: Callable[[int, Parameters], tuple[Records, Records, Records | None]]
 
     @abstractmethod
     def network(self, recipe: Any) -> Any:
@@ -91,16 +92,21 @@ class PictureKernel(TrainingKernel):
             raise UserError(
                 f"{name}: no such file; the data of {facts.name} must have {facts.files}"
             ) from None
-        three = isinstance(parts, tuple) and len(parts) == 3
-        if not three or not all(isinstance(part, Records) for part in parts):
+        train, validation, test = (
+            parts if isinstance(parts, tuple) and len(parts) == 3 else [None] * 3
+        )
+        if test is None and facts.submission is None:
+            test = no_records("test")
+        known = [part for part in (train, validation, test) if isinstance(part, Records)]
+        if len(known) < 3:
             raise UserError(
                 f"load of {facts.name} gave no (train, validation, test) of Records: look at the "
                 f"competition's data.py"
             )
         sample = find_sample(facts)
         if sample and facts.task.name != "pairs":
-            check_against_sample(parts[2], sample, check_sample(sample, facts))
-        return parts
+            check_against_sample(known[2], sample, check_sample(sample, facts))
+        return known[0], known[1], known[2]
 
     def setup(
         self,

@@ -121,6 +121,8 @@ class Trainer:
 
     def predict(self, model: Any, part: Part, views: int = 1) -> np.ndarray:
         """What ``model`` gives, ``(pictures, …)`` float32, the mean over ``views`` of a picture."""
+        if not len(part):
+            return np.zeros((0, *model.output_shape[1:]), np.float32)
         steps = math.ceil(len(part) / self.batch)
         self.state.check_time(views * steps / 3)  # a step is forward, and twice back
         total: Any = 0

@@ -30,7 +30,7 @@ class Kind:
 
 def submitted_kind(competition: Competition) -> Kind:
     """What each column of a submission contains, but the id's."""
-    form, classes = competition.submission, competition.task.classes
+    form, classes = competition.form, competition.task.classes
     if isinstance(form, LabelColumn):
         return _one_of(classes if form.text else _numbers(classes))
     if isinstance(form, LabelList):
@@ -42,7 +42,7 @@ def submitted_kind(competition: Competition) -> Kind:
 
 def true_kind(competition: Competition) -> Kind:
     """What each column of a solution contains, but the id's and ``Usage``."""
-    form, classes = competition.submission, competition.task.classes
+    form, classes = competition.form, competition.task.classes
     if isinstance(form, BestLabels):
         return _one_of(classes)
     if isinstance(form, LabelColumn | LabelList):

@@ -109,7 +109,7 @@ def score(competition: Competition, solution: Solution, path: Path) -> Verdict:
 
 def _read_submission(competition: Competition, solution: Solution, path: Path) -> np.ndarray:
     """What is predicted of the solution's rows, in their order. Raises UserError."""
-    id_column = competition.submission.id_column
+    id_column = competition.form.id_column
     table, predicted, faults = _read(competition, path, submitted_kind(competition))
     table[id_column] = table[id_column].map(nfc)
     places = solution.ids.get_indexer(table[id_column])
@@ -124,7 +124,7 @@ def _read_submission(competition: Competition, solution: Solution, path: Path) -
 
 def _columns(competition: Competition) -> tuple[str, ...]:
     """The header of a submission."""
-    form = competition.submission
+    form = competition.form
     return (form.id_column, *form.columns(competition.task))
 
 

@@ -83,7 +83,8 @@ def load_kernel(competition: Competition, script: str) -> Kernel:
     """
     module, path = load_module(competition, script), modules(competition).get(script)
     if module is None or path is None:
-        raise UserError(f"competitions/{competition.folder} has no {script}.py: write one")
+        todo = "copy that of petals_to_metal" if script == "ensemble" else "write one"
+        raise UserError(f"competitions/{competition.folder} has no {script}.py: {todo}")
     name, source, kernel = _shown(path), _text(path), getattr(module, "KERNEL", None)
     if not isinstance(kernel, Kernel):
         raise UserError(f"{name}: its KERNEL is no Kernel of common.declaration")

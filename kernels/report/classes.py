@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from common.metrics.metric import scores_per_class
 from kernels.report.charts import Chart
 from kernels.report.facts import Facts, Picture, Words
 from kernels.report.render import Key, Section, Table, bar
@@ -22,15 +23,12 @@ def class_scores(labels: np.ndarray, predicted: np.ndarray, names: Sequence[str]
     is the class's number; precision and recall are NaN where undefined.
     """
     import pandas as pd
-    from sklearn.metrics import precision_recall_fscore_support
 
-    every = np.arange(len(names))
-    truth, found = (v if v.ndim == 2 else v[:, None] == every for v in (labels, predicted))
-    precision, recall, f1, pictures = precision_recall_fscore_support(
-        truth, found, average=None, zero_division=np.nan
-    )
-    columns = {"number": every, "F1": f1, "precision": precision, "recall": recall}
-    frame = pd.DataFrame({"name": names, **columns, "pictures": pictures})
+    scores = scores_per_class(labels, predicted, names).values()
+    found = pd.DataFrame(scores, dtype=float).rename(columns={"f1": "F1"})
+    frame = found[["F1", "precision", "recall"]].assign(pictures=found["pictures"].astype(int))
+    frame.insert(0, "number", range(len(names)))
+    frame.insert(0, "name", names)
     return frame.dropna(subset=["F1"]).sort_values("F1", kind="stable")
 
 

@@ -61,6 +61,13 @@ def test_what_is_nowhere_is_said_with_what_was_looked_for_and_what_is_there(root
     assert "competitions/birds" in text
 
 
+def test_a_data_set_that_a_competition_stands_on_says_what_it_has(root: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        inputs.dataset_folder("bob/shapes", files="train/CLASS/*.png")
+    for part in ("the data set bob/shapes (train/CLASS/*.png)", "a folder with datasets/bob/shape"):
+        assert part in str(caught.value)
+
+
 @pytest.mark.parametrize("source", ["petals", "/petals", "alice/"])
 def test_a_source_that_is_no_handle_is_refused(source: str) -> None:
     with pytest.raises(UserError, match="owner/slug"):

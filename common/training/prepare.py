@@ -20,7 +20,7 @@ from common.data.squares import Square
 from common.declaration import Kernel
 from common.errors import UserError
 from common.kernel import KernelRun
-from common.networks.backbones import check_weights, weights_files
+from common.networks.backbones import check_weights, find_backbone
 from common.networks.weights import resolve_weights, weights_explained
 from common.parameters import Parameters
 from common.progress import report
@@ -76,8 +76,10 @@ class PictureKernel(TrainingKernel):
         recipe = run.recipe
         if not isinstance(recipe, BackboneRecipe):
             return None
-        files = weights_files(recipe.backbone) if recipe.backbone else {}
-        return resolve_weights(recipe.weights, files, run.parameters)
+        if not recipe.backbone:
+            return resolve_weights(recipe.weights, {}, run.parameters)
+        known = find_backbone(recipe.backbone)
+        return resolve_weights(recipe.weights, known.files, run.parameters, known.package)
 
     def records(self, run: KernelRun) -> tuple[Records, Records, Records]:
         """What ``load`` reads.

@@ -17,6 +17,7 @@ from common.outputs import write_outputs
 from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.checkpoint import remove_checkpoint
+from common.training.network import save_network
 from common.training.outputs import SHOWN, draw_pictures, write_history
 from common.training.prepare import (
     Parts,
@@ -70,6 +71,7 @@ class ClassifierKernel(PictureKernel):
             names = [task.describe(label) for label in parts.train.labels[:SHOWN]]
             draw_pictures(folder, names, run.recipe, parts.train)
             write_thumbnails(folder, parts.validation)
+        save_network(run, self.competition, trainer.model, bool(refit_epochs(run.recipe)))
         remove_checkpoint(folder)
 
 

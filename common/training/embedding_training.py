@@ -10,6 +10,7 @@ from common.data.records import Records
 from common.files.features import save_features
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
+from common.training.network import save_network
 from common.training.outputs import SHOWN, draw_pictures
 from common.training.prepare import PictureKernel, labels_of, open_pictures, take_accelerator
 from common.training.vectors import VectorTrainer, class_batches, vector_loss
@@ -82,3 +83,4 @@ class EmbeddingKernel(PictureKernel):
                 names = [f"class {label}" for label in train.labels[:SHOWN]]
                 draw_pictures(run.folder, names, recipe, train)
                 write_thumbnails(run.folder, validation, trainer.rows.tolist())
+            save_network(run, self.competition, model)

@@ -18,6 +18,7 @@ from common.recipes.embedding import MARGIN_LOSSES, METRIC_LOSSES, HeadRecipe
 from common.recipes.training import check_batch
 from common.training.describe import Described, TrainingKernel
 from common.training.embedding_training import EmbeddingKernel
+from common.training.network import Published, find_published, save_network
 from common.training.prepare import take_accelerator
 from common.training.stacking import CHANNEL, Stacked, read_stacked
 from common.training.trainer import Setup
@@ -40,11 +41,14 @@ class HeadKernel(TrainingKernel):
     def carry_out(self, run: KernelRun) -> None:
         """Read the sources' vectors, train the head, and write a kernel's files."""
         accelerator = take_accelerator(self, run)
+        published = find_published(run, self.competition)
         with run.stage("data"):
             stacked = read_stacked(run.parameters)
             numbers = stacked.train.shape[1]
             report("data", train=len(stacked.train), networks=len(stacked.names), numbers=numbers)
-        train_head(stacked, run, accelerator)
+        trainer, _ = train_head(stacked, run, accelerator, published)
+        if run.primary:
+            save_network(run, self.competition, trainer.model)
 
     def described(self, best: bool, small: bool, settings: Mapping[str, Any]) -> Described:
         """As TrainingKernel's; the head is built for the networks below it.
@@ -69,7 +73,10 @@ class HeadKernel(TrainingKernel):
 
 
 def train_head(
-    stacked: Stacked, run: KernelRun, accelerator: Accelerator
+    stacked: Stacked,
+    run: KernelRun,
+    accelerator: Accelerator,
+    published: Published | None = None,
 ) -> tuple[VectorTrainer, Vectors]:
     """All stages, in order, from where the checkpoint is. Raises OutOfTimeError.
 
@@ -90,6 +97,7 @@ def train_head(
         batches=lambda parts: RowBatches(parts, *drawn, sampler, rows),
         evaluation=lambda part, view: rows_in_order(part, batch, share),
         training={"networks": list(stacked.names), "rows": len(train)},
+        published=published,
     )
     ids, seen = vectors.validation_ids, vectors.validation_seen
     trainer = VectorTrainer(run, accelerator, setup, validation, ids, seen, classes)

@@ -30,6 +30,7 @@ from common.recipes.training import check_batch
 from common.submission import check_sample, find_sample
 from common.training.describe import Described, TrainingKernel
 from common.training.model import check_full_size
+from common.training.network import Published, find_published
 from common.training.trainer import Setup
 
 _HEADERS = 20.0  # seconds at most for the headers of all pictures
@@ -71,9 +72,14 @@ class PictureKernel(TrainingKernel):
             "input": f"{size} x {size} x 3, 0 to 255; {pixels} inside the network",
         }  # fmt: skip
 
-    def pretrained(self, run: KernelRun) -> str | None:
-        """What the network begins with; a recipe without a backbone begins at random."""
+    def pretrained(self, run: KernelRun) -> str | Published | None:
+        """What the network begins with: an earlier run's weights, whatever the recipe says.
+
+        Else a recipe without a backbone begins at random.
+        """
         recipe = run.recipe
+        if published := find_published(run, self.competition):
+            return published
         if not isinstance(recipe, BackboneRecipe):
             return None
         if not recipe.backbone:
@@ -115,7 +121,7 @@ class PictureKernel(TrainingKernel):
         run: KernelRun,
         accelerator: Accelerator,
         parts: "Parts",
-        weights: str | None,
+        weights: str | Published | None,
         build: Callable[[str | None], Any],
         learns: Callable[[np.ndarray], tuple[Any, list[Any]]],
         encode: Encode,
@@ -128,10 +134,12 @@ class PictureKernel(TrainingKernel):
         """
         recipe, share, seed = run.recipe, accelerator.share, run.parameters.seed
         batch = recipe.batch_size * accelerator.replicas
+        published = weights if isinstance(weights, Published) else None
+        named = None if isinstance(weights, Published) else weights
 
         def built() -> Any:
-            with weights_explained(weights):
-                return build(weights)
+            with weights_explained(named):
+                return build(named)
 
         counts = {f"{part.records.name}_pictures": len(part) for part in parts}
         drawn = (recipe, encode, batch, seed, share, sampler, pictures)
@@ -141,6 +149,7 @@ class PictureKernel(TrainingKernel):
             batches=lambda parts: Training(parts, *drawn),
             evaluation=lambda p, view: evaluation_batches(p, recipe, encode, batch, share, view),
             training={"competition": self.competition.slug, **counts},
+            published=published,
         )
 
 

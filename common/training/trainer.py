@@ -25,6 +25,7 @@ from common.training.model import (
     gathered,
     use_average,
 )
+from common.training.network import BEGINS_WITH, Published, begin_with
 from common.training.outputs import HISTORY, in_order
 
 _BEST = "best_"
@@ -41,6 +42,7 @@ class Setup:
         batches: ``parts ->`` an epoch's shuffled batches (``common.data.batches.Training``).
         evaluation: ``(part, view) ->`` batches in the part's order, the last one filled up.
         training: what a checkpoint must be of, besides recipe and seed, to go on from it.
+        published: an earlier run's weights that the network begins with.
     """
 
     build: Callable[[], Any]
@@ -48,6 +50,7 @@ class Setup:
     batches: Callable[[Sequence[Part]], Any]
     evaluation: Callable[[Part, int], Any]
     training: Mapping[str, Any]
+    published: Published | None = None
 
 
 class Trainer:
@@ -66,8 +69,11 @@ class Trainer:
         recipe.pop("cache", None)  # it changes nothing of what is trained or predicted
         facts = {"kernel": run.parameters.kernel, "seed": run.parameters.seed, **setup.training}
         machine = {"accelerator": accelerator.seen, "batch": self.batch}
+        if setup.published:
+            facts[BEGINS_WITH] = setup.published.network.sha256
         self.state = TrainingState(run, {**facts, **machine, **recipe})
         self.input_wait: float | None = None
+        self.model: Any = None  # the latest; in the end, the one that has predicted test
 
     def measure(self, model: Any, epoch: int) -> Mapping[str, float]:
         """Further columns of ``history.csv`` after each epoch (from 1)."""
@@ -89,8 +95,11 @@ class Trainer:
         """A compiled model to train on ``parts``; the same seed gives the same weights."""
         import keras
 
+        self.model = None  # its memory is needed
         keras.utils.set_random_seed(self.run.parameters.seed)
-        model = self.setup.build()
+        self.model = model = self.setup.build()
+        if self.setup.published:
+            begin_with(self.setup.published, model, self.run)
         labels = np.concatenate([part.labels for part in parts])
         compile_model(model, self.recipe, *self.setup.learns(labels))
         return model

@@ -46,6 +46,7 @@ class LocalKaggle:
         key: who knows it may use this server; a new one by default.
         private: what no kernel may read besides the state and the solutions, by default where the
             Kaggle client keeps the user's credentials.
+        published: the folder of the data sets that clients make, by default in the state.
 
     Raises UserError when the port or the state is in use, or a competition's files are not as
     they must be.
@@ -61,6 +62,7 @@ class LocalKaggle:
         faults: Faults | None = None,
         key: str = "",
         private: Sequence[Path] | None = None,
+        published: Path | None = None,
     ):
         self.key = key or secrets.token_urlsafe(24)
         for one in competitions:
@@ -69,7 +71,7 @@ class LocalKaggle:
         hosted = {one.competition.slug: one for one in competitions}
         with _listen(port) as listener:
             self._state_lock = _lock_state(state.resolve())
-            self.store = store = Store(state.resolve())
+            self.store = store = Store(state.resolve(), published and published.resolve())
             store.fail_unfinished()
             mount = partial(mount_inputs, store, hosted, layout)
             hidden = (*(private or users_secrets()), *(one.solution for one in competitions))

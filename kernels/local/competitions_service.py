@@ -1,6 +1,5 @@
 """``competitions.CompetitionApiService``: facts, data files, submissions and their scores."""
 
-import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NoReturn
@@ -63,10 +62,8 @@ class CompetitionsService(Service):
     def start_submission_upload(self, request: Any) -> Fields:
         """Where to PUT the file of a submission, and the token to submit it with."""
         self._entered(request)
-        token = secrets.token_hex(16)
-        name = self.store.root / "uploads" / f"{token}.name"
-        name.write_text(Path(request.file_name).name, "utf-8")
-        return {"token": token, "create_url": f"{self.host_url}upload/{token}"}
+        token, url = self.start_upload(request.file_name)
+        return {"token": token, "create_url": url}
 
     def create_submission(self, request: Any) -> Fields:
         """Submit an uploaded file; each upload can be submitted once."""

@@ -1,52 +1,143 @@
-"""``datasets.DatasetApiService`` and ``models.ModelApiService``: folders of the state.
+"""Data sets, models and uploads: folders of the state, and what clients publish.
 
-A data set is always ready and has one version: as much as the client and kagglehub need to
-download one. A model can be mounted.
+A data set in the state's ``datasets`` is always ready and has one version: as much as the client
+and kagglehub need to download one. A model can be mounted.
 """
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kagglesdk.blobs.services.blob_api_service import BlobApiClient
 from kagglesdk.datasets.services.dataset_api_service import DatasetApiClient
 from kagglesdk.datasets.types.dataset_enums import DatabundleVersionStatus
 from kagglesdk.models.services.model_api_service import ModelApiClient
 from werkzeug.exceptions import abort
 
+from kernels.local.files import list_files
+from kernels.local.published import DatasetVersion
 from kernels.local.service import Fields, Service
+from kernels.local.store import utc
+
+_SLUG = re.compile(r"[a-z0-9-]{3,50}")
+_KEPT = ("title", "subtitle", "description", "license_name", "is_private")
+
+
+class BlobsService(Service):
+    """``blobs.BlobApiService``: uploads of a data set's files."""
+
+    client = BlobApiClient
+
+    def start_blob_upload(self, request: Any) -> Fields:
+        """Where to PUT a file, and the token to name it with."""
+        token, url = self.start_upload(request.name)
+        return {"token": token, "create_url": url}
 
 
 class DatasetsService(Service):
-    """Answers the calls on data sets."""
+    """``datasets.DatasetApiService``."""
 
     client = DatasetApiClient
 
+    def create_dataset(self, request: Any) -> Fields:
+        """A new data set of the caller's."""
+        ref = f"{request.owner_slug or self.user}/{request.slug}"
+        if not _SLUG.fullmatch(request.slug or "") or not 6 <= len(request.title or "") <= 50:
+            return _refused("The slug or the title is not valid.")
+        if self.store.dataset(ref):
+            return _refused(f'The requested slug "{request.slug}" is already in use by a dataset.')
+        facts = {name: getattr(request, name) for name in _KEPT}
+        return self._make(ref, request.files, {**facts, "notes": "Initial release"})
+
+    def create_dataset_version(self, request: Any) -> Fields:
+        """Another version, which replaces all files."""
+        versions, body = self._versions(request), request.body
+        ref = f"{request.owner_slug}/{request.dataset_slug}"
+        if not versions:
+            abort(404, f"Could not find data set {ref}")
+        changed = {name: getattr(body, name) for name in ("subtitle", "description")}
+        facts = {**versions[-1].facts, **{name: text for name, text in changed.items() if text}}
+        return self._make(ref, body.files, {**facts, "notes": body.version_notes})
+
     def get_dataset(self, request: Any) -> Fields:
-        """The number of its version."""
-        self._find(request)
-        return {"current_version_number": 1}
+        """What there is to say of one, and its versions."""
+        folder, versions = self._find(request), self._versions(request)
+        names = list_files(folder, contained=True)
+        listed = [
+            {
+                "version_number": version.number,
+                "version_notes": str(version.facts["notes"]),
+                "creation_date": utc(float(version.facts["created"])),
+                "creator_ref": version.ref.partition("/")[0],
+                "status": "Ready" if version.ready else "Pending",
+            }
+            for version in versions
+        ]
+        facts = _kept(versions)
+        return {
+            **{name: facts[name] for name in _KEPT if facts.get(name) is not None},
+            "ref": f"{request.owner_slug}/{request.dataset_slug}",
+            "current_version_number": versions[-1].number if versions else 1,
+            "versions": listed,
+            "total_bytes": sum((folder / name).stat().st_size for name in names),
+        }
 
     def get_dataset_status(self, request: Any) -> Fields:
-        """Always ready."""
+        """Ready; what was made just now is not, yet."""
         self._find(request)
-        return {"status": DatabundleVersionStatus.READY}
+        ready = all(version.ready for version in self._versions(request))
+        status = DatabundleVersionStatus
+        return {"status": status.READY if ready else status.BLOBS_RECEIVED}
 
     def get_dataset_metadata(self, request: Any) -> Fields:
-        """Its name and owner."""
+        """Its name, owner and description."""
         self._find(request)
         owner, slug = request.owner_slug, request.dataset_slug
-        return {"info": {"dataset_slug": slug, "title": slug, "owner_user": owner}}
+        facts = {"title": slug, **_kept(self._versions(request))}
+        known = ("title", "subtitle", "description", "is_private")
+        info = {name: facts[name] for name in known if facts.get(name) is not None}
+        return {"info": {**info, "dataset_slug": slug, "owner_user": owner}}
 
     def download_dataset(self, request: Any) -> Fields:
         """One file, or all of them as an archive."""
         zipped = Path(f"{request.owner_slug}-{request.dataset_slug}.zip")
         return self.download(self._find(request), request.file_name, zipped, contained=True)
 
+    def _make(self, ref: str, files: Any, facts: Mapping[str, Any]) -> Fields:
+        """Make a version of the uploaded ``files``."""
+        if not ref.startswith(f"{self.user}/"):
+            abort(403, f"Permission 'datasets.create' was denied for {ref}")
+        uploads, found = self.store.root / "uploads", {}
+        for token in [file.token for file in files or ()]:
+            if not token.isalnum() or not (uploads / token).is_file():
+                return _refused("A file was not uploaded.")
+            found[(uploads / f"{token}.name").read_text("utf-8")] = uploads / token
+        if not found:
+            return _refused("A data set needs a file.")
+        self.store.published.add(ref, found, facts)
+        return {"ref": ref, "url": f"https://www.kaggle.com/datasets/{ref}", "status": "ok"}
+
+    def _versions(self, request: Any) -> list[DatasetVersion]:
+        return self.store.dataset_versions(f"{request.owner_slug}/{request.dataset_slug}")
+
     def _find(self, request: Any) -> Path:
-        ref = f"{request.owner_slug}/{request.dataset_slug}"
-        folder = self.store.dataset(ref)
+        ref, versions = f"{request.owner_slug}/{request.dataset_slug}", self._versions(request)
+        private = versions and versions[-1].facts["is_private"]
+        if private and request.owner_slug != self.user:
+            abort(403, f"Permission 'datasets.get' was denied for {ref}")
+        folder = self.store.dataset(ref, getattr(request, "dataset_version_number", 0) or 0)
         if folder is None:
             abort(404, f"Could not find data set {ref}")
         return folder
+
+
+def _kept(versions: list[DatasetVersion]) -> Mapping[str, Any]:
+    return versions[-1].facts if versions else {}
+
+
+def _refused(error: str) -> Fields:
+    return {"status": "error", "error": error}
 
 
 class ModelsService(Service):

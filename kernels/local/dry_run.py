@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from common.competition import Competition
 from common.data.names import nfc
@@ -32,8 +33,8 @@ def local_kaggle(
 ) -> Iterator[str]:
     """Serve ``competition`` from a local Kaggle below ``folder``; yields its URL.
 
-    From here on this process can reach nothing but this machine. The end of the context ends the
-    kernels that run.
+    What is published there stands beside the folder, for other dry runs. From here on this process
+    can reach nothing but this machine. The end of the context ends the kernels that run.
     """
     private = users_secrets()
     isolate(folder / "home")
@@ -42,7 +43,8 @@ def local_kaggle(
     if warning := unconfined():
         say(warning)
     hosted = HostedCompetition(competition, data, solution, max_daily_submissions=100)
-    with LocalKaggle(folder / "kaggle", [hosted], private=private) as server:
+    kept: dict[str, Any] = {"private": private, "published": folder.parent / "published"}
+    with LocalKaggle(folder / "kaggle", [hosted], **kept) as server:
         os.environ["KAGGLE_KEY"] = server.key
         yield server.url
 

@@ -20,7 +20,7 @@ from werkzeug.wrappers import Request, Response
 from common.errors import UserError
 from common.text import printable
 from kernels.local.competitions_service import CompetitionsService
-from kernels.local.datasets_service import DatasetsService, ModelsService
+from kernels.local.datasets_service import BlobsService, DatasetsService, ModelsService
 from kernels.local.door import Door
 from kernels.local.kernels_service import KernelsService, LogOf, log_blocks, log_json
 from kernels.local.service import Fields, Service, Site, fill
@@ -57,6 +57,7 @@ SERVICES: dict[str, type[Service]] = {
     "competitions.CompetitionApiService": CompetitionsService,
     "datasets.DatasetApiService": DatasetsService,
     "models.ModelApiService": ModelsService,
+    "blobs.BlobApiService": BlobsService,
     "security.OAuthService": OAuthService,
 }
 # Kaggle's names of the methods, such as SaveKernel → (its service, Python's name).

@@ -49,6 +49,12 @@ class Service:
         """The state."""
         return self.site.store
 
+    def start_upload(self, name: str) -> tuple[str, str]:
+        """Expect the file ``name``: its token, and the address to PUT it at."""
+        token = secrets.token_hex(16)
+        (self.store.root / "uploads" / f"{token}.name").write_text(Path(name).name, "utf-8")
+        return token, f"{self.host_url}upload/{token}"
+
     def link(self, path: Path) -> str:
         """An unguessable address of a file, as Kaggle's signed ones; its last part is the name."""
         token = secrets.token_hex(16)

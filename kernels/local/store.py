@@ -4,6 +4,7 @@
 
     kernels/<owner>/<slug>/v<N>/    request.json, session.json, log.jsonl, kaggle/
     datasets/<owner>/<slug>/        files that can be data set sources
+    published/                      data sets that clients made (``published.py``), or elsewhere
     models/<owner>/<model>/<framework>/<variation>/<version>/
     submissions/<ref>.json          and next to it the submitted file
     uploads/, archives/             temporary
@@ -26,13 +27,14 @@ from kagglesdk.kernels.types.kernels_enums import KernelWorkerStatus as Status
 from common.clock import now
 from common.manifest import write_json
 from kernels.local.files import append_line
+from kernels.local.published import DatasetVersion, PublishedDatasets
 
 ACTIVE = (Status.QUEUED, Status.RUNNING)
 STOPPED = "the local Kaggle was stopped"
 SLUG = re.compile(r"[a-z0-9][a-z0-9_-]{0,99}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")  # a part of a data set's or a model's name
 _FOLDERS = ("kernels", "datasets", "models", "submissions", "uploads", "archives")
-NAMES = {*_FOLDERS, "generated", "lock", "usage.jsonl"}  # what a state has at its top
+NAMES = {*_FOLDERS, "published", "generated", "lock", "usage.jsonl"}  # what a state has at its top
 
 
 class Version:
@@ -67,8 +69,9 @@ class Version:
 class Store:
     """Reads and writes the state. All methods may be called from several threads."""
 
-    def __init__(self, root: Path):
+    def __init__(self, root: Path, published: Path | None = None):
         self.root, self._kernels = root, root / "kernels"
+        self.published = PublishedDatasets(published or root / "published")
         self.lock = threading.RLock()
         for name in _FOLDERS:
             (root / name).mkdir(parents=True, exist_ok=True)
@@ -148,9 +151,17 @@ class Store:
             lines = path.read_text("utf-8").splitlines() if path.exists() else []
         return [json.loads(line) for line in dict.fromkeys(lines)]
 
-    def dataset(self, ref: str) -> Path | None:
-        """The folder of data set ``owner/slug``."""
+    def dataset(self, ref: str, number: int = 0) -> Path | None:
+        """The folder of data set ``owner/slug``: of the latest version, or of ``number``."""
+        versions = {version.number: version.files for version in self.dataset_versions(ref)}
+        if versions:
+            return versions.get(number or max(versions))
         return self._folder("datasets", ref, 2)
+
+    def dataset_versions(self, ref: str) -> list[DatasetVersion]:
+        """The versions of a data set that a client made, oldest first."""
+        named = len(ref.split("/")) == 2 and all(map(_NAME.fullmatch, ref.split("/")))
+        return self.published.versions(ref) if named else []
 
     def model(self, ref: str) -> Path | None:
         """The folder of model ``owner/model/framework/variation/version``."""

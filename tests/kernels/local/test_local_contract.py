@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -183,6 +184,30 @@ def test_downloads(command, folder):
     assert (folder / "one" / "train.csv").read_text() == "id,label\nseen,1\n"
     command("datasets", "download", "alice/some-data", "-p", folder / "data", "--unzip")
     assert (folder / "data" / "deep" / "table.csv").read_text() == "a,b\n"
+
+
+def test_a_data_set_is_made_changed_and_downloaded(command, folder, kaggle):
+    made = folder / "made"
+    made.mkdir()
+    (made / "first.txt").write_text("first")
+    facts = {"id": "alice/some-weights", "title": "Some weights", "licenses": [{"name": "other"}]}
+    (made / "dataset-metadata.json").write_text(json.dumps({**facts, "description": "words"}))
+    printed = command("datasets", "create", "-p", made)
+    assert "Your private Dataset is being created" in printed
+    printed = command("datasets", "create", "-p", made)
+    assert 'The requested slug "some-weights" is already in use by a dataset.' in printed
+    (made / "first.txt").unlink()
+    (made / "second.txt").write_text("second")
+    printed = command("datasets", "version", "-p", made, "-m", "the second")
+    assert "Dataset version is being created" in printed
+    first, second = kaggle.store.dataset_versions("alice/some-weights")
+    assert (first.facts["notes"], second.facts["notes"]) == ("Initial release", "the second")
+    assert (first.facts["description"], first.facts["is_private"]) == ("words", True)
+    time.sleep(0.6)
+    assert "ready" in command("datasets", "status", "alice/some-weights")
+    command("datasets", "download", "alice/some-weights", "-p", folder / "fetched", "--unzip")
+    assert [path.name for path in (folder / "fetched").iterdir()] == ["second.txt"]
+    assert (kaggle.store.dataset("alice/some-weights") / "second.txt").read_text() == "second"
 
 
 def test_competitions_submit_and_the_scores(command, finished, folder):

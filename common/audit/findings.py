@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from common.audit.lookalikes import Pair
 from common.audit.records import BrokenRecord, Picture, Split
 from common.data import tables
+from common.data.lookalikes import Pair
 from common.data.names import nfc
 
 NAME, TABLE, FIGURE = "audit.json", "audit.csv", "audit.png"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.audit.lookalikes import Fingerprint, fingerprint
+from common.data.lookalikes import Fingerprint, fingerprint
 from common.data.tfrecords import count_in_name, decode, parse, records_of
 from common.errors import UserError
 from common.inputs import as_given

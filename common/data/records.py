@@ -19,6 +19,7 @@ class Records:
         whole_files: whether each file is a picture, and not a TFRecord of several.
         groups: ``(pictures,)`` text, such as patients or artists: a split keeps the pictures of one
             group on one side. An empty text is a picture without a group; None where none has one.
+        split: how it was split off another part, in words; empty for a part of the data's own.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Records:
     places: np.ndarray
     whole_files: bool = False
     groups: np.ndarray | None = None
+    split: str = ""
 
     def __len__(self) -> int:
         return len(self.ids)

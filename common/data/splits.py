@@ -1,47 +1,157 @@
-"""Validation where the data have none, and folds."""
+"""Validation where the data have none, and folds: fair, by group, copies on one side."""
 
 import dataclasses
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
-from common.data.records import Records
+from common.data.copies import MOST, find_copies
+from common.data.faults import check_ids
+from common.data.records import Records, join
 from common.errors import UserError
+from common.progress import report
 from common.tasks.task import Task
 
 
-def stratified_folds(labels: np.ndarray, folds: int, seed: int) -> np.ndarray:
+def stratified_folds(
+    labels: np.ndarray, folds: int, seed: int, groups: np.ndarray | None = None
+) -> np.ndarray:
     """Return the fold of each row, ``(n,)`` int64 from 0; the same for the same seed and labels.
 
     The sizes of folds, and a class's rows in each, differ by at most one, also for a class with
     fewer rows than there are folds. ``labels`` are ``(n,)`` integers, the class of each row.
 
-    Raises UserError for fewer rows than folds, or fewer than 2 folds.
-    """
-    from sklearn.model_selection import KFold, StratifiedKFold
+    With ``groups``, ``(n,)`` integers, the rows of one are in one fold, and folds are as even as
+    scikit-learn's StratifiedGroupKFold makes them: it deals the groups out one by one, each to the
+    fold where it evens out the classes best, those of mixed classes last, so that a large one
+    may make its fold far larger than others. A class with fewer groups than folds is missing in
+    some.
 
-    if not 2 <= folds <= len(labels):
-        raise UserError(f"{len(labels)} labelled rows cannot be split into {folds} folds")
+    Raises UserError for fewer rows or groups than folds, or fewer than 2 folds.
+    """
+    from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
+
+    pieces = len(labels) if groups is None else len(np.unique(groups))
+    if not 2 <= folds <= pieces:
+        what = "labelled rows" if groups is None else "groups of labelled rows"
+        raise UserError(f"{pieces} {what} cannot be split into {folds} folds")
     # scikit-learn refuses to stratify when every class has fewer rows than there are folds.
     enough = np.unique(labels, return_counts=True)[1].max() >= folds
-    kind = StratifiedKFold if enough else KFold
+    if groups is None:
+        kind = StratifiedKFold if enough else KFold
+    else:
+        kind, labels = StratifiedGroupKFold, labels if enough else np.zeros_like(labels)
     parts = np.empty(len(labels), np.int64)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The least populated class")
-        split = kind(folds, shuffle=True, random_state=seed).split(labels, labels)
+        split = kind(folds, shuffle=True, random_state=seed).split(labels, labels, groups)
         for number, (_, rows) in enumerate(split):
             parts[rows] = number
     return parts
 
 
 def hold_out(
-    records: Records, task: Task, share: float = 0.2, seed: int = 0
+    records: Records,
+    task: Task,
+    share: float = 0.2,
+    seed: int = 0,
+    near_duplicates: bool = True,
 ) -> tuple[Records, Records]:
     """Return train and validation of labelled pictures, stratified as ``task`` says.
 
-    ``share`` is that of validation, ``1 / share`` rounded to a whole number of parts.
+    ``share`` is that of validation, ``1 / share`` rounded to a whole number of parts. Pictures of
+    one group are on one side, and so are ``near_duplicates`` among up to 20,000 pictures.
     """
     if records.labels is None:
         raise UserError(f"{records.name} has no labels: there is nothing to validate on")
-    parts = stratified_folds(task.strata(records.labels), max(2, round(1 / share)), seed)
-    return records.take(parts > 0), dataclasses.replace(records.take(parts == 0), name="val")
+    records, words = keep_together(records, near_duplicates)
+    folds = max(2, round(1 / share))
+    parts = _folds(records, task, folds, seed)
+    # The fold of the largest group may be far larger than the others.
+    off = np.abs(np.bincount(parts, minlength=folds) - len(parts) / folds)
+    chosen = parts == (0 if records.groups is None else int(off.argmin()))
+    return _divide(records, chosen, "val", f"stratified{words}, seed {seed}")
+
+
+def take_fold(
+    train: Records, validation: Records, task: Task, folds: int, fold: int, seed: int
+) -> tuple[Records, Records]:
+    """Return train and validation of one of ``folds``, of the pictures of both together.
+
+    Groups and copies are on one side, as ``hold_out`` has them. Raises UserError for an id that
+    comes twice, and as ``stratified_folds``.
+    """
+    both, words = check_ids(join(train.name, train, validation)), ""
+    if not validation.split:  # else hold_out has looked for copies, or was told not to
+        both, words = keep_together(both)
+    elif both.groups is not None:
+        words = f", {_several(both.groups)} kept together"
+    chosen = _folds(both, task, folds, seed) == fold
+    name = f"fold {fold} of {folds}, stratified{words}, seed {seed}"
+    return _divide(both, chosen, validation.name, name)
+
+
+def keep_together(records: Records, near_duplicates: bool = True) -> tuple[Records, str]:
+    """Return ``records`` whose groups also have copies together, and in words what that did.
+
+    A group that copies join to another has the other's name; one of copies alone is named by its
+    first picture.
+    """
+    words = "" if records.groups is None else f", {_several(records.groups)} kept together"
+    if not near_duplicates:
+        return records, words
+    if len(records) > MOST:
+        return records, f"{words}, copies not looked for among {len(records):,} pictures"
+    copies = find_copies(records)
+    found = sum(map(len, copies))
+    report("copies", pictures=found, groups=len(copies))
+    if not copies:
+        return records, f"{words}, no copies found"
+    joined = _components(records, copies)
+    words += f", {found:,} pictures kept with their copies"
+    return dataclasses.replace(records, groups=joined), words
+
+
+def _several(groups: np.ndarray) -> str:
+    return f"{len(np.unique(groups[groups != ''])):,} groups"
+
+
+def _components(records: Records, copies: Sequence[Sequence[int]]) -> np.ndarray:
+    """The groups of records, those joined that copies connect: ``(pictures,)`` text."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    named = np.zeros(len(records), np.str_) if records.groups is None else records.groups
+    firsts = np.arange(len(records))
+    _, first, inverse = np.unique(named, return_index=True, return_inverse=True)
+    firsts[named != ""] = first[inverse][named != ""]
+    edges = [*enumerate(firsts.tolist()), *((one, copy) for one, *more in copies for copy in more)]
+    rows, columns = np.array(edges).T
+    graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(len(records),) * 2)
+    _, component = connected_components(graph, directed=False)
+    names: dict[int, str] = {}
+    for number, group in zip(component.tolist(), named.tolist(), strict=True):
+        if group:
+            names.setdefault(number, group)
+    for first_row, *_ in copies:
+        names.setdefault(int(component[first_row]), f"copies of {records.ids[first_row]}")
+    return np.array([names.get(number, "") for number in component.tolist()])
+
+
+def _folds(records: Records, task: Task, folds: int, seed: int) -> np.ndarray:
+    assert records.labels is not None
+    numbers = None
+    if records.groups is not None:
+        alone = records.groups == ""
+        numbers = np.unique(records.groups, return_inverse=True)[1]
+        numbers[alone] = numbers.max() + 1 + np.arange(np.count_nonzero(alone))
+    return stratified_folds(task.strata(records.labels), folds, seed, numbers)
+
+
+def _divide(records: Records, chosen: np.ndarray, name: str, words: str) -> tuple[Records, Records]:
+    """Train and validation, the ``chosen`` pictures, which says how it was split off."""
+    words = f"{np.count_nonzero(chosen):,} of {len(records):,} pictures, {words}"
+    report("split", validation=words)
+    validation = dataclasses.replace(records.take(chosen), name=name, split=words)
+    return records.take(~chosen), validation

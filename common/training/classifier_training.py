@@ -1,13 +1,11 @@
 """Training an image classifier: what every such kernel does with its recipe."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from common.accelerator import Accelerator, clear_session
-from common.data.faults import check_ids
-from common.data.records import join
-from common.data.splits import stratified_folds
+from common.data.splits import take_fold
 from common.files.predictions import Predictions
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
@@ -90,11 +88,8 @@ def prepare_training(
         if test.labels is not None:
             task.check_labels(test.labels, test.name)
         if recipe.folds:
-            both = check_ids(join(train.name, train, validation))
-            strata = task.strata(labels_of(both))
-            chosen = stratified_folds(strata, recipe.folds, run.parameters.seed) == recipe.fold
-            train = both.take(~chosen)
-            validation = replace(both.take(chosen), name=validation.name)
+            which = (recipe.folds, recipe.fold, run.parameters.seed)
+            train, validation = take_fold(train, validation, task, *which)
         # What would otherwise be found when training has ended.
         kernel.competition.check_measurable(labels_of(validation))
         parts = open_pictures((train, validation, test), recipe, accelerator.replicas)

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from common.audit.findings import Audit, warnings_of
-from common.audit.lookalikes import Pair, find_pairs, fingerprint, groups
 from common.audit.records import Picture, Split, read_pictures
 from common.audit.run import AuditRecipe
+from common.data.lookalikes import Pair, find_pairs, fingerprint, groups
 from common.data.tfrecords import record_files
 from common.errors import UserError
 from common.manifest import read_manifest

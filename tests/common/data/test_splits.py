@@ -1,5 +1,6 @@
 """Splits of labelled rows: fair, by group, and as they were."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,9 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from common.data import splits
 from common.data.records import Records, join
-from common.data.splits import stratified_folds
+from common.data.splits import hold_out, stratified_folds, take_fold
 from common.errors import UserError
+from common.tasks.classification import Classification
+from common.tasks.number import Number
+
+TASK = Classification(("a", "b", "c"))
 
 
 def records(labels: list[int], groups: list[str] | None, name: str = "train") -> Records:
@@ -43,6 +49,87 @@ def test_a_split_depends_on_the_seed_and_stays_as_it_is() -> None:
     assert not np.array_equal(stratified_folds(labels, 5, 1), stratified_folds(labels, 5, 2))
     # Every fold's kernel must make the same split, on whatever image: this one, for ever.
     assert stratified_folds(np.arange(9) % 3, 3, 0).tolist() == [2, 2, 0, 1, 0, 2, 0, 1, 1]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(0, 9)), min_size=4, max_size=60), st.data()
+)
+def test_a_group_is_in_one_fold_and_every_row_in_some(
+    drawn: list[tuple[int, int]], data: st.DataObject
+) -> None:
+    labels, groups = np.array(drawn).T
+    known = len(set(groups.tolist()))
+    folds = data.draw(st.integers(2, 5))
+    if known < folds:
+        with pytest.raises(UserError, match=f"{known} groups of labelled rows cannot be split"):
+            stratified_folds(labels, folds, 0, groups)
+        return
+    parts = stratified_folds(labels, folds, 0, groups)
+    assert all(len(set(parts[groups == group].tolist())) == 1 for group in groups)
+    assert set(parts.tolist()) <= set(range(folds))
+
+
+def test_groups_are_dealt_out_evenly() -> None:
+    random = np.random.default_rng(0)
+    groups = random.integers(0, 300, 2000)  # patients, each sick or well
+    labels = (random.random(300) < 0.3).astype(int)[groups]
+    parts = stratified_folds(labels, 5, 0, groups)
+    for label in (0, 1):
+        counts = np.bincount(parts[labels == label], minlength=5)
+        assert counts.max() - counts.min() <= 0.02 * counts.sum()
+    assert not np.array_equal(parts, stratified_folds(labels, 5, 1, groups))
+
+
+def test_a_group_that_is_larger_than_validation_is_trained_on() -> None:
+    groups = np.where(np.arange(200) < 90, "one", np.arange(200).astype(str))
+    labels = (np.arange(200) % 3).tolist()
+    train, validation = hold_out(records(labels, groups.tolist()), TASK, near_duplicates=False)
+    assert "one" in train.groups
+    assert len(validation) == 22  # of five folds, one has that group besides
+
+
+def test_a_split_says_how_it_was_made_and_is_dealt_out_again_by_group() -> None:
+    groups = [f"g{row // 3}" if row < 30 else "" for row in range(60)]
+    whole = records([row % 3 for row in range(60)], groups)
+    train, validation = hold_out(whole, TASK, seed=3, near_duplicates=False)
+    assert validation.split == (
+        f"{len(validation)} of 60 pictures, stratified, 10 groups kept together, seed 3"
+    )
+    assert not train.split
+    seen = []
+    for fold in range(4):
+        others, part = take_fold(train, validation, TASK, 4, fold, 7)
+        assert part.split.startswith(f"{len(part)} of 60 pictures, fold {fold} of 4, stratified")
+        assert not {*others.groups} & {*part.groups} - {""}
+        seen += part.ids.tolist()
+    assert sorted(seen) == sorted(whole.ids.tolist())
+
+
+def test_copies_join_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splits, "find_copies", lambda records: [[1, 2, 5], [3, 4]])
+    whole = records([0] * 8, ["a", "a", "b", "", "", "", "", "b"])
+    joined, words = splits.keep_together(whole)
+    assert list(joined.groups) == [*["a"] * 3, *["copies of train3"] * 2, "a", "", "a"]
+    assert words == ", 2 groups kept together, 5 pictures kept with their copies"
+    bare, words = splits.keep_together(records([0] * 6, None))
+    assert list(bare.groups) == [
+        "",
+        *["copies of train1"] * 2,
+        *["copies of train3"] * 2,
+        "copies of train1",
+    ]
+    monkeypatch.setattr(splits, "MOST", 7)
+    assert splits.keep_together(whole)[1].endswith("copies not looked for among 8 pictures")
+
+
+def test_numbers_are_split_by_group_too() -> None:
+    whole = records([0] * 20, [f"g{row % 5}" for row in range(20)])
+    number = Number(0, 1)
+    values = np.linspace(0, 1, 20)
+    train, validation = hold_out(replace(whole, labels=values), number, near_duplicates=False)
+    assert len({*validation.groups}) == 1
+    assert not {*train.groups} & {*validation.groups}
 
 
 @pytest.mark.parametrize("folds", [0, 1, 4])

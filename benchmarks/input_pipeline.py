@@ -34,7 +34,7 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 from common.data.batches import Training, one_hot
 from common.data.pictures import Pictures
 from common.data.records import Records
-from common.data.tfrecords import decode, record_places
+from common.data.tfrecords import decode, framed, record_places, serialized
 from common.errors import UserError, shown_in_one_line
 from common.recipes.classifier import ClassifierRecipe
 
@@ -72,13 +72,7 @@ def find_records(folder: Path | None, scratch: Path) -> tuple[Path, ...]:
 
 def write_records(path: Path, jpegs: Iterable[bytes]) -> Path:
     """One TFRecord file of pictures alone."""
-    import tensorflow as tf
-
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for jpeg in jpegs:
-            value = tf.train.Feature(bytes_list=tf.train.BytesList(value=[jpeg]))
-            features = tf.train.Features(feature={"image": value})
-            writer.write(tf.train.Example(features=features).SerializeToString())
+    path.write_bytes(b"".join(framed(serialized("", None, jpeg)) for jpeg in jpegs))
     return path
 
 

@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-python-headless",
     "google": "protobuf",
+    "google_crc32c": "google-crc32c",
     "sklearn": "scikit-learn",
     "slugify": "python-slugify",
 }

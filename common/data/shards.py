@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.data.tfrecords import serialized
+from common.data.tfrecords import framed, serialized
 from common.errors import UserError
 from common.kernel import OutOfTimeError
 from common.manifest import file_sha256, write_json
@@ -92,16 +92,14 @@ def write_shards(
 
 def _write(folder: Path, number: int, side: int, made: Iterable[tuple[Item, bytes | str]]) -> Note:
     """Write one shard under another name until it is whole; return its note."""
-    import tensorflow as tf
-
     broken, count = [], 0
     temporary = folder / f".{number:02d}.tfrec.part"
-    with tf.io.TFRecordWriter(str(temporary)) as writer:
+    with open(temporary, "wb") as file:
         for item, jpeg in made:
             if isinstance(jpeg, str):
                 broken.append((item.id, jpeg))
             else:
-                writer.write(serialized(item.id, item.label, jpeg))
+                file.write(framed(serialized(item.id, item.label, jpeg)))
                 count += 1
     note: Note = {"pictures": count, "broken": broken}
     if count:  # else there is no file: an empty one cannot be mapped into memory

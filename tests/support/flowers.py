@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from common.data.tfrecords import serialized
+from common.data.tfrecords import framed, serialized
 
 
 def example(name: str, label: int | None, jpeg: bytes | None = None, side: int = 24) -> bytes:
@@ -18,12 +18,8 @@ def example(name: str, label: int | None, jpeg: bytes | None = None, side: int =
 
 def write_file(path: Path, records: list[bytes]) -> Path:
     """A TFRecord file."""
-    import tensorflow as tf
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tf.io.TFRecordWriter(str(path)) as writer:
-        for record in records:
-            writer.write(record)
+    path.write_bytes(b"".join(map(framed, records)))
     return path
 
 

@@ -9,7 +9,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from common.data.tfrecords import parse, read_records, records_of
+from common.data.tfrecords import framed, parse, read_records, records_of, serialized
 from common.errors import UserError
 from competitions.petals_to_metal import data
 from support import flowers
@@ -30,15 +30,26 @@ def test_ids_and_labels_come_in_file_order(tmp_path: Path) -> None:
         assert content[start : start + length] == record
 
 
-def test_a_record_is_what_tensorflow_reads() -> None:
+@pytest.mark.parametrize("label", [None, 0, 103, 1 << 40, -1])
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 70_000])
+def test_a_file_is_what_tensorflow_writes(label: int | None, size: int, tmp_path: Path) -> None:
     import tensorflow as tf
+    from tensorflow.train import BytesList, Example, Feature, Features, Int64List
 
-    record = flowers.example("b 7", 7, b"\xff\xd8 a picture")
-    kinds = {"image": tf.string, "id": tf.string, "class": tf.int64}
-    features = {name: tf.io.FixedLenFeature([], kind) for name, kind in kinds.items()}
-    read = tf.io.parse_single_example(record, features)
-    assert [read[name].numpy() for name in kinds] == [b"\xff\xd8 a picture", b"b 7", 7]
-    assert parse(record, *kinds) == [b"\xff\xd8 a picture", "b 7", 7]
+    jpeg, name = bytes(range(256)) * (size // 256) + bytes(size % 256), "b 7, ä"
+    content = {
+        "id": Feature(bytes_list=BytesList(value=[name.encode()])),
+        "image": Feature(bytes_list=BytesList(value=[jpeg])),
+    }
+    if label is not None:
+        content["class"] = Feature(int64_list=Int64List(value=[label]))
+    example = Example(features=Features(feature=content)).SerializeToString(deterministic=True)
+    with tf.io.TFRecordWriter(str(tmp_path / "theirs")) as writer:
+        writer.write(example)
+    assert serialized(name, label, jpeg) == example
+    assert framed(example) == (tmp_path / "theirs").read_bytes()
+    known = ["image", "id", *([] if label is None else ["class"])]
+    assert parse(example, *known) == [jpeg, name, label][: len(known)]
 
 
 def cut(path: Path) -> None:

@@ -120,10 +120,10 @@ def confusion(
     rows = [f"{names[c]}  {c}  {f1:.2f}" for c, f1 in zip(shown, scores, strict=True)]
     axis.set_yticks(places, rows, fontsize=7)
     axis.set_xticks(places, [f"{c}  {names[c]}" for c in shown], fontsize=7, rotation=90)
-    for ticks in (axis.set_xticks, axis.set_yticks):
-        ticks(np.arange(0.5, len(shown) - 1), minor=True)
-    axis.grid(which="minor", color="#e4e4e4", linewidth=0.4)
-    axis.tick_params(which="both", length=0)
+    between, ends = np.arange(0.5, len(shown) - 1), (-0.5, len(shown) - 0.5)
+    for lines in (axis.hlines, axis.vlines):  # a grid of minor ticks takes a quarter longer
+        lines(between, *ends, color="#e4e4e4", linewidth=0.4)
+    axis.tick_params(length=0)
     axis.set(xlabel="predicted class", ylabel="true class, its number and F1")
     axis.set_title(title or f"Macro F1 {np.nanmean(scores):.4f} on {len(labels)} pictures")
     figure.savefig(path, dpi=130)

@@ -74,3 +74,12 @@ def test_f1_and_confusions_are_of_each_class_and_nan_where_there_is_none() -> No
         f1_per_class(labels, predicted, 4), [wanted[0], np.nan, wanted[1], np.nan]
     )
     assert confusion_matrix(labels, predicted, 3).tolist() == [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize("shape", [(50,), (50, 7)])
+def test_macro_f1_is_scikit_learns(shape: tuple[int, ...]) -> None:
+    random = np.random.default_rng(0)
+    for highest in (2, 9, 300):  # classes that are in neither, or in one of both alone
+        truth, predicted = random.integers(0, highest if len(shape) == 1 else 2, (2, *shape))
+        wanted = sk.f1_score(truth, predicted, average="macro", zero_division=0)
+        assert find_metric("macro_f1").score(truth, predicted) == pytest.approx(wanted, rel=1e-12)

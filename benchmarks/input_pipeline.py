@@ -78,7 +78,7 @@ def write_records(path: Path, jpegs: Iterable[bytes]) -> Path:
 
 def many_records(files: Sequence[Path], number: int) -> Records:
     """``number`` records of the files, from the beginning again when there are fewer."""
-    places = [np.insert(record_places(path), 0, n, axis=1) for n, path in enumerate(files)]
+    places = [record_places(path, n) for n, path in enumerate(files)]
     rows = np.resize(np.arange(sum(map(len, places))), number)
     names = np.arange(number).astype(np.str_)
     return Records("all", tuple(files), names, None, np.concatenate(places)[rows])

@@ -8,21 +8,23 @@ from pathlib import Path
 
 import numpy as np
 
+from common.data.archives import in_words
 from common.data.names import nfc
-from common.data.records import Records
+from common.data.records import RECORD, Records
 from common.errors import UserError
 from common.inputs import as_given
 
 
 def where(records: Records, row: int) -> str:
-    """Return the picture's file, or the number of its record in its file, for a message."""
+    """Return the picture's file, and its name or number in that, for a message."""
     from common.data.tfrecords import record_places
 
-    number, start, _ = records.places[row].tolist()
-    path = as_given(records.files[number])
-    if records.whole_files:
-        return f"{path}"
-    return f"{path}: record {1 + np.searchsorted(record_places(path)[:, 0], start)}"
+    number, start, _, kind = records.places[row].tolist()
+    path = records.files[number]
+    if kind == RECORD:
+        path = as_given(path)
+        return f"{path}: record {1 + np.searchsorted(record_places(path)[:, 1], start)}"
+    return in_words(path, start, kind)
 
 
 def check_ids(records: Records) -> Records:

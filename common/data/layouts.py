@@ -13,7 +13,7 @@ import numpy as np
 
 from common.data.faults import check_ids
 from common.data.names import by_key, file_key, nfc
-from common.data.records import Records
+from common.data.records import FILE, Records
 from common.errors import UserError
 from common.inputs import as_given, listing
 
@@ -35,8 +35,9 @@ def image_files(
     if not files:
         raise UserError(f"{name}: there are no pictures")
     files = _there(name, files)
-    places = np.array([(number, 0, path.stat().st_size) for number, path in enumerate(files)])
-    return check_ids(Records(name, files, names, known, places, whole_files=True))
+    sizes = [path.stat().st_size for path in files]
+    places = np.array([(number, 0, size, FILE) for number, size in enumerate(sizes)])
+    return check_ids(Records(name, files, names, known, places))
 
 
 def _there(name: str, files: Sequence[Path]) -> tuple[Path, ...]:

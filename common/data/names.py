@@ -3,6 +3,7 @@
 macOS writes ``é`` as two code points (NFD), most else as one (NFC); cameras write ``.JPG``.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterable
 
@@ -16,6 +17,11 @@ def file_key(name: str) -> str:
     """Return the same text for the names of one file: in NFC, its ending in small letters."""
     stem, dot, ending = nfc(name).rpartition(".")
     return f"{stem}{dot}{ending.lower()}"
+
+
+def natural(name: str) -> tuple[list[int], str]:
+    """Sort ``2.jpg`` before ``10.jpg``."""
+    return [int(digits) for digits in re.findall(r"\d+", name)], name
 
 
 def by_key(names: Iterable[str]) -> dict[str, str]:

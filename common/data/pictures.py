@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from common.data.archives import Place, read
 from common.data.faults import where
 from common.data.images import check_header
-from common.data.records import Records
+from common.data.records import RECORD, Records
 from common.data.squares import Square
 from common.data.tfrecords import decode, parse
 from common.errors import UserError
@@ -44,8 +45,8 @@ class Pictures:
         self.fault: UserError | None = None
         missing = np.zeros(len(records), dtype=np.int64)
         self.labels = missing if records.labels is None else records.labels
-        # A map needs an open file: there may be too many of single pictures.
-        self._files = [] if records.whole_files else [_mapped(path) for path in records.files]
+        recorded = set(records.places[records.places[:, 3] == RECORD, 0].tolist())
+        self._files = {number: _mapped(records.files[number]) for number in recorded}
         self._cache = _room(cache, (len(records), size, size, 3))
         self._cached = np.zeros(len(records), dtype=bool)
         self._checked = np.zeros(len(records), dtype=bool)  # whose headers are right
@@ -102,20 +103,19 @@ class Pictures:
             yield from pool.map(look, range(len(self)))
 
     def _content(self, row: int, most: int = -1) -> bytes:
-        """A picture's file, or ``most`` bytes of it where it is a file of its own.
+        """A picture's bytes, or ``most`` of them where they are not in a TFRecord.
 
         Raises ValueError where its record has none, and OSError.
         """
-        file, start, length = self.records.places[row].tolist()
-        if self.records.whole_files:
-            with open(self.records.files[file], "rb") as picture:
-                return picture.read(most)
+        file, start, length, kind = self.records.places[row].tolist()
+        if kind != RECORD:
+            return read(Place(self.records.files[file], start, length, kind), most)
         (content,) = parse(self._files[file][start : start + length], "image")
         return bytes(content)
 
 
 def _fault(records: Records, row: int, error: Exception) -> UserError:
-    id_ = "" if records.whole_files else f" ({records.ids[row]})"
+    id_ = f" ({records.ids[row]})" if records.places[row, 3] == RECORD else ""
     reason = getattr(error, "strerror", None) or str(error)
     todo = "make it smaller" if reason.startswith("too large") else "fetch the file again"
     return UserError(f"{where(records, row)}{id_} has no readable picture ({reason}): {todo}")

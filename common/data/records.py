@@ -1,9 +1,12 @@
 """One part of the data: its pictures, where their bytes are, their labels and groups."""
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+
+RECORD, FILE, SLICE, MEMBER = range(4)  # how a picture lies in a file
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,11 +18,14 @@ class Records:
         files: in reading order.
         ids: ``(pictures,)`` text, in reading order.
         labels: ``(pictures, …)`` as the competition's task has them, or None where there are none.
-        places: ``(pictures, 3)`` int64: number of the file, first byte and length of each record.
-        whole_files: whether each file is a picture, and not a TFRecord of several.
+        places: ``(pictures, 4)`` int64: number of the file, first byte and length there, and how
+            the picture lies there: as a ``RECORD`` of a TFRecord, as the whole ``FILE``, as a
+            ``SLICE`` of it (of a tar), or as a ``MEMBER`` of a zip (by its number instead of a
+            first byte, and its unpacked length).
         groups: ``(pictures,)`` text, such as patients or artists: a split keeps the pictures of one
             group on one side. An empty text is a picture without a group; None where none has one.
         split: how it was split off another part, in words; empty for a part of the data's own.
+        columns: ``(pictures,)`` text each, by name: what a table says of the pictures besides.
     """
 
     name: str
@@ -27,9 +33,9 @@ class Records:
     ids: np.ndarray
     labels: np.ndarray | None
     places: np.ndarray
-    whole_files: bool = False
     groups: np.ndarray | None = None
     split: str = ""
+    columns: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -38,18 +44,24 @@ class Records:
         """Return some of the pictures, in the order of ``rows``: ``(n,)`` numbers, or a mask."""
         labels = None if self.labels is None else self.labels[rows]
         groups = None if self.groups is None else self.groups[rows]
+        columns = {name: values[rows] for name, values in self.columns.items()}
         return dataclasses.replace(
-            self, ids=self.ids[rows], labels=labels, places=self.places[rows], groups=groups
+            self,
+            ids=self.ids[rows],
+            labels=labels,
+            places=self.places[rows],
+            groups=groups,
+            columns=columns,
         )
 
 
 def no_records(name: str) -> Records:
     """Return a part that the data do not have: no pictures, and no labels."""
-    return Records(name, (), np.array([], np.str_), None, np.zeros((0, 3), np.int64))
+    return Records(name, (), np.array([], np.str_), None, np.zeros((0, 4), np.int64))
 
 
 def join(name: str, first: Records, second: Records) -> Records:
-    """Return the pictures of two labelled parts, one after the other."""
+    """Return the pictures of two labelled parts, one after the other, and the columns of both."""
     assert first.labels is not None
     assert second.labels is not None
     groups = [
@@ -62,7 +74,11 @@ def join(name: str, first: Records, second: Records) -> Records:
         (*first.files, *second.files),
         np.concatenate([first.ids, second.ids]),
         np.concatenate([first.labels, second.labels]),
-        np.concatenate([first.places, second.places + np.array([len(first.files), 0, 0])]),
-        first.whole_files,
+        np.concatenate([first.places, second.places + np.array([len(first.files), 0, 0, 0])]),
         np.concatenate(groups) if grouped else None,
+        columns={
+            name: np.concatenate([values, second.columns[name]])
+            for name, values in first.columns.items()
+            if name in second.columns
+        },
     )

@@ -15,10 +15,10 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple, TextIO
+from typing import IO, TYPE_CHECKING, NamedTuple, TextIO
 
 from common.content import nature
-from common.data.archives import open_zip, places
+from common.data.archives import contents, open_member
 from common.errors import UserError
 from common.inputs import as_given
 
@@ -75,16 +75,16 @@ def _no_csv(path: Path) -> UserError:
 
 
 @contextmanager
-def _opened_bytes(path: Path) -> Iterator[BinaryIO]:
+def _opened_bytes(path: Path) -> Iterator[IO[bytes]]:
     if path.suffix != ".zip":
         with open(path, "rb") as file:
             yield file
         return
-    tables = [place for name, place in places(path).items() if name.lower().endswith(".csv")]
+    tables = [place for name, place in contents(path).items() if name.lower().endswith(".csv")]
     if len(tables) != 1:
         raise UserError(f"{path} has {len(tables)} csv files: it should have one")
-    with open_zip(path) as archive, archive.open(tables[0].inside) as packed:
-        yield packed  # type: ignore[misc]
+    with open_member(tables[0]) as packed:
+        yield packed
 
 
 def read_header(path: Path, exact: bool = False) -> list[str]:

@@ -16,7 +16,7 @@ from common.content import nature
 from common.data.faults import check_ids
 from common.data.images import PictureError, check_header
 from common.data.names import nfc
-from common.data.records import Records
+from common.data.records import RECORD, Records
 from common.errors import UserError
 from common.inputs import as_given, listing
 
@@ -68,7 +68,7 @@ def read_records(folder: Path, labelled: bool, classes: int) -> Records:
                 f"{as_given(path)}: has {len(read) - start} records, its name says "
                 f"{count_in_name(path)}: fetch the file again"
             )
-        places.append(np.insert(record_places(path), 0, number, axis=1))
+        places.append(record_places(path, number))
     ids = np.array([values[0] for values in read], np.str_)
     labels = np.array([values[1] for values in read], np.int64) if labelled else None
     return check_ids(Records(folder.name, files, ids, labels, np.concatenate(places)))
@@ -90,8 +90,8 @@ def records_of(path: Path) -> Iterator[bytes]:
         raise ValueError(f"cannot be read: {reason}") from None
 
 
-def record_places(path: Path) -> np.ndarray:
-    """Return first byte and length of each record of a whole file, ``(records, 2)`` int64.
+def record_places(path: Path, number: int = 0) -> np.ndarray:
+    """Return the places of the records of a whole file, as ``Records`` has them: ``(records, 4)``.
 
     A TFRecord is its length (uint64), a CRC of that (4 bytes), the record, and its CRC.
     """
@@ -100,9 +100,9 @@ def record_places(path: Path) -> np.ndarray:
         while start < size:
             file.seek(start)
             (length,) = struct.unpack("<Q", file.read(8))
-            places.append((start + 12, length))
+            places.append((number, start + 12, length, RECORD))
             start += length + 16
-    return np.array(places, dtype=np.int64).reshape(-1, 2)
+    return np.array(places, dtype=np.int64).reshape(-1, 4)
 
 
 def parse(record: bytes, *names: str, classes: int | None = None) -> list[Any]:

@@ -13,8 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from common.data.archives import PackedFiles, natural
 from common.data.images import square_jpeg
+from common.data.names import natural
+from common.data.packed import PackedFiles
 from common.data.records import Records
 from common.data.shards import Broken, Item, write_shards
 from common.data.squares import Fit, Interpolation, Padding, Square

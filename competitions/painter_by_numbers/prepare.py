@@ -29,7 +29,8 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from common.data.archives import PackedFiles, natural
+from common.data.names import natural
+from common.data.packed import PackedFiles
 from common.data.shards import Broken, Item
 from common.declaration import Kernel
 from common.errors import UserError

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from common.data.archives import natural
+from common.data.names import natural
 from common.errors import UserError
 from common.files.classes import PictureClass
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.data import splits
-from common.data.records import Records, join
+from common.data.records import FILE, Records, join
 from common.data.splits import hold_out, stratified_folds, take_fold
 from common.errors import UserError
 from common.tasks.classification import Classification
@@ -22,10 +22,10 @@ def records(labels: list[int], groups: list[str] | None, name: str = "train") ->
     """Records of pictures that no file has."""
     rows = np.arange(len(labels))
     ids = np.array([f"{name}{row}" for row in rows])
-    places = np.stack([rows, 0 * rows, 0 * rows], axis=1)
+    places = np.stack([rows, 0 * rows, 0 * rows, 0 * rows + FILE], axis=1)
     files = tuple(Path(i) for i in ids)
     named = None if groups is None else np.array(groups)
-    return Records(name, files, ids, np.array(labels), places, True, named)
+    return Records(name, files, ids, np.array(labels), places, named)
 
 
 @settings(max_examples=200, deadline=None)

@@ -26,7 +26,7 @@ def test_ids_and_labels_come_in_file_order(tmp_path: Path) -> None:
     assert records.labels.tolist() == [5, 103, 0, 7, 8]
     assert read_records(tmp_path, False, 0).labels is None
     content = path.read_bytes()
-    for (_, start, length), record in zip(records.places[:3], records_of(path), strict=True):
+    for (_, start, length, _), record in zip(records.places[:3], records_of(path), strict=True):
         assert content[start : start + length] == record
 
 

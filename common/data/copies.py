@@ -24,7 +24,8 @@ _EVERY = 5.0  # seconds between progress lines
 def find_copies(records: Records) -> list[list[int]]:
     """Return the rows of pictures that are copies of each other, exact or near, a list a group.
 
-    Pictures that cannot be read are copies of none: whoever trains on them says so.
+    Pictures of one colour are copies of none: there may be many, and there is nothing in them that
+    a network could have seen before. Nor are those that cannot be read, as a training will say.
     """
     pictures, last = Pictures(records, 1), time.monotonic()
 
@@ -38,7 +39,7 @@ def find_copies(records: Records) -> list[list[int]]:
     prints: dict[int, Fingerprint] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for row, known in enumerate(pool.map(look, range(len(records)))):
-            if known:
+            if known and not known.plain:
                 prints[row] = known
             if time.monotonic() > last + _EVERY:
                 last = time.monotonic()

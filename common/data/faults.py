@@ -1,18 +1,24 @@
 """What is wrong with a part of the data, found before anything is trained on it.
 
-Each fault is one line that names the record and its file.
+Each fault is one line that names the record and its file, or the classes.
 """
 
-from collections.abc import Iterable
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from common.data.archives import in_words
+from common.data.archives import Place, in_words, read
 from common.data.names import nfc
 from common.data.records import RECORD, Records
 from common.errors import UserError
 from common.inputs import as_given
+from common.tasks.task import Task
+
+_NAMED = 4  # what a line names one by one
+_MOST = 20_000  # pictures that are compared with each other
 
 
 def where(records: Records, row: int) -> str:
@@ -68,3 +74,73 @@ def check_against_sample(test: Records, sample: Path, ids: Iterable[str]) -> Non
             f"{test.name} and {as_given(sample)} have other ids: {'; '.join(parts)}: make the ids "
             f"of the competition's data.py those of the sample"
         )
+
+
+def class_faults(train: Records, validation: Records, task: Task, folds: int = 0) -> list[str]:
+    """Return what is strange in the classes of labelled parts, a line each; training can go on.
+
+    Raises UserError where it cannot: train has one class alone, or none of validation's.
+    """
+    if not task.classes:
+        return []
+    learnt, asked = (_class_counts(part, task) for part in (train, validation))
+    names = np.asarray(task.classes)
+    if task.has_class_numbers and len(names) > 1 and np.count_nonzero(learnt) == 1:
+        raise UserError(
+            f"{train.name} has pictures of one class alone, {names[learnt.argmax()]}: there is "
+            f"nothing to learn; look at the labels"
+        )
+    if not np.any((learnt > 0) & (asked > 0)):
+        raise UserError(
+            f"{train.name} has no picture of any class of {validation.name}, such as "
+            f"{names[asked.argmax()]}: look at the labels, and whether each class is one group"
+        )
+    single = (learnt + asked == 1) & bool(folds)
+    return [
+        f"{what}: {np.count_nonzero(those)} of {len(names)} ({_some(names[those].tolist())})"
+        for what, those in (
+            ("classes without a picture in train or validation", learnt + asked == 0),
+            ("classes of validation that train has not", (asked > 0) & (learnt == 0) & ~single),
+            ("classes with one picture, which the fold with it does not learn", single),
+        )
+        if those.any()
+    ]
+
+
+def label_faults(records: Records, task: Task) -> list[str]:
+    """Return a line where one picture is there with two labels, as files with the same bytes.
+
+    Among up to 20,000 pictures outside of TFRecords; an audit compares what pictures show.
+    """
+    assert records.labels is not None
+    if len(records) > _MOST or np.any(records.places[:, 3] == RECORD):
+        return []
+    lengths = records.places[:, 2]
+    lone = [length for length, count in Counter(lengths.tolist()).items() if count == 1]
+    first_of: dict[bytes, int] = {}
+    found = []
+    for row in np.flatnonzero(~np.isin(lengths, lone)).tolist():
+        number, *place = records.places[row].tolist()
+        try:
+            content = read(Place(records.files[number], *place))
+        except (OSError, ValueError):  # whoever trains on it says so
+            continue
+        first = first_of.setdefault(hashlib.sha256(content).digest(), row)
+        if not np.array_equal(records.labels[row], records.labels[first]):
+            ends = (f"{records.ids[n]} {task.describe(records.labels[n])}" for n in (first, row))
+            found.append(" and ".join(ends))
+    return [f"one picture with two labels: {len(found)} ({_some(found)})"] if found else []
+
+
+def _class_counts(records: Records, task: Task) -> np.ndarray:
+    """Pictures of each class or label, ``(classes,)``."""
+    labels = np.asarray(records.labels)
+    if labels.ndim > 1:
+        return np.asarray(np.count_nonzero(labels, axis=0))
+    return np.bincount(labels, minlength=len(task.classes))
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return the first of ``names`` in a row, and how many more there are."""
+    more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    return ", ".join([*names[:_NAMED], *more])

@@ -24,7 +24,7 @@ _BITS = np.uint64(1) << np.arange(_WAVES * _WAVES - 1, dtype=np.uint64)
 # The bits of waves that are odd from left to right: what mirroring a picture flips.
 _ODD = _BITS[np.arange(1, _WAVES * _WAVES) % 2 == 1].sum(dtype=np.uint64)
 _BLOCK = 256  # rows of hashes compared at once: 50 MB for 24,000 pictures
-_FLAT = 4.0  # standard deviation in grey levels below which there is nothing to compare
+_FLAT = 4.0  # standard deviation in grey levels below which a picture is plain
 _ALIKE = 0.65  # correlation of 16 x 16 grey values below which no closer look follows
 _ALIGN = (3, 50, 1e-5)  # for ECC: at most 50 steps, or until it changes less than this
 _STRETCH = 0.3  # the most that aligning may scale or turn
@@ -37,6 +37,11 @@ class Fingerprint:
     digest: str
     hash: int
     grey: np.ndarray
+
+    @property
+    def plain(self) -> bool:
+        """Whether the picture is of (nearly) one colour: there is nothing to compare."""
+        return bool(self.grey.std() < _FLAT)
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ def find_pairs(
     first_of: dict[str, int] = {}
     firsts = [first_of.setdefault(known.digest, number) for number, known in enumerate(prints)]
     pairs = [Pair(first, n, "exact") for n, first in enumerate(firsts) if first != n]
-    textured = [n for n in first_of.values() if prints[n].grey.std() >= _FLAT]
+    textured = [n for n in first_of.values() if not prints[n].plain]
     if len(textured) < 2:
         return pairs, bits
     candidates, bits = _candidates(prints, np.array(textured), bits, most)

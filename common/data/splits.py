@@ -3,15 +3,19 @@
 import dataclasses
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 
 from common.data.copies import MOST, find_copies
 from common.data.faults import check_ids
 from common.data.records import Records, join
+from common.data.tables import write_table
 from common.errors import UserError
 from common.progress import report
 from common.tasks.task import Task
+
+NAME, COLUMNS = "split.csv", ("id", "part", "fold", "group", "label")
 
 
 def stratified_folds(
@@ -61,7 +65,8 @@ def hold_out(
     """Return train and validation of labelled pictures, stratified as ``task`` says.
 
     ``share`` is that of validation, ``1 / share`` rounded to a whole number of parts. Pictures of
-    one group are on one side, and so are ``near_duplicates`` among up to 20,000 pictures.
+    one group are on one side, and so are ``near_duplicates`` among up to 20,000 pictures. A class
+    that would be in validation alone is trained on. Raises UserError where nothing is left.
     """
     if records.labels is None:
         raise UserError(f"{records.name} has no labels: there is nothing to validate on")
@@ -71,6 +76,13 @@ def hold_out(
     # The fold of the largest group may be far larger than the others.
     off = np.abs(np.bincount(parts, minlength=folds) - len(parts) / folds)
     chosen = parts == (0 if records.groups is None else int(off.argmin()))
+    if task.has_class_numbers:
+        chosen &= ~_only_there(records, chosen)
+    if not chosen.any():
+        raise UserError(
+            f"{records.name}: no picture is left for validation, because each class is one group "
+            f"or one picture: split by other groups, or none"
+        )
     return _divide(records, chosen, "val", f"stratified{words}, seed {seed}")
 
 
@@ -114,7 +126,8 @@ def keep_together(records: Records, near_duplicates: bool = True) -> tuple[Recor
 
 
 def _several(groups: np.ndarray) -> str:
-    return f"{len(np.unique(groups[groups != ''])):,} groups"
+    number = len(np.unique(groups[groups != ""]))
+    return f"{number:,} group{'s' * (number != 1)}"
 
 
 def _components(records: Records, copies: Sequence[Sequence[int]]) -> np.ndarray:
@@ -147,6 +160,32 @@ def _folds(records: Records, task: Task, folds: int, seed: int) -> np.ndarray:
         numbers = np.unique(records.groups, return_inverse=True)[1]
         numbers[alone] = numbers.max() + 1 + np.arange(np.count_nonzero(alone))
     return stratified_folds(task.strata(records.labels), folds, seed, numbers)
+
+
+def _only_there(records: Records, chosen: np.ndarray) -> np.ndarray:
+    """The pictures of classes that the ``chosen`` alone have, and their groups: a mask."""
+    assert records.labels is not None
+    rows = chosen & ~np.isin(records.labels, records.labels[~chosen])
+    if records.groups is None:
+        return rows
+    named = records.groups != ""
+    return rows | (named & np.isin(records.groups, records.groups[rows & named]))
+
+
+def write_split(folder: Path, train: Records, validation: Records, task: Task, fold: str) -> None:
+    """Write ``split.csv``: which picture was trained on and which one validated on.
+
+    A row a picture: ``id``, ``part`` (``train`` or ``val``), ``fold`` (that of the kernel, for what
+    it validates on; empty without folds), ``group`` and ``label`` in words.
+    """
+    rows = []
+    for records, part, number in ((train, "train", ""), (validation, "val", fold)):
+        assert records.labels is not None
+        groups = [""] * len(records) if records.groups is None else records.groups.tolist()
+        labels = map(task.describe, records.labels)
+        for name, group, label in zip(records.ids.tolist(), groups, labels, strict=True):
+            rows.append((name, part, number, group, label))
+    write_table(folder / NAME, COLUMNS, rows)
 
 
 def _divide(records: Records, chosen: np.ndarray, name: str, words: str) -> tuple[Records, Records]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.accelerator import Accelerator, clear_session
-from common.data.splits import take_fold
+from common.data.faults import class_faults, label_faults
+from common.data.records import Records, join
+from common.data.splits import take_fold, write_split
 from common.files.predictions import Predictions
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
@@ -90,6 +92,7 @@ def prepare_training(
         if recipe.folds:
             which = (recipe.folds, recipe.fold, run.parameters.seed)
             train, validation = take_fold(train, validation, task, *which)
+        note_split(run, train, validation, task)
         # What would otherwise be found when training has ended.
         kernel.competition.check_measurable(labels_of(validation))
         parts = open_pictures((train, validation, test), recipe, accelerator.replicas)
@@ -104,6 +107,22 @@ def prepare_training(
             pictures=recipe.pictures_per_epoch,
         )
         return Trainer(run, accelerator, setup), parts
+
+
+def note_split(run: KernelRun, train: Records, validation: Records, task: Task) -> None:
+    """Write ``split.csv``, and what is strange in it; both are in the manifest, and the log.
+
+    Raises UserError where nothing can be learnt.
+    """
+    folds = run.recipe.folds
+    warnings = class_faults(train, validation, task, folds)
+    warnings += label_faults(join(train.name, train, validation), task)
+    run.facts["validation"] = validation.split or "a part of the data's own"
+    run.facts["warnings"] = warnings
+    for warning in warnings:
+        print(f"warning: {warning}", flush=True)
+    if run.primary:
+        write_split(run.folder, train, validation, task, str(run.recipe.fold) if folds else "")
 
 
 def train_in_stages(trainer: Trainer, parts: Parts, task: Task) -> Predictions:

@@ -56,7 +56,7 @@ class Facts:
         sent: the submission, if there is one.
         kernels: every kernel, sources first.
         models: the kernels of each model: one, or its folds or networks in their order.
-        notes: what could not be read, and what the audit warns of, each a sentence.
+        notes: what could not be read, and what audit and trainings warn of, each a sentence.
         thumbnails: JPEG files by picture.
         blend: the ensemble's predictions; empty if there are none of the competition's task.
         members: the models' predictions on the blend's pictures, in the same order; folds are
@@ -159,6 +159,9 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     competition, audit = find_competition(run.competition), read_audit(run)
     kernels = tuple(read_output(run, b.kernel.name, tuple(b.kernel.sources)) for b in bundles)
     notes = [f"Audit: {warning}." for warning in (audit["warnings"] if audit else ())]
+    for kernel in kernels:
+        warnings = map(str, kernel.manifest.get("warnings", ()))
+        notes += [f"{warning[:1].upper()}{warning[1:]}." for warning in warnings]
     facts = Facts(run, competition, sent, kernels, _models(kernels, notes), notes)
     for kernel in kernels:
         facts.thumbnails = {**read_or_note(kernel.thumbnails, {}, notes), **facts.thumbnails}

@@ -153,6 +153,7 @@ def _where(kernel: KernelOutput) -> dict[str, Any]:
         "replicas": seen.get("replicas", ""),
         "version on Kaggle": kernel.state.version,
         "seed": kernel.manifest.get("seed", ""),
+        "validation": kernel.manifest.get("validation", ""),
         "shared code": str(kernel.facts("shared_hash").get("found", ""))[:12],
         "written": kernel.manifest.get("written", ""),
     }

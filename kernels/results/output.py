@@ -22,12 +22,12 @@ from kernels.run.state import KernelRecord, Run
 METRICS, HISTORY = "metrics.json", "history.csv"
 # The forms of facts that are shown; ``(form,)`` is an object of such facts by name.
 _FORMS: Mapping[str, Any] = {
-    **dict.fromkeys(("metric", "method", "chosen_on", "scale"), str),
+    **dict.fromkeys(("metric", "method", "chosen_on", "scale", "validation"), str),
     **dict.fromkeys(("validation_accuracy", "validation_balanced_accuracy"), float),
     **dict.fromkeys(("weights", "members", "same_pairs", "seconds"), (float,)),
     **dict.fromkeys(("folds", "channels", "calibration"), ((float,),)),
     "versions": (str,),
-    "stays": list,
+    **dict.fromkeys(("stays", "warnings"), list),
 }
 Row = dict[str, Any]
 Read = TypeVar("Read")

@@ -29,6 +29,7 @@ def blotches(seed: int) -> np.ndarray:
 
 def test_copies_are_found_and_a_broken_picture_is_none(tmp_path: Path) -> None:
     pictures = [*map(blotches, range(30)), blotches(3), blotches(4)[2:, :-2], blotches(4)[:, ::-1]]
+    pictures += [np.full((64, 64, 3), 200, np.uint8)] * 2  # of one colour: no copies
     paths = [tmp_path / f"{number}.png" for number in range(len(pictures) + 1)]
     for path, picture in zip(paths, pictures, strict=False):
         cv2.imwrite(str(path), picture)

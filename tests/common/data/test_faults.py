@@ -12,12 +12,15 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from common.data.faults import check_against_sample, check_ids
+from common.data.faults import check_against_sample, check_ids, class_faults, label_faults
 from common.data.layouts import image_files
 from common.data.pictures import Pictures
 from common.data.records import Records
 from common.data.tfrecords import read_records
 from common.errors import UserError
+from common.tasks.classification import Classification
+from common.tasks.multilabel import MultiLabel
+from common.tasks.number import Number
 from support import flowers
 
 NOISE = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
@@ -170,3 +173,82 @@ def test_test_has_the_ids_of_the_sample(tmp_path: Path, sample: list[str], said:
         check_against_sample(test, path, sample)
     said = said.replace("FOLDER", str(tmp_path))
     assert f"test and {path} have other ids: {said}make the ids" in str(caught.value)
+
+
+def part(name: str, labels: object) -> Records:
+    known = np.array(labels)
+    ids = np.array([f"{name}{n}" for n in range(len(known))])
+    return Records(name, (), ids, known, np.zeros((len(known), 4), np.int64))
+
+
+LETTERS = Classification(tuple("abcdefg"))
+UNSEEN = "classes without a picture in train or validation"
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "folds", "said"),
+    [
+        ([0, 1, 2, 3, 4, 5, 6], [0], 0, []),
+        ([0, 0, 1], [0, 1, 0], 0, [f"{UNSEEN}: 5 of 7 (c, d, e, f, and 1 more)"]),
+        (
+            [0, 1, 2, 3, 4],
+            [0, 5, 5, 6],
+            0,
+            ["classes of validation that train has not: 2 of 7 (f, g)"],
+        ),
+        (
+            [0, 0, 1, 1, 2, 2, 3, 3, 4],
+            [0, 5, 6, 6],
+            5,
+            [
+                "classes of validation that train has not: 1 of 7 (g)",
+                "classes with one picture, which the fold with it does not learn: 2 of 7 (e, f)",
+            ],
+        ),
+    ],
+)
+def test_strange_classes_are_a_line_each(
+    train: list[int], validation: list[int], folds: int, said: list[str]
+) -> None:
+    assert class_faults(part("train", train), part("val", validation), LETTERS, folds) == said
+
+
+def test_labels_of_other_tasks_are_looked_at_as_far_as_they_have_classes() -> None:
+    several = MultiLabel(("a", "b", "c"))
+    train, validation = part("train", [[1, 0, 0], [0, 0, 0]]), part("val", [[1, 1, 0]])
+    assert class_faults(train, validation, several) == [
+        f"{UNSEEN}: 1 of 3 (c)",
+        "classes of validation that train has not: 1 of 3 (b)",
+    ]
+    assert class_faults(part("train", [0.5]), part("val", [0.7]), Number(0, 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("train", "validation", "said"),
+    [
+        ([1, 1], [1, 0], "train has pictures of one class alone, b: there is nothing to learn"),
+        ([1, 2], [3], "train has no picture of any class of val, such as d: look at the labels"),
+    ],
+)
+def test_classes_that_cannot_be_learnt_are_refused(
+    train: list[int], validation: list[int], said: str
+) -> None:
+    with pytest.raises(UserError, match=said):
+        class_faults(part("train", train), part("val", validation), LETTERS)
+
+
+def test_one_picture_with_two_labels_is_a_line(tmp_path: Path) -> None:
+    contents = [b"one", b"two", b"one", b"three", b"two", b"one"]
+    paths = [tmp_path / f"{number}.jpg" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    names = [path.name for path in paths]
+    labels = np.array([0, 1, 2, 1, 1, 0])
+    records = image_files("train", paths, names, labels)
+    assert label_faults(records, LETTERS) == [
+        "one picture with two labels: 1 (0.jpg a and 2.jpg c)"
+    ]
+    paths[2].unlink()  # a training will say so
+    assert label_faults(records, LETTERS) == []
+    several = image_files("train", paths[:2], names[:2], np.array([[1, 0], [0, 1]]))
+    assert label_faults(several, MultiLabel(("a", "b"))) == []

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.data import splits
 from common.data.records import FILE, Records, join
-from common.data.splits import hold_out, stratified_folds, take_fold
+from common.data.splits import hold_out, stratified_folds, take_fold, write_split
 from common.errors import UserError
 from common.tasks.classification import Classification
 from common.tasks.number import Number
@@ -121,6 +121,33 @@ def test_copies_join_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     monkeypatch.setattr(splits, "MOST", 7)
     assert splits.keep_together(whole)[1].endswith("copies not looked for among 8 pictures")
+
+
+def test_a_class_is_never_validated_alone() -> None:
+    labels = [0] * 10 + [1] * 9 + [2]  # one picture of c
+    for seed in range(10):
+        train, _ = hold_out(records(labels, None), TASK, 0.5, seed, near_duplicates=False)
+        assert 2 in train.labels
+    groups = [*["c, and another"] * 3, *[""] * 17]
+    labels = [2, 2, 0, *[0] * 8, *[1] * 9]
+    for seed in range(10):
+        train, _ = hold_out(records(labels, groups), TASK, 0.5, seed, near_duplicates=False)
+        assert train.groups.tolist().count("c, and another") == 3
+    people = [str(row % 3) for row in range(30)]
+    with pytest.raises(UserError, match="train: no picture is left for .* each class is one group"):
+        hold_out(records([row % 3 for row in range(30)], people), TASK, 0.5, 0, False)
+
+
+def test_a_split_is_written_down(tmp_path: Path) -> None:
+    whole = records([0, 1, 2, 0], ["x", "", "y, z", "x"])
+    write_split(tmp_path, whole.take(np.array([0, 3])), whole.take(np.array([1, 2])), TASK, "4")
+    assert (tmp_path / "split.csv").read_text().splitlines() == [
+        "id,part,fold,group,label",
+        "train0,train,,x,a",
+        "train3,train,,x,a",
+        "train1,val,4,,b",
+        'train2,val,4,"y, z",c',
+    ]
 
 
 def test_numbers_are_split_by_group_too() -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from common.data.records import Records
@@ -27,13 +28,21 @@ def test_a_fold_without_cache_or_refit_predicts(
     monkeypatch.setattr(type(KERNEL.competition.task), "metrics", lambda task: ["accuracy", "mse"])
     settings = {"epochs": 1, "cache": "none", "folds": 3, "fold": 1, "mixup": 0.2, "tta": 2}
     train(KERNEL, tmp_path, settings=settings, nonce="n1")
-    assert "refit" not in read_manifest(tmp_path, "small", "n1")["seconds"]
+    manifest = read_manifest(tmp_path, "small", "n1")
+    assert "refit" not in manifest["seconds"]
+    assert manifest["validation"].startswith("11 of 33 pictures, fold 1 of 3, stratified")
+    assert manifest["warnings"] == []
     columns = (tmp_path / "history.csv").read_text().splitlines()[0].split(",")
     measured = ["loss", "accuracy", "val_loss", "val_accuracy", "mse", "val_mse"]
     assert columns == ["stage", "epoch", "learning_rate", *measured]
     predictions = load_predictions(tmp_path, "small")
     assert len(predictions.validation) == 11  # of 24 + 9
     assert {name[:3] for name in predictions.validation_ids.tolist()} == {"tra", "val"}
+    split = pd.read_csv(tmp_path / "split.csv", dtype=str, keep_default_na=False)
+    assert "split.csv" in manifest["files"]
+    assert split.id[split.part == "val"].tolist() == predictions.validation_ids.tolist()
+    assert set(split.fold[split.part == "val"]) == {"1"}
+    assert split.part.value_counts()["train"] == 22
     assert np.ptp(predictions.test, axis=0).max() > 0, "every picture gets the same answer"
 
 
@@ -55,6 +64,11 @@ def one_class_missing(size: int, parameters: Parameters) -> tuple[Records, Recor
     return train, validation.take(validation.labels != 2), test
 
 
+def one_class(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    train, validation, test = small_classifier.load(size, parameters)
+    return train.take(train.labels == 0), validation, test
+
+
 def read_missing(*arguments: Any) -> None:
     Path("/nowhere/train.csv").read_text()
 
@@ -74,6 +88,7 @@ FULL_BATCH = (
             {"load": twice, "recipe": replace(KERNEL.recipe, folds=3)},
             "train: the id train0 comes 2 times: in ",
         ),
+        ({"load": one_class}, "train has pictures of one class alone, red: there"),
         ({"load": one_class_missing, "competition": AUC}, "all 6 rows have the same answer, of bl"),
         ({"load": read_missing}, "/nowhere/train.csv: no such file; the data of small must have t"),
         ({"load": lambda *_: (1, 2)}, "load of small gave no (train, validation, test) of Records"),

@@ -28,6 +28,7 @@ from support.report_run import (
     console,
     noisy,
     notes,
+    plain,
     section,
     texts,
     write_kernels,
@@ -333,13 +334,35 @@ def test_what_is_broken_or_lost_costs_what_it_holds_alone(tmp_path: Path) -> Non
     assert {"classes", "learning"} - {*anchors(written(run, *MEMBERS))} == {"classes"}
 
 
+def test_what_a_training_warns_of_and_how_it_was_validated_is_said_once(tmp_path: Path) -> None:
+    run = write_tiny(tmp_path / "run")
+    for kernel in MEMBERS:
+        path = run.output(kernel) / "manifest.json"
+        facts = {"warnings": ["classes without A: 1"], "validation": "9 of 45 pictures, seed 0"}
+        write_json(path, {**read_json(path), **facts})
+    page = written(run, *MEMBERS)
+    assert notes(page).count("Classes without A: 1.") == 1
+    assert "validation 9 of 45 pictures, seed 0" in plain(section(page, "settings"))
+
+
 def test_facts_of_any_kind_are_left_out_or_shown_as_text(tmp_path: Path) -> None:
     run = write_tiny(tmp_path / "run")
     wrong = (None, 3.5, ["\x1b[2J[/x]\u202e\ud800"], {"training": {}, "\0": "\r\b"})
     for kernel, file in itertools.product(("left", "ensemble"), ("manifest.json", "metrics.json")):
         path = run.output(kernel) / file
         whole = read_json(path)
-        names = sorted({*whole, "stays", "thresholds", "calibration", "folds", "versions"})
+        names = sorted(
+            {
+                *whole,
+                "stays",
+                "warnings",
+                "validation",
+                "thresholds",
+                "calibration",
+                "folds",
+                "versions",
+            }
+        )
         for first in (0, 1):
             facts = {name: wrong[(first + n) % len(wrong)] for n, name in enumerate(names)}
             write_json(path, facts)

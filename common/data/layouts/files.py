@@ -1,7 +1,4 @@
-"""Layouts: where a competition's pictures and labels are. Each is one function to Records.
-
-TFRecords are ``common.data.tfrecords.read_records``.
-"""
+"""Pictures that are files, listed one by one."""
 
 import os
 from collections.abc import Iterable, Sequence

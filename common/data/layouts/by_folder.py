@@ -1,0 +1,71 @@
+"""Pictures whose folder says what they are, and folders of pictures alone."""
+
+from pathlib import Path
+
+import numpy as np
+
+from common.data.layouts.found import (
+    common_folder,
+    note,
+    pictures_in,
+    records_at,
+    without_ending,
+)
+from common.data.records import Records
+from common.errors import UserError
+from common.inputs import as_given
+from common.recipe import nearest
+from common.tasks.task import Task
+
+
+def folder_per_class(name: str, path: Path, task: Task | None = None) -> Records:
+    """Read pictures that are in one folder for each class.
+
+    The class is the folder that is named as one of the task's classes, whatever is around or in it;
+    without a ``task`` it is the path below the folder that all pictures are in, and labels are
+    numbers of the sorted classes. ``columns["class"]`` has it as text. Ids are paths, such as
+    ``cat/1.jpg``: two classes may have pictures of one name.
+
+    A class without pictures stays a class; a line of progress says how many there are. Raises
+    UserError for a picture in no class's folder.
+    """
+    where, pictures = pictures_in(path)
+    depth = len(common_folder(pictures))
+    folders = [picture.split("/")[:-1] for picture in pictures]
+    if all(len(parts) == depth for parts in folders):  # of one class alone
+        depth = max(0, depth - 1)
+    known = task.classes if task else ()
+    classes = [_class(parts, depth, known) for parts in folders]
+    for picture, found in zip(pictures, classes, strict=True):
+        if not found or (known and found not in known):
+            hint = f": {nearest(found, known)}" if found and known else ""
+            raise UserError(
+                f"{name}: {picture} in {as_given(where)} is in the folder of no class{hint}"
+            )
+    names = known or sorted(set(classes))
+    empty = [one for one in names if one not in set(classes)]
+    if empty:
+        note(name, classes_without_pictures=len(empty), first=empty[0])
+    number = {one: row for row, one in enumerate(names)}
+    labels = np.array([number[found] for found in classes], np.int64)
+    ids = ["/".join(picture.split("/")[depth:]) for picture in pictures]
+    return records_at(name, [*pictures.values()], ids, labels, columns={"class": classes})
+
+
+def _class(parts: list[str], depth: int, known: tuple[str, ...]) -> str:
+    """The class of a folder by its parts, ``depth`` of which all have in common; empty for two."""
+    named = {part for part in parts if part in known}
+    if len(named) > 1:
+        return ""
+    return named.pop() if named else "/".join(parts[depth:])
+
+
+def folder_of_pictures(name: str, path: Path, endings: bool = True) -> Records:
+    """Read pictures of a folder as they are, without labels.
+
+    Ids are their names, without the folders that all are in, and with their ``endings`` or without.
+    """
+    _, pictures = pictures_in(path)
+    depth = len(common_folder(pictures))
+    ids = ["/".join(picture.split("/")[depth:]) for picture in pictures]
+    return records_at(name, [*pictures.values()], ids if endings else map(without_ending, ids))

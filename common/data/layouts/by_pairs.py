@@ -1,0 +1,72 @@
+"""Lists of labelled pairs, as LFW has them (Huang et al., 2007)."""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from common.data.layouts.found import without_ending
+from common.data.names import nfc
+from common.data.records import Records
+from common.data.tables import opened
+from common.errors import UserError
+from common.inputs import as_given
+
+
+class LabelledPairs(NamedTuple):
+    """Pairs of pictures, by their rows in the Records.
+
+    Attributes:
+        rows: ``(pairs, 2)`` int64.
+        same: ``(pairs,)`` int64: 1 where both show the same, else 0.
+    """
+
+    rows: np.ndarray
+    same: np.ndarray
+
+
+def labelled_pairs(
+    records: Records, *paths: Path, names: str = "{name}/{name}_{number:04d}"
+) -> LabelledPairs:
+    """Read lists of pairs of the pictures of ``records``, one after the other.
+
+    A line of ``pairsDevTrain.txt``, or of one of its csv twins, is a name and two numbers (both
+    pictures show the same), or a name and a number twice (they do not). Lines of numbers alone and
+    headers say nothing of pairs. ``names`` is a picture's id without ending, of name and number.
+
+    Raises UserError with the line that is none of these, or names no picture.
+    """
+    known = {nfc(without_ending(one)): row for row, one in enumerate(records.ids.tolist())}
+    rows, same = [], []
+    for path in paths:
+        for line, cells in _lines(path):
+            if len(cells) not in (3, 4):
+                raise UserError(
+                    f"{as_given(path)}: line {line} has {len(cells)} values, not 3 or 4"
+                )
+            first, second = cells[:2], [cells[0], cells[2]] if len(cells) == 3 else cells[2:]
+            pair = []
+            for name, number in (first, second):
+                one = nfc(names.format(name=name, number=int(number))) if number.isdigit() else ""
+                if one not in known:
+                    said = one or f"{name} {number}"
+                    raise UserError(f"{as_given(path)}: line {line} names {said}: no such picture")
+                pair.append(known[one])
+            rows.append(pair)
+            same.append(int(len(cells) == 3))
+    return LabelledPairs(np.array(rows, np.int64).reshape(-1, 2), np.array(same, np.int64))
+
+
+def _lines(path: Path) -> list[tuple[int, list[str]]]:
+    """The lines that are pairs, with their numbers, in their values."""
+    found = []
+    with opened(path) as file:
+        separated = path.name.lower().endswith((".csv", ".csv.zip"))
+        reader = csv.reader(file, delimiter="," if separated else "\t")
+        for row in reader:
+            cells = [cell.strip() for cell in row if cell.strip()]
+            header = reader.line_num == 1 and cells[:1] == ["name"]
+            if cells and not header and not all(map(str.isdigit, cells)):
+                found.append((reader.line_num, cells))
+    return found

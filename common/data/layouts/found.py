@@ -1,0 +1,165 @@
+"""Pictures of folders and archives, found by name; records of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from common.data.archives import Contents, Place, archive_stem, below, contents, locate
+from common.data.faults import check_ids
+from common.data.names import file_key, natural, nfc
+from common.data.records import Records
+from common.errors import UserError
+from common.inputs import as_given, listing
+from common.progress import report
+
+_ENDINGS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".tif", ".tiff", ".bmp")
+
+
+def is_picture(name: str) -> bool:
+    """Return whether a file is a picture by its name's ending."""
+    return name.lower().endswith(_ENDINGS)
+
+
+def without_ending(name: str) -> str:
+    """Return a picture's name without its ending."""
+    return name.rpartition(".")[0] if is_picture(name) else name
+
+
+def note(part: str, **facts: object) -> None:
+    """Report what was found in a part of the data and is handled."""
+    report("layout", part=part, **facts)
+
+
+def pictures_in(path: Path) -> tuple[Path, Contents]:
+    """Return where ``path`` is, and its pictures, ``2.jpg`` before ``10.jpg``.
+
+    Raises UserError where there are none.
+    """
+    where = locate(path)
+    found = contents(where)
+    names = sorted(filter(is_picture, found), key=natural)
+    if not names:
+        raise UserError(f"{as_given(where)} has no pictures; {listing(where.parent)}")
+    return where, {name: found[name] for name in names}
+
+
+def common_folder(names: Iterable[str]) -> list[str]:
+    """Return the folders that are the beginning of all names."""
+    common = []
+    for parts in zip(*(name.split("/")[:-1] for name in names), strict=False):
+        if len(set(parts)) > 1:
+            break
+        common.append(parts[0])
+    return common
+
+
+_Names = dict[str, list[str]]  # files by what a table may call them
+
+
+class Finder:
+    """Files of folders and archives by what a table calls them."""
+
+    def __init__(self, paths: Sequence[Path]):
+        self.paths = [locate(path) for path in paths]
+        self._found: Contents = {}
+        self._whole: _Names = {}  # by their own paths, with the folder that was asked for or not
+        for path in self.paths:
+            stem = nfc(path.name if path.is_dir() else archive_stem(path.name))
+            inside = below(stem, contents(path))
+            self._found |= inside
+            for name in inside:
+                for own in (name, name.removeprefix(f"{stem}/")):
+                    _add(self._whole, own, name)
+        self.pictures = set(filter(is_picture, self._found))
+        self._tails = lru_cache(None)(self._tails_of)
+
+    def __getitem__(self, name: str) -> Place:
+        return self._found[name]
+
+    def find(self, name: str) -> str | None:
+        """Return the file that a table calls ``name``, or None.
+
+        With its ending or without, and without leading folders of either. Raises UserError where
+        two files have the name.
+        """
+        parts = nfc(name).replace("\\", "/").split("/")
+        found = _named(self._tails(len(parts)), "/".join(parts))
+        for first in range(1, len(parts)):
+            found = found or _named(self._whole, "/".join(parts[first:]))
+        if len(found) > 1:
+            raise UserError(
+                f"{name} may be {found[0]} or {found[1]}: name the folder of the pictures, or the "
+                f"column that has their paths"
+            )
+        return found[0] if found else None
+
+    def find_all(
+        self, part: str, names: Sequence[str], source: str, labelled: bool
+    ) -> list[str | None]:
+        """Return what ``find`` does for each name; None only where the pictures are ``labelled``.
+
+        A line of progress says how many are missing then. Raises UserError, which names the
+        ``source`` of the names, where any is missing and they are not labelled, or half of them.
+        """
+        found = [self.find(one) for one in names]
+        missing = [name for name, one in zip(names, found, strict=True) if one is None]
+        if missing and (not labelled or 2 * len(missing) > len(names)):
+            folders = ", ".join(str(as_given(path)) for path in self.paths)
+            raise UserError(
+                f"{source}: {len(missing)} of the {len(names)} pictures that it names are not in "
+                f"{folders}, the first is {missing[0]}; {listing(self.paths[0])}"
+            )
+        if missing:
+            note(part, named_and_missing=len(missing), first=missing[0])
+        return found
+
+    def _tails_of(self, depth: int) -> _Names:
+        """Files by the last ``depth`` parts of their paths."""
+        tails: _Names = {}
+        for name in self._found:
+            parts = name.split("/")
+            if len(parts) >= depth:
+                _add(tails, "/".join(parts[-depth:]), name)
+        return tails
+
+
+def _add(names: _Names, known_as: str, name: str) -> None:
+    """Add a file under a name, with its ending and, of a picture, without."""
+    for key in {file_key(known_as), without_ending(known_as)}:
+        files = names.setdefault(key, [])
+        if name not in files:
+            files.append(name)
+
+
+def _named(names: _Names, name: str) -> list[str]:
+    return names.get(file_key(name)) or names.get(name) or []
+
+
+def records_at(
+    name: str,
+    places: Sequence[Place],
+    ids: Iterable[Any],
+    labels: Any = None,
+    groups: Any = None,
+    columns: Mapping[str, Any] | None = None,
+) -> Records:
+    """Return Records of pictures at ``places``. Raises UserError for none, or an id twice."""
+    if not places:
+        raise UserError(f"{name}: there are no pictures")
+    files: dict[Path, int] = {}
+    rows = [(files.setdefault(p.path, len(files)), p.start, p.bytes, p.kind) for p in places]
+    texts = {column: np.array(values, np.str_) for column, values in (columns or {}).items()}
+    return check_ids(
+        Records(
+            name,
+            tuple(files),
+            np.array([nfc(str(one)) for one in ids], np.str_),
+            None if labels is None else np.asarray(labels),
+            np.array(rows, np.int64),
+            None if groups is None else np.array(groups, np.str_),
+            columns=texts,
+        )
+    )

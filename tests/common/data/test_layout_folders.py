@@ -1,0 +1,192 @@
+"""Folders, names, JSON and lists of pairs: what they say of pictures, and what may be wrong."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.data.layouts import (
+    coco,
+    folder_of_pictures,
+    folder_per_class,
+    labelled_pairs,
+    labels_in_names,
+)
+from common.errors import UserError
+from common.tasks.classification import Classification
+from common.tasks.multilabel import MultiLabel
+from common.tasks.number import Number
+
+CATS = Classification(("cat", "dog"))
+
+
+def folder(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    return root
+
+
+def test_classes_are_folders_wherever_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    names = ("x/cat/2.jpg", "x/cat/10.jpg", "x/dog/deep/2.jpg", "x/cat/.DS_Store", "x/labels.csv")
+    found = folder_per_class("train", folder(tmp_path, *names), CATS)
+    assert found.ids.tolist() == ["cat/2.jpg", "dog/deep/2.jpg", "cat/10.jpg"]
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 1, 0]
+    assert found.columns["class"].tolist() == ["cat", "dog", "cat"]
+    assert not capsys.readouterr().out
+    folder_per_class("train", tmp_path, Classification(("cat", "dog", "owl", "emu")))
+    said = "progress stage=layout part=train classes_without_pictures=2 first=owl\n"
+    assert capsys.readouterr().out == said
+
+
+def test_without_a_task_the_folders_are_the_classes(tmp_path: Path) -> None:
+    names = ("all/b/one/1.jpg", "all/b/two/1.jpg", "all/a/one/1.jpg")
+    found = folder_per_class("train", folder(tmp_path, *names))
+    assert found.columns["class"].tolist() == ["a/one", "b/one", "b/two"]
+    assert found.labels is not None
+    assert found.labels.tolist() == [0, 1, 2]
+    alone = folder_per_class("train", tmp_path / "all" / "a")
+    assert (alone.ids.tolist(), alone.columns["class"].tolist()) == (["one/1.jpg"], ["one"])
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["cat/1.jpg", "dgo/2.jpg"], "dgo/2.jpg in .* is in the folder of no class: .*dog"),
+        (["cat/1.jpg", "2.jpg"], "train: 2.jpg in .* is in the folder of no class"),
+        (["cat/dog/1.jpg", "cat/2.jpg"], "cat/dog/1.jpg in .* is in the folder of no class"),
+        (["notes.txt"], "has no pictures"),
+    ],
+)
+def test_a_picture_of_no_class_is_refused(tmp_path: Path, names: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        folder_per_class("train", folder(tmp_path / "data", *names), CATS)
+
+
+def test_a_folder_alone_has_ids_in_the_order_of_numbers(tmp_path: Path) -> None:
+    folder(tmp_path / "test" / "test", "10.jpg", "9.PNG", "readme.md")
+    assert folder_of_pictures("test", tmp_path / "test").ids.tolist() == ["9.PNG", "10.jpg"]
+    bare = folder_of_pictures("test", tmp_path / "test", endings=False)
+    assert bare.ids.tolist() == ["9", "10"]
+    assert bare.labels is None
+
+
+def test_labels_in_names_are_what_the_pattern_says(tmp_path: Path) -> None:
+    folder(tmp_path / "train", "cat.0.jpg", "dog.1.jpg")
+    found = labels_in_names("train", tmp_path / "train", r"(?P<label>cat|dog)\.(?P<id>\d+)", CATS)
+    assert found.labels is not None
+    assert (found.ids.tolist(), found.labels.tolist()) == (["0", "1"], [0, 1])
+    folder(tmp_path / "ages", "ann_f_31.jpg", "bob_m_7.jpg")
+    pattern = r"(?P<group>[a-z]+)_(?P<sex>.)_(?P<label>\d+)"
+    ages = labels_in_names("train", tmp_path / "ages", pattern, Number(0, 120))
+    assert ages.labels is not None
+    assert ages.groups is not None
+    assert ages.labels.tolist() == [7.0, 31.0]
+    assert ages.groups.tolist() == ["bob", "ann"]
+    assert ages.columns["sex"].tolist() == ["m", "f"]
+    assert ages.ids.tolist() == ["bob_m_7.jpg", "ann_f_31.jpg"]
+    for wrong, task, said in (
+        (r"(?P<label>\d+)_", CATS, "2 of 2 names in .*ages do not match .*, the first is bob_m_7"),
+        (pattern, CATS, "bob_m_7.jpg: '7' is none of the classes"),
+        (pattern, None, "labels_in_names needs the task"),
+        ("(", CATS, r"train: the pattern \( is no regular expression: "),
+        (r"(?P<id>[fm])\w+(?P<label>)", MultiLabel(("a",)), ""),
+    ):
+        if said:
+            with pytest.raises(UserError, match=said):
+                labels_in_names("train", tmp_path / "ages", wrong, task)
+        else:
+            assert labels_in_names("t", tmp_path / "ages", wrong, task).ids.tolist() == ["m", "f"]
+
+
+def described(root: Path, **changes: Any) -> Path:
+    content = {
+        "images": [
+            {"id": 7, "file_name": "a/1.jpg", "width": 3, "place": "x"},
+            {"id": 8, "file_name": "a/2.jpg", "width": 4, "place": "y"},
+        ],
+        "annotations": [{"image_id": 8, "category_id": 1}, {"image_id": 7, "category_id": 0}],
+        "categories": [{"id": 0, "name": "cat"}, {"id": 1, "name": "dog"}],
+        **changes,
+    }
+    path = root / "train.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_json_of_coco_is_read(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    pictures = folder(tmp_path / "train", "a/1.jpg", "a/2.jpg")
+    found = coco("train", described(tmp_path), pictures, CATS, group="place")
+    assert found.labels is not None
+    assert found.groups is not None
+    assert (found.ids.tolist(), found.labels.tolist()) == (["7", "8"], [0, 1])
+    assert found.groups.tolist() == ["x", "y"]
+    assert found.columns["width"].tolist() == ["3", "4"]
+    numbered = coco("train", described(tmp_path), pictures, Classification(("1", "0")))
+    assert numbered.labels is not None
+    assert numbered.labels.tolist() == [1, 0]  # ids of categories
+    assert coco("test", described(tmp_path), pictures).labels is None
+    twice = [{"image_id": 7, "category_id": 1}, {"image_id": 7, "category_id": 0}]
+    several = coco(
+        "train", described(tmp_path, annotations=twice), pictures, MultiLabel(("cat", "dog"))
+    )
+    assert several.labels is not None
+    assert several.labels.tolist() == [[1, 1]]
+    assert "images_without_annotation=1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"images": None}, "train.json: no JSON with images"),
+        ({"images": [{"id": 1}]}, "category_id.: no 'file_name'"),
+        (
+            {"images": [{"id": 1, "file_name": "x.jpg"}]},
+            "1 of the 1 pictures .*, the first is x.jpg",
+        ),
+        (
+            {"annotations": [{"image_id": 7, "category_id": n} for n in (0, 1)]},
+            "image 7 is of cat and of dog",
+        ),
+        ({"categories": [{"id": 0, "name": "owl"}]}, "image 7: 'owl' is none of the classes"),
+    ],
+)
+def test_json_that_does_not_fit_is_one_line(tmp_path: Path, changes: dict, said: str) -> None:
+    pictures = folder(tmp_path / "train", "a/1.jpg", "a/2.jpg")
+    with pytest.raises(UserError, match=said):
+        coco("train", described(tmp_path, **changes), pictures, CATS)
+    (tmp_path / "train.json").write_text("<html>")
+    with pytest.raises(UserError, match="train.json: no JSON with images"):
+        coco("train", tmp_path / "train.json", pictures, CATS)
+
+
+LISTS = {
+    "pairs.txt": "2\t1\nann\t1\t2\nbob\t1\tann\t2\n",
+    "matchpairsDevTrain.csv": "name,imagenum1,imagenum2\nann,1,2\n",
+    "mismatchpairsDevTrain.csv": "name,imagenum1,name,imagenum2\nbob,1,ann,2\n",
+    "pairs.csv": "name,imagenum1,imagenum2,\nann,1,2,\nbob,1,ann,2\n",
+}
+
+
+def test_pairs_are_read_from_every_form_of_list(tmp_path: Path) -> None:
+    names = ("ann/ann_0001.jpg", "ann/ann_0002.jpg", "bob/bob_0001.jpg")
+    faces = folder_per_class("all", folder(tmp_path / "faces", *names))
+    for name, text in LISTS.items():
+        (tmp_path / name).write_text(text)
+    two = [tmp_path / f"{one}DevTrain.csv" for one in ("matchpairs", "mismatchpairs")]
+    for paths in ([tmp_path / "pairs.txt"], [tmp_path / "pairs.csv"], two):
+        pairs = labelled_pairs(faces, *paths)
+        assert faces.ids[pairs.rows].tolist() == [[names[0], names[1]], [names[2], names[1]]]
+        assert pairs.same.tolist() == [1, 0]
+    for text, said in (
+        ("ann\t1\t9\n", "pairs.txt: line 1 names ann/ann_0009: no such picture"),
+        ("2\nann\tx\t1\n", "line 2 names ann x: no such picture"),
+        ("2\nann\n", "line 2 has 1 values, not 3 or 4"),
+    ):
+        (tmp_path / "pairs.txt").write_text(text)
+        with pytest.raises(UserError, match=said):
+            labelled_pairs(faces, tmp_path / "pairs.txt")

@@ -4,7 +4,7 @@ Where nothing is submitted it measures instead (``common.blending.evaluation``).
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +15,13 @@ from common.blending.blend import Method, find_weights, mix, search_classes, sea
 from common.blending.calibration import at_temperature, fit_temperature
 from common.blending.evaluation import TABLE, draw_test, evaluation_facts, write_predictions
 from common.blending.figures import draw_blend
-from common.blending.members import join_folds, kernels_of_models, read_recipes
+from common.blending.members import (
+    join_folds,
+    kernels_of_models,
+    read_recipes,
+    repeats_of,
+    splits_of,
+)
 from common.competition import Competition
 from common.declaration import Kernel
 from common.files.predictions import (
@@ -56,6 +62,7 @@ class Joined:
     members: Members  # by model; the folds of one model are one member
     folds: Mapping[str, Members]  # model → fold kernel → its own part; of models with folds
     calibration: Mapping[str, Mapping[str, float]]  # model → what ``calibrated`` returns
+    repeats: Mapping[str, int] = field(default_factory=dict)  # model → how often it was split
 
 
 @dataclass(frozen=True)
@@ -118,26 +125,27 @@ def read_members(
         check_predictions(competition, source, name)
     groups, calibration = kernels_of_models(recipes), {}
     parts: dict[str, Members] = {m: {n: sources[n] for n in names} for m, names in groups.items()}
+    repeats = {model: repeats_of(recipes[names[0]]) for model, names in groups.items()}
     if calibrate:
         for model, folds in parts.items():
-            parts[model], calibration[model] = calibrated(folds)
-    joined = {model: join_folds(folds) for model, folds in parts.items()}
+            parts[model], calibration[model] = calibrated(folds, repeats[model])
+    joined = {model: join_folds(folds, repeats[model]) for model, folds in parts.items()}
     split = {model: folds for model, folds in parts.items() if list(folds) != [model]}
-    return Joined(align(joined), split, calibration)
+    return Joined(align(joined), split, calibration, repeats)
 
 
-def calibrated(folds: Members) -> tuple[Members, dict[str, float]]:
+def calibrated(folds: Members, repeats: int = 1) -> tuple[Members, dict[str, float]]:
     """Return the folds of a model at its temperature, found on its validation, and what that did.
 
     They are tempered before they are averaged: validation and test alike are then of networks at
     that temperature.
     """
-    whole = join_folds(folds)
+    whole = join_folds(folds, repeats)
     temperature = fit_temperature(whole.validation_labels, whole.validation)
     tempered = {name: at_temperature(part, temperature) for name, part in folds.items()}
     before, after = (
         log_loss(whole.validation_labels, member.validation)
-        for member in (whole, join_folds(tempered))
+        for member in (whole, join_folds(tempered, repeats))
     )
     return tempered, {"temperature": temperature, "nll_before": before, "nll_after": after}
 
@@ -198,8 +206,8 @@ def write_metrics(
     """Write ``metrics.json``.
 
     It has the blend's method, weights and score, each member's score, and the gain, with intervals
-    (``common.outputs``); of members with folds each fold's score, of tempered ones their
-    temperature; the thresholds, and what was chosen on validation.
+    (``common.outputs``); of members with folds each fold's score, and each split's where they are
+    repeated, of tempered ones their temperature; the thresholds, and what was chosen on validation.
     """
     scores = score_models(competition, {**joined.members, BLEND: blended}, recipe.resamples)
     thresholds = threshold_facts(competition, blended)
@@ -217,6 +225,14 @@ def write_metrics(
             folds={
                 model: {name: validation_score(competition, fold) for name, fold in folds.items()}
                 for model, folds in joined.folds.items()
+            },
+            repeats={
+                model: {
+                    f"split {n}": validation_score(competition, join_folds(split))
+                    for n, split in enumerate(splits_of(folds, joined.repeats[model]), 1)
+                }
+                for model, folds in joined.folds.items()
+                if joined.repeats[model] > 1
             },
             calibration=dict(joined.calibration),
         ),

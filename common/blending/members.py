@@ -58,7 +58,7 @@ def kernels_of_models(recipes: Recipes) -> dict[str, tuple[str, ...]]:
         groups.setdefault(model, {})[variant] = kernel
     for model, kernels in groups.items():
         kind, _ = max(kernels)
-        number = max(recipes[kernel].get(f"{kind}s", 0) for kernel in kernels.values())
+        number = max(_number(recipes[kernel], kind) for kernel in kernels.values())
         if kind and set(kernels) != {(kind, one) for one in range(number)}:
             raise UserError(
                 f"{model} has {number} {kind}s, and its kernels are {', '.join(kernels.values())}: "
@@ -67,16 +67,39 @@ def kernels_of_models(recipes: Recipes) -> dict[str, tuple[str, ...]]:
     return {model: tuple(own[key] for key in sorted(own)) for model, own in groups.items()}
 
 
-def join_folds(parts: Mapping[str, Predictions]) -> Predictions:
+def _number(recipe: Mapping[str, Any], kind: str) -> int:
+    """How many kernels its model has."""
+    number: int = recipe.get(f"{kind}s", 0)
+    return number * repeats_of(recipe) if kind == "fold" else number
+
+
+def repeats_of(recipe: Mapping[str, Any]) -> int:
+    """Return how often the data of a recipe, as manifests have it, are split into folds."""
+    found = recipe.get("repeats", 1)
+    return found if isinstance(found, int) and found > 0 else 1
+
+
+def splits_of(parts: Mapping[str, Predictions], repeats: int) -> list[dict[str, Predictions]]:
+    """Return the folds of each of ``repeats`` splits, given by kernel, in their order."""
+    names, folds = list(parts), len(parts) // repeats
+    starts = range(0, folds * repeats, folds)
+    return [{name: parts[name] for name in names[start : start + folds]} for start in starts]
+
+
+def join_folds(parts: Mapping[str, Predictions], repeats: int = 1) -> Predictions:
     """Return one member of the folds of a model, given by kernel.
 
     Validation is out of fold: the folds one after another, each picture predicted once, by the
-    network that has not seen it. Test is the mean over the folds, rows in the first one's order.
-    Raises UserError for two with the same validation picture, or other test ids or classes.
+    network that has not seen it; where folds are repeated, the mean over the repeats. Test is the
+    mean over the folds, rows in the first one's order. Raises UserError for two of one split with
+    the same validation picture, for splits of other pictures, or other test ids or classes.
     """
     (first, reference), *_ = parts.items()
     if len(parts) == 1:
         return reference
+    if repeats > 1:
+        splits = splits_of(parts, repeats)
+        return _mean({next(iter(split)): join_folds(split) for split in splits})
     if len({part.test.shape[1] for part in parts.values()}) > 1:
         raise UserError(f"{' and '.join(parts)} have a different number of classes")
     owners: dict[str, str] = {}
@@ -101,6 +124,16 @@ def join_folds(parts: Mapping[str, Predictions]) -> Predictions:
         np.asarray(np.mean([part.test for part in tests.values()], axis=0, dtype=np.float64)),
         test_labels_of(tests),
     )
+
+
+def _mean(splits: Mapping[str, Predictions]) -> Predictions:
+    """The mean of predictions of the same pictures, by whose they are, in the first one's order."""
+    first, *_ = aligned = [*align(splits).values()]
+    validation, test = (
+        np.asarray(np.mean([getattr(one, part) for one in aligned], axis=0, dtype=np.float64))
+        for part in ("validation", "test")
+    )
+    return replace(first, validation=validation, test=test)
 
 
 def join_networks(networks: Iterable[tuple[str, Vectors]]) -> Vectors:

@@ -15,6 +15,7 @@ from common.errors import UserError
 from common.progress import report
 from common.tasks.task import Task
 
+_NEXT = 1_000_003  # from the seed of a split to that of its repeat, which nobody gives as --seed
 NAME, COLUMNS = "split.csv", ("id", "part", "fold", "group", "label")
 
 
@@ -91,6 +92,9 @@ def take_fold(
 ) -> tuple[Records, Records]:
     """Return train and validation of one of ``folds``, of the pictures of both together.
 
+    Folds count on from one split to the next, each of another seed: fold 7 of 5 is fold 2 of the
+    second.
+
     Groups and copies are on one side, as ``hold_out`` has them. Raises UserError for an id that
     comes twice, and as ``stratified_folds``.
     """
@@ -99,8 +103,11 @@ def take_fold(
         both, words = keep_together(both)
     elif both.groups is not None:
         words = f", {_several(both.groups)} kept together"
+    repeat, fold = divmod(fold, folds)
+    seed = (seed + _NEXT * repeat) % 2**32
     chosen = _folds(both, task, folds, seed) == fold
-    name = f"fold {fold} of {folds}, stratified{words}, seed {seed}"
+    again = f" of split {repeat + 1}" if repeat else ""
+    name = f"fold {fold} of {folds}{again}, stratified{words}, seed {seed}"
     return _divide(both, chosen, validation.name, name)
 
 

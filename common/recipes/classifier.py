@@ -26,6 +26,8 @@ class ClassifierRecipe(BackboneRecipe):
         refit_epochs: of the refit; none takes ``epochs``.
         folds, fold: with folds, train + validation are split into ``folds`` stratified parts;
             part ``fold`` (from 0) is validation, the others are trained on, without a refit.
+        repeats: how often they are split, each time in another way; folds count on from one to
+            the next, so that fold 7 of 5 is part 2 of the second.
     """
 
     backbone: str = "DenseNet201"
@@ -43,6 +45,7 @@ class ClassifierRecipe(BackboneRecipe):
     refit_epochs: Annotated[int | None, Range(0, 9_999)] = None
     folds: Annotated[int, Range(0, 20)] = 0
     fold: Annotated[int, Range(0, 19)] = 0
+    repeats: Annotated[int, Range(1, 10)] = 1
 
     def loss_in_words(self, loss: str) -> str:
         """The task's loss, and what this recipe changes of it."""
@@ -53,9 +56,11 @@ class ClassifierRecipe(BackboneRecipe):
 
     def validate(self) -> None:
         """As TrainingRecipe's; a fold is one of several."""
-        if self.folds == 1 or self.fold >= max(1, self.folds):
+        if self.folds == 1 or self.fold >= max(1, self.folds * self.repeats):
             raise UserError(
                 f"settings folds={self.folds} fold={self.fold}: folds are 2 or more (0 for none), "
-                f"and a fold is one of 0 to folds - 1"
+                f"and a fold is one of 0 to folds x repeats - 1"
             )
+        if self.repeats > 1 and not self.folds:
+            raise UserError(f"setting repeats={self.repeats}: there are no folds to repeat")
         super().validate()

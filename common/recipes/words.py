@@ -34,7 +34,7 @@ STATED = ("total_parameters", "trainable_parameters")
 # What a recipe of any dataclass may lack.
 _WITHOUT = {
     **dict.fromkeys((*_SIZES, *STATED, "folds", "parts", "networks", "patience"), 0),
-    **{"miniature": False, "pictures_per_epoch": None},
+    **{"miniature": False, "pictures_per_epoch": None, "repeats": 1},
 }
 
 
@@ -59,7 +59,7 @@ def describe_recipe(
         if has.batch_size
         else "",
         **_epochs(recipe, has, replicas, pictures),
-        "folds": f"one of {has.folds} parts is kept for validation" if has.folds else "",
+        "folds": _folds(has),
         "parts": f"one of {has.parts}" if has.parts > 1 else "",
         "networks": f"one of {has.networks}" if has.networks > 1 else "",
     }
@@ -76,6 +76,8 @@ def recipe_facts(recipe: Any) -> dict[str, Any]:
     for several, one in (("folds", "fold"), ("parts", "part"), ("networks", "network")):
         if has[several] > (several == "networks"):  # one network is no choice
             facts |= {several: has[several], one: has[one]}
+    if has["repeats"] > 1:
+        facts["repeats"] = has["repeats"]
     if has["miniature"]:
         facts["miniature"] = True  # the parameters that a recipe states are of the whole network
     else:
@@ -102,11 +104,20 @@ def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
     if not getattr(recipe, "folds", 0):
         return pictures["train"]
     labelled = pictures["train"] + pictures["val"]
-    return labelled - (labelled - recipe.fold + recipe.folds - 1) // recipe.folds
+    part = recipe.fold % recipe.folds
+    return labelled - (labelled - part + recipe.folds - 1) // recipe.folds
 
 
 def _fields(recipe: Any) -> SimpleNamespace:
     return SimpleNamespace(**{**_WITHOUT, **vars(recipe)})
+
+
+def _folds(has: Any) -> str:
+    if not has.folds:
+        return ""
+    repeat = has.fold // has.folds + 1
+    times = f", split {repeat} of {has.repeats}" if has.repeats > 1 else ""
+    return f"one of {has.folds} parts is kept for validation{times}"
 
 
 def _parameters(has: Any) -> str:
@@ -159,7 +170,9 @@ def _epochs(
 
     found = {}
     if has.epochs:
-        part = f"train + val but fold {has.fold} of {has.folds}" if has.folds else "train"
+        part = "train"
+        if has.folds:
+            part = f"train + val but fold {has.fold % has.folds} of {has.folds}"
         number = training_pictures(recipe, pictures) if pictures else 0
         found["epochs"] = f"{has.epochs} on {part}{steps(number)}"
     if again := refit_epochs(recipe):

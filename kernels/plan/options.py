@@ -63,6 +63,8 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
     add("--calibrate", "temper each member before it is blended")
     folds = "train each model K times, each validated on another part"
     add("--folds", folds, type=whole_number, metavar="K")
+    repeats = "split into folds R times, each time in another way (default 1)"
+    add("--repeats", repeats, type=whole_number, metavar="R", default=1)
     add("--recipe", "published, or best for ours (default published)", default="published")
     add("--audit", "look for leaks, copies and broken pictures; alone, trains and submits nothing")
     accelerator = "tpu, gpu or cpu (default: each model's first, most often tpu; cpu if small)"

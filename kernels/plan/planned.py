@@ -115,15 +115,19 @@ def _recipes(request: Request, script: str, kernel: Kernel) -> dict[str, Any]:
         settings |= _blend_settings(request, fields)
     folds = request.folds if is_model else None
     if folds:
-        if not {"folds", "fold"} <= fields.keys():
+        wanted = {"folds": folds, "fold": 0}
+        if request.repeats > 1:
+            wanted["repeats"] = request.repeats
+        if not wanted.keys() <= fields.keys():
             raise UserError(f"--folds {folds}: {script} cannot be split into folds; leave it out")
-        settings |= {"folds": folds, "fold": 0}
+        settings |= wanted
     recipe = kernel.resolve(best, request.small, settings)
     parts, networks = getattr(recipe, "parts", 0), getattr(recipe, "networks", 0)
-    kind, number = ("fold", folds) if folds else ("part", parts) if parts else ("network", networks)
+    several = {"fold": (folds or 0) * request.repeats, "part": parts, "network": networks}
+    kind, number = next(((k, n) for k, n in several.items() if n), ("", 0))
     if not number or (kind, number) == ("network", 1):
         return {script: recipe}
-    for key in (kind, "folds") if folds else (kind,):
+    for key in (kind, "folds", "repeats") if folds else (kind,):
         if key in request.settings:
             raise UserError(f"--set {key}: each kernel has its own; leave it out")
     return {f"{script}-{kind}{n}": replace(recipe, **{kind: n}) for n in range(number)}

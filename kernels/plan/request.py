@@ -29,6 +29,7 @@ class Request:
     competition: Competition
     models: tuple[str, ...]  # the scripts that are trained and blended
     folds: int | None = None  # kernels of each model, each validated on another part
+    repeats: int = 1  # how often the data are split into folds
     settings: Mapping[str, Any] = field(default_factory=dict)  # in every recipe that has the field
     seed: int = 0
     blend: str = "mean"  # or weighted, or greedy
@@ -48,7 +49,8 @@ class Request:
         """The names of what is blended: the models, or each fold of them."""
         if self.folds is None:
             return self.models
-        return tuple(f"{model}-fold{fold}" for model in self.models for fold in range(self.folds))
+        folds = range(self.folds * self.repeats)
+        return tuple(f"{model}-fold{fold}" for model in self.models for fold in folds)
 
     @property
     def small(self) -> bool:
@@ -65,6 +67,8 @@ class Request:
         """The request in plain values, as a run's state and the history keep it."""
         facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
         del facts["models"], facts["folds"]
+        if self.repeats == 1:  # as runs have it that knew of none
+            del facts["repeats"]
         return {**facts, "competition": self.competition.name, "members": list(self.members)}
 
 
@@ -119,6 +123,13 @@ def check_request(request: Request) -> None:
         raise UserError(f"--seed {request.seed}: it must be from 0 to {2**32 - 1}")
     if request.folds is not None and not 2 <= request.folds <= 20:
         raise UserError(f"--folds {request.folds}: give 2 to 20, each is a kernel of each model")
+    if request.repeats != 1 and request.folds is None:
+        raise UserError(f"--repeats {request.repeats} repeats folds: give --folds, or drop it")
+    if not 1 <= request.repeats <= 20 // (request.folds or 1):
+        raise UserError(
+            f"--folds {request.folds} --repeats {request.repeats}: give 1 or more repeats, and at "
+            f"most 20 folds in all, each is a kernel of each model"
+        )
     if request.weights_source and not _WEIGHTS.fullmatch(request.weights_source):
         raise UserError(
             f"--weights-source {request.weights_source}: write OWNER/SLUG for a data set, or "

@@ -133,7 +133,7 @@ def _ranges(facts: Facts, scores: Sequence[tuple[str, Validated]], title: str) -
 
 def _folds(facts: Facts) -> list[dict[str, Any]]:
     """Each fold's score on its own part next to the one out of fold, a chart a model."""
-    charts = []
+    charts, repeats = [], as_mapping(facts.blended.get("repeats"))
     for model, measured in as_mapping(facts.blended.get("folds")).items():
         scores = [(f"{model}, out of fold", facts.model_score(model))]
         for place, kernel in enumerate(facts.models.get(model, ())):
@@ -142,7 +142,9 @@ def _folds(facts: Facts) -> list[dict[str, Any]]:
         values = [score.value for _, score in scores[1:] if score.value is not None]
         spread = f", from {min(values):.3f} to {max(values):.3f}" if values else ""
         title = f"{facts.metric} of each fold of {model} on its own part{spread}"
-        charts.append(_ranges(facts, scores, title))
+        repeated = as_mapping(repeats.get(model))
+        known = [(str(name), Validated(read_number(score))) for name, score in repeated.items()]
+        charts.append(_ranges(facts, [scores[0], *known, *scores[1:]], title))
     return charts
 
 

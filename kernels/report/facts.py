@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from common.blending.calibration import at_temperature
-from common.blending.members import join_folds, kernels_of_models
+from common.blending.members import join_folds, kernels_of_models, repeats_of
 from common.competition import Competition
 from common.errors import UserError
 from common.files.predictions import Predictions, align
@@ -207,6 +207,7 @@ def _member(facts: Facts, model: str) -> Predictions | None:
     known = {name: part for name, part in parts.items() if part is not None}
     if len(known) < len(parts):
         return None
-    member = align({"the blend": facts.blend, model: join_folds(known)})[model]
+    repeats = repeats_of(facts.models[model][0].facts("recipe"))
+    member = align({"the blend": facts.blend, model: join_folds(known, repeats)})[model]
     at = as_mapping(facts.blended.get("calibration")).get(model)
     return at_temperature(member, at["temperature"]) if at else member

@@ -25,7 +25,7 @@ _FORMS: Mapping[str, Any] = {
     **dict.fromkeys(("metric", "method", "chosen_on", "scale", "validation"), str),
     **dict.fromkeys(("validation_accuracy", "validation_balanced_accuracy"), float),
     **dict.fromkeys(("weights", "members", "same_pairs", "seconds"), (float,)),
-    **dict.fromkeys(("folds", "channels", "calibration"), ((float,),)),
+    **dict.fromkeys(("folds", "repeats", "channels", "calibration"), ((float,),)),
     "versions": (str,),
     **dict.fromkeys(("stays", "warnings"), list),
 }

@@ -60,6 +60,9 @@ def _scores(result: Result) -> list[str]:
         short = replace(score, n=None) if score.n == result.n else score
         rows.append(_row(name, short, facts, took))
         below.append([_listed(f"{len(kernels)} {kind}: ", map(str, kernels))] if kind else [])
+        if splits := result.blend.get("repeats", {}).get(name):
+            scores = (f"{score:.4f}" for score in splits.values())
+            below[-1].append(_listed(f"{len(splits)} splits, each out of fold: ", scores))
     if result.short:
         rows.append(_row("blend", result, result.blend, ""))
         below.append(_blend(result.blend))

@@ -58,6 +58,29 @@ def test_each_fold_is_a_kernel_and_a_model_is_one_member(
     assert "left 1.000 (1.000 to 1.000, 3 folds), right 1.000 (1.000 to 1.000, 3 folds)" in history
 
 
+def test_repeats_of_folds_are_shown_and_blended(
+    tiny_data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    command = ("tiny", "--dry-run", "--data", tiny_data[0], "--solution", tiny_data[1], "--json")
+    folds = ("--folds", "2", "--repeats", "2", "--set", "sharpness=0.1")
+    run = tmp_path / "run"
+    done = tiny.last_json(tiny.submit(*command, "--model", "left", *folds, "--run-dir", run))
+    names = [f"left-fold{fold}" for fold in range(4)]
+    assert [member["name"] for member in done["members"]] == names
+    parts = [load_predictions(run / "outputs" / name, name).validation_ids for name in names]
+    assert sorted([*parts[0], *parts[1]]) == sorted([*parts[2], *parts[3]])
+    assert sorted(parts[0]) != sorted(parts[2]), "the same split twice"
+    assert list(done["blend"]["repeats"]["left"]) == ["split 1", "split 2"]
+    assert list(done["blend"]["folds"]["left"]) == names
+    assert done["blend"]["n"] == 12
+    shown = show_result(read_history(run)[0][0])
+    assert "4 folds: " in shown
+    assert "2 splits, each out of fold: " in shown
+    page = Path(done["report"]).read_text()
+    assert page.count("split 2") == 1
+    assert "left, out of fold" in page
+
+
 def test_a_calibrated_run_shows_each_members_temperature(finished: dict) -> None:
     found = finished["blend"]["calibration"]
     assert list(found) == ["left", "right"]

@@ -36,6 +36,11 @@ def test_kernels_of_one_model_belong_together() -> None:
     for kind in ("fold", "network"):
         groups = kernels_of_models({**of(2, 1, 0, kind=kind), **alone})
         assert groups == {"a": (f"a-{kind}0", f"a-{kind}1"), **single}
+    repeated = {name: {**recipe, "repeats": 2} for name, recipe in of(2, *range(4)).items()}
+    assert kernels_of_models(repeated) == {"a": tuple(repeated)}
+    del repeated["a-fold1"]
+    with pytest.raises(UserError, match="a has 4 folds"):
+        kernels_of_models(repeated)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +87,26 @@ def test_folds_are_joined_out_of_fold_and_averaged_on_test() -> None:
 def test_folds_that_do_not_fit_together_are_refused(other: Predictions, said: str) -> None:
     with pytest.raises(UserError, match=said):
         join_folds({"a-fold0": fold(["v1", "v2"], ["t1", "t2"], 0), "a-fold1": other})
+
+
+def test_repeated_folds_are_averaged_over_the_splits() -> None:
+    parts = {
+        "a-fold0": fold(["v1", "v2"], ["t1", "t2"], 0),
+        "a-fold1": fold(["v3", "v4"], ["t1", "t2"], 1),
+        "a-fold2": fold(["v4", "v1"], ["t2", "t1"], 2),
+        "a-fold3": fold(["v2", "v3"], ["t1", "t2"], 3),
+    }
+    joined = join_folds(parts, 2)
+    assert joined.validation_ids.tolist() == ["v1", "v2", "v3", "v4"]
+    assert joined.validation_labels.tolist() == [1, 2, 0, 1]
+    once, again = parts["a-fold0"].validation[0], parts["a-fold2"].validation[1]
+    assert joined.validation[0] == pytest.approx((once + again) / 2)
+    tests = [part.test[int(name == "a-fold2")] for name, part in parts.items()]
+    assert joined.test[0] == pytest.approx(np.mean(tests, axis=0))
+    with pytest.raises(UserError, match="a-fold0 and a-fold1 are both validated on v1"):
+        join_folds({**parts, "a-fold1": fold(["v3", "v1"], ["t1", "t2"], 1)}, 2)
+    with pytest.raises(UserError, match="a-fold0 .* and a-fold2 .* differ in 2 ids"):
+        join_folds({**parts, "a-fold3": fold(["v2", "v7"], ["t1", "t2"], 3)}, 2)
 
 
 def network(seed: int, shuffled: bool = False, classes: int = 3) -> Vectors:

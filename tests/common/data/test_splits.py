@@ -106,6 +106,18 @@ def test_a_split_says_how_it_was_made_and_is_dealt_out_again_by_group() -> None:
     assert sorted(seen) == sorted(whole.ids.tolist())
 
 
+def test_folds_of_a_repeat_are_another_split() -> None:
+    first, second = (records([row % 3 for row in range(30)], None, name) for name in "ab")
+    splits = []
+    for repeat in range(2):
+        numbers = range(5 * repeat, 5 * repeat + 5)
+        found = [take_fold(first, second, TASK, 5, n, 0)[1] for n in numbers]
+        assert len({*np.concatenate([part.ids for part in found])}) == 60
+        assert found[2].split.startswith(f"12 of 60 pictures, fold 2 of 5{' of split 2' * repeat},")
+        splits.append(found)
+    assert set(splits[0][0].ids) != set(splits[1][0].ids)
+
+
 def test_copies_join_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splits, "find_copies", lambda records: [[1, 2, 5], [3, 4]])
     whole = records([0] * 8, ["a", "a", "b", "", "", "", "", "b"])

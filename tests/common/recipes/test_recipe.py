@@ -80,6 +80,12 @@ SUBMODEL, CLASSES, MARGIN = submodel.KERNEL.recipe, classes.KERNEL.recipe, margi
         (ClassifierRecipe(), {"lr_max": 0.0}, "setting lr_max=0: nothing would be learned"),
         (ClassifierRecipe(), {"fold": 3}, "settings folds=0 fold=3"),
         (ClassifierRecipe(), {"folds": 3, "fold": 3}, "settings folds=3 fold=3"),
+        (
+            ClassifierRecipe(),
+            {"folds": 3, "fold": 6, "repeats": 2},
+            "folds=3 fold=6: folds",
+        ),
+        (ClassifierRecipe(), {"repeats": 2}, "setting repeats=2: there are no folds to repeat"),
         (ClassifierRecipe(), {"folds": 1}, "settings folds=1 fold=0: folds are 2 or more"),
         (ClassifierRecipe(), {"tta": 16, "crop_margin": 0}, "without a crop_margin there are 8"),
         (TRIPLETS, {"networks": 3, "network": 3}, "networks=3 network=3: they count from 0"),

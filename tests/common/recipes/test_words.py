@@ -105,6 +105,16 @@ def test_settings_that_a_loss_does_not_use_are_named() -> None:
     assert unused_settings({"epochs": 3}) == ()
 
 
+def test_repeated_folds_count_on() -> None:
+    changes = {"folds": 3, "fold": 7, "repeats": 4}
+    recipe = override(densenet201.KERNEL.recipe, changes)
+    words = describe_recipe(recipe, 1, {"train": 100, "val": 10})
+    assert words["folds"] == "one of 3 parts is kept for validation, split 3 of 4"
+    assert "on train + val but fold 1 of 3" in words["epochs"]
+    facts = recipe_facts(recipe)
+    assert {name: facts[name] for name in changes} == changes
+
+
 @pytest.mark.parametrize(("train", "val", "folds"), [(24, 9, 3), (1, 1, 2), (97, 8, 20), (5, 6, 4)])
 def test_folds_are_counted_as_they_are_dealt(train: int, val: int, folds: int) -> None:
     dealt = stratified_folds(np.arange(train + val) % 7, folds, 0)

@@ -29,6 +29,7 @@ class TinyRecipe:
     sessions: int = 1
     folds: int = 0
     fold: int = 0
+    repeats: int = 1
 
 
 def check_folder(folder: Path) -> None:
@@ -96,9 +97,11 @@ def train(run: KernelRun) -> None:
     stop_early(run, recipe.sessions)
     predictions = predict(folder, recipe.sharpness)
     if recipe.folds:
-        folds = stratified_folds(predictions.validation_labels, recipe.folds, run.parameters.seed)
+        repeat, fold = divmod(recipe.fold, recipe.folds)
+        seed = run.parameters.seed + repeat
+        folds = stratified_folds(predictions.validation_labels, recipe.folds, seed)
         names = ("validation_ids", "validation_labels", "validation")
-        mine = {name: getattr(predictions, name)[folds == recipe.fold] for name in names}
+        mine = {name: getattr(predictions, name)[folds == fold] for name in names}
         predictions = replace(predictions, **mine)
     if how == "nan":
         predictions.test[1] = np.nan

@@ -59,6 +59,7 @@ class ClassifierKernel(PictureKernel):
         """
         trainer, parts = prepare_training(self, run, take_accelerator(self, run))
         predictions = train_in_stages(trainer, parts, self.competition.task)
+        save_network(run, self.competition, trainer.model, bool(refit_epochs(run.recipe)))
         if not run.primary:
             return
         folder, task = run.folder, self.competition.task
@@ -71,7 +72,6 @@ class ClassifierKernel(PictureKernel):
             names = [task.describe(label) for label in parts.train.labels[:SHOWN]]
             draw_pictures(folder, names, run.recipe, parts.train)
             write_thumbnails(folder, parts.validation)
-        save_network(run, self.competition, trainer.model, bool(refit_epochs(run.recipe)))
         remove_checkpoint(folder)
 
 

@@ -75,6 +75,7 @@ class EmbeddingKernel(PictureKernel):
             with run.stage("prediction"):
                 pictures = Pictures(whole, train.size, "none", train.square)
                 features, *_ = trainer.channels(model, pictures, recipe.tta).values()
+        save_network(run, self.competition, model)
         if run.primary:
             if self.leaves_train:
                 save_features(run.folder, whole.ids, pictures.labels, features)
@@ -83,4 +84,3 @@ class EmbeddingKernel(PictureKernel):
                 names = [f"class {label}" for label in train.labels[:SHOWN]]
                 draw_pictures(run.folder, names, recipe, train)
                 write_thumbnails(run.folder, validation, trainer.rows.tolist())
-            save_network(run, self.competition, model)

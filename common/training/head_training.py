@@ -47,8 +47,7 @@ class HeadKernel(TrainingKernel):
             numbers = stacked.train.shape[1]
             report("data", train=len(stacked.train), networks=len(stacked.names), numbers=numbers)
         trainer, _ = train_head(stacked, run, accelerator, published)
-        if run.primary:
-            save_network(run, self.competition, trainer.model)
+        save_network(run, self.competition, trainer.model)
 
     def described(self, best: bool, small: bool, settings: Mapping[str, Any]) -> Described:
         """As TrainingKernel's; the head is built for the networks below it.

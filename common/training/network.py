@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -40,15 +41,17 @@ class Published:
 def save_network(run: KernelRun, competition: Competition, model: Any, refit: bool = False) -> None:
     """Write the weights of ``model`` as they are now, and what they are of, into the run's folder.
 
-    After a ``refit`` the network has learnt from validation, too.
+    After a ``refit`` the network has learnt from validation, too. Of several processes the first
+    one writes; Keras gathers the weights from all of them.
     """
     import keras
 
     recipe, task, kernel = run.recipe, competition.task, _kernel(run)
     seen = refit or run.facts.get(BEGINS_WITH, {}).get("saw_validation")
-    with run.stage("weights"):
-        weights = run.folder / f"{kernel}{WEIGHTS}"
-        model.save_weights(weights)
+    with run.stage("weights"), TemporaryDirectory() as others:
+        weights = (run.folder if run.primary else Path(others)) / f"{kernel}{WEIGHTS}"
+        # The same layers without the optimizer, whose state is twice as large.
+        keras.Model(model.inputs, model.outputs).save_weights(weights)
         versions = {n: v for n, v in installed_versions().items() if n in _VERSIONS}
         facts = {
             "kernel": kernel,
@@ -65,7 +68,7 @@ def save_network(run: KernelRun, competition: Competition, model: Any, refit: bo
             "recipe": dataclasses.asdict(recipe),
             "versions": {**versions, "backend": keras.config.backend()},
         }
-        write_network(run.folder, weights, facts)
+        write_network(weights.parent, weights, facts)
     run.facts["stays"] = [*run.facts.get("stays", ()), f"*{WEIGHTS}"]
 
 

@@ -10,6 +10,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -158,4 +159,15 @@ def test_a_training_that_was_stopped_ends_bit_for_bit_as_one_that_was_not(ways) 
     assert stopped["resumed"] == {"stage": "training", "epoch": 1}
     for files in (whole["files"], stopped["files"]):
         del files["metrics.json"]  # it has the wait for input
+        del files["small.weights.h5"], files["small.network.json"]  # a second network's names
     assert stopped["files"] == whole["files"]
+    ours, theirs = (stored(root / name / "small.weights.h5") for name in ("one", "stopped"))
+    assert not [name for name in ours if not name.startswith("layers/")]  # of the optimizer
+    assert all(np.array_equal(values, theirs[name]) for name, values in ours.items())
+
+
+def stored(path: Path) -> dict[str, np.ndarray]:
+    with h5py.File(path) as file:
+        names: list[str] = []
+        file.visit(names.append)
+        return {name: file[name][()] for name in names if isinstance(file[name], h5py.Dataset)}

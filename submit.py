@@ -131,7 +131,16 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
     from kernels.run.display import open_display
     from kernels.run.state import RunOptions
 
-    given = ("submit_again", "message", "fresh", "rerun", "follow")
+    given = (
+        "submit_again",
+        "message",
+        "fresh",
+        "rerun",
+        "follow",
+        "fetch_weights",
+        "publish",
+        "yes",
+    )
     options = RunOptions(
         submit=bool(request.models) and not (args.no_submit or args.rehearse),
         poll=0.3 if args.dry_run else 15.0,

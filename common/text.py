@@ -69,3 +69,16 @@ def prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def size_in_words(number: float) -> str:
+    """Return a number of bytes as people write it: ``71 MB``, ``1.3 GB``."""
+    for unit in ("bytes", "kB", "MB"):
+        if number < 999.5:
+            return (
+                f"{number:.0f} {unit}"
+                if number >= 9.95 or unit == "bytes"
+                else f"{number:.1f} {unit}"
+            )
+        number /= 1000
+    return f"{number:.1f} GB"

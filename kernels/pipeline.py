@@ -10,10 +10,13 @@ from kernels.plan.request import ENSEMBLE, Request, in_short
 from kernels.preflight.checklist import check_run
 from kernels.report import write_report
 from kernels.results.result import Result, gather_figures, keep_blend, result_of
+from kernels.results.weights_text import weights_text
 from kernels.run.display import Display
+from kernels.run.publish import Publication, check_target, publish_once
 from kernels.run.state import Run, RunOptions, Submission
 from kernels.run.submission import await_score, check_output, send_once
 from kernels.run.watch import Watch
+from kernels.run.weights import fetch_weights, left_weights
 
 
 def run_pipeline(
@@ -35,6 +38,8 @@ def run_pipeline(
     check_run(kaggle, request, bundles, run, options, display.say)
     if not run.dry_run:
         run.update(data=kaggle.data_digest(competition.slug))
+    wanted = options.publish
+    ref = "" if wanted is None else check_target(kaggle, wanted, competition.name)
     Watch(kaggle, run, bundles, display, options).run()
     sent: Submission | None = None
     if request.models:
@@ -49,4 +54,11 @@ def run_pipeline(
     run.update(state="complete")
     gather_figures(run)
     write_report(run, bundles, sent)
+    if options.fetch_weights or ref:
+        fetch_weights(kaggle, run, bundles, display.say)
+    if ref:
+        left = left_weights(run, bundles)
+        text = weights_text(competition, result_of(run, sent), left, ref)
+        publish_once(kaggle, run, Publication.of(ref, left, text), options, display)
+        write_report(run, bundles, sent)
     return result_of(run, sent)

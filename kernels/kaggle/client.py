@@ -42,6 +42,7 @@ _SERVICES = {
     "competitions": operator.attrgetter("competitions.competition_api_client"),
     "datasets": operator.attrgetter("datasets.dataset_api_client"),
     "models": operator.attrgetter("models.model_api_client"),
+    "blobs": operator.attrgetter("blobs.blob_api_client"),
 }
 
 _LOOKS = 4  # for a kernel that is listed and not shown, and for data files
@@ -69,6 +70,10 @@ class Kaggle:
         """
 
         return read(partial(self._once, service, method, **fields))
+
+    def make(self, service: str, method: str, **fields: Any) -> Any:
+        """Make a change, once: it may be made whatever the answer. Return kagglesdk's own."""
+        return change(partial(self._once, service, method, repeat=False, **fields))
 
     def _once(self, service: str, method: str, repeat: bool = True, **fields: Any) -> Any:
         def call(api: Any) -> Any:
@@ -227,27 +232,23 @@ class Kaggle:
             f"competition {slug}: {name} has {size} bytes here, twice, and {sizes[name]} at Kaggle"
         )
 
-    def upload(self, slug: str, path: Path) -> str:
-        """Upload a submission's file, which counts for nothing yet; return its token."""
+    def upload(self, path: Path, service: str, method: str, **fields: Any) -> str:
+        """Upload a file, which counts for nothing yet, where ``method`` says; return its token."""
         from kaggle.api.kaggle_api_extended import ResumableUploadResult
 
         facts = path.stat()
-        fields: dict[str, Any] = {
-            "competition_name": slug,
-            "file_name": path.name,
-            "content_length": facts.st_size,
-            "last_modified_epoch_seconds": int(facts.st_mtime),
-        }
+        fields |= {"content_length": facts.st_size}
+        fields |= {"last_modified_epoch_seconds": int(facts.st_mtime)}
 
         def once() -> str:
-            start = self._once("competitions", "start_submission_upload", **fields)
+            start = self._once(service, method, **fields)
             with contextlib.redirect_stdout(io.StringIO()):
                 result = self._api.upload_complete(str(path), start.create_url, quiet=True)
             if result != ResumableUploadResult.COMPLETE:
                 raise requests.ConnectionError(f"{path.name} could not be uploaded whole")
             return str(start.token)
 
-        return read(once)
+        return read(once, f"uploading {path.name}")
 
     def submit(self, slug: str, token: str, message: str) -> int:
         """Submit an uploaded file, once: it may count whatever the answer. Return its reference."""
@@ -261,7 +262,7 @@ class Kaggle:
 
     def _submit(self, method: str, slug: str, message: str, **fields: Any) -> int:
         fields |= {"competition_name": slug, "submission_description": message}
-        answer = change(partial(self._once, "competitions", method, repeat=False, **fields))
+        answer = self.make("competitions", method, **fields)
         if not answer.ref:
             said = one_line(answer.message) or "nothing"
             raise NoAnswerError(

@@ -53,7 +53,7 @@ def fetch_outputs(urls: Mapping[str, str], folder: Path, kernel: str) -> None:
     for name, path in paths.items():
         if name != MANIFEST and not stays(manifest, name):
             sha256 = manifest.get("files", {}).get(name, {}).get("sha256")
-            _fetch(urls[name], path, sha256, kernel)
+            fetch_file(urls[name], path, sha256, kernel)
 
 
 def _check_apart(paths: Mapping[str, Path], kernel: str) -> None:
@@ -88,7 +88,11 @@ def fetch_manifest(urls: Mapping[str, str], folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _fetch(url: str, path: Path, sha256: str | None, kernel: str) -> None:
+def fetch_file(url: str, path: Path, sha256: str | None, kernel: str) -> None:
+    """Download one file of a kernel unless it is there already.
+
+    Raises DownloadError for one that twice arrives as another than ``sha256`` says.
+    """
     for _ in range(2):
         if path.is_file() and sha256 == file_sha256(path):
             return

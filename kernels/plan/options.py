@@ -4,6 +4,7 @@ Imports nothing heavy, so that ``--help`` answers at once.
 """
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -87,6 +88,10 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--submit-again", "send although this run has sent a file, or may have")
     add("--fresh", "a new run that uses nothing of others")
     add("--rerun", "run finished kernels again that have changed, or another run has replaced")
+    add("--fetch-weights", "fetch the networks' weights, too; a finished run wants its --run-dir")
+    publish = "make or update a private data set of the weights (default: COMPETITION-weights)"
+    add("--publish", publish, nargs="?", const="", metavar="OWNER/SLUG")
+    add("--yes", "publish without asking")
     add("--follow", "show every line of the logs")
     add("--message", "the submission's description at Kaggle", default="")
     add("--json", "one JSON object as the last line of stdout")
@@ -125,6 +130,7 @@ def check_options(args: argparse.Namespace) -> None:
     if args.rehearse and args.dry_run:
         raise UserError("--rehearse runs on Kaggle itself, --dry-run on a local one: drop one")
     _check_accelerator(args)
+    _check_publishing(args)
     for name in ("data", "solution", "full_size"):
         if getattr(args, name) and not args.dry_run:
             raise UserError(f"--{name.replace('_', '-')} belongs to --dry-run")
@@ -134,6 +140,19 @@ def check_options(args: argparse.Namespace) -> None:
         raise UserError(f"{args.data}: no such folder")
     if args.solution and not args.solution.is_file():
         raise UserError(f"{args.solution}: no such file")
+
+
+def _check_publishing(args: argparse.Namespace) -> None:
+    """Raise UserError for a question that nobody asks, and for one that nobody can answer."""
+    if args.yes and args.publish is None:
+        raise UserError("--yes answers the question of --publish: leave it out")
+    if args.publish is not None and args.rehearse:
+        raise UserError("--publish is of weights worth to keep, --rehearse makes none: drop one")
+    if args.publish is not None and not (args.model or args.ensemble):
+        raise UserError("--publish: nothing is trained: give --model or --ensemble")
+    asked = args.publish is not None and not (args.yes or args.plan)
+    if asked and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise UserError("--publish asks before it sends, and nobody can answer here: add --yes")
 
 
 def _check_accelerator(args: argparse.Namespace) -> None:

@@ -77,6 +77,7 @@ class Result(Validated):
     figures: str | None
     report: str | None
     audit: dict[str, Any] | None  # what its audit found
+    published_weights: str | None = None  # OWNER/SLUG/versions/N of the data set with its weights
 
 
 def read_result(run: Run) -> Result:
@@ -117,6 +118,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         figures=_if_there(run.folder / "figures"),
         report=_if_there(run.folder / REPORT),
         audit=read_audit(run),
+        published_weights=run.published_weights or None,
     )
 
 

@@ -41,6 +41,7 @@ def show_result(result: Result) -> str:
     places = {
         "audit": audit and f"{audit['folder']}{nothing}",
         **{name: getattr(result, name) for name in ("submission", "figures", "report")},
+        "weights": result.published_weights,
     }
     return "\n".join([*lines, *(f"  {name:<11} {at}" for name, at in places.items() if at)])
 
@@ -197,6 +198,7 @@ def _words(result: Result) -> str:
         ", ".join(models),
         *(f"tried {words}" for words in _tried(result)),
         _settings(result),
+        f"weights {result.published_weights}" if result.published_weights else "",
     ]
     return "; ".join(filter(None, words))
 

@@ -45,6 +45,10 @@ class PlainDisplay:
         """Print one line."""
         say(line, self._stream)
 
+    def ask(self, question: str) -> bool:
+        """Ask, where no terminal shows the question."""
+        return _answer(question, self._stream)
+
 
 class LiveDisplay:
     """A table that is drawn anew in place, by rich's ``Live``."""
@@ -74,8 +78,20 @@ class LiveDisplay:
 
         self._live.console.print(Text(printable_lines(line, LONGEST)), soft_wrap=True)
 
+    def ask(self, question: str) -> bool:
+        """Ask a person below the table, which stays as it is."""
+        self._live.stop()
+        return _answer(question, self._live.console.file)
+
 
 Display = PlainDisplay | LiveDisplay
+
+
+def _answer(question: str, stream: TextIO) -> bool:
+    """Show a question; return whether it is answered with yes."""
+    stream.write(f"{printable(question, LONGEST)} [y/N] ")
+    stream.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 class _Unread:

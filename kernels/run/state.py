@@ -34,6 +34,9 @@ class RunOptions:
     fresh: bool = False  # use no finished kernel of an earlier run
     rerun: bool = False  # run kernels again that have changed, or that another run has replaced
     follow: bool = False  # show every line of the logs
+    fetch_weights: bool = False  # fetch what the kernels have left of their networks, too
+    publish: str | None = None  # the data set of that: OWNER/SLUG, SLUG or empty for the usual one
+    yes: bool = False  # publish without asking
     poll: float = 15.0  # longest pause between looks at Kaggle, in seconds
     patience: float = 3600.0  # seconds that Kaggle may be unreachable while kernels run
     score_limit: float = 3600.0  # seconds to wait for a score
@@ -91,6 +94,7 @@ class Run:
     state: str = "running"  # or ``complete``, ``failed``, ``interrupted``
     kernels: dict[str, KernelRecord] = field(default_factory=dict)
     submissions: list[Submission] = field(default_factory=list)  # oldest first
+    published_weights: str = ""  # OWNER/SLUG/versions/N of the data set that has its weights
     data: str = ""  # of a dry run in words; of a real run, a hash of Kaggle's file list
     started: str = ""  # UTC
     owner: str = ""  # the Kaggle user whose kernels it pushes

@@ -158,7 +158,9 @@ class _Sender:
             version = run.kernel(ENSEMBLE).version
             return partial(kaggle.submit_kernel, slug, self.kernel, version, NAME, description)
         path = run.output(ENSEMBLE) / NAME
-        return partial(kaggle.submit, slug, kaggle.upload(slug, path), description)
+        named = {"competition_name": slug, "file_name": path.name}
+        token = kaggle.upload(path, "competitions", "start_submission_upload", **named)
+        return partial(kaggle.submit, slug, token, description)
 
     def _send(self, send: Callable[[], int]) -> int:
         """Send what was noted last; return its reference. It may be taken whatever the answer."""

@@ -40,6 +40,11 @@ def run(tmp_path: Path) -> Run:
     return a_run(tmp_path / "runs" / "run")
 
 
+def upload(kaggle: QuickKaggle, file: Path) -> str:
+    named = {"competition_name": TINY.slug, "file_name": file.name}
+    return kaggle.upload(file, "competitions", "start_submission_upload", **named)
+
+
 def send(kaggle: QuickKaggle, run: Run, **options: object) -> tuple[Submission | None, list[str]]:
     """One start of the command: what it knows of the run is on disk."""
     said: list[str] = []
@@ -125,7 +130,7 @@ def test_what_a_copy_may_have_sent_is_looked_for(
         send(kaggle, copies[0])
     description = open_run(run.folder, "tiny", dry_run=False).submissions[0].description
     file = run.output("ensemble") / "submission.csv"
-    ref = kaggle.submit(TINY.slug, kaggle.upload(TINY.slug, file), description)
+    ref = kaggle.submit(TINY.slug, upload(kaggle, file), description)
     for one in (*copies, run):
         sent, _ = send(kaggle, one)
         assert sent
@@ -142,10 +147,10 @@ def test_two_copies_at_once_send_one_after_the_other(
     upload, both, listed = kaggle.upload, threading.Barrier(2), kaggle.submissions
     kaggle.submissions = lambda slug: []  # what was sent is listed late
 
-    def slow_upload(slug: str, path: Path) -> str:
+    def slow_upload(*named: Any, **fields: Any) -> str:
         with contextlib.suppress(threading.BrokenBarrierError):
             both.wait(1.0)  # where both have looked before either sends, both send
-        return upload(slug, path)
+        return upload(*named, **fields)
 
     kaggle.upload = slow_upload
     with ThreadPoolExecutor(2) as pool:

@@ -1,7 +1,8 @@
-"""Pictures of any kind to squares of RGB, in memory that is bounded whatever a picture claims.
+"""Pictures of any kind to RGB, in memory that is bounded whatever a picture claims.
 
 Pillow reads a picture's header before its pixels, knows every mode, and can decode a JPEG at a
-half, a quarter or an eighth; OpenCV is no faster then (figures in docs/log.md).
+half, a quarter or an eighth; OpenCV is no faster then (figures in docs/log.md). Whole pictures of
+the usual kinds OpenCV decodes faster, and colours of 16 bits whole.
 """
 
 import io
@@ -14,7 +15,9 @@ import numpy as np
 from common.content import nature
 from common.data.squares import Square
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP")
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")
+_ORIENTATION = 0x0112  # EXIF's
+_SEEN = ("", "a JPEG", "a PNG")  # the nature of what may be a picture
 MOST_BYTES = 1_200_000_000  # of memory for one picture
 _LARGE = 100_000_000  # bytes of memory from which pictures are worked on one at a time
 _ONE = threading.Lock()
@@ -23,8 +26,10 @@ _BLOCK = 64 << 20
 CENTRE = Square("crop", "lanczos")
 _BYTES_A_PIXEL = {"WEBP": 24}  # the animation's canvas is twice in memory
 _BYTES_A_DECODED_PIXEL = 12  # as decoded, as RGB, and as an array
+_BYTES_A_WIDE_PIXEL = 24  # as 16 bits, twice, and then as the others
 _PIXELS_A_BYTE = 512  # no JPEG has more: a block of 8 x 8 takes a bit at the very least
 _MOST_PIXELS = MOST_BYTES // 3  # of what OpenCV decodes, to three bytes each
+_LOSSLESS = 64  # pixels
 _GAP = 2  # a picture is decoded at no less than this many times the side that is wanted
 
 
@@ -33,19 +38,24 @@ class PictureError(ValueError):
 
 
 def decode(
-    content: bytes, least: int | None = None, side: int | None = None, square: Square = CENTRE
+    content: bytes,
+    least: int | None = None,
+    side: int | None = None,
+    square: Square = CENTRE,
+    bits: int = 16,
 ) -> np.ndarray:
-    """Decode a JPEG, PNG, GIF (its first picture) or WebP to RGB, ``(height, width, 3)`` uint8.
+    """Decode a picture of one of FORMATS to RGB, ``(height, width, 3)`` uint8.
 
-    Alpha is dropped, 16 bits become 8, and EXIF turns nothing. A JPEG whose shorter side is at
-    least two, four or eight times ``least`` pixels, or that would take too much memory as it is,
-    comes reduced by that much. With ``side`` the result is a ``square`` of the picture.
+    It is turned as its EXIF says; alpha is dropped; of what moves it is the first picture. Values
+    of 16 bits are those of ``bits`` (``common.data.depth``) and become 8. A JPEG whose shorter side
+    is at least two, four or eight times ``least`` pixels, or that would take too much memory as it
+    is, comes reduced by that much. With ``side`` the result is a ``square`` of the picture.
 
     Raises PictureError for what is broken, cut short, or would take more than ``MOST_BYTES``: the
     size that a picture claims is checked before it is decoded.
     """
     try:
-        image = _with_header(content)
+        image = open_header(content)
         scale = _scale(image, content, least)
         needed = _memory(image, content, scale)
         if needed > MOST_BYTES:
@@ -54,7 +64,7 @@ def decode(
         if scale > 1:
             image.draft(None, (image.width // scale, image.height // scale))
         with _ONE if needed > _LARGE else nullcontext():
-            picture = _rgb(image)
+            picture = _rgb(image, content, bits)
             made = square(picture, side) if side else picture
             del image, picture  # before the next one's pixels
             return made
@@ -66,6 +76,47 @@ def decode(
         raise PictureError(f"cannot be decoded: {reason}") from None
 
 
+def decode_file(content: bytes, bits: int = 16, usual: bool = False) -> np.ndarray:
+    """Decode a picture as ``decode`` does, by OpenCV where that is right and faster.
+
+    With ``usual`` its header is not looked at again (``is_usual``). Raises PictureError.
+    """
+    import cv2
+
+    if usual or is_usual(content):
+        picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
+        if picture is None:
+            raise PictureError(f"{len(content)} bytes that are no whole picture")
+        return picture
+    return decode(content, bits=bits)
+
+
+def is_usual(content: bytes, size: int | None = None) -> bool:
+    """Return whether OpenCV decodes a picture right: 8 bits of grey or RGB as JPEG, PNG or BMP.
+
+    ``content`` is a picture of ``size`` bytes, or its beginning. Raises PictureError for what is no
+    picture, or would be too large.
+    """
+    try:
+        image = open_header(content, size)
+    except PictureError as error:
+        part = len(content) < (size or 0)  # a TIFF's header may be at its end
+        if part and nature(content) in _SEEN and not str(error).startswith("cut short"):
+            return False
+        raise
+    except Exception:  # Pillow's readers raise nearly everything
+        return False
+    if image.width * image.height > _MOST_PIXELS:
+        raise PictureError(f"too large: {image.width} x {image.height} pixels")
+    kind = _is_jpeg(image) or (image.format in ("PNG", "BMP") and "exif" not in image.info)
+    return kind and image.mode in ("L", "RGB") and not has_wide_values(image)
+
+
+def has_wide_values(image: Any) -> bool:
+    """Return whether a picture's values have more than 8 bits, by its header."""
+    return image.mode.startswith("I") or ";16" in str(image.tile[:1])
+
+
 def check_header(content: bytes, size: int | None = None) -> bool:
     """Return whether Pillow can read the header of a picture; if not, the decoder has to.
 
@@ -73,9 +124,9 @@ def check_header(content: bytes, size: int | None = None) -> bool:
     PictureError for what is no picture, or claims more than OpenCV could decode.
     """
     try:
-        image = _with_header(content, None, size)
+        image = open_header(content, size, None)
     except PictureError as error:
-        if nature(content) not in ("", "a JPEG", "a PNG") or str(error).startswith("cut short"):
+        if nature(content) not in _SEEN or str(error).startswith("cut short"):
             raise
         return False
     except Exception:  # Pillow's readers raise nearly everything
@@ -85,19 +136,44 @@ def check_header(content: bytes, size: int | None = None) -> bool:
     return True
 
 
-def square_jpeg(content: bytes, side: int, quality: int, square: Square = CENTRE) -> bytes:
-    """Make a JPEG of ``side`` x ``side`` RGB of a picture's bytes. Raises PictureError."""
+def encode_square(
+    content: bytes, side: int, quality: int, square: Square = CENTRE, bits: int = 16
+) -> bytes:
+    """Make a square of ``side`` x ``side`` RGB of a picture's bytes.
+
+    Up to 64 pixels it is a PNG, so that nothing of so few is lost, else a JPEG. Raises
+    PictureError.
+    """
     from PIL import Image
 
-    jpeg = io.BytesIO()
-    Image.fromarray(decode(content, _GAP * side, side, square)).save(jpeg, "JPEG", quality=quality)
-    return jpeg.getvalue()
+    image = Image.fromarray(decode(content, _GAP * side, side, square, bits))
+    kind, options = ("PNG", {}) if side <= _LOSSLESS else ("JPEG", {"quality": quality})
+    made = io.BytesIO()
+    image.save(made, kind, **options)
+    return made.getvalue()
 
 
-def _with_header(
-    content: bytes, formats: tuple[str, ...] | None = FORMATS, size: int | None = None
+def wide_values(image: Any, content: bytes) -> np.ndarray:
+    """Return a picture's values of more than 8 bits, ``(height, width)`` or ``(…, 3)`` RGB."""
+    if image.mode.startswith("I"):
+        return np.asarray(image)
+    import cv2
+
+    flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
+    wide = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+    if wide is None:
+        raise PictureError(f"{len(content)} bytes that are no whole picture")
+    return wide[..., ::-1]
+
+
+def open_header(
+    content: bytes, size: int | None = None, formats: tuple[str, ...] | None = FORMATS
 ) -> Any:
-    """The picture with its header read, and none of its pixels; ``size`` is the file's, bytes."""
+    """Return Pillow's image with its header read, and none of its pixels.
+
+    ``content`` is a picture of ``size`` bytes, or its beginning. Raises PictureError for what is
+    none of ``formats``, or has fewer bytes than its pixels need.
+    """
     from PIL import Image, UnidentifiedImageError
 
     Image.MAX_IMAGE_PIXELS = None  # MOST_BYTES is the bound
@@ -131,7 +207,8 @@ def _scale(image: Any, content: bytes, least: int | None) -> int:
 def _memory(image: Any, content: bytes, scale: int) -> int:
     """The bytes that decoding takes at most, of what the header claims."""
     decoded = -(-image.width // scale) * -(-image.height // scale)
-    needed = decoded * _BYTES_A_PIXEL.get(image.format, _BYTES_A_DECODED_PIXEL)
+    most = _BYTES_A_WIDE_PIXEL if has_wide_values(image) else _BYTES_A_DECODED_PIXEL
+    needed = decoded * _BYTES_A_PIXEL.get(image.format, most)
     if _is_jpeg(image) and _keeps_coefficients(image, content):
         needed += 2 * image.width * image.height * len(image.getbands())
     return int(needed)
@@ -150,10 +227,27 @@ def _keeps_coefficients(image: Any, jpeg: bytes) -> bool:
     return "progressive" in image.info or scan < 0 or jpeg[scan + 4] < image.layers
 
 
-def _rgb(image: Any) -> np.ndarray:
-    image.load()
+def _orientation(image: Any) -> int:
+    """EXIF's number; a PNG that says nothing of it at its beginning is not decoded for it."""
+    known = image.format != "PNG" or "exif" in image.info
+    return int(image.getexif().get(_ORIENTATION, 1)) if known else 1
+
+
+def _rgb(image: Any, content: bytes, bits: int) -> np.ndarray:
+    from PIL import Image, ImageOps
+
+    if image.mode == "F":
+        raise PictureError("values with a decimal point: save it with 8 or 16 bits")
+    wide = has_wide_values(image)
+    if not wide or image.mode.startswith("I"):
+        image.load()  # which turns a TIFF
+    orientation = _orientation(image)
+    if wide:
+        narrow = np.clip(wide_values(image, content) >> (bits - 8), 0, 255).astype(np.uint8)
+        image = Image.fromarray(narrow)
     image.info.pop("transparency", None)  # alpha is dropped, of palettes too
-    if image.mode.startswith("I"):  # 16 bits of grey
-        grey = (np.asarray(image).astype(np.int32) >> 8).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=2)
-    return np.asarray(image.convert("RGB"))
+    image = image.convert("RGB")
+    if orientation != 1:
+        image.getexif()[_ORIENTATION] = orientation
+        image = ImageOps.exif_transpose(image)
+    return np.asarray(image)

@@ -12,7 +12,7 @@ import numpy as np
 
 from common.data.archives import Place, read
 from common.data.faults import where
-from common.data.images import check_header
+from common.data.images import check_header, decode_file, is_usual
 from common.data.records import RECORD, Records
 from common.data.squares import Square
 from common.data.tfrecords import decode, parse
@@ -49,7 +49,7 @@ class Pictures:
         self._files = {number: _mapped(records.files[number]) for number in recorded}
         self._cache = _room(cache, (len(records), size, size, 3))
         self._cached = np.zeros(len(records), dtype=bool)
-        self._checked = np.zeros(len(records), dtype=bool)  # whose headers are right
+        self._checked = np.zeros(len(records), dtype=bool)  # whose headers need no other look
 
     def __len__(self) -> int:
         return len(self.records)
@@ -67,11 +67,15 @@ class Pictures:
     def original(self, row: int) -> np.ndarray:
         """Return one picture in its own size. Raises UserError when it cannot be decoded."""
         try:
-            picture = decode(self._content(row), checked=bool(self._checked[row]))
+            content, checked = self._content(row), bool(self._checked[row])
+            if self.records.places[row, 3] == RECORD:
+                picture = decode(content, checked)
+                self._checked[row] = True
+            else:
+                picture = decode_file(content, self.records.bits or 16, checked)
         except (ValueError, IndexError, OSError) as error:
             self.fault = _fault(self.records, row, error)
             raise self.fault from None
-        self._checked[row] = True
         return picture
 
     def check_headers(self, seconds: float) -> int:
@@ -86,7 +90,8 @@ class Pictures:
                 return False
             try:
                 head, size = self._content(row, _HEAD), int(self.records.places[row, 2])
-                self._checked[row] = check_header(head, size)
+                usual = check_header if self.records.places[row, 3] == RECORD else is_usual
+                self._checked[row] = usual(head, size)
             except (ValueError, IndexError, OSError) as error:
                 raise _fault(self.records, row, error) from None
             return True

@@ -25,6 +25,7 @@ class Records:
         groups: ``(pictures,)`` text, such as patients or artists: a split keeps the pictures of one
             group on one side. An empty text is a picture without a group; None where none has one.
         split: how it was split off another part, in words; empty for a part of the data's own.
+        bits: of the values of pictures with more than 8 (``common.data.depth``); 0 where not known.
         columns: ``(pictures,)`` text each, by name: what a table says of the pictures besides.
     """
 
@@ -35,6 +36,7 @@ class Records:
     places: np.ndarray
     groups: np.ndarray | None = None
     split: str = ""
+    bits: int = 0
     columns: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -76,6 +78,7 @@ def join(name: str, first: Records, second: Records) -> Records:
         np.concatenate([first.labels, second.labels]),
         np.concatenate([first.places, second.places + np.array([len(first.files), 0, 0, 0])]),
         np.concatenate(groups) if grouped else None,
+        bits=max(first.bits, second.bits),
         columns={
             name: np.concatenate([values, second.columns[name]])
             for name, values in first.columns.items()

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-from common.data.images import square_jpeg
+from common.data.images import encode_square
 from common.data.names import natural
 from common.data.packed import PackedFiles
 from common.data.records import Records
@@ -120,4 +120,4 @@ def load_prepared(folder: Path) -> tuple[Records, Records, Records]:
 
 
 def _square(pictures: PackedFiles, recipe: PrepareRecipe, name: str) -> bytes:
-    return square_jpeg(pictures.read(name), recipe.size, recipe.quality, Square.of(recipe))
+    return encode_square(pictures.read(name), recipe.size, recipe.quality, Square.of(recipe))

@@ -12,6 +12,7 @@ import numpy as np
 
 from common.accelerator import Accelerator, choose
 from common.data.batches import Encode, Training, evaluation_batches
+from common.data.depth import of_one_depth
 from common.data.faults import check_against_sample
 from common.data.pictures import Pictures, choose_cache
 from common.data.records import Records, no_records
@@ -114,7 +115,8 @@ class PictureKernel(TrainingKernel):
         sample = find_sample(facts)
         if sample and facts.task.name != "pairs":
             check_against_sample(known[2], sample, check_sample(sample, facts))
-        return known[0], known[1], known[2]
+        train, validation, test = of_one_depth(known)
+        return train, validation, test
 
     def setup(
         self,

@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from common.data.images import decode, square_jpeg
+from common.data.images import decode, encode_square
 from common.data.pictures import Pictures
 from common.data.tables import write_table
 from common.errors import UserError
@@ -189,7 +189,7 @@ def test_broken_and_missing_pictures_are_listed_with_their_reasons(prepared: Pat
         ("2.jpg", "cannot be decoded: image file is truncated"),
         ("9.jpg", "no picture: an empty file"),
         ("5.jpg", "missing"),
-        ("100.jpg", "no picture: none of JPEG, PNG, GIF, WEBP"),
+        ("100.jpg", "no picture: none of JPEG, PNG, GIF, WEBP, TIFF, BMP"),
         ("103.jpg", "missing"),
     }
     parts = {b.file: b.part for b in read_broken(prepared)}
@@ -301,7 +301,7 @@ def test_replacements_and_what_a_zip_has_damaged(tmp_path: Path) -> None:
     assert reasons["105.jpg"].startswith("damaged in test.zip: ")
     test = load_prepared(out)[2]
     found = Pictures(test, 24).original(test.ids.tolist().index("100.jpg"))
-    assert np.array_equal(found, decode(square_jpeg(painted(100), 24, 95)))
+    assert np.array_equal(found, decode(encode_square(painted(100), 24, 95)))
 
 
 def test_out_of_time_it_continues_here_and_in_another_version(

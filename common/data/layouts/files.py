@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from common.data.faults import check_ids
-from common.data.names import by_key, file_key, nfc
+from common.data.archives import Place
+from common.data.layouts.found import records_at
+from common.data.names import by_key, file_key
 from common.data.records import FILE, Records
 from common.errors import UserError
 from common.inputs import as_given, listing
@@ -18,23 +19,19 @@ from common.inputs import as_given, listing
 def image_files(
     name: str, paths: Iterable[Path], ids: Iterable[Any], labels: Any = None
 ) -> Records:
-    """Read one part of the data whose pictures are files, of any format that OpenCV reads.
+    """Read one part of the data whose pictures are files, of any usual format.
 
     A file may be ``1.JPG`` where ``1.jpg`` is asked for, or its name in another Unicode form.
     ``ids`` are as the submission has them, ``labels`` as the competition's task has them, a row a
     picture. Raises UserError when a file is missing, an id comes twice, or the numbers differ.
     """
-    files, names = tuple(paths), np.array([nfc(str(one)) for one in ids], np.str_)
+    files, names = tuple(paths), list(ids)
     known = None if labels is None else np.asarray(labels)
     if len(files) != len(names) or (known is not None and len(known) != len(files)):
         number = "no" if known is None else len(known)
         raise UserError(f"{name}: {len(files)} files, {len(names)} ids and {number} labels")
-    if not files:
-        raise UserError(f"{name}: there are no pictures")
-    files = _there(name, files)
-    sizes = [path.stat().st_size for path in files]
-    places = np.array([(number, 0, size, FILE) for number, size in enumerate(sizes)])
-    return check_ids(Records(name, files, names, known, places))
+    places = [Place(path, 0, path.stat().st_size, FILE) for path in _there(name, files)]
+    return records_at(name, places, names, known)
 
 
 def _there(name: str, files: Sequence[Path]) -> tuple[Path, ...]:

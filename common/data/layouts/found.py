@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from common.data.archives import Contents, Place, archive_stem, below, contents, locate
+from common.data.depth import find_bits
 from common.data.faults import check_ids
 from common.data.names import file_key, natural, nfc
 from common.data.records import Records
@@ -152,14 +153,13 @@ def records_at(
     files: dict[Path, int] = {}
     rows = [(files.setdefault(p.path, len(files)), p.start, p.bytes, p.kind) for p in places]
     texts = {column: np.array(values, np.str_) for column, values in (columns or {}).items()}
-    return check_ids(
-        Records(
-            name,
-            tuple(files),
-            np.array([nfc(str(one)) for one in ids], np.str_),
-            None if labels is None else np.asarray(labels),
-            np.array(rows, np.int64),
-            None if groups is None else np.array(groups, np.str_),
-            columns=texts,
-        )
+    records = Records(
+        name,
+        tuple(files),
+        np.array([nfc(str(one)) for one in ids], np.str_),
+        None if labels is None else np.asarray(labels),
+        np.array(rows, np.int64),
+        None if groups is None else np.array(groups, np.str_),
+        columns=texts,
     )
+    return find_bits(check_ids(records))

@@ -15,8 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from common.data import images
-from common.data.images import PictureError, decode, square_jpeg
+from common.data import images, tfrecords
+from common.data.images import PictureError, decode, decode_file, encode_square
+from common.data.squares import Square
 from support import tiny
 
 WIDTH, HEIGHT = 64, 40
@@ -46,11 +47,11 @@ def clear() -> Image.Image:
     return image
 
 
-def sixteen(channels: int) -> bytes:
-    """A PNG of 16 bits a channel: 1 grey, 3 colours, 4 with alpha."""
+def sixteen(channels: int, ending: str = ".png") -> bytes:
+    """A picture of 16 bits a channel: 1 grey, 3 colours, 4 with alpha."""
     wide = np.dstack([picture()[..., ::-1].astype(np.uint16) * 257, np.full((HEIGHT, WIDTH), 900)])
     wide = wide[..., 1] if channels == 1 else wide[..., :channels]
-    return bytes(cv2.imencode(".png", wide.astype(np.uint16))[1].tobytes())
+    return bytes(cv2.imencode(ending, wide.astype(np.uint16))[1].tobytes())
 
 
 def ycck() -> bytes:
@@ -84,6 +85,20 @@ KINDS: dict[str, tuple[bytes, np.ndarray, float]] = {  # with how far the mean m
     "gif": (saved(rgb(), "GIF"), picture(), 16),
     "gif with alpha": (saved(rgb().quantize(255), "GIF", transparency=3), picture(), 16),
     "gif that moves": (saved(rgb(), "GIF", **MOVES), picture(), 16),
+    "tiff": (saved(rgb(), "TIFF", compression="tiff_lzw"), picture(), 0),
+    "tiff grey": (saved(rgb().convert("L"), "TIFF"), GREY, 0),
+    "tiff alpha": (saved(clear(), "TIFF"), picture(), 0),
+    "tiff cmyk": (saved(rgb().convert("CMYK"), "TIFF"), picture(), 1),
+    "tiff lab": (saved(rgb().convert("LAB"), "TIFF"), picture(), 5),
+    "tiff 16 bits": (sixteen(3, ".tiff"), picture(), 0),
+    "tiff 16 bits grey": (sixteen(1, ".tiff"), GREEN, 0),
+    "tiff 32 bits grey": (
+        saved(Image.fromarray(GREEN[..., 0].astype(np.int32) << 8), "TIFF"),
+        GREEN,
+        0,
+    ),
+    "bmp": (saved(rgb(), "BMP"), picture(), 0),
+    "bmp palette": (saved(rgb().quantize(255), "BMP"), picture(), 16),
     "webp": (saved(rgb(), "WEBP", lossless=True), picture(), 0),
     "webp with alpha": (saved(clear(), "WEBP", lossless=True, exact=True), picture(), 0),
 }
@@ -93,27 +108,68 @@ WHOLE = {kind: content for kind, (content, _, _) in KINDS.items()}
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_becomes_the_same_rgb(kind: str) -> None:
     content, expected, off = KINDS[kind]
-    found = decode(content)
-    assert (found.shape, found.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
-    assert np.abs(found.astype(int) - expected).max() <= 3 * off
-    assert np.abs(found.astype(int) - expected).mean() <= off
-    made = square_jpeg(content, 32, 95)
+    for found in (decode(content), decode_file(content)):
+        assert (found.shape, found.dtype) == ((HEIGHT, WIDTH, 3), np.uint8)
+        assert np.abs(found.astype(int) - expected).max() <= 3 * off
+        assert np.abs(found.astype(int) - expected).mean() <= off
+    made = encode_square(content, 65, 95)
     assert made.startswith(b"\xff\xd8")
-    assert decode(made).shape == (32, 32, 3)
+    assert decode(made).shape == (65, 65, 3)
 
 
-def test_what_a_file_says_of_its_orientation_turns_nothing() -> None:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    turned = saved(rgb(), "JPEG", quality=95, exif=exif)
-    assert np.array_equal(decode(turned), decode(WHOLE["jpeg"]))
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_small_square_is_kept_as_it_is(kind: str) -> None:
+    made = encode_square(WHOLE[kind], 40, 95, Square("crop"))
+    assert made.startswith(b"\x89PNG")
+    assert np.array_equal(decode_file(made), decode(WHOLE[kind])[:, 12:52])
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "jpeg progressive", "png", "gif", "webp", "jpeg ycck"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP"])
+def test_a_picture_is_turned_as_it_says(kind: str) -> None:
+    upright = decode(saved(rgb(), kind))
+    turns = {2: upright[:, ::-1], 3: upright[::-1, ::-1], 6: np.rot90(upright, -1),
+             5: upright.swapaxes(0, 1), 8: np.rot90(upright)}  # fmt: skip
+    for orientation, wanted in turns.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        content = saved(rgb(), kind, exif=exif)
+        for found in (decode(content), decode_file(content)):
+            assert found.shape == wanted.shape
+            assert np.abs(found.astype(int) - wanted).mean() < 2  # blocks of JPEGs differ
+        if kind in ("JPEG", "PNG"):  # as TensorFlow reads a TFRecord
+            assert tfrecords.decode(content).shape == (HEIGHT, WIDTH, 3)
+
+
+@pytest.mark.parametrize(
+    "kind", ["png 16 bits", "png 16 bits grey", "tiff 16 bits", "tiff 16 bits grey"]
+)
+def test_wide_values_are_scaled_by_the_bits_of_all_pictures(kind: str) -> None:
+    grey = kind.endswith("grey")
+    for bits in (8, 10, 12, 16):
+        values = (picture()[..., 1:2] if grey else picture()).astype(np.uint16) << bits - 8
+        ending = f".{kind.partition(' ')[0]}"
+        content = cv2.imencode(ending, values[..., ::-1])[1].tobytes()
+        for found in (decode(content, bits=bits), decode_file(content, bits)):
+            assert np.array_equal(found, GREEN if grey else picture())
+    assert decode(content, bits=12).max() == 255  # what is above is white
+
+
+def test_values_with_a_decimal_point_are_refused() -> None:
+    content = saved(rgb().convert("F"), "TIFF")
+    for read in (decode, decode_file):
+        with pytest.raises(PictureError, match="values with a decimal point: save it with 8 or 16"):
+            read(content)
+
+
+CUT = ("jpeg", "jpeg progressive", "png", "gif", "webp", "jpeg ycck", "tiff", "bmp", "jpeg grey")
+
+
+@pytest.mark.parametrize("kind", CUT)
 def test_what_is_cut_short_is_refused_with_a_reason(kind: str) -> None:
     for end in (len(WHOLE[kind]) * 3 // 4, len(WHOLE[kind]) // 2, 30, 3):
-        with pytest.raises(PictureError, match=r"\w{3}"):
-            decode(WHOLE[kind][:end])
+        for read in (decode, decode_file):
+            with pytest.raises(PictureError, match=r"\w{3}"):
+                read(WHOLE[kind][:end])
 
 
 @pytest.mark.parametrize(
@@ -122,7 +178,7 @@ def test_what_is_cut_short_is_refused_with_a_reason(kind: str) -> None:
         (b"", "no picture: an empty file"),
         (b"\n<html>not found</html>", "no picture: a web page"),
         (b"version https://git-lfs.github.com/spec/v1\n", "no picture: a Git LFS pointer instead"),
-        (saved(rgb(), "TIFF"), "no picture: none of JPEG, PNG, GIF, WEBP"),
+        (saved(rgb(), "PCX"), "no picture: none of JPEG, PNG, GIF, WEBP, TIFF, BMP"),
         (WHOLE["jpeg"][:-200], "cannot be decoded: image file is truncated"),
     ],
 )
@@ -142,6 +198,7 @@ def test_damage_is_a_reason_or_a_picture_and_never_anything_else(
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(PictureError):
         found = decode(bytes(content), 8)
+        decode_file(bytes(content))
         assert found.ndim == 3
         assert (found.shape[2], found.dtype) == (3, np.uint8)
 
@@ -189,21 +246,21 @@ MEASURED = """
 import io, sys
 from concurrent.futures import ThreadPoolExecutor
 from PIL import Image
-from common.data.images import PictureError, square_jpeg
+from common.data.images import PictureError, encode_square
 def peak():
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1e3
 file = io.BytesIO()
 Image.new("RGB", (3500, 2500)).save(file, "PNG")
-square_jpeg(file.getvalue(), 32, 95)
+encode_square(file.getvalue(), 32, 95)
 before = peak()
 with ThreadPoolExecutor(6) as pool:
-    list(pool.map(lambda _: square_jpeg(file.getvalue(), 32, 95), range(8)))
+    list(pool.map(lambda _: encode_square(file.getvalue(), 32, 95), range(8)))
 print(peak() - before, "side by side")
 for path in sys.argv[1:]:
     content, before = open(path, "rb").read(), peak()
     try:
-        said = f"made {len(square_jpeg(content, 288, 95))}"
+        said = f"made {len(encode_square(content, 288, 95))}"
     except PictureError as error:
         said = error
     print(peak() - before, said)
@@ -250,6 +307,6 @@ def test_a_jpeg_is_decoded_no_smaller_than_asked(least: int | None, shape: tuple
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 700), (3000, 2)])
 def test_odd_sizes_work(size: tuple[int, int]) -> None:
-    made = decode(square_jpeg(saved(Image.new("RGB", size, (9, 99, 199)), "PNG"), 40, 95))
+    made = decode(encode_square(saved(Image.new("RGB", size, (9, 99, 199)), "PNG"), 40, 95))
     assert made.shape == (40, 40, 3)
     assert np.abs(made.astype(int) - (9, 99, 199)).max() < 5

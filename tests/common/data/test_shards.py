@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from common.data.images import PictureError, square_jpeg
+from common.data.images import PictureError, encode_square
 from common.data.pictures import Pictures
 from common.data.shards import Broken, Item, write_shards
 from common.data.tfrecords import read_records
@@ -30,7 +30,7 @@ def jpeg(name: str) -> bytes:
         raise PictureError(f"cut: {name}")
     number = int(name.partition(".")[0])
     colour = np.full((20, 30, 3), (90, 90, number * 10), np.uint8)
-    return square_jpeg(cv2.imencode(".png", colour)[1].tobytes(), SIDE, 95)
+    return encode_square(cv2.imencode(".png", colour)[1].tobytes(), SIDE, 95)
 
 
 class Counted(list):

@@ -1,0 +1,54 @@
+"""How many bits the values of pictures have whose files could hold 16.
+
+An X-ray of 12 bits in a file of 16 would be nearly black if its values were taken for those of 16,
+and pictures would not be comparable if each were stretched by itself. So all pictures of the data
+are taken to have the bits that the largest value of some of them needs, rounded up to 8, 10, 12, 14
+or 16; what is above that in another picture is white.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+from contextlib import suppress
+
+import numpy as np
+
+from common.data.archives import Place, read
+from common.data.images import has_wide_values, open_header, wide_values
+from common.data.records import RECORD, Records
+from common.progress import report
+
+_HEADERS = 64  # of pictures that are looked at, spread over all of them
+_HEAD = 1 << 16  # bytes of a file, for its header
+_TIFF = (b"II*\0", b"MM\0*")  # whose header may be at the end
+
+
+def find_bits(records: Records) -> Records:
+    """Return the records with the bits of their values; TFRecords as they are.
+
+    Headers of some pictures are read, and those of more than 8 bits are decoded. Broken ones are
+    not counted.
+    """
+    largest, wide = 0, 0
+    rows = np.unique(np.linspace(0, len(records) - 1, min(_HEADERS, len(records))).astype(int))
+    for file, start, size, kind in records.places[rows].tolist():
+        if kind == RECORD:
+            return records
+        with suppress(Exception):  # of broken files decoders raise nearly everything
+            place = Place(records.files[file], start, size, kind)
+            head = read(place, _HEAD)
+            head = read(place) if head[:4] in _TIFF else head
+            if has_wide_values(open_header(head, size)):
+                content = read(place)
+                values = wide_values(open_header(content, size), content)
+                largest, wide = max(largest, int(values.max())), wide + 1
+    if not wide:
+        return records
+    bits = max(8, largest.bit_length() + largest.bit_length() % 2)
+    report("depth", part=records.name, bits=bits, of=wide)
+    return dataclasses.replace(records, bits=bits)
+
+
+def of_one_depth(parts: Sequence[Records]) -> list[Records]:
+    """Return the parts of the data with the bits of the one that has most."""
+    most = max(part.bits for part in parts)
+    return [dataclasses.replace(part, bits=most) for part in parts]

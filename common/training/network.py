@@ -128,7 +128,13 @@ def begin_with(published: Published, model: Any, run: KernelRun) -> None:
     taken, others = f"{layers - len(random)}/{layers}", ", ".join(random) or "none"
     report("weights", source=source, of=kernel, layers=taken, random=others)
     if published.saw_validation:
-        report("weights", warning="they have learnt from validation: its score will be too good")
+        warning = (
+            f"{_kernel(run)} began with weights that have learnt from its validation pictures: its "
+            f"validation score is too good"
+        )
+        report("weights", warning=warning)
+        known = [one for one in run.facts.get("warnings", ()) if one != warning]
+        run.facts["warnings"] = [*known, warning]
 
 
 def _fill(model: Any, path: Path) -> tuple[list[str], int]:

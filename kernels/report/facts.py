@@ -160,8 +160,7 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     kernels = tuple(read_output(run, b.kernel.name, tuple(b.kernel.sources)) for b in bundles)
     notes = [f"Audit: {warning}." for warning in (audit["warnings"] if audit else ())]
     for kernel in kernels:
-        warnings = map(str, kernel.manifest.get("warnings", ()))
-        notes += [f"{warning[:1].upper()}{warning[1:]}." for warning in warnings]
+        notes += [f"{warning[:1].upper()}{warning[1:]}." for warning in kernel.warnings]
     facts = Facts(run, competition, sent, kernels, _models(kernels, notes), notes)
     for kernel in kernels:
         facts.thumbnails = {**read_or_note(kernel.thumbnails, {}, notes), **facts.thumbnails}

@@ -70,6 +70,11 @@ class KernelOutput:
         """Its score on validation."""
         return read_score(self.metrics)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What it warns of, a line each."""
+        return tuple(map(str, self.manifest.get("warnings", ())))
+
     def facts(self, name: str) -> Mapping[str, Any]:
         """Return an object of the manifest, such as ``recipe``; empty if it is none."""
         return as_mapping(self.manifest.get(name))

@@ -77,6 +77,7 @@ class Result(Validated):
     figures: str | None
     report: str | None
     audit: dict[str, Any] | None  # what its audit found
+    warnings: tuple[str, ...] = ()  # of its trainings, each once
     published_weights: str | None = None  # OWNER/SLUG/versions/N of the data set with its weights
 
 
@@ -118,6 +119,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         figures=_if_there(run.folder / "figures"),
         report=_if_there(run.folder / REPORT),
         audit=read_audit(run),
+        warnings=tuple(dict.fromkeys(warning for output in trained for warning in output.warnings)),
         published_weights=run.published_weights or None,
     )
 

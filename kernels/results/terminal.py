@@ -36,7 +36,8 @@ def show_result(result: Result) -> str:
         public, private = map(result.rounded, (result.public_score, result.private_score))
         lines.append(f"  {'score':<16} public {public}   private {private}")
     audit: Mapping[str, Any] = result.audit or {}
-    lines += ["", *(f"  warning: {warning}" for warning in audit.get("warnings", ()))]
+    warnings = (*audit.get("warnings", ()), *result.warnings)
+    lines += ["", *(f"  warning: {warning}" for warning in warnings)]
     nothing = " (nothing found)" if audit and not audit["warnings"] else ""
     places = {
         "audit": audit and f"{audit['folder']}{nothing}",

@@ -1,6 +1,7 @@
 """The README's first command on petals: generated flowers, and real ones where they are."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,8 @@ def petals(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """The JSON of the whole dry run, which several tests look at."""
     folder = tmp_path_factory.mktemp("petals") / "run"
     arguments = ("petals", "--ensemble", "--dry-run", "--run-dir", folder, "--json", *SMALL)
-    return tiny.last_json(tiny.submit(*arguments, "--set", "resamples=20"))
+    publish = ("--publish", "--yes")
+    return tiny.last_json(tiny.submit(*arguments, *publish, "--set", "resamples=20"))
 
 
 @pytest.mark.parametrize("name", ["densenet201", "efficientnetb7", "ensemble"])
@@ -69,6 +71,40 @@ def test_history_has_a_row_an_epoch_and_the_refits_without_validation(
     assert rows["val_loss"].isna().tolist() == [False] * EPOCHS + [True]
     rates = rows["learning_rate"].tolist()
     assert rates[0] < rates[1] > rates[2] > rates[-1]
+
+
+def test_the_next_run_begins_with_the_weights_that_this_one_has_published(petals: dict) -> None:
+    source, _, version = petals["published_weights"].partition("/versions/")
+    assert (source, version) == ("dry-run/petals-weights", "1")
+    first, folder = (Path(petals["run_dir"]), Path(petals["run_dir"]).with_name("next"))
+    command = ("petals", "--model", "densenet201", "--dry-run", "--json", "--no-submit", *SMALL)
+    more = ("--weights-source", source, "--set", "refit=no", "--set", "resamples=20")
+    result = tiny.last_json(tiny.submit(*command, *more, "--run-dir", folder))
+    log = (folder / "logs" / "densenet201.log").read_text()
+    [said] = [line for line in log.splitlines() if "source=" in line]
+    layers = re.search(r"source=dry-run/petals-weights of=densenet201 layers=(\d+)/(\d+) ran", said)
+    assert layers
+    assert layers[1] == layers[2]
+    [warning] = result["warnings"]
+    assert "densenet201 began with weights that have learnt from its validation" in warning
+    ours, theirs = (
+        pd.read_csv(run / "outputs" / "densenet201" / "history.csv") for run in (folder, first)
+    )
+    assert ours["val_loss"][0] < theirs["val_loss"][0]
+    assert ours["loss"][0] < theirs["loss"][0]
+
+
+def test_weights_of_another_network_are_refused_in_one_line(petals: dict) -> None:
+    folder = Path(petals["run_dir"]).with_name("other")
+    command = ("petals", "--model", "xception", "--dry-run", "--no-submit", *SMALL)
+    source = ("--weights-source", "dry-run/petals-weights", "--run-dir", folder)
+    done = tiny.submit(*command, *source)
+    assert done.returncode == 1
+    assert (
+        "kernel xception stopped: weights source dry-run/petals-weights has no weights of this "
+        "kernel's network, miniature of Xception, but of densenet201 (miniature of DenseNet201), "
+        "efficientnetb7 (miniature of EfficientNetB7): name another --weights-source, or train"
+    ) in done.stderr.splitlines()[-1]
 
 
 def test_no_kernel_sees_the_hidden_labels(petals: dict) -> None:

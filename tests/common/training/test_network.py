@@ -104,11 +104,14 @@ def test_a_training_begins_with_published_weights(
     few = {"epochs": 1, "lr_max": 1e-9}
     said = begin(train, tmp_path / "from", **few)
     assert "stage=weights source=alice/weights of=small layers=3/3 random=none" in said
-    assert "warning='they have learnt from validation: its score will be too good'" in said
+    warning = "small began with weights that have learnt from its validation pictures: its validat"
+    assert f"warning='{warning}" in said
     train(small_classifier.KERNEL, tmp_path / "random", settings={"refit": False, **few})
     last = pd.read_csv(left[small_classifier] / "history.csv")["val_loss"].dropna().iloc[-1]
     assert first_loss(tmp_path / "from") < 1.05 * last < first_loss(tmp_path / "random")
-    facts = read_manifest(tmp_path / "from", "small", "")["begins_with"]
+    manifest = read_manifest(tmp_path / "from", "small", "")
+    assert sum(one.startswith(warning) for one in manifest["warnings"]) == 1
+    facts = manifest["begins_with"]
     assert (facts["kernel"], facts["random"], facts["saw_validation"]) == ("small", [], True)
     # It has learnt from validation in the run before, if not in this one.
     again = read_network(tmp_path / "from" / "small.network.json")
@@ -143,7 +146,7 @@ def test_a_head_of_other_classes_stays_random(
     kernel = replace(small_classifier.KERNEL, competition=OTHER_CLASSES, build_model=build_four)
     said = begin(train, tmp_path / "four", kernel, epochs=1)
     assert "layers=2/3 random=four" in said
-    assert "warning" not in said  # another competition's pictures
+    assert "began with weights" not in said  # another competition's pictures
     assert read_manifest(tmp_path / "four", "small", "")["begins_with"]["random"] == ["four"]
     assert read_network(tmp_path / "four" / "small.network.json").trained_on == "train"
 

@@ -16,7 +16,9 @@ from common.data.names import nfc
 from common.data.tables import find_table
 from common.declaration import Kernel
 from common.errors import PREFIX, UserError
+from common.progress import parse
 from common.submission import check_sample
+from common.text import warn
 from kernels.kaggle.signin import isolate
 from kernels.local.confine import unconfined, users_secrets
 from kernels.plan.find import ROOT, load_module, modules
@@ -99,15 +101,36 @@ def check_records(competition: Competition, kernels: Iterable[PlannedKernel], da
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
         command = [sys.executable, "-m", "common.training.first_look", module]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    if done.returncode:
-        lines = done.stderr.splitlines() or ["no message"]
+        code, errors = _run_reading(command, environment)
+    if code:
+        lines = errors.splitlines() or ["no message"]
         if lines[-1].startswith(PREFIX):
             raise UserError(lines[-1].removeprefix(PREFIX))
         raise UserError(
             f"the data cannot be read by competitions/{competition.folder}/data.py: {lines[-1]}",
             tuple(lines[-12:]),
         )
+
+
+def _run_reading(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
+    """Run a command that reads data, and say how far it is; its code, and its standard error."""
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
+        try:
+            for line in process.stdout or ():
+                facts = parse(line) or {}
+                if "looked_at" in facts:  # for copies, which may take minutes
+                    warn(f"looking for copies: {facts['looked_at']} pictures")
+        except BaseException:
+            process.kill()
+            raise
+        code = process.wait()
+        errors.seek(0)
+        return code, errors.read()
 
 
 def _reads_itself(kernel: Kernel) -> bool:

@@ -1,7 +1,5 @@
 """Copies among the pictures of a part, and splits of real pictures by what they show."""
 
-import csv
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +9,12 @@ import numpy as np
 import pytest
 
 from common.data.copies import find_copies, unchained
-from common.data.layouts import image_files
+from common.data.layouts import image_files, labels_in_names, table
 from common.data.lookalikes import Pair
+from common.data.records import Records
 from common.data.splits import hold_out, take_fold
 from common.tasks.classification import Classification
-from support import tiny
-
-REAL = tiny.ROOT.parent / "shared" / "data"
+from support import real
 
 
 def blotches(seed: int) -> np.ndarray:
@@ -47,41 +44,39 @@ def test_a_chain_of_lookalikes_is_not_one_group() -> None:
     assert unchained([], 1000) == []
 
 
-def xrays() -> tuple[list[Path], list[str], list[str]]:
+def xrays() -> tuple[Records, Classification]:
     """By patient: ``person12_bacteria_47.jpeg``, ``NORMAL2-IM-0482-0001.jpeg``."""
-    paths = sorted((REAL / "chest-xray-pneumonia/chest_xray/train").glob("*/*.jpeg"))
-    patients = [re.match(r"person\d+|(NORMAL2-)?IM-\d+", path.name) for path in paths]
-    return paths, [path.parent.name for path in paths], [found[0] for found in patients if found]
+    task = Classification(("NORMAL", "PNEUMONIA"))
+    pattern = r"(?P<label>NORMAL|PNEUMONIA)/(?P<group>person\d+|(NORMAL2-)?IM-\d+)"
+    folder = real.data("chest-xray-pneumonia", "chest_xray", "train")
+    return labels_in_names("train", folder, pattern, task), task
 
 
-def paintings() -> tuple[list[Path], list[str], list[str]]:
+def paintings() -> tuple[Records, Classification]:
     """By artist; the classes are made up: no artist has paintings in two parts."""
-    with open(REAL / "painter-by-numbers/train_info.csv", newline="", encoding="utf-8") as table:
-        rows = list(csv.DictReader(table))
-    paths = [REAL / "painter-by-numbers/train" / row["filename"] for row in rows]
-    return paths, [str(len(row["title"]) % 3) for row in rows], [row["artist"] for row in rows]
+    root, task = real.data("painter-by-numbers"), Classification(("a", "b", "c"))
+    read = table("train", root / "train_info.csv", root / "train", "filename", group="artist")
+    return replace(read, labels=np.char.str_len(read.columns["title"]) % 3), task
 
 
-def faces() -> tuple[list[Path], list[str], list[str]]:
-    """By person, of a class of those with many pictures and one of the others."""
-    paths = sorted((REAL / "lfw-dataset").glob("**/*.jpg"))[:2000]
-    people = [path.parent.name for path in paths]
-    return paths, ["many" if people.count(name) > 4 else "few" for name in people], people
+def faces() -> tuple[Records, Classification]:
+    """By person; the classes are those with many pictures and the others."""
+    read = labels_in_names("train", real.data("lfw-dataset"), "(?P<group>[^/]+)/")
+    assert read.groups is not None
+    first = read.take(np.argsort(read.ids)[:2000])
+    _, person, count = np.unique(first.groups, return_inverse=True, return_counts=True)
+    return replace(first, labels=(count[person] > 4).astype(int)), Classification(("few", "many"))
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not REAL.is_dir(), reason="the real pictures are not here")
 @pytest.mark.parametrize(
-    ("read", "groups", "copies"), [(xrays, 1203, 14), (paintings, 30, 20), (faces, 1224, 2)]
+    ("read", "groups", "copies"), [(xrays, 1203, 10), (paintings, 30, 20), (faces, 1224, 2)]
 )
 def test_no_group_of_real_pictures_stands_on_both_sides(
-    read: Callable[[], tuple[list[Path], list[str], list[str]]], groups: int, copies: int
+    read: Callable[[], tuple[Records, Classification]], groups: int, copies: int
 ) -> None:
-    paths, labels, names = read()
-    task = Classification(tuple(sorted(set(labels))))
-    whole = image_files("train", paths, [path.name for path in paths], task.encode(labels))
-    assert len(set(names)) == groups
-    train, validation = hold_out(replace(whole, groups=np.array(names)), task)
+    whole, task = read()
+    train, validation = hold_out(whole, task)
     said = f"{groups:,} groups kept together, {copies} pictures kept with their copies, seed 0"
     assert said in validation.split
     folds = [(train, validation), *(take_fold(train, validation, task, 5, n, 1) for n in range(5))]

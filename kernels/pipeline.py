@@ -5,6 +5,7 @@ from dataclasses import replace
 from kernels.bundle.build import build_bundles
 from kernels.bundle.code import code_state
 from kernels.kaggle.client import Kaggle
+from kernels.kaggle.lookup import dataset_version
 from kernels.plan.planned import PlannedKernel
 from kernels.plan.request import ENSEMBLE, Request, in_short
 from kernels.preflight.checklist import check_run
@@ -13,6 +14,7 @@ from kernels.results.result import Result, gather_figures, keep_blend, result_of
 from kernels.results.weights_text import weights_text
 from kernels.run.display import Display
 from kernels.run.publish import Publication, check_target, publish_once
+from kernels.run.push import inputs_digest
 from kernels.run.state import Run, RunOptions, Submission
 from kernels.run.submission import await_score, check_output, send_once
 from kernels.run.watch import Watch
@@ -35,9 +37,11 @@ def run_pipeline(
     run.require_same("owner", kaggle.owner, "sign in as the same user")
     bundles = build_bundles(competition, kernels, kaggle.owner)
     run.update(code=code_state(bundles[0].parameters.shared_hash))
+    if request.weights_source.count("/") == 1 and not (run.dry_run or run.weights_version):
+        run.update(weights_version=dataset_version(kaggle, request.weights_source))
     check_run(kaggle, request, bundles, run, options, display.say)
     if not run.dry_run:
-        run.update(data=kaggle.data_digest(competition.slug))
+        run.update(data=inputs_digest(kaggle, run, competition.slug))
     wanted = options.publish
     ref = "" if wanted is None else check_target(kaggle, wanted, competition.name)
     Watch(kaggle, run, bundles, display, options).run()

@@ -73,6 +73,18 @@ def dataset_status(kaggle: Kaggle, ref: str) -> str:
     return str(answer.status.name)
 
 
+def dataset_version(kaggle: Kaggle, ref: str) -> int:
+    """Return the newest version of data set ``owner/slug``; 0 where Kaggle shows none."""
+    owner, slug = ref.split("/")
+    try:
+        answer = kaggle.ask("datasets", "get_dataset", owner_slug=owner, dataset_slug=slug)
+    except NoAnswerError:
+        raise
+    except KaggleError:
+        return 0
+    return int(answer.current_version_number or 0)
+
+
 def model_version(kaggle: Kaggle, ref: str) -> int:
     """Return the newest version of model ``owner/model/framework/variation[/version]``, or 0."""
     from kagglesdk.models.types.model_enums import ModelFramework

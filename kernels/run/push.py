@@ -35,6 +35,12 @@ def kernel_key(bundle: Bundle, known: Mapping[str, KernelRecord], data: str) -> 
     return hashlib.sha256(facts.encode()).hexdigest()
 
 
+def inputs_digest(kaggle: Kaggle, run: Run, slug: str) -> str:
+    """Return a hash of what a real run's kernels read: the competition's data, earlier weights."""
+    data = kaggle.data_digest(slug)
+    return f"{data}-{run.weights_version}" if run.weights_version else data
+
+
 def finished_before(kaggle: Kaggle, run: Run, bundles: Sequence[Bundle], slug: str) -> set[str]:
     """Return the names of the kernels that an earlier run has finished: they spend no quota.
 
@@ -43,7 +49,7 @@ def finished_before(kaggle: Kaggle, run: Run, bundles: Sequence[Bundle], slug: s
     known: dict[str, KernelRecord] = {}
     if not earlier_runs(run):
         return set()
-    data = kaggle.data_digest(slug)
+    data = inputs_digest(kaggle, run, slug)
     for bundle in bundles:
         if set(bundle.kernel.sources) - {SHARED} <= set(known):
             earlier = find_finished(kaggle, run, bundle, kernel_key(bundle, known, data))

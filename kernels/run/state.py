@@ -94,6 +94,7 @@ class Run:
     state: str = "running"  # or ``complete``, ``failed``, ``interrupted``
     kernels: dict[str, KernelRecord] = field(default_factory=dict)
     submissions: list[Submission] = field(default_factory=list)  # oldest first
+    weights_version: int = 0  # of the data set of --weights-source, when the run began
     published_weights: str = ""  # OWNER/SLUG/versions/N of the data set that has its weights
     data: str = ""  # of a dry run in words; of a real run, a hash of Kaggle's file list
     started: str = ""  # UTC

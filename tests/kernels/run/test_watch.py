@@ -389,6 +389,9 @@ def test_what_is_finished_is_used_again(
     second.update(owner=kaggle.owner)
     names = ["shared", "left", "ensemble"]
     assert finished_before(kaggle, second, bundles, "tiny-digits") == set(names)
+    newer = open_run(tmp_path / "newer", "tiny", dry_run=False)
+    newer.update(owner=kaggle.owner, weights_version=2)  # of what it would begin with
+    assert finished_before(kaggle, newer, bundles, "tiny-digits") == {"shared"}
     second, said = start("second")
     assert said == [f"{name}: used again from run first" for name in names]
     assert kaggle.pushed == ONCE

@@ -28,31 +28,25 @@ class KernelWeights:
 
 def fetch_weights(
     kaggle: Kaggle, run: Run, bundles: Sequence[Bundle], say: Callable[[str], object]
-) -> list[str]:
+) -> None:
     """Fetch the weights of all finished kernels that are not here yet, checked by their manifests.
 
-    Returns the names of the kernels that have left some. Raises UserError where Kaggle no longer
-    has them, and as downloads do.
+    Raises UserError where Kaggle no longer has them, and as downloads do.
     """
-    found = []
     for bundle in bundles:
         name, known = bundle.kernel.name, run.kernel(bundle.kernel.name)
         if known.state is not KernelState.COMPLETE:  # such as an audit that failed
             continue
         folder = run.output(name)
         manifest = read_manifest(folder, name, known.nonce, fetched=True)
-        files = {
+        missing = {
             file: facts
             for file, facts in manifest["files"].items()
             if file.endswith(WEIGHTS) and stays(manifest, file)
-        }
-        found += [name] * bool(files)
-        missing = {
-            file: facts for file, facts in files.items() if not _is_here(folder, file, facts)
+            if not _is_here(folder, file, facts)
         }
         if missing:
             _fetch(kaggle, run, bundle, missing, say)
-    return found
 
 
 def left_weights(run: Run, bundles: Sequence[Bundle]) -> list[KernelWeights]:

@@ -11,6 +11,7 @@ import pytest
 from common.accelerator import WHOLE, Accelerator
 from common.data.records import Records
 from common.errors import UserError
+from common.files.network import read_networks
 from common.files.predictions import Vectors
 from common.files.projection import load_projection
 from common.kernel import KernelRun
@@ -19,6 +20,7 @@ from common.parameters import Parameters
 from common.recipes.embedding import HeadRecipe
 from common.tasks.classification import Classification
 from common.training.head_training import RowBatches, Rows, train_head, without_head
+from common.training.network import Published, save_network
 from common.training.stacking import Features, Stacked, stack
 from common.training.vectors import class_batches
 from competitions.painter_by_numbers import submodel
@@ -165,6 +167,23 @@ def test_a_head_learns(stacked: Stacked, tmp_path: Path, changes: dict[str, Any]
     assert list(found) == names[recipe.loss]
     assert history[-1]["val_loss"] < history[0]["val_loss"]
     assert history[-1]["val_accuracy"] > history[0]["val_accuracy"]
+
+
+def test_a_head_begins_with_published_weights(stacked: Stacked, tmp_path: Path) -> None:
+    first = KernelRun(Parameters("head"), HEAD, tmp_path)
+    trainer, found = train_head(stacked, first, CPU)
+    save_network(first, submodel.COMPETITION, trainer.model)
+    network, path = read_networks(tmp_path)["head"]
+    assert (network.network, network.image_size, network.outputs) == ("head", 0, 8)
+    (tmp_path / "again").mkdir()
+    recipe = dataclasses.replace(HEAD, epochs=1, lr_max=1e-9)
+    again = KernelRun(Parameters("head"), recipe, tmp_path / "again")
+    again.primary = False
+    published = Published("alice/heads", network, path, saw_validation=False)
+    _, same = train_head(stacked, again, CPU, published)
+    assert again.facts["begins_with"]["random"] == []
+    ours, theirs = (vectors.test["embedding"] for vectors in (same, found))
+    np.testing.assert_allclose(ours, theirs, atol=1e-5)
 
 
 @pytest.mark.parametrize("each", [4, 0])

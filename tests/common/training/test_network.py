@@ -15,7 +15,7 @@ import pytest
 from common.files.network import read_network
 from common.manifest import read_manifest
 from common.tasks.classification import Classification
-from support import predict_again, small_classifier, small_embedding
+from support import predict_again, small_classifier, small_embedding, twin_weights
 from support.warm import case, run_on_jax
 
 pytestmark = pytest.mark.slow
@@ -58,8 +58,10 @@ def test_they_predict_the_same_on_the_other_backend(
     script = predict_again.__file__
     half = {**mounted, "SMALL_POLICY": "mixed_bfloat16"}
     name, name_of_vectors = "small_classifier", "small_embedding"
+    twin_weights.main("save", tmp_path)
     said = run_on_jax(
         {
+            "efficientnet": case(tmp_path, twin_weights.__file__, "load", str(tmp_path)),
             "classes": case(tmp_path, script, name, str(left[small_classifier]), **mounted),
             "vectors": case(
                 tmp_path, script, name_of_vectors, str(left[small_embedding]), **mounted
@@ -70,6 +72,7 @@ def test_they_predict_the_same_on_the_other_backend(
     found = {name: float(text.split()[-1]) for name, text in said.items()}
     assert found["classes"] < 1e-5
     assert found["vectors"] < 1e-5
+    assert found["efficientnet"] < 1e-5  # of a package there, of Keras here
     assert 1e-5 < found["half"] < 0.05
 
 
@@ -149,6 +152,23 @@ def test_a_head_of_other_classes_stays_random(
     assert "began with weights" not in said  # another competition's pictures
     assert read_manifest(tmp_path / "four", "small", "")["begins_with"]["random"] == ["four"]
     assert read_network(tmp_path / "four" / "small.network.json").trained_on == "train"
+
+
+def test_an_embedding_begins_with_published_weights(
+    train: Train, left: dict[ModuleType, Path], inputs: Path, tmp_path: Path
+) -> None:
+    folder = inputs / "datasets" / "alice" / "vectors"
+    folder.mkdir(parents=True)
+    for path in left[small_embedding].glob("small.*"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    settings = {"epochs": 1, "lr_max": 1e-9}
+    said = train(
+        small_embedding.KERNEL, tmp_path, weights_source="alice/vectors", settings=settings
+    )
+    assert "source=alice/vectors of=small layers=3/3 random=none" in said
+    assert "began with weights" not in said  # there is no refit
+    ours, theirs = (pd.read_csv(run / "history.csv") for run in (tmp_path, left[small_embedding]))
+    assert ours["val_auc"][0] == pytest.approx(theirs["val_auc"].iloc[-1], abs=0.02)
 
 
 def change(published: Path, **changes: Any) -> None:

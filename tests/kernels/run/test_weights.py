@@ -12,6 +12,8 @@ import pytest
 
 from common.files.network import read_network
 from common.manifest import file_sha256
+from kernels.local.fault_kinds import Rule
+from kernels.local.faults import Faults
 from support import tiny
 
 pytestmark = pytest.mark.slow
@@ -123,6 +125,21 @@ def test_what_cannot_be_published_is_one_line_before_anything_is_pushed(
     assert done.returncode == 1
     assert said in done.stderr.splitlines()[-1]
     assert not list((tmp_path / "run" / "kernels").glob("*"))
+
+
+def test_weights_that_arrive_broken_are_not_published(tmp_path: Path) -> None:
+    broken = Rule("download", "corrupt", contains="weights.h5", times=2)
+    command = ("tiny", "--model", "left", "--accelerator", "cpu", "--no-submit", "--json")
+    with tiny.local_kaggle(tmp_path, faults=Faults([broken])) as (server, env):
+        first, again = (
+            tiny.submit(*command, "--publish", "--yes", env=env, cwd=tmp_path) for _ in range(2)
+        )
+        made = server.store.dataset_versions("alice/tiny-weights")
+        pushed = len(server.store.versions("alice/tiny-left"))
+    assert first.returncode == 1
+    assert "left.weights.h5 is not the file that the kernel wrote" in first.stderr.splitlines()[-1]
+    assert tiny.last_json(again)["published_weights"] == "alice/tiny-weights/versions/1"
+    assert (len(made), pushed) == (1, 1)
 
 
 @pytest.mark.parametrize(("answer", "number"), [("y", 1), ("n", 0), ("", 0)])

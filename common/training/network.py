@@ -74,10 +74,12 @@ def save_network(run: KernelRun, competition: Competition, model: Any, refit: bo
 
 def trained_on(run: KernelRun) -> str:
     """In words, the pictures that a kernel trains on before any refit."""
-    recipe, seed = run.recipe, run.parameters.seed
+    recipe, seed = run.recipe, f"seed {run.parameters.seed}"
     if not getattr(recipe, "folds", 0):
         return "train"
-    return f"train and validation but fold {recipe.fold} of {recipe.folds} (seed {seed})"
+    again, fold = divmod(recipe.fold, recipe.folds)
+    split = f"{seed}, split {again + 1}" if again else seed
+    return f"{_EVERYTHING} but fold {fold} of {recipe.folds} ({split})"
 
 
 def find_published(run: KernelRun, competition: Competition) -> Published | None:

@@ -13,8 +13,11 @@ import pandas as pd
 import pytest
 
 from common.files.network import read_network
+from common.kernel import KernelRun
 from common.manifest import read_manifest
+from common.parameters import Parameters
 from common.tasks.classification import Classification
+from common.training.network import trained_on
 from support import predict_again, small_classifier, small_embedding, twin_weights
 from support.warm import case, run_on_jax
 
@@ -87,6 +90,22 @@ def test_a_kernel_says_what_its_weights_are(left: dict[ModuleType, Path]) -> Non
     assert (network.network, network.image_size, network.outputs) == ("DenseNet201", 16, 3)
     assert network.recipe["ema"] == 0.5
     assert read_network(left[small_embedding] / "small.network.json").trained_on == "train"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, "train"),
+        ({"folds": 5, "fold": 2}, "train and validation but fold 2 of 5 (seed 3)"),
+        (
+            {"folds": 5, "repeats": 2, "fold": 7},
+            "train and validation but fold 2 of 5 (seed 3, split 2)",
+        ),
+    ],
+)
+def test_what_a_network_has_seen_is_said_in_words(settings: dict[str, int], words: str) -> None:
+    recipe = replace(small_classifier.RECIPE, **settings)
+    assert trained_on(KernelRun(Parameters(seed=3), recipe)) == words
 
 
 def begin(

@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from common.data.archives import Contents, Place, contents, read
+from common.data.layouts.found import records_at
 from common.data.names import by_key, file_key, natural
+from common.data.records import Records
 from common.errors import UserError
 from common.inputs import as_given
 
@@ -64,6 +67,10 @@ class PackedFiles:
     def place(self, name: str) -> Place:
         """Return where a file is, or where its replacement is."""
         return self._places[name]
+
+    def records(self, part: str, names: Sequence[str], labels: Any = None) -> Records:
+        """Return Records of the files of these names, which are their ids."""
+        return records_at(part, [self._places[name] for name in names], names, labels)
 
     def read(self, name: str) -> bytes:
         """Return a file's bytes. Raises ValueError with the reason when they cannot be read."""

@@ -67,7 +67,7 @@ class Pictures:
     def original(self, row: int) -> np.ndarray:
         """Return one picture in its own size. Raises UserError when it cannot be decoded."""
         try:
-            content, checked = self._content(row), bool(self._checked[row])
+            content, checked = self.content(row), bool(self._checked[row])
             if self.records.places[row, 3] == RECORD:
                 picture = decode(content, checked)
                 self._checked[row] = True
@@ -89,7 +89,7 @@ class Pictures:
             if time.monotonic() > end:
                 return False
             try:
-                head, size = self._content(row, _HEAD), int(self.records.places[row, 2])
+                head, size = self.content(row, _HEAD), int(self.records.places[row, 2])
                 usual = check_header if self.records.places[row, 3] == RECORD else is_usual
                 self._checked[row] = usual(head, size)
             except (ValueError, IndexError, OSError) as error:
@@ -107,8 +107,8 @@ class Pictures:
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:
             yield from pool.map(look, range(len(self)))
 
-    def _content(self, row: int, most: int = -1) -> bytes:
-        """A picture's bytes, or ``most`` of them where they are not in a TFRecord.
+    def content(self, row: int, most: int = -1) -> bytes:
+        """Return a picture's bytes, or ``most`` of them where they are not in a TFRecord.
 
         Raises ValueError where its record has none, and OSError.
         """

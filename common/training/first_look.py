@@ -13,6 +13,7 @@ from common.errors import UserError, end_process, shown_in_one_line
 from common.kernel import KernelRun
 from common.parameters import Parameters
 from common.training.prepare import Parts, PictureKernel, check_headers
+from common.training.preparing import PrepareKernel
 
 
 def look(script: str) -> None:
@@ -21,9 +22,11 @@ def look(script: str) -> None:
     Raises UserError as the kernel would.
     """
     kernel = importlib.import_module(script).KERNEL
-    if not isinstance(kernel, PictureKernel):
-        raise UserError(f"{script} declares no kernel that trains on pictures: name one")
+    if not isinstance(kernel, (PictureKernel, PrepareKernel)):
+        raise UserError(f"{script} declares no kernel that reads pictures: name one")
     records = kernel.records(KernelRun(Parameters(script, internet=False), kernel.recipe))
+    if isinstance(kernel, PrepareKernel):  # which lists what is broken
+        return
     check_headers(Parts(*(Pictures(part, kernel.recipe.image_size) for part in records)))
 
 

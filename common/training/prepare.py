@@ -12,10 +12,8 @@ import numpy as np
 
 from common.accelerator import Accelerator, choose
 from common.data.batches import Encode, Training, evaluation_batches
-from common.data.depth import of_one_depth
-from common.data.faults import check_against_sample
 from common.data.pictures import Pictures, choose_cache
-from common.data.records import Records, no_records
+from common.data.records import Records
 from common.data.samplers import ClassBatches
 from common.data.squares import Square
 from common.declaration import Kernel
@@ -23,13 +21,12 @@ from common.errors import UserError
 from common.kernel import KernelRun
 from common.networks.backbones import check_weights, find_backbone
 from common.networks.weights import resolve_weights, weights_explained
-from common.parameters import Parameters
 from common.progress import report
 from common.recipe import override
 from common.recipes.image import BackboneRecipe, ImageRecipe
 from common.recipes.training import check_batch
-from common.submission import check_sample, find_sample
 from common.training.describe import Described, TrainingKernel
+from common.training.loading import Load, load_parts
 from common.training.model import check_full_size
 from common.training.network import Published, find_published
 from common.training.trainer import Setup
@@ -47,7 +44,7 @@ class PictureKernel(TrainingKernel):
             submitted test may be None, or have labels, with which the ensemble measures.
     """
 
-    load: Callable[[int, Parameters], tuple[Records, Records, Records | None]]
+    load: Load
 
     @abstractmethod
     def network(self, recipe: Any) -> Any:
@@ -89,34 +86,8 @@ class PictureKernel(TrainingKernel):
         return resolve_weights(recipe.weights, known.files, run.parameters, known.package)
 
     def records(self, run: KernelRun) -> tuple[Records, Records, Records]:
-        """What ``load`` reads.
-
-        Raises UserError when it is not three Records, or test has other ids than the sample.
-        """
-        facts = self.competition
-        try:
-            parts = self.load(run.recipe.image_size, run.parameters)
-        except FileNotFoundError as error:
-            name = error.filename or "a file of its data"
-            raise UserError(
-                f"{name}: no such file; the data of {facts.name} must have {facts.files}"
-            ) from None
-        train, validation, test = (
-            parts if isinstance(parts, tuple) and len(parts) == 3 else [None] * 3
-        )
-        if test is None and facts.submission is None:
-            test = no_records("test")
-        known = [part for part in (train, validation, test) if isinstance(part, Records)]
-        if len(known) < 3:
-            raise UserError(
-                f"load of {facts.name} gave no (train, validation, test) of Records: look at the "
-                f"competition's data.py"
-            )
-        sample = find_sample(facts)
-        if sample and facts.task.name != "pairs":
-            check_against_sample(known[2], sample, check_sample(sample, facts))
-        train, validation, test = of_one_depth(known)
-        return train, validation, test
+        """What ``load`` reads. Raises UserError as ``load_parts``."""
+        return load_parts(self.competition, self.load, run.recipe.image_size, run.parameters)
 
     def setup(
         self,

@@ -30,8 +30,8 @@ from typing import Annotated, Any
 import numpy as np
 
 from common.data.names import natural
-from common.data.packed import PackedFiles
-from common.data.shards import Broken, Item
+from common.data.records import Records
+from common.data.shards import Broken
 from common.declaration import Kernel
 from common.errors import UserError
 from common.files.classes import PictureClass, save_classes
@@ -70,7 +70,7 @@ def prepare(root: Path, run: KernelRun) -> None:
     """Prepare the pictures below ``root`` into the run's folder. Raises UserError."""
     with run.stage("listing"):
         artists, parts, missing = list_work(data.find_files(root), run.recipe)
-    broken = write_parts(run, parts, missing)
+    broken = write_parts(run, [*parts.values()], missing)
     save_classes(run.folder, artists)
     written = load_prepared(run.folder)
     with run.stage("figures"):
@@ -84,7 +84,7 @@ def prepare(root: Path, run: KernelRun) -> None:
         "validation": {"seen": of_seen, "unseen": counts["val"] - of_seen},
         "artists": {"seen": seen, "unseen": len(artists) - seen},
         "missing": {part: absent[part] for part in ("train", "test")},
-        "broken": {part: len(items) - counts[part] for part, (_, items) in parts.items()},
+        "broken": {name: len(part) - counts[name] for name, part in parts.items()},
         "reasons": dict(Counter(one.reason.partition(":")[0] for one in broken)),
         "seconds": run.spent(),
     }
@@ -95,7 +95,7 @@ def prepare(root: Path, run: KernelRun) -> None:
 
 def list_work(
     files: data.Files, recipe: PaintingsRecipe
-) -> tuple[tuple[PictureClass, ...], dict[str, tuple[PackedFiles, list[Item]]], list[Broken]]:
+) -> tuple[tuple[PictureClass, ...], dict[str, Records], list[Broken]]:
     """Return the artists, the pictures of each part, none of them read, and those missing."""
     train, test = files.train, files.test
     artist_of = data.read_artists(files.artists)
@@ -128,7 +128,7 @@ def list_work(
         unlisted=len(set(train.names()) - labels.keys()),
     )
     parts = {
-        part: (pictures, [Item(n, labels.get(n), pictures.place(n).bytes) for n in listed])
+        part: pictures.records(part, listed, [labels[n] for n in listed if part != "test"] or None)
         for part, (pictures, listed) in names.items()
     }
     return artists, parts, gone

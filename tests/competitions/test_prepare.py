@@ -155,11 +155,18 @@ def prepared(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def work_of(root: Path) -> tuple:
-    """All that shards are made of: the artists, the items, and each picture's bytes."""
+    """All that shards are made of: the artists, and each picture's id, label and bytes."""
     artists, parts, missing = script.list_work(
         find_files(root), script.KERNEL.resolve(settings=SMALL)
     )
-    read = {part: [(i, found.read(i.id)) for i in items] for part, (found, items) in parts.items()}
+    read = {
+        name: [
+            (part.ids[row], None if part.labels is None else part.labels[row], content(row))
+            for row in range(len(part))
+        ]
+        for name, part in parts.items()
+        for content in (Pictures(part, 8).content,)
+    }
     return artists, read, sorted(map(str, missing))
 
 

@@ -37,7 +37,7 @@ from common.metrics.metric import find_metric, log_loss
 from common.parameters import Parameters
 from common.recipe import nearest, override
 from common.recipes.classifier import ClassifierRecipe
-from common.training.classifier_training import ClassifierKernel, prepare_training
+from common.training.classifier_training import ClassifierKernel, picture_trainer, read_parts
 from competitions.petals_to_metal import CLASSES, COMPETITION, data
 
 BASE = ClassifierRecipe(
@@ -123,7 +123,10 @@ def train(folder: Path, recipe: ClassifierRecipe, seed: int, clean: set[str]) ->
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
         run = KernelRun(Parameters(seed=seed), recipe, Path(name))
-        trainer, (train_part, validation, _) = prepare_training(kernel, run, choose("cpu"))
+        accelerator = choose("cpu")
+        parts = read_parts(kernel, run, accelerator)
+        train_part, validation, _ = parts
+        trainer = picture_trainer(kernel, run, accelerator, parts, kernel.pretrained(run))
         model = trainer.new_model([train_part])
         trainer.fit(model, "training", [train_part], recipe.epochs, validation)
         kept = np.isin(validation.records.ids, sorted(clean))

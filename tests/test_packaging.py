@@ -21,6 +21,7 @@ pytestmark = pytest.mark.slow
 PACKAGES = ("common", "competitions", "kernels")
 DISTRIBUTIONS = {
     "PIL": "pillow",
+    "ai_edge_litert": "ai-edge-litert",
     "cv2": "opencv-python-headless",
     "google": "protobuf",
     "google_crc32c": "google-crc32c",

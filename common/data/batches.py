@@ -63,7 +63,9 @@ class Training:
 
     def batches(self, epochs: range) -> Any:
         """Return the batches of ``epochs``, one after the other: a ``grain.IterDataset``."""
-        return _dataset(self._make, range(epochs.start * self.steps, epochs.stop * self.steps))
+        return batches_by_number(
+            self._make, range(epochs.start * self.steps, epochs.stop * self.steps)
+        )
 
     @property
     def counted(self) -> float:
@@ -142,7 +144,7 @@ def evaluation_batches(
         targets = encode(part.labels[rows]) if known else np.zeros((len(rows), 1), np.float32)
         return pictures, targets, (places < number).astype(np.float32)
 
-    return _dataset(make, range(-(-number // batch)))
+    return batches_by_number(make, range(-(-number // batch)))
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
@@ -162,7 +164,8 @@ def class_weights(labels: np.ndarray, how: str) -> np.ndarray:
     return np.asarray(compute_sample_weight(how, labels), np.float32)
 
 
-def _dataset(make: Any, numbers: range) -> Any:
+def batches_by_number(make: Callable[[int], Batch], numbers: range) -> Any:
+    """Return what ``make`` makes of ``numbers``, in threads: a ``grain.IterDataset``."""
     import cv2
 
     # Grain warns of profiling with the JAX that Kaggle has: users can do nothing about it.

@@ -10,6 +10,7 @@ SMALL: dict[str, Any] = {
     "miniature": True,
     "weights": None,
     "freeze_backbone": False,
+    "head": "dense",
     "image_size": 48,
     "crop_margin": 6,
     "batch_size": 16,

@@ -24,6 +24,11 @@ class ClassifierRecipe(BackboneRecipe):
         refit: train again on train + validation for the test predictions.
         refit_fresh: with a new model; otherwise the trained one is trained on.
         refit_epochs: of the refit; none takes ``epochs``.
+        head: of a frozen backbone whose pictures are not augmented, so that features are computed
+            once: ``dense``, trained as the recipe says, or ``logistic``, a logistic regression
+            whose C is chosen on validation.
+        patience: epochs without a lower validation loss after which training ends, with the
+            weights of the best one, and as many epochs of refit; 0 trains to the end.
         folds, fold: with folds, train + validation are split into ``folds`` stratified parts;
             part ``fold`` (from 0) is validation, the others are trained on, without a refit.
         repeats: how often they are split, each time in another way; folds count on from one to
@@ -43,9 +48,17 @@ class ClassifierRecipe(BackboneRecipe):
     refit: bool = True
     refit_fresh: bool = True
     refit_epochs: Annotated[int | None, Range(0, 9_999)] = None
+    head: Literal["dense", "logistic"] = "dense"
+    patience: Annotated[int, Range()] = 0
     folds: Annotated[int, Range(0, 20)] = 0
     fold: Annotated[int, Range(0, 19)] = 0
     repeats: Annotated[int, Range(1, 10)] = 1
+
+    @property
+    def trains_on_features(self) -> bool:
+        """Whether a frozen backbone sees the same pictures in every epoch."""
+        frozen = self.freeze_backbone and bool(self.backbone) and not self.miniature
+        return frozen and not self.augmentations
 
     def loss_in_words(self, loss: str) -> str:
         """The task's loss, and what this recipe changes of it."""
@@ -63,4 +76,10 @@ class ClassifierRecipe(BackboneRecipe):
             )
         if self.repeats > 1 and not self.folds:
             raise UserError(f"setting repeats={self.repeats}: there are no folds to repeat")
+        if self.head == "logistic" and not self.trains_on_features:
+            wrong = " and ".join(self.augmentations) or "a backbone that is not frozen"
+            raise UserError(
+                f"setting head=logistic: it is fitted on features that are computed once, and "
+                f"{wrong} would change them: leave that out, or take head=dense"
+            )
         super().validate()

@@ -7,6 +7,12 @@ from common.data.squares import Fit, Interpolation, Padding
 from common.errors import UserError
 from common.recipes.training import Range, Share, TrainingRecipe
 
+AUGMENTATIONS = (
+    *("crop_margin", "rot90_probability", "horizontal_flip", "vertical_flip"),
+    *("transpose_probability", "rotation", "zoom", "shift", "shear", "colour_jitter"),
+    *("mixup", "cutmix"),
+)
+
 
 @dataclass(frozen=True)
 class ImageRecipe(TrainingRecipe):
@@ -64,6 +70,11 @@ class ImageRecipe(TrainingRecipe):
     def evaluates_whole(self) -> bool:
         """Whether whole pictures are predicted at another size than that they are trained at."""
         return self.evaluation == "whole" and self.crop_margin > 0
+
+    @property
+    def augmentations(self) -> tuple[str, ...]:
+        """The fields with which a training picture looks different in every epoch."""
+        return tuple(name for name in AUGMENTATIONS if getattr(self, name, 0))
 
     def validate(self) -> None:
         """As TrainingRecipe's; without a crop margin a picture has eight views."""

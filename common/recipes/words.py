@@ -34,7 +34,7 @@ STATED = ("total_parameters", "trainable_parameters")
 # What a recipe of any dataclass may lack.
 _WITHOUT = {
     **dict.fromkeys((*_SIZES, *STATED, "folds", "parts", "networks", "patience"), 0),
-    **{"miniature": False, "pictures_per_epoch": None, "repeats": 1},
+    **{"miniature": False, "pictures_per_epoch": None, "repeats": 1, "head": ""},
 }
 
 
@@ -128,12 +128,16 @@ def _parameters(has: Any) -> str:
 
 
 def _training(recipe: TrainingRecipe, has: Any, replicas: int, loss: str) -> dict[str, str]:
+    if has.head == "logistic":
+        return {**_pictures(has), "head": "logistic regression on features, C from validation"}
     average = f"; moving average of the weights {value_in_words(recipe.ema)}"
     return {
         **(_pictures(has) if hasattr(recipe, "crop_margin") else {}),
         "loss": recipe.loss_in_words(loss),
         "optimizer": recipe.optimizer + (average if recipe.ema else ""),
-        "patience": f"{has.patience} epochs without a better AUC" if has.patience else "",
+        "patience": f"{has.patience} epochs without a {recipe.plateau_in_words}"
+        if has.patience
+        else "",
         "schedule": _schedule(recipe, replicas),
     }
 

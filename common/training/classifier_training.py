@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from common.accelerator import Accelerator, clear_session
+from common.accelerator import Accelerator
 from common.data.faults import class_faults, label_faults
 from common.data.records import Records, join
 from common.data.splits import take_fold, write_split
-from common.files.predictions import Predictions
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
 from common.metrics import figures
@@ -17,7 +16,8 @@ from common.outputs import write_outputs
 from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.checkpoint import remove_checkpoint
-from common.training.network import save_network
+from common.training.feature_training import train_on_features
+from common.training.network import Published, save_network
 from common.training.outputs import SHOWN, draw_pictures, write_history
 from common.training.prepare import (
     Parts,
@@ -26,6 +26,7 @@ from common.training.prepare import (
     open_pictures,
     take_accelerator,
 )
+from common.training.stages import Trained, train_in_stages
 from common.training.trainer import Trainer
 
 
@@ -57,32 +58,36 @@ class ClassifierKernel(PictureKernel):
         With a time limit it may stop before its end: it then writes its checkpoint, and a manifest
         that says ``unfinished``.
         """
-        trainer, parts = prepare_training(self, run, take_accelerator(self, run))
-        predictions = train_in_stages(trainer, parts, self.competition.task)
-        save_network(run, self.competition, trainer.model, bool(refit_epochs(run.recipe)))
+        accelerator, weights = take_accelerator(self, run), self.pretrained(run)
+        parts = read_parts(self, run, accelerator)
+        trained = train_on_features(self, run, accelerator, parts, weights)
+        if trained is None:
+            trainer = picture_trainer(self, run, accelerator, parts, weights)
+            predictions = train_in_stages(trainer, parts, self.competition.task)
+            trained = Trained(predictions, trainer.model, trainer.state.history, trainer.facts)
+        save_network(run, self.competition, trained.model, bool(refit_epochs(run.recipe)))
         if not run.primary:
             return
+        predictions = trained.predictions
         folder, task = run.folder, self.competition.task
         with run.stage("figures"):
             name, labels = run.parameters.kernel, predictions.validation_labels
-            scored = write_outputs(folder, self.competition, predictions, name, trainer.facts)
+            scored = write_outputs(folder, self.competition, predictions, name, trained.facts)
             thresholds, confusion = scored.get("thresholds"), "confusion_matrix.png"
             figures.predictions(folder, task, labels, predictions.validation, thresholds, confusion)
-            write_history(folder, trainer.state.history)
+            write_history(folder, trained.history)
             names = [task.describe(label) for label in parts.train.labels[:SHOWN]]
             draw_pictures(folder, names, run.recipe, parts.train)
             write_thumbnails(folder, parts.validation)
         remove_checkpoint(folder)
 
 
-def prepare_training(
-    kernel: ClassifierKernel, run: KernelRun, accelerator: Accelerator
-) -> tuple[Trainer, Parts]:
-    """The pictures of a kernel, and a trainer of its network, where its checkpoint is.
+def read_parts(kernel: ClassifierKernel, run: KernelRun, accelerator: Accelerator) -> Parts:
+    """The pictures of a kernel.
 
     Raises UserError for records that the task or the competition's metric cannot take.
     """
-    recipe, task, weights = run.recipe, kernel.competition.task, kernel.pretrained(run)
+    recipe, task = run.recipe, kernel.competition.task
     with run.stage("data"):
         train, validation, test = kernel.records(run)
         for part in (train, validation):
@@ -95,18 +100,7 @@ def prepare_training(
         note_split(run, train, validation, task)
         # What would otherwise be found when training has ended.
         kernel.competition.check_measurable(labels_of(validation))
-        parts = open_pictures((train, validation, test), recipe, accelerator.replicas)
-        setup = kernel.setup(
-            run,
-            accelerator,
-            parts,
-            weights,
-            build=lambda weights: kernel.network(recipe, weights),
-            learns=lambda labels: (task.loss(recipe, labels), task.metrics()),
-            encode=task.targets,
-            pictures=recipe.pictures_per_epoch,
-        )
-        return Trainer(run, accelerator, setup), parts
+        return open_pictures((train, validation, test), recipe, accelerator.replicas)
 
 
 def note_split(run: KernelRun, train: Records, validation: Records, task: Task) -> None:
@@ -125,31 +119,23 @@ def note_split(run: KernelRun, train: Records, validation: Records, task: Task) 
         write_split(run.folder, train, validation, task, str(run.recipe.fold) if folds else "")
 
 
-def train_in_stages(trainer: Trainer, parts: Parts, task: Task) -> Predictions:
-    """All stages, in order, from where the checkpoint is. Raises OutOfTimeError."""
-    run, recipe, kept, model = trainer.run, trainer.recipe, trainer.state.kept, None
-    train, validation, test = parts
-    if "validation" not in kept:
-        with run.stage("training"):
-            model = trainer.new_model([train])
-            trainer.fit(model, "training", [train], recipe.epochs, validation)
-        with run.stage("validation"):
-            kept["validation"] = trainer.predict(model, validation, recipe.tta)
-    if epochs := refit_epochs(recipe):
-        with run.stage("refit"):
-            if recipe.refit_fresh:
-                model = None  # its memory is needed
-            if model is None:  # or the checkpoint is of the refit
-                clear_session()
-                model = trainer.new_model([train, validation] if recipe.refit_fresh else [train])
-            first = 0 if recipe.refit_fresh else recipe.epochs
-            trainer.fit(model, "refit", [train, validation], epochs, first_epoch=first)
-    with run.stage("prediction"):
-        return Predictions(
-            validation.records.ids,
-            validation.labels,
-            task.predictions(kept["validation"]),
-            test.records.ids,
-            task.predictions(trainer.predict(model, test, recipe.tta)),
-            test.records.labels,  # for the ensemble, which alone measures with them
-        )
+def picture_trainer(
+    kernel: ClassifierKernel,
+    run: KernelRun,
+    accelerator: Accelerator,
+    parts: Parts,
+    weights: str | Published | None,
+) -> Trainer:
+    """A trainer of a kernel's network on pictures, where its checkpoint is."""
+    recipe, task = run.recipe, kernel.competition.task
+    setup = kernel.setup(
+        run,
+        accelerator,
+        parts,
+        weights,
+        build=lambda weights: kernel.network(recipe, weights),
+        learns=lambda labels: (task.loss(recipe, labels), task.metrics()),
+        encode=task.targets,
+        pictures=recipe.pictures_per_epoch,
+    )
+    return Trainer(run, accelerator, setup)

@@ -1,14 +1,15 @@
 """Training a head on other kernels' vectors: what every such kernel does with its recipe."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from common.accelerator import Accelerator, Share
-from common.data.batches import Batch, Training, one_hot
+from common.accelerator import Accelerator
+from common.data.batches import one_hot
+from common.data.rows import RowBatches, Rows, rows_in_order
 from common.files.predictions import Vectors
 from common.kernel import KernelRun
 from common.pairs.validation import channel_auc
@@ -84,9 +85,9 @@ def train_head(
     recipe, share, vectors = run.recipe, accelerator.share, stacked.vectors
     check_batch(recipe.batch_size, accelerator.replicas, len(stacked.train))
     batch, classes = recipe.batch_size * accelerator.replicas, int(stacked.train_labels.max()) + 1
-    train = Rows(stacked.train, stacked.train_labels)
-    validation = Rows(vectors.validation[CHANNEL], vectors.validation_labels)
-    test = Rows(vectors.test[CHANNEL], np.zeros(len(vectors.test_ids), np.int64))
+    train = Rows(stacked.train[None], stacked.train_labels)
+    validation = Rows(vectors.validation[CHANNEL][None], vectors.validation_labels)
+    test = Rows(vectors.test[CHANNEL][None], np.zeros(len(vectors.test_ids), np.int64))
     sampler = class_batches(recipe, train.labels, accelerator.replicas)
     rows = recipe.batches_per_epoch * batch if recipe.batches_per_epoch else None
     drawn = (recipe, lambda labels: one_hot(labels, classes), batch, run.parameters.seed, share)
@@ -131,39 +132,6 @@ def head_network(recipe: HeadRecipe, width: int, classes: int) -> Any:
     elif recipe.loss not in METRIC_LOSSES:
         x = layers.Dense(classes, activation="softmax", dtype="float32", name="classes")(x)
     return keras.Model(inputs, x, name="head")
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Vectors ``(n, d)`` float32 and labels ``(n,)``, as pictures are for a network."""
-
-    rows: np.ndarray
-    labels: np.ndarray
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-
-class RowBatches(Training):
-    """Shuffled batches of rows: a Training of which nothing is decoded or augmented."""
-
-    def _make(self, number: int) -> Batch:
-        epoch, step = divmod(number, self.steps)
-        places = self._share.of(np.arange(step * self._batch, (step + 1) * self._batch))
-        part: Any = self._parts[0]
-        rows = self._order(epoch)[places]
-        weights = (places < self._known).astype(np.float32)
-        return part.rows[rows], self._encode(self.labels[rows]), weights
-
-
-def rows_in_order(
-    part: Rows, batch: int, share: Share
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Batches of all rows, the last one filled up: several devices take whole batches only."""
-    for start in range(0, len(part), batch):
-        places = share.of(np.arange(start, start + batch))
-        rows = part.rows[places.clip(max=len(part) - 1)]
-        yield rows, np.zeros((len(rows), 1), np.float32), (places < len(part)).astype(np.float32)
 
 
 def without_head(stacked: Stacked) -> dict[str, float | None]:

@@ -25,7 +25,12 @@ def in_order(names: Iterable[str]) -> list[str]:
 
 
 def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write ``history.csv``, a line an epoch, and draw it. A refit has no validation."""
+    """Write ``history.csv``, a line an epoch, and draw it. A refit has no validation.
+
+    What is not trained in epochs has no rows, and no such file.
+    """
+    if not rows:
+        return
     columns = in_order(dict.fromkeys(name for row in rows for name in row))
     with open(folder / "history.csv", "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="")

@@ -58,7 +58,7 @@ class Trainer:
 
     It goes on from a state that it finds, and then comes to the same end as if it had never
     stopped. Of several processes the first one writes. After ``patience`` epochs without a better
-    one a stage ends, with the best one's weights; 0 trains to the end.
+    one the training ends, with the best one's weights; 0 trains to the end.
     """
 
     def __init__(self, run: KernelRun, accelerator: Accelerator, setup: Setup):
@@ -124,7 +124,8 @@ class Trainer:
             self._fit(model, parts, validation, rest, first_epoch)
         if self.recipe.ema:
             use_average(model)
-        best = [self.state.kept[name] for name in sorted(self.state.kept) if name.startswith(_BEST)]
+        kept = self.state.kept if stage == "training" else {}
+        best = [kept[name] for name in sorted(kept) if name.startswith(_BEST)]
         for variable, value in zip(model.variables, best, strict=bool(best)):
             variable.assign(value)
 
@@ -148,13 +149,14 @@ class Trainer:
     def learning_rate(self, epoch: int) -> float:
         """The rate of the stage's ``epoch`` (from 0); a refit repeats what a plateau found.
 
-        A fresh refit has the schedule of its own number of epochs.
+        A fresh refit has the schedule of its own number of epochs, but after patience: then it
+        repeats the epochs until the best one.
         """
         stage, recipe = self.state.stage, self.recipe
         rows = self.state.rows("training")
         if stage == "refit" and recipe.schedule == "plateau":
             return float(rows[min(epoch, len(rows) - 1)]["learning_rate"])
-        if stage == "refit" and recipe.refit_fresh:
+        if stage == "refit" and recipe.refit_fresh and not self.patience:
             recipe = dataclasses.replace(recipe, epochs=max(1, refit_epochs(recipe)))
         losses = [self.judge(row) for row in rows[:epoch]]
         return float(recipe.learning_rate(epoch, self.accelerator.replicas, losses))
@@ -236,17 +238,22 @@ class Trainer:
         state.end_epoch(model, done)
         model.stop_training = self._is_over()
 
+    @property
+    def best_epoch(self) -> int:
+        """The epoch of the training (from 1) whose weights are kept; the last without patience."""
+        return len(self.state.rows("training")) - self._since_best()
+
     def _since_best(self) -> int:
-        """How many epochs of the stage came after the best one, 0 without patience."""
-        losses = [self.judge(row) for row in self.state.rows(self.state.stage)]
+        """How many epochs of the training came after the best one, 0 without patience."""
+        losses = [self.judge(row) for row in self.state.rows("training")]
         return since_best(losses) if self.patience else 0
 
     def _is_over(self) -> bool:
-        return 0 < self.patience <= self._since_best()
+        return self.state.stage == "training" and 0 < self.patience <= self._since_best()
 
     def _keep_best(self, model: Any) -> None:
         """With patience, keep the weights of the best epoch so far if it is this one."""
-        if self.patience and not self._since_best():
+        if self.patience and self.state.stage == "training" and not self._since_best():
             for number, variable in enumerate(model.variables):
                 self.state.kept[f"{_BEST}{number:04d}"] = copied(variable)
 

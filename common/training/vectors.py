@@ -76,7 +76,7 @@ class VectorTrainer(Trainer):
         folder, history = self.run.folder, self.state.history
         with self.run.stage("figures"):
             save_vectors(folder, vectors, self.run.parameters.kernel or "this kernel")
-            facts |= {**self.facts, "best_epoch": len(history) - self._since_best()}
+            facts |= {**self.facts, "best_epoch": self.best_epoch}
             write_pair_metrics(folder, vectors, facts)
             write_history(folder, history)
             save_projection(folder, self._projection(next(iter(vectors.validation.values()))))

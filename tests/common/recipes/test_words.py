@@ -50,7 +50,7 @@ def test_one_of_several_networks_says_so() -> None:
 def test_an_embedding_waits_for_the_auc_of_pairs() -> None:
     rows = describe_recipe(triplets.KERNEL.recipe, 2)
     assert "whenever 4 epochs brought no higher AUC of validation's pairs" in rows["schedule"]
-    assert rows["patience"] == "12 epochs without a better AUC"
+    assert rows["patience"] == "12 epochs without a higher AUC of validation's pairs"
     assert rows["batch"] == "160 = 80 x 2 replicas"
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from common.accelerator import WHOLE, Accelerator
 from common.data.records import Records
+from common.data.rows import RowBatches, Rows
 from common.errors import UserError
 from common.files.network import read_networks
 from common.files.predictions import Vectors
@@ -19,7 +20,7 @@ from common.pairs.validation import channel_auc
 from common.parameters import Parameters
 from common.recipes.embedding import HeadRecipe
 from common.tasks.classification import Classification
-from common.training.head_training import RowBatches, Rows, train_head, without_head
+from common.training.head_training import train_head, without_head
 from common.training.network import Published, save_network
 from common.training.stacking import Features, Stacked, stack
 from common.training.vectors import class_batches
@@ -193,7 +194,7 @@ def test_the_batches_of_a_heads_epoch_are_a_field(
 ) -> None:
     changes = {"loss": "softmax", "pictures_per_class": each, "batches_per_epoch": most}
     recipe = dataclasses.replace(HEAD, **changes)
-    part = Rows(stacked.train, stacked.train_labels)
+    part = Rows(stacked.train[None], stacked.train_labels)
     sampler = class_batches(recipe, part.labels, 1)
     rows = most * 32 if most else None
     encode = Classification(tuple("abcdefghijklmn")).targets

@@ -1,0 +1,64 @@
+"""Vectors of pictures as a part of the data: what a head is trained on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from common.accelerator import Share
+from common.data.batches import Batch, Encode, Training, batches_by_number
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Vectors of pictures, as pictures are for a network.
+
+    ``views`` are ``(views, n, d)`` float32, ``labels`` ``(n, …)``; ``records`` are the pictures'
+    own where they are known.
+    """
+
+    views: np.ndarray
+    labels: np.ndarray
+    records: Any = None
+
+    def __len__(self) -> int:
+        return self.views.shape[1]
+
+    @property
+    def rows(self) -> np.ndarray:
+        """The first view of each picture, ``(n, d)``."""
+        return np.asarray(self.views[0])
+
+
+class RowBatches(Training):
+    """Shuffled batches of rows: a Training of which nothing is decoded or augmented."""
+
+    def __init__(self, parts: Sequence[Rows], *drawn: Any):
+        super().__init__(parts, *drawn)  # type: ignore[arg-type]
+        self._rows = np.concatenate([part.rows for part in parts])
+
+    def _make(self, number: int) -> Batch:
+        epoch, step = divmod(number, self.steps)
+        places = self._share.of(np.arange(step * self._batch, (step + 1) * self._batch))
+        rows = self._order(epoch)[places]
+        weights = self.weights[rows] * (places < self._known)
+        return self._rows[rows], self._encode(self.labels[rows]), weights.astype(np.float32)
+
+
+def rows_in_order(
+    part: Rows, batch: int, share: Share, view: int = 0, encode: Encode | None = None
+) -> Any:
+    """Return batches of all rows, the last one filled up: a ``grain.IterDataset``.
+
+    Several devices take whole batches only. Targets are zeros unless ``encode`` makes them.
+    """
+    found = part.views[view]
+
+    def make(step: int) -> Batch:
+        places = share.of(np.arange(step * batch, (step + 1) * batch))
+        rows = places.clip(max=len(part) - 1)
+        targets = encode(part.labels[rows]) if encode else np.zeros((len(rows), 1), np.float32)
+        return found[rows], targets, (places < len(part)).astype(np.float32)
+
+    return batches_by_number(make, range(-(-len(part) // batch)))

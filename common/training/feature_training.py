@@ -1,0 +1,144 @@
+"""Training the head of a frozen network on features that are computed once."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from common.accelerator import Accelerator, clear_session
+from common.data.rows import RowBatches, Rows, rows_in_order
+from common.errors import UserError
+from common.files.predictions import Predictions
+from common.kernel import KernelRun
+from common.metrics import figures
+from common.networks.weights import weights_explained
+from common.recipes.hours import refit_epochs
+from common.tasks.task import Task
+from common.training.features import Features, below_head
+from common.training.logistic import choose_head, fit_head
+from common.training.network import Published, begin_with
+from common.training.prepare import Parts
+from common.training.stages import Trained, train_in_stages
+from common.training.trainer import Setup, Trainer
+
+
+def train_on_features(
+    kernel: Any,
+    run: KernelRun,
+    accelerator: Accelerator,
+    parts: Parts,
+    weights: str | Published | None,
+) -> Trained | None:
+    """Train the last layer of a kernel's network on what the frozen rest says of each picture.
+
+    None where that is not the same in every epoch, or more than one layer is to be trained.
+    """
+    if not run.recipe.trains_on_features:
+        return None
+    network = _network(kernel, run, weights)
+    below = below_head(network)
+    if below is None:
+        if run.recipe.head == "logistic":
+            raise UserError(
+                "setting head=logistic: this network has more to train than its last dense layer: "
+                "take head=dense"
+            )
+        clear_session()
+        return None
+    with run.stage("features"):
+        features = Features(below, run, accelerator)
+        views = (1, run.recipe.tta, run.recipe.tta)  # a head learns from pictures as they are
+        rows = [features.rows(part, seen) for part, seen in zip(parts, views, strict=True)]
+    task = kernel.competition.task
+    if run.recipe.head == "logistic":
+        return _logistic(network, run, rows, task)
+    return _dense(network, run, accelerator, rows, kernel)
+
+
+def _network(kernel: Any, run: KernelRun, weights: str | Published | None) -> Any:
+    """The whole network as it begins."""
+    import keras
+
+    keras.utils.set_random_seed(run.parameters.seed)
+    if isinstance(weights, Published):
+        network = kernel.network(run.recipe)
+        begin_with(weights, network, run)
+        return network
+    with weights_explained(weights):
+        return kernel.network(run.recipe, weights)
+
+
+def _logistic(network: Any, run: KernelRun, rows: list[Rows], task: Task) -> Trained:
+    """A head by logistic regression, whose C is chosen on validation; refitted with both parts."""
+    (train, validation, test), weigh = rows, run.recipe.class_weight
+    with run.stage("training"):
+        chosen, losses = choose_head(train, validation, task, weigh)
+        found = chosen.outputs(validation.views, task.activation)
+    head = chosen
+    if refit_epochs(run.recipe):
+        with run.stage("refit"):
+            both = np.concatenate([train.rows, validation.rows])
+            labels = np.concatenate([train.labels, validation.labels])
+            head = fit_head(both, labels, task, chosen.c, weigh)
+    network.layers[-1].set_weights([head.kernel, head.bias])
+    draw_penalty(run, losses, chosen.c)
+    return Trained(
+        predictions_of(validation, found, test, head.outputs(test.views, task.activation)),
+        network,
+        [],
+        {"c": chosen.c, "val_loss": losses[chosen.c]},
+    )
+
+
+def _dense(
+    network: Any,
+    run: KernelRun,
+    accelerator: Accelerator,
+    rows: list[Rows],
+    kernel: Any,
+) -> Trained:
+    """A head by gradient descent, with the recipe's epochs and schedule."""
+    recipe, task, share = run.recipe, kernel.competition.task, accelerator.share
+    batch, width = recipe.batch_size * accelerator.replicas, rows[0].rows.shape[1]
+
+    def build() -> Any:
+        import keras
+
+        inputs = keras.Input((width,), name="features")
+        return keras.Model(inputs, task.output_layer()(inputs), name="head")
+
+    drawn = (recipe, task.targets, batch, run.parameters.seed, share)
+    setup = Setup(
+        build,
+        learns=lambda labels: (task.loss(recipe, labels), task.metrics()),
+        batches=lambda parts: RowBatches(parts, *drawn, None, recipe.pictures_per_epoch),
+        evaluation=lambda part, view: rows_in_order(part, batch, share, view, task.targets),
+        training={"competition": kernel.competition.slug, "pictures": [len(part) for part in rows]},
+    )
+    trainer = Trainer(run, accelerator, setup)
+    predictions = train_in_stages(trainer, rows, task)
+    network.layers[-1].set_weights(trainer.model.layers[-1].get_weights())
+    return Trained(predictions, network, trainer.state.history, trainer.facts)
+
+
+def predictions_of(
+    validation: Rows, found: np.ndarray, test: Rows, of_test: np.ndarray
+) -> Predictions:
+    """What a head predicts, ``(n, units)`` float32 of each part."""
+    known = validation.records.ids, validation.labels, found
+    return Predictions(*known, test.records.ids, of_test, test.records.labels)
+
+
+def draw_penalty(run: KernelRun, losses: Mapping[float, float], chosen: float) -> None:
+    """Draw validation's cross-entropy over C."""
+    if not run.primary:
+        return
+    figure, axes = figures.pyplot().subplots(figsize=(6, 3.5))
+    axes.semilogx(list(losses), list(losses.values()), "o-", color=figures.BLUE)
+    label = f"chosen: C = {chosen:g}, {losses[chosen]:.4f}"
+    axes.plot(chosen, losses[chosen], "o", color=figures.ORANGE, label=label)
+    axes.set(title="Logistic regression on features", ylim=(0, 1.1 * max(losses.values())))
+    axes.set(xlabel="C, the inverse of the penalty", ylabel="cross-entropy of validation")
+    figures.tidy(axes)
+    axes.legend(frameon=False, fontsize=9)
+    figures.save(figure, run.folder / "penalty.png")

@@ -1,0 +1,112 @@
+"""A head that logistic regression fits on features: one layer, whose weights are found at once.
+
+C, the inverse of the penalty, is the one with the lowest cross-entropy on validation.
+"""
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from common.errors import UserError
+from common.progress import report
+from common.tasks.task import Task
+
+# Of features whose mean square is 1; tried in this order until validation is worse.
+CS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5)
+_ABSENT = 30.0  # how far below all others the logit of a class is that train has not
+_LEAST = 1e-7  # probability
+_STEPS = 300
+_SMALL = 1e8  # numbers of a product, below which threads wait for each other longer than they work
+
+
+@dataclass(frozen=True)
+class Head:
+    """A dense layer: ``kernel`` ``(d, units)`` and ``bias`` ``(units,)``, float32; and its C."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    c: float
+
+    def outputs(self, views: np.ndarray, activation: str) -> np.ndarray:
+        """Return probabilities of ``(views, n, d)``, the mean over the views, ``(n, units)``."""
+        from scipy.special import expit, softmax
+
+        logits = views @ self.kernel + self.bias
+        found = softmax(logits, axis=-1) if activation == "softmax" else expit(logits)
+        return np.asarray(found.mean(axis=0), np.float32)
+
+
+def fit_head(rows: np.ndarray, labels: np.ndarray, task: Task, c: float, weigh: str) -> Head:
+    """Fit on ``rows`` ``(n, d)`` and the task's ``labels``; ``weigh`` is the recipe's class_weight.
+
+    Of a task with several labels, one regression a label. A class without pictures stays
+    improbable.
+    """
+    scale = float(np.sqrt(np.mean(np.square(rows).sum(axis=1)))) or 1.0
+    scaled, units = rows / scale, task.units
+    kernel, bias = np.zeros((rows.shape[1], units)), np.full(units, np.nan)
+    if task.activation == "softmax":
+        model = _fitted(scaled, labels, c, weigh)
+        kernel[:, model.classes_], bias[model.classes_] = _of_classes(model)
+    else:
+        for unit in range(units):
+            if len(np.unique(labels[:, unit])) > 1:
+                model = _fitted(scaled, labels[:, unit], c, weigh)
+                kernel[:, unit], bias[unit] = model.coef_[0], model.intercept_[0]
+            else:
+                bias[unit] = _ABSENT / 3 * (1 if labels[0, unit] else -1)
+    bias[np.isnan(bias)] = np.nanmin(bias) - _ABSENT
+    return Head((kernel / scale).astype(np.float32), bias.astype(np.float32), c)
+
+
+def choose_head(
+    train: Any, validation: Any, task: Task, weigh: str
+) -> tuple[Head, dict[float, float]]:
+    """Return the head of ``train`` with the best C, and validation's cross-entropy by C.
+
+    Both are ``common.data.rows.Rows``. Raises UserError for a task without probabilities.
+    """
+    if task.has_values:
+        raise UserError(f"setting head=logistic: the task is {task.name}: take head=dense")
+    losses: dict[float, float] = {}
+    best: Head | None = None
+    for c in CS:
+        head = fit_head(train.rows, train.labels, task, c, weigh)
+        found = head.outputs(validation.views, task.activation)
+        losses[c] = cross_entropy(task.targets(validation.labels), found)
+        report("training", c=f"{c:g}", val_loss=losses[c])
+        if best is None or losses[c] < losses[best.c]:
+            best = head
+        elif losses[c] > 1.02 * losses[best.c]:
+            break
+    assert best is not None
+    return best, losses
+
+
+def cross_entropy(targets: np.ndarray, probabilities: np.ndarray) -> float:
+    """Return the mean over rows of what Keras' losses give, of ``(rows, units)`` both."""
+    p = np.clip(probabilities, _LEAST, 1 - _LEAST).astype(np.float64)
+    if targets.shape[1] > 1 and np.allclose(targets.sum(axis=1), 1):
+        return float(-(targets * np.log(p)).sum(axis=1).mean())
+    return float(-(targets * np.log(p) + (1 - targets) * np.log(1 - p)).mean())
+
+
+def _fitted(rows: np.ndarray, labels: np.ndarray, c: float, weigh: str) -> Any:
+    from sklearn.linear_model import LogisticRegression
+    from threadpoolctl import threadpool_limits
+
+    weight = None if weigh == "none" else weigh
+    small = rows.size * len(np.unique(labels)) < _SMALL
+    with warnings.catch_warnings(), threadpool_limits(1 if small else None):
+        warnings.simplefilter("ignore")  # a fit that is not exact to the last digit is a fit
+        return LogisticRegression(C=c, max_iter=_STEPS, class_weight=weight).fit(rows, labels)
+
+
+def _of_classes(model: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Kernel and bias of a softmax; of two classes scikit-learn has the difference alone."""
+    kernel, bias = model.coef_, model.intercept_
+    if len(model.classes_) == 2:
+        kernel, bias = np.vstack([-kernel / 2, kernel / 2]), np.append(-bias / 2, bias / 2)
+    return kernel.T, bias

@@ -1,0 +1,177 @@
+"""A frozen network's features are computed once, and its head is trained on them."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from common.data.rows import Rows
+from common.errors import UserError
+from common.files.predictions import load_predictions
+from common.manifest import read_manifest
+from common.networks.backbones import build_backbone
+from common.networks.litert import LiteNetwork
+from common.tasks.classification import Classification
+from common.tasks.multilabel import MultiLabel
+from common.tasks.number import Number
+from common.training.features import below_head
+from common.training.logistic import choose_head, cross_entropy, fit_head
+from support import legacy_weights, small_classifier
+
+pytestmark = pytest.mark.slow
+Train = Callable[..., str]
+FROZEN = replace(
+    small_classifier.KERNEL,
+    recipe=replace(
+        small_classifier.RECIPE,
+        backbone="EfficientNetLite0",
+        weights="imagenet",
+        freeze_backbone=True,
+        image_size=32,
+        crop_margin=0,
+        tta=2,
+    ),
+    build_model=None,
+)
+
+
+@pytest.mark.parametrize("name", ["EfficientNetLite0", "MobileNet"])
+def test_litert_gives_what_keras_gives(name: str) -> None:
+    import keras
+
+    weights = "imagenet" if name == "EfficientNetLite0" else None
+    body = build_backbone(name, weights, 64)
+    if not weights:
+        legacy_weights.randomise(body)
+    model = keras.Model(body.input, keras.layers.GlobalAveragePooling2D()(body.output))
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    expected = model.predict(pictures.astype("float32"), verbose=0)
+    found = LiteNetwork(model, 3)(pictures)
+    largest = np.abs(expected).max()
+    assert np.ptp(expected, axis=0).max() > largest / 100
+    np.testing.assert_allclose(found, expected, rtol=0, atol=min(1e-4, 1e-4 * largest))
+
+
+@pytest.mark.parametrize("head", ["logistic", "dense"])
+def test_the_network_predicts_what_its_head_predicted_of_features(
+    train: Train, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str
+) -> None:
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(inputs))
+    settings = {"head": head, "epochs": 3, "refit_epochs": 2}
+    said = train(FROZEN, tmp_path, settings=settings, nonce="n1")
+    assert "stage=features of=train pictures=24/24 " in said
+    assert "stage=features of=test pictures=7/7 view=2/2" in said
+    assert (tmp_path / "history.csv").exists() == (head == "dense")
+    assert "training" in read_manifest(tmp_path, "small", "n1")["seconds"]
+    predictions = load_predictions(tmp_path, "small")
+    network = FROZEN.network(FROZEN.recipe)
+    network.load_weights(tmp_path / "small.weights.h5")
+    _, _, test = small_classifier.load(32, None)  # type: ignore[arg-type]
+    from common.data.pictures import Pictures
+    from common.data.squares import Square
+
+    pictures = Pictures(test, 32, "none", Square())
+    seen = np.stack([pictures[row] for row in range(len(test))]).astype("float32")
+    views = [network.predict(one, verbose=0) for one in (seen, seen[:, :, ::-1])]
+    np.testing.assert_allclose(predictions.test, np.mean(views, axis=0), atol=1e-4)
+
+
+def test_more_than_one_layer_to_train_is_trained_as_ever(train: Train, tmp_path: Path) -> None:
+    settings = {"epochs": 1, "crop_margin": 0, "refit": False, "weights": "none"}
+    frozen = replace(FROZEN, build_model=small_classifier.build_model)
+    said = train(frozen, tmp_path, settings=settings)
+    assert "stage=features" not in said
+    assert "stage=training epoch=1/1" in said
+    refused = train(frozen, tmp_path, settings={**settings, "head": "logistic"})
+    assert "head=logistic: this network has more to train than its last dense layer" in refused
+
+
+def test_only_a_last_dense_layer_is_a_head() -> None:
+    import keras
+
+    inputs = keras.Input((8, 8, 3))
+    convolution = keras.layers.Conv2D(4, 3)
+    pooled = keras.layers.GlobalAveragePooling2D()(convolution(inputs))
+    network = keras.Model(inputs, keras.layers.Dense(3)(pooled))
+    assert below_head(network) is None
+    convolution.trainable = False
+    below = below_head(network)
+    assert below.output_shape == (None, 4)
+
+
+def rows(
+    number: int, classes: int, seed: int, spread: float = 1.5
+) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    labels = np.arange(number) % classes
+    centres = np.random.default_rng(0).normal(0, 3, (classes, 6))
+    features = centres[labels] + generator.normal(0, spread, (number, 6))
+    return features.astype(np.float32), labels
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_logistic_head_is_scikit_learns(classes: int) -> None:
+    features, labels = rows(60, classes, 1)
+    task = Classification(("a", "b", "c", "d", "e")[: classes + 1])  # the last has no picture
+    head = fit_head(features, labels, task, 2.0, "none")
+    scale = np.sqrt(np.mean(np.square(features).sum(axis=1)))
+    model = LogisticRegression(C=2.0, max_iter=1000).fit(features / scale, labels)
+    found = head.outputs(features[None], "softmax")
+    np.testing.assert_allclose(found[:, :classes], model.predict_proba(features / scale), atol=2e-3)
+    assert found[:, classes].max() < 1e-9
+    two = head.outputs(np.stack([features, features[::-1]]), "softmax")
+    np.testing.assert_allclose(two, (found + found[::-1]) / 2, atol=1e-6)
+
+
+def test_a_logistic_head_of_labels_is_one_regression_each() -> None:
+    features, numbers = rows(60, 3, 1)
+    labels = np.stack([numbers == 0, numbers != 1, numbers < 9, numbers > 9], axis=1).astype(int)
+    head = fit_head(features, labels, MultiLabel(("x", "y", "always", "never")), 100.0, "balanced")
+    found = head.outputs(features[None], "sigmoid")
+    assert np.mean((found > 0.5) == labels) > 0.9
+    assert found[:, 2].min() > 0.99
+    assert found[:, 3].max() < 0.01
+
+
+def test_c_is_the_best_of_validation() -> None:
+    (features, labels), (others, known) = rows(40, 3, 1, 9.0), rows(200, 3, 2, 9.0)
+    task = Classification(("a", "b", "c"))
+    train, validation = Rows(features[None], labels), Rows(others[None], known)
+    head, losses = choose_head(train, validation, task, "none")
+    assert losses[head.c] == min(losses.values())
+    own = head.outputs(others[None], "softmax")
+    assert losses[head.c] == pytest.approx(cross_entropy(task.targets(known), own))
+    assert len(losses) < 11, "it goes on after validation has become worse"
+    with pytest.raises(UserError, match="head=logistic: the task is number: take head=dense"):
+        choose_head(train, validation, Number(0, 2), "none")
+
+
+def test_a_logistic_head_needs_features_that_stay() -> None:
+    recipe: Any = FROZEN.recipe
+    with pytest.raises(UserError, match="and horizontal_flip and mixup would change them"):
+        replace(recipe, head="logistic", horizontal_flip=0.5, mixup=0.2)
+    with pytest.raises(UserError, match="and a backbone that is not frozen would change them"):
+        replace(recipe, head="logistic", freeze_backbone=False)
+
+
+def test_patience_ends_training_with_the_best_weights_and_as_long_a_refit(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from common.training.trainer import Trainer
+
+    losses = [3.0, 1.0, 2.0, 2.0, 0.5]
+
+    def judge(trainer: Any, row: Any) -> float:
+        return losses[row["epoch"] - 1]
+
+    monkeypatch.setattr(Trainer, "judge", judge)
+    settings = {"epochs": 9, "patience": 2, "refit_epochs": "none", "head": "dense"}
+    train(FROZEN, tmp_path, settings=settings)
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert list(history[history.stage == "training"].epoch) == [1, 2, 3, 4]
+    assert list(history[history.stage == "refit"].epoch) == [1, 2]

@@ -75,10 +75,7 @@ def size_in_words(number: float) -> str:
     """Return a number of bytes as people write it: ``71 MB``, ``1.3 GB``."""
     for unit in ("bytes", "kB", "MB"):
         if number < 999.5:
-            return (
-                f"{number:.0f} {unit}"
-                if number >= 9.95 or unit == "bytes"
-                else f"{number:.1f} {unit}"
-            )
+            digits = 1 if number < 9.95 and unit != "bytes" else 0
+            return f"{number:.{digits}f} {unit}"
         number /= 1000
     return f"{number:.1f} GB"

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from common.competition import Competition
+from common.recipes.hours import refit_epochs
 from common.recipes.words import describe_recipe
 from common.secrets import hide
 from common.text import printable_lines
@@ -43,7 +44,8 @@ def weights_text(
         f"{_MADE_BY} The run began on {result.started[:10]}.",
     ]
     description = hide(printable_lines("\n\n".join(filter(None, paragraphs)), _LONGEST))
-    return DatasetText(f"{title}: weights", subtitle, description)
+    # Kaggle takes a title once from each user, like a name.
+    return DatasetText(ref.partition("/")[2].replace("-", " ").capitalize(), subtitle, description)
 
 
 def _table(
@@ -71,9 +73,10 @@ def _scores(
     better = "higher" if metric.greater_is_better else "lower"
     words = f"{metric.title[:1].upper()}{metric.title[1:]}: {better} is better; in parentheses the "
     words += "95 % interval and the number of pictures."
-    if any("validation" in one.network.trained_on for one in left):
+    if any(refit_epochs(one.bundle.kernel.recipe) for one in left):
         words += " It was measured before a network learnt from validation, too."
     yield words
+    yield " ".join(f"{warning[:1].upper()}{warning[1:]}." for warning in result.warnings)
     blend = (
         f"Their blend ({result.blend.get('method', 'mean')}) has {result} on validation."
         if (result.short and len(result.members) > 1)

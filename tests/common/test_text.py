@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from common.text import LONGEST, prepare_streams, printable, printable_lines, say
+from common.text import LONGEST, prepare_streams, printable, printable_lines, say, size_in_words
 
 TURNS = "\u061c\u200e\u200f\u202a\u202e\u2066\u2069"
 # Any characters, surrogates too, and often those that a terminal obeys.
@@ -68,3 +68,19 @@ def test_a_stream_that_cannot_show_a_text_escapes_it(monkeypatch: pytest.MonkeyP
     print("nobody reads it", file=sys.stderr)
     sys.stderr.close()
     assert shown.buffer.getvalue() == b"\\xe9 \\u2026 \\u65e5\\u672c\n"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "0 bytes"),
+        (999, "999 bytes"),
+        (1000, "1.0 kB"),
+        (9_960, "10 kB"),
+        (70_900_000, "71 MB"),
+        (999_600_000, "1.0 GB"),
+        (20_000_000_000, "20.0 GB"),
+    ],
+)
+def test_sizes_are_written_as_people_do(number: int, words: str) -> None:
+    assert size_in_words(number) == words

@@ -76,6 +76,10 @@ def test_history_has_a_row_an_epoch_and_the_refits_without_validation(
 def test_the_next_run_begins_with_the_weights_that_this_one_has_published(petals: dict) -> None:
     source, _, version = petals["published_weights"].partition("/versions/")
     assert (source, version) == ("dry-run/petals-weights", "1")
+    page = (
+        Path(petals["run_dir"]).parent / "published" / source / "v1" / "version.json"
+    ).read_text()
+    assert "It was measured before a network learnt from validation, too." in page
     first, folder = (Path(petals["run_dir"]), Path(petals["run_dir"]).with_name("next"))
     command = ("petals", "--model", "densenet201", "--dry-run", "--json", "--no-submit", *SMALL)
     more = ("--weights-source", source, "--set", "refit=no", "--set", "resamples=20")

@@ -200,6 +200,31 @@ def test_what_is_refused_is_one_line_and_nothing_is_made(
     assert run.published_weights == ""
 
 
+BODIES = (
+    "null",
+    "[]",
+    '{"versions": 3}',
+    '{"token": null, "createUrl": 7}',
+    '{"status": []}',
+    "{}",
+)
+CALLS = ("GetDataset", "GetDatasetMetadata", "GetDatasetStatus", "StartBlobUpload", "CreateDataset")
+
+
+@pytest.mark.parametrize("body", BODIES)
+@pytest.mark.parametrize("call", CALLS)
+def test_a_kaggle_that_answers_anything_ends_in_one_line_or_one_version(
+    serve: Serve, run: Run, publication: Publication, call: str, body: str
+) -> None:
+    server, kaggle = serve(Rule(call, "replace", message=body, times=None))
+    try:
+        publish(kaggle, run, publication, score_limit=0.2)
+    except UserError as error:
+        assert "\n" not in str(error)  # noqa: PT017 (it may end well)
+        assert run.published_weights == ""
+    assert len(versions(server)) <= 1
+
+
 def test_what_takes_too_long_is_looked_at_again(
     serve: Serve, run: Run, publication: Publication
 ) -> None:

@@ -75,6 +75,8 @@ def test_the_data_set_says_what_its_weights_are(story: SimpleNamespace) -> None:
     ends = ("weights.h5", "network.json")
     assert files == {f"{name}.{end}" for name in ("left", "right") for end in ends}
     text = facts["description"]
+    assert (facts["title"], facts["license_name"]) == ("Tiny weights", "other")
+    assert facts["subtitle"] == "Weights of left, right, trained on Tiny Digits"
     for words in (
         "Weights of **left, right**, trained on [Tiny Digits](https://www.kaggle.com/competi",
         "They are of a dry run: small networks that show the path works.",

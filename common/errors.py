@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
+from common.temporary import remove_temporary
+
 PREFIX = "error: "
 _MACHINE = {
     **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "make room"),
@@ -76,6 +78,7 @@ def end_process(status: int) -> None:
     There an input pipeline that was broken off may wait for the interpreter for ever
     (https://github.com/tensorflow/tensorflow/pull/21319).
     """
+    remove_temporary()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)

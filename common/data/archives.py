@@ -4,6 +4,7 @@ Zips and plain tars are read as they are. What has to be unpacked first (7z, a c
 archive in an archive) is, once (``common.data.unpacking``).
 """
 
+import errno
 import lzma
 import mmap
 import os
@@ -275,7 +276,12 @@ def open_tar(path: Path, file: Any, mode: Literal["r:", "r|"]) -> Iterator[tarfi
 
 
 def not_read(path: Path, error: Exception, kind: str) -> UserError:
-    """Return what is wrong with an archive of a ``kind``, with what it is instead if that tells."""
+    """Return what is wrong with an archive of a ``kind``, with what it is instead if that tells.
+
+    Raises the error where it is that of a full disk, to which something is unpacked.
+    """
+    if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
+        raise error
     said = (str(error).strip().splitlines() or [type(error).__name__])[0][:100]
     if getattr(error, "errno", None) is None:  # else the disk says what is wrong
         with suppress(OSError), open(path, "rb") as file:

@@ -4,12 +4,10 @@ All files of one archive become one file on disk, one after the other: names of 
 nothing there. The folder goes with the process.
 """
 
-import atexit
 import bz2
 import gzip
 import lzma
 import shutil
-import tempfile
 import threading
 import time
 import zipfile
@@ -26,6 +24,7 @@ from common.data.records import MEMBER, SLICE
 from common.errors import UserError
 from common.inputs import as_given
 from common.progress import report
+from common.temporary import temporary_folder
 
 MOST_BYTES = 500_000_000_000  # of all files of an archive
 _SPARE = 500_000_000  # bytes of the disk that stay free
@@ -141,9 +140,7 @@ def _writer(archive: Path, name: str = "files") -> Iterator[_Writer]:
 
 @cache
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="unpacked-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
+    return temporary_folder("unpacked-")
 
 
 def _unpack_tar(path: Path, writer: _Writer) -> None:

@@ -1,5 +1,6 @@
 """Files of folders and archives, however macOS, Windows or a camera spelled them."""
 
+import errno
 import io
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from common.data import archives, unpacking
 from common.data.archives import contents, in_words, locate, read
 from common.data.packed import PackedFiles
-from common.errors import UserError
+from common.errors import UserError, machine_faults
 from support import ROOT
 
 NFC, NFD = (unicodedata.normalize(form, "Å\u00e9.jpg") for form in ("NFC", "NFD"))
@@ -295,6 +296,20 @@ def test_what_needs_more_than_the_disk_has_is_not_unpacked(
         read(large)
 
 
+def test_a_full_disk_is_no_fault_of_the_archive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(writer: object, block: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "here")
+
+    monkeypatch.setattr(unpacking._Writer, "write", full)
+    for kind in ("7z", "tar.gz"):
+        made = KINDS[kind](tmp_path / "data", {"1.jpg": b"x"})
+        with pytest.raises(UserError, match="here: No space left on device: make room"):
+            with machine_faults():
+                contents(made)
+
+
 def test_without_the_package_a_7z_is_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -304,11 +319,12 @@ def test_without_the_package_a_7z_is_one_line(
         contents(made)
 
 
-def test_what_was_unpacked_goes_with_the_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", ["", "from common.errors import end_process; end_process(0)"])
+def test_what_was_unpacked_goes_with_the_process(tmp_path: Path, end: str) -> None:
     made = as_7z(tmp_path / "data", {"1.jpg": b"x"})
     program = (
         "import sys; from pathlib import Path; from common.data.archives import contents\n"
-        "print(contents(Path(sys.argv[1]))['1.jpg'].path)"
+        f"print(contents(Path(sys.argv[1]))['1.jpg'].path)\n{end}"
     )
     command = [sys.executable, "-c", program, str(made)]
     environment = {"TMPDIR": str(tmp_path), "PATH": ""}

@@ -16,7 +16,7 @@ from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.features import Features, below_head
 from common.training.logistic import choose_head, fit_head
-from common.training.network import Published, begin_with
+from common.training.network import BEGINS_WITH, Published, begin_with
 from common.training.prepare import Parts
 from common.training.stages import Trained, train_in_stages
 from common.training.trainer import Setup, Trainer
@@ -52,7 +52,8 @@ def train_on_features(
     task = kernel.competition.task
     if run.recipe.head == "logistic":
         return _logistic(network, run, rows, task)
-    return _dense(network, run, accelerator, rows, kernel)
+    published = weights if isinstance(weights, Published) else None
+    return _dense(network, run, accelerator, rows, kernel, published)
 
 
 def _network(kernel: Any, run: KernelRun, weights: str | Published | None) -> Any:
@@ -96,8 +97,12 @@ def _dense(
     accelerator: Accelerator,
     rows: list[Rows],
     kernel: Any,
+    published: Published | None,
 ) -> Trained:
-    """A head by gradient descent, with the recipe's epochs and schedule."""
+    """A head by gradient descent, with the recipe's epochs and schedule.
+
+    It begins as the ``published`` one, or at random.
+    """
     recipe, task, share = run.recipe, kernel.competition.task, accelerator.share
     batch, width = recipe.batch_size * accelerator.replicas, rows[0].rows.shape[1]
 
@@ -105,15 +110,22 @@ def _dense(
         import keras
 
         inputs = keras.Input((width,), name="features")
-        return keras.Model(inputs, task.output_layer()(inputs), name="head")
+        head = keras.Model(inputs, task.output_layer()(inputs), name="head")
+        if published:
+            head.set_weights(begun)
+        return head
 
+    begun = network.layers[-1].get_weights()
+    training = {"competition": kernel.competition.slug, "pictures": [len(part) for part in rows]}
+    if published:
+        training[BEGINS_WITH] = published.network.sha256
     drawn = (recipe, task.targets, batch, run.parameters.seed, share)
     setup = Setup(
         build,
         learns=lambda labels: (task.loss(recipe, labels), task.metrics()),
         batches=lambda parts: RowBatches(parts, *drawn, None, recipe.pictures_per_epoch),
         evaluation=lambda part, view: rows_in_order(part, batch, share, view, task.targets),
-        training={"competition": kernel.competition.slug, "pictures": [len(part) for part in rows]},
+        training=training,
     )
     trainer = Trainer(run, accelerator, setup)
     predictions = train_in_stages(trainer, rows, task)

@@ -81,6 +81,25 @@ def test_the_network_predicts_what_its_head_predicted_of_features(
     np.testing.assert_allclose(predictions.test, np.mean(views, axis=0), atol=1e-4)
 
 
+def test_a_head_on_features_begins_with_the_published_one(
+    train: Train, inputs: Path, tmp_path: Path
+) -> None:
+    plain = {"refit": False, "head": "dense", "tta": 1}
+    train(FROZEN, tmp_path / "first", settings={**plain, "epochs": 8, "lr_max": 0.1})
+    folder = inputs / "datasets" / "alice" / "frozen"
+    folder.mkdir(parents=True)
+    for path in (tmp_path / "first").glob("small.*"):
+        (folder / path.name).write_bytes(path.read_bytes())
+    few = {**plain, "epochs": 1, "lr_max": 1e-9, "weights": "none"}
+    said = train(FROZEN, tmp_path / "next", weights_source="alice/frozen", settings=few)
+    assert "source=alice/frozen of=small " in said
+    ours, theirs = (
+        pd.read_csv(tmp_path / run / "history.csv")["val_loss"] for run in ("next", "first")
+    )
+    assert ours[0] == pytest.approx(theirs.iloc[-1], rel=1e-3)
+    assert ours[0] < 0.95 * theirs[0]
+
+
 def test_more_than_one_layer_to_train_is_trained_as_ever(train: Train, tmp_path: Path) -> None:
     settings = {"epochs": 1, "crop_margin": 0, "refit": False, "weights": "none"}
     frozen = replace(FROZEN, build_model=small_classifier.build_model)

@@ -97,7 +97,7 @@ def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
 
     request = read_request(args)
     kernels = plan_kernels(request)
-    check_options(args)
+    check_options(args, request.competition)
     if args.data or (args.dry_run and not args.plan):
         from kernels.local.dry_run import check_data, check_generated, check_records
 
@@ -142,7 +142,7 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
         "yes",
     )
     options = RunOptions(
-        submit=bool(request.models) and not (args.no_submit or args.rehearse),
+        submit=request.submits and not (args.no_submit or args.rehearse),
         poll=0.3 if args.dry_run else 15.0,
         **{name: getattr(args, name) for name in given},
     )
@@ -192,7 +192,7 @@ def _local(
 
     run.require_same("data", describe_data(args.data, args.solution), "give it the same data")
     if args.data:
-        data, solution = args.data.resolve(), args.solution.resolve()
+        data, solution = args.data.resolve(), args.solution and args.solution.resolve()
     else:
         data, solution = generated_data(request.competition, run.folder / "data", args.seed, say)
     with local_kaggle(request.competition, run.folder, data, solution, say) as url:
@@ -218,7 +218,7 @@ def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> Outcome:
     from kernels.preflight.checklist import require
     from kernels.preflight.show_plan import check_plan, plan_facts, plan_text
 
-    submit = bool(request.models) and not args.no_submit
+    submit = request.submits and not args.no_submit
     runs = args.run_dir.parent if args.run_dir else Path("runs")
     checks = None if args.dry_run else check_plan(request, kernels, Kaggle, submit)
     plan = plan_facts(request, kernels, checks, runs)

@@ -129,7 +129,8 @@ class Competition:
         for published in self.published.scores if self.published else ():
             find_metric(published)
         if form is None:
-            return ""
+            pairs = "its task pairs needs a submission, which the ensemble writes: name a form"
+            return pairs if task.name == "pairs" else ""
         if task.name not in form.tasks:
             return (
                 f"its submission {name} is not of the task {task.name}, but of "

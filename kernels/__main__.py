@@ -100,7 +100,8 @@ def _serve(args: argparse.Namespace) -> int:
             warn(f"{competition.name} has no generated.py: it is not served")
             continue
         folder = state / "generated" / competition.name
-        data, solution = folder / competition.slug, folder / "solution.csv"
+        data = folder / competition.slug
+        solution = folder / "solution.csv" if competition.submission else None
         generate = partial(generated_data, competition, folder, 0, warn)
         hosted.append(HostedCompetition(competition, data, solution, generate=generate))
     with LocalKaggle(state, hosted, port=port, layout=args.layout, faults=faults) as server:

@@ -10,7 +10,8 @@ from kernels.plan.planned import PlannedKernel
 from kernels.plan.request import ENSEMBLE, Request, in_short
 from kernels.preflight.checklist import check_run
 from kernels.report import write_report
-from kernels.results.result import Result, gather_figures, keep_blend, result_of
+from kernels.results.blends import keep_blend
+from kernels.results.result import Result, gather_figures, result_of
 from kernels.results.weights_text import weights_text
 from kernels.run.display import Display
 from kernels.run.publish import Publication, check_target, publish_once
@@ -29,7 +30,7 @@ def run_pipeline(
     run: Run,
     display: Display,
 ) -> Result:
-    """Push, watch, blend, check, submit once, and read the result.
+    """Push, watch, blend, check, submit once, and read the result; some submit nothing.
 
     Raises UserError for whatever ends the run early; the run's folder says what was reached.
     """
@@ -46,7 +47,7 @@ def run_pipeline(
     ref = "" if wanted is None else check_target(kaggle, wanted, competition.name)
     Watch(kaggle, run, bundles, display, options).run()
     sent: Submission | None = None
-    if request.models:
+    if request.models and competition.submission:
         display.say(f"checked {check_output(kaggle, competition, run)}")
     if options.submit and request.models:
         slug = next(b.kernel.slug for b in bundles if b.kernel.name == ENSEMBLE)

@@ -19,6 +19,7 @@ from common.metrics import figures
 from common.metrics.bootstrap import interval, resampled_scores
 from common.metrics.metric import confusion_matrix, find_metric, scores_per_class
 from common.outputs import without_none
+from common.progress import report
 
 TABLE = "predictions.csv"
 _TEST_FIGURES = ("test_confusion.png", "test_errors.png")
@@ -61,6 +62,7 @@ def evaluation_facts(
     for part, _, labels, predictions in _parts(blended):
         if labels is None:
             continue
+        report("measuring", part=part, pictures=len(labels))
         found = measure(competition, labels, predictions, thresholds, resamples)
         facts[f"{part}_metrics"] = found
         if part == "test":

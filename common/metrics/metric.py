@@ -201,13 +201,13 @@ def scores_per_class(
     from sklearn.metrics import precision_recall_fscore_support
 
     every = np.arange(len(names))
-    truth, found = (v if v.ndim == 2 else v[:, None] == every for v in (labels, predicted))
-    scores = precision_recall_fscore_support(truth, found, average=None, zero_division=np.nan)
-    kinds = ("precision", "recall", "f1", "pictures")
-    return {
-        name: {kind: None if np.isnan(one) else one for kind, one in zip(kinds, row, strict=True)}
-        for name, row in zip(names, np.stack(scores, axis=1).tolist(), strict=True)
-    }
+    truth, given = (v if v.ndim == 2 else v[:, None] == every for v in (labels, predicted))
+    scores = precision_recall_fscore_support(truth, given, average=None, zero_division=np.nan)
+    kinds, found = ("precision", "recall", "f1", "pictures"), {}
+    for name, *row in zip(names, *(column.tolist() for column in scores), strict=True):
+        known = (None if np.isnan(one) else one for one in row)
+        found[name] = dict(zip(kinds, known, strict=True))
+    return found
 
 
 def confusion_matrix(labels: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:

@@ -115,6 +115,8 @@ def _metadata(
 ) -> dict[str, Any]:
     weights = kernel.parameters.weights_source
     is_model = weights.count("/") > 1
+    own = [] if kernel.name == SHARED else [competition.slug]
+    datasets = [*(own if competition.is_dataset else []), *([] if is_model else [weights])]
     metadata = {
         "id": slugs[kernel.name],
         "title": kernel.slug.replace("-", " "),
@@ -126,8 +128,8 @@ def _metadata(
         "enable_tpu": kernel.accelerator == "tpu",
         "enable_internet": kernel.parameters.internet,
         "keywords": ["utility script"] if kernel.name == SHARED else [],
-        "competition_sources": [] if kernel.name == SHARED else [competition.slug],
-        "dataset_sources": [weights] if weights and not is_model else [],
+        "competition_sources": [] if competition.is_dataset else own,
+        "dataset_sources": list(dict.fromkeys(filter(None, datasets))),
         "kernel_sources": [slugs[name] for name in kernel.sources],
         "model_sources": [weights] if is_model else [],
     }

@@ -7,7 +7,6 @@ ask for. The import itself, which signs in, calls out and prints, is in ``signin
 """
 
 import contextlib
-import hashlib
 import inspect
 import io
 import itertools
@@ -195,13 +194,11 @@ class Kaggle:
                 return files
             fields["page_token"] = page.next_page_token
 
-    def data_digest(self, slug: str) -> str:
-        """Return a hash over a competition's data files: names, sizes, dates of the first 200."""
-        facts = [(f.name, f.total_bytes, str(f.creation_date)) for f in self._data_files(slug)]
-        return hashlib.sha256(repr(sorted(facts)).encode()).hexdigest()
+    def data_files(self, slug: str) -> list[Any]:
+        """Return what is listed first of a competition's data files, 200 at most.
 
-    def _data_files(self, slug: str) -> list[Any]:
-        """Return them. Raises NoAnswerError for none: other data would be trained on again."""
+        Raises NoAnswerError for none: other data would be trained on again.
+        """
         for look in range(_LOOKS):
             page = self.ask("competitions", "list_data_files", competition_name=slug, page_size=200)
             if page.files:
@@ -215,7 +212,7 @@ class Kaggle:
         Raises KaggleError for one that twice has another size than Kaggle says.
         """
         path = inside(folder, name)
-        sizes = {file.name: file.total_bytes for file in self._data_files(slug)}
+        sizes = {file.name: file.total_bytes for file in self.data_files(slug)}
         fields: dict[str, Any] = {"competition_name": slug, "file_name": name}
 
         def once() -> bool:

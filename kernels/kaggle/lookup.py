@@ -3,6 +3,7 @@
 Every function raises KaggleError for a no.
 """
 
+import hashlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -66,22 +67,47 @@ def sample_header(kaggle: Kaggle, slug: str, name: str) -> list[str]:
             raise KaggleError(f"{name} is not a csv file in UTF-8") from None
 
 
+def data_digest(kaggle: Kaggle, slug: str) -> str:
+    """Return a hash that tells a competition's data, or a data set's, from later ones.
+
+    Over names, sizes and dates of the first 200 files, or the number of the data set's version.
+    Raises NoAnswerError where Kaggle gives none: other data would be trained on again.
+    """
+    if "/" not in slug:
+        files = kaggle.data_files(slug)
+        facts: Any = sorted((f.name, f.total_bytes, str(f.creation_date)) for f in files)
+    elif not (facts := _newest(kaggle, slug)):
+        raise NoAnswerError(f"Kaggle gives no version of {slug}: give the same command again")
+    return hashlib.sha256(repr(facts).encode()).hexdigest()
+
+
 def dataset_status(kaggle: Kaggle, ref: str) -> str:
-    """Return the status of data set ``owner/slug``: ``READY`` when it can be used."""
+    """Return the status of data set ``owner/slug``: ``READY`` when it can be used.
+
+    Kaggle tells it of the user's own alone (https://github.com/Kaggle/kaggle-cli/issues/368);
+    somebody else's is ready where it can be seen.
+    """
     owner, slug = ref.split("/")
+    if owner.lower() != kaggle.owner.lower():
+        _newest(kaggle, ref)
+        return "READY"
     answer = kaggle.ask("datasets", "get_dataset_status", owner_slug=owner, dataset_slug=slug)
     return str(answer.status.name)
 
 
 def dataset_version(kaggle: Kaggle, ref: str) -> int:
     """Return the newest version of data set ``owner/slug``; 0 where Kaggle shows none."""
-    owner, slug = ref.split("/")
     try:
-        answer = kaggle.ask("datasets", "get_dataset", owner_slug=owner, dataset_slug=slug)
+        return _newest(kaggle, ref)
     except NoAnswerError:
         raise
     except KaggleError:
         return 0
+
+
+def _newest(kaggle: Kaggle, ref: str) -> int:
+    owner, slug = ref.split("/")
+    answer = kaggle.ask("datasets", "get_dataset", owner_slug=owner, dataset_slug=slug)
     return int(answer.current_version_number or 0)
 
 

@@ -38,7 +38,7 @@ class LocalKaggle:
 
     Args:
         state: the folder of its state; made when missing, continued when not.
-        competitions: what can be entered here.
+        competitions: what can be entered here, and the data sets of those that stand on one.
         port: 0 takes a free one.
         layout: where inputs are mounted: ``2026`` (today's) or ``2025``.
         max_parallel: kernels that run at the same time, the processors' number by default.
@@ -67,16 +67,20 @@ class LocalKaggle:
         self.key = key or secrets.token_urlsafe(24)
         for one in competitions:
             if one.generate is None:
-                one.answers()
-        hosted = {one.competition.slug: one for one in competitions}
+                one.folder()
+        hosted, datasets = (
+            {c.competition.slug: c for c in competitions if c.competition.is_dataset is kind}
+            for kind in (False, True)
+        )
         with _listen(port) as listener:
             self._state_lock = _lock_state(state.resolve())
             self.store = store = Store(state.resolve(), published and published.resolve())
             store.fail_unfinished()
-            mount = partial(mount_inputs, store, hosted, layout)
-            hidden = (*(private or users_secrets()), *(one.solution for one in competitions))
+            mount = partial(mount_inputs, store, hosted, datasets, layout)
+            solutions = [one.solution for one in competitions if one.solution]
+            hidden = (*(private or users_secrets()), *solutions)
             self._sessions = Sessions(store, mount, max_parallel or os.cpu_count() or 1, hidden)
-            self.site = Site(store, hosted, self._sessions, Submissions(store, hosted))
+            self.site = Site(store, hosted, datasets, self._sessions, Submissions(store, hosted))
             port = listener.getsockname()[1]
             application = Application(self.site, Door(port, self.key), faults)
             self._server = make_server(

@@ -1,6 +1,7 @@
 """``competitions.CompetitionApiService``: facts, data files, submissions and their scores."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -10,7 +11,7 @@ from werkzeug.exceptions import abort
 
 from kernels.local.files import find_data_file, find_file, list_files
 from kernels.local.hosted import HostedCompetition
-from kernels.local.service import Fields, Service, paged
+from kernels.local.service import Fields, Service, listed_file, paged
 from kernels.local.store import utc
 
 
@@ -33,19 +34,13 @@ class CompetitionsService(Service):
             "max_daily_submissions": hosted.max_daily_submissions,
             "user_has_entered": hosted.entered,
             "deadline": utc(deadline.timestamp()),
-            "submissions_disabled": hosted.submissions_disabled,
+            "submissions_disabled": hosted.closed,
         }
 
     def list_data_files(self, request: Any) -> Fields:
         """The data files with their sizes and dates."""
         folder = self._find(request).folder()
-
-        def item(name: str) -> Fields:
-            facts = (folder / name).stat()
-            dated = {"total_bytes": facts.st_size, "creation_date": utc(facts.st_mtime)}
-            return {"ref": name, "name": name, **dated}
-
-        return paged("files", list_files(folder), request, item)
+        return paged("files", list_files(folder), request, partial(listed_file, folder))
 
     def download_data_file(self, request: Any) -> Fields:
         """One data file."""
@@ -98,7 +93,7 @@ class CompetitionsService(Service):
         """Submissions made, and how many more are allowed today."""
         hosted = self._find(request)
         today, total = self.site.submissions.counts(hosted.competition.slug, self.user)
-        most = 0 if hosted.submissions_disabled else hosted.max_daily_submissions
+        most = 0 if hosted.closed else hosted.max_daily_submissions
         return {"num_today": today, "num_total": total, "num_allowed_now": max(0, most - today)}
 
     def get_submission(self, request: Any) -> Fields:
@@ -129,7 +124,7 @@ class CompetitionsService(Service):
 
     def _open(self, request: Any) -> HostedCompetition:
         hosted = self._entered(request)
-        if hosted.submissions_disabled:
+        if hosted.closed:
             _refuse(f"{request.competition_name} takes no submissions.")
         return hosted
 

@@ -1,4 +1,4 @@
-"""Data sets, models and uploads: folders of the state, and what clients publish.
+"""Data sets, models and uploads: hosted data, folders of the state, and what clients publish.
 
 A data set in the state's ``datasets`` is always ready and has one version: as much as the client
 and kagglehub need to download one. A model can be mounted.
@@ -6,6 +6,7 @@ and kagglehub need to download one. A model can be mounted.
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ from kagglesdk.models.services.model_api_service import ModelApiClient
 from werkzeug.exceptions import abort
 
 from kernels.local.files import list_files
+from kernels.local.hosted import dataset_folder
 from kernels.local.published import DatasetVersion
-from kernels.local.service import Fields, Service
+from kernels.local.service import Fields, Service, listed_file, paged
 from kernels.local.store import utc
 
 _SLUG = re.compile(r"[a-z0-9-]{3,50}")
@@ -62,8 +64,8 @@ class DatasetsService(Service):
 
     def get_dataset(self, request: Any) -> Fields:
         """What there is to say of one, and its versions."""
-        folder, versions = self._find(request), self._versions(request)
-        names = list_files(folder, contained=True)
+        (folder, contained), versions = self._find(request), self._versions(request)
+        names = list_files(folder, contained)
         listed = [
             {
                 "version_number": version.number,
@@ -84,8 +86,10 @@ class DatasetsService(Service):
         }
 
     def get_dataset_status(self, request: Any) -> Fields:
-        """Ready; what was made just now is not, yet."""
+        """Ready; what was made just now is not, yet. Of somebody else's Kaggle does not tell."""
         self._find(request)
+        if request.owner_slug != self.user:
+            abort(404, f"Could not find the status of {request.owner_slug}/{request.dataset_slug}")
         ready = all(version.ready for version in self._versions(request))
         status = DatabundleVersionStatus
         return {"status": status.READY if ready else status.BLOBS_RECEIVED}
@@ -102,7 +106,14 @@ class DatasetsService(Service):
     def download_dataset(self, request: Any) -> Fields:
         """One file, or all of them as an archive."""
         zipped = Path(f"{request.owner_slug}-{request.dataset_slug}.zip")
-        return self.download(self._find(request), request.file_name, zipped, contained=True)
+        folder, contained = self._find(request)
+        return self.download(folder, request.file_name, zipped, contained)
+
+    def list_dataset_files(self, request: Any) -> Fields:
+        """Its files with their sizes and dates."""
+        folder, contained = self._find(request)
+        names = list_files(folder, contained)
+        return paged("dataset_files", names, request, partial(listed_file, folder))
 
     def _make(self, ref: str, files: Any, facts: Mapping[str, Any]) -> Fields:
         """Make a version of the uploaded ``files``."""
@@ -121,15 +132,18 @@ class DatasetsService(Service):
     def _versions(self, request: Any) -> list[DatasetVersion]:
         return self.store.dataset_versions(f"{request.owner_slug}/{request.dataset_slug}")
 
-    def _find(self, request: Any) -> Path:
+    def _find(self, request: Any) -> tuple[Path, bool]:
+        """Its folder, and whether links that lead out of it count for nothing."""
         ref, versions = f"{request.owner_slug}/{request.dataset_slug}", self._versions(request)
-        private = versions and versions[-1].facts["is_private"]
-        if private and request.owner_slug != self.user:
+        hosted, mine = self.site.datasets.get(ref), request.owner_slug == self.user
+        private = not hosted.entered if hosted else versions and versions[-1].facts["is_private"]
+        if private and not mine:
             abort(403, f"Permission 'datasets.get' was denied for {ref}")
-        folder = self.store.dataset(ref, getattr(request, "dataset_version_number", 0) or 0)
-        if folder is None:
+        number = getattr(request, "dataset_version_number", 0) or 0
+        found = dataset_folder(self.store, self.site.datasets, ref, number)
+        if found is None:
             abort(404, f"Could not find data set {ref}")
-        return folder
+        return found
 
 
 def _kept(versions: list[DatasetVersion]) -> Mapping[str, Any]:

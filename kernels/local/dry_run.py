@@ -30,7 +30,7 @@ def local_kaggle(
     competition: Competition,
     folder: Path,
     data: Path,
-    solution: Path,
+    solution: Path | None,
     say: Callable[[str], object],
 ) -> Iterator[str]:
     """Serve ``competition`` from a local Kaggle below ``folder``; yields its URL.
@@ -51,13 +51,22 @@ def local_kaggle(
         yield server.url
 
 
-def check_data(competition: Competition, data: Path, solution: Path, scored: bool = True) -> None:
+def check_data(
+    competition: Competition, data: Path, solution: Path | None, scored: bool = True
+) -> None:
     """Check a data folder and its hidden labels: layout, sample, ids, what can be scored.
 
-    Where nothing is ``scored`` an audit lists what is wrong with the folder. Raises UserError.
+    Without a solution nothing is submitted. Where nothing is ``scored`` an audit lists what is
+    wrong with the folder. Raises UserError.
     """
     from kernels.local.scoring import check_parts, read_solution
 
+    # What it needs besides the sample; a competition may have none.
+    check_folder = getattr(load_module(competition, "data"), "check_folder", None)
+    if solution is None:
+        if check_folder and scored:
+            check_folder(data)
+        return
     if not scored:
         read_solution(competition, solution)
         return
@@ -68,8 +77,7 @@ def check_data(competition: Competition, data: Path, solution: Path, scored: boo
         check_parts(competition, labels)
     except UserError as error:
         raise UserError(f"the solution {solution}: {error}") from None
-    check_folder = getattr(load_module(competition, "data"), "check_folder", None)
-    if check_folder:  # what it needs besides the sample; a competition may have none
+    if check_folder:
         check_folder(data)
     if sample is None:
         raise UserError(f"{data}: no {competition.sample}, whose ids the solution answers")
@@ -92,8 +100,8 @@ def check_records(competition: Competition, kernels: Iterable[PlannedKernel], da
         return
     module = f"competitions.{competition.folder}.{script}"
     with tempfile.TemporaryDirectory() as mounts:
-        mount = Path(mounts) / "competitions" / competition.slug
-        mount.parent.mkdir()
+        mount = Path(mounts) / competition.mount
+        mount.parent.mkdir(parents=True)
         mount.symlink_to(data.resolve())
         environment = {
             **{n: value for n, value in os.environ.items() if not n.upper().startswith("KAGGLE")},
@@ -139,13 +147,15 @@ def _reads_itself(kernel: Kernel) -> bool:
 
 def describe_data(data: Path | None, solution: Path | None) -> str:
     """The data of a dry run in words; other files or other contents read differently."""
-    if data is None or solution is None:
+    if data is None:
         return "generated pictures"
     files = [path for path in sorted(data.rglob("*")) if path.is_file()]
     stats = [(path.relative_to(data).as_posix(), path.stat()) for path in files]
     facts = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-    digest = hashlib.sha256(repr((facts, solution.read_bytes())).encode()).hexdigest()
-    return f"the data in {data.resolve()} and {solution.name} ({digest[:8]})"
+    answers = solution.read_bytes() if solution else b""
+    digest = hashlib.sha256(repr((facts, answers)).encode()).hexdigest()
+    named = f" and {solution.name}" if solution else ""
+    return f"the data in {data.resolve()}{named} ({digest[:8]})"
 
 
 def check_generated(competition: Competition) -> None:
@@ -153,23 +163,27 @@ def check_generated(competition: Competition) -> None:
     if "generated" not in modules(competition):
         raise UserError(
             f"competitions/{competition.folder} has no generated.py to make pictures for a dry "
-            f"run: give --data DIR, in the competition's layout, and --solution CSV"
+            f"run: give --data DIR, in the {competition.kind}'s layout"
+            f"{', and --solution CSV' if competition.submission else ''}"
         )
 
 
 def generated_data(
     competition: Competition, folder: Path, seed: int, say: Callable[[str], None]
-) -> tuple[Path, Path]:
+) -> tuple[Path, Path | None]:
     """The competition's generated data and its solution in ``folder``, made on first use.
+
+    There is no solution where nothing is submitted.
 
     Made by the competition's own ``generated`` module in a process of its own, because it
     imports TensorFlow and this one must not.
     """
     data, solution = folder / competition.slug, folder / "solution.csv"
-    if solution.exists():
-        return data, solution
+    submits = competition.submission is not None
+    if (solution if submits else data).exists():
+        return data, solution if submits else None
     say(f"generating pictures for {competition.slug}")
-    partial = folder / f"{competition.slug}.partial"
+    partial = data.with_name(f"{data.name}.partial")
     for leftover in (partial, data):  # of an earlier start that was broken off
         shutil.rmtree(leftover, ignore_errors=True)
     module = f"competitions.{competition.folder}.generated"
@@ -183,5 +197,7 @@ def generated_data(
             tuple(done.stderr.splitlines()[-12:]),
         )
     partial.rename(data)
+    if not submits:
+        return data, None
     made.rename(solution)
     return data, solution

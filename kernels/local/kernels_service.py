@@ -60,9 +60,13 @@ class KernelsService(Service):
             latest = self.store.latest(ref)
             return bool(latest and (latest.owner == self.user or not latest.request.is_private))
 
+        def is_seen(ref: str) -> bool:
+            hosted = self.site.datasets.get(ref)
+            return hosted.entered if hosted else self.store.dataset(ref) is not None
+
         invalid = {}
         for kind, is_known in (
-            ("dataset", self.store.dataset),
+            ("dataset", is_seen),
             ("competition", self.site.hosted.get),
             ("kernel", is_readable),
             ("model", self.store.model),

@@ -11,7 +11,7 @@ from pathlib import Path
 from kagglesdk.kernels.types.kernels_api_service import ApiSaveKernelRequest
 
 from kernels.local.files import list_files
-from kernels.local.hosted import HostedCompetition
+from kernels.local.hosted import HostedCompetition, dataset_folder
 from kernels.local.store import Store, Version
 
 Mount = Callable[[ApiSaveKernelRequest, Path], list[Path]]  # of a push, in a session's /kaggle
@@ -20,6 +20,7 @@ Mount = Callable[[ApiSaveKernelRequest, Path], list[Path]]  # of a push, in a se
 def mount_inputs(
     store: Store,
     hosted: Mapping[str, HostedCompetition],
+    datasets: Mapping[str, HostedCompetition],
     layout: str,
     request: ApiSaveKernelRequest,
     kaggle: Path,
@@ -35,13 +36,13 @@ def mount_inputs(
         place = f"input/{slug}" if flat else f"input/competitions/{slug}"
         source = hosted[slug].folder() if slug in hosted else None
         originals += _link_folder(source, kaggle / place)
-    for kind, refs, find in (
-        ("datasets", request.dataset_data_sources, store.dataset),
-        ("models", request.model_data_sources, store.model),
-    ):
-        for ref in refs or ():
-            place = f"input/{ref.partition('/')[2]}" if flat else f"input/{kind}/{ref}"
-            originals += _link_folder(find(ref), kaggle / place, contained=True)
+    for ref in request.dataset_data_sources or ():
+        folder, contained = dataset_folder(store, datasets, ref) or (None, True)
+        place = f"input/{ref.partition('/')[2]}" if flat else f"input/datasets/{ref}"
+        originals += _link_folder(folder, kaggle / place, contained)
+    for ref in request.model_data_sources or ():
+        place = f"input/{ref.partition('/')[2]}" if flat else f"input/models/{ref}"
+        originals += _link_folder(store.model(ref), kaggle / place, contained=True)
     for ref in request.kernel_data_sources or ():
         complete = store.last_complete(ref)
         source = complete.working if complete else None

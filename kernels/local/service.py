@@ -12,7 +12,7 @@ from werkzeug.exceptions import abort
 from kernels.local.files import archive, find_file
 from kernels.local.hosted import HostedCompetition
 from kernels.local.session import Sessions
-from kernels.local.store import Store, Version
+from kernels.local.store import Store, Version, utc
 from kernels.local.submissions import Submissions
 
 T = TypeVar("T")
@@ -26,6 +26,7 @@ class Site:
 
     store: Store
     hosted: Mapping[str, HostedCompetition]
+    datasets: Mapping[str, HostedCompetition]
     sessions: Sessions
     submissions: Submissions
     links: dict[str, Path] = field(default_factory=dict)
@@ -97,6 +98,13 @@ def paged(name: str, items: Sequence[T], request: Any, fields: Callable[[T], Fie
     end = start + min(request.page_size or _PAGE, _LARGEST_PAGE)
     page = [fields(item) for item in items[start:end]]
     return {name: page, "next_page_token": str(end) if end < len(items) else ""}
+
+
+def listed_file(folder: Path, name: str) -> Fields:
+    """A data file with its size and date."""
+    facts = (folder / name).stat()
+    dated = {"total_bytes": facts.st_size, "creation_date": utc(facts.st_mtime)}
+    return {"ref": name, "name": name, **dated}
 
 
 def fill(kind: Any, fields: Fields) -> Any:

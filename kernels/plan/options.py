@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from common.errors import UserError
 
 if TYPE_CHECKING:
+    from common.competition import Competition
     from kernels.plan.request import Request
 
 
@@ -122,8 +123,11 @@ def read_request(args: argparse.Namespace) -> "Request":
     return Request(**{**given, "competition": competition, "models": models, "settings": settings})
 
 
-def check_options(args: argparse.Namespace) -> None:
-    """Raise UserError for options of a run that do not fit each other."""
+def check_options(args: argparse.Namespace, competition: "Competition") -> None:
+    """Raise UserError for options of a run that do not fit each other, or the competition."""
+    if competition.submission is None:
+        why = f": {competition.name} submits nothing"
+        _refuse(args, ("solution", "message", "submit_again"), why)
     without = "--no-submit" if args.no_submit else "--rehearse" if args.rehearse else ""
     if args.message and without:
         raise UserError(f"--message goes with a submission, {without} sends none: drop one")
@@ -131,15 +135,21 @@ def check_options(args: argparse.Namespace) -> None:
         raise UserError("--rehearse runs on Kaggle itself, --dry-run on a local one: drop one")
     _check_accelerator(args)
     _check_publishing(args)
-    for name in ("data", "solution", "full_size"):
-        if getattr(args, name) and not args.dry_run:
-            raise UserError(f"--{name.replace('_', '-')} belongs to --dry-run")
-    if bool(args.data) != bool(args.solution):
+    if not args.dry_run:
+        _refuse(args, ("data", "solution", "full_size"), " belongs to --dry-run")
+    if competition.submission and bool(args.data) != bool(args.solution):
         raise UserError("--data and --solution go together: the pictures and their hidden labels")
     if args.data and not args.data.is_dir():
         raise UserError(f"{args.data}: no such folder")
     if args.solution and not args.solution.is_file():
         raise UserError(f"{args.solution}: no such file")
+
+
+def _refuse(args: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
+    """Raise UserError for the first of these options that is given."""
+    for name in names:
+        if getattr(args, name):
+            raise UserError(f"--{name.replace('_', '-')}{why}; leave it out")
 
 
 def _check_publishing(args: argparse.Namespace) -> None:

@@ -53,6 +53,11 @@ class Request:
         return tuple(f"{model}-fold{fold}" for model in self.models for fold in folds)
 
     @property
+    def submits(self) -> bool:
+        """Whether it ends in a submission, unless that is left out."""
+        return bool(self.models) and self.competition.submission is not None
+
+    @property
     def small(self) -> bool:
         """Whether the scripts' small settings apply."""
         return self.dry_run or self.rehearse

@@ -35,7 +35,7 @@ class Subject:
     to_run: frozenset[str]  # names of the kernels that are still to run
     submit: bool  # without, only what concerns submitting is left out
     quota: ApiGetAcceleratorQuotaStatisticsResponse | KaggleError
-    facts: ApiCompetition | KaggleError
+    facts: ApiCompetition | KaggleError | None  # None for a data set, which is one of ``sources``
     allowance: ApiSubmissionLimits | KaggleError | None  # None where nothing is to be submitted
     header: list[str] | KaggleError | None  # of the sample; None where none is to be compared
     sources: Mapping[tuple[str, str], Any]  # kind and name of what is not the run's own → answer
@@ -60,13 +60,16 @@ def ask_kaggle(
     ``patience`` as in ``lookup.Questions``.
     """
     ask, asked = lookup.Questions(kaggle, patience).ask, request.competition
-    quota, facts = ask(lookup.quota), ask(lookup.competition, asked.slug)
+    quota, facts = ask(lookup.quota), None
     allowed = header = None
-    if not isinstance(facts, KaggleError):
+    own = {bundle.metadata["id"] for bundle in bundles}
+    if not asked.is_dataset:
+        facts = ask(lookup.competition, asked.slug)
+        own.add(asked.slug)
+    if asked.submission and facts and not isinstance(facts, KaggleError):
         allowed = ask(lookup.allowance, asked.slug) if submit else None
         if facts.user_has_entered and request.models and asked.task.name != "pairs":
             header = ask(lookup.sample_header, asked.slug, asked.sample)
-    own = {bundle.metadata["id"] for bundle in bundles} | {asked.slug}
     refs = dict.fromkeys(
         (kind, ref)
         for kind in lookup.SOURCES
@@ -96,6 +99,8 @@ def credentials(subject: Subject) -> Found:
 def competition(subject: Subject) -> Found:
     """The competition is there."""
     asked, facts = subject.request.competition, subject.facts
+    if facts is None:
+        return
     if not isinstance(facts, KaggleError):
         yield f"competition {asked.slug}: {facts.title or f'its title is {_NOT_GIVEN}'}", ""
     elif facts.code in (403, 404):
@@ -129,7 +134,7 @@ def deadline(subject: Subject) -> Found:
 
 def kind(subject: Subject) -> Found:
     """How it takes submissions."""
-    if facts := subject.known:
+    if (facts := subject.known) and subject.request.competition.submission:
         kernels = facts.is_kernels_submissions_only
         yield f"takes {'the output of a kernel, no files' if kernels else 'files'}", ""
 
@@ -166,6 +171,9 @@ def form(subject: Subject) -> Found:
     In a competition of pairs Kaggle's file is their table, which says nothing of a submission.
     """
     asked, header = subject.request.competition, subject.header
+    if asked.submission is None:
+        yield "nothing is submitted: the run ends in metrics", ""
+        return
     what = f"submission {type(asked.submission).__name__}"
     if isinstance(header, KaggleError):
         todo = f"name the file in competitions/{asked.folder}/__init__.py, as `sample`"

@@ -143,6 +143,8 @@ def _audit(facts: Mapping[str, Any], asked: bool) -> list[str]:
 
 def _details(request: Request, kernels: Kernels, kernel: PlannedKernel) -> dict[str, str]:
     rows = {"role": _ROLES.get(kernel.script, "")}
+    if kernel.script == ENSEMBLE and request.competition.submission is None:
+        rows["role"] = "blends, measures, writes predictions.csv"
     if kernel.recipe:
         pictures = None if request.dry_run else request.competition.pictures or None
         words = describe_recipe(kernel.recipe, REPLICAS[kernel.accelerator], pictures)

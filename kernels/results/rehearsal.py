@@ -73,7 +73,7 @@ def _compare(
     yield "script", f"{root}/src/script.py", seen["script"]
     yield "KAGGLE_KERNEL_RUN_TYPE", "Batch", seen["run_type"]
     yield "root", "/kaggle", root
-    folders["competition"] = f"input/competitions/{competition.slug}"
+    folders[competition.kind] = f"input/{competition.mount}"
     for source in kernel.sources:
         if source == SHARED:
             folders["utility script"] = f"usr/lib/notebooks/{run.owner}/{slugs[source]}"

@@ -2,19 +2,30 @@
 
 import math
 import shutil
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from common.audit.findings import NAME as FINDINGS
-from common.manifest import file_sha256, write_json
+from common.blending.evaluation import TABLE
+from common.errors import UserError
+from common.manifest import file_sha256
 from common.submission import NAME as SUBMISSION
 from kernels.kaggle.states import KernelState
+from kernels.plan.find import find_competition
 from kernels.plan.request import AUDIT, ENSEMBLE
+from kernels.results.blends import TriedBlend, tried_blends
 from kernels.results.output import METRICS, KernelOutput, read_facts, read_json, read_output
-from kernels.results.scores import Validated, as_mapping, greater_is_better, read_score
+from kernels.results.scores import (
+    Interval,
+    Validated,
+    as_mapping,
+    greater_is_better,
+    read_score,
+    read_test,
+)
 from kernels.run.runs import read_runs
 from kernels.run.state import STATE, Run, Submission, read_run
 
@@ -33,18 +44,6 @@ class Member(Validated):
     seconds: float  # from push to end
     reused: str  # the earlier run whose finished version it is
     recipe: Mapping[str, Any]  # what it ran
-
-
-@dataclass(frozen=True, kw_only=True)
-class TriedBlend(Validated):
-    """One blend of a run: the ensemble's output is replaced when it blends again."""
-
-    version: int  # of the ensemble's kernel on Kaggle
-    method: str  # ``mean``, ``weighted`` or ``greedy``
-    calibrated: bool  # whether the members were tempered before
-    public_score: float | None  # of its file, if it was sent and Kaggle shows one
-    settings: str  # what was asked for besides the defaults: ``epochs=3 seed=7``
-    name: str = ""  # ``weighted, calibrated``, and what else it takes to be unlike the others
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,13 +71,30 @@ class Result(Validated):
     private_score: float | None
     submission_ref: int | None
     submissions: int  # how many this run has sent
-    gap: float | None  # public less validation score, where both are of the same file
+    # Public less validation score, where both are of the same file; or test less validation score.
+    gap: float | None
+    test_score: float | None  # of the blend, where nothing is submitted and test is labelled
+    test_interval: Interval | None
+    test_n: int | None  # pictures
+    test_metrics: dict[str, Any]  # all that is shown of test; empty without labels
+    published: dict[str, Any] | None  # what others have reached: ``scores`` by metric, ``source``
     submission: str | None
+    predictions: str | None  # the table that takes its place where nothing is submitted
     figures: str | None
     report: str | None
     audit: dict[str, Any] | None  # what its audit found
     warnings: tuple[str, ...] = ()  # of its trainings, each once
     published_weights: str | None = None  # OWNER/SLUG/versions/N of the data set with its weights
+
+    @property
+    def test(self) -> Validated:
+        """The score on test."""
+        return Validated(self.test_score, self.test_interval, self.test_n)
+
+    @property
+    def looks(self) -> int:
+        """How many blends of this run were measured on test."""
+        return sum(one.test_score is not None for one in self.blends)
 
 
 def read_result(run: Run) -> Result:
@@ -92,8 +108,10 @@ def result_of(run: Run, sent: Submission | None) -> Result:
     outputs = [read_output(run, name) for name in run.kernels]
     trained = [output for output in outputs if output.trained]
     metrics = read_facts(run.output(ENSEMBLE) / METRICS)
-    score, sent = read_score(metrics), sent or Submission("")
+    score, test, sent = read_score(metrics), read_test(metrics), sent or Submission("")
     file, gap = run.output(ENSEMBLE) / SUBMISSION, None
+    if test.value is not None and score.value is not None:
+        gap = round(test.value - score.value, 5)
     if sent.public_score is not None and score.value is not None and file.is_file():
         if file_sha256(file) == sent.sha256:
             gap = round(sent.public_score - score.value, 5)
@@ -115,7 +133,13 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         submission_ref=sent.ref or None,
         submissions=sum(one.ref > 0 for one in run.submissions),
         gap=gap,
+        test_score=test.value,
+        test_interval=test.interval,
+        test_n=test.n,
+        test_metrics=dict(as_mapping(metrics.get("test_metrics"))),
+        published=_published(run.competition),
         submission=_if_there(file),
+        predictions=_if_there(run.output(ENSEMBLE) / TABLE),
         figures=_if_there(run.folder / "figures"),
         report=_if_there(run.folder / REPORT),
         audit=read_audit(run),
@@ -138,8 +162,9 @@ def read_history(folder: Path, competition: str = "") -> tuple[list[Result], lis
 def best_first(results: list[Result]) -> list[Result]:
     """Sort by public score, then by validation score, in the direction of their metric.
 
-    Runs without either come last. Scores of two competitions cannot be compared: the runs of each
-    stay together, those of the first of ``results`` first.
+    Nothing is chosen by the labels of test. Runs without either come last. Scores of two
+    competitions cannot be compared: the runs of each stay together, those of the first of
+    ``results`` first.
     """
     places = {name: n for n, name in enumerate(dict.fromkeys(r.competition for r in results))}
 
@@ -161,58 +186,6 @@ def gather_figures(run: Run) -> None:
             place = folder / f"{name}-{figure.name}"
             place.unlink(missing_ok=True)  # never through a link
             shutil.copyfile(figure, place)
-
-
-def keep_blend(run: Run) -> None:
-    """Keep the metrics of the blend that the run now has, if any, in ``blends/VERSION.json``."""
-    folder, known = run.output(ENSEMBLE), run.kernel(ENSEMBLE)
-    metrics, file = read_facts(folder / METRICS), folder / SUBMISSION
-    if metrics:
-        sha256 = file_sha256(file) if file.is_file() else ""
-        (run.folder / "blends").mkdir(exist_ok=True)
-        kept = {**metrics, "file": sha256, "settings": asked_for(run.request)}
-        write_json(run.folder / "blends" / f"{known.version}.json", kept)
-
-
-def tried_blends(run: Run) -> tuple[TriedBlend, ...]:
-    """Read the blends that were tried, the first one first."""
-    public = {sent.sha256: sent.public_score for sent in run.submissions}
-    paths = (run.folder / "blends").glob("*.json")
-    found = {int(path.stem): read_facts(path) for path in paths if path.stem.isdecimal()}
-    tried = [
-        TriedBlend(
-            version=version,
-            method=str(metrics.get("method", "")),
-            calibrated=bool(metrics.get("calibration")),
-            public_score=public.get(str(metrics.get("file"))),
-            settings=str(metrics.get("settings") or ""),
-            **vars(read_score(metrics)),
-        )
-        for version, metrics in sorted(found.items())
-    ]
-    return tuple(_named(tried))
-
-
-def asked_for(request: Mapping[str, Any]) -> str:
-    """Return in words what was asked for besides the defaults: ``epochs=3 seed=7``."""
-    words = [f"{key}={value}" for key, value in as_mapping(request.get("settings")).items()]
-    words += [f"seed={request['seed']}"] if request.get("seed") else []
-    return " ".join([*words, *["recipe=best"] * (request.get("recipe") == "best")])
-
-
-def _named(tried: Sequence[TriedBlend]) -> Iterator[TriedBlend]:
-    """Name blends by their method; those alike by what was asked for, and then by their version."""
-    ways: tuple[Callable[[TriedBlend], str], ...] = (
-        lambda one: f"{one.method}{', calibrated' if one.calibrated else ''}",
-        lambda one: f"{ways[0](one)}, {one.settings or 'no settings'}",
-        lambda one: f"{ways[1](one) if one.settings else ways[0](one)}, version {one.version}",
-    )
-    counted = [Counter(map(way, tried)) for way in ways]
-    for one in tried:
-        names = (
-            way(one) for way, number in zip(ways, counted, strict=True) if number[way(one)] == 1
-        )
-        yield replace(one, name=next(names))
 
 
 def read_audit(run: Run) -> dict[str, Any] | None:
@@ -257,6 +230,14 @@ def _quota(trained: list[KernelOutput]) -> dict[str, float]:
         if output.accelerator in spent and not output.state.reused:
             spent[output.accelerator] += output.state.seconds / 3600
     return {name: round(hours, 3) for name, hours in spent.items() if hours}
+
+
+def _published(competition: str) -> dict[str, Any] | None:
+    """What the competition's folder says of others, if it is still there."""
+    with suppress(UserError):
+        published = find_competition(competition).published
+        return asdict(published) if published else None
+    return None
 
 
 def _if_there(path: Path) -> str | None:

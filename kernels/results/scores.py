@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.errors import UserError
+from common.metrics.metric import find_metric
+
 Interval = tuple[float, float]
 
 
@@ -54,6 +57,32 @@ def read_score(metrics: Mapping[str, Any]) -> Validated:
     n = metrics.get("n")
     score, ends = read_number(metrics.get("validation_score")), read_interval(metrics)
     return Validated(score, ends, n if isinstance(n, int) else None)
+
+
+def read_test(metrics: Mapping[str, Any]) -> Validated:
+    """Read what the blend scores on test, where it was measured."""
+    n, ends = metrics.get("test_n"), read_interval(metrics, "test_interval")
+    score = read_number(metrics.get("test_score"))
+    return Validated(score, ends, n if isinstance(n, int) else None)
+
+
+def looked(times: int) -> str:
+    """How often a run has looked at the labels of test: who looks often chooses by them."""
+    return "looked at once" if times <= 1 else f"looked at {times} times"
+
+
+def published_words(published: Mapping[str, Any]) -> str:
+    """What others have reached: ``accuracy 0.7656 (source)``."""
+    scores = ", ".join(f"{title(name)} {score:g}" for name, score in published["scores"].items())
+    return f"{scores} ({published['source']})"
+
+
+def title(metric: str) -> str:
+    """The metric in words; one that this version does not know as it is."""
+    try:
+        return find_metric(metric).title
+    except UserError:
+        return metric
 
 
 def model_score(metrics: Mapping[str, Any], model: str, own: Validated | None = None) -> Validated:

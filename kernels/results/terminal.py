@@ -6,11 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from common.errors import UserError
-from common.metrics.metric import find_metric
 from common.text import say
-from kernels.results.result import Member, Result, asked_for
-from kernels.results.scores import Validated, gain_words, model_score, read_number
+from kernels.results.blends import asked_for
+from kernels.results.result import Member, Result
+from kernels.results.scores import (
+    Validated,
+    gain_words,
+    looked,
+    model_score,
+    published_words,
+    read_number,
+    title,
+)
 
 WIDE = 99  # columns at most
 Model = tuple[str, Validated, str, list[Member]]  # name, score, kind of its kernels, kernels
@@ -32,6 +39,11 @@ def show_result(result: Result) -> str:
         words = ", ".join(f"{name} {at.get('temperature', 1.0):.3f}" for name, at in tempered)
         lines.append(f"  {'temperatures':<16} {words}")
     lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
+    if result.test.short:
+        lines.append(f"  {'test':<16} {result.test}, {looked(result.looks)}")
+    if result.published:
+        first, *rest = _wrapped(published_words(result.published), " " * 19)
+        lines += [f"  {'published':<16} {first.strip()}", *rest]
     if result.submission_ref:
         public, private = map(result.rounded, (result.public_score, result.private_score))
         lines.append(f"  {'score':<16} public {public}   private {private}")
@@ -41,7 +53,10 @@ def show_result(result: Result) -> str:
     nothing = " (nothing found)" if audit and not audit["warnings"] else ""
     places = {
         "audit": audit and f"{audit['folder']}{nothing}",
-        **{name: getattr(result, name) for name in ("submission", "figures", "report")},
+        **{
+            name: getattr(result, name)
+            for name in ("submission", "predictions", "figures", "report")
+        },
         "weights": result.published_weights,
     }
     return "\n".join([*lines, *(f"  {name:<11} {at}" for name, at in places.items() if at)])
@@ -52,8 +67,7 @@ def _scores(result: Result) -> list[str]:
     lines = []
     if result.metric:
         better = "higher" if result.greater_is_better else "lower"
-        title = _title(result.metric)
-        lines.append(f"  {title}, {better} is better; 95 % intervals in parentheses")
+        lines.append(f"  {title(result.metric)}, {better} is better; 95 % intervals in parentheses")
     rows, below = [], []
     for name, score, kind, kernels in _models(result):
         seen = ", ".join(dict.fromkeys(member.accelerator or "unknown" for member in kernels))
@@ -71,14 +85,6 @@ def _scores(result: Result) -> list[str]:
     for row, more in zip(aligned(rows), below, strict=True):
         lines += [f"  {row}", *(line for words in more for line in _wrapped(words, " " * 19))]
     return lines
-
-
-def _title(metric: str) -> str:
-    """The metric in words; one that this version does not know as it is."""
-    try:
-        return find_metric(metric).title
-    except UserError:
-        return metric
 
 
 def _models(result: Result) -> list[Model]:
@@ -154,14 +160,19 @@ def _tried(result: Result) -> list[str]:
     """A line for each blend of this run, if there is more than one."""
     return [
         f"{one.name}: validation {one}"
-        + ("" if one.public_score is None else f", public {one.rounded(one.public_score)}")
+        + "".join(
+            f", {name} {one.rounded(score)}"
+            for name, score in (("public", one.public_score), ("test", one.test_score))
+            if score is not None
+        )
         for one in (result.blends if len(result.blends) > 1 else ())
     ]
 
 
 def show_history(results: Sequence[Result]) -> None:
     """Print a line of numbers a run, and below it what it was, wrapped at ``WIDE``."""
-    heads = ("when (UTC)", "run", "public", "valid.", "gap", "time", "ref")
+    kinds = {"test" if result.test.short else "public" for result in results}
+    heads = ("when (UTC)", "run", "/".join(sorted(kinds)), "valid.", "gap", "time", "ref")
     lines = aligned([heads, *map(_cells, results)], right=range(2, 7))
     for line, words in zip(lines, ["", *map(_words, results)], strict=True):
         say("\n".join([line, *_wrapped(words, "  ")]))
@@ -173,7 +184,7 @@ def _cells(result: Result) -> tuple[str, ...]:
     return (
         result.started.replace("T", " ").removesuffix("Z"),
         Path(result.run_dir).name,
-        result.rounded(result.public_score) if result.scored else "",
+        result.rounded(result.public_score) if result.scored else result.test.short,
         result.short,
         "" if result.gap is None else f"{result.gap:+.{result.digits}f}",
         f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s",
@@ -208,10 +219,11 @@ def _validation(result: Result) -> str:
     """What the validation score is, and its interval: ``macro F1 0.942 to 0.975 (95 %), n 416``."""
     if not result.ends:
         return ""
-    title = _title(result.metric) if result.metric else "valid."
+    metric = title(result.metric) if result.metric else "valid."
     lower = "" if result.greater_is_better else " (lower is better)"
     pictures = "" if result.n is None else f", n {result.n:,}"
-    return f"{title}{lower} {result.ends} (95 %){pictures}"
+    words = f"{metric}{lower} {result.ends} (95 %){pictures}"
+    return f"{words}; test {result.test}, {looked(result.looks)}" if result.test.short else words
 
 
 def _settings(result: Result) -> str:

@@ -10,6 +10,7 @@ from common.text import printable_lines
 from kernels.kaggle.datasets import DatasetText
 from kernels.plan.request import in_short
 from kernels.results.result import Member, Result
+from kernels.results.scores import looked
 from kernels.run.weights import KernelWeights
 
 _CLASSES = 400  # named at most
@@ -82,11 +83,12 @@ def _scores(
         if (result.short and len(result.members) > 1)
         else ""
     )
+    test = f"On test: {result.test}, {looked(result.looks)}." if result.test.short else ""
     kaggle = {"public": result.public_score, "private": result.private_score}
     known = [
         f"{part} {result.rounded(score)}" for part, score in kaggle.items() if score is not None
     ]
-    yield " ".join(filter(None, [blend, f"Kaggle: {', '.join(known)}." if known else ""]))
+    yield " ".join(filter(None, [blend, f"Kaggle: {', '.join(known)}." if known else "", test]))
 
 
 def _training(competition: Competition, result: Result, one: KernelWeights) -> Iterator[str]:

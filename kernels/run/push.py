@@ -14,6 +14,7 @@ from common.manifest import read_manifest
 from kernels.bundle.build import Bundle, with_nonces, write_bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError, may_be_done, pause
 from kernels.kaggle.client import Kaggle
+from kernels.kaggle.lookup import data_digest
 from kernels.kaggle.states import KernelState
 from kernels.plan.planned import SHARED
 from kernels.run.runs import earlier_runs
@@ -37,7 +38,7 @@ def kernel_key(bundle: Bundle, known: Mapping[str, KernelRecord], data: str) -> 
 
 def inputs_digest(kaggle: Kaggle, run: Run, slug: str) -> str:
     """Return a hash of what a real run's kernels read: the competition's data, earlier weights."""
-    data = kaggle.data_digest(slug)
+    data = data_digest(kaggle, slug)
     return f"{data}-{run.weights_version}" if run.weights_version else data
 
 

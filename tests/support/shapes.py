@@ -8,7 +8,7 @@ import numpy as np
 COUNTS = {"train": 12, "val": 6, "test": 8}  # of each class
 
 
-def write_shapes(folder: Path, seed: int = 0, noise: float = 110.0, **counts: int) -> Path:
+def write_shapes(folder: Path, seed: int = 0, noise: float = 350.0, **counts: int) -> Path:
     """Write ``PART/CLASS/N.png``; a part without pictures has no folder. Return ``folder``."""
     random = np.random.default_rng(seed)
     for part, number in {**COUNTS, **counts}.items():

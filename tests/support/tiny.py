@@ -152,7 +152,8 @@ def local_kaggle(folder: Path, data: tuple[Path, Path] | None = None, **options:
 
     server = {name: options.pop(name) for name in ("layout", "faults") if name in options}
     data = data or write_data(folder / "files")
-    hosted = HostedCompetition(find_competition("tiny"), *data, **options)
+    files = dict(zip(("data", "solution"), data, strict=True))
+    hosted = HostedCompetition(find_competition("tiny"), **{**files, **options})
     with LocalKaggle(folder / "kaggle", [hosted], key=KEY, **server) as kaggle:
         yield kaggle, real_environment(kaggle.url, folder / "home")
 

@@ -56,7 +56,7 @@ def make_toy(folder: Path, **options: Any) -> HostedCompetition:
     parts = ["Public"] * 3 + ["Private"] * 3
     rows = [f"{i},{n},{part}\n" for i, n, part in zip(IDS, LABELS, parts, strict=True)]
     solution.write_text("id,label,Usage\n" + "".join(rows))
-    return HostedCompetition(TOY, data, solution, **options)
+    return HostedCompetition(TOY, data, **{"solution": solution, **options})
 
 
 @contextmanager

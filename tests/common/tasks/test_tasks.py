@@ -243,12 +243,15 @@ LABEL = LabelColumn("y")
         ),
         (TWO, "roc_auc", ProbabilityColumn("t", positive=2), "of class 2: name 0 or 1"),
         (Pairs(), "roc_auc", ProbabilityColumn("t", positive=0), "of class 0: name 1"),
+        (Pairs(), "roc_auc", None, "its task pairs needs a submission, which the ensemble writes"),
         (TWO, "log_loss", ProbabilityColumns("image_id"), "write id_column='image_id'"),
         (LETTERS, "accuracy", LabelColumn(), "has the columns id, : name each"),
         (LETTERS, "log_loss", ProbabilityColumns(names=("x", "y")), "2 columns, and there are 3"),
     ],
 )
-def test_what_does_not_fit_is_one_line(task: Task, metric: str, form: Form, said: str) -> None:
+def test_what_does_not_fit_is_one_line(
+    task: Task, metric: str, form: Form | None, said: str
+) -> None:
     with pytest.raises(UserError) as caught:
-        competition(task, metric, form).check()
+        replace(competition(task, metric, LABEL), submission=form).check()
     assert said in str(caught.value)

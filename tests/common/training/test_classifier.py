@@ -46,6 +46,45 @@ def test_a_fold_without_cache_or_refit_predicts(
     assert np.ptp(predictions.test, axis=0).max() > 0, "every picture gets the same answer"
 
 
+def labelled(shift: int, none: bool = False) -> Any:
+    """The kernel where nothing is submitted, with labels of test, other ones for each shift."""
+
+    def load(size: int, parameters: Parameters) -> tuple[Records, Records, Records | None]:
+        train, validation, test = small_classifier.load(size, parameters)
+        labels = (np.arange(len(test)) + shift) % 3
+        return train, validation, None if none else replace(test, labels=labels)
+
+    return replace(KERNEL, competition=replace(KERNEL.competition, submission=None), load=load)
+
+
+def test_a_training_passes_the_labels_of_test_on_and_sees_none(
+    train: Train, tmp_path: Path
+) -> None:
+    settings, found, said = {"epochs": 1, "refit": True, "tta": 2}, [], []
+    for shift in (0, 1):
+        said.append(train(labelled(shift), tmp_path / str(shift), settings=settings))
+        found.append(load_predictions(tmp_path / str(shift), "small"))
+        assert found[shift].test_labels.tolist() == [(n + shift) % 3 for n in range(7)]
+    for name in ("validation", "test"):
+        np.testing.assert_array_equal(*(getattr(one, name) for one in found))
+    first, second = ((tmp_path / f"{n}" / "metrics.json").read_text() for n in (0, 1))
+    assert "test" not in first
+    assert first.partition('"input_wait"')[0] == second.partition('"input_wait"')[0]
+    wrong = replace(labelled(0), load=lambda *given: (
+        *(parts := labelled(0).load(*given))[:2], replace(parts[2], labels=parts[2].labels + 1)
+    ))  # fmt: skip
+    assert "test: row 2 has label 3, expected 0 to 2" in train(wrong, tmp_path / "wrong")
+
+
+def test_test_may_be_missing_where_nothing_is_submitted(train: Train, tmp_path: Path) -> None:
+    train(labelled(0, none=True), tmp_path / "none", settings={"epochs": 1})
+    predictions = load_predictions(tmp_path / "none", "small")
+    assert (predictions.test.shape, predictions.test_labels) == ((0, 3), None)
+    submits = replace(labelled(0, none=True), competition=KERNEL.competition)
+    said = train(submits, tmp_path / "submits", settings={"epochs": 1})
+    assert "gave no (train, validation, test) of Records" in said
+
+
 def broken_test(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
     train, validation, _ = small_classifier.load(size, parameters)
     pictures = [flowers.example(f"test{n}", None) for n in range(6)]

@@ -1,5 +1,6 @@
 """The real ``kaggle`` command and kagglehub, as they are installed, against the local Kaggle."""
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kernels.local import LocalKaggle
+from kernels.local import HostedCompetition, LocalKaggle
 from support import tiny
 from support.toy_competition import IDS, RIGHT, TOY, WAITS, make_toy
 
@@ -46,6 +47,8 @@ print(json.dumps([
     read(kagglehub.notebook_output_download(finished + "/versions/1", "deep/figure.txt")),
     shared_module.ANSWER,
     read(kagglehub.dataset_download("alice/some-data"), "deep", "table.csv"),
+    read(kagglehub.dataset_download("bob/three-shapes"), "train", "ring", "1.png"),
+    read(kagglehub.dataset_download("bob/three-shapes", "train/ring/1.png")),
 ]))
 """
 
@@ -60,9 +63,12 @@ def kaggle(folder: Path) -> Iterator[LocalKaggle]:
     dataset = folder / "state" / "datasets" / "alice" / "some-data"
     (dataset / "deep").mkdir(parents=True)
     (dataset / "deep" / "table.csv").write_text("a,b\n")
-    with LocalKaggle(
-        folder / "state", [make_toy(folder / "toy")], max_parallel=4, key=tiny.KEY
-    ) as kaggle:
+    shapes = dataclasses.replace(TOY, slug="bob/three-shapes", submission=None)
+    (folder / "shapes" / "train" / "ring").mkdir(parents=True)
+    (folder / "ring.png").write_text("a ring")
+    (folder / "shapes" / "train" / "ring" / "1.png").symlink_to(folder / "ring.png")
+    hosted = [make_toy(folder / "toy"), HostedCompetition(shapes, folder / "shapes")]
+    with LocalKaggle(folder / "state", hosted, max_parallel=4, key=tiny.KEY) as kaggle:
         yield kaggle
 
 
@@ -138,6 +144,8 @@ print("trained")
         (f"competitions files {TOY.slug}", ["sample_submission.csv", "test/flower5.txt"]),
         (f"competitions files {TOY.slug} --page-size 2", ["Next Page Token"]),
         ("datasets status alice/some-data", ["ready"]),
+        ("datasets files alice/some-data", ["deep/table.csv"]),
+        ("datasets files bob/three-shapes", ["train/ring/1.png", "6"]),
     ],
 )
 def test_what_the_command_prints(command, finished, arguments, said):
@@ -184,6 +192,17 @@ def test_downloads(command, folder):
     assert (folder / "one" / "train.csv").read_text() == "id,label\nseen,1\n"
     command("datasets", "download", "alice/some-data", "-p", folder / "data", "--unzip")
     assert (folder / "data" / "deep" / "table.csv").read_text() == "a,b\n"
+    for place, what in (("whole", ("--unzip",)), ("single", ("-f", "train/ring/1.png"))):
+        command("datasets", "download", "bob/three-shapes", "-p", folder / place, *what)
+        assert (folder / place / "train" / "ring" / "1.png").read_text() == "a ring"
+
+
+def test_a_hosted_data_set_is_mounted_at_kaggles_place(command, push):
+    text = "import glob; print(glob.glob('../input/**/*.*', recursive=True))"
+    push("sees-shapes", text, dataset_sources=["bob/three-shapes", "alice/some-data"])
+    printed = command("kernels", "logs", "alice/sees-shapes", "--follow")
+    for place in ("bob/three-shapes/train/ring/1.png", "alice/some-data/deep/table.csv"):
+        assert f"../input/datasets/{place}" in printed
 
 
 def test_a_data_set_is_made_changed_and_downloaded(command, folder, kaggle):
@@ -285,4 +304,6 @@ def test_kagglehub_downloads_everything(kaggle, folder, finished):
         "figure",
         42,
         "a,b",
+        "a ring",
+        "a ring",
     ]

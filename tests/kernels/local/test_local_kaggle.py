@@ -325,6 +325,7 @@ def test_an_upload_can_be_submitted_once(serve):
     [
         ({"entered": False}, 403, "accept the rules"),
         ({"submissions_disabled": True}, 400, "takes no submissions"),
+        ({"solution": None}, 400, "takes no submissions"),
         ({"kernels_only": True}, 400, "only accepts Submissions from Notebooks"),
     ],
 )

@@ -131,5 +131,5 @@ def test_a_mounted_data_set_has_only_files_of_its_own(kaggle, tmp_path):
     request = ApiSaveKernelRequest()
     request.dataset_data_sources = ["alice/some-data"]
     request.model_data_sources = ["alice/some-model/keras/small/1"]
-    mount_inputs(kaggle.store, {}, "2026", request, tmp_path)
+    mount_inputs(kaggle.store, {}, {}, "2026", request, tmp_path)
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"table.csv"}

@@ -195,6 +195,16 @@ def test_every_source_is_asked_for(go: Go) -> None:
     assert [line[: len(begin)] for line, begin in zip(found, said, strict=True)] == list(said)
 
 
+def test_a_competition_whose_data_alone_are_used_has_rules_and_no_submissions(go: Go) -> None:
+    kaggle = go.kaggle(entered=False, submissions_disabled=True, solution=None)
+    asked = replace(REQUEST, competition=replace(TINY, submission=None))
+    checks = run_checks(ask_kaggle(kaggle, asked, built(), frozenset(), asked.submits))
+    names = [check.name for check in checks]
+    assert names[:4] == ["credentials", "competition", "rules", "submission"]
+    assert not {"open", "kind", "submissions"} & set(names)
+    assert [check.name for check in checks if not check.ok] == ["rules"]
+
+
 def test_a_silent_kaggle_is_waited_for_once() -> None:
     silent = mock.Mock(owner="alice", ask=mock.Mock(side_effect=SILENT))
     checks = run_checks(ask_kaggle(silent, REQUEST, built(), frozenset(), True))

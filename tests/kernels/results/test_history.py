@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from common.manifest import file_sha256
 from common.text import say
 from kernels.kaggle.states import KernelState
+from kernels.results.blends import keep_blend
 from kernels.results.output import read_output
-from kernels.results.result import Result, best_first, keep_blend, read_history, read_result
+from kernels.results.result import Result, best_first, read_history, read_result
 from kernels.results.terminal import show_history, show_result
 from kernels.run.state import Run, Submission, open_run
 from support import tiny

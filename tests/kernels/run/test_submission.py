@@ -251,7 +251,7 @@ def test_a_sample_that_stays_cut_or_damaged_is_refused(
     size = sample.stat().st_size
     files = [SimpleNamespace(name=sample.name, total_bytes=size + 1)]
     with monkeypatch.context() as patch:
-        patch.setattr(kaggle, "_data_files", lambda slug: files)
+        patch.setattr(kaggle, "data_files", lambda slug: files)
         with pytest.raises(UserError, match=f"{size} bytes here, twice, and {size + 1} at Kaggle"):
             kaggle.download_competition_file(TINY.slug, sample.name, tmp_path)
     packed = io.BytesIO()

@@ -17,6 +17,7 @@ from common.clock import now
 from common.errors import UserError
 from kernels.bundle.build import Bundle
 from kernels.kaggle.answers import KaggleError, NoAnswerError, SessionLimitError
+from kernels.kaggle.lookup import data_digest
 from kernels.kaggle.states import KernelState, KernelStatus
 from kernels.results.result import gather_figures
 from kernels.run.collect import note_complete
@@ -48,7 +49,7 @@ def start(kaggle: QuickKaggle, bundles: tuple, tmp_path: Path) -> Callable:
 
     def start(folder: str = "run", of: tuple = bundles, **options: object) -> tuple[Run, list[str]]:
         run, said = open_run(tmp_path / folder, "tiny", dry_run=False), list[str]()
-        run.update(owner=kaggle.owner, data=kaggle.data_digest("tiny-digits"))
+        run.update(owner=kaggle.owner, data=data_digest(kaggle, "tiny-digits"))
         display = SimpleNamespace(say=said.append, show=list)
         Watch(kaggle, run, of, display, RunOptions(**{"poll": 0.0, **options})).run()
         return run, said
@@ -439,13 +440,13 @@ def test_an_audit_that_fails_does_not_stop_a_training(start: Callable, kaggle: Q
 def test_data_files_that_kaggle_does_not_list_are_asked_for_again(
     kaggle: QuickKaggle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    digest, ask, empty = kaggle.data_digest("tiny-digits"), kaggle.ask, [True, True]
+    digest, ask, empty = data_digest(kaggle, "tiny-digits"), kaggle.ask, [True, True]
 
     def look(*names: str, **fields: object) -> object:
         return SimpleNamespace(files=[]) if empty and empty.pop() else ask(*names, **fields)
 
     monkeypatch.setattr(kaggle, "ask", look)
-    assert kaggle.data_digest("tiny-digits") == digest  # or every kernel would run again
+    assert data_digest(kaggle, "tiny-digits") == digest  # or every kernel would run again
     empty += [True] * 4
     with pytest.raises(NoAnswerError, match="lists no data files of tiny-digits"):
-        kaggle.data_digest("tiny-digits")
+        data_digest(kaggle, "tiny-digits")

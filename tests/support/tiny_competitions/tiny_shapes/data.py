@@ -1,30 +1,30 @@
-"""The pictures of shapes: a folder for each part, in it one for each class."""
+"""The pictures of shapes: a folder for each part, in it one for each class; test may be missing."""
 
-from common.data.layouts import image_files
+from dataclasses import replace
+
+import numpy as np
+
+from common.data.layouts import folder_per_class
 from common.errors import UserError
-from common.inputs import as_given, listing
 from competitions.tiny_shapes import COMPETITION
 
-PARTS = ("train", "val", "test")
 
-
-def check_folder(folder):
-    """Raise UserError where there is no train or val; test may be missing."""
-    for part in PARTS[:2]:
-        if not (folder / part).is_dir():
-            wanted = COMPETITION.files
-            raise UserError(f"no {part} in {as_given(folder)}: wanted {wanted}; {listing(folder)}")
+def check_folder(root):
+    """Raise UserError where ``root`` has no train or no val."""
+    for part in ("train", "val"):
+        if not (root / part).is_dir():
+            raise UserError(f"{root} has no folder {part}: it should have {COMPETITION.files}")
 
 
 def load(image_size, parameters):
-    """Return train, val and test; None for a test that is not there."""
+    """Return train, validation and test, or None for test."""
     root = COMPETITION.data_folder(parameters.internet)
-    check_folder(root)
-    return tuple(load_part(root, part) if (root / part).is_dir() else None for part in PARTS)
+    test = load_part(root, "test") if (root / "test").is_dir() else None
+    return load_part(root, "train"), load_part(root, "val"), test
 
 
 def load_part(root, part):
     """Return the pictures of one part with their labels."""
-    paths = sorted((root / part).glob("*/*.png"))
-    labels = COMPETITION.task.encode(path.parent.name for path in paths)
-    return image_files(part, paths, [f"{path.parent.name}/{path.name}" for path in paths], labels)
+    found = folder_per_class(part, root / part, COMPETITION.task)
+    # Folds join train and validation, where two pictures may have one name.
+    return replace(found, ids=np.char.add(f"{part}/", found.ids))

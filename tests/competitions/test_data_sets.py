@@ -1,0 +1,217 @@
+"""A folder on a data set: its run ends in metrics and a table, and sends nothing."""
+
+import contextlib
+import csv
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.metrics import balanced_accuracy_score, confusion_matrix
+
+from kernels.local import HostedCompetition, LocalKaggle
+from kernels.local.fault_kinds import Rule
+from kernels.local.faults import Faults
+from kernels.plan.find import find_competition
+from support import tiny
+from support.report_run import plain
+from support.shapes import COUNTS, write_shapes
+
+pytestmark = pytest.mark.slow
+tiny.add_tiny()
+SHAPES = find_competition("shapes")
+NAMES = SHAPES.task.classes
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_shapes(tmp_path_factory.mktemp("shapes") / "data")
+
+
+@pytest.fixture(scope="module")
+def dry(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A finished dry run: its folder, and what the command said."""
+    folder = tmp_path_factory.mktemp("dry") / "run"
+    given = ("--dry-run", "--data", data, "--run-dir", folder, "--json", "--no-submit")
+    return folder, tiny.submit("shapes", "--ensemble", *given)
+
+
+def test_the_documented_example_is_the_one_that_runs_here() -> None:
+    text = (tiny.ROOT / "docs/competitions.md").read_text("utf-8")
+    for name in ("__init__", "data"):
+        script = (tiny.FOLDER / "tiny_shapes" / f"{name}.py").read_text("utf-8")
+        assert f"```python\n{script.replace('tiny_shapes', 'three_shapes')}```" in text
+
+
+def rows_of(path: str) -> list[dict[str, str]]:
+    with open(path, newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_dry_run_ends_in_metrics_of_test_and_a_table(dry: Any) -> None:
+    folder, done = dry
+    result = tiny.last_json(done)
+    assert result["submission"] is result["public_score"] is result["submission_ref"] is None
+    assert not (folder / "outputs/ensemble/submission.csv").exists()
+    tested = [row for row in rows_of(result["predictions"]) if row["part"] == "test"]
+    assert len(tested) == result["test_n"] == 3 * COUNTS["test"]
+    truth, given = ([row[name] for row in tested] for name in ("label", "predicted"))
+    assert result["metric"] == "balanced_accuracy"
+    assert result["test_score"] == pytest.approx(balanced_accuracy_score(truth, given))
+    assert 0.5 < result["test_score"] < 1
+    values = np.array([[row[name] for name in NAMES] for row in tested], float)
+    assert [NAMES[n] for n in values.argmax(axis=1)] == given
+    low, high = result["test_interval"]
+    assert low < result["test_score"] < high
+    assert result["gap"] == pytest.approx(
+        result["test_score"] - result["validation_score"], abs=1e-5
+    )
+    assert result["test_metrics"]["accuracy"] == np.mean(np.array(truth) == given)
+    counted = confusion_matrix(truth, given, labels=NAMES).tolist()
+    assert result["test_metrics"]["confusion"] == counted
+    assert result["published"] == {
+        "scores": {"accuracy": 0.875},
+        "source": "test, a page on shapes",
+    }
+    said = done.stderr
+    assert re.search(r"\n  test +0\.\d+ \(0\.\d+ to [01]\.\d+, n 24\), looked at once\n", said)
+    assert "\n  published        accuracy 0.875 (test, a page on shapes)\n" in said
+    assert "\n  predictions " in said
+    assert "score   " not in said
+
+
+def test_a_second_blend_looks_at_test_a_second_time(dry: Any, data: Path, tmp_path: Path) -> None:
+    folder, first = dry
+    shutil.copytree(folder, tmp_path / "run")
+    given = ("--dry-run", "--data", data, "--run-dir", tmp_path / "run", "--json")
+    done = tiny.submit("shapes", "--ensemble", "--blend", "greedy", *given)
+    assert tiny.last_json(done)["test_score"] == tiny.last_json(first)["test_score"]
+    assert "looked at 2 times" in done.stderr
+    assert re.search(r"tried +greedy: validation .*, test 0\.\d", done.stderr)
+    assert "looked at 2 times, once for each blend" in plain(
+        (tmp_path / "run/report.html").read_text()
+    )
+
+
+def test_the_history_has_the_score_of_test(dry: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, done = dry
+    result = tiny.last_json(done)
+    shown = tiny.submit_here(capsys, "--history", "shapes", "--run-dir", folder)
+    head, line, words = shown.stdout.split("\n", 2)
+    assert re.split(" {2,}", head)[2:5] == ["test", "valid.", "gap"]
+    assert float(re.split(" {2,}", line)[2]) == pytest.approx(result["test_score"], abs=0.06)
+    assert "test 0." in " ".join(words.split())
+    assert "looked at once" in " ".join(words.split())
+    listed = tiny.submit_here(capsys, "--history", "--json", "--run-dir", folder)
+    (found,) = tiny.last_json(listed)["runs"]
+    assert {name: found[name] for name in found if name.startswith("test")} == {
+        name: result[name] for name in result if name.startswith("test")
+    }
+
+
+def test_without_a_test_validation_is_all_and_folds_work(tmp_path: Path) -> None:
+    data = write_shapes(tmp_path / "data", test=0)
+    given = ("--dry-run", "--data", data, "--run-dir", tmp_path / "run", "--json")
+    done = tiny.submit("shapes", "--ensemble", "--folds", "2", *given)
+    result = tiny.last_json(done)
+    assert (result["test_score"], result["test_n"], result["test_metrics"]) == (None, None, {})
+    assert result["n"] == 3 * (COUNTS["train"] + COUNTS["val"])
+    assert {row["part"] for row in rows_of(result["predictions"])} == {"validation"}
+    assert "looked at" not in done.stderr
+    page = plain((tmp_path / "run/report.html").read_text("utf-8"))
+    assert "Every metric" in page
+    assert "Test " not in page.split("Metrics")[0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--solution", "x.csv"), "--solution: shapes submits nothing; leave it out"),
+        (("--message", "mine"), "--message: shapes submits nothing; leave it out"),
+        (("--submit-again",), "--submit-again: shapes submits nothing; leave it out"),
+        (("--data", "nowhere"), "nowhere: no such folder"),
+        (("--data", "DATA/train"), "DATA/train has no folder train: it should have train/CLASS/"),
+        ((), "tiny_shapes has no generated.py to make pictures for a dry run: give --data DIR, in "
+         "the data set's layout"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_one_line(
+    arguments: tuple, said: str, data: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    given = [word.replace("DATA", str(data)) for word in arguments]
+    done = tiny.submit_here(
+        capsys, "shapes", "--ensemble", "--dry-run", *given, "--run-dir", tmp_path / "run"
+    )
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said.replace("DATA", str(data)) in line
+    assert not (tmp_path / "run").exists()
+
+
+@contextlib.contextmanager
+def served(folder: Path, data: Path, *rules: Rule, **options: Any) -> Iterator[dict[str, str]]:
+    """The environment of a command whose Kaggle has the data set."""
+    hosted = HostedCompetition(SHAPES, data, **options)
+    faults = Faults(rules) if rules else None
+    with LocalKaggle(folder / "kaggle", [hosted], key=tiny.KEY, faults=faults) as kaggle:
+        yield tiny.real_environment(kaggle.url, folder / "home")
+
+
+def test_a_real_run_asks_for_no_rules_and_is_used_again(data: Path, tmp_path: Path) -> None:
+    with served(tmp_path, data) as env:
+        shapes = ("shapes", "--ensemble", "--accelerator", "cpu", "--json")
+        planned = tiny.submit(*shapes, "--plan", env=env, cwd=tmp_path)
+        plan = json.loads(planned.stdout.splitlines()[-1])
+        first = tiny.submit(*shapes, "--run-dir", tmp_path / "runs/one", env=env, cwd=tmp_path)
+        again = tiny.submit(*shapes, "--run-dir", tmp_path / "runs/two", env=env, cwd=tmp_path)
+        rehearsed = tiny.submit("shapes", "--ensemble", "--rehearse", env=env, cwd=tmp_path)
+    assert [check["name"] for check in plan["checks"]] == [
+        "credentials", "submission", "quota", "source", "machine shape", "names", "size",
+    ]  # fmt: skip
+    assert "ok   data set bob/three-shapes is ready" in planned.stderr
+    assert "ok   nothing is submitted: the run ends in metrics" in planned.stderr
+    kernels = {kernel["name"]: kernel for kernel in plan["kernels"]}
+    assert kernels["neighbours"]["sources"] == ["shapescommon", "bob/three-shapes"]
+    result, later = tiny.last_json(first), tiny.last_json(again)
+    assert result["test_score"] == later["test_score"]
+    assert later["members"][0]["reused"] == "one"
+    state = json.loads((tmp_path / "runs/one/state.json").read_text())
+    assert (state["submissions"], len(state["data"])) == ([], 64)
+    metadata = tmp_path / "runs/one/kernels/neighbours/kernel-metadata.json"
+    assert json.loads(metadata.read_text())["dataset_sources"] == ["bob/three-shapes"]
+    assert json.loads(metadata.read_text())["competition_sources"] == []
+    assert rehearsed.returncode == 0, rehearsed.stderr
+    findings = json.loads(next((tmp_path / "runs").glob("*rehearsal*/rehearsal.json")).read_text())
+    mounts = [one["found"] for one in findings if one["what"] == "data set"]
+    assert len(mounts) == 2
+    assert all(mount.endswith("/input/datasets/bob/three-shapes") for mount in mounts)
+
+
+@pytest.mark.parametrize(
+    ("user", "rules", "options", "line"),
+    [
+        ("alice", (), {"entered": False}, "NO   no data set bob/three-shapes: Kaggle answered 403"),
+        ("alice", (Rule("GetDataset", "refuse", code=404, times=None),), {},
+         "NO   no data set bob/three-shapes: Kaggle answered 404: "),
+        ("bob", (Rule("GetDatasetStatus", "not_ready", contains="three-shapes", times=None),), {},
+         "NO   data set bob/three-shapes is not ready: BLOBS_RECEIVED: wait until Kaggle has pr"),
+        ("bob", (Rule("GetDatasetStatus", "not_ready", contains="other", times=None),), {},
+         "ok   data set bob/three-shapes is ready"),
+    ],
+    ids=["private", "unknown", "own, not ready", "another not ready"],
+)  # fmt: skip
+def test_a_data_set_must_be_there_and_ready(
+    user: str, rules: tuple, options: dict, line: str, data: Path, tmp_path: Path
+) -> None:
+    with served(tmp_path, data, *rules, **options) as env:
+        given = ("shapes", "--ensemble", "--accelerator", "cpu", "--plan")
+        done = tiny.submit(*given, env={**env, "KAGGLE_USERNAME": user}, cwd=tmp_path)
+    found = [one for one in done.stdout.splitlines() if re.match("(ok|NO) .*three-shapes", one)]
+    assert len(found) == 1
+    assert found[0].startswith(line)
+    assert done.returncode == (0 if line.startswith("ok") else 1)

@@ -1,11 +1,13 @@
 """Fixtures that several files share."""
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from support import tiny
+from support import browser, tiny
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -42,3 +44,12 @@ def dry(tiny_data: tuple[Path, Path], tmp_path: Path) -> list[object]:
         "--run-dir",
         tmp_path / "run",
     ]
+
+
+@pytest.fixture(scope="session")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A browser; without one here the test is skipped."""
+    if browser.missing():
+        pytest.skip(browser.missing())
+    with browser.chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver

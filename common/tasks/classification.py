@@ -26,7 +26,7 @@ class Classification(Task):
         *("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"),
     )
     sections: ClassVar[tuple[str, ...]] = (
-        *("kernels", "blend", "learning", "members", "classes", "confusions", "hardest"),
+        *("metrics", "kernels", "blend", "learning", "members", "classes", "confusions", "hardest"),
         *("calibration", "settings"),
     )
 

@@ -30,7 +30,14 @@ class MultiLabel(Task):
     at_least_one: bool = True
 
     name: ClassVar[str] = "multilabel"
-    sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "labels", "settings")
+    sections: ClassVar[tuple[str, ...]] = (
+        "kernels",
+        "blend",
+        "metrics",
+        "learning",
+        "labels",
+        "settings",
+    )
     shown_metrics: ClassVar[tuple[str, ...]] = (
         *("micro_f1", "macro_f1", "samples_f1", "accuracy", "log_loss", "roc_auc"),
     )

@@ -27,7 +27,14 @@ class Number(Task):
     label_type: ClassVar[type] = np.number
     has_values: ClassVar[bool] = True
     shown_metrics: ClassVar[tuple[str, ...]] = ("rmse", "mae")
-    sections: ClassVar[tuple[str, ...]] = ("kernels", "blend", "learning", "errors", "settings")
+    sections: ClassVar[tuple[str, ...]] = (
+        "kernels",
+        "blend",
+        "metrics",
+        "learning",
+        "errors",
+        "settings",
+    )
     ignored_settings: ClassVar[tuple[str, ...]] = (
         "class_weight",
         "logit_adjustment",
@@ -90,7 +97,7 @@ class Grades(Number):
         *("quadratic_weighted_kappa", "accuracy", "balanced_accuracy", "macro_f1", "rmse", "mae"),
     )
     sections: ClassVar[tuple[str, ...]] = (
-        *("kernels", "blend", "learning", "classes", "confusions", "errors", "settings"),
+        *("metrics", "kernels", "blend", "learning", "classes", "confusions", "errors", "settings"),
     )
 
     def __post_init__(self) -> None:

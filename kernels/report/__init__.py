@@ -16,6 +16,7 @@ from kernels.report.errors import errors
 from kernels.report.facts import Facts, gather
 from kernels.report.kernels import kernels, settings
 from kernels.report.learning import learning
+from kernels.report.metrics import metrics
 from kernels.report.overview import overview
 from kernels.report.pairs import pairs
 from kernels.report.pictures import calibration, hardest, members
@@ -28,7 +29,8 @@ OF_BLEND = (members, classes, labels, confusions, errors, hardest, calibration)
 SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
     section.__name__: section
     for section in (
-        *(kernels, blend, learning, *OF_BLEND, pairs, embedding, neighbours, mistakes, settings),
+        *(metrics, kernels, blend, learning, *OF_BLEND, pairs, embedding, neighbours, mistakes),
+        settings,
     )
 }
 
@@ -36,8 +38,8 @@ SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
 def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Path:
     """Write ``report.html`` into the run's folder, whole or not at all; return its path.
 
-    It needs no network and no other file, and shows validation alone. What a kernel did not write
-    is left out, or its section says so.
+    It needs no network and no other file, and shows pictures of validation alone. What a kernel did
+    not write is left out, or its section says so.
     """
     facts = gather(run, bundles, sent)
     found = [SECTIONS[name] for name in facts.task.sections]

@@ -12,8 +12,8 @@ from kernels.report.charts import bounds, short, ticks
 from kernels.report.facts import Facts
 from kernels.report.pair_facts import model_channels
 from kernels.report.render import UNKNOWN, Section, Table, bar, duration, known, signed
+from kernels.results.blends import tried_blends
 from kernels.results.output import KernelOutput
-from kernels.results.result import tried_blends
 from kernels.results.scores import Validated, as_mapping, gain_words, read_number, read_score
 
 ACCURACY = "validation_accuracy"
@@ -107,7 +107,14 @@ def _tried(facts: Facts) -> Table | None:
             "method": tried.name,
             "version": tried.version,
             **_score(facts, tried, {}),
-            "public score": known(tried.public_score, tried.digits),
+            **{
+                name: known(score, tried.digits)
+                for name, score in (
+                    ("public score", tried.public_score),
+                    ("test", tried.test_score),
+                )
+                if (name == "test") is (facts.competition.submission is None)
+            },
         }
         for tried in tried_blends(facts.run)
     ]

@@ -5,26 +5,16 @@ from typing import Any
 
 from kernels.report.facts import Facts
 from kernels.report.render import UNKNOWN, signed
-from kernels.results.scores import Validated, read_number, read_score
+from kernels.results.blends import tried_blends
+from kernels.results.scores import Validated, looked, read_number, read_score, read_test, title
+
+Tiles = dict[str, tuple[str, str]]  # name → value, and what it is of
 
 
 def overview(facts: Facts) -> dict[str, Any]:
     """Return the ``tiles``, name → value and what it is of, and ``when`` the run ended."""
-    sent, ours = facts.sent, read_score(facts.blended)
-    public, private = (sent.public_score, sent.private_score) if sent else (None, None)
-    gap, below = UNKNOWN, "nothing was sent"
-    if public is not None and ours.value is not None:
-        gap = signed(public - ours.value, ours.digits)
-    if sent:
-        below = f"submission {sent.ref}" if sent.ref else "sent"
-    shown = public is not None or (sent and sent.scored)  # Kaggle may score and show nothing
-    tiles = {
-        "Public score": (ours.rounded(public) if shown else UNKNOWN, below),
-        "Validation": (ours.short or UNKNOWN, _around(facts, ours)),
-        "Gap": (gap, "public score less validation"),
-    }
-    if private is not None:
-        tiles["Private score"] = (ours.rounded(private), "of the other rows")
+    ours = read_score(facts.blended)
+    tiles = _submitted(facts, ours) if facts.competition.submission else _measured(facts, ours)
     if facts.task.classes and len(facts.blend.validation_ids):
         labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
         right = (predicted == labels).reshape(len(labels), -1).all(axis=1).mean()
@@ -41,9 +31,49 @@ def overview(facts: Facts) -> dict[str, Any]:
     return {"tiles": tiles, "when": last if re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", last) else ""}
 
 
-def _around(facts: Facts, score: Validated) -> str:
+def _submitted(facts: Facts, ours: Validated) -> Tiles:
+    """Kaggle's scores beside ours."""
+    sent = facts.sent
+    public, private = (sent.public_score, sent.private_score) if sent else (None, None)
+    gap, below = UNKNOWN, "nothing was sent"
+    if public is not None and ours.value is not None:
+        gap = signed(public - ours.value, ours.digits)
+    if sent:
+        below = f"submission {sent.ref}" if sent.ref else "sent"
+    shown = public is not None or (sent and sent.scored)  # Kaggle may score and show nothing
+    tiles = {
+        "Public score": (ours.rounded(public) if shown else UNKNOWN, below),
+        "Validation": (ours.short or UNKNOWN, _around(facts, ours)),
+        "Gap": (gap, "public score less validation"),
+    }
+    if private is not None:
+        tiles["Private score"] = (ours.rounded(private), "of the other rows")
+    return tiles
+
+
+def _measured(facts: Facts, ours: Validated) -> Tiles:
+    """The score on test, where it is labelled, and what others have reached."""
+    test, tiles = read_test(facts.blended), Tiles()
+    if test.value is not None:
+        tiles["Test"] = (test.short, f"{_around(facts, test, True)}, {looked(looks(facts))}")
+    tiles["Validation"] = (ours.short or UNKNOWN, _around(facts, ours))
+    if test.value is not None and ours.value is not None:
+        tiles["Gap"] = (signed(test.value - ours.value, test.digits), "test less validation")
+    if published := facts.competition.published:
+        name, score = next(iter(published.scores.items()))
+        tiles["Published"] = (f"{score:g}", f"{title(name)}, {published.source}")
+    return tiles
+
+
+def looks(facts: Facts) -> int:
+    """Return how many blends of this run were measured on test."""
+    return sum(one.test_score is not None for one in tried_blends(facts.run))
+
+
+def _around(facts: Facts, score: Validated, test: bool = False) -> str:
     """What the score is of: ``macro F1, 95 %: 0.933 to 0.981, n = 1,040``."""
-    folds = any(len(kernels) > 1 for kernels in facts.models.values()) and not facts.pairs
+    several = any(len(kernels) > 1 for kernels in facts.models.values())
+    folds = several and not facts.pairs and not test
     parts = [
         facts.metric,
         "" if facts.competition.scoring.greater_is_better else "lower is better",

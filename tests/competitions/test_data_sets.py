@@ -18,7 +18,7 @@ from kernels.local.fault_kinds import Rule
 from kernels.local.faults import Faults
 from kernels.plan.find import find_competition
 from support import tiny
-from support.report_run import plain
+from support.report_run import anchors, check_fits, notes, plain, section
 from support.shapes import COUNTS, write_shapes
 
 pytestmark = pytest.mark.slow
@@ -82,6 +82,26 @@ def test_a_dry_run_ends_in_metrics_of_test_and_a_table(dry: Any) -> None:
     assert "\n  published        accuracy 0.875 (test, a page on shapes)\n" in said
     assert "\n  predictions " in said
     assert "score   " not in said
+
+
+def test_its_report_shows_test_and_fits_a_phone(dry: Any, driver: Any) -> None:
+    folder, done = dry
+    page, result = (folder / "report.html").read_text("utf-8"), tiny.last_json(done)
+    assert anchors(page)[0] == "metrics"
+    assert notes(page) == ["The kernels wrote no thumbnails: pictures are named by their ids."]
+    words = plain(page)
+    assert re.search(r"Test 0\.\d+ balanced accuracy, 95 %: .*?, n = 24, looked at once ", words)
+    assert "Published 0.875 accuracy, test, a page on shapes" in words
+    assert "https://www.kaggle.com/datasets/bob/three-shapes" in page
+    shown = section(page, "metrics")
+    assert "24 pictures were looked at once, after everything was trained" in " ".join(
+        shown.split()
+    )
+    for name, row in zip(NAMES, result["test_metrics"]["confusion"], strict=True):
+        assert f'<th scope="row">{name}</th>' in shown
+        assert all(f">{count}</span>" in shown for count in row)
+    for width in (390, 1200):
+        check_fits(driver, folder / "report.html", width)
 
 
 def test_a_second_blend_looks_at_test_a_second_time(dry: Any, data: Path, tmp_path: Path) -> None:

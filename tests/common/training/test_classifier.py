@@ -146,7 +146,7 @@ def test_test_and_the_sample_have_the_same_ids(
 ) -> None:
     sample = tmp_path / "sample_submission.csv"
     sample.write_text("id,label\ntest0,0\nother,0\n\n")
-    monkeypatch.setattr("common.training.prepare.find_sample", lambda competition: sample)
+    monkeypatch.setattr("common.training.loading.find_sample", lambda competition: sample)
     said = train(KERNEL, tmp_path / "work")
     assert "6 of its 7 pictures are not in the sample, the first is test1 (" in said
     assert "00-20x20-7.tfrec: record 2); 1 of the sample's 2 ids have no picture" in said

@@ -55,8 +55,8 @@ Contents = dict[str, Place]  # by path in the folder or archive, in NFC, with "/
 
 def archive_stem(name: str) -> str:
     """Return an archive's name without its ending; empty for what is no archive by its name."""
-    lower = name.lower()
-    return next((name[: -len(end)] for end in SUFFIXES if lower.endswith(end)), "")
+    end = next(filter(name.lower().endswith, SUFFIXES), "")
+    return name[: -len(end)] if end else ""
 
 
 def locate(path: Path) -> Path:
@@ -136,7 +136,7 @@ def _in_archive(path: Path, changed: int, size: int, nests: bool) -> Contents:
 
 def _in_zip(path: Path) -> Contents:
     found: Contents = {}
-    for number, info in enumerate(open_zip(path).infolist()):
+    for number, info in enumerate(_opened_zip(path).infolist()):
         name = _inside(info)
         if name.endswith("/") or not counts(name):
             continue

@@ -40,11 +40,17 @@ def pictures_in(path: Path) -> tuple[Path, Contents]:
     Raises UserError where there are none.
     """
     where = locate(path)
-    found = contents(where)
+    found = _listed(where)
     names = sorted(filter(is_picture, found), key=natural)
     if not names:
         raise UserError(f"{as_given(where)} has no pictures; {listing(where.parent)}")
     return where, {name: found[name] for name in names}
+
+
+def _listed(path: Path) -> Contents:
+    """The contents of a folder or archive: of 100,000 pictures it takes seconds."""
+    report("listing", of=path.name)
+    return contents(path)
 
 
 def common_folder(names: Iterable[str]) -> list[str]:
@@ -69,7 +75,7 @@ class Finder:
         self._whole: _Names = {}  # by their own paths, with the folder that was asked for or not
         for path in self.paths:
             stem = nfc(path.name if path.is_dir() else archive_stem(path.name))
-            inside = below(stem, contents(path))
+            inside = below(stem, _listed(path))
             self._found |= inside
             for name in inside:
                 for own in (name, name.removeprefix(f"{stem}/")):

@@ -37,10 +37,10 @@ def test_classes_are_folders_wherever_they_are(
     assert found.labels is not None
     assert found.labels.tolist() == [0, 1, 0]
     assert found.columns["class"].tolist() == ["cat", "dog", "cat"]
-    assert not capsys.readouterr().out
+    assert "stage=layout" not in capsys.readouterr().out
     folder_per_class("train", tmp_path, Classification(("cat", "dog", "owl", "emu")))
     said = "progress stage=layout part=train classes_without_pictures=2 first=owl\n"
-    assert capsys.readouterr().out == said
+    assert capsys.readouterr().out.endswith(said)
 
 
 def test_without_a_task_the_folders_are_the_classes(tmp_path: Path) -> None:

@@ -170,6 +170,7 @@ def test_what_is_missing_is_left_out_of_train_and_refused_in_test(
     assert found.ids.tolist() == ["1", "2"]
     assert found.labels.tolist() == [0, 1]
     assert capsys.readouterr().out.splitlines() == [
+        "progress stage=listing of=train",
         "progress stage=layout part=train named_and_missing=1 first=9",
         "progress stage=layout part=train there_and_not_named=1 first=train/3.jpg",
     ]

@@ -10,7 +10,8 @@ vectors, reads the csv, scores it and writes the submission:
     loop    a line at a time, as the winner's script did: on a part, scaled
 
 The first two take turns, ``--runs`` times, after one turn that does not count; the others run once.
-Seconds are without starting Python, peak memory is of the whole process.
+Seconds are without starting Python, peak memory is of the whole process. The CPU's seconds are what
+other work on the machine disturbs least.
 
     python benchmarks/pair_scoring.py [--shuffled] [--runs 3] [--pictures 23817] [--json]
 
@@ -31,6 +32,7 @@ import time
 from collections.abc import Callable
 from itertools import islice, pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -45,6 +47,14 @@ GROUPS = (1831, 1719, 1877, 1683, 2203, 1822, 1765, 1935, 1673, 1859, 1792, 1873
 PICTURES, DIMENSIONS, NUMBERS = sum(GROUPS), 512, 103_251
 PART, CHUNK = 200_000, 1 << 17
 HEADER = ("index", "sameArtist")
+
+
+class Taken(NamedTuple):
+    """What one run of a way took."""
+
+    seconds: float
+    gb: float  # of memory, at its peak
+    cpu: float  # seconds, of all cores together
 
 
 def make(folder: Path, pictures: int, shuffled: bool) -> int:
@@ -132,45 +142,51 @@ WAYS: dict[str, Callable[[Path, list[str], np.ndarray], float]] = {
 
 
 def run_way(way: str, folder: Path) -> None:
-    """In a process of its own: print seconds and peak memory in GB."""
+    """In a process of its own: print seconds, peak memory in GB, and the CPU's seconds."""
     names = (folder / "names.txt").read_text().split("\n")
-    seconds = WAYS[way](folder, names, np.load(folder / "vectors.npy"))
+    vectors = np.load(folder / "vectors.npy")
+    began = time.process_time()
+    seconds = WAYS[way](folder, names, vectors)
+    cpu = time.process_time() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
-    print(json.dumps([seconds, peak]))
+    print(json.dumps([seconds, peak, cpu]))
 
 
-def measured(way: str, folder: Path) -> tuple[float, float]:
-    """Seconds and peak memory in GB of a new process."""
+def measured(way: str, folder: Path) -> Taken:
+    """What a way takes in a new process."""
     command = [sys.executable, __file__, "--way", way, "--folder", str(folder)]
     ended = subprocess.run(command, capture_output=True, text=True)
     if ended.returncode:
         raise UserError(f"{way} failed", tuple(ended.stderr.splitlines()[-8:]))
-    seconds, peak = json.loads(ended.stdout.splitlines()[-1])
-    return seconds, peak
+    return Taken(*json.loads(ended.stdout.splitlines()[-1]))
 
 
-def measure(folder: Path, pairs: int, runs: int) -> dict[str, list[tuple[float, float]]]:
-    """What each way took, ``(seconds, GB)`` a run."""
-    found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
+def measure(folder: Path, pairs: int, runs: int) -> dict[str, list[Taken]]:
+    """What each way took, each run."""
+    found: dict[str, list[Taken]] = {way: [] for way in WAYS}
     for turn in range(runs + 1):
         for way in ("ours", "limit"):
             taken = measured(way, folder)
             if turn:
                 found[way].append(taken)
     found["pandas"].append(measured("pandas", folder))
-    seconds, peak = measured("loop", folder)
-    found["loop"].append((seconds * pairs / min(pairs, PART), peak))
+    seconds, peak, cpu = measured("loop", folder)
+    scale = pairs / min(pairs, PART)
+    found["loop"].append(Taken(seconds * scale, peak, cpu * scale))
     return found
 
 
-def show(found: dict[str, list[tuple[float, float]]]) -> dict[str, float]:
+def show(found: dict[str, list[Taken]]) -> dict[str, float]:
     """Print them, and return the medians of the seconds."""
-    medians = {way: statistics.median(s for s, _ in taken) for way, taken in found.items()}
+    medians = {way: statistics.median(one.seconds for one in taken) for way, taken in found.items()}
     for way, taken in found.items():
-        spread = f"({min(s for s, _ in taken):.2f} to {max(s for s, _ in taken):.2f})"
-        ratio = medians[way] / medians["limit"]
-        peak = max(gb for _, gb in taken)
-        print(f"{way:<8}{medians[way]:9.2f} s  {spread:<20}{ratio:8.1f} x limit  {peak:5.2f} GB")
+        seconds = [one.seconds for one in taken]
+        spread = f"({min(seconds):.2f} to {max(seconds):.2f})"
+        ratio = f"{medians[way] / medians['limit']:8.1f} x limit"
+        cpu = statistics.median(one.cpu for one in taken)
+        peak = max(one.gb for one in taken)
+        line = f"{way:<8}{medians[way]:9.2f} s  {spread:<20}{ratio}"
+        print(f"{line}{cpu:8.2f} s of CPU  {peak:5.2f} GB")
     return medians
 
 
@@ -196,7 +212,8 @@ def main() -> None:
     medians = show(found)
     if arguments.json:
         named = {f"{way}_s": round(seconds, 2) for way, seconds in medians.items()}
-        print(json.dumps({**named, "ours_peak_gb": round(max(gb for _, gb in found["ours"]), 2)}))
+        peak = max(one.gb for one in found["ours"])
+        print(json.dumps({**named, "ours_peak_gb": round(peak, 2)}))
     return None
 
 

@@ -1,15 +1,18 @@
-"""Images a second from TFRecords to augmented batches: the published way, ours, decoding alone.
+"""Images a second from TFRecords to augmented batches: ours, others, decoding alone.
 
-The published way is that of the competition's notebooks: ``tf.data``, each picture float32, resized
-to 361, cropped to 331, turned, flipped and transposed by ``tf.image``. Ours is
-``common.data.batches.Training`` without its cache (with it: "cached", the second epoch). Decoding
-alone is the limit: the same JPEGs in as many threads as there are cores. All take turns within one
-run; medians, ranges and the medians of each turn's ratios.
+Others are the published way (the competition's notebooks), ``tf.data`` at its best, Grain by hand
+and PyTorch's DataLoader with torchvision (``input_peers.py``; PyTorch comes with the extra
+``benchmarks`` and is left out without it). Ours is ``common.data.batches.Training`` without its
+cache (with it: "cached", the second epoch). Decoding alone is the limit: the same JPEGs in as many
+threads as there are cores. All take turns within one run; medians, ranges and the medians of each
+turn's ratios; and the CPU's time of one picture, which other work on the machine
+disturbs least.
 
     python benchmarks/input_pipeline.py [FOLDER] [--runs 7] [--pictures 2048] [--size 331] [--json]
 
 FOLDER contains ``*.tfrec`` or ``*.jpg``, at any depth; without it photographs of 331 x 331 and
-about 37 KB are made. With ``--json`` the last line is ``{"published":…, "ours":…, "decode":…}``.
+about 37 KB are made. With ``--json`` the last line is ``{"published":…, "ours":…, "decode":…}``
+and the others.
 """
 
 import argparse
@@ -31,6 +34,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
+from benchmarks import input_peers
+from benchmarks.input_peers import BATCH
 from common.data.batches import Training, one_hot
 from common.data.pictures import Pictures
 from common.data.records import Records
@@ -38,7 +43,8 @@ from common.data.tfrecords import decode, framed, record_places, serialized
 from common.errors import UserError, shown_in_one_line
 from common.recipes.classifier import ClassifierRecipe
 
-BATCH, SIDE, MADE = 16, 331, 256
+Found = dict[str, list[float]]  # by way, a turn each
+SIDE, MADE = 331, 256
 JPEGS = (".jpg", ".jpeg")
 
 
@@ -84,30 +90,6 @@ def many_records(files: Sequence[Path], number: int) -> Records:
     return Records("all", tuple(files), names, None, np.concatenate(places)[rows])
 
 
-def published(files: Sequence[Path], number: int, recipe: ClassifierRecipe) -> Iterator[Any]:
-    """The notebooks' way; whole batches."""
-    import tensorflow as tf
-
-    size, whole = recipe.image_size, recipe.image_size + recipe.crop_margin
-
-    def picture(record: Any) -> Any:
-        feature = {"image": tf.io.FixedLenFeature([], tf.string)}
-        image = tf.io.decode_jpeg(tf.io.parse_single_example(record, feature)["image"], channels=3)
-        image = tf.image.resize(tf.cast(image, tf.float32) / 255.0, (whole, whole))
-        image = tf.image.random_crop(image, (size, size, 3))
-        turns = tf.cast(tf.floor(tf.random.uniform(()) / recipe.rot90_probability), tf.int32) + 1
-        image = tf.image.rot90(image, tf.where(turns < 4, turns, 0))
-        image = tf.image.random_flip_up_down(tf.image.random_flip_left_right(image))
-        transposed = tf.random.uniform(()) < recipe.transpose_probability
-        image = tf.cond(transposed, lambda: tf.image.transpose(image), lambda: image)
-        return tf.ensure_shape(image, (size, size, 3))
-
-    names = [str(path) for path in files]
-    records = tf.data.TFRecordDataset(names, num_parallel_reads=tf.data.AUTOTUNE)
-    dataset = records.repeat().take(number).shuffle(2048).map(picture, tf.data.AUTOTUNE)
-    return iter(dataset.batch(BATCH, drop_remainder=True).prefetch(tf.data.AUTOTUNE))
-
-
 def ours(part: Pictures, recipe: ClassifierRecipe, epoch: int = 0) -> Iterator[Any]:
     """What the kernels use."""
 
@@ -118,58 +100,78 @@ def ours(part: Pictures, recipe: ClassifierRecipe, epoch: int = 0) -> Iterator[A
     return iter(batches)
 
 
-def decoding(files: Sequence[Path], number: int) -> Iterator[Any]:
+def decoding(jpegs: Sequence[bytes]) -> Iterator[Any]:
     """The JPEGs decoded and nothing else, in a thread a core."""
-    import tensorflow as tf
+    chunks = [jpegs[start : start + BATCH] for start in range(0, len(jpegs), BATCH)]
 
-    names = [str(path) for path in files]
-    jpegs = []
-    for record in tf.data.TFRecordDataset(names).repeat().take(number).as_numpy_iterator():
-        features = tf.train.Example.FromString(record).features.feature
-        jpegs.append(features["image"].bytes_list.value[0])
-    chunks = [jpegs[start : start + BATCH] for start in range(0, number, BATCH)]
-
-    def decode_all(chunk: list[bytes]) -> None:
+    def decode_all(chunk: Sequence[bytes]) -> None:
         for jpeg in chunk:
-            decode(jpeg)
+            decode(jpeg, checked=True)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        began = time.perf_counter()
-        list(pool.map(decode_all, chunks))
-        yield time.perf_counter() - began
+        yield from pool.map(decode_all, chunks)
 
 
-def seconds_of(way: Callable[[], Iterator[Any]]) -> float:
-    """From the first request to the last batch; what a way has timed itself counts.
+def seconds_of(way: Callable[[], Iterator[Any]]) -> tuple[float, float]:
+    """From the first request to the last batch, and this process's seconds of CPU for them.
 
     What it makes before (a graph of ``tf.data``, for one) is made once a training.
     """
-    batches, last = way(), None
-    began = time.perf_counter()
-    for batch in batches:
-        last = batch
-    return last if isinstance(last, float) else time.perf_counter() - began
+    batches = way()
+    began = time.perf_counter(), time.process_time()
+    for _ in batches:
+        pass
+    return time.perf_counter() - began[0], time.process_time() - began[1]
 
 
-def measure(files: Sequence[Path], number: int, size: int, runs: int) -> dict[str, list[float]]:
-    """Images a second of each way, in turns."""
-    recipe = ClassifierRecipe(image_size=size, crop_margin=round(size * 30 / 331))
+def ways_of(
+    files: Sequence[Path], number: int, recipe: ClassifierRecipe
+) -> dict[str, Callable[[], Iterator[Any]]]:
+    """What is measured; each call is an epoch."""
+    torch = input_peers.has_torch()
     records = many_records(files, number)
     whole = recipe.image_size + recipe.crop_margin
     plain, cached = Pictures(records, whole, "none"), Pictures(records, whole, "memory")
+    jpegs = [bytes(plain.content(row)) for row in range(number)]
     ways: dict[str, Callable[[], Iterator[Any]]] = {
-        "published": lambda: published(files, number, recipe),
+        "published": lambda: input_peers.published(files, number, recipe),
+        "tf_data": lambda: input_peers.tf_data(files, number, recipe),
+        "grain": lambda: input_peers.grain_by_hand(jpegs, recipe),
         "ours": lambda: ours(plain, recipe),
-        "decode": lambda: decoding(files, number),
+        "decode": lambda: decoding(jpegs),
         "cached": lambda: ours(cached, recipe, 1),
     }
+    if torch:
+        ways["torch"] = input_peers.torch_loader(jpegs, recipe)
+    return ways
+
+
+def measure(files: Sequence[Path], number: int, size: int, runs: int) -> tuple[Found, Found]:
+    """Images a second of each way, in turns, and milliseconds of CPU an image."""
+    recipe = ClassifierRecipe(
+        image_size=size,
+        crop_margin=round(size * 30 / 331),
+        horizontal_flip=0.5,
+        vertical_flip=0.5,
+        rot90_probability=0.2,
+        transpose_probability=0.25,
+    )
+    ways = ways_of(files, number, recipe)
     for way in ways.values():
         seconds_of(way)  # imports, compilation, the cache
-    speeds: dict[str, list[float]] = {name: [] for name in ways}
+    speeds: Found = {name: [] for name in ways}
+    spent: Found = {name: [] for name in ways}
     for _ in range(runs):
         for name, way in ways.items():
-            speeds[name].append(number / seconds_of(way))
-    return speeds
+            seconds, cpu = seconds_of(way)
+            speeds[name].append(number / seconds)
+            spent[name].append(1000 * cpu / number)
+    return speeds, spent
+
+
+def ratio(found: Sequence[float], others: Sequence[float]) -> float:
+    """The median of each turn's ratio."""
+    return statistics.median(mine / theirs for mine, theirs in zip(found, others, strict=True))
 
 
 @shown_in_one_line()
@@ -189,16 +191,17 @@ def main() -> None:
         size /= 1024 * sum(len(record_places(path)) for path in files)
         line = f"{number} pictures of {size:.0f} KB to {arguments.size} x {arguments.size}"
         print(f"{line}, {os.cpu_count()} cores, {arguments.runs} runs", file=sys.stderr)
-        speeds = measure(files, number, arguments.size, arguments.runs)
+        speeds, spent = measure(files, number, arguments.size, arguments.runs)
     medians = {name: statistics.median(found) for name, found in speeds.items()}
     for name, found in speeds.items():
-        paired = zip(found, speeds["published"], strict=True)
-        ratio = statistics.median(mine / theirs for mine, theirs in paired)
         spread = f"({min(found):,.0f} to {max(found):,.0f})"
-        print(f"{name:<10}{medians[name]:8,.0f} images/s  {spread:<18}{ratio:6.2f} x published")
+        against = f"{ratio(found, speeds['published']):6.2f} x published"
+        against += f"{ratio(found, speeds['decode']):6.2f} x decode"
+        if name != "torch":  # whose processes have their own
+            against += f"{statistics.median(spent[name]):6.2f} ms of CPU"
+        print(f"{name:<10}{medians[name]:8,.0f} images/s  {spread:<18}{against}")
     if arguments.json:
-        named = {name: round(medians[name], 1) for name in ("published", "ours", "decode")}
-        print(json.dumps(named))
+        print(json.dumps({name: round(median, 1) for name, median in medians.items()}))
 
 
 if __name__ == "__main__":

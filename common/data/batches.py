@@ -87,10 +87,11 @@ class Training:
         rows = self._share.of(self._order(epoch)[places])
         size = self._recipe.image_size
         pictures = np.empty((len(rows), size, size, 3), np.uint8)
-        for place, (row, seed) in enumerate(zip(rows.tolist(), seeds.tolist(), strict=True)):
-            part = int(np.searchsorted(self._starts, row, side="right")) - 1
-            picture = self._parts[part][row - self._starts[part]]
-            pictures[place] = augment(picture, np.random.default_rng(seed), self._recipe)
+        parts = np.searchsorted(self._starts, rows, side="right") - 1
+        within = rows - self._starts[parts]
+        drawn = zip(parts.tolist(), within.tolist(), seeds.tolist(), pictures, strict=True)
+        for part, row, seed, out in drawn:
+            augment(self._parts[part][row], np.random.default_rng(seed), self._recipe, out)
         weights = self.weights[rows] * (self._share.of(places) < self._known)
         targets = self._encode(self.labels[rows])
         return self._mix(pictures, targets, weights.astype(np.float32), generator)

@@ -50,6 +50,8 @@ class Pictures:
         self._cache = _room(cache, (len(records), size, size, 3))
         self._cached = np.zeros(len(records), dtype=bool)
         self._checked = np.zeros(len(records), dtype=bool)  # whose headers need no other look
+        # First byte and end of those in TFRecords, once they were looked for.
+        self._images = np.zeros((len(records), 2), np.int64)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -67,12 +69,12 @@ class Pictures:
     def original(self, row: int) -> np.ndarray:
         """Return one picture in its own size. Raises UserError when it cannot be decoded."""
         try:
-            content, checked = self.content(row), bool(self._checked[row])
+            checked = bool(self._checked[row])
             if self.records.places[row, 3] == RECORD:
-                picture = decode(content, checked)
+                picture = decode(self._in_record(row), checked)
                 self._checked[row] = True
             else:
-                picture = decode_file(content, self.records.bits or 16, checked)
+                picture = decode_file(self.content(row), self.records.bits or 16, checked)
         except (ValueError, IndexError, OSError) as error:
             self.fault = _fault(self.records, row, error)
             raise self.fault from None
@@ -115,8 +117,19 @@ class Pictures:
         file, start, length, kind = self.records.places[row].tolist()
         if kind != RECORD:
             return read(Place(self.records.files[file], start, length, kind), most)
-        (content,) = parse(self._files[file][start : start + length], "image")
-        return bytes(content)
+        return bytes(self._in_record(row))
+
+    def _in_record(self, row: int) -> memoryview:
+        """A picture's bytes in its TFRecord, which is parsed once. Raises ValueError."""
+        file, start, length, _ = self.records.places[row].tolist()
+        first, end = self._images[row].tolist()
+        if not end:
+            record = self._files[file][start : start + length]
+            (content,) = parse(record, "image")
+            first = start + record.index(content)
+            end = first + len(content)
+            self._images[row] = first, end
+        return memoryview(self._files[file])[first:end]
 
 
 def _fault(records: Records, row: int, error: Exception) -> UserError:

@@ -182,7 +182,7 @@ def _varint(number: int) -> bytes:
     return bytes([*found, number])
 
 
-def decode(content: bytes, checked: bool = False) -> np.ndarray:
+def decode(content: bytes | memoryview, checked: bool = False) -> np.ndarray:
     """Decode a picture to ``(height, width, 3)`` uint8, as TensorFlow does it: EXIF turns nothing.
 
     With ``checked`` its header is not looked at again (``images.check_header``), which takes a
@@ -191,7 +191,7 @@ def decode(content: bytes, checked: bool = False) -> np.ndarray:
     import cv2
 
     if not checked:
-        check_header(content)
+        check_header(bytes(content))
     flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), flags)

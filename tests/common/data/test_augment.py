@@ -51,7 +51,10 @@ def test_a_symmetry_is_a_transposition_and_then_flips(symmetry: augment.Symmetry
     transposed, up_down, left_right = symmetry
     wanted = PICTURE.transpose(1, 0, 2) if transposed else PICTURE
     wanted = wanted[:: -1 if up_down else 1, :: -1 if left_right else 1]
+    out = np.empty((2, *PICTURE.shape), np.uint8)[1]  # a place in a batch
     np.testing.assert_array_equal(turned(PICTURE, symmetry), wanted)
+    assert turned(PICTURE, symmetry, out) is out
+    np.testing.assert_array_equal(out, wanted)
 
 
 def test_quarter_turns_are_numpys() -> None:

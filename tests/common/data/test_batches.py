@@ -21,7 +21,7 @@ from common.data.pictures import Pictures, choose_cache, free_memory
 from common.data.records import join
 from common.data.samplers import ClassBatches
 from common.data.squares import Square
-from common.data.tfrecords import read_records
+from common.data.tfrecords import parse, read_records, records_of
 from common.errors import UserError
 from common.recipes.classifier import ClassifierRecipe
 from support import flowers
@@ -166,8 +166,11 @@ def test_joined_and_taken_records_give_the_pictures_they_name(noise: Path) -> No
     both = join("both", records.take(np.arange(5)), records)
     part = Pictures(both.take(np.array([14, 0, 7])), 24)
     whole = Pictures(records, 24)
+    jpegs = [parse(record, "image")[0] for path in records.files for record in records_of(path)]
     assert part.records.ids.tolist() == ["9", "0", "2"]
     for at, row in enumerate((9, 0, 2)):
+        first, again = (bytes(part.content(at)) for _ in range(2))  # looked for, and known
+        assert first == again == jpegs[row]
         np.testing.assert_array_equal(part[at], whole[row])
         assert part.labels[at] == LABELS[row]
 

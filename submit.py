@@ -151,6 +151,7 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
     signed_in = None if args.dry_run else Kaggle()
     facts = {**request.facts, "data": args.data and str(args.data.resolve())}
     run = _pick_run(args, facts)
+    options = dataclasses.replace(options, same=run.request == facts)
     args.run, args.run_dir = run, run.folder
     differs: Outcome = {}
     with open_display() as display:

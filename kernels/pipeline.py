@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from kernels.bundle.build import build_bundles
+from common.manifest import NAME as MANIFEST
+from kernels.bundle.build import Bundle, build_bundles
 from kernels.bundle.code import code_state
 from kernels.kaggle.client import Kaggle
 from kernels.kaggle.lookup import dataset_version
+from kernels.kaggle.states import KernelState
 from kernels.plan.planned import PlannedKernel
 from kernels.plan.request import ENSEMBLE, Request, in_short
 from kernels.preflight.checklist import check_run
@@ -34,17 +36,53 @@ def run_pipeline(
 
     Raises UserError for whatever ends the run early; the run's folder says what was reached.
     """
-    competition = request.competition
     run.require_same("owner", kaggle.owner, "sign in as the same user")
-    bundles = build_bundles(competition, kernels, kaggle.owner)
+    bundles = build_bundles(request.competition, kernels, kaggle.owner)
+    name, wanted = request.competition.name, options.publish
+    ref = "" if wanted is None else check_target(kaggle, wanted, name)
+    weights = options.fetch_weights or bool(ref)
+    if weights and _is_finished(run, bundles, options):
+        display.say("the run is finished: nothing is run or sent again for its weights")
+        sent = next((one for one in reversed(run.submissions) if one.scored), None)
+    else:
+        sent = _train_and_submit(request, bundles, options, kaggle, run, display)
+    if weights:
+        fetch_weights(kaggle, run, bundles, display.say)
+    if ref:
+        left = left_weights(run, bundles)
+        text = weights_text(request.competition, result_of(run, sent), left, ref)
+        publish_once(kaggle, run, Publication.of(ref, left, text), options, display)
+        write_report(run, bundles, sent)
+    run.update(state="complete")
+    return result_of(run, sent)
+
+
+def _is_finished(run: Run, bundles: tuple[Bundle, ...], options: RunOptions) -> bool:
+    """Return whether this very request was carried out, whatever has changed in the code since."""
+    if not options.same or options.rerun or options.submit_again:
+        return False
+    names = [bundle.kernel.name for bundle in bundles]
+    complete = all(run.kernel(name).state is KernelState.COMPLETE for name in names)
+    here = all((run.output(name) / MANIFEST).is_file() for name in names)
+    return complete and here and (not options.submit or any(s.scored for s in run.submissions))
+
+
+def _train_and_submit(
+    request: Request,
+    bundles: tuple[Bundle, ...],
+    options: RunOptions,
+    kaggle: Kaggle,
+    run: Run,
+    display: Display,
+) -> Submission | None:
+    """All up to the report; return the submission, if there is one."""
+    competition = request.competition
     run.update(code=code_state(bundles[0].parameters.shared_hash))
     if request.weights_source.count("/") == 1 and not (run.dry_run or run.weights_version):
         run.update(weights_version=dataset_version(kaggle, request.weights_source))
     check_run(kaggle, request, bundles, run, options, display.say)
     if not run.dry_run:
         run.update(data=inputs_digest(kaggle, run, competition.slug))
-    wanted = options.publish
-    ref = "" if wanted is None else check_target(kaggle, wanted, competition.name)
     Watch(kaggle, run, bundles, display, options).run()
     sent: Submission | None = None
     if request.models and competition.submission:
@@ -59,11 +97,4 @@ def run_pipeline(
     run.update(state="complete")
     gather_figures(run)
     write_report(run, bundles, sent)
-    if options.fetch_weights or ref:
-        fetch_weights(kaggle, run, bundles, display.say)
-    if ref:
-        left = left_weights(run, bundles)
-        text = weights_text(competition, result_of(run, sent), left, ref)
-        publish_once(kaggle, run, Publication.of(ref, left, text), options, display)
-        write_report(run, bundles, sent)
-    return result_of(run, sent)
+    return sent

@@ -1,8 +1,12 @@
 """What a data set of a run's weights says of itself, in Markdown: for people who find it later."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
 
 from common.competition import Competition
+from common.errors import UserError
 from common.recipes.hours import refit_epochs
 from common.recipes.words import describe_recipe
 from common.secrets import hide
@@ -39,7 +43,7 @@ def weights_text(
         "\n".join(_table(competition, result, left)),
         *_scores(competition, result, left),
         *(words for one in _first_of_each(left) for words in _training(competition, result, one)),
-        *_use(competition, left, ref),
+        *_use(competition, result, left, ref),
         *_classes(competition),
         _LICENCE,
         f"{_MADE_BY} The run began on {result.started[:10]}.",
@@ -74,7 +78,7 @@ def _scores(
     better = "higher" if metric.greater_is_better else "lower"
     words = f"{metric.title[:1].upper()}{metric.title[1:]}: {better} is better; in parentheses the "
     words += "95 % interval and the number of pictures."
-    if any(refit_epochs(one.bundle.kernel.recipe) for one in left):
+    if any(refit_epochs(_recipe(one)) for one in left):
         words += " It was measured before a network learnt from validation, too."
     yield words
     yield " ".join(f"{warning[:1].upper()}{warning[1:]}." for warning in result.warnings)
@@ -95,7 +99,7 @@ def _training(competition: Competition, result: Result, one: KernelWeights) -> I
     """How one network was trained."""
     kernel, network, member = one.bundle.kernel, one.network, _member(result, one)
     yield f"### How {kernel.script} was trained"
-    rows = describe_recipe(kernel.recipe, loss=competition.task.loss_in_words)
+    rows = describe_recipe(_recipe(one), loss=competition.task.loss_in_words)
     versions = ", ".join(f"{name} {version}" for name, version in network.versions.items())
     rows |= {"seed": str(kernel.parameters.seed), "versions": versions}
     rows |= {"accelerator": member.accelerator} if member else {}
@@ -107,9 +111,12 @@ def _first_of_each(left: Sequence[KernelWeights]) -> list[KernelWeights]:
     return list({one.bundle.kernel.script: one for one in reversed(left)}.values())[::-1]
 
 
-def _use(competition: Competition, left: Sequence[KernelWeights], ref: str) -> Iterator[str]:
+def _use(
+    competition: Competition, result: Result, left: Sequence[KernelWeights], ref: str
+) -> Iterator[str]:
     """How to go on from them."""
-    kernel = left[0].bundle.kernel
+    blended = (one for one in left if _member(result, one) in result.members)
+    kernel = next(blended, left[0]).bundle.kernel
     yield "### How to use them"
     yield "A training that begins with them:"
     yield (
@@ -129,6 +136,13 @@ def _classes(competition: Competition) -> Iterator[str]:
         named = (f"{number} {name}" for number, name in enumerate(classes[:_CLASSES]))
         more = f" and {len(classes) - _CLASSES:,} more" if len(classes) > _CLASSES else ""
         yield f"{', '.join(named)}{more}."
+
+
+def _recipe(one: KernelWeights) -> Any:
+    """Return what a network was trained with; its kernel's, where that has other fields now."""
+    with suppress(TypeError, UserError):
+        return replace(one.bundle.kernel.recipe, **one.network.recipe)
+    return one.bundle.kernel.recipe
 
 
 def _member(result: Result, one: KernelWeights) -> Member | None:

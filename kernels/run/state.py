@@ -33,6 +33,7 @@ class RunOptions:
     message: str = ""  # the submission's description at Kaggle, before the run's nonce
     fresh: bool = False  # use no finished kernel of an earlier run
     rerun: bool = False  # run kernels again that have changed, or that another run has replaced
+    same: bool = False  # the run began with this very request
     follow: bool = False  # show every line of the logs
     fetch_weights: bool = False  # fetch what the kernels have left of their networks, too
     publish: str | None = None  # the data set of that: OWNER/SLUG, SLUG or empty for the usual one

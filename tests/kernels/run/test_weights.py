@@ -33,6 +33,8 @@ def story(
     absent = [name for name in WEIGHTS if not (folder / "run" / name).exists()]
     fetched = tiny.submit(*command, "--fetch-weights")
     (folder / "run" / WEIGHTS[0]).write_bytes(b"spoilt")
+    path = folder / "run" / "state.json"
+    path.write_text(path.read_text().replace('"key": "', '"key": "other'))  # the code has changed
     again = tiny.submit(*command, "--fetch-weights")
     before = file_sha256(folder / "run" / WEIGHTS[0])
     published = tiny.submit(*command, "--publish", "--yes")
@@ -51,6 +53,9 @@ def test_weights_stay_at_kaggle_until_they_are_asked_for(story: SimpleNamespace)
         assert f"fetching {name}.weights.h5" in story.fetched.stderr
     assert "fetching left.weights.h5, 4.0 kB" in story.again.stderr  # it was spoilt
     assert "fetching right" not in story.again.stderr
+    assert "the run is finished: nothing is run or sent again for its weights" in story.again.stderr
+    kernels = json.loads((story.run / "state.json").read_text())["kernels"]
+    assert {kernel["version"] for kernel in kernels.values()} == {1}
     network = read_network(story.run / "outputs/left/left.network.json")
     assert story.sha256 == network.sha256
 

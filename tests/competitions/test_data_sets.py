@@ -8,11 +8,14 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, confusion_matrix
 
+from kernels.kaggle.answers import NoAnswerError
+from kernels.kaggle.lookup import data_digest
 from kernels.local import HostedCompetition, LocalKaggle
 from kernels.local.fault_kinds import Rule
 from kernels.local.faults import Faults
@@ -171,6 +174,18 @@ def test_what_does_not_fit_is_one_line(
     assert line.startswith("error: ")
     assert said.replace("DATA", str(data)) in line
     assert not (tmp_path / "run").exists()
+
+
+def test_another_version_is_other_data_and_none_is_asked_for_again() -> None:
+    found = []
+    for version in (1, 1, 2, 0):
+        answer = mock.Mock(current_version_number=version)
+        kaggle: Any = mock.Mock(owner="alice", ask=mock.Mock(return_value=answer))
+        if version:
+            found.append(data_digest(kaggle, "bob/three-shapes"))
+    assert found[0] == found[1] != found[2]
+    with pytest.raises(NoAnswerError, match="gives no version of bob/three-shapes"):
+        data_digest(kaggle, "bob/three-shapes")
 
 
 @contextlib.contextmanager

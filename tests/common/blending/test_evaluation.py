@@ -115,12 +115,18 @@ def test_what_is_not_defined_on_test_is_left_out() -> None:
     }  # fmt: skip
 
 
-def test_labels_of_test_change_no_weight_and_no_prediction(tmp_path: Path) -> None:
-    competition = make("accuracy")
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "quadratic_weighted_kappa"])
+def test_labels_of_test_change_no_weight_no_threshold_and_no_prediction(
+    metric: str, tmp_path: Path
+) -> None:
+    competition = make(metric)
     members = {name: drawn(competition.task, seed) for seed, name in enumerate(("a", "b"))}
     found = []
     for shift in (0, 1):
-        moved = {n: replace(m, test_labels=(m.test_labels + shift) % 3) for n, m in members.items()}
+        moved = {
+            name: replace(member, test_labels=np.roll(member.test_labels, shift, axis=0))
+            for name, member in members.items()
+        }
         weights, blended = blend_members(competition, "weighted", moved)
         write_metrics(
             tmp_path, competition, BlendRecipe("weighted", resamples=20), Joined(moved, {}, {}),
@@ -132,6 +138,10 @@ def test_labels_of_test_change_no_weight_and_no_prediction(tmp_path: Path) -> No
     (*first, right), (*second, wrong) = found
     assert first == second
     assert right["test_score"] > wrong["test_score"]
+    at = competition.find_thresholds(blended.validation_labels, blended.validation)
+    assert right.get("thresholds") == (None if at is None else at.tolist())
+    truth = members["a"].test_labels
+    assert right["test_score"] == pytest.approx(competition.score(truth, blended.test, at))
     tested = {"test_score", "test_interval", "test_metrics"}
     assert {n: v for n, v in right.items() if n not in tested} == {
         n: v for n, v in wrong.items() if n not in tested

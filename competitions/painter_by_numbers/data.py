@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from common.data.archives import SUFFIXES
 from common.data.names import natural
 from common.data.packed import PackedFiles
 from common.data.records import Records
@@ -99,10 +100,11 @@ def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Rec
 
 
 def _pictures(root: Path, *parts: str) -> tuple[Path, ...]:
-    """Of each part that is there the innermost of ``part/part``, ``part``, else ``part.zip``."""
+    """Of each part that is there the innermost of ``part/part``, ``part``, else an archive."""
     found = []
     for part in parts:
-        for path in (root / part / part, root / part, root / f"{part}.zip"):
+        packed = (root / f"{part}{end}" for end in SUFFIXES)
+        for path in (root / part / part, root / part, *packed):
             if path.is_file() or (path.is_dir() and any(map(Path.is_file, path.iterdir()))):
                 found.append(path)
                 break

@@ -1,10 +1,14 @@
 """Folders, names, JSON and lists of pairs: what they say of pictures, and what may be wrong."""
 
 import json
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from common.data.layouts import (
     coco,
@@ -41,6 +45,33 @@ def test_classes_are_folders_wherever_they_are(
     folder_per_class("train", tmp_path, Classification(("cat", "dog", "owl", "emu")))
     said = "progress stage=layout part=train classes_without_pictures=2 first=owl\n"
     assert capsys.readouterr().out.endswith(said)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(CATS.classes), st.text("ab\u00e91", min_size=1, max_size=4)),
+        min_size=1,
+        max_size=9,
+        unique=True,
+    ),
+    st.sampled_from(["", "data/", "data/train/"]),
+    st.booleans(),
+)
+def test_what_was_sorted_into_folders_is_read(
+    drawn: list[tuple[str, str]], above: str, as_zip: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = folder(Path(name) / "x", *(f"{above}{label}/{stem}.jpg" for label, stem in drawn))
+        if as_zip:
+            shutil.make_archive(str(root), "zip", root)
+            shutil.rmtree(root)
+        found = folder_per_class("train", root, CATS)
+        read = zip(found.columns["class"].tolist(), found.ids.tolist(), strict=True)
+        assert found.labels is not None
+        assert [CATS.classes[label] for label in found.labels] == found.columns["class"].tolist()
+        stems = {(label, id_.rpartition("/")[2].removesuffix(".jpg")) for label, id_ in read}
+        assert stems == set(drawn)
 
 
 def test_without_a_task_the_folders_are_the_classes(tmp_path: Path) -> None:

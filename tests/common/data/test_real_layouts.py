@@ -148,6 +148,15 @@ def test_data_sets_are_read_in_their_own_layouts() -> None:
     Pictures(letters.take(np.arange(50)), 32).decode_all()
 
 
+def test_paintings_are_rows_of_their_table() -> None:
+    root = real.data("painter-by-numbers")
+    artists = tuple(sorted(set(read_table(root / "train_info.csv")["artist"])))
+    task = Classification(artists)
+    found = table("train", root / "train_info.csv", root / "train", "filename", "artist", task)
+    assert len(found) == 1350
+    assert set(found.columns) == {"title", "style", "genre", "date"}
+
+
 def test_pairs_of_faces_name_people_as_their_pictures_do() -> None:
     faces = folder_per_class("all", real.data("lfw-dataset", "lfw-deepfunneled"))
     for part, number in (("Train", 2200), ("Test", 1000)):

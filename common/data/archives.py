@@ -5,6 +5,7 @@ archive in an archive) is, once (``common.data.unpacking``).
 """
 
 import errno
+import io
 import lzma
 import mmap
 import os
@@ -236,7 +237,10 @@ def in_words(path: Path, start: int, kind: int) -> str:
 
 
 def open_member(place: Place) -> IO[bytes]:
-    """Open a ``MEMBER`` for reading from its beginning."""
+    """Open a file of an archive for reading from its beginning."""
+    if place.kind == SLICE:
+        mapped = _mapped(place.path, place.path.stat().st_mtime_ns)
+        return io.BytesIO(mapped[place.start : place.start + place.bytes])
     archive = _opened_zip(place.path)
     return archive.open(archive.infolist()[place.start])
 

@@ -76,14 +76,14 @@ def decode(
         raise PictureError(f"cannot be decoded: {reason}") from None
 
 
-def decode_file(content: bytes, bits: int = 16, usual: bool = False) -> np.ndarray:
+def decode_file(content: bytes, bits: int = 16, usual: bool | None = None) -> np.ndarray:
     """Decode a picture as ``decode`` does, by OpenCV where that is right and faster.
 
-    With ``usual`` its header is not looked at again (``is_usual``). Raises PictureError.
+    ``usual`` is what ``is_usual`` says of it, where that is known. Raises PictureError.
     """
     import cv2
 
-    if usual or is_usual(content):
+    if is_usual(content) if usual is None else usual:
         picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR_RGB)
         if picture is None:
             raise PictureError(f"{len(content)} bytes that are no whole picture")

@@ -1,4 +1,4 @@
-"""Csv files, plain or in a zip: all values as text, and no row that is cut short.
+"""Csv files, plain or in an archive: all values as text, and no row that is cut short.
 
 pandas reads them with the header as the first row, so that a row with too many values is an error;
 where a row ends in an empty cell, Python's csv module looks whether the row is whole. What programs
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, TextIO
 
 from common.content import nature
-from common.data.archives import contents, open_member
+from common.data.archives import SUFFIXES, archive_stem, contents, open_member
 from common.errors import UserError
 from common.inputs import as_given
 
@@ -41,20 +41,21 @@ class _Head(NamedTuple):
 
 
 def find_table(root: Path, name: str) -> Path | None:
-    """Return a csv file below ``root``: itself, in a folder of its name, or as ``.csv.zip``."""
-    candidates = (root / name, root / name / name, root / f"{name}.zip")
+    """Return a file below ``root``: itself, in a folder of its name, or packed (``.csv.zip``)."""
+    packed = (root / f"{name}{end}" for end in SUFFIXES)
+    candidates = (root / name, root / name / name, *packed)
     return next((path for path in candidates if path.is_file()), None)
 
 
 @contextmanager
 def opened(path: Path) -> Iterator[TextIO]:
-    """Open a csv file, plain or the only one in a zip; a line at a time is in memory.
+    """Open a csv file, plain or the only one in an archive; of a zip a line at a time is in memory.
 
     A byte order mark, as spreadsheets write, is no part of the text. Raises UserError for a file
     that is missing or cannot be read.
     """
     try:
-        with _opened_bytes(path) as file:
+        with opened_bytes(path) as file:
             start = file.read(64)
             file.seek(0)
             wide = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
@@ -70,20 +71,21 @@ def _no_csv(path: Path) -> UserError:
     """What is no table, and what it is where its beginning tells."""
     what = ""
     with suppress(OSError), open(path, "rb") as file:
-        what = nature(file.read(64)) if path.suffix != ".zip" else ""
+        what = "" if archive_stem(path.name) else nature(file.read(64))
     return UserError(f"{as_given(path)}: not a csv file in UTF-8{f', but {what}' if what else ''}")
 
 
 @contextmanager
-def _opened_bytes(path: Path) -> Iterator[IO[bytes]]:
-    if path.suffix != ".zip":
+def opened_bytes(path: Path, ending: str = "csv") -> Iterator[IO[bytes]]:
+    """Open a file, or the only one of that ending in an archive. Raises UserError, and OSError."""
+    if not archive_stem(path.name):
         with open(path, "rb") as file:
             yield file
         return
-    tables = [place for name, place in contents(path).items() if name.lower().endswith(".csv")]
-    if len(tables) != 1:
-        raise UserError(f"{path} has {len(tables)} csv files: it should have one")
-    with open_member(tables[0]) as packed:
+    found = [one for name, one in contents(path).items() if name.lower().endswith(f".{ending}")]
+    if len(found) != 1:
+        raise UserError(f"{path} has {len(found)} {ending} files: it should have one")
+    with open_member(found[0]) as packed:
         yield packed
 
 
@@ -173,7 +175,7 @@ def _check_columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> 
     """Raise UserError when a column is missing."""
     missing = [name for name in wanted if name not in header]
     if missing:
-        with _opened_bytes(path) as file:
+        with opened_bytes(path) as file:
             what = nature(file.read(64))
         has = f"it is {what}" if what else f"its columns are {', '.join(header):.200}"
         raise UserError(

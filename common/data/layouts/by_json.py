@@ -10,6 +10,7 @@ import numpy as np
 from common.data.layouts.found import Finder, note, records_at
 from common.data.layouts.labels import encoded
 from common.data.records import Records
+from common.data.tables import find_table, opened_bytes
 from common.errors import UserError
 from common.inputs import as_given, listing
 from common.tasks.task import Task
@@ -26,6 +27,8 @@ def coco(
     group: str | None = None,
 ) -> Records:
     """Read ``images`` (``id``, ``file_name``), ``annotations`` and ``categories`` of a JSON file.
+
+    It may be in an archive: as ``train.json.zip``, or as the only one of ``train.tar.gz``.
 
     Without a ``task``, or without annotations, pictures have no labels. A class is the name of a
     category, or its id where that is what the task's classes are. Ids are those of the images;
@@ -65,7 +68,7 @@ class _Content(NamedTuple):
 
 def _read(path: Path) -> _Content:
     try:
-        with open(path, encoding="utf-8-sig") as file:
+        with opened_bytes(find_table(path.parent, path.name) or path, "json") as file:
             content = json.load(file)
         images: list[dict[str, Any]] = content["images"]
         _ = [[image[field] for field in _IMAGE] for image in images]

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import tarfile
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,10 @@ def test_json_of_coco_is_read(tmp_path: Path, capsys: pytest.CaptureFixture) -> 
     assert numbered.labels is not None
     assert numbered.labels.tolist() == [1, 0]  # ids of categories
     assert coco("test", described(tmp_path), pictures).labels is None
+    with tarfile.open(tmp_path / "packed.json.tar.gz", "w:gz") as archive:
+        archive.add(tmp_path / "train.json", "train.json")
+    packed = coco("train", tmp_path / "packed.json", pictures, CATS)
+    assert packed.ids.tolist() == ["7", "8"]
     twice = [{"image_id": 7, "category_id": 1}, {"image_id": 7, "category_id": 0}]
     several = coco(
         "train", described(tmp_path, annotations=twice), pictures, MultiLabel(("cat", "dog"))

@@ -1,5 +1,6 @@
 """Tables beside pictures: every form of labels, and what may be wrong between the two."""
 
+import shutil
 import tempfile
 import unicodedata
 import zipfile
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import py7zr
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -159,6 +161,20 @@ def test_pictures_may_be_in_several_places_and_named_by_columns(tmp_path: Path) 
     assert found.places[:, 2].tolist() == [12, 13]
     assert found.ids.tolist() == ["1", "2"]
     assert found.columns["who"].tolist() == ["ann", "bob"]
+
+
+@pytest.mark.parametrize("kind", ["zip", "tar", "gztar", "7z"])
+def test_the_table_may_be_packed_too(tmp_path: Path, kind: str) -> None:
+    folder(tmp_path / "train", "1.jpg")
+    (tmp_path / "in").mkdir()
+    path = write_table(tmp_path / "in" / "train.csv", ("id", "a"), [("1", "dog")])
+    if kind == "7z":
+        with py7zr.SevenZipFile(tmp_path / "train.csv.7z", "w") as archive:
+            archive.write(path, "train.csv")
+    else:
+        shutil.make_archive(str(tmp_path / "train.csv"), kind, tmp_path / "in")
+    found = table("train", tmp_path / "train.csv", tmp_path / "train", "id", "a", CATS)
+    assert (found.ids.tolist(), np.asarray(found.labels).tolist()) == (["1"], [1])
 
 
 def test_what_is_missing_is_left_out_of_train_and_refused_in_test(

@@ -71,13 +71,15 @@ class Pictures:
         try:
             checked = bool(self._checked[row])
             if self.records.places[row, 3] == RECORD:
-                picture = decode(self._in_record(row), checked)
-                self._checked[row] = True
+                picture, checked = decode(self._in_record(row), checked), True
             else:
-                picture = decode_file(self.content(row), self.records.bits or 16, checked)
+                content = self.content(row)
+                checked = checked or is_usual(content)
+                picture = decode_file(content, self.records.bits or 16, checked)
         except (ValueError, IndexError, OSError) as error:
             self.fault = _fault(self.records, row, error)
             raise self.fault from None
+        self._checked[row] = checked
         return picture
 
     def check_headers(self, seconds: float) -> int:

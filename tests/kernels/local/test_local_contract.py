@@ -67,7 +67,12 @@ def kaggle(folder: Path) -> Iterator[LocalKaggle]:
     (folder / "shapes" / "train" / "ring").mkdir(parents=True)
     (folder / "ring.png").write_text("a ring")
     (folder / "shapes" / "train" / "ring" / "1.png").symlink_to(folder / "ring.png")
-    hosted = [make_toy(folder / "toy"), HostedCompetition(shapes, folder / "shapes")]
+    secret = dataclasses.replace(shapes, slug="bob/secret")
+    hosted = [
+        make_toy(folder / "toy"),
+        HostedCompetition(shapes, folder / "shapes"),
+        HostedCompetition(secret, folder / "shapes", entered=False),
+    ]
     with LocalKaggle(folder / "state", hosted, max_parallel=4, key=tiny.KEY) as kaggle:
         yield kaggle
 
@@ -177,9 +182,10 @@ def test_a_push_that_goes_wrong_exits_0(push):
     push("first-on-tpu", WAITS, machine_shape="TpuV5E8")
     printed = push("second-on-tpu", WAITS, machine_shape="TpuV5E8")
     assert printed == "Kernel push error: Maximum batch TPU session count of 1 reached.\n"
-    printed = push("lost-sources", "print(1)", dataset_sources=["alice/not-there"])
+    lost = ["alice/not-there", "bob/secret"]
+    printed = push("lost-sources", "print(1)", dataset_sources=[*lost, "bob/three-shapes"])
     assert "not valid dataset sources" in printed
-    assert "alice/not-there" in printed
+    assert [ref for ref in (*lost, "bob/three-shapes") if ref in printed] == lost
     assert "Kernel version 1 successfully pushed" in printed
 
 

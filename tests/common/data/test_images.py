@@ -310,3 +310,12 @@ def test_odd_sizes_work(size: tuple[int, int]) -> None:
     made = decode(encode_square(saved(Image.new("RGB", size, (9, 99, 199)), "PNG"), 40, 95))
     assert made.shape == (40, 40, 3)
     assert np.abs(made.astype(int) - (9, 99, 199)).max() < 5
+
+
+def test_usual_kinds_are_left_to_opencv(monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = ("jpeg", "jpeg progressive", "jpeg grey", "png", "png grey", "bmp")
+    monkeypatch.setattr(images, "decode", None)
+    for kind, content in WHOLE.items():
+        assert images.is_usual(content) == (kind in usual), kind
+        if kind in usual:
+            assert decode_file(content).shape == (HEIGHT, WIDTH, 3)

@@ -35,6 +35,15 @@ def test_each_file_is_a_picture_under_its_id(files: list[Path], cache: str) -> N
     assert int(pictures[1].mean()) == 70
 
 
+def test_a_header_is_looked_at_once(files: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[bytes] = []
+    monkeypatch.setattr("common.data.pictures.is_usual", lambda content: not looked.append(content))
+    pictures = Pictures(image_files("train", files, files), 8)
+    for _ in range(3):
+        pictures.decode_all()
+    assert len(looked) == len(files)
+
+
 def test_validation_is_stratified_and_nothing_is_lost(files: list[Path]) -> None:
     task = Classification(("a", "b", "c", "d"))
     labelled = image_files("train", files, files, np.arange(20) % 4)

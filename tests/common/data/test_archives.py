@@ -296,6 +296,18 @@ def test_what_needs_more_than_the_disk_has_is_not_unpacked(
         read(large)
 
 
+@pytest.mark.parametrize(("spare", "said"), [(1, "in.zip is larger than it says"), (-1, "is cut")])
+def test_an_archive_with_other_bytes_than_it_says_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spare: int, said: str
+) -> None:
+    inner = as_zip(tmp_path / "in", {"1.jpg": b"x"})
+    outer = as_zip(tmp_path / "data", {"in.zip": inner.read_bytes()})
+    content = bytes(inner.stat().st_size + spare)
+    monkeypatch.setattr(archives, "open_member", lambda place: io.BytesIO(content))
+    with pytest.raises(UserError, match=said):
+        contents(outer)
+
+
 def test_a_full_disk_is_no_fault_of_the_archive(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

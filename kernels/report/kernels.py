@@ -154,9 +154,20 @@ def _where(kernel: KernelOutput) -> dict[str, Any]:
         "version on Kaggle": kernel.state.version,
         "seed": kernel.manifest.get("seed", ""),
         "validation": kernel.manifest.get("validation", ""),
+        **_beginning(kernel),
         "shared code": str(kernel.facts("shared_hash").get("found", ""))[:12],
         "written": kernel.manifest.get("written", ""),
     }
+
+
+def _beginning(kernel: KernelOutput) -> dict[str, str]:
+    """The weights of an earlier run that it began with, if any."""
+    found, random = kernel.facts("begins_with"), kernel.facts("begins_with").get("random")
+    if not found:
+        return {}
+    words = f"{found.get('kernel')} of {found.get('source')}: {found.get('layers')} layers"
+    others = f", not {', '.join(map(str, random))}" if isinstance(random, list) and random else ""
+    return {"begins with": words + others}
 
 
 def _recipes(facts: Facts) -> dict[str, Mapping[str, Any]]:

@@ -91,6 +91,9 @@ def test_the_next_run_begins_with_the_weights_that_this_one_has_published(petals
     assert layers[1] == layers[2]
     [warning] = result["warnings"]
     assert "densenet201 began with weights that have learnt from its validation" in warning
+    report = (folder / "report.html").read_text()
+    assert f"densenet201 of {source}: {layers[1]} layers<" in report
+    assert "Densenet201 began with weights that have learnt from its validation" in report
     ours, theirs = (
         pd.read_csv(run / "outputs" / "densenet201" / "history.csv") for run in (folder, first)
     )

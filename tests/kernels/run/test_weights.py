@@ -143,6 +143,8 @@ def test_weights_that_arrive_broken_are_not_published(tmp_path: Path) -> None:
         )
         made = server.store.dataset_versions("alice/tiny-weights")
         pushed = len(server.store.versions("alice/tiny-left"))
+        texts = [path.read_text("latin-1") for path in made[0].files.parent.rglob("*.*")]
+        assert not [text for text in texts if tiny.KEY in text or str(tmp_path) in text]
     assert first.returncode == 1
     assert "left.weights.h5 is not the file that the kernel wrote" in first.stderr.splitlines()[-1]
     assert tiny.last_json(again)["published_weights"] == "alice/tiny-weights/versions/1"

@@ -111,23 +111,38 @@ def confusion(
     shares = confusion_matrix(labels, predicted, len(names))[np.ix_(shown, shown)].astype(float)
     shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
     scores = f1_per_class(labels, predicted, len(names))[shown]
-    side = 0.06 * max(len(names[c]) for c in shown) + 1.7 + max(3.5, 0.16 * len(shown))  # inches
-    figure, axis = pyplot().subplots(figsize=(side, side), layout="constrained")
+    rows = [f"{names[c]}  {c}  {f1:.2f}" for c, f1 in zip(shown, scores, strict=True)]
+    columns = [f"{c}  {names[c]}" for c in shown]
+    # Measured here: a layout engine would draw all the labels twice more.
+    figure, matrix = pyplot().figure(dpi=130), max(3.5, 0.16 * len(shown))  # inches
+    left, bottom = (0.5 + _longest(figure, texts) for texts in (rows, columns))
+    width, height = left + matrix + 0.9, bottom + matrix + 0.4
+    figure.set_size_inches(width, height)
+    axis = figure.add_axes((left / width, bottom / height, matrix / width, matrix / height))
     image = axis.imshow(np.ma.masked_equal(shares, 0), cmap="viridis_r", vmin=0, vmax=1)
-    scale = figure.colorbar(image, shrink=0.3, anchor=(0, 0), aspect=25, ticks=(0, 0.5, 1))
+    beside = ((left + matrix + 0.2) / width, bottom / height, 0.1 / width, 0.3 * matrix / height)
+    scale = figure.colorbar(image, cax=figure.add_axes(beside), ticks=(0, 0.5, 1))
     scale.set_label("share", fontsize=7)
     places = range(len(shown))
-    rows = [f"{names[c]}  {c}  {f1:.2f}" for c, f1 in zip(shown, scores, strict=True)]
     axis.set_yticks(places, rows, fontsize=7)
-    axis.set_xticks(places, [f"{c}  {names[c]}" for c in shown], fontsize=7, rotation=90)
+    axis.set_xticks(places, columns, fontsize=7, rotation=90)
     between, ends = np.arange(0.5, len(shown) - 1), (-0.5, len(shown) - 0.5)
     for lines in (axis.hlines, axis.vlines):  # a grid of minor ticks takes a quarter longer
         lines(between, *ends, color="#e4e4e4", linewidth=0.4)
     axis.tick_params(length=0)
     axis.set(xlabel="predicted class", ylabel="true class, its number and F1")
     axis.set_title(title or f"Macro F1 {np.nanmean(scores):.4f} on {len(labels)} pictures")
-    figure.savefig(path, dpi=130)
+    figure.savefig(path)
     pyplot().close(figure)
+
+
+def _longest(figure: Any, texts: Sequence[str]) -> float:
+    """Inches of the longest of labels of 7 points: one of those with the most letters."""
+    found = [figure.text(0, 0, text, fontsize=7) for text in sorted(texts, key=len)[-5:]]
+    widths = [text.get_window_extent().width / figure.dpi for text in found]
+    for text in found:
+        text.remove()
+    return float(max(widths))
 
 
 def errors(labels: np.ndarray, values: np.ndarray, path: Path) -> None:

@@ -1,6 +1,7 @@
 """Before the first epoch: the accelerator, the records and pictures, pretrained weights."""
 
 import dataclasses
+import os
 import sys
 import time
 from abc import abstractmethod
@@ -140,6 +141,9 @@ def take_accelerator(kernel: Kernel, run: KernelRun) -> Accelerator:
     Raises UserError as ``choose``, and for parameter counts other than the recipe's.
     """
     asked = run.parameters.accelerator
+    if getattr(run.recipe, "miniature", False):
+        # Its steps are too small to be divided: threads would wait for one another, on every core.
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
     with run.stage("accelerator", asked=asked or "any"):
         accelerator = choose(asked, kernel.accelerators)
         run.facts["accelerator"] = dataclasses.asdict(accelerator)

@@ -129,29 +129,13 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
     from kernels.results.rehearsal import read_rehearsal, show_rehearsal
     from kernels.results.terminal import show_result
     from kernels.run.display import open_display
-    from kernels.run.state import RunOptions
 
-    given = (
-        "submit_again",
-        "message",
-        "fresh",
-        "rerun",
-        "follow",
-        "fetch_weights",
-        "publish",
-        "yes",
-    )
-    options = RunOptions(
-        submit=request.submits and not (args.no_submit or args.rehearse),
-        poll=0.3 if args.dry_run else 15.0,
-        **{name: getattr(args, name) for name in given},
-    )
     if not args.dry_run:
         say("signing in to Kaggle", sys.stderr)
     signed_in = None if args.dry_run else Kaggle()
     facts = {**request.facts, "data": args.data and str(args.data.resolve())}
     run = _pick_run(args, facts)
-    options = dataclasses.replace(options, same=run.request == facts)
+    options = _run_options(args, request.submits, same=run.request == facts)
     args.run, args.run_dir = run, run.folder
     differs: Outcome = {}
     with open_display() as display:
@@ -169,6 +153,15 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
                     differs = {"differs": wrong}
     say(show_result(result), sys.stderr if args.json else sys.stdout)
     return {**dataclasses.asdict(result), **differs}
+
+
+def _run_options(args: argparse.Namespace, submits: bool, same: bool) -> Any:
+    """The options that RunOptions has under their names, and what follows from others."""
+    from kernels.run.state import RunOptions
+
+    given = {name: value for name, value in vars(args).items() if hasattr(RunOptions, name)}
+    submit = submits and not (args.no_submit or args.rehearse)
+    return RunOptions(**given, submit=submit, poll=0.3 if args.dry_run else 15.0, same=same)
 
 
 def _pick_run(args: argparse.Namespace, facts: dict[str, Any]) -> Any:

@@ -8,7 +8,14 @@ from markupsafe import Markup
 from kernels.report.facts import Facts
 from kernels.report.overview import looks
 from kernels.report.render import Section, Table, bar
-from kernels.results.scores import Validated, as_mapping, read_interval, read_number, title
+from kernels.results.scores import (
+    Validated,
+    as_mapping,
+    read_interval,
+    read_number,
+    read_test,
+    title,
+)
 
 NAMED = 22  # classes at most whose confusions are a table
 FIGURES = ("test_confusion.png", "test_errors.png")
@@ -39,7 +46,7 @@ def metrics(facts: Facts) -> Section | None:
         "title": "Validation and test" if test else "Every metric",
         "table": Table("Every metric, with 95 % intervals", rows),
         "published": published.source if published else "",
-        "n": facts.blended.get("test_n"),
+        "n": read_test(facts.blended).n,
         "looks": looks(facts) if test else 0,
         "classes": _classes(test),
         "confusions": _confusions(facts, test),

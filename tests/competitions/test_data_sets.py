@@ -20,8 +20,11 @@ from kernels.local import HostedCompetition, LocalKaggle
 from kernels.local.fault_kinds import Rule
 from kernels.local.faults import Faults
 from kernels.plan.find import find_competition
+from kernels.results.result import read_result
+from kernels.results.terminal import show_result
+from kernels.run.state import read_run
 from support import tiny
-from support.report_run import anchors, check_fits, notes, plain, section
+from support.report_run import anchors, check_fits, notes, plain, section, written
 from support.shapes import COUNTS, write_shapes
 
 pytestmark = pytest.mark.slow
@@ -47,7 +50,7 @@ def test_the_documented_example_is_the_one_that_runs_here() -> None:
     text = (tiny.ROOT / "docs/competitions.md").read_text("utf-8")
     for name in ("__init__", "data"):
         script = (tiny.FOLDER / "tiny_shapes" / f"{name}.py").read_text("utf-8")
-        assert f"```python\n{script.replace('tiny_shapes', 'three_shapes')}```" in text
+        assert f"```py\n{script.replace('tiny_shapes', 'three_shapes')}```" in text
 
 
 def rows_of(path: str) -> list[dict[str, str]]:
@@ -134,6 +137,26 @@ def test_the_history_has_the_score_of_test(dry: Any, capsys: pytest.CaptureFixtu
     assert {name: found[name] for name in found if name.startswith("test")} == {
         name: result[name] for name in result if name.startswith("test")
     }
+
+
+ODD = (None, "<i>odd", -1, [], {}, [[1]], {"accuracy": "x"}, {"accuracy": 1e999}, True)
+
+
+@pytest.mark.parametrize(
+    "name", ["test_score", "test_interval", "test_n", "test_metrics", "per_class", "confusion"]
+)
+def test_metrics_of_the_wrong_kind_are_left_out(dry: Any, tmp_path: Path, name: str) -> None:
+    shutil.copytree(dry[0], tmp_path / "run")
+    run, path = read_run(tmp_path / "run"), tmp_path / "run/outputs/ensemble/metrics.json"
+    facts = json.loads(path.read_text())
+    for odd in ODD:
+        inside = {**facts["test_metrics"], name: odd}
+        changed = {"test_metrics": inside} if name in inside else {name: odd}
+        path.write_text(json.dumps({**facts, **changed}))
+        page = written(run, "neighbours")
+        assert anchors(page)[0] == "metrics"
+        assert "<i>odd" not in page
+        assert "balanced accuracy" in show_result(read_result(run))
 
 
 def test_without_a_test_validation_is_all_and_folds_work(tmp_path: Path) -> None:

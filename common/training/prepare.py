@@ -24,7 +24,6 @@ from common.networks.backbones import check_weights, find_backbone
 from common.networks.weights import resolve_weights, weights_explained
 from common.progress import report
 from common.recipe import override
-from common.recipes.image import BackboneRecipe, ImageRecipe
 from common.recipes.training import check_batch
 from common.training.describe import Described, TrainingKernel
 from common.training.loading import Load, load_parts
@@ -76,10 +75,12 @@ class PictureKernel(TrainingKernel):
 
         Else a recipe without a backbone begins at random.
         """
+        return find_published(run, self.competition) or self.backbone_weights(run)
+
+    def backbone_weights(self, run: KernelRun) -> str | None:
+        """What the recipe's backbone begins with; a recipe without one begins at random."""
         recipe = run.recipe
-        if published := find_published(run, self.competition):
-            return published
-        if not isinstance(recipe, BackboneRecipe):
+        if not hasattr(recipe, "backbone"):
             return None
         if not recipe.backbone:
             return resolve_weights(recipe.weights, {}, run.parameters)
@@ -162,7 +163,7 @@ def labels_of(part: Records) -> np.ndarray:
     return part.labels
 
 
-def open_pictures(records: Sequence[Records], recipe: ImageRecipe, replicas: int) -> Parts:
+def open_pictures(records: Sequence[Records], recipe: Any, replicas: int) -> Parts:
     """Pictures of train, validation and test at the recipe's size, cached where they fit.
 
     Headers are looked at for a limited time; then every picture of test is decoded once, for what

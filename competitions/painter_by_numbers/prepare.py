@@ -139,7 +139,7 @@ KERNEL = Kernel(
     PaintingsRecipe(**RECIPE),
     work=lambda run: prepare(COMPETITION.data_folder(run.parameters.internet), run),
     dry_run={
-        "size": 72,
+        "size": 224,
         "shard_size": 256,
         "most": 2000,
         "artists_held_out": 0.25,  # of small data a tenth is too little to tell anything

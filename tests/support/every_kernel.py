@@ -7,6 +7,7 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import competitions
+from common.recipes.training import TrainingRecipe
 from kernels.plan.find import all_competitions, kernel_scripts, load_kernel
 from kernels.plan.request import model_scripts
 
@@ -18,7 +19,11 @@ NAMES = [found.name for found in FOUND]
 PATHS = {f"{f.name}/{name}": path for f in FOUND for name, path in kernel_scripts(f).items()}
 KERNELS = {f"{f.name}/{name}": load_kernel(f, name) for f in FOUND for name in kernel_scripts(f)}
 MODELS = [f"{found.name}/{script}" for found in FOUND for script in model_scripts(found)]
-NETWORKS = [name for name in MODELS if hasattr(KERNELS[name], "network")]
+NETWORKS = [  # that are trained
+    name
+    for name in MODELS
+    if hasattr(KERNELS[name], "network") and isinstance(KERNELS[name].recipe, TrainingRecipe)
+]
 
 
 def small(name: str) -> Any:

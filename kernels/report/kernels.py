@@ -136,7 +136,7 @@ def settings(facts: Facts) -> Section:
     chosen = f"{facts.run.request.get('recipe', 'published')} recipe"
     small = "rehearsal" if facts.run.request.get("rehearse") else "dry run"
     if small == "rehearsal" or facts.run.dry_run:
-        chosen += f", a {small}'s small settings"
+        chosen += f", a {small}'s settings"
     tables = [
         _table("Where they ran", {kernel.name: _where(kernel) for kernel in known}),
         _table(f"Settings ({chosen})", _recipes(facts)),

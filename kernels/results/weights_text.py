@@ -37,9 +37,11 @@ def weights_text(
     title = competition.title if len(competition.title) <= 41 else competition.name
     subtitle = f"Weights of {names}, trained on {title}"
     subtitle = subtitle if len(subtitle) <= 80 else f"Weights of {len(left)} networks on {title}"
+    small = any(one.network.recipe.get("miniature") for one in left)
     paragraphs = [
         f"Weights of **{names}**, trained on [{competition.title}]({competition.url}).",
-        *(["They are of a dry run: small networks that show the path works."] * result.dry_run),
+        *(["They are of a dry run."] * result.dry_run),
+        *(["They are of miniatures, which show that the path works."] * small),
         "\n".join(_table(competition, result, left)),
         *_scores(competition, result, left),
         *(words for one in _first_of_each(left) for words in _training(competition, result, one)),

@@ -281,13 +281,13 @@ def test_settings_are_bold_where_models_differ_and_a_dash_where_a_loss_has_no_us
 
 SMALL_SETTINGS = {
     "published recipe": (False, {}),
-    "published recipe, a dry run&#39;s small settings": (True, {}),
-    "best recipe, a rehearsal&#39;s small settings": (False, {"recipe": "best", "rehearse": True}),
+    "published recipe, a dry run&#39;s settings": (True, {}),
+    "best recipe, a rehearsal&#39;s settings": (False, {"recipe": "best", "rehearse": True}),
 }
 
 
 @pytest.mark.parametrize("words", SMALL_SETTINGS)
-def test_small_settings_are_called_so(spoilt: Path, words: str) -> None:
+def test_settings_of_dry_runs_are_called_so(spoilt: Path, words: str) -> None:
     dry_run, asked = SMALL_SETTINGS[words]
     run = dataclasses.replace(painter_run(spoilt), dry_run=dry_run)
     run.request.update(asked)

@@ -84,7 +84,7 @@ def test_the_data_set_says_what_its_weights_are(story: SimpleNamespace) -> None:
     assert facts["subtitle"] == "Weights of left, right, trained on Tiny Digits"
     for words in (
         "Weights of **left, right**, trained on [Tiny Digits](https://www.kaggle.com/competi",
-        "They are of a dry run: small networks that show the path works.",
+        "They are of a dry run.",
         "| weights | network | pictures | parameters | learnt from | validation macro F1 |",
         "| `left.weights.h5` | tiny | 32 x 32 | 1,000 | train | 0.5000 |",
         "Macro F1: higher is better; in parentheses the 95 % interval and the number of pic",

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 README = (tiny.ROOT / "README.md").read_text("utf-8")
 SECTION = README.split("## Add a competition")[1].split("\n## ")[0]
 COMPETITIONS = (tiny.ROOT / "docs" / "competitions.md").read_text("utf-8")
-NAMES = ("__init__", "data", "efficientnetb0", "ensemble", "neighbours")
+NAMES = ("__init__", "data", "efficientnetlite0", "ensemble", "neighbours")
 
 
 @pytest.fixture(scope="module")
@@ -75,27 +75,25 @@ def test_the_example_is_planned_and_runs_to_its_score(
     own = ("--data", data[0], "--solution", data[1])
     planned = submit(clone, "leaves", "--ensemble", "--dry-run", "--plan")
     assert planned.returncode == 0, planned.stderr
-    assert "leaves-efficientnetb0" in planned.stdout
+    assert "leaves-efficientnetlite0" in planned.stdout
     done = submit(
         clone,
-        *("leaves", "--model", "efficientnetb0", "--model", "neighbours", "--dry-run", "--json"),
+        *("leaves", "--model", "efficientnetlite0", "--model", "neighbours", "--dry-run", "--json"),
         *("--blend", "weighted", *own, "--run-dir", tmp_path / "run"),
         *("--set", "resamples=20"),
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert "looking for copies: 0/" in done.stderr
-    split = pd.read_csv(tmp_path / "run/outputs/efficientnetb0/split.csv")
+    split = pd.read_csv(tmp_path / "run/outputs/efficientnetlite0/split.csv")
     assert split.part.value_counts(normalize=True)["val"] == pytest.approx(0.2, abs=0.05)
     result = json.loads(done.stdout.splitlines()[-1])
-    assert set(result["blend"]["members"]) == {"efficientnetb0", "neighbours"}
-    assert result["public_score"] > 0.6
+    assert set(result["blend"]["members"]) == {"efficientnetlite0", "neighbours"}
     sent = pd.read_csv(result["submission"])
     true = pd.read_csv(data[1])
     both = sent.merge(true, on="image_id")
     public = both[both["Usage"] == "Public"]
     assert result["public_score"] == pytest.approx((public.label_x == public.label_y).mean())
-    pushed = (tmp_path / "run/kernels/efficientnetb0").glob("*.py")
-    assert "miniature=True" in next(pushed).read_text("utf-8")
+    assert result["public_score"] > 0.8
 
 
 def test_the_kinds_that_the_readme_names_are_there() -> None:

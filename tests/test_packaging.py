@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "PIL": "pillow",
     "ai_edge_litert": "ai-edge-litert",
     "cv2": "opencv-python-headless",
+    "efficientnet_lite_pytorch": "efficientnet-lite-pytorch",
     "google": "protobuf",
     "google_crc32c": "google-crc32c",
     "sklearn": "scikit-learn",

@@ -11,17 +11,16 @@ from typing import Any
 
 import numpy as np
 
+_AT_ONCE = 4  # pictures: what a layer makes of them is still in the processor's caches for the next
+
 
 class LiteNetwork:
-    """A ``keras.Model`` with one input and one output, of the TensorFlow backend.
+    """A ``keras.Model`` with one input and one output, of the TensorFlow backend."""
 
-    ``batch`` is the size of all batches.
-    """
-
-    def __init__(self, model: Any, batch: int):
+    def __init__(self, model: Any):
         import tensorflow as tf
 
-        shape = tf.TensorSpec((batch, *model.input_shape[1:]), tf.float32)
+        shape = tf.TensorSpec((_AT_ONCE, *model.input_shape[1:]), tf.float32)
         call = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
         traced = call.get_concrete_function(shape)
         # It advises to hand over the model, too; of a Keras 3 model it would then lose the weights.
@@ -33,10 +32,14 @@ class LiteNetwork:
         self._output = self._interpreter.get_output_details()[0]["index"]
 
     def __call__(self, inputs: np.ndarray) -> np.ndarray:
-        """Return the outputs of a whole batch, ``(batch, …)`` float32."""
-        self._interpreter.set_tensor(self._input, np.asarray(inputs, np.float32))
-        self._interpreter.invoke()
-        return np.asarray(self._interpreter.get_tensor(self._output))
+        """Return the outputs of one picture or more, ``(n, …)`` float32."""
+        found = []
+        for start in range(0, len(inputs), _AT_ONCE):
+            rows = np.arange(start, start + _AT_ONCE).clip(max=len(inputs) - 1)
+            self._interpreter.set_tensor(self._input, inputs[rows].astype(np.float32))
+            self._interpreter.invoke()
+            found.append(self._interpreter.get_tensor(self._output))
+        return np.concatenate(found)[: len(inputs)]
 
 
 def _interpreter(content: bytes) -> Any:

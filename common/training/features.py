@@ -49,7 +49,7 @@ class Features:
         self._network: Any = network
         self._width = network.output_shape[-1]
         if accelerator.backend == "tensorflow":
-            self._network = LiteNetwork(network, self._batch)
+            self._network = LiteNetwork(network)
         else:
             network.compile(jit_compile=True)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from common.accelerator import clear_session
 from common.errors import UserError
+from common.networks.normalization import fuse_normalization
 from common.progress import report
 
 
@@ -17,10 +18,11 @@ def compile_model(model: Any, recipe: Any, loss: Any, metrics: list[Any]) -> Non
     import keras
 
     momentum = getattr(recipe, "batchnorm_momentum", None)  # a head has no such layer
-    if momentum is not None:
-        for layer in model._flatten_layers(include_self=False):
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.momentum = momentum
+    for layer in model._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.BatchNormalization):
+            layer.momentum = layer.momentum if momentum is None else momentum
+            if keras.config.backend() == "tensorflow":
+                fuse_normalization(layer)
     optimizer = type(keras.optimizers.get(recipe.optimizer))
     average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
     model.compile(

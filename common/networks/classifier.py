@@ -59,5 +59,16 @@ def build_body(weights: str | None, recipe: Any, small: Callable[[int], Any] = m
     if recipe.miniature:
         return small(recipe.image_size)
     body = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
-    body.trainable = not recipe.freeze_backbone
+    if recipe.freeze_backbone:
+        freeze(body)
     return body
+
+
+def freeze(network: Any) -> None:
+    """Keep a network as it predicts: BatchNormalization at its own statistics, nothing dropped."""
+    import keras
+
+    network.trainable = False
+    for layer in network._flatten_layers(include_self=False):
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0

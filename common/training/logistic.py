@@ -13,11 +13,11 @@ from common.errors import UserError
 from common.progress import report
 from common.tasks.task import Task
 
-# Of features whose mean square is 1; tried in this order until validation is worse.
+# Of features whose squares sum up to 1 on average, tried in this order until validation is worse.
 CS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4, 3e4, 1e5)
 _ABSENT = 30.0  # how far below all others the logit of a class is that train has not
 _LEAST = 1e-7  # probability
-_STEPS = 300
+_STEPS = 1000
 _SMALL = 1e8  # numbers of a product, below which threads wait for each other longer than they work
 
 
@@ -44,16 +44,17 @@ def fit_head(rows: np.ndarray, labels: np.ndarray, task: Task, c: float, weigh: 
     Of a task with several labels, one regression a label. A class without pictures stays
     improbable.
     """
-    scale = float(np.sqrt(np.mean(np.square(rows).sum(axis=1)))) or 1.0
-    scaled, units = rows / scale, task.units
+    # With a mean square of 1 for each number, gradients are large enough to be followed to the end.
+    scale, width = float(np.sqrt(np.mean(np.square(rows)))) or 1.0, rows.shape[1]
+    scaled, units, c_of_numbers = rows / scale, task.units, c / width
     kernel, bias = np.zeros((rows.shape[1], units)), np.full(units, np.nan)
     if task.activation == "softmax":
-        model = _fitted(scaled, labels, c, weigh)
+        model = _fitted(scaled, labels, c_of_numbers, weigh)
         kernel[:, model.classes_], bias[model.classes_] = _of_classes(model)
     else:
         for unit in range(units):
             if len(np.unique(labels[:, unit])) > 1:
-                model = _fitted(scaled, labels[:, unit], c, weigh)
+                model = _fitted(scaled, labels[:, unit], c_of_numbers, weigh)
                 kernel[:, unit], bias[unit] = model.coef_[0], model.intercept_[0]
             else:
                 bias[unit] = _ABSENT / 3 * (1 if labels[0, unit] else -1)

@@ -13,7 +13,7 @@ RECIPE: dict = dict(
     freeze_backbone=True,
     head="logistic",  # C by the cross-entropy of validation
     preprocessing="backbone",
-    image_size=224,
+    image_size=192,
     crop_margin=0,  # what is not augmented has the same features in every epoch
     batch_size=32,
     tta=2,  # a picture and its mirror image
@@ -34,7 +34,6 @@ KERNEL = ClassifierKernel(
     best={
         "freeze_backbone": False,
         "head": "dense",
-        "image_size": 192,
         "epochs": 5,
         "schedule": "cosine",
         "lr_max": 1e-3,

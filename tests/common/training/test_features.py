@@ -18,6 +18,7 @@ from common.errors import UserError
 from common.files.predictions import load_predictions
 from common.manifest import read_manifest
 from common.networks.backbones import build_backbone
+from common.networks.classifier import freeze
 from common.networks.litert import LiteNetwork
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
@@ -127,6 +128,17 @@ def test_more_than_one_layer_to_train_is_trained_as_ever(train: Train, tmp_path:
     assert "stage=training epoch=1/1" in said
     refused = train(frozen, tmp_path, settings={**settings, "head": "logistic"})
     assert "head=logistic: this network has more to train than its last dense layer" in refused
+
+
+def test_a_frozen_network_drops_nothing_in_training() -> None:
+    body = build_backbone("EfficientNetV2B0", None, 64)
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype("float32")
+    legacy_weights.randomise(body)
+    before = np.asarray(body(pictures, training=True))
+    freeze(body)
+    in_training, predicted = (np.asarray(body(pictures, training=way)) for way in (True, False))
+    np.testing.assert_array_equal(in_training, predicted)
+    assert not np.allclose(before, predicted)
 
 
 def test_only_a_last_dense_layer_is_a_head() -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from support import browser, tiny
@@ -14,6 +15,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start slow modules first, so that no processor waits for one at the end."""
     items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
+
+# No test depends on how fast this machine is.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 # A shell's background job ignores Ctrl-C, and so would all that the tests start in it.
 signal.signal(signal.SIGINT, signal.default_int_handler)

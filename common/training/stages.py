@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.accelerator import clear_session
 from common.files.predictions import Predictions
 from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
@@ -45,7 +44,6 @@ def train_in_stages(trainer: Trainer, parts: Sequence[Part], task: Task) -> Pred
             if recipe.refit_fresh:
                 model = None  # its memory is needed
             if model is None:  # or the checkpoint is of the refit
-                clear_session()
                 model = trainer.new_model([train, validation] if recipe.refit_fresh else [train])
             if recipe.patience:
                 epochs = min(epochs, trainer.best_epoch)

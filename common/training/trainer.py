@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from common.accelerator import Accelerator
+from common.accelerator import Accelerator, clear_session
 from common.data.batches import Feed
 from common.errors import UserError
 from common.kernel import KernelRun
@@ -96,6 +96,7 @@ class Trainer:
         import keras
 
         self.model = None  # its memory is needed
+        clear_session()  # names of layers count from the beginning: the same weights, the same file
         keras.utils.set_random_seed(self.run.parameters.seed)
         self.model = model = self.setup.build()
         if self.setup.published:

@@ -68,7 +68,7 @@ def test_a_kernel_without_time_for_another_epoch_goes_on_in_its_next_version(
         read_manifest(source, "small", "")
     manifest = json.loads((source / "manifest.json").read_text())
     assert manifest["unfinished"] == {"stage": "training", "epoch": 1, "of": 3}
-    assert set(manifest["files"]) == {NAME}
+    assert set(manifest["files"]) == {NAME, "split.csv"}
     printed = small(tmp_path, resume="alice/small", time_limit=3600)
     assert "stage=resuming at='training 1'" in printed
     manifest = read_manifest(tmp_path, "small", "")

@@ -32,7 +32,7 @@ def refit_epochs(recipe: Any) -> int:
     """The epochs that a recipe trains again on train + validation; 0 for none, as with folds."""
     if not getattr(recipe, "refit", False) or getattr(recipe, "folds", False):
         return 0
-    again = recipe.refit_epochs
+    again = getattr(recipe, "refit_epochs", 0)  # none of what is not trained in epochs
     return int(recipe.epochs if again is None else again)
 
 

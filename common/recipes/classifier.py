@@ -77,9 +77,12 @@ class ClassifierRecipe(BackboneRecipe):
         if self.repeats > 1 and not self.folds:
             raise UserError(f"setting repeats={self.repeats}: there are no folds to repeat")
         if self.head == "logistic" and not self.trains_on_features:
-            wrong = " and ".join(self.augmentations) or "a backbone that is not frozen"
+            changing = [f"{name}={getattr(self, name):g}" for name in self.augmentations]
+            wrong, mend = " and ".join(changing), "write 0 for it"
+            if not changing:
+                wrong, mend = "a backbone that is not frozen", "write freeze_backbone=True"
             raise UserError(
                 f"setting head=logistic: it is fitted on features that are computed once, and "
-                f"{wrong} would change them: leave that out, or take head=dense"
+                f"{wrong} would change them: {mend}, or take head=dense"
             )
         super().validate()

@@ -16,6 +16,11 @@ _UNUSED = {  # settings that a loss does not use
     **dict.fromkeys(METRIC_LOSSES, ("scale",)),
     "contrastive": ("miner", "scale"),
 }
+_OF_EPOCHS = (  # what a head that is fitted at once does not use
+    *("epochs", "schedule", "optimizer", "ema", "patience", "label_smoothing", "logit_adjustment"),
+    *("lr_start", "lr_max", "lr_min", "lr_ramp_epochs", "lr_sustain_epochs", "lr_decay"),
+    *("lr_patience", "pictures_per_epoch", "refit_epochs", "refit_fresh", "batchnorm_momentum"),
+)
 _AUGMENTATIONS = {  # fields, as people call them
     "rot90_probability": "each quarter turn",
     "horizontal_flip": "horizontal flip",
@@ -88,8 +93,9 @@ def recipe_facts(recipe: Any) -> dict[str, Any]:
 
 
 def unused_settings(recipe: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields of a recipe, as a manifest has it, that its loss does not use."""
-    return _UNUSED.get(str(recipe.get("loss")), ())
+    """The fields of a recipe, as a manifest has it, that its loss or head does not use."""
+    fitted = _OF_EPOCHS if recipe.get("head") == "logistic" else ()
+    return (*_UNUSED.get(str(recipe.get("loss")), ()), *fitted)
 
 
 def value_in_words(value: object) -> str:
@@ -173,6 +179,8 @@ def _epochs(
         return f", {math.ceil(seen / (has.batch_size * replicas)):,} steps each{part}"
 
     found = {}
+    if has.head == "logistic":
+        return {"refit": "the head on train + val"} if refit_epochs(recipe) else {"refit": "none"}
     if has.epochs:
         part = "train"
         if has.folds:

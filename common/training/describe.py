@@ -75,7 +75,9 @@ class TrainingKernel(Kernel):
         if pictures:
             check_batch(recipe.batch_size, replicas, training_pictures(recipe, pictures))
         words = describe_recipe(recipe, replicas, pictures, self.competition.task.loss_in_words)
-        if recipe.schedule == "plateau":
+        if "schedule" not in words:
+            drawn = ""  # nothing is trained in epochs
+        elif recipe.schedule == "plateau":
             drawn = ": not drawn, for it depends on the epochs before"
         else:
             rates = [recipe.learning_rate(epoch, replicas) for epoch in range(recipe.epochs)]
@@ -87,7 +89,7 @@ class TrainingKernel(Kernel):
             **{name: text for name, text in words.items() if name not in ("size", "parameters")},
             "pictures": f"{counts} (Kaggle's own data)" if counts else "unknown",
             "hours": f"{hours_in_words(hours) if hours else 'unknown'} on {accelerator}",
-            "schedule": words["schedule"] + drawn,
+            "schedule": words.get("schedule", "") + drawn,
         }
 
 

@@ -9,7 +9,7 @@ probabilities of a logistic regression. Validation's pairs choose the first one'
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class FrozenEmbeddingKernel(PictureKernel):
     """
 
     layers: tuple[str, ...]
+
+    arguments: ClassVar[str] = Kernel.arguments
 
     def network(self, recipe: Any, weights: str | None = None) -> Any:
         """From pictures to the layers' means side by side, ``(batch, d)``: a ``keras.Model``."""

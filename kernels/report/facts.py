@@ -85,6 +85,11 @@ class Facts:
         return {**self.models, **others}
 
     @property
+    def has_miniatures(self) -> bool:
+        """Whether a kernel has trained a miniature of its network."""
+        return any(kernel.facts("recipe").get("miniature") for kernel in self.kernels)
+
+    @property
     def ensemble(self) -> KernelOutput | None:
         """The kernel that blended."""
         return next((kernel for kernel in self.kernels if kernel.name == ENSEMBLE), None)

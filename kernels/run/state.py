@@ -155,13 +155,20 @@ class Run:
             lock.truncate(0)
             print(os.getpid(), file=lock, flush=True)
             self.__dict__.update(vars(open_run(self.folder, self.competition, self.dry_run)))
+            before = self.state, self.request, self._work()
             self.update(request=request or self.request, state="running")
             try:
                 yield
             except BaseException as error:
-                interrupted = isinstance(error, KeyboardInterrupt)
-                self.update(state="interrupted" if interrupted else "failed")
+                state = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+                if before[0] == "complete" and before[2] == self._work():
+                    state, self.request = before[:2]  # a refused request leaves a run as it was
+                self.update(state=state)
                 raise
+
+    def _work(self) -> list[Any]:
+        """What has been done so far, to be compared."""
+        return [dict(self.kernels), list(self.submissions)]
 
     def bundle(self, name: str) -> Path:
         """Return the folder of a kernel's pushed files."""

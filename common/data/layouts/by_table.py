@@ -59,6 +59,8 @@ def table(
     labels = [label] if isinstance(label, str) else list(label or ())
     wanted = [id, *labels, *filter(None, [group])]
     rows = read_table(where, list(dict.fromkeys([*wanted, *read_header(where)])))
+    if not len(rows):
+        raise UserError(f"{as_given(where)} has no rows: fetch it again")
     rows = _once(name, rows, id, labels, task, separator)
     finder = Finder([pictures] if isinstance(pictures, Path) else pictures)
     rows, found = _with_pictures(name, rows, id, file, finder, bool(labels))

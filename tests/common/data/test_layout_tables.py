@@ -99,6 +99,13 @@ def test_a_wrong_label_is_one_line(
         read(tmp_path, rows, label if len(label) == 1 else [*label], task)
 
 
+def test_a_table_with_a_header_alone_is_one_line(tmp_path: Path) -> None:
+    path = write_table(tmp_path / "train.csv", ("id", "a"), [])
+    folder(tmp_path / "train", "1.jpg")
+    with pytest.raises(UserError, match=r"train.csv has no rows: fetch it again"):
+        table("train", path, tmp_path / "train", "id", "a", CATS)
+
+
 def test_other_columns_are_kept_and_groups_too(tmp_path: Path) -> None:
     folder(tmp_path / "train", "x.jpg", "y.jpg", ".DS_Store")
     rows = [("y", "cat", "ann", "7", ""), ("x", "dog", "bob", "", "z")]

@@ -100,6 +100,15 @@ def test_arguments_change_what_is_described(describe: Describe) -> None:
     assert rows["augmentation"].endswith("MixUp 0.2")
 
 
+def test_a_head_that_is_fitted_at_once_has_no_epochs(describe: Describe) -> None:
+    options = "--set head=logistic --set freeze_backbone=yes --set rot90_probability=0"
+    options += " --set horizontal_flip=0 --set vertical_flip=0 --set transpose_probability=0"
+    rows = describe(KERNEL, options)
+    assert rows["head"] == "logistic regression on features, C from validation"
+    assert rows["refit"] == "the head on train + val"
+    assert not {"epochs", "schedule", "loss", "optimizer"} & set(rows)
+
+
 def test_what_is_seen_and_how_often_is_described(describe: Describe, tmp_path: Path) -> None:
     options = "--set crop_margin=6 --set interpolation=nearest --set evaluation=whole"
     options += " --set preprocessing=1/255 --set pictures_per_epoch=128 --set schedule=plateau"

@@ -150,3 +150,21 @@ def test_what_is_no_run_is_no_neighbour(tmp_path: Path) -> None:
 
 def test_a_state_is_read_as_it_was_written(run: Run) -> None:
     assert read_run(run.folder) == run
+
+
+def test_a_refused_request_leaves_a_finished_run_as_it_was(tmp_path: Path) -> None:
+    run = open_run(tmp_path / "run", "petals", True)
+    run.update(state="complete", request={"models": ["one"]}, data="mine")
+    with pytest.raises(UserError, match="began with mine"), run.attempt({"models": ["two"]}):
+        run.require_same("data", "other", "give it the same data")
+    known = read_run(run.folder)
+    assert (known.state, known.request) == ("complete", {"models": ["one"]})
+
+    def begin_and_fail() -> None:
+        run.set_kernel("two", version=1)
+        raise UserError("it failed")
+
+    with pytest.raises(UserError, match="it failed"), run.attempt({"models": ["two"]}):
+        begin_and_fail()
+    known = read_run(run.folder)
+    assert (known.state, known.request) == ("failed", {"models": ["two"]})

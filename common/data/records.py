@@ -27,6 +27,7 @@ class Records:
         split: how it was split off another part, in words; empty for a part of the data's own.
         bits: of the values of pictures with more than 8 (``common.data.depth``); 0 where not known.
         columns: ``(pictures,)`` text each, by name: what a table says of the pictures besides.
+        notes: what was strange when it was read, each a sentence for a warning.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Records:
     split: str = ""
     bits: int = 0
     columns: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -84,4 +86,5 @@ def join(name: str, first: Records, second: Records) -> Records:
             for name, values in first.columns.items()
             if name in second.columns
         },
+        notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
     )

@@ -110,7 +110,8 @@ def note_split(run: KernelRun, train: Records, validation: Records, task: Task) 
     """
     folds = run.recipe.folds
     warnings = class_faults(train, validation, task, folds)
-    warnings += label_faults(join(train.name, train, validation), task)
+    both = join(train.name, train, validation)
+    warnings += [*label_faults(both, task), *both.notes]
     run.facts["validation"] = validation.split or "a part of the data's own"
     run.facts["warnings"] = warnings
     for warning in warnings:

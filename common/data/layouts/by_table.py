@@ -1,6 +1,7 @@
 """A table of pictures beside folders or archives of them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,9 +64,11 @@ def table(
         raise UserError(f"{as_given(where)} has no rows: fetch it again")
     rows = _once(name, rows, id, labels, task, separator)
     finder = Finder([pictures] if isinstance(pictures, Path) else pictures)
+    named = len(rows)
     rows, found = _with_pictures(name, rows, id, file, finder, bool(labels))
+    lacking = f"{named - len(rows)} of the {named} pictures that {where.name} names are not there"
     others = [column for column in rows if column not in (id, *labels, group)]
-    return records_at(
+    records = records_at(
         name,
         [finder[one] for one in found],
         rows[id],
@@ -73,6 +76,7 @@ def table(
         None if group is None else rows[group],
         {column: rows[column] for column in others},
     )
+    return replace(records, notes=(lacking,)) if len(rows) < named else records
 
 
 def _once(

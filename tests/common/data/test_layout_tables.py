@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.data.layouts import table
+from common.data.records import join
 from common.data.tables import write_table
 from common.errors import UserError
 from common.tasks.classification import Classification
@@ -192,6 +193,8 @@ def test_what_is_missing_is_left_out_of_train_and_refused_in_test(
     found = read(tmp_path, rows, "a", CATS)
     assert found.ids.tolist() == ["1", "2"]
     assert found.labels.tolist() == [0, 1]
+    assert found.notes == ("1 of the 3 pictures that train.csv names are not there",)
+    assert found.take(np.array([0])).notes == join("both", found, found).notes == found.notes
     assert capsys.readouterr().out.splitlines() == [
         "progress stage=listing of=train",
         "progress stage=layout part=train named_and_missing=1 first=9",

@@ -19,7 +19,7 @@ from common.tasks.task import Task
 
 @dataclass(frozen=True)
 class Published:
-    """What others have reached, to be shown beside ours."""
+    """What others have reached, to be shown next to ours."""
 
     scores: Mapping[str, float] = field(hash=False)  # by metric, e.g. ``{"accuracy": 0.7656}``
     source: str  # of which pictures, by whom, where

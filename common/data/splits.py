@@ -99,7 +99,7 @@ def take_fold(
     comes twice, and as ``stratified_folds``.
     """
     both, words = check_ids(join(train.name, train, validation)), ""
-    if not validation.split:  # else hold_out has looked for copies, or was told not to
+    if not validation.split:  # else hold_out has looked for copies, or was asked not to
         both, words = keep_together(both)
     elif both.groups is not None:
         words = f", {_several(both.groups)} kept together"

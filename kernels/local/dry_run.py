@@ -35,7 +35,7 @@ def local_kaggle(
 ) -> Iterator[str]:
     """Serve ``competition`` from a local Kaggle below ``folder``; yields its URL.
 
-    What is published there stands beside the folder, for other dry runs. From here on this process
+    What is published there stands next to the folder, for other dry runs. From here on this process
     can reach nothing but this machine. The end of the context ends the kernels that run.
     """
     private = users_secrets()

@@ -5,7 +5,7 @@
     <owner>/<slug>/v<N>/version.json    what it was made with
     <owner>/<slug>/v<N>/files/
 
-Several local Kaggles may use one folder at a time: that of a dry run is beside the run's, so that
+Several local Kaggles may use one folder at a time: that of a dry run is next to the run's, so that
 the next dry run finds what this one has published.
 """
 

@@ -32,7 +32,7 @@ def overview(facts: Facts) -> dict[str, Any]:
 
 
 def _submitted(facts: Facts, ours: Validated) -> Tiles:
-    """Kaggle's scores beside ours."""
+    """Kaggle's scores next to ours."""
     sent = facts.sent
     public, private = (sent.public_score, sent.private_score) if sent else (None, None)
     gap, below = UNKNOWN, "nothing was sent"

@@ -1,4 +1,4 @@
-"""A table of pictures beside folders or archives of them."""
+"""A table that names pictures, and folders or archives of them."""
 
 from collections.abc import Sequence
 from dataclasses import replace

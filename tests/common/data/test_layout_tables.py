@@ -1,4 +1,4 @@
-"""Tables beside pictures: every form of labels, and what may be wrong between the two."""
+"""Tables of pictures: every form of labels, and what may be wrong between the two."""
 
 import shutil
 import tempfile
@@ -38,7 +38,7 @@ def folder(root: Path, *names: str, as_zip: bool = False) -> Path:
 
 
 def read(root: Path, rows: list[tuple], *arguments: Any, **options: Any) -> Any:
-    """A table with the columns ``id``, ``a``, ``b``, … beside ``root/train``."""
+    """A table with the columns ``id``, ``a``, ``b``, … and the pictures in ``root/train``."""
     header = ["id", *"abcdefg"[: len(rows[0]) - 1]]
     path = write_table(root / "train.csv", header, rows)
     return table("train", path, root / "train", "id", *arguments, **options)

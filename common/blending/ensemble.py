@@ -195,6 +195,24 @@ def search_weights(
     return max(candidates, key=own)
 
 
+def _scores_of_folds(competition: Competition, joined: Joined) -> dict[str, Any]:
+    """What each fold scores, by model, and each split of those that are repeated."""
+    return {
+        "folds": {
+            model: {name: validation_score(competition, fold) for name, fold in folds.items()}
+            for model, folds in joined.folds.items()
+        },
+        "repeats": {
+            model: {
+                f"split {n}": validation_score(competition, join_folds(split))
+                for n, split in enumerate(splits_of(folds, joined.repeats[model]), 1)
+            }
+            for model, folds in joined.folds.items()
+            if joined.repeats[model] > 1
+        },
+    }
+
+
 def write_metrics(
     folder: Path,
     competition: Competition,
@@ -222,18 +240,7 @@ def write_metrics(
             "thresholds" if "thresholds" in thresholds else "",
         ),
         **without_none(
-            folds={
-                model: {name: validation_score(competition, fold) for name, fold in folds.items()}
-                for model, folds in joined.folds.items()
-            },
-            repeats={
-                model: {
-                    f"split {n}": validation_score(competition, join_folds(split))
-                    for n, split in enumerate(splits_of(folds, joined.repeats[model]), 1)
-                }
-                for model, folds in joined.folds.items()
-                if joined.repeats[model] > 1
-            },
+            **_scores_of_folds(competition, joined),
             calibration=dict(joined.calibration),
         ),
     }

@@ -103,18 +103,22 @@ def read_result(run: Run) -> Result:
     return result_of(run, sent)
 
 
+def _gap(
+    validation: float | None, test: float | None, sent: Submission, file: Path
+) -> float | None:
+    """By how much test, or the public score of this very ``file``, is above validation."""
+    if sent.public_score is not None and file.is_file() and file_sha256(file) == sent.sha256:
+        test = sent.public_score
+    return None if test is None or validation is None else round(test - validation, 5)
+
+
 def result_of(run: Run, sent: Submission | None) -> Result:
     """Read a run's folder with the scores of one submission, or of none."""
     outputs = [read_output(run, name) for name in run.kernels]
     trained = [output for output in outputs if output.trained]
     metrics = read_facts(run.output(ENSEMBLE) / METRICS)
     score, test, sent = read_score(metrics), read_test(metrics), sent or Submission("")
-    file, gap = run.output(ENSEMBLE) / SUBMISSION, None
-    if test.value is not None and score.value is not None:
-        gap = round(test.value - score.value, 5)
-    if sent.public_score is not None and score.value is not None and file.is_file():
-        if file_sha256(file) == sent.sha256:
-            gap = round(sent.public_score - score.value, 5)
+    file = run.output(ENSEMBLE) / SUBMISSION
     known = ("competition", "dry_run", "started", "state", "code", "request")
     return Result(
         run_dir=str(run.folder),
@@ -132,7 +136,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         private_score=sent.private_score,
         submission_ref=sent.ref or None,
         submissions=sum(one.ref > 0 for one in run.submissions),
-        gap=gap,
+        gap=_gap(score.value, test.value, sent, file),
         test_score=test.value,
         test_interval=test.interval,
         test_n=test.n,

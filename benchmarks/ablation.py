@@ -1,12 +1,15 @@
-"""Which settings help: a small network on flowers from random weights, one change at a time.
+"""Which settings help on flowers, one change at a time: a study of random or of ImageNet weights.
 
 Each row is the base recipe with one change, trained with every seed. Validation pictures that are
 in train too (as the audit finds them) do not count, and test is not touched. Rows with the same
-seed share order and first weights, so a row's change against the base is paired by seed.
+seed share order and first weights, so a row's change against the base is paired by seed; its
+interval is of a bootstrap over pictures, of the mean over seeds.
 
-    python benchmarks/ablation.py FOLDER [--seeds 3] [--rows base,ema,...] [--out ablation.json]
+    python benchmarks/ablation.py FOLDER [--study imagenet] [--seeds 3] [--rows base,ema,...]
+                                  [--out ablation.json]
 
-FOLDER is data in the layout of tpu-getting-started. About 20 s a training on two idle cores.
+FOLDER is data in the layout of tpu-getting-started. On two idle cores a training from random
+weights takes about 20 s, and one from ImageNet weights 100 s.
 """
 
 import argparse
@@ -17,11 +20,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -33,14 +36,15 @@ from common.audit.run import AuditRecipe, compare
 from common.blending.calibration import apply_temperature, fit_temperature
 from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
+from common.metrics.bootstrap import interval, resampled_scores
 from common.metrics.metric import find_metric, log_loss
 from common.parameters import Parameters
 from common.recipe import nearest, override
 from common.recipes.classifier import ClassifierRecipe
 from common.training.classifier_training import ClassifierKernel, picture_trainer, read_parts
-from competitions.petals_to_metal import CLASSES, COMPETITION, data
+from competitions.petals_to_metal import CLASSES, COMPETITION, data, efficientnetlite0
 
-BASE = ClassifierRecipe(
+RANDOM = ClassifierRecipe(
     image_size=72,
     crop_margin=7,  # as 331 to 361
     batch_size=16,
@@ -60,7 +64,7 @@ PLAIN = {
     "vertical_flip": 0.0,
     "transpose_probability": 0.0,
 }
-ROWS: dict[str, dict[str, Any]] = {
+FROM_RANDOM: dict[str, dict[str, Any]] = {
     "base": {},
     "constant": {"schedule": "constant"},
     "constant, a quarter": {"schedule": "constant", "lr_max": 1e-3},
@@ -80,10 +84,53 @@ ROWS: dict[str, dict[str, Any]] = {
     "adamw": {"optimizer": "adamw"},
     "cosine and ema 0.99": {"schedule": "cosine", "ema": 0.99},
 }
-VIEWS = (2, 4, 8, 16)
+# From ImageNet weights the recipe learns for five epochs, each of which stands for five of the 25
+# of the published schedule: its ramp is of one, and 0.8 to the power of 5 its decay.
+IMAGENET = dataclasses.replace(
+    ClassifierRecipe(**efficientnetlite0.RECIPE),
+    freeze_backbone=False,
+    head="dense",
+    epochs=5,
+    schedule="cosine",
+    lr_max=1e-3,
+    lr_min=1e-5,
+    lr_ramp_epochs=0,
+    batchnorm_momentum=0.9,
+    horizontal_flip=0.5,
+    trainable_parameters=0,
+)
+FROM_IMAGENET: dict[str, dict[str, Any]] = {
+    "base": {},
+    "constant": {"schedule": "constant"},
+    "ramp and decay, as published": {
+        **{"schedule": "ramp", "lr_start": 1e-5, "lr_ramp_epochs": 1, "lr_decay": 0.33}
+    },
+    "a third of the rate": {"lr_max": 3e-4},
+    "three times the rate": {"lr_max": 3e-3},
+    "batchnorm_momentum 0.99": {"batchnorm_momentum": 0.99},
+    "no flip": {"horizontal_flip": 0.0},
+    "flips and crops": {"crop_margin": 24},
+    "colour_jitter 0.2": {"colour_jitter": 0.2},
+    "mixup 0.2": {"mixup": 0.2},
+    "cutmix 1": {"cutmix": 1.0},
+    "label_smoothing 0.1": {"label_smoothing": 0.1},
+    "ema 0.99": {"ema": 0.99},
+    "logistic head first": {"head": "logistic"},
+    "logistic head first, a third of the rate": {"head": "logistic", "lr_max": 3e-4},
+    "twice the epochs": {"epochs": 10},
+}
 
 
-def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
+@dataclasses.dataclass(frozen=True)
+class Study:
+    """A base recipe, the changes to it, and the views of a picture at prediction."""
+
+    base: ClassifierRecipe
+    rows: Mapping[str, Mapping[str, Any]]
+    views: tuple[int, ...]
+
+
+def small_network(weights: str | None, recipe: ClassifierRecipe) -> Any:
     """A stem and six 3 x 3 convolutions from 32 to 128 channels; 0.3 million weights."""
     import keras
     from keras import layers
@@ -101,9 +148,15 @@ def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
     return keras.Model(inputs, layers.Dense(len(CLASSES), activation="softmax")(x), name="ablation")
 
 
-def clean_validation(folder: Path) -> set[str]:
+STUDIES = {
+    "random": Study(RANDOM, FROM_RANDOM, (1, 2, 4, 8, 16)),
+    "imagenet": Study(IMAGENET, FROM_IMAGENET, (1, 2)),
+}
+
+
+def clean_validation(folder: Path, size: int) -> set[str]:
     """The ids of validation that are not in train."""
-    parts = [data.check_folder(folder, BASE.image_size) / name for name in ("train", "val")]
+    parts = [data.check_folder(folder, size) / name for name in ("train", "val")]
     splits = [Split(part.name, tuple(sorted(part.glob("*.tfrec"))), True) for part in parts]
     pictures, broken = read_pictures(splits, len(CLASSES))
     found = compare(splits, pictures, broken, AuditRecipe(), CLASSES)
@@ -112,13 +165,14 @@ def clean_validation(folder: Path) -> set[str]:
     return {p.id for n, p in enumerate(pictures) if p.split == "val" and n not in leaked}
 
 
-def train(folder: Path, recipe: ClassifierRecipe, seed: int, clean: set[str]) -> dict[str, Any]:
-    """Scores on clean validation, by views of test-time augmentation, and the seconds it took."""
+def train(folder: Path, study: Study, recipe: ClassifierRecipe, seed: int) -> dict[str, Any]:
+    """Ids, labels and probabilities of validation by views, and the seconds it took."""
+    network = None if recipe.weights else small_network
     kernel = ClassifierKernel(
         COMPETITION,
         recipe,
         load=lambda size, _: data.load_from(folder, size),
-        build_model=build_model,
+        build_model=network,
     )
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as name:
@@ -129,72 +183,98 @@ def train(folder: Path, recipe: ClassifierRecipe, seed: int, clean: set[str]) ->
         trainer = picture_trainer(kernel, run, accelerator, parts, kernel.pretrained(run))
         model = trainer.new_model([train_part])
         trainer.fit(model, "training", [train_part], recipe.epochs, validation)
-        kept = np.isin(validation.records.ids, sorted(clean))
-        labels = validation.labels[kept]
-        scores = {}
-        for views in (1, *VIEWS):
-            scores[views] = score(labels, trainer.predict(model, validation, views)[kept])
+        found = {views: trainer.predict(model, validation, views) for views in study.views}
     clear_session()
-    return {"scores": scores, "seconds": time.perf_counter() - began}
-
-
-def score(labels: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
-    """Macro F1, accuracy, NLL, and the NLL with a temperature found on the other half."""
-    halves = np.arange(len(labels)) % 2 == 0
-    tempered = np.empty_like(predicted)
-    for half in (halves, ~halves):
-        tempered[half] = apply_temperature(
-            predicted[half], fit_temperature(labels[~half], predicted[~half])
-        )
-    classes = predicted.argmax(axis=1)
     return {
-        "macro_f1": find_metric("macro_f1").score(labels, classes),
-        "accuracy": find_metric("accuracy").score(labels, classes),
-        "nll": log_loss(labels, predicted),
-        "nll_tempered": log_loss(labels, tempered),
+        "ids": list(validation.records.ids),
+        "labels": validation.labels.tolist(),
+        "probabilities": {views: np.round(p, 6).tolist() for views, p in found.items()},
+        "seconds": time.perf_counter() - began,
     }
 
 
+def macro_f1(labels: np.ndarray, predicted: np.ndarray) -> float:
+    """Macro F1 of the likeliest class."""
+    return float(find_metric("macro_f1").score(labels, predicted.argmax(axis=1)))
+
+
+def tempered_nll(labels: np.ndarray, predicted: np.ndarray) -> float:
+    """NLL with a temperature that is found on the other half."""
+    tempered, halves = np.empty_like(predicted), np.arange(len(labels)) % 2 == 0
+    for half in (halves, ~halves):
+        temperature = fit_temperature(labels[~half], predicted[~half])
+        tempered[half] = apply_temperature(predicted[half], temperature)
+    return float(log_loss(labels, tempered))
+
+
 def run_rows(
-    folder: Path, rows: Mapping[str, Mapping[str, Any]], seeds: int
+    folder: Path, study: Study, rows: Mapping[str, Mapping[str, Any]], seeds: int, done: list[Any]
 ) -> Iterator[dict[str, Any]]:
     """Every row with every seed, seed by seed, so that what is cut short is still paired."""
-    clean = clean_validation(folder)
+    clean, known = clean_validation(folder, study.base.image_size), {}
     print(f"{len(clean)} clean validation pictures", flush=True)
+    for result in done:
+        known[result["row"], result["seed"], json.dumps(result["changes"])] = result
     for seed in range(seeds):
         for name, changes in rows.items():
-            found = train(folder, override(BASE, changes), seed, clean)
-            one = found["scores"][1]
-            print(
-                f"seed {seed}  {name:<26} F1 {one['macro_f1']:.4f}  NLL {one['nll']:.4f}  "
-                f"{found['seconds']:.0f} s",
-                flush=True,
-            )
-            yield {"row": name, "seed": seed, "changes": dict(changes), **found}
+            found = known.get((name, seed, json.dumps(changes)))
+            if not found:
+                found = train(folder, study, override(study.base, changes), seed)
+                found |= {"row": name, "seed": seed, "changes": changes}
+                kept = np.isin(found["ids"], sorted(clean))
+                for views, p in found["probabilities"].items():
+                    found["probabilities"][views] = np.asarray(p)[kept].tolist()
+                found["labels"] = np.asarray(found["labels"])[kept].tolist()
+                del found["ids"]
+            print(f"seed {seed}  {name:<28} {found['seconds']:.0f} s", flush=True)
+            yield found
 
 
 def table(results: list[dict[str, Any]]) -> str:
     """Mean and range over seeds, and the mean change against the base with the same seed."""
+    labels = np.array(results[0]["labels"])
+    groups: dict[str, dict[int, np.ndarray]] = {}  # probabilities by name and seed
+    for result in results:
+        for views, predicted in result["probabilities"].items():
+            name = result["row"] if int(views) == 1 else f"{result['row']}, tta {views}"
+            if int(views) == 1 or result["row"] == "base":
+                groups.setdefault(name, {})[result["seed"]] = np.array(predicted)
+    groups = dict(sorted(groups.items(), key=lambda group: "tta" in group[0]))
+    scorers = {
+        (metric.__name__, name, seed): partial(
+            lambda metric, predicted, rows: metric(labels[rows], predicted[rows]), metric, predicted
+        )
+        for metric in (macro_f1, log_loss)
+        for name, seeds in groups.items()
+        for seed, predicted in seeds.items()
+    }
+    drawn, everything = resampled_scores(scorers, labels), np.arange(len(labels))
+
+    def against_base(metric: str, name: str, whole: Any) -> str:
+        """The mean change, and its interval."""
+        gains = [drawn[metric, name, seed] - drawn[metric, "base", seed] for seed in groups[name]]
+        changes = [whole(name, seed) - whole("base", seed) for seed in groups[name]]
+        ends = interval(np.mean(gains, axis=0), float(np.mean(changes)))
+        shown = " to ".join(f"{end:+.3f}" for end in ends or ())
+        return f"{np.mean(changes):+.3f} ({shown})"
+
     lines = ["| | macro F1 | range | against base | NLL | against base | seconds |"]
     lines.append("|---" * 7 + "|")
-    scores = pd.DataFrame(
-        {"row": r["row"], "seed": r["seed"], "views": views, "seconds": r["seconds"], **found}
-        for r in results
-        for views, found in r["scores"].items()
-    ).set_index("seed")
-    plain = scores[scores["views"] == 1]
-    base = plain[plain["row"] == "base"]
-    groups = [*plain.groupby("row", sort=False)]
-    for views, rows in scores[scores["row"] == "base"].groupby("views"):
-        groups += [(f"base, tta {views}", rows)] if views > 1 else []
-    for name, rows in groups:
-        f1, nll = rows["macro_f1"], rows["nll"]
-        lines.append(
-            f"| {name} | {f1.mean():.3f} | {f1.min():.3f} to {f1.max():.3f} | "
-            f"{(f1 - base['macro_f1']).mean():+.3f} | {nll.mean():.3f} | "
-            f"{(nll - base['nll']).mean():+.3f} | {rows['seconds'].median():.0f} |"
+    for name, seeds in groups.items():
+        f1, nll = (
+            lambda name, seed, metric=metric: scorers[metric, name, seed](everything)
+            for metric in ("macro_f1", "log_loss")
         )
-    before, after = base["nll"].mean(), base["nll_tempered"].mean()
+        found = [f1(name, seed) for seed in seeds]
+        mean_nll = np.mean([nll(name, seed) for seed in seeds])
+        spent = [r["seconds"] for r in results if r["row"] == name.split(", tta")[0]]
+        lines.append(
+            f"| {name} | {np.mean(found):.3f} | {min(found):.3f} to {max(found):.3f} | "
+            f"{against_base('macro_f1', name, f1)} | {mean_nll:.3f} | "
+            f"{against_base('log_loss', name, nll)} | {np.median(spent):.0f} |"
+        )
+    before = np.mean([log_loss(labels, predicted) for predicted in groups["base"].values()])
+    after = np.mean([tempered_nll(labels, predicted) for predicted in groups["base"].values()])
     lines.append(f"\nTemperature scaling of base: NLL {before:.3f}, then {after:.3f}.")
     return "\n".join(lines)
 
@@ -204,22 +284,24 @@ def main() -> None:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--study", choices=STUDIES, default="random")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", default="", help="some of the rows, with commas between")
-    parser.add_argument("--epochs", type=int, default=BASE.epochs)
-    parser.add_argument("--out", type=Path, help="all scores, as JSON")
+    parser.add_argument("--out", type=Path, help="all predictions, as JSON; gone on with if there")
     arguments = parser.parse_args()
-    names = arguments.rows.split(",") if arguments.rows else list(ROWS)
+    study, out = STUDIES[arguments.study], arguments.out
+    names = arguments.rows.split(",") if arguments.rows else list(study.rows)
     for name in names:
-        if name not in ROWS:
-            raise UserError(f"--rows {name}: {nearest(name, ROWS)}")
-    rows = {name: {"epochs": arguments.epochs, **ROWS[name]} for name in names}
+        if name not in study.rows:
+            raise UserError(f"--rows {name}: {nearest(name, study.rows)}")
+    rows = {name: study.rows[name] for name in names}
+    done = json.loads(out.read_text()) if out and out.exists() else []
     results = []
-    for result in run_rows(arguments.folder, rows, arguments.seeds):
+    for result in run_rows(arguments.folder, study, rows, arguments.seeds, done):
         results.append(result)
-        if arguments.out:
-            arguments.out.write_text(json.dumps(results, indent=1))
-    print(dataclasses.asdict(BASE))
+        if out:
+            out.write_text(json.dumps(results))
+    print(dataclasses.asdict(study.base))
     print(table(results))
 
 

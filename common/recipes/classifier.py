@@ -24,9 +24,10 @@ class ClassifierRecipe(BackboneRecipe):
         refit: train again on train + validation for the test predictions.
         refit_fresh: with a new model; otherwise the trained one is trained on.
         refit_epochs: of the refit; none takes ``epochs``.
-        head: of a frozen backbone whose pictures are not augmented, so that features are computed
-            once: ``dense``, trained as the recipe says, or ``logistic``, a logistic regression
-            whose C is chosen on validation.
+        head: the last layer: ``dense``, which begins at random, or ``logistic``, a logistic
+            regression on the features of pictures as they are, whose C is chosen on validation. It
+            is all there is to train where the backbone is frozen; otherwise the whole network is
+            trained from there (linear probing, then fine-tuning: Kumar et al., 2022).
         patience: epochs without a lower validation loss after which training ends, with the
             weights of the best one, and as many epochs of refit; 0 trains to the end.
         folds, fold: with folds, train + validation are split into ``folds`` stratified parts;
@@ -76,13 +77,11 @@ class ClassifierRecipe(BackboneRecipe):
             )
         if self.repeats > 1 and not self.folds:
             raise UserError(f"setting repeats={self.repeats}: there are no folds to repeat")
-        if self.head == "logistic" and not self.trains_on_features:
+        if self.head == "logistic" and self.freeze_backbone and self.augmentations:
             changing = [f"{name}={getattr(self, name):g}" for name in self.augmentations]
-            wrong, mend = " and ".join(changing), "write 0 for it"
-            if not changing:
-                wrong, mend = "a backbone that is not frozen", "write freeze_backbone=True"
             raise UserError(
-                f"setting head=logistic: it is fitted on features that are computed once, and "
-                f"{wrong} would change them: {mend}, or take head=dense"
+                f"settings head=logistic freeze_backbone=True: the head is fitted on features that "
+                f"are computed once, and {' and '.join(changing)} would change them: write 0 for "
+                f"it, or take head=dense"
             )
         super().validate()

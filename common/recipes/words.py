@@ -94,7 +94,7 @@ def recipe_facts(recipe: Any) -> dict[str, Any]:
 
 def unused_settings(recipe: Mapping[str, Any]) -> tuple[str, ...]:
     """The fields of a recipe, as a manifest has it, that its loss or head does not use."""
-    fitted = _OF_EPOCHS if recipe.get("head") == "logistic" else ()
+    fitted = _OF_EPOCHS if _is_fitted(recipe) else ()
     return (*_UNUSED.get(str(recipe.get("loss")), ()), *fitted)
 
 
@@ -112,6 +112,11 @@ def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
     labelled = pictures["train"] + pictures["val"]
     part = recipe.fold % recipe.folds
     return labelled - (labelled - part + recipe.folds - 1) // recipe.folds
+
+
+def _is_fitted(recipe: Mapping[str, Any]) -> bool:
+    """Whether the head alone is trained, by logistic regression."""
+    return recipe.get("head") == "logistic" and bool(recipe.get("freeze_backbone"))
 
 
 def _fields(recipe: Any) -> SimpleNamespace:
@@ -134,11 +139,12 @@ def _parameters(has: Any) -> str:
 
 
 def _training(recipe: TrainingRecipe, has: Any, replicas: int, loss: str) -> dict[str, str]:
-    if has.head == "logistic":
+    if _is_fitted(vars(has)):
         return {**_pictures(has), "head": "logistic regression on features, C from validation"}
     average = f"; moving average of the weights {value_in_words(recipe.ema)}"
     return {
         **(_pictures(has) if hasattr(recipe, "crop_margin") else {}),
+        "head": "begins as a logistic regression on features" if has.head == "logistic" else "",
         "loss": recipe.loss_in_words(loss),
         "optimizer": recipe.optimizer + (average if recipe.ema else ""),
         "patience": f"{has.patience} epochs without a {recipe.plateau_in_words}"
@@ -179,7 +185,7 @@ def _epochs(
         return f", {math.ceil(seen / (has.batch_size * replicas)):,} steps each{part}"
 
     found = {}
-    if has.head == "logistic":
+    if _is_fitted(vars(has)):
         return {"refit": "the head on train + val"} if refit_epochs(recipe) else {"refit": "none"}
     if has.epochs:
         part = "train"

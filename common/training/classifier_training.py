@@ -1,7 +1,8 @@
 """Training an image classifier: what every such kernel does with its recipe."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from common.accelerator import Accelerator
@@ -16,7 +17,7 @@ from common.outputs import write_outputs
 from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.checkpoint import remove_checkpoint
-from common.training.feature_training import train_on_features
+from common.training.feature_training import begin_with_head, train_on_features
 from common.training.network import Published, save_network
 from common.training.outputs import SHOWN, draw_pictures, write_history
 from common.training.prepare import (
@@ -139,4 +140,7 @@ def picture_trainer(
         encode=task.targets,
         pictures=recipe.pictures_per_epoch,
     )
+    if recipe.head == "logistic":
+        begin = partial(begin_with_head, run, accelerator, task, parts.validation)
+        setup = replace(setup, begin=begin)
     return Trainer(run, accelerator, setup)

@@ -1,11 +1,12 @@
 """Training the head of a frozen network on features that are computed once."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from common.accelerator import Accelerator, clear_session
+from common.data.pictures import Pictures
 from common.data.rows import RowBatches, Rows, rows_in_order
 from common.errors import UserError
 from common.files.predictions import Predictions
@@ -54,6 +55,39 @@ def train_on_features(
         return _logistic(network, run, rows, task)
     published = weights if isinstance(weights, Published) else None
     return _dense(network, run, accelerator, rows, kernel, published)
+
+
+def begin_with_head(
+    run: KernelRun,
+    accelerator: Accelerator,
+    task: Task,
+    validation: Pictures,
+    model: Any,
+    parts: Sequence[Pictures],
+    kept: dict[str, np.ndarray],
+) -> None:
+    """Fit the last layer of ``model`` on what the rest says of ``parts``, before all is trained.
+
+    C is chosen on ``validation`` at first, and ``kept`` for the refit. Raises UserError for a
+    network whose last layer is not a dense one.
+    """
+    below = below_head(model, alone=False)
+    if below is None:
+        raise UserError(
+            "setting head=logistic: the last layer of this network is not a dense one: take "
+            "head=dense"
+        )
+    features = Features(below, run, accelerator)
+    rows = [features.rows(part, 1) for part in parts]
+    if "c" not in kept:
+        seen = features.rows(validation, 1)
+        head, _ = choose_head(rows[0], seen, task, run.recipe.class_weight)
+        kept["c"] = np.array(head.c)
+    else:
+        both = np.concatenate([part.rows for part in rows])
+        labels = np.concatenate([part.labels for part in rows])
+        head = fit_head(both, labels, task, float(kept["c"]), run.recipe.class_weight)
+    model.layers[-1].set_weights([head.kernel, head.bias])
 
 
 def _network(kernel: Any, run: KernelRun, weights: str | Published | None) -> Any:

@@ -22,19 +22,19 @@ from common.training.model import gathered
 _EVERY = 2.0  # seconds between two lines of progress
 
 
-def below_head(network: Any) -> Any | None:
-    """Return what is below a network's last layer, if that is all there is to train; else None.
+def below_head(network: Any, alone: bool = True) -> Any | None:
+    """Return what is below a network's last layer, a ``keras.Model`` to ``(batch, d)``.
 
-    A ``keras.Model`` from pictures to ``(batch, d)``.
+    None where that layer is not a dense one of rows or, if it is to be trained ``alone``, other
+    layers are to be trained too.
     """
     import keras
 
     head = network.layers[-1]
     trained = {id(variable) for variable in network.trainable_variables}
-    alone = trained == {id(variable) for variable in head.trainable_variables}
-    if not (alone and isinstance(head, keras.layers.Dense) and len(head.input.shape) == 2):
-        return None
-    return keras.Model(network.input, head.input)
+    others = trained - {id(variable) for variable in head.trainable_variables}
+    is_dense = isinstance(head, keras.layers.Dense) and len(head.input.shape) == 2
+    return keras.Model(network.input, head.input) if is_dense and not (alone and others) else None
 
 
 class Features:

@@ -43,6 +43,8 @@ class Setup:
         evaluation: ``(part, view) ->`` batches in the part's order, the last one filled up.
         training: what a checkpoint must be of, besides recipe and seed, to go on from it.
         published: an earlier run's weights that the network begins with.
+        begin: ``(model, parts, kept)``: what is done to a new network before it is compiled, with
+            what is kept of earlier stages.
     """
 
     build: Callable[[], Any]
@@ -51,6 +53,7 @@ class Setup:
     evaluation: Callable[[Part, int], Any]
     training: Mapping[str, Any]
     published: Published | None = None
+    begin: Callable[[Any, Sequence[Part], dict[str, np.ndarray]], None] | None = None
 
 
 class Trainer:
@@ -101,6 +104,8 @@ class Trainer:
         self.model = model = self.setup.build()
         if self.setup.published:
             begin_with(self.setup.published, model, self.run)
+        if self.setup.begin:
+            self.setup.begin(model, parts, self.state.kept)
         labels = np.concatenate([part.labels for part in parts])
         compile_model(model, self.recipe, *self.setup.learns(labels))
         return model

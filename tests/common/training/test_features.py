@@ -1,5 +1,6 @@
 """A frozen network's features are computed once, and its head is trained on them."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -187,8 +188,19 @@ def test_a_logistic_head_needs_features_that_stay() -> None:
     recipe: Any = FROZEN.recipe
     with pytest.raises(UserError, match="horizontal_flip=0.5 and mixup=0.2 would .* write 0 for"):
         replace(recipe, head="logistic", horizontal_flip=0.5, mixup=0.2)
-    with pytest.raises(UserError, match="and a backbone that is not frozen would change them"):
-        replace(recipe, head="logistic", freeze_backbone=False)
+
+
+def test_a_network_begins_with_a_logistic_head_and_is_trained_from_there(
+    train: Train, tmp_path: Path
+) -> None:
+    still = {"batchnorm_momentum": 1.0, "lr_max": 1e-9, "epochs": 1, "head": "logistic"}
+    said = train(small_classifier.KERNEL, tmp_path, settings=still, nonce="n1")
+    losses = [float(loss) for loss in re.findall(r" c=\S+ val_loss=(\S+)", said)]
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["val_loss"][0] == pytest.approx(min(losses), rel=1e-3)
+    assert min(losses) < np.log(3) - 0.1, "better than a guess"
+    both = history[history["stage"] == "refit"]["accuracy"].iloc[0]
+    assert both > 0.7, "the refit's head has seen train and validation"
 
 
 def test_patience_ends_training_with_the_best_weights_and_as_long_a_refit(

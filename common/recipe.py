@@ -19,6 +19,7 @@ R = TypeVar("R")
 V = TypeVar("V")
 
 _LONGEST = 200  # characters of a value
+_LISTED = 16  # names that a line lists
 _KINDS = {
     int: "a whole number",
     float: "a number",
@@ -56,7 +57,7 @@ def typed(recipe: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     hints = field_types(recipe)
     for key in settings:
         if key not in hints:
-            raise UserError(f"unknown setting {key!r}: {nearest(key, hints)}")
+            raise unknown_setting(key, hints)
     return {key: _coerce(key, value, hints[key]) for key, value in settings.items()}
 
 
@@ -68,11 +69,27 @@ def field_types(recipe: Any) -> dict[str, Any]:
     return {name: str if typing.get_origin(k) is literal else k for name, k in kinds.items()}
 
 
-def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """A hint for a misspelt name: the nearest known ones, else all of them."""
+def unknown_setting(key: str, known: typing.Iterable[str]) -> UserError:
+    """Return the error of a setting that no recipe has: the nearest ones, and where all are."""
+    return UserError(f"unknown setting {key!r}: {nearest(key, known, 'docs/reference.md')}")
+
+
+def nearest(word: str, known: typing.Iterable[str], listed_in: str = "") -> str:
+    """A hint for a misspelt name: the nearest known ones, else all of them.
+
+    Of more than 16 the first ones are named, or ``listed_in`` where all are listed.
+    """
     names = list(known)
-    close = difflib.get_close_matches(word, names, n=3, cutoff=0.5)
-    return f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(names)}"
+    spelled = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(word.lower(), spelled, n=3, cutoff=0.6)
+    close = close or [name for name in spelled if word.lower() in name.split("_")][:3]
+    more = len(names) - _LISTED
+    where = f"{listed_in} lists all of them" if listed_in and more > 0 else ""
+    if close:
+        words = f"did you mean {' or '.join(spelled[name] for name in close)}?"
+        return f"{words} {where}".rstrip()
+    several = f" and {more} more" if more > 0 else ""
+    return where or f"known are {', '.join(names[:_LISTED])}{several}"
 
 
 def by_name(kind: str, name: str, known: Mapping[str, V]) -> V:

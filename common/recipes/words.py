@@ -1,26 +1,35 @@
 """A recipe in words: the one description that ``--describe``, ``--plan`` and the report show."""
 
+import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+from common.errors import UserError
 from common.recipes.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES
 from common.recipes.hours import refit_epochs
 from common.recipes.schedules import RAMPED
 from common.recipes.training import TrainingRecipe
 
-_UNUSED = {  # settings that a loss does not use
-    **dict.fromkeys(LOSSES, ("distance", "miner", "margin", "scale")),
-    **dict.fromkeys(MARGIN_LOSSES, ("distance", "miner")),
-    **dict.fromkeys(METRIC_LOSSES, ("scale",)),
-    "contrastive": ("miner", "scale"),
-}
 _OF_EPOCHS = (  # what a head that is fitted at once does not use
     *("epochs", "schedule", "optimizer", "ema", "patience", "label_smoothing", "logit_adjustment"),
     *("lr_start", "lr_max", "lr_min", "lr_ramp_epochs", "lr_sustain_epochs", "lr_decay"),
     *("lr_patience", "pictures_per_epoch", "refit_epochs", "refit_fresh", "batchnorm_momentum"),
 )
+_RAMP, _STEPS = ("lr_start", "lr_ramp_epochs"), ("lr_decay", "lr_patience")
+_UNUSED = {  # fields without effect, by what another field is
+    **dict.fromkeys((("loss", loss) for loss in LOSSES), ("distance", "miner", "margin", "scale")),
+    **dict.fromkeys((("loss", loss) for loss in MARGIN_LOSSES), ("distance", "miner")),
+    **dict.fromkeys((("loss", loss) for loss in METRIC_LOSSES), ("scale",)),
+    ("loss", "contrastive"): ("miner", "scale"),
+    ("schedule", "constant"): (*_RAMP, *_STEPS, "lr_sustain_epochs", "lr_min"),
+    ("schedule", "ramp"): ("lr_patience",),
+    ("schedule", "cosine"): (*_STEPS, "lr_sustain_epochs"),
+    **dict.fromkeys((("schedule", "step"), ("schedule", "plateau")), (*_RAMP, "lr_sustain_epochs")),
+    **dict.fromkeys((("fit", "squash"), ("fit", "crop")), ("padding",)),
+    ("head", "logistic"): _OF_EPOCHS,
+}
 _AUGMENTATIONS = {  # fields, as people call them
     "rot90_probability": "each quarter turn",
     "horizontal_flip": "horizontal flip",
@@ -92,10 +101,32 @@ def recipe_facts(recipe: Any) -> dict[str, Any]:
     return facts
 
 
-def unused_settings(recipe: Mapping[str, Any]) -> tuple[str, ...]:
-    """The fields of a recipe, as a manifest has it, that its loss or head does not use."""
-    fitted = _OF_EPOCHS if _is_fitted(recipe) else ()
-    return (*_UNUSED.get(str(recipe.get("loss")), ()), *fitted)
+def unused_settings(recipe: Mapping[str, Any]) -> dict[str, str]:
+    """The fields of a recipe, as a manifest has it, without effect → the field that makes them so.
+
+    The latter with its value, such as ``head=logistic``.
+    """
+    return {
+        name: f"{field}={value}"
+        for field, value in recipe.items()
+        if field != "head" or _is_fitted(recipe)
+        for name in _UNUSED.get((field, str(value)), ())
+    }
+
+
+def check_used(settings: Mapping[str, Any], recipes: Iterable[tuple[str, Any]]) -> None:
+    """Raise UserError for a setting without effect in all ``recipes`` that have its field.
+
+    These are the recipes of a run, each after the name of its kernel's script.
+    """
+    known = [(script, dataclasses.asdict(recipe)) for script, recipe in recipes]
+    for key, value in settings.items():
+        reasons = [(script, unused_settings(one).get(key)) for script, one in known if key in one]
+        if reasons and all(reason for _, reason in reasons):
+            script, reason = reasons[0]
+            raise UserError(
+                f"--set {key}={value} changes nothing: {script} has {reason}; leave it out"
+            )
 
 
 def value_in_words(value: object) -> str:

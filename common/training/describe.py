@@ -16,7 +16,7 @@ from common.metrics import figures
 from common.recipe import split_setting
 from common.recipes.hours import hours_in_words, scaled_hours
 from common.recipes.training import check_batch
-from common.recipes.words import describe_recipe, training_pictures, value_in_words
+from common.recipes.words import check_used, describe_recipe, training_pictures, value_in_words
 from common.training.model import parameter_counts
 
 PICTURE = "schedule.png"
@@ -54,6 +54,7 @@ class TrainingKernel(Kernel):
         _stay_on_cpu()
         settings = dict(map(split_setting, args.set))
         recipe, model, special = self.described(best, args.dry_run, settings)
+        check_used(settings, [("this kernel", recipe)])
         small = ", with a dry run's small settings" if args.dry_run else ""
         changed = [
             f"{name} {value_in_words(value)} -> {value_in_words(getattr(recipe, name))}"

@@ -13,8 +13,9 @@ from common.blending.blend import METHODS
 from common.declaration import Kernel
 from common.errors import UserError
 from common.parameters import Parameters
-from common.recipe import field_types, nearest
+from common.recipe import field_types, unknown_setting
 from common.recipes.hours import scaled_hours
+from common.recipes.words import check_used
 from kernels.plan.find import kernel_scripts, load_kernel
 from kernels.plan.request import AUDIT, ENSEMBLE, Request, check_recipe, check_request
 
@@ -57,8 +58,9 @@ def plan_kernels(request: Request) -> tuple[PlannedKernel, ...]:
     fields = dict.fromkeys(f for kernel in scripts.values() for f in field_types(kernel.recipe))
     for key in request.settings:
         if key not in fields:
-            raise UserError(f"unknown setting {key!r}: {nearest(key, fields)}")
+            raise unknown_setting(key, fields)
     recipes = {script: _recipes(request, script, scripts[script]) for script in scripts}
+    check_used(request.settings, ((s, one) for s, own in recipes.items() for one in own.values()))
     shared = f"{request.prefix.replace('-', '')}common"
     kernels = [PlannedKernel(SHARED, SHARED, shared, (), _offline(SHARED))]
     for script, declared in scripts.items():

@@ -57,6 +57,10 @@ def test_a_script_reads_as_a_recipe_with_documented_fields(name: str) -> None:
     described = [line for source in sources for line in source.splitlines() if "  # " in line]
     documented = " ".join([*described, *(kind.__doc__ or "" for kind in kinds)])
     assert [field for field in values if field not in documented] == []
+    reference = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    # What a plan sets, what options set, and what is compared with the network.
+    others = {"part", "network", "method", "calibrate", "total_parameters", "trainable_parameters"}
+    assert [field for field in {*values} - others if f"`{field}`" not in reference] == []
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import UserError
 from common.parameters import Parameters
-from common.recipe import field_types, override, split_setting, typed
+from common.recipe import field_types, nearest, override, split_setting, typed
 from common.recipes.classifier import ClassifierRecipe
 from common.recipes.embedding import LOSSES, METRIC_LOSSES, EmbeddingRecipe
 from competitions.painter_by_numbers import classes, margin, submodel, supermodel, triplets
@@ -110,6 +110,20 @@ def test_a_setting_needs_a_key_and_a_value(text: str) -> None:
     with pytest.raises(UserError, match="KEY=VALUE"):
         split_setting(text)
     assert split_setting("weights = a=b") == ("weights", "a=b")
+
+
+def test_an_unknown_setting_names_the_nearest_or_where_all_are_listed() -> None:
+    for key, said in (
+        ("C", "unknown setting 'C': docs/reference.md lists all of them"),
+        ("Epoch", "did you mean epochs? docs/reference.md lists"),
+        ("lr", "did you mean lr_"),
+        ("size", "did you mean batch_size or image_size?"),
+    ):
+        with pytest.raises(UserError) as caught:
+            override(ClassifierRecipe(), {key: "1"})
+        assert said in str(caught.value)
+        assert "total_parameters" not in str(caught.value)
+    assert nearest("x", map(str, range(20))).endswith(", 14, 15 and 4 more")
 
 
 def test_parameters_go_round_and_hold_only_what_differs() -> None:

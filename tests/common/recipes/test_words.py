@@ -13,10 +13,16 @@ from common.recipe import field_types, override
 from common.recipes.classifier import ClassifierRecipe
 from common.recipes.embedding import LOSSES, EmbeddingRecipe
 from common.recipes.hours import scaled_hours
-from common.recipes.words import describe_recipe, recipe_facts, training_pictures, unused_settings
+from common.recipes.words import (
+    check_used,
+    describe_recipe,
+    recipe_facts,
+    training_pictures,
+    unused_settings,
+)
 from common.tasks.multilabel import MultiLabel
 from competitions.painter_by_numbers import submodel, triplets
-from competitions.petals_to_metal import densenet201
+from competitions.petals_to_metal import densenet201, efficientnetlite0
 
 
 @dataclass(frozen=True)
@@ -98,11 +104,46 @@ def test_a_recipe_in_plain_values() -> None:
 
 def test_settings_that_a_loss_does_not_use_are_named() -> None:
     unused = {loss: unused_settings({"loss": loss}) for loss in LOSSES}
-    assert unused["triplet"] == ("scale",)
-    assert unused["contrastive"] == ("miner", "scale")
-    assert unused["arcface"] == unused["cosface"] == ("distance", "miner")
+    assert unused["triplet"] == {"scale": "loss=triplet"}
+    assert set(unused["contrastive"]) == {"miner", "scale"}
+    assert set(unused["arcface"]) == set(unused["cosface"]) == {"distance", "miner"}
     assert set(unused["softmax"]) <= set(vars(EmbeddingRecipe()))
-    assert unused_settings({"epochs": 3}) == ()
+    assert unused_settings({"epochs": 3}) == {}
+
+
+def test_a_setting_that_changes_nothing_is_refused() -> None:
+    logistic = efficientnetlite0.KERNEL.recipe
+    dense, ramp = override(logistic, {"head": "dense"}), densenet201.KERNEL.recipe
+    for settings, recipe, said in (
+        ({"epochs": 3}, logistic, "--set epochs=3 changes nothing: it has head=logistic; leave it"),
+        ({"label_smoothing": 0.1}, logistic, "it has head=logistic"),
+        ({"lr_patience": 2}, ramp, "it has schedule=ramp"),
+        ({"lr_min": 0}, override(ramp, {"schedule": "constant"}), "it has schedule=constant"),
+        ({"lr_start": 0}, override(ramp, {"schedule": "step"}), "it has schedule=step"),
+        ({"padding": "edge"}, ramp, "it has fit=squash"),
+        ({"miner": "batch-all"}, override(triplets.KERNEL.recipe, {"loss": "arcface", "margin": 1}),
+         "it has loss=arcface"),
+    ):  # fmt: skip
+        with pytest.raises(UserError, match=said):
+            check_used(settings, [("it", recipe)])
+    check_used({"epochs": 3}, [("it", logistic), ("another", dense)])
+    # Every field of a schedule that another one does not use changes what its own draws.
+    changed = {"lr_start": 2e-5, "lr_min": 2e-5, "lr_ramp_epochs": 2, "lr_sustain_epochs": 4}
+    changed |= {"lr_decay": 0.5, "lr_patience": 1}
+    for schedule in ("ramp", "constant", "cosine", "step", "plateau"):
+        recipe = ClassifierRecipe(schedule=schedule)
+        unused = unused_settings(vars(recipe))
+        for field, value in changed.items():
+            rates = [
+                [one.learning_rate(epoch, 1, [1.0] * epoch) for epoch in range(20)]
+                for one in (recipe, override(recipe, {field: value}))
+            ]
+            assert (rates[0] == rates[1]) == (field in unused), (schedule, field)
+
+
+def test_a_logistic_head_of_a_network_that_is_trained_has_epochs() -> None:
+    assert "epochs" in unused_settings({"head": "logistic", "freeze_backbone": True})
+    assert unused_settings({"head": "logistic", "freeze_backbone": False}) == {}
 
 
 def test_repeated_folds_count_on() -> None:

@@ -151,6 +151,7 @@ NO_BEST = dataclasses.replace(KERNEL, best=None)
             "--epochs 3",
             "--describe: unrecognized arguments: --epochs 3; --describe --help ",
         ),
+        (KERNEL, "--set lr_patience=3", "changes nothing: this kernel has schedule=ramp; leave it"),
         (KERNEL, "--set epohcs=3", "unknown setting 'epohcs': did you mean epochs"),
         (KERNEL, "--accelerator gpu", "this kernel cannot run on gpu: it runs on tpu, cpu"),
         (KERNEL, "--recipe mine", "argument --recipe: invalid choice: 'mine'"),

@@ -49,6 +49,11 @@ def variables_of(model: Any) -> list[np.ndarray]:
     return [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
+def short(value: np.ndarray) -> np.ndarray:
+    """``value``, or in no memory if it is of zeros, as an optimizer's are at first."""
+    return value if value.any() else np.broadcast_to(np.zeros((), value.dtype), value.shape)
+
+
 def restore(model: Any, values: list[np.ndarray]) -> None:
     """Set what ``variables_of`` gave. Raises UserError when the network has other variables."""
     build_optimizer(model)

@@ -23,7 +23,10 @@ from common.training.model import (
     compile_model,
     copied,
     gathered,
+    restore,
+    short,
     use_average,
+    variables_of,
 )
 from common.training.network import BEGINS_WITH, Published, begin_with
 from common.training.outputs import HISTORY, in_order
@@ -77,6 +80,7 @@ class Trainer:
         self.state = TrainingState(run, {**facts, **machine, **recipe})
         self.input_wait: float | None = None
         self.model: Any = None  # the latest; in the end, the one that has predicted test
+        self._beginning: list[np.ndarray] = []  # its variables, where they are needed again
 
     def measure(self, model: Any, epoch: int) -> Mapping[str, float]:
         """Further columns of ``history.csv`` after each epoch (from 1)."""
@@ -95,20 +99,33 @@ class Trainer:
         return facts
 
     def new_model(self, parts: Sequence[Part]) -> Any:
-        """A compiled model to train on ``parts``; the same seed gives the same weights."""
+        """A compiled model to train on ``parts``; the same seed gives the same weights.
+
+        The one before is set back to its beginning, if there is one: compiling another takes
+        minutes of a large network on a TPU.
+        """
+        other_loss = bool(getattr(self.recipe, "logit_adjustment", 0))
+        if self.model is None or other_loss:
+            self._build(np.concatenate([part.labels for part in parts]))
+        else:
+            restore(self.model, self._beginning)
+        if self.setup.begin:
+            self.setup.begin(self.model, parts, self.state.kept)
+        return self.model
+
+    def _build(self, labels: np.ndarray) -> None:
+        """Build and compile the network that is to learn ``labels``."""
         import keras
 
         self.model = None  # its memory is needed
         clear_session()  # names of layers count from the beginning: the same weights, the same file
         keras.utils.set_random_seed(self.run.parameters.seed)
-        self.model = model = self.setup.build()
+        self.model = self.setup.build()
         if self.setup.published:
-            begin_with(self.setup.published, model, self.run)
-        if self.setup.begin:
-            self.setup.begin(model, parts, self.state.kept)
-        labels = np.concatenate([part.labels for part in parts])
-        compile_model(model, self.recipe, *self.setup.learns(labels))
-        return model
+            begin_with(self.setup.published, self.model, self.run)
+        compile_model(self.model, self.recipe, *self.setup.learns(labels))
+        if refit_epochs(self.recipe) and self.recipe.refit_fresh:
+            self._beginning = [short(value) for value in variables_of(self.model)]
 
     def fit(
         self,

@@ -151,3 +151,19 @@ def test_test_and_the_sample_have_the_same_ids(
     assert "6 of its 7 pictures are not in the sample, the first is test1 (" in said
     assert "00-20x20-7.tfrec: record 2); 1 of the sample's 2 ids have no picture" in said
     assert not (tmp_path / "work" / "checkpoint.npz").exists()
+
+
+@pytest.mark.parametrize(("tau", "networks"), [(0.0, 1), (0.5, 2)])
+def test_a_fresh_refit_compiles_another_network_only_where_its_loss_is_another(
+    train: Train, tmp_path: Path, tau: float, networks: int
+) -> None:
+    built = []
+
+    def build(weights: str | None, recipe: Any) -> Any:
+        built.append(recipe)
+        return small_classifier.build_model(weights, recipe)
+
+    settings = {"epochs": 1, "refit_epochs": 1, "ema": 0.5, "logit_adjustment": tau}
+    said = train(replace(KERNEL, build_model=build), tmp_path, settings=settings)
+    assert "stage=refit epoch=1/1" in said
+    assert len(built) == networks

@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from common.metrics.metric import Metric, best_first
+from common.metrics.counting import best_first
+from common.metrics.metric import Metric
 from common.tasks.task import Task
 
 Column = Sequence[Any] | np.ndarray

@@ -127,7 +127,7 @@ def score_models(
     def scorer(predictions: Predictions) -> Callable[[np.ndarray], float]:
         thresholds = competition.find_thresholds(labels, predictions.validation)
         predicted = competition.of_kind(metric.kind, predictions.validation, thresholds)
-        return lambda rows: metric.score(labels[rows], predicted[rows], competition.task.classes)
+        return metric.scorer(labels, predicted, competition.task.classes)
 
     scorers = {name: scorer(predictions) for name, predictions in models.items()}
     scores = {name: score(np.arange(len(labels))) for name, score in scorers.items()}

@@ -5,7 +5,6 @@ labels.
 """
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,8 @@ from common.errors import UserError
 from common.files.predictions import PARTS, Predictions
 from common.metrics import figures
 from common.metrics.bootstrap import interval, resampled_scores
-from common.metrics.metric import confusion_matrix, find_metric, scores_per_class
+from common.metrics.counting import confusion_matrix, scores_per_class
+from common.metrics.metric import find_metric
 from common.outputs import without_none
 from common.progress import report
 
@@ -88,18 +88,13 @@ def measure(
     has the counts, rows of the true class.
     """
     task, classes = competition.task, competition.task.classes
-    every = np.arange(len(labels))
     scorers, found = {}, dict[str, Any]()
     for name in dict.fromkeys((competition.metric, *task.shown_metrics)):
         metric = find_metric(name)
         predicted = competition.of_kind(metric.kind, predictions, thresholds)
-
-        def score(rows: np.ndarray, metric: Any, predicted: np.ndarray) -> float:
-            return float(metric.score(labels[rows], predicted[rows], classes))
-
-        scorer = partial(score, metric=metric, predicted=predicted)
         try:
-            found[name] = scorer(every)
+            scorer = metric.scorer(labels, predicted, classes)
+            found[name] = scorer(slice(None))
             scorers[name] = scorer
         except UserError:  # not defined here, as ROC AUC of one class
             continue

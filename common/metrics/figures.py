@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from common.metrics.metric import confusion_matrix, f1_per_class
+from common.metrics.counting import confusion_matrix, f1_per_class
 
 BLUE, ORANGE, GREY = "#3465a4", "#e07b00", "#888888"
 

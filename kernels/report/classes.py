@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from common.metrics.metric import scores_per_class
+from common.metrics.counting import scores_per_class
 from kernels.report.charts import Chart
 from kernels.report.facts import Facts, Picture, Words
 from kernels.report.render import Key, Section, Table, bar

@@ -8,7 +8,8 @@ import pytest
 from sklearn import metrics as sk
 
 from common.errors import UserError
-from common.metrics.metric import METRICS, confusion_matrix, f1_per_class, find_metric
+from common.metrics.counting import confusion_matrix, f1_per_class
+from common.metrics.metric import METRICS, find_metric
 
 FOUR = np.array([[0.5, 0.3, 0.2]] * 3)
 EQUAL = np.full((4, 4), 0.25)
@@ -76,10 +77,66 @@ def test_f1_and_confusions_are_of_each_class_and_nan_where_there_is_none() -> No
     assert confusion_matrix(labels, predicted, 3).tolist() == [[1, 0, 1], [0, 0, 0], [0, 0, 1]]
 
 
-@pytest.mark.parametrize("shape", [(50,), (50, 7)])
-def test_macro_f1_is_scikit_learns(shape: tuple[int, ...]) -> None:
-    random = np.random.default_rng(0)
-    for highest in (2, 9, 300):  # classes that are in neither, or in one of both alone
-        truth, predicted = random.integers(0, highest if len(shape) == 1 else 2, (2, *shape))
-        wanted = sk.f1_score(truth, predicted, average="macro", zero_division=0)
-        assert find_metric("macro_f1").score(truth, predicted) == pytest.approx(wanted, rel=1e-12)
+def of_labels(shape: tuple[int, ...], highest: int) -> tuple[np.ndarray, np.ndarray]:
+    truth, predicted = np.random.default_rng(highest).integers(0, highest, (2, *shape))
+    return truth, predicted
+
+
+def of_scores(truth: np.ndarray, columns: int) -> np.ndarray:
+    """Shares a row, many of them equal."""
+    found = np.random.default_rng(columns).integers(1, 9, (len(truth), columns)).astype(np.float32)
+    return found / found.sum(axis=1, keepdims=True) if truth.ndim == 1 else found / 9
+
+
+@pytest.mark.parametrize("highest", [2, 9, 300])  # classes that are in neither, or in one alone
+def test_metrics_of_one_label_are_scikit_learns(highest: int) -> None:
+    truth, predicted = of_labels((50,), highest)
+    kappa = {"weights": "quadratic", "labels": range(highest)}
+    recall = {"labels": np.unique(truth), "average": "macro"}
+    for name, wanted in {
+        "accuracy": sk.accuracy_score(truth, predicted),
+        "macro_f1": sk.f1_score(truth, predicted, average="macro", zero_division=0),
+        "micro_f1": sk.f1_score(truth, predicted, average="micro"),
+        "balanced_accuracy": sk.recall_score(truth, predicted, **recall),
+        "quadratic_weighted_kappa": sk.cohen_kappa_score(truth, predicted, **kappa),
+        "rmse": sk.root_mean_squared_error(truth, predicted),
+        "mae": sk.mean_absolute_error(truth, predicted),
+    }.items():
+        assert find_metric(name).score(truth, predicted) == pytest.approx(wanted, rel=1e-12), name
+
+
+def test_metrics_of_several_labels_are_scikit_learns() -> None:
+    truth, predicted = of_labels((50, 7), 2)
+    truth[:3], predicted[:3], truth[:, 6], predicted[:, 6] = 0, 0, 0, 0
+    for average in ("macro", "micro", "samples"):
+        wanted = sk.f1_score(truth, predicted, average=average, zero_division=0)
+        score = find_metric(f"{average}_f1").score(truth, predicted)
+        assert score == pytest.approx(wanted, rel=1e-12), average
+
+
+def test_metrics_of_scores_are_scikit_learns() -> None:
+    several = of_labels((50, 4), 2)[0]
+    one, two = np.arange(50) % 4, np.arange(50) % 2
+    for truth, columns in ((one, 4), (two, 2), (several, 4)):
+        scores = of_scores(truth, columns)
+        areas = scores[:, 1] if columns == 2 else scores
+        auc = sk.roc_auc_score(truth, areas, multi_class="ovr")
+        assert find_metric("roc_auc").score(truth, scores) == pytest.approx(auc, rel=1e-6)
+        pairs = [(truth, scores)]
+        if truth.ndim == 2:
+            pairs = [(t, np.stack([1 - p, p], 1)) for t, p in zip(truth.T, scores.T, strict=True)]
+        loss = np.mean([sk.log_loss(t, p, labels=range(p.shape[1])) for t, p in pairs])
+        assert find_metric("log_loss").score(truth, scores) == pytest.approx(loss, rel=1e-6)
+
+
+@pytest.mark.parametrize("name", [*METRICS, "map@3", "top3_error"])
+def test_a_score_of_some_rows_is_that_of_these_rows_alone(name: str) -> None:
+    metric = find_metric(name)
+    truth = of_labels((40, 5), 2)[0] if name == "samples_f1" else np.arange(40) % 5
+    predicted = of_labels(truth.shape, 2)[1]
+    if metric.kind in ("probabilities", "ranking"):
+        predicted = of_scores(truth, 5)
+    rows = np.random.default_rng(4).integers(0, 40, 60)
+    some = metric.scorer(truth, predicted)(rows)
+    assert some == pytest.approx(metric.score(truth[rows], predicted[rows]), rel=1e-12)
+    assert some != metric.score(truth, predicted)

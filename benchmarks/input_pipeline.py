@@ -37,9 +37,10 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 from benchmarks import input_peers
 from benchmarks.input_peers import BATCH
 from common.data.batches import Training, one_hot
+from common.data.framing import framed, record_places, serialized
 from common.data.pictures import Pictures
 from common.data.records import Records
-from common.data.tfrecords import decode, framed, record_places, serialized
+from common.data.tfrecords import decode
 from common.errors import UserError, shown_in_one_line
 from common.recipes.classifier import ClassifierRecipe
 

@@ -12,8 +12,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from common.data.archives import Place, read
 from common.data.images import has_wide_values, open_header, wide_values
+from common.data.places import Place, read
 from common.data.records import RECORD, Records
 from common.progress import report
 

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
-from common.data.archives import Place, in_words, read
+from common.data.archives import in_words
+from common.data.framing import record_places
 from common.data.names import nfc
+from common.data.places import Place, read
 from common.data.records import RECORD, Records
 from common.errors import UserError
 from common.inputs import as_given
@@ -23,8 +25,6 @@ _MOST = 20_000  # pictures that are compared with each other
 
 def where(records: Records, row: int) -> str:
     """Return the picture's file, and its name or number in that, for a message."""
-    from common.data.tfrecords import record_places
-
     number, start, _, kind = records.places[row].tolist()
     path = records.files[number]
     if kind == RECORD:

@@ -4,9 +4,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from common.data.archives import Contents, Place, contents, read
+from common.data.archives import contents
 from common.data.layouts.found import records_at
 from common.data.names import by_key, file_key, natural
+from common.data.places import Contents, Place, read
 from common.data.records import Records
 from common.errors import UserError
 from common.inputs import as_given

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from common.data.archives import Place, read
 from common.data.faults import where
 from common.data.images import check_header, decode_file, is_usual
+from common.data.places import Place, read
 from common.data.records import RECORD, Records
 from common.data.squares import Square
 from common.data.tfrecords import decode, parse

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.data.tfrecords import framed, serialized
+from common.data.framing import framed, serialized
 from common.errors import UserError
 from common.kernel import OutOfTimeError
 from common.manifest import file_sha256, write_json

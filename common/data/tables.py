@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, TextIO
 
 from common.content import nature
-from common.data.archives import SUFFIXES, archive_stem, contents, open_member
+from common.data.archives import contents
+from common.data.places import SUFFIXES, archive_stem, open_member
 from common.errors import UserError
 from common.inputs import as_given
 

@@ -5,7 +5,6 @@ A record has ``image`` (JPEG bytes), ``id`` (text) and, unless it is test data, 
 """
 
 import re
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,10 @@ import numpy as np
 
 from common.content import nature
 from common.data.faults import check_ids
+from common.data.framing import record_places
 from common.data.images import PictureError, check_header
 from common.data.names import nfc
-from common.data.records import RECORD, Records
+from common.data.records import Records
 from common.errors import UserError
 from common.inputs import as_given, listing
 
@@ -90,21 +90,6 @@ def records_of(path: Path) -> Iterator[bytes]:
         raise ValueError(f"cannot be read: {reason}") from None
 
 
-def record_places(path: Path, number: int = 0) -> np.ndarray:
-    """Return the places of the records of a whole file, as ``Records`` has them: ``(records, 4)``.
-
-    A TFRecord is its length (uint64), a CRC of that (4 bytes), the record, and its CRC.
-    """
-    places, start, size = [], 0, path.stat().st_size
-    with open(path, "rb") as file:
-        while start < size:
-            file.seek(start)
-            (length,) = struct.unpack("<Q", file.read(8))
-            places.append((number, start + 12, length, RECORD))
-            start += length + 16
-    return np.array(places, dtype=np.int64).reshape(-1, 4)
-
-
 def parse(record: bytes, *names: str, classes: int | None = None) -> list[Any]:
     """Return the features ``names`` of a record: ``image`` bytes, ``id`` text, ``class`` a number.
 
@@ -139,47 +124,6 @@ def _id(value: bytes) -> str:
     if not text.strip() or not text.isprintable():
         raise ValueError(f"has an id that is no text: {value[:40]!r}")
     return nfc(text)
-
-
-def serialized(name: str, label: int | None, jpeg: bytes) -> bytes:
-    """Return one record: features ``image``, ``id`` and, with a label, ``class``.
-
-    It is a ``tf.train.Example``, byte for byte as TensorFlow serializes one; importing that takes
-    longer than writing thousands of pictures. https://protobuf.dev/programming-guides/encoding
-    """
-    values = {"id": _field(1, _field(1, name.encode())), "image": _field(1, _field(1, jpeg))}
-    if label is not None:  # a list of numbers, packed; a negative one has 64 bits
-        values = {"class": _field(3, _field(1, _varint(label % 2**64))), **values}
-    entries = (_field(1, n.encode()) + _field(2, value) for n, value in values.items())
-    return _field(1, b"".join(_field(1, entry) for entry in entries))
-
-
-def framed(record: bytes) -> bytes:
-    """Return a record as a TFRecord file has it: its length, the record, a CRC after each."""
-    length = struct.pack("<Q", len(record))
-    return b"".join((length, _checksum(length), record, _checksum(record)))
-
-
-def _checksum(content: bytes) -> bytes:
-    """TensorFlow's masked CRC-32C."""
-    from google_crc32c import value
-
-    crc = value(content)
-    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) % 2**32)
-
-
-def _field(number: int, content: bytes) -> bytes:
-    """A field of a protobuf message that has bytes, text or another message."""
-    return bytes([number << 3 | 2]) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    """A number, seven bits a byte, the lowest first."""
-    found = bytearray()
-    while number > 127:
-        found.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*found, number])
 
 
 def decode(content: bytes | memoryview, checked: bool = False) -> np.ndarray:

@@ -18,8 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from common.data import archives
-from common.data.archives import Contents, Place
+from common.data import places
+from common.data.places import Contents, Place
 from common.data.records import MEMBER, SLICE
 from common.errors import UserError
 from common.inputs import as_given
@@ -64,14 +64,14 @@ def unpack_one(path: Path, name: str, place: Place) -> Path:
             for block in _blocks(place):
                 writer.write(block)
         except (NotImplementedError, zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
-            raise archives.not_read(path, error, "zip") from None
+            raise places.not_read(path, error, "zip") from None
     _ORIGINS[writer.path] = (path, name)
     return writer.path
 
 
 def _blocks(place: Place) -> Iterator[bytes]:
     if place.kind == MEMBER:
-        with archives.open_member(place) as file:
+        with places.open_member(place) as file:
             yield from iter(lambda: file.read(_BLOCK), b"")
         return
     with open(place.path, "rb") as file:
@@ -103,7 +103,7 @@ class _Writer:
         """Begin a file of ``size`` bytes. Raises UserError where the one before has fewer."""
         self.end()
         self.check_room(self._end + size)
-        archives.add(self.archive, self.found, name, Place(self.path, self._end, size, SLICE))
+        places.add(self.archive, self.found, name, Place(self.path, self._end, size, SLICE))
         self._end, self._left = self._end + size, size
 
     def write(self, block: bytes) -> int:
@@ -145,9 +145,9 @@ def _folder() -> Path:
 
 def _unpack_tar(path: Path, writer: _Writer) -> None:
     opened: Any = {"gz": gzip.open, "xz": lzma.open}.get(path.name.lower()[-2:], bz2.open)
-    with opened(path) as file, archives.open_tar(path, file, "r|") as archive:
+    with opened(path) as file, places.open_tar(path, file, "r|") as archive:
         for member in archive:
-            if archives.regular(path, member):
+            if places.regular(path, member):
                 writer.begin(member.name, member.size)
                 content = archive.extractfile(member)
                 assert content is not None
@@ -174,7 +174,7 @@ def _unpack_7z(path: Path, writer: _Writer) -> None:
     except py7zr.PasswordRequired:
         raise UserError(f"{as_given(path)} needs a password: unpack it") from None
     except Exception as error:  # of a damaged file py7zr raises nearly everything
-        raise archives.not_read(path, error, "7z") from None
+        raise places.not_read(path, error, "7z") from None
 
 
 def _sizes_7z(path: Path, infos: Iterable[Any]) -> dict[str, int]:
@@ -182,11 +182,11 @@ def _sizes_7z(path: Path, infos: Iterable[Any]) -> dict[str, int]:
     sizes: dict[str, int] = {}
     checked: Contents = {}
     for info in infos:
-        if info.is_directory or not archives.counts(info.filename):
+        if info.is_directory or not places.counts(info.filename):
             continue
         if info.is_symlink:
             raise UserError(f"{as_given(path)}: {info.filename} is a link: make it anew")
-        archives.add(path, checked, info.filename, Place(path, 0, 0, SLICE))
+        places.add(path, checked, info.filename, Place(path, 0, 0, SLICE))
         sizes[info.filename] = info.uncompressed
     return sizes
 

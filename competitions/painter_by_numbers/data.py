@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from common.data.archives import SUFFIXES
 from common.data.names import natural
 from common.data.packed import PackedFiles
+from common.data.places import SUFFIXES
 from common.data.records import Records
 from common.data.tables import find_table, read_columns, read_rows
 from common.errors import UserError

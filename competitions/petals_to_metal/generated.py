@@ -15,9 +15,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from common.data.framing import framed, serialized
 from common.data.generated import check_new, command_line
 from common.data.tables import write_table
-from common.data.tfrecords import framed, serialized
 from competitions.petals_to_metal import CLASSES
 
 SIDE = 192

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from common.data.tfrecords import framed, serialized
+from common.data.framing import framed, serialized
 
 
 def example(name: str, label: int | None, jpeg: bytes | None = None, side: int = 24) -> bytes:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from common.data.archives import Place
 from common.data.layouts.found import records_at
 from common.data.names import by_key, file_key
+from common.data.places import Place
 from common.data.records import FILE, Records
 from common.errors import UserError
 from common.inputs import as_given, listing

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from common.data.archives import Contents, Place, archive_stem, below, contents, locate
+from common.data.archives import below, contents, locate
 from common.data.depth import find_bits
 from common.data.faults import check_ids
 from common.data.names import file_key, natural, nfc
+from common.data.places import Contents, Place, archive_stem
 from common.data.records import Records
 from common.errors import UserError
 from common.inputs import as_given, listing

@@ -18,9 +18,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.data import archives, unpacking
-from common.data.archives import contents, in_words, locate, read
+from common.data import places, unpacking
+from common.data.archives import contents, in_words, locate
 from common.data.packed import PackedFiles
+from common.data.places import read
 from common.errors import UserError, machine_faults
 from support import ROOT
 
@@ -290,7 +291,7 @@ def test_what_needs_more_than_the_disk_has_is_not_unpacked(
         made = KINDS[kind](tmp_path / "data", {"1.jpg": bytes(4000), "2.jpg": bytes(4000)})
         with pytest.raises(UserError, match="unpacks to 0.0 GB, and there is room for 0.0 GB"):
             contents(made)
-    monkeypatch.setattr(archives, "MOST_BYTES", 100)
+    monkeypatch.setattr(places, "MOST_BYTES", 100)
     large = contents(as_zip(tmp_path / "data", {"1.jpg": bytes(4000)}))["1.jpg"]
     with pytest.raises(ValueError, match="too large: a file of 0 MB"):
         read(large)
@@ -303,7 +304,7 @@ def test_an_archive_with_other_bytes_than_it_says_is_refused(
     inner = as_zip(tmp_path / "in", {"1.jpg": b"x"})
     outer = as_zip(tmp_path / "data", {"in.zip": inner.read_bytes()})
     content = bytes(inner.stat().st_size + spare)
-    monkeypatch.setattr(archives, "open_member", lambda place: io.BytesIO(content))
+    monkeypatch.setattr(places, "open_member", lambda place: io.BytesIO(content))
     with pytest.raises(UserError, match=said):
         contents(outer)
 

@@ -9,7 +9,8 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from common.data.tfrecords import framed, parse, read_records, records_of, serialized
+from common.data.framing import framed, serialized
+from common.data.tfrecords import parse, read_records, records_of
 from common.errors import UserError
 from competitions.petals_to_metal import data
 from support import flowers

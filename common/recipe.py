@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from common.errors import UserError
+from common.text import some
 
 R = TypeVar("R")
 V = TypeVar("V")
@@ -83,13 +84,11 @@ def nearest(word: str, known: typing.Iterable[str], listed_in: str = "") -> str:
     spelled = {name.lower(): name for name in names}
     close = difflib.get_close_matches(word.lower(), spelled, n=3, cutoff=0.6)
     close = close or [name for name in spelled if word.lower() in name.split("_")][:3]
-    more = len(names) - _LISTED
-    where = f"{listed_in} lists all of them" if listed_in and more > 0 else ""
+    where = f"{listed_in} lists all of them" if listed_in and len(names) > _LISTED else ""
     if close:
         words = f"did you mean {' or '.join(spelled[name] for name in close)}?"
         return f"{words} {where}".rstrip()
-    several = f" and {more} more" if more > 0 else ""
-    return where or f"known are {', '.join(names[:_LISTED])}{several}"
+    return where or f"known are {some(names, _LISTED)}"
 
 
 def by_name(kind: str, name: str, known: Mapping[str, V]) -> V:

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections.abc import Iterable
 from typing import TextIO
 
 from common.secrets import hide
@@ -69,6 +70,13 @@ def prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115
         elif hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+
+
+def some(names: Iterable[str], most: int, between: str = ", ") -> str:
+    """Return names in a row, at most the first ``most``, and how many more there are."""
+    known = list(names)
+    more = [f"and {len(known) - most} more"] if len(known) > most else []
+    return between.join([*known[:most], *more])
 
 
 def size_in_words(number: float) -> str:

@@ -14,6 +14,7 @@ from common.audit.records import BrokenRecord, Picture, Split
 from common.data import tables
 from common.data.lookalikes import Pair
 from common.data.names import nfc
+from common.text import some
 
 NAME, TABLE, FIGURE = "audit.json", "audit.csv", "audit.png"
 _COLUMNS = (
@@ -147,7 +148,7 @@ def _labels(audit: Audit) -> Iterator[str]:
     for group in audit.groups:
         known = [audit.pictures[n] for n in group if audit.pictures[n].label is not None]
         if len({picture.label for picture in known}) > 1:
-            found.append(_some([f"{p.id} {audit.label(p)}" for p in known], ", "))
+            found.append(some([f"{p.id} {audit.label(p)}" for p in known], _NAMED))
     yield _line("pictures with more than one label", found, between="; ")
     counted = Counter(picture.id for picture in audit.pictures)
     twice = [name for name, count in counted.items() if count > 1]
@@ -188,9 +189,4 @@ def _line(
     """A warning of some things, and the file that has them all; empty without any."""
     number = f"{len(items)}" if of is None else f"{len(items)} of {of}"
     end = f": {file}" if file else ""
-    return f"{what}: {number} ({_some(items, between)}){end}" if items else ""
-
-
-def _some(items: Sequence[str], between: str) -> str:
-    more = [f"and {len(items) - _NAMED} more"] if len(items) > _NAMED else []
-    return between.join([*items[:_NAMED], *more])
+    return f"{what}: {number} ({some(items, _NAMED, between)}){end}" if items else ""

@@ -5,7 +5,7 @@ Each fault is one line that names the record and its file, or the classes.
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ from common.data.records import RECORD, Records
 from common.errors import UserError
 from common.inputs import as_given
 from common.tasks.task import Task
+from common.text import some
 
 _NAMED = 4  # what a line names one by one
 _MOST = 20_000  # pictures that are compared with each other
@@ -97,7 +98,7 @@ def class_faults(train: Records, validation: Records, task: Task, folds: int = 0
         )
     single = (learnt + asked == 1) & bool(folds)
     return [
-        f"{what}: {np.count_nonzero(those)} of {len(names)} ({_some(names[those].tolist())})"
+        f"{what}: {np.count_nonzero(those)} of {len(names)} ({some(names[those].tolist(), _NAMED)})"
         for what, those in (
             ("classes without a picture in train or validation", learnt + asked == 0),
             ("classes of validation that train has not", (asked > 0) & (learnt == 0) & ~single),
@@ -129,7 +130,7 @@ def label_faults(records: Records, task: Task) -> list[str]:
         if not np.array_equal(records.labels[row], records.labels[first]):
             ends = (f"{records.ids[n]} {task.describe(records.labels[n])}" for n in (first, row))
             found.append(" and ".join(ends))
-    return [f"one picture with two labels: {len(found)} ({_some(found)})"] if found else []
+    return [f"one picture with two labels: {len(found)} ({some(found, _NAMED)})"] if found else []
 
 
 def _class_counts(records: Records, task: Task) -> np.ndarray:
@@ -138,9 +139,3 @@ def _class_counts(records: Records, task: Task) -> np.ndarray:
     if labels.ndim > 1:
         return np.asarray(np.count_nonzero(labels, axis=0))
     return np.bincount(labels, minlength=len(task.classes))
-
-
-def _some(names: Sequence[str]) -> str:
-    """Return the first of ``names`` in a row, and how many more there are."""
-    more = [f"and {len(names) - _NAMED} more"] if len(names) > _NAMED else []
-    return ", ".join([*names[:_NAMED], *more])

@@ -22,11 +22,13 @@ from common.data.archives import contents
 from common.data.places import SUFFIXES, archive_stem, open_member
 from common.errors import UserError
 from common.inputs import as_given
+from common.text import some
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _ROWS = 1 << 18  # read at a time: a submission may have millions
+_NAMED = 12  # columns in a message
 _SEPARATORS = ",;\t"  # the first that is in the header
 _NUMBERED = re.compile(r"(Unnamed: \d+)?")  # the header of a column of row numbers
 
@@ -140,7 +142,7 @@ def read_rows(path: Path, columns: Sequence[str] | None = None) -> Iterator["pd.
 
     head, named = _head(path), read_header(path)
     chosen = named if columns is None else list(columns)
-    _check_columns(path, head.stripped, chosen)
+    check_columns(path, chosen)
     with opened(path) as file:
         parts = pd.read_csv(
             file,
@@ -172,16 +174,18 @@ def _with_values(path: Path, rows: "pd.DataFrame", head: _Head) -> "pd.DataFrame
     return rows
 
 
-def _check_columns(path: Path, header: Sequence[str], wanted: Sequence[str]) -> None:
-    """Raise UserError when a column is missing."""
+def check_columns(path: Path, wanted: Iterable[str], todo: str = "fetch the file again") -> None:
+    """Raise UserError, with what is ``todo``, when a column is missing."""
+    header = _head(path).stripped
     missing = [name for name in wanted if name not in header]
     if missing:
         with opened_bytes(path) as file:
             what = nature(file.read(64))
-        has = f"it is {what}" if what else f"its columns are {', '.join(header):.200}"
-        raise UserError(
-            f"{as_given(path)}: no column {', '.join(missing)}; {has}: fetch the file again"
-        )
+        if what:
+            has, todo = f"it is {what}", "fetch the file again"
+        else:
+            has = f"its columns are {some(header, _NAMED)}"
+        raise UserError(f"{as_given(path)}: no column {some(missing, _NAMED)}; {has}: {todo}")
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Iterable[object]]) -> Path:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +14,16 @@ from common.data.tables import find_table, opened_bytes
 from common.errors import UserError
 from common.inputs import as_given, listing
 from common.tasks.task import Task
+from common.text import some
 
-_IMAGE = ("id", "file_name")
+_IDS = ("id", "image_id")  # of an image: Herbarium 2022 has the second
+_CATEGORIES = ("id", "category_id")
+_NAMED = 12  # fields in a message
+_NEEDED = {  # the lists, and what each is for
+    "images": "it needs a list of them, with id and file_name",
+    "annotations": "they say what each image is; for pictures without labels leave out the task",
+    "categories": "they have the names of the classes; without them classes are category_ids",
+}
 
 
 def coco(
@@ -28,77 +36,112 @@ def coco(
 ) -> Records:
     """Read ``images`` (``id``, ``file_name``), ``annotations`` and ``categories`` of a JSON file.
 
-    It may be in an archive: as ``train.json.zip``, or as the only one of ``train.tar.gz``.
+    It may be in an archive: as ``train.json.zip``, or as the only one of ``train.tar.gz``. A list
+    alone is of images.
 
-    Without a ``task``, or without annotations, pictures have no labels. A class is the name of a
-    category, or its id where that is what the task's classes are. Ids are those of the images;
-    ``group`` names a field of the images, the other plain ones are in ``columns``.
+    Without a ``task`` pictures have no labels. A class is the name of a category, or its id where
+    that is what the task's classes are, or there are no ``categories``. Ids are those of the
+    images; ``group`` names a field of the images, the other plain ones are in ``columns``.
 
     Labelled images without a picture, if they are less than half, and pictures without an
     annotation are left out; a line of progress says how many. Raises UserError for what is no such
     JSON, an image with two categories (but of several labels), and a category that is no class.
     """
-    content = _read(path)
-    labelled = task is not None and bool(content.categories)
+    where, content = as_given(path), _read(path)
+    names = map(str, _values(where, content, "images", "file_name"))
+    images, ids = content["images"], _values(where, content, "images", *_IDS)
+    if group and not any(group in image for image in images):
+        raise UserError(
+            f"{where}: its images have no {group}, but {some(images[0], _NAMED)}: look at group= "
+            f"of coco(...) in the competition's data.py"
+        )
+    categories = _annotations(where, content) if task else {}
     finder = Finder([pictures] if isinstance(pictures, Path) else pictures)
-    names = [str(image["file_name"]) for image in content.images]
-    found = finder.find_all(name, names, str(as_given(path)), labelled)
-    rows = [(image, one) for image, one in zip(content.images, found, strict=True) if one]
-    kept = [(i, one) for i, one in rows if not labelled or i["id"] in content.categories]
-    if len(kept) < len(rows):
-        note(name, images_without_annotation=len(rows) - len(kept))
-    first = content.images[0] if content.images else {}
-    skipped = (*_IMAGE, group)
-    fields = [f for f, v in first.items() if f not in skipped and not isinstance(v, (list, dict))]
+    found = finder.find_all(name, list(names), str(where), task is not None)
+    there = [(row, one) for row, one in enumerate(found) if one]
+    kept = [(row, one) for row, one in there if not task or ids[row] in categories]
+    if len(kept) < len(there):
+        note(name, images_without_annotation=len(there) - len(kept))
+    rows = [row for row, _ in kept]
+    skipped = (*_IDS, "file_name", group)
+    plain = [field for field, value in images[0].items() if not isinstance(value, (list, dict))]
+    fields = [field for field in plain if field not in skipped]
     return records_at(
         name,
         [finder[one] for _, one in kept],
-        [image["id"] for image, _ in kept],
-        _labels(path, content, [i["id"] for i, _ in kept], task) if labelled and task else None,
-        [str(image.get(group, "")) for image, _ in kept] if group else None,
-        {field: [str(image.get(field, "")) for image, _ in kept] for field in fields},
+        [ids[row] for row in rows],
+        _labels(where, content, [(ids[r], categories[ids[r]]) for r in rows], task)
+        if task
+        else None,
+        [str(images[row].get(group, "")) for row in rows] if group else None,
+        {field: [str(images[row].get(field, "")) for row in rows] for field in fields},
     )
 
 
-class _Content(NamedTuple):
-    images: list[dict[str, Any]]
-    categories: dict[Any, list[Any]]  # of an image's id
-    names: dict[Any, str]  # of a category's id
-
-
-def _read(path: Path) -> _Content:
+def _read(path: Path) -> dict[str, Any]:
+    """The content of a JSON file. Raises UserError for what is none."""
     try:
         with opened_bytes(find_table(path.parent, path.name) or path, "json") as file:
             content = json.load(file)
-        images: list[dict[str, Any]] = content["images"]
-        _ = [[image[field] for field in _IMAGE] for image in images]
-        categories: dict[Any, list[Any]] = {}
-        for one in content.get("annotations", []):
-            categories.setdefault(one["image_id"], []).append(one["category_id"])
-        listed = content.get("categories", [])
-        names = {one["id"]: str(one.get("name", one["id"])) for one in listed}
     except FileNotFoundError:
         raise UserError(f"{as_given(path)}: no such file; {listing(path.parent)}") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        said = f"no {error}" if isinstance(error, KeyError) else str(error)[:80]
-        raise UserError(
-            f"{as_given(path)}: no JSON with images (id, file_name) and annotations (image_id, "
-            f"category_id): {said}"
-        ) from None
-    return _Content(images, categories, names)
+    except (OSError, ValueError, RecursionError) as error:
+        line = f" in line {error.lineno}" if isinstance(error, json.JSONDecodeError) else ""
+        raise UserError(f"{as_given(path)} is no JSON{line}: fetch the file again") from None
+    content = {"images": content} if isinstance(content, list) else content
+    return content if isinstance(content, dict) else {}
 
 
-def _labels(path: Path, content: _Content, ids: list[Any], task: Task) -> np.ndarray:
-    """The labels of images. Raises UserError for one with two categories."""
-    several, separator = task.name == "multilabel", "\n"
+def _values(where: Path, content: dict[str, Any], name: str, *keys: str) -> list[Any]:
+    """What each entry of a list has under the first of ``keys`` that it has. Raises UserError."""
+    entries = content.get(name)
+    if not isinstance(entries, list) or not entries:
+        others = [key for key in content if key != name]
+        has = f", but {some(others, _NAMED)}" if others else ""
+        raise UserError(f"{where} has no {name}{has}: {_NEEDED[name]}")
+    found = []
+    for number, entry in enumerate(entries, 1):
+        key = next((key for key in keys if isinstance(entry, dict) and key in entry), None)
+        if key is None:
+            has = f", but {some(entry, _NAMED)}" if isinstance(entry, dict) and entry else ""
+            raise UserError(f"{where}: entry {number} of {name} has no {keys[0]}{has}")
+        found.append(entry[key])
+    return found
+
+
+def _annotations(where: Path, content: dict[str, Any]) -> dict[Any, list[Any]]:
+    """The categories of each image by its id."""
+    images, categories = (
+        _values(where, content, "annotations", key) for key in ("image_id", "category_id")
+    )
+    found: dict[Any, list[Any]] = {}
+    for image, category in zip(images, categories, strict=True):
+        found.setdefault(image, []).append(category)
+    return found
+
+
+def _names(where: Path, content: dict[str, Any], task: Task) -> dict[Any, str]:
+    """The name of each category by its id. Raises UserError where ids cannot be the classes."""
+    if not content.get("categories") and all(map(str.isdigit, task.classes)):
+        return {}
+    ids = _values(where, content, "categories", *_CATEGORIES)
+    names = _values(where, content, "categories", "name", "scientificName", *_CATEGORIES)
+    return dict(zip(ids, map(str, names), strict=True))
+
+
+def _labels(
+    where: Path, content: dict[str, Any], images: list[tuple[Any, list[Any]]], task: Task
+) -> np.ndarray:
+    """The labels of images, each with its categories. Raises UserError for one with two."""
+    several, separator, names = task.name == "multilabel", "\n", _names(where, content, task)
     cells = []
-    for image in ids:
+    for image, categories in images:
         found: dict[str, None] = {}  # in their order
-        for category in content.categories[image]:
-            named = content.names.get(category, str(category))
+        for category in categories:
+            named = names.get(category, str(category))
             numbered = named not in task.classes and str(category) in task.classes
             found[str(category) if numbered else named] = None
         if len(found) > 1 and not several:
-            raise UserError(f"{as_given(path)}: image {image} is of {' and of '.join(found)}")
+            raise UserError(f"{where}: image {image} is of {' and of '.join(found)}")
         cells.append(separator.join(found))
-    return encoded(task, cells, lambda row: f"{as_given(path)}: image {ids[row]}", separator)
+    return encoded(task, cells, lambda row: f"{where}: image {images[row][0]}", separator)

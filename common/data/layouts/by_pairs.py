@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.data.layouts.found import without_ending
+from common.data.layouts.found import fields_of, without_ending
 from common.data.names import nfc
 from common.data.records import Records
 from common.data.tables import opened
@@ -38,6 +38,9 @@ def labelled_pairs(
     Raises UserError with the line that is none of these, or names no picture.
     """
     known = {nfc(without_ending(one)): row for row, one in enumerate(records.ids.tolist())}
+    for field in fields_of(names, "names"):
+        if field not in ("name", "number"):
+            raise UserError(f"names={names!r}: a picture has a name and a number, no {field}")
     rows, same = [], []
     for path in paths:
         for line, cells in _lines(path):

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.data.layouts.found import Finder, note, records_at
+from common.data.layouts.found import Finder, fields_of, note, records_at
 from common.data.layouts.labels import encoded, of_columns
 from common.data.records import Records
-from common.data.tables import find_table, read_header, read_table
+from common.data.tables import check_columns, find_table, read_header, read_table
 from common.errors import UserError
 from common.inputs import as_given, listing
 from common.tasks.task import Task
@@ -58,8 +58,14 @@ def table(
     if where is None:
         raise UserError(f"{as_given(csv)}: no such file; {listing(csv.parent)}")
     labels = [label] if isinstance(label, str) else list(label or ())
-    wanted = [id, *labels, *filter(None, [group])]
-    rows = read_table(where, list(dict.fromkeys([*wanted, *read_header(where)])))
+    named_by = fields_of(file, "file") if "{" in file else [file] if file else []
+    groups = [] if group is None else [group]
+    asked = {"id": [id], "label": labels, "group": groups, "file": named_by}
+    for argument, columns in asked.items():
+        todo = f"look at {argument}= of table(...) in the competition's data.py"
+        check_columns(where, columns, todo)
+    wanted = [id, *labels, *groups]
+    rows = read_table(where, list(dict.fromkeys([*wanted, *named_by, *read_header(where)])))
     if not len(rows):
         raise UserError(f"{as_given(where)} has no rows: fetch it again")
     rows = _once(name, rows, id, labels, task, separator)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,19 @@ def is_picture(name: str) -> bool:
 def without_ending(name: str) -> str:
     """Return a picture's name without its ending."""
     return name.rpartition(".")[0] if is_picture(name) else name
+
+
+def fields_of(pattern: str, argument: str) -> list[str]:
+    """Return the names in braces of a pattern of names, such as ``{patient}/{view}.png``.
+
+    Raises UserError, which names the ``argument`` that has it, where braces do not fit.
+    """
+    try:
+        return [field for _, field, _, _ in Formatter().parse(pattern) if field is not None]
+    except ValueError:
+        raise UserError(
+            f"{argument}={pattern!r}: its braces do not fit: write names as {{name}}"
+        ) from None
 
 
 def note(part: str, **facts: object) -> None:

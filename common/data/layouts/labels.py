@@ -39,7 +39,10 @@ def of_columns(task: Task, rows: Sequence[Sequence[str]], where: Where) -> np.nd
     pictures have one class.
     """
     if rows and len(rows[0]) != len(task.classes):
-        raise UserError(f"{len(rows[0])} columns of labels for {len(task.classes)} classes")
+        raise UserError(
+            f"{len(rows[0])} columns of labels for {len(task.classes)} classes: look at label= of "
+            f"table(...) in the competition's data.py"
+        )
     values = np.zeros((len(rows), len(task.classes)), np.uint8)
     for row, cells in enumerate(rows):
         numbers = [int(number) if number in (0, 1) else -1 for number in map(_number, cells)]

@@ -178,8 +178,18 @@ def test_json_of_coco_is_read(tmp_path: Path, capsys: pytest.CaptureFixture) -> 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"images": None}, "train.json: no JSON with images"),
-        ({"images": [{"id": 1}]}, "category_id.: no 'file_name'"),
+        (
+            {"images": None},
+            "train.json has no images, but annotations, categories: it needs a li",
+        ),
+        ({"images": [{"id": 1}]}, "train.json: entry 1 of images has no file_name, but id"),
+        ({"images": ["x.jpg"]}, "train.json: entry 1 of images has no file_name"),
+        ({"images": [{"file_name": "a/1.jpg"}]}, "entry 1 of images has no id, but file_name"),
+        ({"annotations": []}, "has no annotations, but .*: they say .* leave out the task"),
+        ({"annotations": [{"image_id": 7}]}, "entry 1 of annotations has no category_id, but im"),
+        ({"annotations": [{"id": 7, "category_id": 7}]}, "entry 1 of annotations has no image_id"),
+        ({"categories": []}, "has no categories, but .*: they have the names of the classes; wit"),
+        ({"categories": [{"name": "cat"}]}, "entry 1 of categories has no id, but name"),
         (
             {"images": [{"id": 1, "file_name": "x.jpg"}]},
             "1 of the 1 pictures .*, the first is x.jpg",
@@ -195,9 +205,54 @@ def test_json_that_does_not_fit_is_one_line(tmp_path: Path, changes: dict, said:
     pictures = folder(tmp_path / "train", "a/1.jpg", "a/2.jpg")
     with pytest.raises(UserError, match=said):
         coco("train", described(tmp_path, **changes), pictures, CATS)
-    (tmp_path / "train.json").write_text("<html>")
-    with pytest.raises(UserError, match="train.json: no JSON with images"):
-        coco("train", tmp_path / "train.json", pictures, CATS)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<html>", "train.json is no JSON in line 1: fetch the file again"),
+        (b"\xff\xfe\x00", "train.json is no JSON: fetch the file again"),
+        (b"[" * 100_000, "train.json is no JSON: fetch the file again"),
+        (b"3", "train.json has no images: it needs a list of them, with id and file_name"),
+    ],
+)
+def test_what_is_no_json_is_one_line(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "train.json").write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        coco("train", tmp_path / "train.json", tmp_path, CATS)
+
+
+def test_a_group_that_no_image_has_is_one_line(tmp_path: Path) -> None:
+    pictures = folder(tmp_path / "train", "a/1.jpg", "a/2.jpg")
+    said = "images have no who, but id, file_name, width, place: look at group= of coco"
+    with pytest.raises(UserError, match=said):
+        coco("train", described(tmp_path), pictures, CATS, group="who")
+
+
+def test_json_of_inaturalist_and_herbarium_is_read(tmp_path: Path) -> None:
+    for name in ("cat/1.jpg", "dog/2.jpg"):
+        folder(tmp_path / "train", name)
+    images = [{"id": 0, "file_name": "train/cat/1.jpg"}, {"id": 1, "file_name": "train/dog/2.jpg"}]
+    annotations = [{"id": n, "image_id": n, "category_id": n} for n in (0, 1)]
+    numbers = Classification(("0", "1"))
+    # iNaturalist 2018 hid the names; in 2021 there are many, and places that are not known.
+    content = {"images": images, "annotations": annotations}
+    content["images"] = [{**one, "latitude": float("nan")} for one in images]
+    path = described(tmp_path, **content, categories=None)
+    assert coco("train", path, tmp_path / "train", numbers).labels.tolist() == [0, 1]
+    species = [{"id": n, "name": CATS.classes[n], "class": "Mammalia"} for n in (0, 1)]
+    path = described(tmp_path, **content, categories=species)
+    assert coco("train", path, tmp_path / "train", CATS).labels.tolist() == [0, 1]
+    # Herbarium 2022: other names for the ids, and for test a list alone.
+    images = [{"image_id": f"0__{one['id']}", "file_name": one["file_name"][6:]} for one in images]
+    annotations = [{"image_id": f"0__{n}", "category_id": n, "genus_id": 9} for n in (0, 1)]
+    names = [{"category_id": n, "scientificName": CATS.classes[n]} for n in (0, 1)]
+    path = described(tmp_path, images=images, annotations=annotations, categories=names)
+    found = coco("train", path, tmp_path / "train", CATS)
+    assert (found.ids.tolist(), found.labels.tolist()) == (["0__0", "0__1"], [0, 1])
+    path.write_text(json.dumps(images))
+    test = coco("test", path, tmp_path / "train")
+    assert (test.ids.tolist(), test.labels) == (["0__0", "0__1"], None)
 
 
 LISTS = {
@@ -226,3 +281,5 @@ def test_pairs_are_read_from_every_form_of_list(tmp_path: Path) -> None:
         (tmp_path / "pairs.txt").write_text(text)
         with pytest.raises(UserError, match=said):
             labelled_pairs(faces, tmp_path / "pairs.txt")
+    with pytest.raises(UserError, match="names='{who}': a picture has a name and a number, no who"):
+        labelled_pairs(faces, tmp_path / "pairs.txt", names="{who}")

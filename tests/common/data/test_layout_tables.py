@@ -88,7 +88,13 @@ def test_labels_are_as_the_task_has_them(
         ([("x", "rust, scab")], "a", MultiLabel(("rust", "scab")), "'rust,' is none of the"),
         ([("x", "cat"), ("", "cat")], "a", CATS, "train.csv: line 3 has no id"),
         ([("x", "cat"), ("x", "dog")], "a", CATS, "x has other labels in line 3 than in line 2"),
-        ([("x", "cat")], "b", CATS, "train.csv: no column b; its columns are id, a"),
+        (
+            [("x", "cat")],
+            "b",
+            CATS,
+            "train.csv: no column b; its columns are id, a: look at label",
+        ),
+        ([("x", "1")], "ab", CATS, "train.csv: no column b; .*: look at label= of table.* data.py"),
         ([("x", "cat")], "a", None, "its labels need the task, which knows the classes"),
     ],
 )
@@ -98,6 +104,31 @@ def test_a_wrong_label_is_one_line(
     folder(tmp_path / "train", "x.jpg", "y.jpg")
     with pytest.raises(UserError, match=said):
         read(tmp_path, rows, label if len(label) == 1 else [*label], task)
+
+
+def test_a_column_that_is_asked_for_and_not_there_is_named_with_its_argument(
+    tmp_path: Path,
+) -> None:
+    pictures = folder(tmp_path / "train", "x.jpg")
+    path = write_table(tmp_path / "train.csv", ("Id", "Label", *"abcdefghijklm"), [("x",) * 15])
+    for arguments, options, argument, name in (
+        (("id",), {}, "id", "id"),
+        (("Id", "label", CATS), {}, "label", "label"),
+        (("Id",), {"group": "who"}, "group", "who"),
+        (("Id",), {"file": "path"}, "file", "path"),
+        (("Id",), {"file": "{Id}/{view}.png"}, "file", "view"),
+    ):
+        with pytest.raises(UserError) as caught:
+            table("train", path, pictures, *arguments, **options)
+        assert str(caught.value) == (
+            f"{path}: no column {name}; its columns are Id, Label, a, b, c, d, e, f, g, h, i, j, "
+            f"and 3 more: look at {argument}= of table(...) in the competition's data.py"
+        )
+    with pytest.raises(UserError, match="file='{Id': its braces do not fit"):
+        table("train", path, pictures, "Id", file="{Id")
+    path.write_text("<html><body>Sign in</body></html>")
+    with pytest.raises(UserError, match="no column Id; it is a web page: fetch the file again"):
+        table("train", path, pictures, "Id")
 
 
 def test_a_table_with_a_header_alone_is_one_line(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ def test_an_unknown_setting_names_the_nearest_or_where_all_are_listed() -> None:
             override(ClassifierRecipe(), {key: "1"})
         assert said in str(caught.value)
         assert "total_parameters" not in str(caught.value)
-    assert nearest("x", map(str, range(20))).endswith(", 14, 15 and 4 more")
+    assert nearest("x", map(str, range(20))).endswith(", 14, 15, and 4 more")
 
 
 def test_parameters_go_round_and_hold_only_what_differs() -> None:

@@ -7,7 +7,9 @@ A dry run does this with one's own data before it pushes anything.
 
 import importlib
 import sys
+from pathlib import Path
 
+from common.code_faults import in_words
 from common.data.pictures import Pictures
 from common.errors import UserError, end_process, shown_in_one_line
 from common.kernel import KernelRun
@@ -24,7 +26,12 @@ def look(script: str) -> None:
     kernel = importlib.import_module(script).KERNEL
     if not isinstance(kernel, (PictureKernel, PrepareKernel)):
         raise UserError(f"{script} declares no kernel that reads pictures: name one")
-    records = kernel.records(KernelRun(Parameters(script, internet=False), kernel.recipe))
+    run = KernelRun(Parameters(script, internet=False), kernel.recipe)
+    try:
+        records = kernel.records(run)
+    except (ImportError, NameError, AttributeError) as error:  # of the competition's own code
+        path = Path(str(sys.modules[script].__file__))
+        raise UserError(in_words(error, path)) from None
     if isinstance(kernel, PrepareKernel):  # which lists what is broken
         return
     check_headers(Parts(*(Pictures(part, kernel.recipe.image_size) for part in records)))

@@ -7,31 +7,18 @@ other.
 import ast
 import importlib
 import re
-import traceback
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import competitions
+from common.code_faults import in_words
 from common.competition import Competition
 from common.declaration import Kernel
 from common.errors import UserError
 from common.recipe import nearest
 
 ROOT = Path(competitions.__file__).parents[1]
-# What Python says of a fault → what is wrong and what to do.
-_FAULTS = (
-    (r"ModuleNotFoundError: No module named '([\w.]+)'", r"there is no module \1: install it, or"),
-    (
-        r"ImportError: cannot import name '(\w+)' from 'competitions\.(\w+)'",
-        r"competitions/\2 has no \1.py: write it, or",
-    ),
-    (r"ImportError: cannot import name '(\w+)' from .*?'([\w.]+)'", r"there is no \1 in \2:"),
-    (r"TypeError: .*unexpected keyword argument '(\w+)'", r"there is no field '\1':"),
-    (r"TypeError: .*missing \d+ required .*arguments?: (.+)", r"\1 is missing: give it, or"),
-    (r"NameError: name '(\w+)' is not defined", r"there is no name \1:"),
-    (r"(\w+): ", r"\1:"),
-)
 _DECLARES = re.compile(r"^KERNEL\b.*=", re.MULTILINE)
 
 
@@ -47,9 +34,9 @@ def find_competition(name: str) -> Competition:
         raise UserError(f"which competition? give its name: {', '.join(known)}")
     if name not in known:
         for folder, fault in faults.items():
-            named = re.search(
-                rf"""\bname ?= ?["']{re.escape(name)}["']""", _text(folder / "__init__.py")
-            )
+            facts = folder / "__init__.py"
+            written = _text(facts) if facts.is_file() else ""
+            named = re.search(rf"""\bname ?= ?["']{re.escape(name)}["']""", written)
             if named or name == folder.name:
                 raise fault
         broken = "".join(f"; a folder cannot be read: {fault}" for fault in faults.values())
@@ -83,11 +70,16 @@ def load_kernel(competition: Competition, script: str) -> Kernel:
     """
     module, path = load_module(competition, script), modules(competition).get(script)
     if module is None or path is None:
-        todo = "copy that of petals_to_metal" if script == "ensemble" else "write one"
-        raise UserError(f"competitions/{competition.folder} has no {script}.py: {todo}")
+        folder = f"competitions/{competition.folder}"
+        todo = "write one, as README.md shows"
+        if script == "ensemble":
+            like = "painter_by_numbers" if competition.task.name == "pairs" else "petals_to_metal"
+            todo = f"copy that of competitions/{like}, with {competition.folder} in its import"
+        raise UserError(f"{folder} has no {script}.py: {todo}")
     name, source, kernel = _shown(path), _text(path), getattr(module, "KERNEL", None)
     if not isinstance(kernel, Kernel):
-        raise UserError(f"{name}: its KERNEL is no Kernel of common.declaration")
+        fault = "declares no KERNEL" if kernel is None else "has a KERNEL that is no Kernel"
+        raise UserError(f"{name} {fault} of common.declaration: write it, as README.md shows")
     filled_in(source, name)
     for field, value in module.RECIPE.items():
         if getattr(kernel.recipe, field, None) != value:
@@ -123,7 +115,8 @@ def _look() -> tuple[dict[str, Competition], dict[Path, UserError]]:
     """The competitions by name, and the faults of those that are broken by their folders."""
     known: dict[str, Competition] = {}
     faults: dict[Path, UserError] = {}
-    for path in [p for at in competitions.__path__ for p in sorted(Path(at).glob("*/__init__.py"))]:
+    folders = [p for at in competitions.__path__ for p in sorted(Path(at).iterdir()) if p.is_dir()]
+    for path in [folder / "__init__.py" for folder in folders if any(folder.glob("*.py"))]:
         try:
             competition = _competition(path)
         except UserError as fault:
@@ -141,6 +134,8 @@ def _look() -> tuple[dict[str, Competition], dict[Path, UserError]]:
 
 def _competition(path: Path) -> Competition:
     folder = path.parent.name
+    if not path.is_file():
+        raise UserError(f"{_shown(path.parent)} has no __init__.py: write it, as README.md shows")
     found = getattr(_import(f"competitions.{folder}", path), "COMPETITION", None)
     if not isinstance(found, Competition):
         raise UserError(f"{_shown(path)} has no COMPETITION: see common/competition.py")
@@ -162,21 +157,7 @@ def _import(name: str, path: Path) -> ModuleType:
         where = _shown(Path(error.filename or path))
         raise UserError(f"{where}, line {error.lineno}: {error.msg}: mend it") from None
     except Exception as error:  # of code that somebody writes just now it can be any
-        raise UserError(_in_words(error, path)) from error
-
-
-def _in_words(error: Exception, path: Path) -> str:
-    """An exception of somebody's own code: where, what is wrong, and what to do.
-
-    Where: the last line that ran in the folder of ``path``, or else the file that was imported.
-    """
-    frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if Path(frame.filename).parent == path.parent]
-    where = f"{_shown(Path(ours[-1].filename))}, line {ours[-1].lineno}" if ours else _shown(path)
-    said = f"{type(error).__name__}: {error}"
-    found = ((re.match(pattern, said), words) for pattern, words in _FAULTS)
-    what = next(match.expand(words) for match, words in found if match)
-    return f"{where}: {what} mend {'the import' if isinstance(error, ImportError) else 'it'}"
+        raise UserError(in_words(error, path, _shown)) from error
 
 
 def _text(path: Path) -> str:

@@ -7,6 +7,7 @@ import pytest
 
 import competitions
 from common.errors import UserError
+from common.training.first_look import look
 from kernels.plan import find
 from kernels.plan.request import choose_models
 from support import planned as plans
@@ -25,7 +26,10 @@ COMPETITION = Competition(
 SCRIPT = (tiny.FOLDER / "tiny_digits" / "left.py").read_text()
 ENSEMBLE = (tiny.FOLDER / "tiny_digits" / "ensemble.py").read_text()
 START, PLACE = SCRIPT.splitlines()[0], "PARAMETERS: dict = {}"
-PETALS = (Path(competitions.__file__).parent / "petals_to_metal" / "densenet201.py").read_text()
+FLOWERS = Path(competitions.__file__).parent / "petals_to_metal"
+PETALS, FROZEN = (
+    (FLOWERS / f"{name}.py").read_text() for name in ("densenet201", "efficientnetlite0")
+)
 
 
 @pytest.fixture
@@ -59,7 +63,8 @@ def test_a_folder_needs_no_name_typed_into_it(folder: Path) -> None:
     assert find.find_competition("fresh").folder == folder.name
     assert planned() == ["shared", "good", "ensemble"]
     (folder / "ensemble.py").unlink()
-    refused(f"competitions/{folder.name} has no ensemble.py: copy that of petals_to_metal", "good")
+    copy = f"copy that of competitions/petals_to_metal, with {folder.name} in its import"
+    refused(f"competitions/{folder.name} has no ensemble.py: {copy}", "good")
 
 
 @pytest.mark.parametrize(
@@ -111,7 +116,7 @@ def test_a_broken_folder(folder: Path, before: str, after: str, said: str) -> No
         (START, f"from common import gone\n{START}", "bad.py, line 1: there is no gone in common:"),
         (START, f"{PLACE}\n{START}", "bad.py: RECIPE must be a dict(...) and come first"),
         ("epochs=2", "epohcs=2", "there is no field 'epohcs': mend it"),
-        (SCRIPT, "KERNEL = 3\n", "bad.py: its KERNEL is no Kernel of common.declaration"),
+        (SCRIPT, "KERNEL = 3\n", "bad.py has a KERNEL that is no Kernel of common.decl"),
         (SCRIPT, "x = 1\n", "/bad.py declares no KERNEL"),
         ("(**RECIPE)", "(epochs=9)", "bad.py: RECIPE's epochs is not KERNEL's: make its recipe"),
         ("    KERNEL.main(", "    print(", "bad.py: end it with KERNEL.main(PARAMETERS)"),
@@ -139,11 +144,55 @@ def test_a_broken_script(folder: Path, before: str, after: str, said: str) -> No
     refused("unknown model 'goood': did you mean good", "goood")
 
 
-def test_a_folder_without_a_module_that_a_script_needs(folder: Path) -> None:
-    (folder / "good.py").write_text(f"from competitions.{folder.name} import data\n{SCRIPT}")
-    refused(
-        f"good.py, line 1: competitions/{folder.name} has no data.py: write it, or mend", "good"
-    )
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("from competitions.FOLDER import data", "competitions/FOLDER has no data.py: write it, a"),
+        ("import competitions.FOLDER.data", "competitions/FOLDER has no data.py: write it, as"),
+        ("from competitions.FOLDER.data import load", "FOLDER has no data.py: write it, as"),
+        ("from competitions.FOLDER import COMPETITOIN", "did you mean COMPETITION? mend the"),
+        ("from competitions.FOLDER.more import x", "in competitions.FOLDER.more: write it"),
+        ("from competitions.FOLDER.more import laod", "did you mean load? mend the import"),
+        ("from competitions.FOLDER import more; more.laod", "did you mean load? mend it"),
+        ("from common.data.layout import table", "no layout in common.data: did you mean layouts?"),
+        ("from common.data.splits import holdout", "in common.data.splits: did you mean hold_out?"),
+        ("from sklearn.linear import Ridge", "no linear in sklearn: did you mean linear_model?"),
+        ("import pandas; pandas.Series().nothing", "a Series has no nothing: mend it"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["good", "ensemble"])
+def test_a_name_that_is_not_there(folder: Path, name: str, line: str, said: str) -> None:
+    path = folder / f"{name}.py"
+    (folder / "more.py").write_text("def load(): ...\n")
+    path.write_text(line.replace("FOLDER", folder.name) + f"\n{path.read_text()}")
+    refused(said.replace("FOLDER", folder.name), "good")
+
+
+def test_a_name_that_is_missed_when_data_are_read(folder: Path) -> None:
+    text = "def load(size, parameters):\n    from common.data.layouts import tabel\n"
+    (folder / "data.py").write_text(text)
+    (folder / "good.py").write_text(FROZEN.replace("petals_to_metal", folder.name))
+    with pytest.raises(UserError, match="data.py, line 2: there is no tabel in .*mean table?"):
+        look(f"competitions.{folder.name}.good")
+
+
+def test_files_that_import_each_other(folder: Path) -> None:
+    (folder / "good.py").write_text(f"from competitions.{folder.name} import more\n{SCRIPT}")
+    (folder / "more.py").write_text(f"from competitions.{folder.name}.good import KERNEL\n")
+    refused(f"more.py, line 1: competitions.{folder.name}.good imports this file in turn", "good")
+
+
+def test_an_ensemble_that_declares_nothing(folder: Path) -> None:
+    (folder / "ensemble.py").write_text("RECIPE: dict = dict()\n")
+    refused("ensemble.py declares no KERNEL of common.declaration: write it, as README", "good")
+
+
+def test_a_folder_without_its_facts(folder: Path) -> None:
+    (folder / "__init__.py").unlink()
+    said = f"{folder.name} has no __init__.py: write it, as README.md shows"
+    for name in ("fresh", folder.name):
+        with pytest.raises(UserError, match=said):
+            find.find_competition(name)
 
 
 def test_a_competition_whose_scripts_declare_nothing(folder: Path) -> None:

@@ -78,7 +78,8 @@ def _shown(facts: Facts, scores: Frame, what: str) -> Section:
     lowest = ", ".join(f"{s.name} {s.F1:.2f}" for s in scores[:5].itertuples())
     said = f"F1 of {len(scores)} classes, sorted. The lowest: {lowest}"
     rows = [
-        {what: row.pop("name"), **row, "F1": bar(row["F1"])} for row in scores.to_dict("records")
+        {what: row.pop("name"), "no.": row.pop("number"), **row, "F1": bar(row["F1"])}
+        for row in scores.to_dict("records")
     ]
     return {
         "number": len(scores),

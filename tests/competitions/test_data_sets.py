@@ -24,7 +24,7 @@ from kernels.results.result import read_result
 from kernels.results.terminal import show_result
 from kernels.run.state import read_run
 from support import tiny
-from support.report_run import anchors, check_fits, notes, plain, section, written
+from support.report_run import anchors, check_fits, notes, plain, scrolled, section, written
 from support.shapes import COUNTS, write_shapes
 
 pytestmark = pytest.mark.slow
@@ -106,8 +106,9 @@ def test_its_report_shows_test_and_fits_a_phone(dry: Any, driver: Any) -> None:
     for name, row in zip(NAMES, result["test_metrics"]["confusion"], strict=True):
         assert f'<th scope="row">{name}</th>' in shown
         assert all(f">{count}</span>" in shown for count in row)
-    for width in (390, 1200):
+    for width in (1200, 390):
         check_fits(driver, folder / "report.html", width)
+    assert [scrolled(driver, one) for one in ("#metrics", "#classes")] == [[], []]
 
 
 def test_a_second_blend_looks_at_test_a_second_time(dry: Any, data: Path, tmp_path: Path) -> None:

@@ -148,6 +148,14 @@ def check_fits(driver: Any, path: Path, width: int) -> None:
     assert driver.execute_script(wrapped) == []
 
 
+def scrolled(driver: Any, selector: str) -> list[str]:
+    """The captions of the tables below ``selector`` that are wider than the screen."""
+    script = """return [...document.querySelectorAll(arguments[0] + ' .scroll:has(table)')]
+      .filter((box) => box.scrollWidth > box.clientWidth + 2)
+      .map((box) => box.getAttribute('aria-label'))"""
+    return list(driver.execute_script(script, selector))
+
+
 def console(driver: Any) -> list[str]:
     """What the browser complains of, but for the tests' own reading of the canvas."""
     found = [entry["message"] for entry in driver.get_log("browser")]

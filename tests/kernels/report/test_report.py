@@ -186,7 +186,7 @@ def test_tables_sort_by_click_and_by_keyboard(page: Any) -> None:
     from selenium.webdriver import ActionChains, Keys
 
     first, second, *_ = page.find_elements("css selector", "#classes th[scope=col] button")
-    assert [first.text.split()[0], second.text.split()[0]] == ["class", "number"]
+    assert [first.text.split()[0], second.text.split()[0]] == ["class", "no."]
     for direction in ("ascending", "descending"):
         first.click()
         values = classes_by(page, 1, direction)

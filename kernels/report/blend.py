@@ -34,7 +34,7 @@ def blend(facts: Facts) -> Section | None:
     method, chosen = str(metrics.get("method") or ""), str(metrics.get("chosen_on") or "")
     names = (ACCURACY, "threshold", "same_share")
     return {
-        "title": f"The blend: {method}" if method else "The blend",
+        "title": f"The blend: {method}" if method and several else "The blend",
         "ranges": _ranges(facts, scores, f"{facts.metric} on validation{pictures}"),
         "gain": gain_words(metrics).replace(" %", "\N{NO-BREAK SPACE}%"),
         "chosen": f"{chosen[:1].upper()}{chosen[1:]}",
@@ -49,14 +49,14 @@ def blend(facts: Facts) -> Section | None:
 
 
 def _members(facts: Facts) -> Table:
-    """Of models and blend: weight, score, time."""
+    """Of models, and of the blend of several: weight, score, time."""
     rows = []
     for model, kernels in facts.models.items():
         score, member = facts.model_score(model), facts.members.get(model)
         measured = member and facts.task.summary(member.validation_labels, member.validation)
-        row = {"member": model, "weight": bar(facts.weights.get(model))}
-        rows.append({**row, **_score(facts, score, measured or {}), **_took(kernels)})
-    if ensemble := facts.ensemble:
+        weight = {"weight": bar(facts.weights.get(model))} if len(facts.models) > 1 else {}
+        rows.append({"member": model, **weight, **_score(facts, score, measured or {}), **_took(kernels)})
+    if (ensemble := facts.ensemble) and len(rows) > 1:
         found = _score(facts, ensemble.score, ensemble.metrics)
         rows.append({"member": BLEND, "weight": 1.0, **found, **_took([ensemble])})
     return Table("Members and blend on validation", rows)

@@ -38,7 +38,10 @@ def keep_blend(run: Run) -> None:
 
 
 def tried_blends(run: Run) -> tuple[TriedBlend, ...]:
-    """Read the blends that were tried, the first one first."""
+    """Read the blends that were tried, the first one first.
+
+    One member alone is the same in each way to blend, and counts once.
+    """
     public = {sent.sha256: sent.public_score for sent in run.submissions}
     paths = (run.folder / "blends").glob("*.json")
     found = {int(path.stem): read_facts(path) for path in paths if path.stem.isdecimal()}
@@ -54,7 +57,16 @@ def tried_blends(run: Run) -> tuple[TriedBlend, ...]:
         )
         for version, metrics in sorted(found.items())
     ]
-    return tuple(_named(tried))
+    kept: dict[TriedBlend, TriedBlend] = {}
+    for one in tried:
+        alone = is_alone(found[one.version])
+        kept.setdefault(replace(one, method="", version=0) if alone else one, one)
+    return tuple(_named([*kept.values()]))
+
+
+def is_alone(metrics: Mapping[str, Any]) -> bool:
+    """Whether a blend is one member alone: all of its weight is on the only one."""
+    return len(as_mapping(metrics.get("weights"))) == 1
 
 
 def asked_for(request: Mapping[str, Any]) -> str:

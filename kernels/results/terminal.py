@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from common.text import say
-from kernels.results.blends import asked_for
+from kernels.results.blends import asked_for, is_alone
 from kernels.results.result import Member, Result
 from kernels.results.scores import (
     Validated,
@@ -68,18 +68,22 @@ def _scores(result: Result) -> list[str]:
     if result.metric:
         better = "higher" if result.greater_is_better else "lower"
         lines.append(f"  {title(result.metric)}, {better} is better; 95 % intervals in parentheses")
-    rows, below = [], []
-    for name, score, kind, kernels in _models(result):
+    rows, below, models = [], [], _models(result)
+    shown = [score.value for _, score, *_ in models]
+    alone = is_alone(result.blend) and shown == [result.value]  # the blend is the member
+    for name, score, kind, kernels in models:
         seen = ", ".join(dict.fromkeys(member.accelerator or "unknown" for member in kernels))
         took = f"{sum(member.seconds for member in kernels):6.0f} s on {seen}"
         facts = _channel(result.blend, name) if kind else vars(kernels[0])
-        short = replace(score, n=None) if score.n == result.n else score
+        short = replace(score, n=None) if score.n == result.n and not alone else score
         rows.append(_row(name, short, facts, took))
         below.append([_listed(f"{len(kernels)} {kind}: ", map(str, kernels))] if kind else [])
         if splits := result.blend.get("repeats", {}).get(name):
             scores = (f"{score:.4f}" for score in splits.values())
             below[-1].append(_listed(f"{len(splits)} splits, each out of fold: ", scores))
-    if result.short:
+    if alone:
+        below[-1] += _blend(result.blend)[1:]
+    elif result.short:
         rows.append(_row("blend", result, result.blend, ""))
         below.append(_blend(result.blend))
     for row, more in zip(aligned(rows), below, strict=True):
@@ -230,7 +234,8 @@ def _settings(result: Result) -> str:
     """What was asked for besides the defaults, the accelerators seen, and the code."""
     asked, blend, commit = result.request, result.blend, result.code.get("commit")
     words = list(filter(None, [asked_for(asked)]))
-    words += [blend["method"]] if blend.get("method", "mean") != "mean" else []
+    method = "mean" if is_alone(blend) else blend.get("method", "mean")
+    words += [method] if method != "mean" else []
     words += ["calibrated"] if "calibration" in blend else []
     words += sorted({m.accelerator for m in (*result.members, *result.others) if m.accelerator})
     words += [f"{commit[:7]}{'+' if result.code.get('changes') else ''}"] if commit else []

@@ -30,12 +30,16 @@ def write(run: Run, kernel: str, name: str, facts: object) -> None:
     (run.output(kernel) / name).write_text(facts if isinstance(facts, str) else json.dumps(facts))
 
 
-def blend(run: Run, version: int, method: str, score: float) -> None:
-    """Let the ensemble of a run blend, and the run keep it."""
+def blend(run: Run, version: int, method: str, score: float, **weights: float) -> None:
+    """Let the ensemble of a run blend, and the run keep it; without ``weights`` one member."""
     own = {"method": method, "metric": "roc_auc", "validation_score": score}
-    own |= {"interval": [score - 0.02, score + 0.02], "n": 312, "weights": {"classes": 1.0}}
+    own |= {
+        "interval": [score - 0.02, score + 0.02],
+        "n": 312,
+        "weights": weights or {"classes": 1.0},
+    }
     write(run, "ensemble", "metrics.json", own)
-    write(run, "ensemble", "submission.csv", f"id,label\n{method},1\n")
+    write(run, "ensemble", "submission.csv", f"id,label\n{score},1\n")
     run.set_kernel("ensemble", version=version)
     keep_blend(run)
 
@@ -118,6 +122,18 @@ def test_every_blend_that_was_tried_is_kept_with_its_scores(
     assert [line for line in lines if "tried" in line] == [mean, weighted]
     show_history([result])
     assert "tried mean: validation 0.851" in " ".join(capsys.readouterr().out.split())
+
+
+def test_one_member_is_shown_once_however_it_is_blended(run: Run) -> None:
+    write(run, "classes", "metrics.json", {"metric": "roc_auc", "validation_score": 0.8512})
+    blend(run, 2, "weighted", 0.8512)
+    result = read_result(run)
+    (line,) = (one for one in show_result(result).splitlines() if "0.85" in one)
+    assert line.split()[:3] == ["classes", "validation", "0.8512"]
+    assert [one.method for one in result.blends] == ["mean"]
+    blend(run, 3, "weighted", 0.8512, classes=0.5, margin=0.5)
+    assert [one.method for one in read_result(run).blends] == ["mean", "weighted"]
+    assert "weighted: classes 0.500, margin 0.500" in show_result(read_result(run))
 
 
 def test_blends_that_are_alike_are_named_by_what_was_asked_for(run: Run) -> None:

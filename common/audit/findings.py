@@ -12,7 +12,7 @@ import numpy as np
 
 from common.audit.records import BrokenRecord, Picture, Split
 from common.data import tables
-from common.data.lookalikes import Pair
+from common.data.lookalikes import Lookalikes, Pair
 from common.data.names import nfc
 from common.text import some
 
@@ -33,9 +33,9 @@ class Audit:
         splits: in order.
         pictures: those that can be read.
         broken: the records that cannot.
-        pairs: of pictures that are one, by their numbers.
+        found: the pairs of pictures that are one, by their numbers, and what was asked of them.
         groups: the pictures that pairs connect.
-        bits, bits_asked: within which hashes were compared in the end, and were to be.
+        bits, agreement: what was to be asked of pairs.
         sample: the ids of a submission; None where they are not known.
     """
 
@@ -43,11 +43,16 @@ class Audit:
     splits: Sequence[Split]
     pictures: Sequence[Picture]
     broken: Sequence[BrokenRecord]
-    pairs: Sequence[Pair]
+    found: Lookalikes
     groups: Sequence[Sequence[int]]
     bits: int
-    bits_asked: int
+    agreement: float
     sample: Sequence[str] | None = None
+
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """The pairs of pictures that are one."""
+        return self.found.pairs
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -93,7 +98,8 @@ def facts_of(audit: Audit) -> dict[str, Any]:
             [{"split": audit.pictures[n].split, "id": audit.pictures[n].id} for n in group]
             for group in audit.groups
         ],
-        "bits": audit.bits,
+        "bits": audit.found.bits,
+        "agreement": audit.found.agreement,
         "broken": [asdict(broken) for broken in audit.broken],
     }
 
@@ -121,10 +127,16 @@ def warnings_of(audit: Audit) -> list[str]:
         _line("records that cannot be used", reasons, NAME, between="; "),
     )
     found = [line for line in lines if line]
-    if audit.bits < audit.bits_asked:
+    bits, agreement = audit.found.bits, audit.found.agreement
+    if bits < audit.bits:
         found.append(
-            f"too many pictures look alike: hashes were compared within {audit.bits} bits of 63, "
-            f"not {audit.bits_asked}, and copies may be missing: raise most_looks with --set"
+            f"too many pictures look alike: hashes were compared within {bits} bits of 63, not "
+            f"{audit.bits}, and copies may be missing: raise most_looks with --set"
+        )
+    if agreement > audit.agreement:
+        found.append(
+            f"too many pictures look alike: copies agree by {agreement:.4g} or more, not "
+            f"{audit.agreement:g}, and some may be missing"
         )
     return found
 

@@ -87,8 +87,9 @@ def compare(
 ) -> Audit:
     """Find what is the same."""
     prints = [picture.print for picture in pictures]
-    pairs, bits = find_pairs(prints, recipe.bits, recipe.agreement, recipe.most_looks)
-    return Audit(classes, splits, pictures, broken, pairs, groups(pairs), bits, recipe.bits)
+    found = find_pairs(prints, recipe.bits, recipe.agreement, recipe.most_looks)
+    asked = recipe.bits, recipe.agreement
+    return Audit(classes, splits, pictures, broken, found, groups(found.pairs), *asked)
 
 
 def _draw(path: Path, audit: Audit) -> None:

@@ -2,11 +2,10 @@
 
 import os
 import time
-from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from common.data.images import decode
-from common.data.lookalikes import Fingerprint, Pair, find_pairs, fingerprint, groups
+from common.data.lookalikes import Fingerprint, find_pairs, fingerprint, groups
 from common.data.pictures import Pictures
 from common.data.records import Records
 from common.progress import report
@@ -17,7 +16,6 @@ MOST = 20_000  # pictures that are looked through, in minutes
 # aligns 88,000 pairs, within 10 bits 3,200.
 _BITS, _AGREEMENT = 10, 0.97
 _LOOKS = 3  # pairs that are aligned for each picture, at most
-_LARGEST, _FEW = 0.02, 10  # a share of all pictures, and a number, that a group may have
 _SIDE = 128  # pixels of the shorter side that are enough: JPEG files are decoded reduced
 _EVERY = 5.0  # seconds between progress lines
 
@@ -46,20 +44,5 @@ def find_copies(records: Records) -> list[list[int]]:
                 last = time.monotonic()
                 report("copies", looked_at=f"{row + 1}/{len(records)}")
     rows = list(prints)
-    pairs, _ = find_pairs(list(prints.values()), _BITS, _AGREEMENT, _LOOKS * len(records))
-    return [[rows[number] for number in group] for group in unchained(pairs, len(rows))]
-
-
-def unchained(pairs: Sequence[Pair], pictures: int) -> list[list[int]]:
-    """Return the groups of pairs, of pairs that agree better where a group has too many pictures.
-
-    Where all pictures are alike, such as X-rays, pairs of different ones chain to a group of a
-    tenth of all. The agreement that is asked for then comes halfway to 1, again until no group has
-    more than a fiftieth of the ``pictures``, or exact copies alone are left.
-    """
-    agreement, largest = _AGREEMENT, max(_FEW, _LARGEST * pictures)
-    while True:
-        found = groups([pair for pair in pairs if pair.agreement >= agreement])
-        if agreement == 1 or not found or len(max(found, key=len)) <= largest:
-            return found
-        agreement = (1 + agreement) / 2 if agreement < 0.999 else 1.0
+    found = find_pairs(list(prints.values()), _BITS, _AGREEMENT, _LOOKS * len(records))
+    return [[rows[number] for number in group] for group in groups(found.pairs)]

@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,6 +29,7 @@ _FLAT = 4.0  # standard deviation in grey levels below which a picture is plain
 _ALIKE = 0.65  # correlation of 16 x 16 grey values below which no closer look follows
 _ALIGN = (3, 50, 1e-5)  # for ECC: at most 50 steps, or until it changes less than this
 _STRETCH = 0.3  # the most that aligning may scale or turn
+_LARGEST, _FEW = 0.02, 10  # a share of all pictures, and a number, that a group may have
 
 
 @dataclass(frozen=True)
@@ -73,29 +75,56 @@ def fingerprint(picture: np.ndarray) -> Fingerprint:
     return Fingerprint(digest, int(_BITS[low > 0].sum(dtype=np.uint64)), smooth)
 
 
-def find_pairs(
-    prints: Sequence[Fingerprint], bits: int, agreement: float, most: int
-) -> tuple[list[Pair], int]:
-    """Find the pairs of pictures that are one, and within how many bits pairs were compared.
+class Lookalikes(NamedTuple):
+    """Pairs of pictures that are one, and what was asked of them in the end.
+
+    ``bits`` and ``agreement`` are those that ``find_pairs`` was given, or stricter ones.
+    """
+
+    pairs: list[Pair]
+    bits: int
+    agreement: float
+
+
+def find_pairs(prints: Sequence[Fingerprint], bits: int, agreement: float, most: int) -> Lookalikes:
+    """Find the pairs of pictures that are one.
 
     Of exact copies each is paired with the first alone, and only the first is compared with
     other pictures. Pictures of (nearly) one colour have exact copies alone. Hashes that differ in
     more than ``bits`` are not compared; ``agreement`` is the least correlation of a near copy with
-    its original; where more than ``most`` pairs are to be aligned, ``bits`` is lowered.
+    its original; where more than ``most`` pairs are to be aligned, ``bits`` is lowered, and where
+    all pictures look alike, ``agreement`` is raised (``unchained``).
     """
     first_of: dict[str, int] = {}
     firsts = [first_of.setdefault(known.digest, number) for number, known in enumerate(prints)]
     pairs = [Pair(first, n, "exact") for n, first in enumerate(firsts) if first != n]
     textured = [n for n in first_of.values() if not prints[n].plain]
     if len(textured) < 2:
-        return pairs, bits
+        return Lookalikes(pairs, bits, agreement)
     candidates, bits = _candidates(prints, np.array(textured), bits, most)
     near: dict[tuple[int, int], Pair] = {}
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for pair in pool.map(lambda pair: _aligned(prints, pair), candidates):
             if pair.agreement >= agreement:  # near and mirrored (a symmetric picture) is near
                 near.setdefault((pair.first, pair.second), pair)
-    return [*pairs, *(near[key] for key in sorted(near))], bits
+    pairs += [near[key] for key in sorted(near)]
+    pairs, agreement = unchained(pairs, len(prints), agreement)
+    return Lookalikes(pairs, bits, agreement)
+
+
+def unchained(pairs: Sequence[Pair], pictures: int, agreement: float) -> tuple[list[Pair], float]:
+    """Return the pairs that agree better where a group has too many pictures, and how well.
+
+    Where all pictures are alike, such as X-rays, pairs of different ones chain to a group of a
+    tenth of all. The ``agreement`` that is asked for then comes halfway to 1, again until no group
+    has more than a fiftieth of the ``pictures``, or exact copies alone are left.
+    """
+    largest = max(_FEW, _LARGEST * pictures)
+    while True:
+        found = [pair for pair in pairs if pair.agreement >= agreement]
+        if agreement >= 1 or max(map(len, groups(found)), default=0) <= largest:
+            return found, agreement
+        agreement = (1 + agreement) / 2 if agreement < 0.999 else 1.0
 
 
 def groups(pairs: Sequence[Pair]) -> list[list[int]]:

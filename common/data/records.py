@@ -65,9 +65,14 @@ def no_records(name: str) -> Records:
 
 
 def join(name: str, first: Records, second: Records) -> Records:
-    """Return the pictures of two labelled parts, one after the other, and the columns of both."""
+    """Return the pictures of two labelled parts, one after the other, and the columns of both.
+
+    Where two pictures have one name, as a folder for each class has them in every part, all get the
+    name of their part in front; one picture in both parts is there twice.
+    """
     assert first.labels is not None
     assert second.labels is not None
+    first, second = _with_own_ids(first, second)
     groups = [
         np.zeros(len(part), np.str_) if part.groups is None else part.groups
         for part in (first, second)
@@ -88,3 +93,18 @@ def join(name: str, first: Records, second: Records) -> Records:
         },
         notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
     )
+
+
+def _with_own_ids(*parts: Records) -> list[Records]:
+    """The parts, those of other pictures with the same ids under the names of the parts."""
+    one, other = (dict(zip(part.ids.tolist(), _pictures(part), strict=True)) for part in parts)
+    shared = one.keys() & other.keys()
+    if not shared or any(one[name] == other[name] for name in shared):
+        return [*parts]
+    named = (np.char.add(f"{part.name}/", part.ids) for part in parts)
+    return [dataclasses.replace(part, ids=ids) for part, ids in zip(parts, named, strict=True)]
+
+
+def _pictures(part: Records) -> list[tuple[Path, int]]:
+    """What tells each picture from all others: its file, and where it begins there."""
+    return [(part.files[number], start) for number, start, *_ in part.places.tolist()]

@@ -88,27 +88,46 @@ def hold_out(
 
 
 def take_fold(
-    train: Records, validation: Records, task: Task, folds: int, fold: int, seed: int
+    train: Records,
+    validation: Records,
+    task: Task,
+    folds: int,
+    fold: int,
+    seed: int,
+    near_duplicates: bool = True,
 ) -> tuple[Records, Records]:
     """Return train and validation of one of ``folds``, of the pictures of both together.
 
     Folds count on from one split to the next, each of another seed: fold 7 of 5 is fold 2 of the
-    second.
+    second. Groups are on one side, and so are ``near_duplicates``, as ``hold_out`` has them.
+    Raises UserError for a picture that comes twice, and as ``stratified_folds``.
+    """
+    return one_fold(join_labelled(train, validation, near_duplicates), task, folds, fold, seed)
 
-    Groups and copies are on one side, as ``hold_out`` has them. Raises UserError for an id that
-    comes twice, and as ``stratified_folds``.
+
+def join_labelled(train: Records, validation: Records, near_duplicates: bool = True) -> Records:
+    """Return all labelled pictures to be split into folds, those that belong together in groups.
+
+    ``split`` says in words what is kept together. Raises UserError for a picture that comes twice.
     """
     both, words = check_ids(join(train.name, train, validation)), ""
     if not validation.split:  # else hold_out has looked for copies, or was asked not to
-        both, words = keep_together(both)
+        both, words = keep_together(both, near_duplicates)
     elif both.groups is not None:
         words = f", {_several(both.groups)} kept together"
+    return dataclasses.replace(both, split=words)
+
+
+def one_fold(
+    both: Records, task: Task, folds: int, fold: int, seed: int
+) -> tuple[Records, Records]:
+    """Return train and validation of one of ``folds`` of ``join_labelled``'s pictures."""
     repeat, fold = divmod(fold, folds)
     seed = (seed + _NEXT * repeat) % 2**32
     chosen = _folds(both, task, folds, seed) == fold
     again = f" of split {repeat + 1}" if repeat else ""
-    name = f"fold {fold} of {folds}{again}, stratified{words}, seed {seed}"
-    return _divide(both, chosen, validation.name, name)
+    name = f"fold {fold} of {folds}{again}, stratified{both.split}, seed {seed}"
+    return _divide(dataclasses.replace(both, split=""), chosen, "val", name)
 
 
 def keep_together(records: Records, near_duplicates: bool = True) -> tuple[Records, str]:

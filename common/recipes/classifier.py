@@ -34,6 +34,8 @@ class ClassifierRecipe(BackboneRecipe):
             part ``fold`` (from 0) is validation, the others are trained on, without a refit.
         repeats: how often they are split, each time in another way; folds count on from one to
             the next, so that fold 7 of 5 is part 2 of the second.
+        near_duplicates: whether folds keep copies, exact or near, together, of data with a
+            validation of their own; ``hold_out`` is asked in the competition's ``data.py``.
     """
 
     backbone: str = "DenseNet201"
@@ -54,6 +56,7 @@ class ClassifierRecipe(BackboneRecipe):
     folds: Annotated[int, Range(0, 20)] = 0
     fold: Annotated[int, Range(0, 19)] = 0
     repeats: Annotated[int, Range(1, 10)] = 1
+    near_duplicates: bool = True
 
     @property
     def trains_on_features(self) -> bool:

@@ -29,6 +29,7 @@ _UNUSED = {  # fields without effect, by what another field is
     **dict.fromkeys((("schedule", "step"), ("schedule", "plateau")), (*_RAMP, "lr_sustain_epochs")),
     **dict.fromkeys((("fit", "squash"), ("fit", "crop")), ("padding",)),
     ("head", "logistic"): _OF_EPOCHS,
+    ("folds", "0"): ("near_duplicates",),
 }
 _AUGMENTATIONS = {  # fields, as people call them
     "rot90_probability": "each quarter turn",

@@ -96,7 +96,7 @@ def read_parts(kernel: ClassifierKernel, run: KernelRun, accelerator: Accelerato
         if test.labels is not None:
             task.check_labels(test.labels, test.name)
         if recipe.folds:
-            which = (recipe.folds, recipe.fold, run.parameters.seed)
+            which = (recipe.folds, recipe.fold, run.parameters.seed, recipe.near_duplicates)
             train, validation = take_fold(train, validation, task, *which)
         note_split(run, train, validation, task)
         # What would otherwise be found when training has ended.

@@ -16,7 +16,7 @@ import pytest
 from common.audit.findings import Audit, warnings_of
 from common.audit.records import Picture, Split, read_pictures
 from common.audit.run import AuditRecipe
-from common.data.lookalikes import Pair, find_pairs, fingerprint, groups
+from common.data.lookalikes import Lookalikes, Pair, find_pairs, fingerprint, groups
 from common.data.tfrecords import record_files
 from common.errors import UserError
 from common.manifest import read_manifest
@@ -256,8 +256,8 @@ def test_a_setting_out_of_range_is_refused(setting: dict) -> None:
 
 def test_pictures_of_one_colour_are_no_near_copies() -> None:
     flat = [fingerprint(np.full((96, 96, 3), 100 + n, np.uint8)) for n in range(6)]
-    assert find_pairs(flat, 63, 0.01, 1000) == ([], 63)
-    assert [pair.kind for pair in find_pairs([*flat, flat[0]], 63, 0.01, 1000)[0]] == ["exact"]
+    assert find_pairs(flat, 63, 0.01, 1000) == ([], 63, 0.01)
+    assert [pair.kind for pair in find_pairs([*flat, flat[0]], 63, 0.01, 1000).pairs] == ["exact"]
 
 
 def test_copies_are_found_far_apart_and_copies_of_copies_once() -> None:
@@ -265,10 +265,21 @@ def test_copies_are_found_far_apart_and_copies_of_copies_once() -> None:
     for n in (3, 400):
         near = cv2.imdecode(np.frombuffer(jpeg(picture(n)[:48, :48], 60), np.uint8), 1)
         prints.append(fingerprint(np.ascontiguousarray(near[..., ::-1])))
-    pairs, bits = find_pairs([*prints, prints[3], prints[580]], 16, 0.97, 10**6)
+    pairs, bits, _ = find_pairs([*prints, prints[3], prints[580]], 16, 0.97, 10**6)
     found = {(pair.first, pair.second, pair.kind) for pair in pairs}
     near, exact = {(3, 600, "near"), (400, 601, "near")}, {(3, 602, "exact"), (580, 603, "exact")}
     assert (found, bits) == (near | exact, 16)
+
+
+def test_lookalikes_do_not_chain_to_one_group() -> None:
+    prints = [fingerprint(picture(n)) for n in range(60)]
+    steps = np.linspace(0, 1, 60)[:, None, None, None]  # each a little more of the last picture
+    chain = (1 - steps) * picture(100) + steps * picture(200)
+    prints += [fingerprint(one.astype(np.uint8)) for one in chain]
+    found = find_pairs([*prints, prints[0]], 16, 0.97, 10**6)
+    assert found.agreement > 0.97
+    assert max(map(len, groups(found.pairs))) <= 10
+    assert (0, 120) in {(pair.first, pair.second) for pair in found.pairs}
 
 
 def test_groups_connect_pairs_and_nothing_else() -> None:
@@ -283,7 +294,7 @@ def test_real_photographs_have_the_copies_that_were_seen() -> None:
     splits.append(Split("test", record_files(REAL / "test"), False))
     pictures, broken = read_pictures(splits, 104)
     recipe = AuditRecipe()
-    pairs, _ = find_pairs([p.print for p in pictures], recipe.bits, recipe.agreement, 10**6)
+    pairs, *_ = find_pairs([p.print for p in pictures], recipe.bits, recipe.agreement, 10**6)
     ids = {(pictures[p.first].id, pictures[p.second].id) for p in pairs}
     assert not broken
     assert len(ids) == 79  # those that agree less than 0.999 were looked at
@@ -297,7 +308,10 @@ def test_a_large_group_of_copies_is_named_in_short() -> None:
     alike = [Picture("train", f"p{n}", n % 2, Path("f"), n, None) for n in range(60)]
     group = range(60)
     splits = [Split("train", (), True)]
-    warnings = warnings_of(Audit(NAMES, splits, alike, (), (), (group,), 16, 16))
+    found = Lookalikes([], 16, 0.985)
+    warnings = warnings_of(Audit(NAMES, splits, alike, (), found, (group,), 16, 0.97))
+    strict = "copies agree by 0.985 or more, not 0.97, and some may be missing"
+    assert warnings[-1] == f"too many pictures look alike: {strict}"
     conflict = next(line for line in warnings if "more than one label" in line)
     assert conflict.endswith("and 56 more): audit.csv")
     assert len(conflict) < 200

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import pytest
 
-from common.data.copies import find_copies, unchained
+from common.data.copies import find_copies
 from common.data.layouts import image_files, labels_in_names, table
-from common.data.lookalikes import Pair
+from common.data.lookalikes import Pair, unchained
 from common.data.records import Records
 from common.data.splits import hold_out, take_fold
 from common.tasks.classification import Classification
@@ -37,11 +37,11 @@ def test_copies_are_found_and_a_broken_picture_is_none(tmp_path: Path) -> None:
 def test_a_chain_of_lookalikes_is_not_one_group() -> None:
     chain = [Pair(n, n + 1, "near", 9, 0.971) for n in range(200)]
     copies = [Pair(500, 501, "near", 2, 0.995), Pair(500, 502, "exact")]
-    assert unchained([*chain, *copies], 1000) == [[500, 501, 502]]
-    assert len(unchained([*chain, *copies], 20_000)) == 2  # few among so many
+    assert unchained([*chain, *copies], 1000, 0.97) == (copies, 0.985)
+    assert unchained([*chain, *copies], 20_000, 0.97) == ([*chain, *copies], 0.97)  # few of so many
     same = [Pair(0, n, "exact") for n in range(1, 100)]  # black frames, for example
-    assert unchained([*same, *chain], 1000) == [list(range(100))]
-    assert unchained([], 1000) == []
+    assert unchained([*same, *chain], 1000, 0.97) == (same, 1.0)
+    assert unchained([], 1000, 0.97) == ([], 0.97)
 
 
 def xrays() -> tuple[Records, Classification]:

@@ -121,6 +121,27 @@ def test_folds_of_a_repeat_are_another_split() -> None:
     assert set(splits[0][0].ids) != set(splits[1][0].ids)
 
 
+def test_pictures_of_one_name_in_two_parts_have_names_of_their_own() -> None:
+    one, other = (records([row % 3 for row in range(9)], None, name) for name in ("train", "val"))
+    ids = np.array([f"cat/{row}.jpg" for row in range(9)])
+    one, other = replace(one, ids=ids), replace(other, ids=ids)
+    train, validation = take_fold(one, other, TASK, 3, 0, 0, near_duplicates=False)
+    found = {*train.ids.tolist(), *validation.ids.tolist()}
+    assert found == {f"{part}/{name}" for part in ("train", "val") for name in ids}
+    with pytest.raises(UserError, match="train: the id cat/0.jpg comes 2 times: in .*train0: keep"):
+        take_fold(one, replace(one, name="val"), TASK, 3, 0, 0)
+
+
+def test_folds_look_for_copies_unless_they_are_not_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splits, "find_copies", lambda records: [[0, 9, 17]])
+    parts = [records([row % 3 for row in range(9)], None, name) for name in ("train", "val")]
+    for near, copies in ((True, 3), (False, 0)):
+        folds = [take_fold(*parts, TASK, 3, fold, 0, near)[1] for fold in range(3)]
+        assert ("3 pictures kept with their copies" in folds[0].split) == near
+        together = {"train0", "val0", "val8"}
+        assert any(together <= {*fold.ids.tolist()} for fold in folds) == bool(copies)
+
+
 def test_copies_join_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(splits, "find_copies", lambda records: [[1, 2, 5], [3, 4]])
     whole = records([0] * 8, ["a", "a", "b", "", "", "", "", "b"])

@@ -95,7 +95,7 @@ def broken_test(size: int, parameters: Parameters) -> tuple[Records, Records, Re
 
 def twice(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
     train, validation, test = small_classifier.load(size, parameters)
-    return train, replace(validation, ids=train.ids[: len(validation)]), test
+    return train, replace(train.take(np.arange(len(validation))), name="val"), test
 
 
 def one_class_missing(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:

@@ -1,9 +1,5 @@
 """The pictures of shapes: a folder for each part, in it one for each class; test may be missing."""
 
-from dataclasses import replace
-
-import numpy as np
-
 from common.data.layouts import folder_per_class
 from common.errors import UserError
 from competitions.tiny_shapes import COMPETITION
@@ -19,12 +15,8 @@ def check_folder(root):
 def load(image_size, parameters):
     """Return train, validation and test, or None for test."""
     root = COMPETITION.data_folder(parameters.internet)
-    test = load_part(root, "test") if (root / "test").is_dir() else None
-    return load_part(root, "train"), load_part(root, "val"), test
 
+    def part(name):
+        return folder_per_class(name, root / name, COMPETITION.task)
 
-def load_part(root, part):
-    """Return the pictures of one part with their labels."""
-    found = folder_per_class(part, root / part, COMPETITION.task)
-    # Folds join train and validation, where two pictures may have one name.
-    return replace(found, ids=np.char.add(f"{part}/", found.ids))
+    return part("train"), part("val"), part("test") if (root / "test").is_dir() else None

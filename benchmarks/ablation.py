@@ -67,7 +67,7 @@ PLAIN = {
 FROM_RANDOM: dict[str, dict[str, Any]] = {
     "base": {},
     "constant": {"schedule": "constant"},
-    "constant, a quarter": {"schedule": "constant", "lr_max": 1e-3},
+    "constant and a quarter": {"schedule": "constant", "lr_max": 1e-3},
     "cosine": {"schedule": "cosine"},
     "step": {"schedule": "step", "lr_patience": 8, "lr_decay": 0.3},
     "plateau": {"schedule": "plateau", "lr_patience": 3, "lr_decay": 0.4},
@@ -102,7 +102,7 @@ IMAGENET = dataclasses.replace(
 FROM_IMAGENET: dict[str, dict[str, Any]] = {
     "base": {},
     "constant": {"schedule": "constant"},
-    "ramp and decay, as published": {
+    "published ramp and decay": {
         **{"schedule": "ramp", "lr_start": 1e-5, "lr_ramp_epochs": 1, "lr_decay": 0.33}
     },
     "a third of the rate": {"lr_max": 3e-4},
@@ -116,7 +116,7 @@ FROM_IMAGENET: dict[str, dict[str, Any]] = {
     "label_smoothing 0.1": {"label_smoothing": 0.1},
     "ema 0.99": {"ema": 0.99},
     "logistic head first": {"head": "logistic"},
-    "logistic head first, a third of the rate": {"head": "logistic", "lr_max": 3e-4},
+    "logistic head first and a third of the rate": {"head": "logistic", "lr_max": 3e-4},
     "twice the epochs": {"epochs": 10},
 }
 

@@ -155,8 +155,7 @@ class Facts:
 
     def figure(self, name: str) -> bytes | None:
         """Read a figure that the ensemble has drawn; None if there is none."""
-        path = self.run.output(ENSEMBLE) / name
-        return path.read_bytes() if path.is_file() else None
+        return self.ensemble.figure(name) if self.ensemble else None
 
 
 def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Facts:

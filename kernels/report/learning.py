@@ -1,4 +1,4 @@
-"""Learning curves and schedules: a row of small charts a model.
+"""Learning curves and schedules, a row of small charts a model; heads that are fitted at once.
 
 Several kernels of one model or script share a row, a thin line each; their own rows are there to
 be opened. All have the same scales but for the epochs, which are each model's own; where pairs are
@@ -24,11 +24,19 @@ COLOURS = {"val_loss": "two", "val_accuracy": "two", "val_mae": "two"}
 COLOURS |= {"val_auc": "two", "val_auc_seen": "three", "val_auc_unseen": "four"}
 OWN = ("Loss", "Learning rate")
 DIGITS = {"epoch": 0, "learning_rate": 6}
+FITTED = {  # of a kernel's metrics, what was chosen on validation and what that scores there
+    "c": ("C of the logistic regression", ",.6g"),
+    "val_loss": ("cross-entropy of validation", ".4g"),
+    "shrinkage": ("shrinkage of the discriminant analysis", ".4g"),
+}
 Kernels = Sequence[KernelOutput]
 
 
-def learning(facts: Facts) -> Section:
-    """The curves of every kernel that wrote a history."""
+def learning(facts: Facts) -> Section | None:
+    """The curves of every kernel that wrote a history, and what was chosen for a head without any.
+
+    None without either.
+    """
     trained = [k for own in facts.groups.values() for k in own if k.history]
     rows = [row for kernel in trained for row in kernel.history]
     keys = [Key("one", "training"), Key("two", "validation")]
@@ -48,7 +56,29 @@ def learning(facts: Facts) -> Section:
             models.append({"name": model, "kinds": kinds, "charts": charts, "each": each})
         else:
             models += each
-    return {"title": "Learning curves", "legend": keys, "models": models}
+    heads = [head for name, own in facts.groups.items() if (head := _head(name, own))]
+    if not models and not heads:
+        return None
+    title = "Learning curves" if models else "Heads that were fitted"
+    return {"title": title, "legend": keys, "models": models, "heads": heads}
+
+
+def _head(name: str, alike: Kernels) -> dict[str, Any] | None:
+    """What was chosen for the heads of a model's kernels, and the first one's figure."""
+    rows = []
+    for kernel in alike:
+        chosen = {
+            words: (value, format(value, form))
+            for fact, (words, form) in FITTED.items()
+            if (value := kernel.number(fact)) is not None
+        }
+        rows += [{"kernel": kernel.name, **chosen}] if kernel.number("c") is not None else []
+    figure = alike[0].figure("penalty.png") if len(alike) == 1 else None
+    return (
+        {"name": name, "chosen": Table(f"Heads of {name}", rows), "figure": figure}
+        if rows
+        else None
+    )
 
 
 def _kernel(kernel: KernelOutput, trained: Kernels, own: Sequence[str]) -> dict[str, Any]:

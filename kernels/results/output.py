@@ -92,6 +92,11 @@ class KernelOutput:
         except (OSError, ValueError, TypeError):
             return ()
 
+    def figure(self, name: str) -> bytes | None:
+        """Read a figure that it has drawn; None if there is none."""
+        path = self.folder / name
+        return path.read_bytes() if path.is_file() else None
+
     def predictions(self) -> Predictions | None:
         """Read ``predictions.npz``; None if there is none. Raises UserError if it is broken."""
         if not (self.folder / PREDICTIONS).exists():

@@ -83,10 +83,10 @@ def page(driver: Any, rich: Path) -> Any:
     return driver
 
 
-def test_a_run_without_curves_and_pictures_says_so_and_shows_each_blend(finished: dict) -> None:
+def test_a_run_without_curves_and_pictures_shows_each_blend(finished: dict) -> None:
     page = Path(finished["report"]).read_text("utf-8")
     assert "<h1>Tiny Digits</h1>" in page
-    assert page.count("The kernels wrote no history.") == 1
+    assert "learning" not in anchors(page)
     assert "pictures are named by their ids" in page
     assert 'src="data:image/jpeg' not in page
     assert "nothing was sent" in page  # by the second command
@@ -332,6 +332,26 @@ def test_what_is_broken_or_lost_costs_what_it_holds_alone(tmp_path: Path) -> Non
     assert {"members", "classes"} - {*anchors(page)} == {"members"}
     shutil.rmtree(run.output("ensemble"))
     assert {"classes", "learning"} - {*anchors(written(run, *MEMBERS))} == {"classes"}
+
+
+def test_what_was_chosen_for_a_head_is_in_the_place_of_its_curves(tmp_path: Path) -> None:
+    from PIL import Image
+
+    run = write_tiny(tmp_path / "run")
+    path = run.output("left") / "metrics.json"
+    write_json(path, {**read_json(path), "c": 30_000.0, "val_loss": 0.07631})
+    Image.new("RGB", (60, 35), "white").save(run.output("left") / "penalty.png")
+    (run.output("left") / "history.csv").unlink()
+    shown = section(written(run, *MEMBERS), "learning")
+    assert re.findall("<h3>(.*?)</h3>", shown) == ["right", "left, fitted on features"]
+    assert "C of the logistic regression cross-entropy of validation left 30,000 0.0763" in plain(
+        shown
+    )
+    assert shown.count("data:image/png") == 1
+    (run.output("right") / "history.csv").unlink()
+    page = written(run, *MEMBERS)
+    assert '<h2 id="learning-title">Heads that were fitted</h2>' in page
+    assert "Learning curves" not in page
 
 
 def test_what_a_training_warns_of_and_how_it_was_validated_is_said_once(tmp_path: Path) -> None:

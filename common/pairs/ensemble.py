@@ -16,7 +16,7 @@ from common.kernel import KernelRun
 from common.manifest import write_json
 from common.metrics.metric import find_metric
 from common.metrics.verification import best_threshold, roc, roc_auc
-from common.outputs import BLEND, ModelScores, chosen_on
+from common.outputs import BLEND, ModelScores, chosen_on, without_none
 from common.pairs.blend import PairBlend, Scale, find_pair_blend
 from common.pairs.scores import PairScorer
 from common.pairs.table import PairTable, read_pairs, write_pair_scores
@@ -132,9 +132,10 @@ def write_metrics(
     auc = {name: pairs.auc(scores) for name, scores in models.items()}
     scores = score_pairs(pairs, models, recipe.resamples)
     first = {name: f"{name}/{next(iter(member.validation))}" for name, member in members.items()}
-    parts = auc.pop(BLEND)
+    parts, found = auc.pop(BLEND), scores.blend_facts(first)
+    found["intervals"] |= without_none(**{name: scores.interval(name) for name in channels})
     facts: dict[str, Any] = {
-        **scores.blend_facts(first),
+        **found,
         "method": recipe.method,
         "scale": blend.scale,
         "weights": dict(blend.weights),

@@ -14,7 +14,14 @@ from kernels.report.pair_facts import model_channels
 from kernels.report.render import UNKNOWN, Section, Table, bar, duration, known, signed
 from kernels.results.blends import tried_blends
 from kernels.results.output import KernelOutput
-from kernels.results.scores import Validated, as_mapping, gain_words, read_number, read_score
+from kernels.results.scores import (
+    Validated,
+    as_mapping,
+    channel_scores,
+    gain_words,
+    read_number,
+    read_score,
+)
 
 ACCURACY = "validation_accuracy"
 BLEND = Markup("<strong>blend</strong>")
@@ -26,7 +33,11 @@ def blend(facts: Facts) -> Section | None:
         return None
     metrics, several = facts.blended, len(facts.weights) > 1
     sign, score = facts.competition.scoring.sign, read_score(metrics)
-    scores = [(model, facts.model_score(model)) for model in facts.models]
+    scores = [
+        one
+        for model in facts.models
+        for one in (channel_scores(metrics, model) or {model: facts.model_score(model)}).items()
+    ]
     scores.sort(key=lambda one: math.inf if one[1].value is None else -sign * one[1].value)
     if several or len(scores) > 1:
         scores.append(("blend", score))
@@ -55,7 +66,9 @@ def _members(facts: Facts) -> Table:
         score, member = facts.model_score(model), facts.members.get(model)
         measured = member and facts.task.summary(member.validation_labels, member.validation)
         weight = {"weight": bar(facts.weights.get(model))} if len(facts.models) > 1 else {}
-        rows.append({"member": model, **weight, **_score(facts, score, measured or {}), **_took(kernels)})
+        rows.append(
+            {"member": model, **weight, **_score(facts, score, measured or {}), **_took(kernels)}
+        )
     if (ensemble := facts.ensemble) and len(rows) > 1:
         found = _score(facts, ensemble.score, ensemble.metrics)
         rows.append({"member": BLEND, "weight": 1.0, **found, **_took([ensemble])})

@@ -4,6 +4,7 @@ import base64
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -11,6 +12,7 @@ from markupsafe import Markup
 from kernels.report.charts import mark
 from kernels.report.facts import Facts, Picture
 from kernels.report.render import Key, Section, colour, hue
+from kernels.results.scores import channel_scores
 
 NAMED = 60  # classes in the legend at most, those with the most pictures
 EDGE = 32767  # a distance of 1 in the page
@@ -29,23 +31,25 @@ def embedding(facts: Facts) -> Section | None:
     projections = facts.pairs.projections
     first = next(iter(projections.values()))  # all are of its pictures, in its order
     pictures = facts.pictures(first.ids, first.labels, first.seen)
-    models = []
+    models: list[dict[str, Any]] = []
     for name, found in projections.items():
         points = scaled(found.points)
         packed = base64.b64encode(np.round(points * EDGE).astype("<i2").tobytes()).decode()
         flat = _flat(pictures, points[-1])
+        shown = next(iter(channel_scores(facts.blended, name)), name)  # a kernel projects its first
         models.append(
-            {"name": name, "epochs": found.epochs.tolist(), "points": packed, "flat": flat}
+            {"name": shown, "epochs": found.epochs.tolist(), "points": packed, "flat": flat}
         )
     numbers = np.unique(first.labels).tolist()
-    shown = [
+    drawn = [
         {**vars(picture), "lines": (), "jpeg": base64.b64encode(picture.jpeg or b"").decode()}
         for picture in pictures
     ]
     return {
         "title": "Embedding",
         "models": models,
-        "facts": json.dumps({"pictures": shown, "hues": {n: colour(n) for n in numbers}}),
+        "several": any(len(found.epochs) > 1 for found in projections.values()),
+        "facts": json.dumps({"pictures": drawn, "hues": {n: colour(n) for n in numbers}}),
         "legend": _legend(pictures),
         "more": max(0, len(numbers) - NAMED),
         "pictures": len(pictures),
@@ -104,7 +108,14 @@ def neighbours(facts: Facts) -> Section | None:
         found = [pictures[other] for other in near.tolist()]
         rows.append((pictures[row], list(zip(found, scores.tolist(), strict=True))))
     title = "Nearest neighbours"
-    return {"title": title, "rows": rows, "channel": best.name, "pictures": len(vectors)}
+    blended = [name for name, weight in facts.weights.items() if weight]
+    return {
+        "title": title,
+        "rows": rows,
+        "channel": best.name,
+        "blended": blended if len(blended) > 1 else [],
+        "pictures": len(vectors),
+    }
 
 
 def pictured(pictures: Sequence[Picture]) -> np.ndarray:

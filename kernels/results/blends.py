@@ -40,7 +40,7 @@ def keep_blend(run: Run) -> None:
 def tried_blends(run: Run) -> tuple[TriedBlend, ...]:
     """Read the blends that were tried, the first one first.
 
-    One member alone is the same in each way to blend, and counts once.
+    Those with the same scores count once, as one member alone does in each way to blend.
     """
     public = {sent.sha256: sent.public_score for sent in run.submissions}
     paths = (run.folder / "blends").glob("*.json")
@@ -60,7 +60,7 @@ def tried_blends(run: Run) -> tuple[TriedBlend, ...]:
     kept: dict[TriedBlend, TriedBlend] = {}
     for one in tried:
         alone = is_alone(found[one.version])
-        kept.setdefault(replace(one, method="", version=0) if alone else one, one)
+        kept.setdefault(replace(one, version=0, method="" if alone else one.method), one)
     return tuple(_named([*kept.values()]))
 
 

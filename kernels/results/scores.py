@@ -95,6 +95,20 @@ def model_score(metrics: Mapping[str, Any], model: str, own: Validated | None = 
     return Validated(value, ends or own.interval, read_score(metrics).n or own.n)
 
 
+def channel_scores(metrics: Mapping[str, Any], model: str) -> dict[str, Validated]:
+    """Read what each channel of a model scores, by ``model/channel``; empty where it has one."""
+    found = {
+        name: as_mapping(auc)
+        for name, auc in as_mapping(metrics.get("channels")).items()
+        if name.startswith(f"{model}/")
+    }
+    ends, n = as_mapping(metrics.get("intervals")), read_score(metrics).n
+    return {
+        name: Validated(read_number(auc.get("all")), read_interval(ends, name), n)
+        for name, auc in (found if len(found) > 1 else {}).items()
+    }
+
+
 def as_mapping(value: object) -> Mapping[str, Any]:
     """Return the value if it is an object of JSON, else an empty one."""
     return value if isinstance(value, Mapping) else {}

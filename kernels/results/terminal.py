@@ -11,6 +11,7 @@ from kernels.results.blends import asked_for, is_alone
 from kernels.results.result import Member, Result
 from kernels.results.scores import (
     Validated,
+    channel_scores,
     gain_words,
     looked,
     model_score,
@@ -68,16 +69,19 @@ def _scores(result: Result) -> list[str]:
     if result.metric:
         better = "higher" if result.greater_is_better else "lower"
         lines.append(f"  {title(result.metric)}, {better} is better; 95 % intervals in parentheses")
-    rows, below, models = [], [], _models(result)
+    rows, below, models = [], list[list[str]](), _models(result)
     shown = [score.value for _, score, *_ in models]
     alone = is_alone(result.blend) and shown == [result.value]  # the blend is the member
     for name, score, kind, kernels in models:
         seen = ", ".join(dict.fromkeys(member.accelerator or "unknown" for member in kernels))
         took = f"{sum(member.seconds for member in kernels):6.0f} s on {seen}"
-        facts = _channel(result.blend, name) if kind else vars(kernels[0])
-        short = replace(score, n=None) if score.n == result.n and not alone else score
-        rows.append(_row(name, short, facts, took))
-        below.append([_listed(f"{len(kernels)} {kind}: ", map(str, kernels))] if kind else [])
+        for channel, own in (channel_scores(result.blend, name) or {name: score}).items():
+            facts = _channel(result.blend, channel) or vars(kernels[0])
+            short = replace(own, n=None) if own.n == result.n and not alone else own
+            rows.append(_row(channel, short, facts, took))
+            took = ""  # it is the time of all channels
+            below.append([])
+        below[-1] += [_listed(f"{len(kernels)} {kind}: ", map(str, kernels))] if kind else []
         if splits := result.blend.get("repeats", {}).get(name):
             scores = (f"{score:.4f}" for score in splits.values())
             below[-1].append(_listed(f"{len(splits)} splits, each out of fold: ", scores))
@@ -122,9 +126,9 @@ def _row(name: str, score: Validated, facts: Mapping[str, Any], took: str) -> tu
 
 
 def _channel(blend: Mapping[str, Any], model: str) -> dict[str, Any]:
-    """What the first channel of a model scores on seen and on unseen classes."""
+    """What a channel, or the one channel of a model, scores on seen and on unseen classes."""
     for name, scores in blend.get("channels", {}).items():
-        if name.startswith(f"{model}/"):
+        if name == model or name.startswith(f"{model}/"):
             return {f"validation_{part}": score for part, score in scores.items()}
     return {}
 
@@ -206,8 +210,9 @@ def _words(result: Result) -> str:
     models = []
     for name, score, kind, kernels in (*_models(result), *map(_alone, result.others)):
         several = f"{len(kernels)} {kind}" if kind else ""
-        around = ", ".join(filter(None, (score.ends, several)))
-        models.append(f"{name} {score.short}{f' ({around})' if around else ''}".strip())
+        for shown, own in (channel_scores(result.blend, name) or {name: score}).items():
+            around = ", ".join(filter(None, (own.ends, several)))
+            models.append(f"{shown} {own.short}{f' ({around})' if around else ''}".strip())
     words = [
         " ".join(mark for mark, shown in marks.items() if shown),
         _validation(result),

@@ -226,7 +226,9 @@ def test_metrics_are_those_of_all_seen_and_unseen_pairs(run: Run, tmp_path: Path
     known = columns("validation", PAIRS.first, PAIRS.second)
     for name, scores in known.items():
         assert metrics["channels"][name] == pytest.approx(PAIRS.auc(scores), abs=1e-5)
-    # A classifier's classes tell artists that train has not from nobody.
+        # A classifier's classes tell artists that train has not from nobody.
+        low, high = metrics["intervals"][name]
+        assert low < metrics["channels"][name]["all"] < high
     assert metrics["channels"]["right/classes"]["seen"] > 0.9
     assert metrics["channels"]["right/classes"]["unseen"] < 0.7
     assert set(metrics["weights"]) == set(known)

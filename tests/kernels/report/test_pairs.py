@@ -169,7 +169,7 @@ LOST = {
     "*/thumbnails.npz": ("The kernels wrote no thumbnails", set()),
     "prepare/classes.csv": ("", set()),
     "*/metrics.json": ("", set()),
-    "*/*": ("The ensemble wrote no scored pairs", {*SECTIONS[3:]}),
+    "*/*": ("The ensemble wrote no scored pairs", {*SECTIONS[2:]}),
 }
 
 
@@ -199,6 +199,39 @@ def test_what_is_broken_becomes_a_note_and_the_rest_is_there(spoilt: Path, name:
     page = written(spoilt)
     assert f"{path.name} cannot be read" in " ".join(notes(page))
     assert [part for part in SECTIONS if part not in BROKEN[name]] == anchors(page)[:-1]
+
+
+def test_a_member_of_two_channels_is_shown_by_its_channels(page: str, spoilt: Path) -> None:
+    """What is drawn of one channel alone has its name; the score is of both together."""
+    path = spoilt / "outputs" / "ensemble" / "metrics.json"
+    found = metrics(spoilt)
+    first = {"all": 0.71, "seen": 0.72, "unseen": 0.7}
+    channels = {"classes/embedding": first, **found["channels"]}
+    intervals = {**found["intervals"], "classes/embedding": [0.69, 0.73]}
+    write_json(path, {**found, "channels": channels, "intervals": intervals})
+    changed = written(spoilt)
+    blend, embedding = plain(section(changed, "blend")), section(changed, "embedding")
+    assert "classes/embedding 0.710 0.690 to 0.730" in blend
+    assert "classes/classes 0." in blend
+    assert "triplets 0." in blend
+    assert ">classes/embedding</button>" in embedding
+    assert ">triplets</button>" in embedding
+    said = " ".join(plain(section(changed, "neighbours")).split())
+    both = ", ".join(found["weights"])
+    best = "The vectors are those of classes/classes, the best channel alone, where the blend adds"
+    assert f"{best} up the scores of {both}; neighbours" in said
+
+
+def test_one_epoch_is_not_drawn_to_its_own_scale(page: str, spoilt: Path) -> None:
+    scale = "Each epoch is drawn to its own scale."
+    assert scale in section(page, "embedding")
+    for name in MEMBERS:
+        folder = spoilt / "outputs" / name
+        known = load_projection(folder)
+        assert known
+        last = dataclasses.replace(known, epochs=known.epochs[-1:], points=known.points[-1:])
+        save_projection(folder, last)
+    assert scale not in section(written(spoilt), "embedding")
 
 
 def test_broken_lists_and_numbers_are_no_crash(spoilt: Path) -> None:

@@ -132,8 +132,33 @@ def test_one_member_is_shown_once_however_it_is_blended(run: Run) -> None:
     assert line.split()[:3] == ["classes", "validation", "0.8512"]
     assert [one.method for one in result.blends] == ["mean"]
     blend(run, 3, "weighted", 0.8512, classes=0.5, margin=0.5)
+    blend(run, 4, "weighted", 0.8512, classes=0.5, margin=0.5)  # run again, and nothing new
     assert [one.method for one in read_result(run).blends] == ["mean", "weighted"]
     assert "weighted: classes 0.500, margin 0.500" in show_result(read_result(run))
+
+
+def test_a_member_of_two_channels_has_a_row_for_each(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, parts = run.output("ensemble") / "metrics.json", ("all", "seen", "unseen")
+    known = json.loads(path.read_text())
+    areas = {"embedding": (0.8, 0.9, 0.7), "all": (0.82, 0.95, 0.6)}
+    channels = {f"classes/{n}": dict(zip(parts, auc, strict=True)) for n, auc in areas.items()}
+    known["weights"] = dict.fromkeys(channels, 0.5)
+    ends = {"classes/all": [0.8, 0.84]}
+    path.write_text(json.dumps({**known, "channels": channels, "intervals": ends}))
+    result = read_result(run)
+    rows = [line.split() for line in show_result(result).splitlines() if "seen" in line]
+    assert [row[0] for row in rows] == list(channels)
+    assert " ".join(rows[0]) == (
+        "classes/embedding validation 0.8000 seen 0.9000 unseen 0.7000 7200 s on gpu"
+    )
+    assert " ".join(rows[1]) == (
+        "classes/all validation 0.820 (0.800 to 0.840) seen 0.950 unseen 0.600"
+    )
+    show_history([result])
+    said = " ".join(capsys.readouterr().out.split())
+    assert "classes/embedding 0.8000, classes/all 0.820 (0.800 to 0.840)" in said
 
 
 def test_blends_that_are_alike_are_named_by_what_was_asked_for(run: Run) -> None:

@@ -3,8 +3,6 @@
 Each fault is one line that names the record and its file, or the classes.
 """
 
-import hashlib
-from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,7 +11,6 @@ import numpy as np
 from common.data.archives import in_words
 from common.data.framing import record_places
 from common.data.names import nfc
-from common.data.places import Place, read
 from common.data.records import RECORD, Records
 from common.errors import UserError
 from common.inputs import as_given
@@ -21,7 +18,6 @@ from common.tasks.task import Task
 from common.text import some
 
 _NAMED = 4  # what a line names one by one
-_MOST = 20_000  # pictures that are compared with each other
 
 
 def where(records: Records, row: int) -> str:
@@ -106,31 +102,6 @@ def class_faults(train: Records, validation: Records, task: Task, folds: int = 0
         )
         if those.any()
     ]
-
-
-def label_faults(records: Records, task: Task) -> list[str]:
-    """Return a line where one picture is there with two labels, as files with the same bytes.
-
-    Among up to 20,000 pictures outside of TFRecords; an audit compares what pictures show.
-    """
-    assert records.labels is not None
-    if len(records) > _MOST or np.any(records.places[:, 3] == RECORD):
-        return []
-    lengths = records.places[:, 2]
-    lone = [length for length, count in Counter(lengths.tolist()).items() if count == 1]
-    first_of: dict[bytes, int] = {}
-    found = []
-    for row in np.flatnonzero(~np.isin(lengths, lone)).tolist():
-        number, *place = records.places[row].tolist()
-        try:
-            content = read(Place(records.files[number], *place))
-        except (OSError, ValueError):  # whoever trains on it says so
-            continue
-        first = first_of.setdefault(hashlib.sha256(content).digest(), row)
-        if not np.array_equal(records.labels[row], records.labels[first]):
-            ends = (f"{records.ids[n]} {task.describe(records.labels[n])}" for n in (first, row))
-            found.append(" and ".join(ends))
-    return [f"one picture with two labels: {len(found)} ({some(found, _NAMED)})"] if found else []
 
 
 def _class_counts(records: Records, task: Task) -> np.ndarray:

@@ -6,7 +6,8 @@ from functools import partial
 from typing import Any
 
 from common.accelerator import Accelerator
-from common.data.faults import class_faults, label_faults
+from common.data.copies import label_faults
+from common.data.faults import class_faults
 from common.data.records import Records, join
 from common.data.splits import take_fold, write_split
 from common.files.thumbnails import write_thumbnails

@@ -8,13 +8,18 @@ import cv2
 import numpy as np
 import pytest
 
-from common.data.copies import find_copies
+from common.data.copies import find_copies, label_faults
 from common.data.layouts import image_files, labels_in_names, table
 from common.data.lookalikes import Pair, unchained
 from common.data.records import Records
 from common.data.splits import hold_out, take_fold
+from common.data.tfrecords import read_records
 from common.tasks.classification import Classification
-from support import real
+from common.tasks.multilabel import MultiLabel
+from common.tasks.number import Number
+from support import flowers, real
+
+TASK = Classification(("a", "b", "c"))
 
 
 def blotches(seed: int) -> np.ndarray:
@@ -42,6 +47,34 @@ def test_a_chain_of_lookalikes_is_not_one_group() -> None:
     same = [Pair(0, n, "exact") for n in range(1, 100)]  # black frames, for example
     assert unchained([*same, *chain], 1000, 0.97) == (same, 1.0)
     assert unchained([], 1000, 0.97) == ([], 0.97)
+
+
+def test_one_picture_with_two_labels_is_a_line(tmp_path: Path) -> None:
+    contents = [b"one", b"two", b"one", b"three", b"two", b"one"]
+    paths = [tmp_path / f"{number}.jpg" for number in range(len(contents))]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
+    names = [path.name for path in paths]
+    labels = np.array([0, 1, 2, 1, 1, 0])
+    records = image_files("train", paths, names, labels)
+    assert label_faults(records, TASK) == ["one picture with two labels: 1 (0.jpg a and 2.jpg c)"]
+    paths[2].unlink()  # a training will say so
+    assert label_faults(records, TASK) == []
+    several = image_files("train", paths[:2], names[:2], np.array([[1, 0], [0, 1]]))
+    assert label_faults(several, MultiLabel(("a", "b"))) == []
+
+
+def test_one_record_with_two_labels_is_a_line(tmp_path: Path) -> None:
+    task = Classification(tuple(map(str, range(200))))
+    jpegs = [cv2.imencode(".jpg", blotches(n))[1].tobytes() for n in range(3)]
+    rows = [("a", 5, 0), ("long name", 150, 0), ("b", 7, 1), ("cc", 7, 1), ("d", 9, 2)]
+    records = [flowers.example(name, label, jpegs[n]) for name, label, n in rows]
+    flowers.write_file(tmp_path / "00-64x64-3.tfrec", records[:3])
+    flowers.write_file(tmp_path / "01-64x64-2.tfrec", records[3:])
+    said = "one picture with two labels: 1 (a 5 and long name 150)"
+    assert label_faults(read_records(tmp_path, True, 200), task) == [said]
+    numbers = replace(read_records(tmp_path, True, 200), labels=np.arange(5.0))  # in a table
+    assert len(label_faults(numbers, Number(0, 9))) == 1
 
 
 def xrays() -> tuple[Records, Classification]:

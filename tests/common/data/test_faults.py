@@ -12,7 +12,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-from common.data.faults import check_against_sample, check_ids, class_faults, label_faults
+from common.data.faults import check_against_sample, check_ids, class_faults
 from common.data.layouts import image_files
 from common.data.pictures import Pictures
 from common.data.records import Records
@@ -235,20 +235,3 @@ def test_classes_that_cannot_be_learnt_are_refused(
 ) -> None:
     with pytest.raises(UserError, match=said):
         class_faults(part("train", train), part("val", validation), LETTERS)
-
-
-def test_one_picture_with_two_labels_is_a_line(tmp_path: Path) -> None:
-    contents = [b"one", b"two", b"one", b"three", b"two", b"one"]
-    paths = [tmp_path / f"{number}.jpg" for number in range(len(contents))]
-    for path, content in zip(paths, contents, strict=True):
-        path.write_bytes(content)
-    names = [path.name for path in paths]
-    labels = np.array([0, 1, 2, 1, 1, 0])
-    records = image_files("train", paths, names, labels)
-    assert label_faults(records, LETTERS) == [
-        "one picture with two labels: 1 (0.jpg a and 2.jpg c)"
-    ]
-    paths[2].unlink()  # a training will say so
-    assert label_faults(records, LETTERS) == []
-    several = image_files("train", paths[:2], names[:2], np.array([[1, 0], [0, 1]]))
-    assert label_faults(several, MultiLabel(("a", "b"))) == []

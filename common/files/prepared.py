@@ -34,7 +34,7 @@ from common.progress import report
 from common.recipes.training import CheckedRecipe, Range
 
 BROKEN, COLUMNS = "broken.csv", ("file", "part", "reason")
-LABELS = "labels.npz"
+LABELS, _COLUMN = "labels.npz", "column "  # before a column's name
 
 
 @dataclass(frozen=True)
@@ -111,16 +111,22 @@ def _squares(part: Records, recipe: PrepareRecipe) -> Callable[[str], bytes]:
 
 
 def save_labels(folder: Path, parts: Iterable[Records]) -> Path:
-    """Write what the shards do not say of pictures: labels of any kind, groups, the split."""
+    """Write what the shards do not say of pictures: labels of any kind, groups, columns, the split.
+
+    And what was strange when they were read.
+    """
     arrays: dict[str, Any] = {}
     values: dict[str, Any] = {}
     for part in parts:
-        kinds = {"ids": part.ids, "labels": part.labels, "groups": part.groups}
-        for kind, found in {**kinds, "split": np.array([part.split])}.items():
+        of_pictures = {"ids": part.ids, "labels": part.labels, "groups": part.groups}
+        of_pictures |= {f"{_COLUMN}{name}": column for name, column in part.columns.items()}
+        of_part = {"split": np.array([part.split]), "notes": np.array(part.notes, np.str_)}
+        for kind, found in {**of_pictures, **of_part}.items():
             if found is not None:
-                arrays[f"{part.name}_{kind}"] = None, ("one" if kind == "split" else part.name, "*")
+                axis = part.name if kind in of_pictures else kind
+                arrays[f"{part.name}_{kind}"] = None, (f"{part.name} {axis}", "*")
                 values[f"{part.name}_{kind}"] = found
-    return save_arrays(folder / LABELS, arrays, values)
+    return save_arrays(folder / LABELS, arrays, values, compress=True)
 
 
 def read_prepared(
@@ -151,7 +157,10 @@ def _labelled(folder: Path, found: Any) -> Records:
         for kind in ("labels", "groups")
         if f"{part}_{kind}" in found
     }
-    return replace(records, split=str(found[f"{part}_split"][0]), **known)
+    start = f"{part}_{_COLUMN}"
+    columns = {key.removeprefix(start): found[key][order] for key in found if key.startswith(start)}
+    split, notes = str(found[f"{part}_split"][0]), tuple(found[f"{part}_notes"].tolist())
+    return replace(records, split=split, notes=notes, columns=columns, **known)
 
 
 def read_broken(folder: Path) -> list[Broken]:

@@ -57,8 +57,8 @@ def competition(kind: str) -> Competition:
 
 def loads(root: Path, kind: str) -> Callable[..., Any]:
     facts = competition(kind)
-    rows = [(n, CELLS[kind][n % 2], f"g{n % 5}") for n in range(NUMBER)]
-    write_table(root / "train.csv", ("id", "label", "who"), rows)
+    rows = [(n, CELLS[kind][n % 2], f"g{n % 5}", f"{n} cm") for n in range(NUMBER)]
+    write_table(root / "train.csv", ("id", "label", "who", "a size"), [*rows, (99, *rows[0][1:])])
 
     def load(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
         known = table(
@@ -95,8 +95,10 @@ def test_what_was_prepared_is_what_was_there(
     found, wanted = read(root / "out", monkeypatch), load(32, Parameters("model"))
     for part, original in zip(found, wanted, strict=True):
         assert part.name == original.name
-        assert part.split == original.split
+        assert (part.split, part.notes) == (original.split, original.notes)
         assert np.array_equal(part.ids, original.ids)
+        columns = [{n: v.tolist() for n, v in one.columns.items()} for one in (part, original)]
+        assert columns[0] == columns[1]
         for mine, its in ((part.labels, original.labels), (part.groups, original.groups)):
             assert (mine is None) == (its is None)
             assert mine is None or (mine.dtype, mine.tolist()) == (its.dtype, its.tolist())
@@ -104,6 +106,8 @@ def test_what_was_prepared_is_what_was_there(
         for row in range(len(part)):
             assert pictures.content(row).startswith(b"\x89PNG")  # nothing of so few is lost
             assert np.array_equal(pictures[row], before[row])
+    assert found[0].notes == ("1 of the 21 pictures that train.csv names are not there",)
+    assert found[0].columns["a size"][0] == f"{found[0].ids[0]} cm"
     facts = json.loads((root / "out" / "metrics.json").read_text())
     assert facts["pictures"] == {part.name: len(part) for part in found}
     assert facts["broken"] == {}

@@ -8,6 +8,8 @@ _BEGINNINGS = (
     (b"\x89HDF", "an HDF5 file"),
     (b"\xff\xd8\xff", "a JPEG"),
     (b"\x89PNG", "a PNG"),
+    (b"II*\0", "a TIFF"),
+    (b"MM\0*", "a TIFF"),
 )
 
 

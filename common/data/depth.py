@@ -3,10 +3,12 @@
 An X-ray of 12 bits in a file of 16 would be nearly black if its values were taken for those of 16,
 and pictures would not be comparable if each were stretched by itself. So all pictures of the data
 are taken to have the bits that the largest value of some of them needs, rounded up to 8, 10, 12, 14
-or 16; what is above that in another picture is white.
+or 16; what is above that in another picture is white. Values with a decimal point that are all from
+0 to 1 are taken as such.
 """
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -40,7 +42,10 @@ def find_bits(records: Records) -> Records:
             if has_wide_values(open_header(head, size)):
                 content = read(place)
                 values = wide_values(open_header(content, size), content)
-                largest, wide = max(largest, int(values.max())), wide + 1
+                top = math.ceil(values.max())
+                if values.dtype.kind == "f" and top <= 1:  # these are of 0 to 1
+                    continue
+                largest, wide = max(largest, top), wide + 1
     if not wide:
         return records
     bits = max(8, largest.bit_length() + largest.bit_length() % 2)

@@ -17,7 +17,7 @@ from common.data.squares import Square
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP")
 _ORIENTATION = 0x0112  # EXIF's
-_SEEN = ("", "a JPEG", "a PNG")  # the nature of what may be a picture
+_SEEN = ("", "a JPEG", "a PNG", "a TIFF")  # the nature of what may be a picture
 MOST_BYTES = 1_200_000_000  # of memory for one picture
 _LARGE = 100_000_000  # bytes of memory from which pictures are worked on one at a time
 _ONE = threading.Lock()
@@ -114,7 +114,7 @@ def is_usual(content: bytes, size: int | None = None) -> bool:
 
 def has_wide_values(image: Any) -> bool:
     """Return whether a picture's values have more than 8 bits, by its header."""
-    return image.mode.startswith("I") or ";16" in str(image.tile[:1])
+    return image.mode[0] in "IF" or ";16" in str(image.tile[:1])
 
 
 def check_header(content: bytes, size: int | None = None) -> bool:
@@ -154,8 +154,11 @@ def encode_square(
 
 
 def wide_values(image: Any, content: bytes) -> np.ndarray:
-    """Return a picture's values of more than 8 bits, ``(height, width)`` or ``(…, 3)`` RGB."""
-    if image.mode.startswith("I"):
+    """Return a picture's values of more than 8 bits, ``(height, width)`` or ``(…, 3)`` RGB.
+
+    They are whole numbers, or float32.
+    """
+    if image.mode[0] in "IF":
         return np.asarray(image)
     import cv2
 
@@ -164,6 +167,22 @@ def wide_values(image: Any, content: bytes) -> np.ndarray:
     if wide is None:
         raise PictureError(f"{len(content)} bytes that are no whole picture")
     return wide[..., ::-1]
+
+
+def eight_bits(values: np.ndarray, bits: int) -> np.ndarray:
+    """Return ``wide_values`` that have ``bits`` as uint8; of what is above them it is white.
+
+    Of float32 they are 0 to 1 where none is above 1. Raises PictureError for one below 0, and for
+    one that is no number.
+    """
+    if values.dtype.kind != "f":
+        return np.clip(values >> (bits - 8), 0, 255).astype(np.uint8)
+    if not np.isfinite(values).all():
+        raise PictureError("values that are no numbers: fill them")
+    if values.min() < 0:
+        raise PictureError("values below 0: shift them to 0 and more")
+    white = 1 if values.max() <= 1 else 2**bits - 1
+    return np.clip(values * (255 / white) + 0.5, 0, 255).astype(np.uint8)
 
 
 def open_header(
@@ -182,7 +201,9 @@ def open_header(
         image = Image.open(io.BytesIO(content), formats=formats)
     except UnidentifiedImageError:
         what = nature(content) or f"none of {', '.join(FORMATS)}"
-        damaged = " with a damaged header" if what in ("a JPEG", "a PNG") else ""
+        damaged = " with a damaged header" if what in _SEEN else ""
+        if what == "a TIFF":
+            damaged += ", or with values of 64 bits or colours of 32: save it with 8 or 16 bits"
         raise PictureError(f"no picture: {what}{damaged}") from None
     claimed, size = image.width * image.height, size or len(content)
     if _is_jpeg(image) and claimed > _PIXELS_A_BYTE * size:
@@ -236,15 +257,12 @@ def _orientation(image: Any) -> int:
 def _rgb(image: Any, content: bytes, bits: int) -> np.ndarray:
     from PIL import Image, ImageOps
 
-    if image.mode == "F":
-        raise PictureError("values with a decimal point: save it with 8 or 16 bits")
     wide = has_wide_values(image)
-    if not wide or image.mode.startswith("I"):
+    if not wide or image.mode[0] in "IF":
         image.load()  # which turns a TIFF
     orientation = _orientation(image)
     if wide:
-        narrow = np.clip(wide_values(image, content) >> (bits - 8), 0, 255).astype(np.uint8)
-        image = Image.fromarray(narrow)
+        image = Image.fromarray(eight_bits(wide_values(image, content), bits))
     image.info.pop("transparency", None)  # alpha is dropped, of palettes too
     image = image.convert("RGB")
     if orientation != 1:

@@ -37,6 +37,20 @@ def test_values_are_scaled_by_the_largest_of_all(
         assert abs(int(pictures.original(row).max()) - value * 256 // 2**bits) <= 1
 
 
+@pytest.mark.parametrize(("brightest", "bits"), [(1.0, 0), (0.4, 0), (250.5, 8), (3000.5, 12)])
+def test_values_with_a_decimal_point_are_scaled_alike(
+    tmp_path: Path, brightest: float, bits: int
+) -> None:
+    for name, highest in (("1.tiff", brightest / 2), ("2.tiff", brightest)):
+        ramp = np.linspace(0, highest, 600, dtype=np.float32).reshape(20, 30)
+        cv2.imwrite(str(tmp_path / name), ramp)
+    records = folder_of_pictures("train", tmp_path)
+    assert records.bits == bits
+    full = 2**bits - 1 if bits else 1
+    for row, highest in enumerate((brightest / 2, brightest)):
+        assert abs(int(Pictures(records, 20).original(row).max()) - 255 * highest / full) <= 1
+
+
 def test_parts_and_splits_share_the_bits(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     write(tmp_path / "train" / "1.png", 4000)
     write(tmp_path / "test" / "1.png", 900)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -154,11 +155,31 @@ def test_wide_values_are_scaled_by_the_bits_of_all_pictures(kind: str) -> None:
     assert decode(content, bits=12).max() == 255  # what is above is white
 
 
-def test_values_with_a_decimal_point_are_refused() -> None:
-    content = saved(rgb().convert("F"), "TIFF")
-    for read in (decode, decode_file):
-        with pytest.raises(PictureError, match="values with a decimal point: save it with 8 or 16"):
-            read(content)
+def tiff(values: np.ndarray) -> bytes:
+    return cv2.imencode(".tiff", values)[1].tobytes()
+
+
+@pytest.mark.parametrize("read", [decode, decode_file])
+def test_values_with_a_decimal_point_are_scaled_by_the_bits_of_all_or_to_1(read: Any) -> None:
+    grey = picture()[..., 1].astype(np.float32)
+    for values, bits in ((grey / 255, 16), (grey, 8), (grey * 16, 12), (grey * 257, 16)):
+        assert np.abs(read(tiff(values), bits=bits).astype(int) - GREEN).max() <= 1
+    assert read(tiff(grey * 2), bits=8).max() == 255  # what is above is white
+
+
+@pytest.mark.parametrize("read", [decode, decode_file])
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (np.full((4, 4), -0.1, np.float32), "values below 0: shift them to 0 and more"),
+        (np.full((4, 4), np.nan, np.float32), "values that are no numbers: fill them"),
+        (np.zeros((4, 4, 3), np.float32), "no picture: a TIFF with a damaged header, or with valu"),
+        (np.zeros((4, 4), np.float64), "values of 64 bits or colours of 32: save it with 8 or 16"),
+    ],
+)
+def test_values_that_are_no_picture_are_refused(read: Any, values: np.ndarray, said: str) -> None:
+    with pytest.raises(PictureError, match=said):
+        read(tiff(values))
 
 
 CUT = ("jpeg", "jpeg progressive", "png", "gif", "webp", "jpeg ycck", "tiff", "bmp", "jpeg grey")

@@ -8,14 +8,7 @@ from markupsafe import Markup
 from kernels.report.facts import Facts
 from kernels.report.overview import looks
 from kernels.report.render import Section, Table, bar
-from kernels.results.scores import (
-    Validated,
-    as_mapping,
-    read_interval,
-    read_number,
-    read_test,
-    title,
-)
+from kernels.results.scores import as_mapping, measured, read_number, read_test, title
 
 NAMED = 22  # classes at most whose confusions are a table
 FIGURES = ("test_confusion.png", "test_errors.png")
@@ -56,13 +49,11 @@ def metrics(facts: Facts) -> Section | None:
 
 def _score(found: Mapping[str, Any], name: str) -> Any:
     """A cell with a metric and its interval."""
-    value = read_number(found.get(name))
-    ends = read_interval(as_mapping(found.get("intervals")), name)
-    score = Validated(value, ends)
-    if value is None:
+    score = measured(found, name)
+    if score.value is None:
         return None
-    around = Markup(' <span class="soft">{}</span>').format(score.ends) if ends else ""
-    return value, Markup("<strong>{}</strong>{}").format(score.short, around)
+    around = Markup(' <span class="soft">{}</span>').format(score.ends) if score.ends else ""
+    return score.value, Markup("<strong>{}</strong>{}").format(score.short, around)
 
 
 def _exact(value: float | None) -> Any:

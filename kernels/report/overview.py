@@ -6,7 +6,16 @@ from typing import Any
 from kernels.report.facts import Facts
 from kernels.report.render import UNKNOWN, signed
 from kernels.results.blends import tried_blends
-from kernels.results.scores import Validated, looked, read_number, read_score, read_test, title
+from kernels.results.scores import (
+    Validated,
+    as_mapping,
+    looked,
+    measured,
+    read_number,
+    read_score,
+    read_test,
+    title,
+)
 
 Tiles = dict[str, tuple[str, str]]  # name → value, and what it is of
 
@@ -60,8 +69,14 @@ def _measured(facts: Facts, ours: Validated) -> Tiles:
     if test.value is not None and ours.value is not None:
         tiles["Gap"] = (signed(test.value - ours.value, test.digits), "test less validation")
     if published := facts.competition.published:
-        name, score = next(iter(published.scores.items()))
-        tiles["Published"] = (f"{score:g}", f"{title(name)}, {published.source}")
+        own = facts.competition.metric
+        name = own if own in published.scores else next(iter(published.scores))
+        alike = measured(as_mapping(facts.blended.get("test_metrics")), name).short
+        like = f"ours is {alike}; " if alike and name != own else ""  # a tile has our own metric's
+        tiles[f"Published {title(name)}"] = (
+            f"{published.scores[name]:g}",
+            f"{like}{published.source}",
+        )
     return tiles
 
 

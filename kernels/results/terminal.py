@@ -43,7 +43,7 @@ def show_result(result: Result) -> str:
     if result.test.short:
         lines.append(f"  {'test':<16} {result.test}, {looked(result.looks)}")
     if result.published:
-        first, *rest = _wrapped(published_words(result.published), " " * 19)
+        first, *rest = _wrapped(published_words(result.published, result.test_metrics), " " * 19)
         lines += [f"  {'published':<16} {first.strip()}", *rest]
     if result.submission_ref:
         public, private = map(result.rounded, (result.public_score, result.private_score))

@@ -21,6 +21,7 @@ from kernels.local.fault_kinds import Rule
 from kernels.local.faults import Faults
 from kernels.plan.find import find_competition
 from kernels.results.result import read_result
+from kernels.results.scores import measured
 from kernels.results.terminal import show_result
 from kernels.run.state import read_run
 from support import tiny
@@ -85,7 +86,9 @@ def test_a_dry_run_ends_in_metrics_of_test_and_a_table(dry: Any) -> None:
     }
     said = done.stderr
     assert re.search(r"\n  test +0\.\d+ \(0\.\d+ to [01]\.\d+, n 24\), looked at once\n", said)
-    assert "\n  published        accuracy 0.875 (test, a page on shapes)\n" in said
+    ours = measured(result["test_metrics"], "accuracy")
+    line = f"accuracy 0.875 (ours {ours.short}, {ours.ends}); test, a page on shapes"
+    assert f"\n  published        {line}\n" in said
     assert "\n  predictions " in said
     assert "score   " not in said
 
@@ -97,7 +100,8 @@ def test_its_report_shows_test_and_fits_a_phone(dry: Any, driver: Any) -> None:
     assert notes(page) == ["The kernels wrote no thumbnails: pictures are named by their ids."]
     words = plain(page)
     assert re.search(r"Test 0\.\d+ balanced accuracy, 95 %: .*?, n = 24, looked at once ", words)
-    assert "Published 0.875 accuracy, test, a page on shapes" in words
+    ours = measured(result["test_metrics"], "accuracy").short
+    assert f"Published accuracy 0.875 ours is {ours}; test, a page on shapes" in words
     assert "https://www.kaggle.com/datasets/bob/three-shapes" in page
     shown = section(page, "metrics")
     assert "24 pictures were looked at once, after everything was trained" in " ".join(

@@ -2,7 +2,14 @@
 
 import pytest
 
-from kernels.results.scores import Validated, gain_words, read_interval, read_number, read_score
+from kernels.results.scores import (
+    Validated,
+    gain_words,
+    published_words,
+    read_interval,
+    read_number,
+    read_score,
+)
 
 
 @pytest.mark.parametrize(
@@ -56,3 +63,12 @@ def test_the_gain_over_the_best_member_is_a_sentence(
 ) -> None:
     expected = f"The blend is {words}" if words else ""
     assert gain_words({"gain": gain, "greater_is_better": greater}) == expected
+
+
+def test_what_others_have_reached_stands_next_to_ours_by_the_same_metric() -> None:
+    published = {"scores": {"accuracy": 0.928, "macro_f1": 0.9}, "source": "test, by somebody"}
+    test = {"roc_auc": 0.97, "accuracy": 0.775, "intervals": {"accuracy": [0.735, 0.812]}}
+    assert published_words(published, test) == (
+        "accuracy 0.928 (ours 0.775, 0.735 to 0.812), macro F1 0.9; test, by somebody"
+    )
+    assert published_words(published, {}) == "accuracy 0.928, macro F1 0.9; test, by somebody"

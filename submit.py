@@ -212,11 +212,11 @@ def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> Outcome:
     from kernels.preflight.checklist import require
     from kernels.preflight.show_plan import check_plan, plan_facts, plan_text
 
-    submit = request.submits and not args.no_submit
+    options = _run_options(args, request.submits, same=False)
     runs = args.run_dir.parent if args.run_dir else Path("runs")
-    checks = None if args.dry_run else check_plan(request, kernels, Kaggle, submit)
-    plan = plan_facts(request, kernels, checks, runs)
-    text = plan_text(request, kernels, checks, plan["audit"])
+    checks = None if args.dry_run else check_plan(request, kernels, Kaggle, options)
+    plan = plan_facts(request, kernels, checks, runs, options)
+    text = plan_text(request, kernels, checks, plan)
     say(text, sys.stderr if args.json else sys.stdout)
     try:
         require(checks or ())

@@ -39,6 +39,8 @@ MISTAKES = [
     ("tiny --ensemble --folds 2 --set fold=1", "--set fold: each kernel has its own"),
     ("tiny --ensemble --accelerator npu", "unknown accelerator 'npu': did you mean"),
     ("tiny --ensemble --weights-source nets", "--weights-source nets: write OWNER/"),
+    ("tiny --ensemble --publish a/b/c", "--publish a/b/c: write OWNER/SLUG or SLUG alone, a slug"),
+    ("tiny --ensemble --dry-run --publish bad", "--publish bad: write OWNER/SLUG or SLUG alone"),
     ("tiny --ensemble --no-submit --message x", "--message goes with a submission"),
     ("tiny --ensemble --rehearse --dry-run", "--rehearse runs on Kaggle itself"),
     ("tiny --ensemble --data .", "--data belongs to --dry-run"),

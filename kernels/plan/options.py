@@ -134,7 +134,7 @@ def check_options(args: argparse.Namespace, competition: "Competition") -> None:
     if args.rehearse and args.dry_run:
         raise UserError("--rehearse runs on Kaggle itself, --dry-run on a local one: drop one")
     _check_accelerator(args)
-    _check_publishing(args)
+    _check_publishing(args, competition.name)
     if not args.dry_run:
         _refuse(args, ("data", "solution", "full_size"), " belongs to --dry-run")
     if competition.submission and bool(args.data) != bool(args.solution):
@@ -152,14 +152,18 @@ def _refuse(args: argparse.Namespace, names: tuple[str, ...], why: str) -> None:
             raise UserError(f"--{name.replace('_', '-')}{why}; leave it out")
 
 
-def _check_publishing(args: argparse.Namespace) -> None:
-    """Raise UserError for a question that nobody asks, and for one that nobody can answer."""
+def _check_publishing(args: argparse.Namespace, competition: str) -> None:
+    """Raise UserError for a name that no data set can have, and for what cannot be asked."""
+    from kernels.plan.request import published_name
+
     if args.yes and args.publish is None:
         raise UserError("--yes answers the question of --publish: leave it out")
     if args.publish is not None and args.rehearse:
         raise UserError("--publish is of weights worth to keep, --rehearse makes none: drop one")
     if args.publish is not None and not (args.model or args.ensemble):
         raise UserError("--publish: nothing is trained: give --model or --ensemble")
+    if args.publish is not None:
+        published_name(args.publish, competition)
     asked = args.publish is not None and not (args.yes or args.plan)
     if asked and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UserError("--publish asks before it sends, and nobody can answer here: add --yes")

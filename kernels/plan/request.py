@@ -19,6 +19,7 @@ from kernels.plan.find import kernel_scripts, load_kernel, modules
 ENSEMBLE = "ensemble"
 AUDIT = "audit"
 RECIPES = ("published", "best")
+_PUBLISHED = re.compile(r"(?:([A-Za-z0-9][\w-]*)/)?((?=.{6,50}$)[a-z0-9](?:-?[a-z0-9]+)*)")
 _WEIGHTS = re.compile(r"[\w-]+/[\w.-]+(/[\w.-]+/[\w.-]+(/\d+)?)?")
 
 
@@ -143,6 +144,21 @@ def check_request(request: Request) -> None:
     if request.audit and AUDIT not in kernel_scripts(competition):
         where = f"competitions/{competition.folder}/{AUDIT}.py"
         raise UserError(f"--audit: {competition.name} has no {where}: leave --audit out")
+
+
+def published_name(wanted: str, competition: str) -> tuple[str, str]:
+    """Return owner, empty if not named, and slug of the data set that ``--publish`` names.
+
+    By default the competition's. Raises UserError for a name that no data set can have.
+    """
+    usual = f"{competition}-weights"
+    found = _PUBLISHED.fullmatch(wanted or usual)
+    if not found:
+        raise UserError(
+            f"--publish {wanted or usual}: write OWNER/SLUG or SLUG alone, a slug of 6 to 50 small "
+            f"letters, digits and single hyphens, such as {usual[-50:]}"
+        )
+    return found[1] or "", found[2]
 
 
 def check_recipe(request: Request, script: str, recipe: Any, accelerator: str) -> None:

@@ -15,11 +15,13 @@ from kernels.kaggle.answers import KaggleError, at_most
 from kernels.kaggle.client import Kaggle
 from kernels.plan.find import kernel_scripts
 from kernels.plan.planned import SESSION_HOURS, SHARED, PlannedKernel, needed_hours
-from kernels.plan.request import AUDIT, ENSEMBLE, Request, in_short
+from kernels.plan.request import AUDIT, ENSEMBLE, Request, in_short, published_name
 from kernels.preflight.checklist import CHECKS, OWN, Check, run_checks
 from kernels.preflight.kaggle_checks import Subject, ask_kaggle
 from kernels.results.result import read_history
 from kernels.results.terminal import aligned
+from kernels.run.publish import check_target
+from kernels.run.state import RunOptions
 
 Kernels = Sequence[PlannedKernel]
 PATIENCE = 3.5  # seconds for signing in, and for one question
@@ -34,7 +36,7 @@ _ROWS = ("size", "parameters", "batch", "epochs", "refit", "schedule", "folds", 
 
 
 def check_plan(
-    request: Request, kernels: Kernels, sign_in: Callable[[], Kaggle], submit: bool
+    request: Request, kernels: Kernels, sign_in: Callable[[], Kaggle], options: RunOptions
 ) -> tuple[Check, ...]:
     """The checks of a run of ``kernels``, all of which are to run.
 
@@ -45,9 +47,22 @@ def check_plan(
     try:
         kaggle = at_most(PATIENCE, sign_in)
     except UserError as error:
-        return _without_kaggle(request, kernels, submit, error)
+        return _without_kaggle(request, kernels, options.submit, error)
     bundles = build_bundles(request.competition, kernels, kaggle.owner)
-    return run_checks(ask_kaggle(kaggle, request, bundles, names, submit, PATIENCE))
+    checks = run_checks(ask_kaggle(kaggle, request, bundles, names, options.submit, PATIENCE))
+    if options.publish is None:
+        return checks
+    return (*checks, _target(kaggle, options.publish, request.competition.name))
+
+
+def _target(kaggle: Kaggle, wanted: str, competition: str) -> Check:
+    """Whether the data set of ``--publish`` can be made, or have a new version."""
+    try:
+        ref = at_most(PATIENCE, lambda: check_target(kaggle, wanted, competition))
+    except UserError as error:
+        found, _, todo = str(error).rpartition(": ")
+        return Check("publish", False, found, todo)
+    return Check("publish", True, f"weights can be published as {ref}", "")
 
 
 def _without_kaggle(
@@ -67,9 +82,13 @@ def _without_kaggle(
 
 
 def plan_facts(
-    request: Request, kernels: Kernels, checks: Sequence[Check] | None, runs: Path
+    request: Request,
+    kernels: Kernels,
+    checks: Sequence[Check] | None,
+    runs: Path,
+    options: RunOptions,
 ) -> dict[str, Any]:
-    """The plan in plain values: ``checks`` (None without any), ``kernels`` and ``hours``.
+    """The plan in plain values: ``checks`` (None without any), ``kernels``, ``hours`` and ``then``.
 
     Each kernel: name, slug, accelerator, sources, hours (None: unknown), and of its recipe what
     it has of sizes, epochs and learning rates. ``audit``: whether the competition can be audited,
@@ -95,37 +114,68 @@ def plan_facts(
             accelerator: {"known": round(known, 2), "unknown": unknown}
             for accelerator, (known, unknown) in needed_hours(kernels).items()
         },
+        "then": _then(request, options),
         "audit": {"can": can, "latest": next(audits, None)},  # a dry run's data are not Kaggle's
     }
 
 
 def plan_text(
-    request: Request, kernels: Kernels, checks: Sequence[Check] | None, audit: Mapping[str, Any]
+    request: Request, kernels: Kernels, checks: Sequence[Check] | None, facts: Mapping[str, Any]
 ) -> str:
-    """The plan for people; the kernels of one script, which differ in a number, are shown once."""
+    """The plan, of which these are ``plan_facts``, for people.
+
+    The kernels of one script, which differ in a number, are shown once.
+    """
     lines = ["no checks: a dry run asks nothing of Kaggle"]
     if checks is not None:
         lines = [check.line for check in checks]
-    lines += [*_audit(audit, request.audit), ""]
+    lines += [*_audit(facts["audit"], request.audit), ""]
     if request.recipe != "published":
         lines += [f"the {request.recipe} recipes", ""]
     groups = [list(alike) for _, alike in itertools.groupby(kernels, lambda k: k.script)]
     heads, end = [], 0
     for alike in groups:
         first, end = end + 1, end + len(alike)
-        hours = hours_in_words(alike[0].hours) if alike[0].hours is not None else "hours unknown"
         number, each = (f"{first}-{end}", " each") if len(alike) > 1 else (f"{end}", "")
         slugs = in_short(kernel.slug for kernel in alike)
-        heads.append((number, slugs, alike[0].accelerator, f"{hours}{each}"))
+        hours = "" if request.small else f"{_in_words(alike[0].hours)}{each}"
+        heads.append((number, slugs, alike[0].accelerator, hours))
     for head, (kernel, *_) in zip(aligned(heads), groups, strict=True):
         details = aligned(list(_details(request, kernels, kernel).items()))
         lines += [head, *(f"{' ' * 6}{line}" for line in details)]
+    lines += ["", *(f"then it {step}" for step in facts["then"]), _estimated(request, kernels)]
+    return "\n".join([*lines, "nothing was pushed"])
+
+
+def _in_words(hours: float | None) -> str:
+    return "hours unknown" if hours is None else hours_in_words(hours)
+
+
+def _estimated(request: Request, kernels: Kernels) -> str:
+    """The hours of all kernels, by accelerator; scripts state none of small settings."""
+    if request.small:
+        machine = "this machine" if request.dry_run else "Kaggle"
+        return f"not estimated: how long it takes on {machine} with a dry run's settings"
     totals = []
     for accelerator, (known, unknown) in needed_hours(kernels).items():
         parts = [hours_in_words(known)] if known else []
         parts += [f"unknown for {in_short(unknown)}"] if unknown else []
         totals.append(f"{accelerator.upper()} {' and '.join(parts)}")
-    return "\n".join([*lines, "", f"estimated: {'; '.join(totals)}", "nothing was pushed"])
+    return f"estimated: {'; '.join(totals)}"
+
+
+def _then(request: Request, options: RunOptions) -> list[str]:
+    """What happens when the kernels are complete, a step each."""
+    steps = []
+    if request.models and request.competition.submission:
+        steps.append("sends submission.csv, once" if options.submit else "sends nothing")
+    if options.fetch_weights or options.publish is not None:
+        steps.append("fetches the weights that the kernels have left")
+    if options.publish is not None:
+        name = "/".join(filter(None, published_name(options.publish, request.competition.name)))
+        asks = "" if options.yes else "asks, and then "
+        steps.append(f"{asks}publishes them as a version of the private data set {name}")
+    return steps
 
 
 def _audit(facts: Mapping[str, Any], asked: bool) -> list[str]:
@@ -150,6 +200,8 @@ def _details(request: Request, kernels: Kernels, kernel: PlannedKernel) -> dict[
         words = describe_recipe(kernel.recipe, REPLICAS[kernel.accelerator], pictures)
         rows |= {name: words[name] for name in _ROWS if name in words}
     rows["reads"] = in_short(_sources(request, kernels, kernel))
+    if kernel.parameters.full_size:
+        rows["full size"] = "built, too, and its parameters counted"
     longest = SESSION_HOURS[kernel.accelerator]
     if (kernel.hours or 0) > longest:
         rows["hours"] = f"longer than the {longest} h of a session"

@@ -22,13 +22,13 @@ from kernels.kaggle.datasets import (
     dataset_facts,
     upload_files,
 )
+from kernels.plan.request import published_name
 from kernels.run.display import Display
 from kernels.run.state import Run, RunOptions
 from kernels.run.weights import KernelWeights
 
 Say = Callable[[str], object]
 MARK = re.compile(r"\[[0-9a-f]{12}-[0-9a-f]{8}\]")  # of the run and of what it publishes
-_SLUG = re.compile(r"[a-z0-9](-?[a-z0-9]+)*")
 _TRIES = 3  # of a call without an answer
 _LOOKS = 8  # for what such a call may have made, with growing pauses: two minutes
 _LISTED = 60.0  # seconds until what was made must be listed
@@ -41,13 +41,7 @@ def check_target(kaggle: Kaggle, wanted: str, competition: str) -> str:
     Raises UserError for a name that it cannot have, for another user's, and for a data set that is
     public or was not made by this tool.
     """
-    owner, _, slug = wanted.rpartition("/")
-    slug = slug or f"{competition}-weights"
-    if not _SLUG.fullmatch(slug) or not 6 <= len(slug) <= 50:
-        raise UserError(
-            f"--publish {wanted}: a data set's name has 6 to 50 small letters, digits and single "
-            f"hyphens, such as {competition}-weights"
-        )
+    owner, slug = published_name(wanted, competition)
     if owner and owner.lower() != kaggle.owner.lower():
         raise UserError(
             f"--publish {wanted}: signed in as {kaggle.owner}: name a data set of {kaggle.owner}'s"

@@ -110,6 +110,25 @@ def test_a_plan_is_the_checklist_and_the_graph_and_pushes_nothing(go: Go, tmp_pa
     assert not run.exists()
 
 
+def test_a_plan_says_what_comes_after_the_kernels(go: Go) -> None:
+    def steps(*arguments: str) -> list[str]:
+        return re.findall(r"^then it (.*)$", go("--plan", *arguments).stdout, re.MULTILINE)
+
+    fetches = "fetches the weights that the kernels have left"
+    version = "publishes them as a version of the private data set"
+    assert steps() == ["sends submission.csv, once"]
+    assert steps("--no-submit", "--fetch-weights") == ["sends nothing", fetches]
+    assert steps("--publish")[1:] == [fetches, f"asks, and then {version} tiny-weights"]
+    named = ("--plan", "--publish", "alice/my-nets", "--yes", "--json")
+    plan = json.loads(go(*named).stdout.splitlines()[-1])
+    assert plan["then"][2] == f"{version} alice/my-nets"
+    assert plan["checks"][-1]["found"] == "weights can be published as alice/my-nets"
+    done = go("--plan", "--publish", "bob/my-nets")
+    assert "NO   --publish bob/my-nets: signed in as alice: name a data" in done.stdout
+    assert done.returncode == 1
+    assert go.store.kernels() == []
+
+
 def test_the_quota_of_what_kernels_run_on_is_checked(go: Go) -> None:
     done = go("--plan", "--accelerator", "tpu")
     assert "ok   TPU quota: 20.0 of 20.0 h left, refreshes 20" in done.stdout
@@ -298,6 +317,11 @@ def test_a_plan_shows_sizes_schedules_and_hours(capsys: pytest.CaptureFixture[st
     assert "parameters  18,521,768 in all, 18,292,712 trainable\n" in done.stdout
     assert "refit       1 epoch of the trained network on train + val\n" in done.stdout
     assert "schedule    ramp, lr_max 0.006 x 1: 0.001 in the first epoch, 0.006 in" in done.stdout
+    # Of small settings no script states hours, and none are shown as if they were.
+    assert "hours" not in done.stdout
+    assert "\nnot estimated: how long it takes on this machine with" in done.stdout
+    full = tiny.submit_here(capsys, "petals", "--ensemble", *asked[:2], "--full-size")
+    assert "full size   built, too, and its parameters counted\n" in full.stdout
     best = tiny.submit_here(capsys, "tiny", "--model", "left", *asked[:2], "--recipe", "best")
     assert "\nthe best recipes\n" in best.stdout
 

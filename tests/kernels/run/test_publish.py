@@ -267,9 +267,14 @@ def make(kaggle: Kaggle, publication: Publication, description: str, private: bo
         ("alice/my-weights", ""),
         ("my-weights", ""),
         ("bob/my-weights", "signed in as alice: name a data set of alice's"),
-        ("My Weights", "has 6 to 50 small letters, digits and single hyphens, such as tiny-wei"),
-        ("short", "a data set's name has 6 to 50 small letters"),
-        ("a/b/my-weights", "signed in as alice"),
+        (
+            "My Weights",
+            "a slug of 6 to 50 small letters, digits and single hyphens, such as tiny-w",
+        ),
+        ("short", "--publish short: write OWNER/SLUG or SLUG alone"),
+        ("a/b/my-weights", "--publish a/b/my-weights: write OWNER/SLUG or SLUG alone"),
+        ("/my-weights", "write OWNER/SLUG"),
+        ("w" * 51, "write OWNER/SLUG"),
     ],
 )
 def test_the_data_set_can_have_its_name(serve: Serve, wanted: str, said: str) -> None:

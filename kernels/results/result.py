@@ -155,11 +155,13 @@ def result_of(run: Run, sent: Submission | None) -> Result:
 def read_history(folder: Path, competition: str = "") -> tuple[list[Result], list[str]]:
     """Read the runs in ``folder`` (or the one that it is), the newest first.
 
+    Those that were refused, or interrupted, before anything was pushed are left out of several.
     Returns also a line for each run that cannot be read.
     """
     one = (folder / STATE).is_file()
     runs, unreadable = ([read_run(folder)], {}) if one else read_runs(folder)
-    results = [read_result(run) for run in runs if competition in ("", run.competition)]
+    runs = [run for run in runs if competition in ("", run.competition)]
+    results = [read_result(run) for run in runs if one or not run.was_refused]
     return results, [f"{error}: it is left out" for error in unreadable.values()]
 
 

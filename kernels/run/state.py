@@ -115,6 +115,12 @@ class Run:
             setattr(self, name, value)
         self.save()
 
+    @property
+    def was_refused(self) -> bool:
+        """Whether it has ended before anything was pushed or used again."""
+        ended = self.state in ("failed", "interrupted")
+        return ended and not any(kernel.version for kernel in self.kernels.values())
+
     def kernel(self, name: str) -> KernelRecord:
         """Return what is known of a kernel."""
         return self.kernels.get(name, KernelRecord())

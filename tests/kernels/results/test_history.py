@@ -104,6 +104,15 @@ def test_history_has_a_line_of_numbers_a_run_and_its_words_below(
     assert done.stderr == f"{state} cannot be read (it is cut or damaged): it is left out\n"
 
 
+def test_a_run_that_was_refused_before_a_push_is_left_out(run: Run) -> None:
+    refused = open_run(run.folder.parent / "refused", "painter", False)
+    refused.update(state="failed")
+    assert [found.run_dir for found in read_history(run.folder.parent)[0]] == [str(run.folder)]
+    assert read_history(refused.folder)[0][0].state == "failed"  # it is asked for
+    refused.set_kernel("classes", version=1)
+    assert len(read_history(run.folder.parent)[0]) == 2
+
+
 def test_every_blend_that_was_tried_is_kept_with_its_scores(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

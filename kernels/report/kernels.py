@@ -184,10 +184,12 @@ def _recipes(facts: Facts) -> dict[str, Mapping[str, Any]]:
 
 
 def _table(title: str, columns: Mapping[str, Mapping[str, Any]]) -> Table:
-    """A row for each key, a column for each name."""
+    """A row for each key of which something is known, a column for each name."""
     rows = []
     for key in dict.fromkeys(key for column in columns.values() for key in column):
         cells = {name: value_in_words(c[key]) for name, c in columns.items() if key in c}
+        if not any(cells.values()):
+            continue
         if len({*cells.values()}) > 1:
             cells = {name: Markup("<b>{}</b>").format(words) for name, words in cells.items()}
         rows.append({"name": key, **dict.fromkeys(columns, UNKNOWN), **cells})

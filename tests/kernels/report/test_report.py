@@ -237,6 +237,16 @@ def test_the_page_fits_the_screen(
     check_fits(driver, request.getfixturevalue(name), width)
 
 
+def test_confused_pictures_lie_below_their_words(page: Any) -> None:
+    browser.resize(page, 1000)
+    script = """return [...document.querySelectorAll('.strip')].map((strip) =>
+      [strip.children[0].getBoundingClientRect().bottom, strip.children[1].offsetTop
+        - strip.children[0].offsetTop + strip.children[0].getBoundingClientRect().top])"""
+    places = page.execute_script(script)
+    assert places
+    assert all(below >= words for words, below in places)
+
+
 def test_on_a_phone_graph_and_tables_say_that_they_scroll(page: Any) -> None:
     browser.resize(page, 375)
     for box in ("#kernels .scrolls", "#classes .scrolls:has(table)"):
@@ -352,6 +362,18 @@ def test_what_was_chosen_for_a_head_is_in_the_place_of_its_curves(tmp_path: Path
     page = written(run, *MEMBERS)
     assert '<h2 id="learning-title">Heads that were fitted</h2>' in page
     assert "Learning curves" not in page
+
+
+def test_settings_have_no_empty_rows_and_compare_several_models_alone(tmp_path: Path) -> None:
+    run = write_tiny(tmp_path / "run")
+    write_json(run.output("right") / "manifest.json", {"recipe": {"epochs": 4}, "validation": ""})
+    shown = plain(section(written(run, *MEMBERS), "settings"))
+    assert "Bold: models differ in it." in shown
+    assert " validation " not in shown
+    write_tiny(tmp_path / "one", ("left",))
+    one = plain(section(written(a_run(tmp_path / "one", "tiny", "left"), "left"), "settings"))
+    assert "epochs 3" in one
+    assert "Bold" not in one
 
 
 def test_what_a_training_warns_of_and_how_it_was_validated_is_said_once(tmp_path: Path) -> None:

@@ -230,7 +230,8 @@ def _epochs(
         number = pictures["train"] + pictures["val"] if pictures else 0
         found["refit"] = f"{_several(again, 'epoch')} of {network} on train + val{steps(number)}"
     elif hasattr(recipe, "refit"):
-        found["refit"] = "none"
+        at_once = recipe.refit and not hasattr(recipe, "epochs")  # nothing is trained in epochs
+        found["refit"] = "once more on train + val" if at_once else "none"
     return found
 
 

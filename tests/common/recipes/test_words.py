@@ -21,7 +21,7 @@ from common.recipes.words import (
     unused_settings,
 )
 from common.tasks.multilabel import MultiLabel
-from competitions.painter_by_numbers import submodel, triplets
+from competitions.painter_by_numbers import lite, submodel, triplets
 from competitions.petals_to_metal import densenet201, efficientnetlite0
 
 
@@ -100,6 +100,12 @@ def test_a_recipe_in_plain_values() -> None:
     }
     assert recipe_facts(densenet201.KERNEL.resolve(small=True))["miniature"] is True
     assert recipe_facts(densenet201.KERNEL.recipe)["refit_epochs"] == 25
+
+
+def test_what_is_fitted_at_once_has_a_refit_without_epochs() -> None:
+    frozen = lite.KERNEL.recipe
+    assert describe_recipe(frozen)["refit"] == "once more on train + val"
+    assert describe_recipe(override(frozen, {"refit": False}))["refit"] == "none"
 
 
 def test_settings_that_a_loss_does_not_use_are_named() -> None:

@@ -13,6 +13,7 @@ from common.files.predictions import (
     Predictions,
     Vectors,
     align,
+    fold_folder,
     row_order,
     test_labels_of,
 )
@@ -30,6 +31,8 @@ def read_recipes(
 ) -> tuple[dict[str, Path], Recipes]:
     """Return the output folder and the recipe of every source but ``others``, by kernel.
 
+    One that carries out all folds of its model is a kernel for each of them.
+
     Raises UserError for an output that is missing, damaged, unfinished, or another run's.
     """
     chosen = {name: source for name, source in parameters.sources.items() if name not in others}
@@ -38,7 +41,20 @@ def read_recipes(
     manifests = {
         name: read_manifest(at, name, nonces.get(name, "")) for name, at in folders.items()
     }
-    return folders, {name: found.get("recipe") or {} for name, found in manifests.items()}
+    return _each_fold(folders, {n: found.get("recipe") or {} for n, found in manifests.items()})
+
+
+def _each_fold(folders: Mapping[str, Path], recipes: Recipes) -> tuple[dict[str, Path], Recipes]:
+    """Kernels that carry out all folds of their model as one for each fold."""
+    found: dict[str, tuple[Path, Mapping[str, Any]]] = {}
+    for name, recipe in recipes.items():
+        if recipe.get("folds") and recipe.get("fold", 0) is None:
+            for fold in range(_number(recipe, "fold")):
+                one = fold_folder(folders[name], fold), {**recipe, "fold": fold}
+                found[f"{name}-fold{fold}"] = one
+        else:
+            found[name] = folders[name], recipe
+    return {n: at for n, (at, _) in found.items()}, {n: one for n, (_, one) in found.items()}
 
 
 def kernels_of_models(recipes: Recipes) -> dict[str, tuple[str, ...]]:

@@ -25,6 +25,10 @@ class Rows:
     def __len__(self) -> int:
         return self.views.shape[1]
 
+    def take(self, rows: np.ndarray) -> "Rows":
+        """Return some of the pictures: ``(n,)`` numbers, or a mask."""
+        return Rows(self.views[:, rows], self.labels[rows], self.records.take(rows))
+
     @property
     def rows(self) -> np.ndarray:
         """The first view of each picture, ``(n, d)``."""

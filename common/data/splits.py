@@ -2,7 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -122,12 +122,22 @@ def one_fold(
     both: Records, task: Task, folds: int, fold: int, seed: int
 ) -> tuple[Records, Records]:
     """Return train and validation of one of ``folds`` of ``join_labelled``'s pictures."""
+    chosen = fold_rows(both, task, folds, fold, seed)
     repeat, fold = divmod(fold, folds)
-    seed = (seed + _NEXT * repeat) % 2**32
-    chosen = _folds(both, task, folds, seed) == fold
     again = f" of split {repeat + 1}" if repeat else ""
-    name = f"fold {fold} of {folds}{again}, stratified{both.split}, seed {seed}"
+    name = f"fold {fold} of {folds}{again}, stratified{both.split}, seed {_seed(seed, repeat)}"
     return _divide(dataclasses.replace(both, split=""), chosen, "val", name)
+
+
+def fold_rows(both: Records, task: Task, folds: int, fold: int, seed: int) -> np.ndarray:
+    """Return which of ``join_labelled``'s pictures are validation of a fold, ``(n,)`` bool."""
+    repeat, fold = divmod(fold, folds)
+    return np.asarray(_folds(both, task, folds, _seed(seed, repeat)) == fold)
+
+
+def _seed(seed: int, repeat: int) -> int:
+    """The seed of a repeated split."""
+    return (seed + _NEXT * repeat) % 2**32
 
 
 def keep_together(records: Records, near_duplicates: bool = True) -> tuple[Records, str]:
@@ -198,14 +208,15 @@ def _only_there(records: Records, chosen: np.ndarray) -> np.ndarray:
     return rows | (named & np.isin(records.groups, records.groups[rows & named]))
 
 
-def write_split(folder: Path, train: Records, validation: Records, task: Task, fold: str) -> None:
+def write_split(folder: Path, parts: Iterable[tuple[Records, str, str]], task: Task) -> None:
     """Write ``split.csv``: which picture was trained on and which one validated on.
 
-    A row a picture: ``id``, ``part`` (``train`` or ``val``), ``fold`` (that of the kernel, for what
-    it validates on; empty without folds), ``group`` and ``label`` in words.
+    A row a picture: ``id``, ``part`` (``train`` or ``val``), ``fold`` (in which it is validated on;
+    empty without folds), ``group`` and ``label`` in words. ``parts`` are pictures, with their part
+    and fold; where one kernel carries out all folds it has no train.
     """
     rows = []
-    for records, part, number in ((train, "train", ""), (validation, "val", fold)):
+    for records, part, number in parts:
         assert records.labels is not None
         groups = [""] * len(records) if records.groups is None else records.groups.tolist()
         labels = map(task.describe, records.labels)

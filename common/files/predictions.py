@@ -102,6 +102,11 @@ def load_predictions(folder: Path, source: str) -> Predictions:
     return predictions
 
 
+def fold_folder(folder: Path, fold: int) -> Path:
+    """Return where a kernel that carries out all folds writes the predictions of one."""
+    return folder / f"fold{fold}"
+
+
 def save_vectors(folder: Path, vectors: Vectors, source: str) -> Path:
     """Write ``predictions.npz`` after checking it."""
     if not vectors.validation or set(vectors.validation) != set(vectors.test):

@@ -32,6 +32,7 @@ class ClassifierRecipe(BackboneRecipe):
             weights of the best one, and as many epochs of refit; 0 trains to the end.
         folds, fold: with folds, train + validation are split into ``folds`` stratified parts;
             part ``fold`` (from 0) is validation, the others are trained on, without a refit.
+            None carries out all of them, one after the other, where ``folds_together`` is true.
         repeats: how often they are split, each time in another way; folds count on from one to
             the next, so that fold 7 of 5 is part 2 of the second.
         near_duplicates: whether folds keep copies, exact or near, together, of data with a
@@ -54,7 +55,7 @@ class ClassifierRecipe(BackboneRecipe):
     head: Literal["dense", "logistic"] = "dense"
     patience: Annotated[int, Range()] = 0
     folds: Annotated[int, Range(0, 20)] = 0
-    fold: Annotated[int, Range(0, 19)] = 0
+    fold: Annotated[int | None, Range(0, 19)] = 0
     repeats: Annotated[int, Range(1, 10)] = 1
     near_duplicates: bool = True
 
@@ -63,6 +64,11 @@ class ClassifierRecipe(BackboneRecipe):
         """Whether a frozen backbone sees the same pictures in every epoch."""
         frozen = self.freeze_backbone and bool(self.backbone) and not self.miniature
         return frozen and not self.augmentations
+
+    @property
+    def folds_together(self) -> bool:
+        """Whether a fold is but a logistic regression on features that all folds have in common."""
+        return self.trains_on_features and self.head == "logistic"
 
     def loss_in_words(self, loss: str) -> str:
         """The task's loss, and what this recipe changes of it."""
@@ -73,7 +79,12 @@ class ClassifierRecipe(BackboneRecipe):
 
     def validate(self) -> None:
         """As TrainingRecipe's; a fold is one of several."""
-        if self.folds == 1 or self.fold >= max(1, self.folds * self.repeats):
+        if self.fold is None and not (self.folds and self.folds_together):
+            raise UserError(
+                "setting fold=none: all folds in one kernel need folds, head=logistic and "
+                "freeze_backbone=True"
+            )
+        if self.folds == 1 or (self.fold or 0) >= max(1, self.folds * self.repeats):
             raise UserError(
                 f"settings folds={self.folds} fold={self.fold}: folds are 2 or more (0 for none), "
                 f"and a fold is one of 0 to folds x repeats - 1"

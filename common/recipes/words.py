@@ -90,7 +90,7 @@ def recipe_facts(recipe: Any) -> dict[str, Any]:
     facts = {name: has[name] for name in _SIZES if has[name]}
     for several, one in (("folds", "fold"), ("parts", "part"), ("networks", "network")):
         if has[several] > (several == "networks"):  # one network is no choice
-            facts |= {several: has[several], one: has[one]}
+            facts |= {several: has[several], **({} if has[one] is None else {one: has[one]})}
     if has["repeats"] > 1:
         facts["repeats"] = has["repeats"]
     if has["miniature"]:
@@ -142,7 +142,7 @@ def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
     if not getattr(recipe, "folds", 0):
         return pictures["train"]
     labelled = pictures["train"] + pictures["val"]
-    part = recipe.fold % recipe.folds
+    part = (recipe.fold or 0) % recipe.folds
     return labelled - (labelled - part + recipe.folds - 1) // recipe.folds
 
 
@@ -158,6 +158,9 @@ def _fields(recipe: Any) -> SimpleNamespace:
 def _folds(has: Any) -> str:
     if not has.folds:
         return ""
+    if has.fold is None:
+        times = f" of {has.repeats} splits" if has.repeats > 1 else ""
+        return f"each of {has.folds} parts{times} is validation once, in this kernel"
     repeat = has.fold // has.folds + 1
     times = f", split {repeat} of {has.repeats}" if has.repeats > 1 else ""
     return f"one of {has.folds} parts is kept for validation{times}"

@@ -8,8 +8,8 @@ from typing import Any
 from common.accelerator import Accelerator
 from common.data.copies import label_faults
 from common.data.faults import class_faults
-from common.data.records import Records, join
-from common.data.splits import take_fold, write_split
+from common.data.records import Records, join, no_records
+from common.data.splits import join_labelled, one_fold, write_split
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
 from common.metrics import figures
@@ -67,7 +67,8 @@ class ClassifierKernel(PictureKernel):
             trainer = picture_trainer(self, run, accelerator, parts, weights)
             predictions = train_in_stages(trainer, parts, self.competition.task)
             trained = Trained(predictions, trainer.model, trainer.state.history, trainer.facts)
-        save_network(run, self.competition, trained.model, bool(refit_epochs(run.recipe)))
+        everything = bool(refit_epochs(run.recipe)) or run.recipe.fold is None
+        save_network(run, self.competition, trained.model, everything)
         if not run.primary:
             return
         predictions = trained.predictions
@@ -96,30 +97,42 @@ def read_parts(kernel: ClassifierKernel, run: KernelRun, accelerator: Accelerato
             task.check_labels(labels_of(part), part.name)
         if test.labels is not None:
             task.check_labels(test.labels, test.name)
+        splits = {"": (train, validation)}
         if recipe.folds:
-            which = (recipe.folds, recipe.fold, run.parameters.seed, recipe.near_duplicates)
-            train, validation = take_fold(train, validation, task, *which)
-        note_split(run, train, validation, task)
-        # What would otherwise be found when training has ended.
-        kernel.competition.check_measurable(labels_of(validation))
-        return open_pictures((train, validation, test), recipe, accelerator.replicas)
+            both = join_labelled(train, validation, recipe.near_duplicates)
+            folds = range(recipe.folds * recipe.repeats) if recipe.fold is None else [recipe.fold]
+            which = (recipe.folds, run.parameters.seed)
+            splits = {str(n): one_fold(both, task, which[0], n, which[1]) for n in folds}
+        note_split(run, splits, task)
+        for _, validation in splits.values():
+            # What would otherwise be found when training has ended.
+            kernel.competition.check_measurable(labels_of(validation))
+        if len(splits) > 1:
+            parts = open_pictures((both, no_records("val"), test), recipe, accelerator.replicas)
+            return parts._replace(validation=parts.train)
+        return open_pictures((*splits.popitem()[1], test), recipe, accelerator.replicas)
 
 
-def note_split(run: KernelRun, train: Records, validation: Records, task: Task) -> None:
+def note_split(run: KernelRun, splits: Mapping[str, tuple[Records, Records]], task: Task) -> None:
     """Write ``split.csv``, and what is strange in it; both are in the manifest, and the log.
 
-    Raises UserError where nothing can be learnt.
+    ``splits`` are train and validation by the number of the fold, which is empty where there are
+    none. Raises UserError where nothing can be learnt.
     """
     folds = run.recipe.folds
-    warnings = class_faults(train, validation, task, folds)
+    (train, validation), *others = splits.values()
     both = join(train.name, train, validation)
-    warnings += [*label_faults(both, task), *both.notes]
-    run.facts["validation"] = validation.split or "a part of the data's own"
+    strange = (fault for parts in splits.values() for fault in class_faults(*parts, task, folds))
+    warnings = [*dict.fromkeys(strange), *label_faults(both, task), *both.notes]
+    words = validation.split or "a part of the data's own"
+    run.facts["validation"] = f"{words}, and {len(others)} more folds" if others else words
     run.facts["warnings"] = warnings
     for warning in warnings:
         print(f"warning: {warning}", flush=True)
     if run.primary:
-        write_split(run.folder, train, validation, task, str(run.recipe.fold) if folds else "")
+        parts = [] if others else [(train, "train", "")]
+        parts += [(one, "val", fold) for fold, (_, one) in splits.items()]
+        write_split(run.folder, parts, task)
 
 
 def picture_trainer(

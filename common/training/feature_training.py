@@ -9,17 +9,17 @@ from common.accelerator import Accelerator, clear_session
 from common.data.pictures import Pictures
 from common.data.rows import RowBatches, Rows, rows_in_order
 from common.errors import UserError
-from common.files.predictions import Predictions
 from common.kernel import KernelRun
 from common.metrics import figures
 from common.networks.weights import weights_explained
 from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
+from common.training.cross_validation import cross_validate
 from common.training.features import Features, below_head
 from common.training.logistic import choose_head, fit_head
 from common.training.network import BEGINS_WITH, Published, begin_with
 from common.training.prepare import Parts
-from common.training.stages import Trained, train_in_stages
+from common.training.stages import Trained, predictions_of, train_in_stages
 from common.training.trainer import Setup, Trainer
 
 
@@ -46,11 +46,16 @@ def train_on_features(
             )
         clear_session()
         return None
+    task = kernel.competition.task
     with run.stage("features"):
         features = Features(below, run, accelerator)
-        views = (1, run.recipe.tta, run.recipe.tta)  # a head learns from pictures as they are
-        rows = [features.rows(part, seen) for part, seen in zip(parts, views, strict=True)]
-    task = kernel.competition.task
+        together = run.recipe.folds and run.recipe.fold is None  # train is validation, too
+        asked = parts[1:] if together else parts
+        # A head learns from pictures as they are.
+        views = [1 if part is parts.train and not together else run.recipe.tta for part in asked]
+        rows = [features.rows(part, seen) for part, seen in zip(asked, views, strict=True)]
+    if together:
+        return cross_validate(network, run, rows[0], rows[1], task)
     if run.recipe.head == "logistic":
         return _logistic(network, run, rows, task)
     published = weights if isinstance(weights, Published) else None
@@ -165,14 +170,6 @@ def _dense(
     predictions = train_in_stages(trainer, rows, task)
     network.layers[-1].set_weights(trainer.model.layers[-1].get_weights())
     return Trained(predictions, network, trainer.state.history, trainer.facts)
-
-
-def predictions_of(
-    validation: Rows, found: np.ndarray, test: Rows, of_test: np.ndarray
-) -> Predictions:
-    """What a head predicts, ``(n, units)`` float32 of each part."""
-    known = validation.records.ids, validation.labels, found
-    return Predictions(*known, test.records.ids, of_test, test.records.labels)
 
 
 def draw_penalty(run: KernelRun, losses: Mapping[float, float], chosen: float) -> None:

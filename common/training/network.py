@@ -77,6 +77,8 @@ def trained_on(run: KernelRun) -> str:
     recipe, seed = run.recipe, f"seed {run.parameters.seed}"
     if not getattr(recipe, "folds", 0):
         return "train"
+    if recipe.fold is None:
+        return f"{_EVERYTHING} but each of {recipe.folds} folds in turn ({seed})"
     again, fold = divmod(recipe.fold, recipe.folds)
     split = f"{seed}, split {again + 1}" if again else seed
     return f"{_EVERYTHING} but fold {fold} of {recipe.folds} ({split})"

@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from common.data.rows import Rows
 from common.files.predictions import Predictions
 from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
@@ -56,3 +59,11 @@ def train_in_stages(trainer: Trainer, parts: Sequence[Part], task: Task) -> Pred
             task.predictions(trainer.predict(model, test, recipe.tta)),
             test.records.labels,  # for the ensemble, which alone measures with them
         )
+
+
+def predictions_of(
+    validation: Rows, found: np.ndarray, test: Rows, of_test: np.ndarray
+) -> Predictions:
+    """What a head predicts, ``(n, units)`` float32 of each part."""
+    known = validation.records.ids, validation.labels, found
+    return Predictions(*known, test.records.ids, of_test, test.records.labels)

@@ -123,7 +123,14 @@ def _recipes(request: Request, script: str, kernel: Kernel) -> dict[str, Any]:
         if not wanted.keys() <= fields.keys():
             raise UserError(f"--folds {folds}: {script} cannot be split into folds; leave it out")
         settings |= wanted
-    recipe = kernel.resolve(best, request.small, settings)
+    return _kernels_of(request, script, kernel.resolve(best, request.small, settings), folds)
+
+
+def _kernels_of(request: Request, script: str, recipe: Any, folds: int | None) -> dict[str, Any]:
+    """The recipes of one script's kernels by name: one, or one for each fold, part or network.
+
+    Folds are one kernel where that computes once what they have in common.
+    """
     parts, networks = getattr(recipe, "parts", 0), getattr(recipe, "networks", 0)
     several = {"fold": (folds or 0) * request.repeats, "part": parts, "network": networks}
     kind, number = next(((k, n) for k, n in several.items() if n), ("", 0))
@@ -132,6 +139,8 @@ def _recipes(request: Request, script: str, kernel: Kernel) -> dict[str, Any]:
     for key in (kind, "folds", "repeats") if folds else (kind,):
         if key in request.settings:
             raise UserError(f"--set {key}: each kernel has its own; leave it out")
+    if folds and getattr(recipe, "folds_together", False):
+        return {script: replace(recipe, fold=None)}
     return {f"{script}-{kind}{n}": replace(recipe, **{kind: n}) for n in range(number)}
 
 

@@ -156,9 +156,10 @@ def _folds(facts: Facts) -> list[dict[str, Any]]:
     charts, repeats = [], as_mapping(facts.blended.get("repeats"))
     for model, measured in as_mapping(facts.blended.get("folds")).items():
         scores = [(f"{model}, out of fold", facts.model_score(model))]
-        for place, kernel in enumerate(facts.models.get(model, ())):
-            own = read_number(measured.get(kernel.name))
-            scores.append((f"fold {place}", replace(kernel.score, validation_score=own)))
+        kernels = {kernel.name: kernel.score for kernel in facts.models.get(model, ())}
+        for place, (name, own) in enumerate(measured.items()):
+            score = kernels.get(name, Validated())  # one kernel may have carried out all of them
+            scores.append((f"fold {place}", replace(score, validation_score=read_number(own))))
         values = [score.value for _, score in scores[1:] if score.value is not None]
         spread = f", from {min(values):.3f} to {max(values):.3f}" if values else ""
         title = f"{facts.metric} of each fold of {model} on its own part{spread}"

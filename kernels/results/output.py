@@ -118,7 +118,7 @@ def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOut
         manifest=read_facts(folder / MANIFEST),
         metrics=read_facts(folder / METRICS),
         sources=sources,
-        blended=asked is None or name in asked or split_name(name)[0] in asked,
+        blended=asked is None or split_name(name)[0] in {split_name(one)[0] for one in asked},
     )
 
 

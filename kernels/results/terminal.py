@@ -107,6 +107,11 @@ def _models(result: Result) -> list[Model]:
                 replace(member, validation_score=scores[member.name])
                 for member in result.members
                 if member.name in scores
+            ] or [
+                replace(member, **vars(Validated(score)), seconds=member.seconds / len(scores))
+                for member in result.members  # one kernel has carried out all of them
+                if member.name == model
+                for score in scores.values()
             ]
             several.append((model, model_score(blend, model), kind, own))
     parts = {member.name for *_, own in several for member in own}

@@ -18,6 +18,7 @@ from kernels.results.terminal import show_history, show_result
 from kernels.run.state import open_run
 from support import browser, tiny
 from support.planned import planned
+from support.report_run import a_run, noisy, write_kernels, written
 
 pytestmark = pytest.mark.slow
 
@@ -178,6 +179,25 @@ def test_terminal_and_history_show_the_joined_score_and_each_networks_own(
     assert "2 networks: 0.7500, 0.7000" in lines
     show_history([result])
     assert "classes 0.8000 (2 networks)" in capsys.readouterr().out
+
+
+def test_folds_of_one_kernel_are_shown_as_those_of_several(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    labels = np.arange(40) % 3
+    guesses = {name: noisy(random, labels, 3, 1.5) for name in ("left", "right")}
+    write_kernels(tmp_path / "run", find_competition("tiny"), labels, guesses)
+    run = a_run(tmp_path / "run", "tiny", "left", "right")
+    run.request["members"] = [*(f"left-fold{n}" for n in range(2)), "right"]
+    path = run.output("ensemble") / "metrics.json"
+    folds = {f"left-fold{n}": 0.5 + n / 4 for n in range(2)}
+    write_json(path, {**json.loads(path.read_text()), "folds": {"left": folds}})
+    shown = show_result(read_result(run))
+    [line] = [line for line in shown.splitlines() if line.startswith("  left")]
+    assert " 660 s on " in line
+    assert "2 folds: 0.5000, 0.7500" in shown
+    page = written(run, "left", "right")
+    assert "The folds" in page
+    assert [f"fold {n}" in page for n in range(3)] == [True, True, False]
 
 
 def test_a_script_without_such_fields_cannot_be_split(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -176,7 +176,8 @@ def test_a_class_is_never_validated_alone() -> None:
 
 def test_a_split_is_written_down(tmp_path: Path) -> None:
     whole = records([0, 1, 2, 0], ["x", "", "y, z", "x"])
-    write_split(tmp_path, whole.take(np.array([0, 3])), whole.take(np.array([1, 2])), TASK, "4")
+    train, validation = (whole.take(np.array(rows)) for rows in ([0, 3], [1, 2]))
+    write_split(tmp_path, [(train, "train", ""), (validation, "val", "4")], TASK)
     assert (tmp_path / "split.csv").read_text().splitlines() == [
         "id,part,fold,group,label",
         "train0,train,,x,a",

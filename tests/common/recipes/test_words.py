@@ -162,6 +162,15 @@ def test_repeated_folds_count_on() -> None:
     assert {name: facts[name] for name in changes} == changes
 
 
+def test_all_folds_of_one_kernel_are_said() -> None:
+    changes = {"folds": 3, "fold": None, "repeats": 4}
+    recipe = override(efficientnetlite0.KERNEL.recipe, changes)
+    said = "each of 3 parts of 4 splits is validation once, in this kernel"
+    assert describe_recipe(recipe, 1, {"train": 100, "val": 10})["folds"] == said
+    facts = recipe_facts(recipe)
+    assert (facts["folds"], facts["repeats"], "fold" in facts) == (3, 4, False)
+
+
 @pytest.mark.parametrize(("train", "val", "folds"), [(24, 9, 3), (1, 1, 2), (97, 8, 20), (5, 6, 4)])
 def test_folds_are_counted_as_they_are_dealt(train: int, val: int, folds: int) -> None:
     dealt = stratified_folds(np.arange(train + val) % 7, folds, 0)

@@ -1,0 +1,43 @@
+"""All folds of a model in one kernel: logistic regressions on features that are computed once."""
+
+from typing import Any
+
+from common.blending.members import join_folds
+from common.data.rows import Rows
+from common.data.splits import fold_rows
+from common.files.predictions import Predictions, fold_folder, save_predictions
+from common.kernel import KernelRun
+from common.progress import report
+from common.tasks.task import Task
+from common.training.logistic import choose_head, fit_head
+from common.training.stages import Trained, predictions_of
+
+
+def cross_validate(network: Any, run: KernelRun, rows: Rows, test: Rows, task: Task) -> Trained:
+    """Fit a head on all ``rows`` but one fold's, for each fold of each split.
+
+    ``rows`` are those of all labelled pictures, as ``common.data.splits.join_labelled`` has them.
+    The predictions of each fold are written for the ensemble; what is returned is out of fold, and
+    on test the mean over the folds. The ``network`` gets a head of all pictures, with the median of
+    the folds' C.
+    """
+    recipe, weigh = run.recipe, run.recipe.class_weight
+    number, found, chosen = recipe.folds * recipe.repeats, dict[str, Predictions](), []
+    with run.stage("training"):
+        for fold in range(number):
+            report("training", fold=f"{fold + 1}/{number}")
+            part = fold_rows(rows.records, task, recipe.folds, fold, run.parameters.seed)
+            validation = rows.take(part)
+            head, _ = choose_head(rows.take(~part), validation, task, weigh)
+            outputs = (head.outputs(one.views, task.activation) for one in (validation, test))
+            found[f"fold {fold}"] = predictions_of(validation, next(outputs), test, next(outputs))
+            chosen.append(head.c)
+        c = sorted(chosen)[number // 2]
+        whole = fit_head(rows.rows, rows.labels, task, c, weigh)
+    network.layers[-1].set_weights([whole.kernel, whole.bias])
+    for fold, predictions in enumerate(found.values() if run.primary else ()):
+        folder = fold_folder(run.folder, fold)
+        folder.mkdir(exist_ok=True)
+        save_predictions(folder, predictions, folder.name)
+    run.facts["stays"] = [*run.facts.get("stays", ()), "fold*/*"]  # the ensemble reads them there
+    return Trained(join_folds(found, recipe.repeats), network, [], {"c": c})

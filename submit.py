@@ -93,11 +93,13 @@ def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
     refuse_secrets(words)
     if args.history:
         return _show_history(args)
-    from kernels.plan.planned import plan_kernels
+    from kernels.plan.planned import check_weights, plan_kernels
 
     request = read_request(args)
     kernels = plan_kernels(request)
     check_options(args, request.competition)
+    if args.publish is not None:
+        check_weights(request, kernels)
     if args.data or (args.dry_run and not args.plan):
         from kernels.local.dry_run import check_data, check_generated, check_records
 

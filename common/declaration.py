@@ -43,6 +43,7 @@ class Kernel:
     sources: tuple[str, ...] = ()  # scripts of the competition whose kernels' outputs it reads
     predicts: bool = True  # whether the ensemble can blend its output
 
+    leaves_weights: ClassVar[bool] = True  # whether it may, for the next run to begin with
     arguments: ClassVar[str] = "no arguments, not even --describe: leave them out"
 
     def __post_init__(self) -> None:

@@ -41,6 +41,8 @@ MISTAKES = [
     ("tiny --ensemble --weights-source nets", "--weights-source nets: write OWNER/"),
     ("tiny --ensemble --publish a/b/c", "--publish a/b/c: write OWNER/SLUG or SLUG alone, a slug"),
     ("tiny --ensemble --dry-run --publish bad", "--publish bad: write OWNER/SLUG or SLUG alone"),
+    ("painter --model lite --dry-run --publish --yes",
+     "--publish: lite trains no network and leaves no weights: leave it out"),
     ("tiny --ensemble --no-submit --message x", "--message goes with a submission"),
     ("tiny --ensemble --rehearse --dry-run", "--rehearse runs on Kaggle itself"),
     ("tiny --ensemble --data .", "--data belongs to --dry-run"),

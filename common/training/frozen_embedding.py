@@ -44,6 +44,7 @@ class FrozenEmbeddingKernel(PictureKernel):
 
     layers: tuple[str, ...]
 
+    leaves_weights: ClassVar[bool] = False
     arguments: ClassVar[str] = Kernel.arguments
 
     def network(self, recipe: Any, weights: str | None = None) -> Any:

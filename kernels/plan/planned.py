@@ -208,6 +208,16 @@ def _hours(
     return scaled_hours(declared.hours.get(accelerator), recipe, declared.recipe)
 
 
+def check_weights(request: Request, kernels: Iterable[PlannedKernel]) -> None:
+    """Raise UserError where none of the models leaves weights to publish."""
+    models = [kernel.declared for kernel in kernels if kernel.script in request.models]
+    if not any(declared and declared.leaves_weights for declared in models):
+        raise UserError(
+            f"--publish: {', '.join(request.models)} trains no network and leaves no weights: "
+            f"leave it out"
+        )
+
+
 def needed_hours(kernels: Iterable[PlannedKernel]) -> dict[str, tuple[float, list[str]]]:
     """Accelerator → the hours that are known, and the kernels whose hours are not."""
     found: dict[str, tuple[float, list[str]]] = {}

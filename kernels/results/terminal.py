@@ -50,7 +50,10 @@ def show_result(result: Result) -> str:
         lines.append(f"  {'score':<16} public {public}   private {private}")
     audit: Mapping[str, Any] = result.audit or {}
     warnings = (*audit.get("warnings", ()), *result.warnings)
-    lines += ["", *(f"  warning: {warning}" for warning in warnings)]
+    lines.append("")
+    for warning in warnings:
+        first, *rest = _wrapped(f"warning: {warning}", " " * 4)
+        lines += [first[2:], *rest]
     nothing = " (nothing found)" if audit and not audit["warnings"] else ""
     places = {
         "audit": audit and f"{audit['folder']}{nothing}",

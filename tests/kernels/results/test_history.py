@@ -211,13 +211,15 @@ def test_no_line_is_wide_and_nothing_is_cut(run: Run, capsys: pytest.CaptureFixt
         for n in range(10)
     )
     known.blend["weights"] = weights
-    result = replace(known, others=parts, submission=None)
+    warning = f"classes without a picture: {', '.join(f'class {n}' for n in range(40))}"
+    result = replace(known, others=parts, submission=None, warnings=(warning,))
     show_history([result])
     said, shown = capsys.readouterr().out, show_result(result)
     assert max(map(len, [*said.splitlines(), *shown.splitlines()])) <= 100
     for part in parts:
         assert f"{part.name} {part.validation_score:.4f}" in " ".join(said.split())
     assert all(f"{name} 0.111" in shown for name in weights)
+    assert f"warning: {warning}" in " ".join(shown.split())
 
 
 JSON = st.recursive(

@@ -87,7 +87,7 @@ def test_one_line_gives_a_score_that_is_the_submissions(
     assert (result["request"]["settings"], len(result["code"]["hash"])) == ({"epochs": "3"}, 64)
     assert Path(result["report"]).name == "report.html"
     [warning] = result["audit"]["warnings"]
-    assert f"warning: {warning}" in story.first.stderr
+    assert f"warning: {warning}" in " ".join(story.first.stderr.split())
     assert (run / "figures" / "ensemble-confusion.png").stat().st_size > 1000
     pushed = (run / "kernels" / "left" / "tiny_left.py").read_text()
     assert "'seed': 7" in pushed

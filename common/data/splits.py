@@ -87,28 +87,11 @@ def hold_out(
     return _divide(records, chosen, "val", f"stratified{words}, seed {seed}")
 
 
-def take_fold(
-    train: Records,
-    validation: Records,
-    task: Task,
-    folds: int,
-    fold: int,
-    seed: int,
-    near_duplicates: bool = True,
-) -> tuple[Records, Records]:
-    """Return train and validation of one of ``folds``, of the pictures of both together.
-
-    Folds count on from one split to the next, each of another seed: fold 7 of 5 is fold 2 of the
-    second. Groups are on one side, and so are ``near_duplicates``, as ``hold_out`` has them.
-    Raises UserError for a picture that comes twice, and as ``stratified_folds``.
-    """
-    return one_fold(join_labelled(train, validation, near_duplicates), task, folds, fold, seed)
-
-
 def join_labelled(train: Records, validation: Records, near_duplicates: bool = True) -> Records:
     """Return all labelled pictures to be split into folds, those that belong together in groups.
 
-    ``split`` says in words what is kept together. Raises UserError for a picture that comes twice.
+    Those are the groups of the records, and ``near_duplicates`` as ``hold_out`` has them. ``split``
+    says in words what is kept together. Raises UserError for a picture that comes twice.
     """
     both, words = check_ids(join(train.name, train, validation)), ""
     if not validation.split:  # else hold_out has looked for copies, or was asked not to
@@ -121,7 +104,11 @@ def join_labelled(train: Records, validation: Records, near_duplicates: bool = T
 def one_fold(
     both: Records, task: Task, folds: int, fold: int, seed: int
 ) -> tuple[Records, Records]:
-    """Return train and validation of one of ``folds`` of ``join_labelled``'s pictures."""
+    """Return train and validation of one of ``folds`` of ``join_labelled``'s pictures.
+
+    Folds count on from one split to the next, each of another seed: fold 7 of 5 is fold 2 of the
+    second. Raises UserError as ``stratified_folds``.
+    """
     chosen = fold_rows(both, task, folds, fold, seed)
     repeat, fold = divmod(fold, folds)
     again = f" of split {repeat + 1}" if repeat else ""

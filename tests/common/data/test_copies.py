@@ -12,7 +12,7 @@ from common.data.copies import find_copies, label_faults
 from common.data.layouts import image_files, labels_in_names, table
 from common.data.lookalikes import Pair, unchained
 from common.data.records import Records
-from common.data.splits import hold_out, take_fold
+from common.data.splits import hold_out, join_labelled, one_fold
 from common.data.tfrecords import read_records
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
@@ -112,7 +112,8 @@ def test_no_group_of_real_pictures_stands_on_both_sides(
     train, validation = hold_out(whole, task)
     said = f"{groups:,} groups kept together, {copies} pictures kept with their copies, seed 0"
     assert said in validation.split
-    folds = [(train, validation), *(take_fold(train, validation, task, 5, n, 1) for n in range(5))]
+    both = join_labelled(train, validation)
+    folds = [(train, validation), *(one_fold(both, task, 5, n, 1) for n in range(5))]
     for others, part in folds:
         assert others.groups is not None
         assert part.groups is not None

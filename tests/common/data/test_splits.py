@@ -10,10 +10,17 @@ from hypothesis import strategies as st
 
 from common.data import splits
 from common.data.records import FILE, Records, join
-from common.data.splits import hold_out, stratified_folds, take_fold, write_split
+from common.data.splits import (
+    hold_out,
+    join_labelled,
+    one_fold,
+    stratified_folds,
+    write_split,
+)
 from common.errors import UserError
 from common.tasks.classification import Classification
 from common.tasks.number import Number
+from common.tasks.task import Task
 
 TASK = Classification(("a", "b", "c"))
 
@@ -26,6 +33,19 @@ def records(labels: list[int], groups: list[str] | None, name: str = "train") ->
     files = tuple(Path(i) for i in ids)
     named = None if groups is None else np.array(groups)
     return Records(name, files, ids, np.array(labels), places, named)
+
+
+def take_fold(
+    train: Records,
+    validation: Records,
+    task: Task,
+    folds: int,
+    fold: int,
+    seed: int,
+    near: bool = True,
+) -> tuple[Records, Records]:
+    """One fold of both together."""
+    return one_fold(join_labelled(train, validation, near), task, folds, fold, seed)
 
 
 @settings(max_examples=200, deadline=None)
@@ -125,7 +145,7 @@ def test_pictures_of_one_name_in_two_parts_have_names_of_their_own() -> None:
     one, other = (records([row % 3 for row in range(9)], None, name) for name in ("train", "val"))
     ids = np.array([f"cat/{row}.jpg" for row in range(9)])
     one, other = replace(one, ids=ids), replace(other, ids=ids)
-    train, validation = take_fold(one, other, TASK, 3, 0, 0, near_duplicates=False)
+    train, validation = take_fold(one, other, TASK, 3, 0, 0, False)
     found = {*train.ids.tolist(), *validation.ids.tolist()}
     assert found == {f"{part}/{name}" for part in ("train", "val") for name in ids}
     with pytest.raises(UserError, match="train: the id cat/0.jpg comes 2 times: in .*train0: keep"):

@@ -128,9 +128,9 @@ def check_options(args: argparse.Namespace, competition: "Competition") -> None:
     if competition.submission is None:
         why = f": {competition.name} submits nothing"
         _refuse(args, ("solution", "message", "submit_again"), why)
-    without = "--no-submit" if args.no_submit else "--rehearse" if args.rehearse else ""
-    if args.message and without:
-        raise UserError(f"--message goes with a submission, {without} sends none: drop one")
+    _check_sending(args)
+    if args.sort != "newest":
+        raise UserError(f"--sort {args.sort} belongs to --history; leave it out")
     if args.rehearse and args.dry_run:
         raise UserError("--rehearse runs on Kaggle itself, --dry-run on a local one: drop one")
     _check_accelerator(args)
@@ -143,6 +143,16 @@ def check_options(args: argparse.Namespace, competition: "Competition") -> None:
         raise UserError(f"{args.data}: no such folder")
     if args.solution and not args.solution.is_file():
         raise UserError(f"{args.solution}: no such file")
+
+
+def _check_sending(args: argparse.Namespace) -> None:
+    """Raise UserError for an option of a submission where none is sent."""
+    without = {"--no-submit": args.no_submit, "--rehearse": args.rehearse}
+    without["--audit alone"] = not (args.model or args.ensemble)
+    none = next((name for name, asked in without.items() if asked), "")
+    for option, given in (("--message", args.message), ("--submit-again", args.submit_again)):
+        if given and none:
+            raise UserError(f"{option} goes with a submission, {none} sends none: drop one")
 
 
 def _refuse(args: argparse.Namespace, names: tuple[str, ...], why: str) -> None:

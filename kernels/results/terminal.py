@@ -86,7 +86,7 @@ def _scores(result: Result) -> list[str]:
             below.append([])
         below[-1] += [_listed(f"{len(kernels)} {kind}: ", map(str, kernels))] if kind else []
         if splits := result.blend.get("repeats", {}).get(name):
-            scores = (f"{score:.4f}" for score in splits.values())
+            scores = map(score.rounded, splits.values())
             below[-1].append(_listed(f"{len(splits)} splits, each out of fold: ", scores))
     if alone:
         below[-1] += _blend(result.blend)[1:]
@@ -189,7 +189,9 @@ def show_history(results: Sequence[Result]) -> None:
     """Print a line of numbers a run, and below it what it was, wrapped at ``WIDE``."""
     kinds = {"test" if result.test.short else "public" for result in results}
     heads = ("when (UTC)", "run", "/".join(sorted(kinds)), "valid.", "gap", "time", "ref")
-    lines = aligned([heads, *map(_cells, results)], right=range(2, 7))
+    columns = zip(heads, *map(_cells, results), strict=True)
+    shown = [column for column in columns if any(column[1:])]  # data sets have no submissions
+    lines = aligned([*zip(*shown, strict=True)], right=range(2, len(shown)))
     for line, words in zip(lines, ["", *map(_words, results)], strict=True):
         say("\n".join([line, *_wrapped(words, "  ")]))
 

@@ -121,7 +121,7 @@ def test_the_next_dry_run_finds_what_this_one_has_published(story: SimpleNamespa
     [
         (("--publish",), "--publish asks before it sends, and nobody can answer here: add --yes"),
         (("--yes",), "--yes answers the question of --publish: leave it out"),
-        (("--publish", "x", "--yes"), "a data set's name has 6 to 50 small letters, digits and"),
+        (("--publish", "x", "--yes"), "--publish x: write OWNER/SLUG or SLUG alone"),
         (("--publish", "bob/a-data-set", "--yes"), "signed in as dry-run: name a data set of dry"),
     ],
 )

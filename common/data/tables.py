@@ -174,9 +174,12 @@ def _with_values(path: Path, rows: "pd.DataFrame", head: _Head) -> "pd.DataFrame
     return rows
 
 
-def check_columns(path: Path, wanted: Iterable[str], todo: str = "fetch the file again") -> None:
-    """Raise UserError, with what is ``todo``, when a column is missing."""
+def check_columns(path: Path, wanted: Sequence[str], todo: str = "fetch the file again") -> None:
+    """Raise UserError, with what is ``todo``, when a column is missing, or there twice."""
     header = _head(path).stripped
+    twice = next((name for name in wanted if header.count(name) > 1), "")
+    if twice:
+        raise UserError(f"{as_given(path)}: its header has {twice} twice: rename one of them")
     missing = [name for name in wanted if name not in header]
     if missing:
         with opened_bytes(path) as file:

@@ -126,6 +126,9 @@ def test_a_column_that_is_asked_for_and_not_there_is_named_with_its_argument(
         )
     with pytest.raises(UserError, match="file='{Id': its braces do not fit"):
         table("train", path, pictures, "Id", file="{Id")
+    path.write_text("Id,Label,Label\nx,cat,dog\n")
+    with pytest.raises(UserError, match="train.csv: its header has Label twice: rename one"):
+        table("train", path, pictures, "Id")
     path.write_text("<html><body>Sign in</body></html>")
     with pytest.raises(UserError, match="no column Id; it is a web page: fetch the file again"):
         table("train", path, pictures, "Id")

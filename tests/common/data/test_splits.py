@@ -216,6 +216,12 @@ def test_numbers_are_split_by_group_too() -> None:
     assert not {*train.groups} & {*validation.groups}
 
 
+@pytest.mark.parametrize("share", [0, 1, -0.2, 20])
+def test_a_share_is_a_part(share: float) -> None:
+    with pytest.raises(UserError, match=f"hold_out: share={share}: give a part between 0 and 1"):
+        hold_out(records([0, 1, 0], None), TASK, share)
+
+
 @pytest.mark.parametrize("folds", [0, 1, 4])
 def test_what_cannot_be_split_is_refused(folds: int) -> None:
     with pytest.raises(UserError, match=f"3 labelled rows cannot be split into {folds} folds"):

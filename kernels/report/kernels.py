@@ -187,8 +187,9 @@ def _table(title: str, columns: Mapping[str, Mapping[str, Any]]) -> Table:
     """A row for each key of which something is known, a column for each name."""
     rows = []
     for key in dict.fromkeys(key for column in columns.values() for key in column):
-        cells = {name: value_in_words(c[key]) for name, c in columns.items() if key in c}
-        if not any(cells.values()):
+        words = {name: value_in_words(c[key]) for name, c in columns.items() if key in c}
+        cells: dict[str, str] = {name: known for name, known in words.items() if known}
+        if not cells:
             continue
         if len({*cells.values()}) > 1:
             cells = {name: Markup("<b>{}</b>").format(words) for name, words in cells.items()}

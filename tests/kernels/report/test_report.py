@@ -17,6 +17,7 @@ from common.tasks.classification import Classification
 from kernels.plan.find import find_competition
 from kernels.report import write_report
 from kernels.report.kernels import STAGES, stage_key
+from kernels.report.render import UNKNOWN
 from kernels.results.output import read_json
 from kernels.run.state import Run, Submission
 from support import browser, tiny
@@ -29,6 +30,7 @@ from support.report_run import (
     noisy,
     notes,
     plain,
+    scrolled,
     section,
     texts,
     write_kernels,
@@ -362,6 +364,16 @@ def test_what_was_chosen_for_a_head_is_in_the_place_of_its_curves(tmp_path: Path
     page = written(run, *MEMBERS)
     assert '<h2 id="learning-title">Heads that were fitted</h2>' in page
     assert "Learning curves" not in page
+
+
+def test_long_words_of_a_setting_are_wrapped(driver: Any, tmp_path: Path) -> None:
+    run, words = write_tiny(tmp_path / "run"), "448 of 896 pictures, stratified, " * 6
+    write_json(run.output("right") / "manifest.json", {"recipe": {}, "validation": words})
+    page = write_report(run, bundles("tiny", *MEMBERS), None)
+    assert f'<th scope="row">validation</th><td>{UNKNOWN}</td>' in page.read_text("utf-8")
+    browser.resize(driver, 1000)
+    driver.get(page.as_uri())
+    assert scrolled(driver, "#settings") == []
 
 
 def test_settings_have_no_empty_rows_and_compare_several_models_alone(tmp_path: Path) -> None:

@@ -6,9 +6,7 @@ from functools import partial
 from typing import Any
 
 from common.accelerator import Accelerator
-from common.data.copies import label_faults
-from common.data.faults import class_faults
-from common.data.records import Records, join, no_records
+from common.data.records import Records, no_records
 from common.data.splits import join_labelled, one_fold, write_split
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
@@ -19,15 +17,10 @@ from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.checkpoint import remove_checkpoint
 from common.training.feature_training import begin_with_head, train_on_features
+from common.training.loading import check_labels, check_splits
 from common.training.network import Published, save_network
 from common.training.outputs import SHOWN, draw_pictures, write_history
-from common.training.prepare import (
-    Parts,
-    PictureKernel,
-    labels_of,
-    open_pictures,
-    take_accelerator,
-)
+from common.training.prepare import Parts, PictureKernel, open_pictures, take_accelerator
 from common.training.stages import Trained, train_in_stages
 from common.training.trainer import Trainer
 
@@ -93,37 +86,33 @@ def read_parts(kernel: ClassifierKernel, run: KernelRun, accelerator: Accelerato
     recipe, task = run.recipe, kernel.competition.task
     with run.stage("data"):
         train, validation, test = kernel.records(run)
-        for part in (train, validation):
-            task.check_labels(labels_of(part), part.name)
-        if test.labels is not None:
-            task.check_labels(test.labels, test.name)
+        check_labels(kernel.competition, train, validation, test)
         splits = {"": (train, validation)}
         if recipe.folds:
             both = join_labelled(train, validation, recipe.near_duplicates)
             folds = range(recipe.folds * recipe.repeats) if recipe.fold is None else [recipe.fold]
             which = (recipe.folds, run.parameters.seed)
             splits = {str(n): one_fold(both, task, which[0], n, which[1]) for n in folds}
-        note_split(run, splits, task)
-        for _, validation in splits.values():
-            # What would otherwise be found when training has ended.
-            kernel.competition.check_measurable(labels_of(validation))
+        warnings = check_splits(kernel.competition, [*splits.values()], recipe.folds)
+        note_split(run, splits, task, warnings)
         if len(splits) > 1:
             parts = open_pictures((both, no_records("val"), test), recipe, accelerator.replicas)
             return parts._replace(validation=parts.train)
         return open_pictures((*splits.popitem()[1], test), recipe, accelerator.replicas)
 
 
-def note_split(run: KernelRun, splits: Mapping[str, tuple[Records, Records]], task: Task) -> None:
-    """Write ``split.csv``, and what is strange in it; both are in the manifest, and the log.
+def note_split(
+    run: KernelRun,
+    splits: Mapping[str, tuple[Records, Records]],
+    task: Task,
+    warnings: list[str],
+) -> None:
+    """Write ``split.csv``, and what is strange in it (``warnings``) to the manifest and the log.
 
     ``splits`` are train and validation by the number of the fold, which is empty where there are
-    none. Raises UserError where nothing can be learnt.
+    none.
     """
-    folds = run.recipe.folds
     (train, validation), *others = splits.values()
-    both = join(train.name, train, validation)
-    strange = (fault for parts in splits.values() for fault in class_faults(*parts, task, folds))
-    warnings = [*dict.fromkeys(strange), *label_faults(both, task), *both.notes]
     words = validation.split or "a part of the data's own"
     run.facts["validation"] = f"{words}, and {len(others)} more folds" if others else words
     run.facts["warnings"] = warnings

@@ -10,9 +10,10 @@ from common.data.records import Records
 from common.files.features import save_features
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
+from common.training.loading import labels_of
 from common.training.network import save_network
 from common.training.outputs import SHOWN, draw_pictures
-from common.training.prepare import PictureKernel, labels_of, open_pictures, take_accelerator
+from common.training.prepare import PictureKernel, open_pictures, take_accelerator
 from common.training.vectors import VectorTrainer, class_batches, vector_loss
 
 

@@ -1,4 +1,4 @@
-"""What a training would refuse in its data, found without training it.
+"""What a training would refuse in its data, or warn of, found without training it.
 
     python -m common.training.first_look competitions.petals_to_metal.densenet201
 
@@ -14,6 +14,7 @@ from common.data.pictures import Pictures
 from common.errors import UserError, end_process, shown_in_one_line
 from common.kernel import KernelRun
 from common.parameters import Parameters
+from common.training.loading import check_labels, check_splits
 from common.training.prepare import Parts, PictureKernel, check_headers
 from common.training.preparing import PrepareKernel
 
@@ -21,7 +22,7 @@ from common.training.preparing import PrepareKernel
 def look(script: str) -> None:
     """Read the records of a kernel's module and the headers of their pictures.
 
-    Raises UserError as the kernel would.
+    Prints what is strange in their labels, a line each. Raises UserError as the kernel would.
     """
     kernel = importlib.import_module(script).KERNEL
     if not isinstance(kernel, (PictureKernel, PrepareKernel)):
@@ -32,6 +33,10 @@ def look(script: str) -> None:
     except (ImportError, NameError, AttributeError) as error:  # of the competition's own code
         path = Path(str(sys.modules[script].__file__))
         raise UserError(in_words(error, path)) from None
+    if kernel.competition.task.name != "pairs":  # whose labels are split and counted otherwise
+        check_labels(kernel.competition, *records)
+        for warning in check_splits(kernel.competition, [records[:2]]):
+            print(f"warning: {warning}", flush=True)
     if isinstance(kernel, PrepareKernel):  # which lists what is broken
         return
     check_headers(Parts(*(Pictures(part, kernel.recipe.image_size) for part in records)))

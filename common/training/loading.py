@@ -1,11 +1,14 @@
 """What a competition's ``load`` reads, checked."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from common.competition import Competition
+from common.data.copies import label_faults
 from common.data.depth import of_one_depth
-from common.data.faults import check_against_sample
-from common.data.records import Records, no_records
+from common.data.faults import check_against_sample, class_faults
+from common.data.records import Records, join, no_records
 from common.errors import UserError
 from common.parameters import Parameters
 from common.submission import check_sample, find_sample
@@ -42,3 +45,34 @@ def load_parts(
         check_against_sample(known[2], sample, check_sample(sample, facts))
     train, validation, test = of_one_depth(known)
     return train, validation, test
+
+
+def labels_of(part: Records) -> np.ndarray:
+    """Return the labels, ``(pictures, …)``. Raises UserError when there are none."""
+    if part.labels is None:
+        raise UserError(f"{part.name} has no labels: look at the competition's data.py")
+    return part.labels
+
+
+def check_labels(facts: Competition, train: Records, validation: Records, test: Records) -> None:
+    """Raise UserError for labels that the task cannot take; test may have none."""
+    for part in (train, validation):
+        facts.task.check_labels(labels_of(part), part.name)
+    if test.labels is not None:
+        facts.task.check_labels(test.labels, test.name)
+
+
+def check_splits(
+    facts: Competition, splits: Sequence[tuple[Records, Records]], folds: int = 0
+) -> list[str]:
+    """Return what is strange in the same pictures' ``splits``, a line each; training can go on.
+
+    A split is train and validation. Raises UserError where nothing can be learnt from one, or
+    measured on it: what would otherwise be found when training has ended.
+    """
+    strange = [fault for one in splits for fault in class_faults(*one, facts.task, folds)]
+    for _, validation in splits:
+        facts.check_measurable(labels_of(validation))
+    train, validation = splits[0]
+    both = join(train.name, train, validation)
+    return [*dict.fromkeys(strange), *label_faults(both, facts.task), *both.notes]

@@ -156,13 +156,6 @@ def take_accelerator(kernel: Kernel, run: KernelRun) -> Accelerator:
     return accelerator
 
 
-def labels_of(part: Records) -> np.ndarray:
-    """Raises UserError when it has none."""
-    if part.labels is None:
-        raise UserError(f"{part.name} has no labels: look at the competition's data.py")
-    return part.labels
-
-
 def open_pictures(records: Sequence[Records], recipe: Any, replicas: int) -> Parts:
     """Pictures of train, validation and test at the recipe's size, cached where they fit.
 

@@ -90,7 +90,9 @@ def check_data(
 
 
 def check_records(competition: Competition, kernels: Iterable[PlannedKernel], data: Path) -> None:
-    """Read the records as the first training kernel will. Raises UserError for what it refuses.
+    """Read the records as the first training kernel will, and say what it would warn of.
+
+    Raises UserError for what it refuses.
 
     In a process of its own, because that may import TensorFlow. Kernels that read other kernels'
     output, or have a ``work`` of their own, cannot be asked.
@@ -121,7 +123,10 @@ def check_records(competition: Competition, kernels: Iterable[PlannedKernel], da
 
 
 def _run_reading(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
-    """Run a command that reads data, and say how far it is; its code, and its standard error."""
+    """Run a command that reads data; say how far it is, and its warnings.
+
+    Return its code, and its standard error.
+    """
     with (
         tempfile.TemporaryFile("w+") as errors,
         subprocess.Popen(
@@ -133,6 +138,8 @@ def _run_reading(command: list[str], environment: dict[str, str]) -> tuple[int, 
                 facts = parse(line) or {}
                 if "looked_at" in facts:  # for copies, which may take minutes
                     warn(f"looking for copies: {facts['looked_at']} pictures")
+                elif line.startswith("warning: "):
+                    warn(line.rstrip())
         except BaseException:
             process.kill()
             raise

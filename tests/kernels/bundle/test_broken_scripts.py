@@ -1,9 +1,12 @@
 """What is broken in one competition's folder or script is one line, and disturbs no other."""
 
 import re
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import competitions
 from common.errors import UserError
@@ -174,6 +177,39 @@ def test_a_name_that_is_missed_when_data_are_read(folder: Path) -> None:
     (folder / "good.py").write_text(FROZEN.replace("petals_to_metal", folder.name))
     with pytest.raises(UserError, match="data.py, line 2: there is no tabel in .*mean table?"):
         look(f"competitions.{folder.name}.good")
+
+
+def test_classes_are_looked_at_before_anything_is_pushed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("train", "val", "test"):
+        for name in "ab":
+            path = folder / "mine" / part / name / "1.png"
+            path.parent.mkdir(parents=True)
+            Image.fromarray(np.full((9, 9, 3), len(str(path)) + ord(name), np.uint8)).save(path)
+    lines = (
+        "from pathlib import Path",
+        "from common.data.layouts import folder_of_pictures, folder_per_class",
+        f"from competitions.{folder.name} import COMPETITION",
+        "def load(size, parameters):",
+        "    root = Path(__file__).parent / 'mine'",
+        "    parts = [folder_per_class(n, root / n, COMPETITION.task) for n in ('train', 'val')]",
+        "    return *parts, folder_of_pictures('test', root / 'test')",
+    )
+    (folder / "data.py").write_text("\n".join(lines))
+    (folder / "good.py").write_text(FROZEN.replace("petals_to_metal", folder.name))
+    facts = folder / "__init__.py"
+    facts.write_text(FACTS.replace('("a", "b")', '("a", "b", "rose")'))
+    script = f"competitions.{folder.name}.good"
+    look(script)
+    said = capsys.readouterr().out
+    assert "warning: classes without a picture in train or validation: 1 of 3 (rose)\n" in said
+    shutil.copy(folder / "mine/train/a/1.png", folder / "mine/val/b/1.png")
+    look(script)
+    assert "one picture with two labels: 1 (train/a/1.png a and val/b" in capsys.readouterr().out
+    shutil.rmtree(folder / "mine/train/b")
+    with pytest.raises(UserError, match="train has pictures of one class alone, a: there is"):
+        look(script)
 
 
 def test_files_that_import_each_other(folder: Path) -> None:

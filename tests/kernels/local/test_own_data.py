@@ -154,12 +154,17 @@ def damage(path: Path) -> None:
     ],
 )
 def test_records_are_read_before_anything_is_pushed(
-    tmp_path: Path, name: str, fault: Callable[[Path], None] | None, said: str
+    tmp_path: Path,
+    name: str,
+    fault: Callable[[Path], None] | None,
+    said: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     data = petals(tmp_path / "mine")
     kernels = plan_kernels(Request(PETALS, ("densenet201",), dry_run=True))
     if fault is None:
         check_records(PETALS, kernels, data)
+        assert "warning: classes without a picture in train or val" in capsys.readouterr().err
         check_records(PAINTER, plan_kernels(Request(PAINTER, ("triplets",), dry_run=True)), data)
         return
     fault(data / name)

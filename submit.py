@@ -186,7 +186,7 @@ def _local(
     from kernels.kaggle.client import Kaggle
     from kernels.local.dry_run import describe_data, generated_data, local_kaggle
 
-    run.require_same("data", describe_data(args.data, args.solution), "give it the same data")
+    run.take_data(describe_data(args.data, args.solution), say)
     if args.data:
         data, solution = args.data.resolve(), args.solution and args.solution.resolve()
     else:

@@ -36,7 +36,7 @@ def run_pipeline(
 
     Raises UserError for whatever ends the run early; the run's folder says what was reached.
     """
-    run.require_same("owner", kaggle.owner, "sign in as the same user")
+    run.require_owner(kaggle.owner)
     bundles = build_bundles(request.competition, kernels, kaggle.owner)
     name, wanted = request.competition.name, options.publish
     ref = "" if wanted is None else check_target(kaggle, wanted, name)

@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 from common.errors import UserError
 from common.manifest import write_json
 from kernels.kaggle.states import KernelState
+from kernels.plan.planned import SHARED
 
 T = TypeVar("T")
 
@@ -133,15 +134,33 @@ class Run:
         self.save()
         return self.kernels[name]
 
-    def require_same(self, name: str, value: str, hint: str) -> None:
-        """Note an attribute. Raises UserError when the run began with another value."""
-        known = getattr(self, name)
-        if known not in ("", value):
+    def require_owner(self, owner: str) -> None:
+        """Note the user. Raises UserError when the run began as another."""
+        if self.owner not in ("", owner):
             raise UserError(
-                f"run {self.folder} began with {known}, and this is {value}: {hint}, name another "
-                f"--run-dir, or begin a new one with --fresh"
+                f"run {self.folder} began with {self.owner}, and this is {owner}: sign in as the "
+                f"same user, name another --run-dir, or begin a new one with --fresh"
             )
-        self.update(**{name: value})
+        self.update(owner=owner)
+
+    def take_data(self, data: str, say: Callable[[str], object]) -> None:
+        """Note the data of a dry run; where nothing was done with others, it begins anew.
+
+        Raises UserError when a kernel that reads them is complete, or a file was sent.
+        """
+        if self.data not in ("", data):
+            now, before = (one.rsplit(" (", 1)[0] for one in (data, self.data))
+            changed = f"{now} have changed" if now == before else f"{now}, instead of {before}"
+            names = [name for name in self.kernels if name != SHARED]
+            done = [name for name in names if self.kernel(name).state is KernelState.COMPLETE]
+            if done or self.submissions:
+                what = f"completed {', '.join(done)}" if done else "submitted"
+                raise UserError(
+                    f"{changed}: run {self.folder} has {what} with what was there before: begin a "
+                    f"new run with --fresh and without --run-dir, or put back what was there"
+                )
+            say(f"{changed}, and nothing was completed before: the run begins anew with them")
+        self.update(data=data)
 
     @contextmanager
     def attempt(self, request: dict[str, Any] | None = None) -> Iterator[None]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -132,7 +133,23 @@ def test_a_finished_run_sends_nothing_again_and_is_blended_another_way_without_t
     own = ("--data", data, "--solution", solution)
     refused = tiny.submit("tiny", "--dry-run", *own, *story.options)
     assert refused.returncode == 1
-    assert "began with the data in" in refused.stderr.splitlines()[-1]
+    assert "instead of the data in" in refused.stderr.splitlines()[-1]
+
+
+def test_a_run_that_has_failed_begins_anew_with_mended_data(
+    tiny_data: tuple[Path, Path], tmp_path: Path
+) -> None:
+    data, run = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(tiny_data[0], data)
+    table = next(data.glob("*.csv"))
+    own = ("--data", data, "--solution", tiny_data[1], "--run-dir", run, "--model", "left")
+    failed = tiny.submit("tiny", "--dry-run", *own, "--set", "misbehave=raise")
+    assert failed.returncode == 1
+    table.touch()
+    again = tiny.submit("tiny", "--dry-run", *own)
+    assert again.returncode == 0, again.stderr
+    assert "have changed, and nothing was completed before" in again.stderr
+    assert versions(run) == {"shared": 1, "left": 2, "ensemble": 1}
 
 
 def test_a_kernel_that_fails_is_one_clear_line(dry: list, tmp_path: Path) -> None:

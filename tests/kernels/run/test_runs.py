@@ -154,9 +154,9 @@ def test_a_state_is_read_as_it_was_written(run: Run) -> None:
 
 def test_a_refused_request_leaves_a_finished_run_as_it_was(tmp_path: Path) -> None:
     run = open_run(tmp_path / "run", "petals", True)
-    run.update(state="complete", request={"models": ["one"]}, data="mine")
-    with pytest.raises(UserError, match="began with mine"), run.attempt({"models": ["two"]}):
-        run.require_same("data", "other", "give it the same data")
+    run.update(state="complete", request={"models": ["one"]}, owner="alice")
+    with pytest.raises(UserError, match="began with alice"), run.attempt({"models": ["two"]}):
+        run.require_owner("bob")
     known = read_run(run.folder)
     assert (known.state, known.request) == ("complete", {"models": ["one"]})
 
@@ -168,3 +168,24 @@ def test_a_refused_request_leaves_a_finished_run_as_it_was(tmp_path: Path) -> No
         begin_and_fail()
     known = read_run(run.folder)
     assert (known.state, known.request) == ("failed", {"models": ["two"]})
+
+
+def test_changed_data_begin_a_run_anew_unless_something_was_done_with_them(run: Run) -> None:
+    said: list[str] = []
+    failed = pick(run.folder.parent / "other")
+    failed.set_kernel("shared", state=KernelState.COMPLETE)
+    failed.set_kernel("left", version=1, state=KernelState.ERROR)
+    for digest in ("a1", "a1", "b2"):
+        failed.take_data(f"the data in /D and S ({digest})", said.append)
+    assert said == [
+        "the data in /D and S have changed, and nothing was completed before: the run begins anew "
+        "with them"
+    ]
+    assert read_run(failed.folder).data == "the data in /D and S (b2)"
+    run.update(data="the data in /D and S (a1)")
+    with pytest.raises(UserError, match=r"S have changed: .* completed left .* with --fresh"):
+        run.take_data("the data in /D and S (b2)", said.append)
+    run.kernels.clear()
+    with pytest.raises(UserError, match=r"/E and S, instead of the data in /D and S: .* submitted"):
+        run.take_data("the data in /E and S (b2)", said.append)
+    assert len(said) == 1

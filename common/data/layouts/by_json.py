@@ -45,37 +45,47 @@ def coco(
 
     Labelled images without a picture, if they are less than half, and pictures without an
     annotation are left out; a line of progress says how many. Raises UserError for what is no such
-    JSON, an image with two categories (but of several labels), and a category that is no class.
+    JSON, annotations of other images alone, an image with two categories (but of several labels),
+    and a category that is no class.
     """
     where, content = as_given(path), _read(path)
     names = map(str, _values(where, content, "images", "file_name"))
     images, ids = content["images"], _values(where, content, "images", *_IDS)
-    if group and not any(group in image for image in images):
+    categories = _annotations(where, content, ids) if task else {}
+    finder = Finder([pictures] if isinstance(pictures, Path) else pictures)
+    found = finder.find_all(name, list(names), str(where), task is not None)
+    there = [row for row, one in enumerate(found) if one]
+    rows = [row for row in there if not task or ids[row] in categories]
+    if len(rows) < len(there):
+        note(name, images_without_annotation=len(there) - len(rows))
+    labelled = [(ids[row], categories[ids[row]]) for row in rows] if task else []
+    return records_at(
+        name,
+        [finder[str(found[row])] for row in rows],
+        [ids[row] for row in rows],
+        _labels(where, content, labelled, task) if task else None,
+        _groups(where, images, rows, group) if group else None,
+        _columns(images, rows, (*_IDS, "file_name", group)),
+    )
+
+
+def _groups(where: Path, images: list[Any], rows: list[int], group: str) -> list[str]:
+    """The group of each image in ``rows``. Raises UserError where no image has one."""
+    if not any(group in image for image in images):
         raise UserError(
             f"{where}: its images have no {group}, but {some(images[0], _NAMED)}: look at group= "
             f"of coco(...) in the competition's data.py"
         )
-    categories = _annotations(where, content) if task else {}
-    finder = Finder([pictures] if isinstance(pictures, Path) else pictures)
-    found = finder.find_all(name, list(names), str(where), task is not None)
-    there = [(row, one) for row, one in enumerate(found) if one]
-    kept = [(row, one) for row, one in there if not task or ids[row] in categories]
-    if len(kept) < len(there):
-        note(name, images_without_annotation=len(there) - len(kept))
-    rows = [row for row, _ in kept]
-    skipped = (*_IDS, "file_name", group)
+    return [str(images[row].get(group, "")) for row in rows]
+
+
+def _columns(
+    images: list[Any], rows: list[int], skipped: Sequence[str | None]
+) -> dict[str, list[str]]:
+    """What the images in ``rows`` have besides, of the fields that the first has, as text."""
     plain = [field for field, value in images[0].items() if not isinstance(value, (list, dict))]
     fields = [field for field in plain if field not in skipped]
-    return records_at(
-        name,
-        [finder[one] for _, one in kept],
-        [ids[row] for row in rows],
-        _labels(where, content, [(ids[r], categories[ids[r]]) for r in rows], task)
-        if task
-        else None,
-        [str(images[row].get(group, "")) for row in rows] if group else None,
-        {field: [str(images[row].get(field, "")) for row in rows] for field in fields},
-    )
+    return {field: [str(images[row].get(field, "")) for row in rows] for field in fields}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -93,7 +103,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _values(where: Path, content: dict[str, Any], name: str, *keys: str) -> list[Any]:
-    """What each entry of a list has under the first of ``keys`` that it has. Raises UserError."""
+    """The text or number that each entry of a list has under the first of ``keys`` that it has.
+
+    Raises UserError.
+    """
     entries = content.get(name)
     if not isinstance(entries, list) or not entries:
         others = [key for key in content if key != name]
@@ -105,18 +118,32 @@ def _values(where: Path, content: dict[str, Any], name: str, *keys: str) -> list
         if key is None:
             has = f", but {some(entry, _NAMED)}" if isinstance(entry, dict) and entry else ""
             raise UserError(f"{where}: entry {number} of {name} has no {keys[0]}{has}")
+        if not isinstance(entry[key], (str, int, float)):
+            said = json.dumps(entry[key])[:40]
+            raise UserError(
+                f"{where}: entry {number} of {name} has {said} as its {key}: write a text or a "
+                f"number"
+            )
         found.append(entry[key])
     return found
 
 
-def _annotations(where: Path, content: dict[str, Any]) -> dict[Any, list[Any]]:
-    """The categories of each image by its id."""
+def _annotations(where: Path, content: dict[str, Any], ids: list[Any]) -> dict[Any, list[Any]]:
+    """The categories of each image by its id. Raises UserError where none is among ``ids``."""
     images, categories = (
         _values(where, content, "annotations", key) for key in ("image_id", "category_id")
     )
     found: dict[Any, list[Any]] = {}
     for image, category in zip(images, categories, strict=True):
         found.setdefault(image, []).append(category)
+    if found.keys().isdisjoint(ids):
+        kinds = ["text" if isinstance(one, str) else "numbers" for one in (ids[0], images[0])]
+        alike = "those of other images" if kinds[0] == kinds[1] else f"{kinds[1]} there"
+        raise UserError(
+            f"{where}: none of its {len(images)} annotations has the id of an image: ids are "
+            f"{kinds[0]} in images (the first is {json.dumps(ids[0])}) and {alike} "
+            f"({json.dumps(images[0])}): write the same ids in both"
+        )
     return found
 
 

@@ -191,7 +191,7 @@ def test_json_of_coco_is_read(tmp_path: Path, capsys: pytest.CaptureFixture) -> 
         ({"categories": []}, "has no categories, but .*: they have the names of the classes; wit"),
         ({"categories": [{"name": "cat"}]}, "entry 1 of categories has no id, but name"),
         (
-            {"images": [{"id": 1, "file_name": "x.jpg"}]},
+            {"images": [{"id": 7, "file_name": "x.jpg"}]},
             "1 of the 1 pictures .*, the first is x.jpg",
         ),
         (
@@ -199,6 +199,27 @@ def test_json_of_coco_is_read(tmp_path: Path, capsys: pytest.CaptureFixture) -> 
             "image 7 is of cat and of dog",
         ),
         ({"categories": [{"id": 0, "name": "owl"}]}, "image 7: 'owl' is none of the classes"),
+        (
+            {"images": [{"id": "7", "file_name": "a/1.jpg"}]},
+            'none of its 2 annotations has the id of an image: ids are text in images .*"7".* and '
+            "numbers there .8.: write the same ids in both",
+        ),
+        (
+            {"annotations": [{"image_id": n, "category_id": 0} for n in (70, 71, 72)]},
+            "none of its 3 annotations has .* numbers in images .* and those of other images .70.",
+        ),
+        (
+            {"images": [{"id": [7], "file_name": "a/1.jpg"}]},
+            r"train.json: entry 1 of images has \[7\] as its id: write a text or a number",
+        ),
+        (
+            {"annotations": [{"image_id": 7, "category_id": None}]},
+            "entry 1 of annotations has null as its category_id: write",
+        ),
+        (
+            {"categories": [{"id": {}, "name": "cat"}]},
+            "entry 1 of categories has {} as its id: write",
+        ),
     ],
 )
 def test_json_that_does_not_fit_is_one_line(tmp_path: Path, changes: dict, said: str) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from common.errors import UserError
 from common.shared_code import input_root
+from common.text import some
 
 _LOOKED_AT = 1000  # files, for one that is a link
 
@@ -80,14 +81,23 @@ def as_given(path: Path) -> Path:
 
 
 def listing(folder: Path, limit: int = 12) -> str:
-    """What is in ``folder``, two levels deep, in one line for an error message."""
+    """What is in ``folder``, in one line for an error message.
+
+    Its own folders come first, each with how many things are in it and the first of them.
+    """
     if not folder.is_dir():
         return f"no folder {as_given(folder)}"
-    names = sorted(
-        path.relative_to(folder).as_posix() for g in ("*", "*/*") for path in folder.glob(g)
-    )
-    more = f" and {len(names) - limit} more" if len(names) > limit else ""
-    return f"{as_given(folder)} has {', '.join(names[:limit]) or 'nothing'}{more}"
+    inside = sorted(folder.glob("*"), key=lambda path: (not path.is_dir(), path.name))
+    names = [_counted(path) for path in inside[:limit]] + [path.name for path in inside[limit:]]
+    return f"{as_given(folder)} has {some(names, limit) or 'nothing'}"
+
+
+def _counted(path: Path) -> str:
+    """A file's name, or a folder's with what is in it."""
+    names = sorted(one.name for one in path.glob("*")) if path.is_dir() else []
+    if not names:
+        return f"{path.name} (empty)" if path.is_dir() else path.name
+    return f"{path.name} ({len(names)}: {some(names, 1)})"
 
 
 def _find(wanted: str, places: Sequence[str], download: Sequence[str], hint: str) -> Path:

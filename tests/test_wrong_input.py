@@ -51,6 +51,7 @@ MISTAKES = [
     ("tiny --ensemble --data .", "--data belongs to --dry-run"),
     ("tiny --ensemble --dry-run --data .", "--data and --solution go together"),
     ("tiny --ensemble --dry-run --data nowhere --solution setup.cfg", "nowhere: no such folder"),
+    ("tiny --ensemble --dry-run --data setup.cfg --solution x", "setup.cfg: a file, no folder"),
     ("tiny --ensemble --dry-run --data tests --solution setup.cfg",
      "the solution setup.cfg: must start with the columns id,label,Usage, and has [metad"),
     ("petals --ensemble --dry-run --accelerator tpu",

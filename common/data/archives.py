@@ -34,16 +34,23 @@ _DEEPEST = 16  # folders in one another: a link to a folder above has no end
 
 
 def locate(path: Path) -> Path:
-    """Return ``path``, or the archive of that name next to it. Raises UserError without any."""
-    if path.is_file() or (path.is_dir() and any(path.iterdir())):
+    """Return ``path``, or the archive of that name next to it.
+
+    Raises UserError without any, and for an empty folder or a file that is no archive.
+    """
+    named = path.is_file() and archive_stem(path.name)
+    if named or (path.is_dir() and any(path.iterdir())):
         return path
     found = (path.with_name(path.name + end) for end in SUFFIXES)
     archive = next(filter(Path.is_file, found), None)
     if archive is None:
-        raise UserError(
-            f"{as_given(path)}: no such folder or archive ({', '.join(SUFFIXES)}); "
-            f"{listing(path.parent)}"
-        )
+        kinds = ", ".join(SUFFIXES)
+        fault = f"no such folder or archive ({kinds})"
+        if path.is_dir():
+            fault = "the folder is empty, and there is no archive of its name"
+        elif path.is_file():
+            fault = f"this file is no archive ({kinds}): name the folder of the pictures"
+        raise UserError(f"{as_given(path)}: {fault}; {listing(path.parent)}")
     return archive
 
 

@@ -140,7 +140,7 @@ def check_options(args: argparse.Namespace, competition: "Competition") -> None:
     if competition.submission and bool(args.data) != bool(args.solution):
         raise UserError("--data and --solution go together: the pictures and their hidden labels")
     if args.data and not args.data.is_dir():
-        raise UserError(f"{args.data}: no such folder")
+        raise UserError(f"{args.data}: {'a file, no' if args.data.exists() else 'no such'} folder")
     if args.solution and not args.solution.is_file():
         raise UserError(f"{args.solution}: no such file")
 

@@ -58,7 +58,7 @@ def test_what_is_nowhere_is_said_with_what_was_looked_for_and_what_is_there(root
     assert "\n" not in text
     for part in ("flowers", "a.csv", f"{root}/competitions/flowers", "internet is off"):
         assert part in text
-    assert "competitions/birds" in text
+    assert "has competitions (1: birds)" in text
 
 
 def test_a_data_set_that_a_competition_stands_on_says_what_it_has(root: Path) -> None:
@@ -84,7 +84,21 @@ def test_an_input_is_named_as_its_owner_knows_it(root: Path, tmp_path: Path) -> 
     for name in ("train/1.jpg", "train/2.jpg", "train", "test/3.jpg", ""):
         assert inputs.as_given(mount / name) == own / name
         assert inputs.as_given(own / name) == own / name
-    assert inputs.listing(mount) == f"{own} has train, train.csv, train/1.jpg"
+    assert inputs.listing(mount) == f"{own} has train (1: 1.jpg), train.csv"
     linked = root / "linked"
     linked.symlink_to(own)
     assert inputs.as_given(linked / "test" / "3.jpg") == own / "test" / "3.jpg"
+
+
+def test_a_listing_has_the_folders_that_one_may_need_first(tmp_path: Path) -> None:
+    for number in range(98):
+        path = tmp_path / "train_images" / f"{number:02d}.jpg"
+        path.parent.mkdir(exist_ok=True)
+        path.touch()
+    (tmp_path / "rose").mkdir()
+    for name in "abcdefghijklmn":
+        (tmp_path / f"{name}.txt").touch()
+    files = ", ".join(f"{name}.txt" for name in "abcdefghij")
+    first = "rose (empty), train_images (98: 00.jpg, and 97 more)"
+    assert inputs.listing(tmp_path) == f"{tmp_path} has {first}, {files}, and 4 more"
+    assert inputs.listing(tmp_path / "rose") == f"{tmp_path}/rose has nothing"

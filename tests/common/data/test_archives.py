@@ -188,8 +188,13 @@ def test_a_folder_is_preferred_to_its_archive(tmp_path: Path) -> None:
     as_zip(tmp_path / "cat", {"1.jpg": b"packed"})
     assert found_in(tmp_path) == {"cat/1.jpg": b"unpacked"}
     assert locate(tmp_path / "cat") == tmp_path / "cat"
-    with pytest.raises(UserError, match="dog: no such folder or archive .*; .* has cat, "):
+    with pytest.raises(UserError, match=r"dog: no such folder or archive .*; .* has cat \(1: "):
         locate(tmp_path / "dog")
+    (tmp_path / "dog").mkdir()
+    with pytest.raises(UserError, match="dog: the folder is empty, and there is no archive of its"):
+        locate(tmp_path / "dog")
+    with pytest.raises(UserError, match="1.jpg: this file is no archive .*: name the folder of th"):
+        locate(tmp_path / "cat" / "1.jpg")
 
 
 _part = st.text("ab\u00e9 1.", min_size=1, max_size=5).filter(

@@ -230,16 +230,20 @@ def run_rows(
             yield found
 
 
-def table(results: list[dict[str, Any]]) -> str:
-    """Mean and range over seeds, and the mean change against the base with the same seed."""
-    labels = np.array(results[0]["labels"])
-    groups: dict[str, dict[int, np.ndarray]] = {}  # probabilities by name and seed
+def by_row(results: list[dict[str, Any]]) -> dict[str, dict[int, np.ndarray]]:
+    """Probabilities by row and seed; those of the base's several views come last."""
+    groups: dict[str, dict[int, np.ndarray]] = {}
     for result in results:
         for views, predicted in result["probabilities"].items():
             name = result["row"] if int(views) == 1 else f"{result['row']}, tta {views}"
             if int(views) == 1 or result["row"] == "base":
                 groups.setdefault(name, {})[result["seed"]] = np.array(predicted)
-    groups = dict(sorted(groups.items(), key=lambda group: "tta" in group[0]))
+    return dict(sorted(groups.items(), key=lambda group: "tta" in group[0]))
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Mean and range over seeds, and the mean change against the base with the same seed."""
+    labels, groups = np.array(results[0]["labels"]), by_row(results)
     scorers = {
         (metric.__name__, name, seed): partial(
             lambda metric, predicted, rows: metric(labels[rows], predicted[rows]), metric, predicted

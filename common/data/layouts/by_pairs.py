@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from common.data.layouts.found import fields_of, without_ending
+from common.data.layouts.found import fields_of, fill, without_ending
 from common.data.names import nfc
 from common.data.records import Records
 from common.data.tables import opened
@@ -44,21 +44,27 @@ def labelled_pairs(
     rows, same = [], []
     for path in paths:
         for line, cells in _lines(path):
+            where = f"{as_given(path)}: line {line}"
             if len(cells) not in (3, 4):
-                raise UserError(
-                    f"{as_given(path)}: line {line} has {len(cells)} values, not 3 or 4"
-                )
+                raise UserError(f"{where} has {len(cells)} values, not 3 or 4")
             first, second = cells[:2], [cells[0], cells[2]] if len(cells) == 3 else cells[2:]
             pair = []
             for name, number in (first, second):
-                one = nfc(names.format(name=name, number=int(number))) if number.isdigit() else ""
+                one = _id(names, name, number, where)
                 if one not in known:
                     said = one or f"{name} {number}"
-                    raise UserError(f"{as_given(path)}: line {line} names {said}: no such picture")
+                    raise UserError(f"{where} names {said}: no such picture")
                 pair.append(known[one])
             rows.append(pair)
             same.append(int(len(cells) == 3))
     return LabelledPairs(np.array(rows, np.int64).reshape(-1, 2), np.array(same, np.int64))
+
+
+def _id(names: str, name: str, number: str, where: str) -> str:
+    """A picture's id without ending; empty where its number is none."""
+    if not number.isdecimal():
+        return ""
+    return nfc(fill(names, {"name": name, "number": int(number)}, "names", where))
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:

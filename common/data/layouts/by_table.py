@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from common.data.layouts.found import Finder, fields_of, note, records_at
+from common.data.layouts.found import Finder, fields_of, fill, note, records_at
 from common.data.layouts.labels import encoded, of_columns
 from common.data.records import Records
 from common.data.tables import check_columns, find_table, read_header, read_table
@@ -42,7 +42,8 @@ def table(
             None where there are none.
         task: what is predicted, and the classes: names, or else their numbers.
         file: the files' names, if they are not the ids: a column, or columns in braces, such as
-            ``{patient}/{view}.png``. Endings and leading folders may be missing.
+            ``{patient}/{view}.png``; ``{id:06d}`` is ``000007`` for 7. Endings and leading folders
+            may be missing.
         group: the column of the groups that a split keeps together.
         separator: between the labels of one cell; None for spaces.
 
@@ -120,7 +121,9 @@ def _with_pictures(
 ) -> tuple["pd.DataFrame", list[str]]:
     """The rows whose pictures are there, and these. Raises UserError as ``Finder.find_all``."""
     if "{" in file:
-        names = [file.format(**row) for row in rows.to_dict("records")]
+        path, cells = rows.attrs["path"], rows.to_dict("records")
+        lines = (f"{path}: line {line}" for line in rows.index)
+        names = [fill(file, row, "file", line) for row, line in zip(cells, lines, strict=True)]
     else:
         names = rows[file or id].tolist()
     found = finder.find_all(part, names, rows.attrs["path"], labelled)

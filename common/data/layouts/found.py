@@ -32,15 +32,43 @@ def without_ending(name: str) -> str:
 
 
 def fields_of(pattern: str, argument: str) -> list[str]:
-    """Return the names in braces of a pattern of names, such as ``{patient}/{view}.png``.
+    """Return the names in braces of a pattern of names, such as ``{patient}/{view:02d}.png``.
 
     Raises UserError, which names the ``argument`` that has it, where braces do not fit.
     """
     try:
-        return [field for _, field, _, _ in Formatter().parse(pattern) if field is not None]
+        parts = [part[1:] for part in Formatter().parse(pattern) if part[1] is not None]
     except ValueError:
+        parts = [("", "", None)]
+    for field, form, conversion in parts:
+        if not field or conversion or "{" in (form or ""):
+            raise UserError(
+                f"{argument}={pattern!r}: its braces do not fit: write names as {{name}}, and "
+                f"numbers of six digits as {{name:06d}}"
+            )
+    return [str(field) for field, _, _ in parts]
+
+
+class _Filled(Formatter):
+    """Fills a pattern in; what has only digits is a number where the pattern has a form for it."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        return format(int(value) if format_spec and str(value).isdecimal() else value, format_spec)
+
+
+def fill(pattern: str, values: Mapping[str, Any], argument: str, where: str) -> str:
+    """Return a pattern of names with ``values`` in its braces.
+
+    Raises UserError for one that does not fit, which names the ``argument`` that has the pattern,
+    and ``where`` the values are.
+    """
+    try:
+        return _Filled().vformat(pattern, (), values)
+    except ValueError:
+        given = ", ".join(f"{name}={values[name]!r}" for name in fields_of(pattern, argument))
         raise UserError(
-            f"{argument}={pattern!r}: its braces do not fit: write names as {{name}}"
+            f"{where}: {argument}={pattern!r} does not fit {given}: write it without what is "
+            f"behind the colon, or as a number of six digits as {{name:06d}}"
         ) from None
 
 

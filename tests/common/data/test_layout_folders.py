@@ -302,5 +302,8 @@ def test_pairs_are_read_from_every_form_of_list(tmp_path: Path) -> None:
         (tmp_path / "pairs.txt").write_text(text)
         with pytest.raises(UserError, match=said):
             labelled_pairs(faces, tmp_path / "pairs.txt")
+    (tmp_path / "pairs.txt").write_text("ann\t1\t2\n")
+    with pytest.raises(UserError, match="pairs.txt: line 1: names='{name:d}' does not fit name='"):
+        labelled_pairs(faces, tmp_path / "pairs.txt", names="{name:d}")
     with pytest.raises(UserError, match="names='{who}': a picture has a name and a number, no who"):
         labelled_pairs(faces, tmp_path / "pairs.txt", names="{who}")

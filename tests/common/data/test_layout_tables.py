@@ -124,8 +124,9 @@ def test_a_column_that_is_asked_for_and_not_there_is_named_with_its_argument(
             f"{path}: no column {name}; its columns are Id, Label, a, b, c, d, e, f, g, h, i, j, "
             f"and 3 more: look at {argument}= of table(...) in the competition's data.py"
         )
-    with pytest.raises(UserError, match="file='{Id': its braces do not fit"):
-        table("train", path, pictures, "Id", file="{Id")
+    for wrong in ("{Id", "{Id!x}", "{}", "{Id:{Label}}"):
+        with pytest.raises(UserError, match=f"^file='{wrong}': its braces do not fit: write names"):
+            table("train", path, pictures, "Id", file=wrong)
     path.write_text("Id,Label,Label\nx,cat,dog\n")
     with pytest.raises(UserError, match="train.csv: its header has Label twice: rename one"):
         table("train", path, pictures, "Id")
@@ -203,6 +204,18 @@ def test_pictures_may_be_in_several_places_and_named_by_columns(tmp_path: Path) 
     assert found.places[:, 2].tolist() == [12, 13]
     assert found.ids.tolist() == ["1", "2"]
     assert found.columns["who"].tolist() == ["ann", "bob"]
+
+
+def test_digits_in_names_are_filled_up_as_the_pattern_says(tmp_path: Path) -> None:
+    folder(tmp_path / "test", "000007.jpg", "x/11.jpg")
+    path = write_table(tmp_path / "t.csv", ("id", "n"), [("a", "7")])
+    for pattern in ("{n:06d}.jpg", "{n:06}.jpg", "{n:0>6}", "{n:06d}"):
+        assert table("test", path, tmp_path / "test", "id", file=pattern).ids.tolist() == ["a"]
+    said = "t.csv: line 2: file='{id:06d}.{n}' does not fit id='a', n='7': write it without what"
+    with pytest.raises(UserError, match=said):
+        table("test", path, tmp_path / "test", "id", file="{id:06d}.{n}")
+    with pytest.raises(UserError, match="line 2: file='{n:k}' does not fit n='7'"):
+        table("test", path, tmp_path / "test", "id", file="{n:k}")
 
 
 @pytest.mark.parametrize("kind", ["zip", "tar", "gztar", "7z"])

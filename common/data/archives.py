@@ -58,8 +58,8 @@ def contents(path: Path) -> Contents:
     """Return the files of a folder or an archive at any depth, but for hidden ones.
 
     Archives in it are looked into, unless there is a folder of the same name: what ``cat.zip`` has
-    is in ``cat/``. Raises UserError for what is no archive, is damaged, or has two files of one
-    name.
+    is in ``cat/``. Links to what is not there are no files. Raises UserError for what is no
+    archive, is damaged, or has two files of one name.
     """
     if path.is_dir():
         return _in_folder(path, _DEEPEST)
@@ -70,7 +70,7 @@ def contents(path: Path) -> Contents:
 def _in_folder(folder: Path, deepest: int) -> Contents:
     found: Contents = {}
     with os.scandir(folder) as entries:
-        here = sorted((one for one in entries if is_data(one.name)), key=lambda one: one.name)
+        here = sorted((one for one in entries if _is_there(one)), key=lambda one: one.name)
     folders = {one.name for one in here if one.is_dir()}
     for one in here:
         name, stem = nfc(one.name), archive_stem(one.name)
@@ -82,6 +82,11 @@ def _in_folder(folder: Path, deepest: int) -> Contents:
         elif one.is_file():
             found[name] = Place(Path(one.path), 0, one.stat().st_size, FILE)
     return found
+
+
+def _is_there(entry: "os.DirEntry[str]") -> bool:
+    """Whether an entry of a folder is one of the data's, and no link to what is not there."""
+    return is_data(entry.name) and not (entry.is_symlink() and not os.path.exists(entry.path))
 
 
 def below(folder: str, inside: Contents) -> Contents:

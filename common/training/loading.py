@@ -1,6 +1,7 @@
 """What a competition's ``load`` reads, checked."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from common.data.depth import of_one_depth
 from common.data.faults import check_against_sample, class_faults
 from common.data.records import Records, join, no_records
 from common.errors import UserError
+from common.inputs import as_given
 from common.parameters import Parameters
 from common.submission import check_sample, find_sample
 
@@ -27,7 +29,7 @@ def load_parts(
     try:
         parts = load(size, parameters)
     except FileNotFoundError as error:
-        name = error.filename or "a file of its data"
+        name = as_given(Path(error.filename)) if error.filename else "a file of its data"
         raise UserError(
             f"{name}: no such file; the data of {facts.name} must have {facts.files}"
         ) from None

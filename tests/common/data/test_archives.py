@@ -197,6 +197,14 @@ def test_a_folder_is_preferred_to_its_archive(tmp_path: Path) -> None:
         locate(tmp_path / "cat" / "1.jpg")
 
 
+def test_links_to_what_is_not_there_are_no_files(tmp_path: Path) -> None:
+    as_folder(tmp_path / "rose", {"1.jpg": b"one"})
+    for name in ("2.jpg", "x.zip", "more"):
+        (tmp_path / "rose" / name).symlink_to(tmp_path / "gone" / name)
+    (tmp_path / "rose" / "around").symlink_to(tmp_path / "rose" / "around")
+    assert found_in(tmp_path) == {"rose/1.jpg": b"one"}
+
+
 _part = st.text("ab\u00e9 1.", min_size=1, max_size=5).filter(
     lambda one: one.strip(" .") == one and "." not in one[:1]
 )

@@ -46,6 +46,21 @@ def check_ids(records: Records) -> Records:
     return records
 
 
+def check_places(records: Records) -> Records:
+    """Return ``records``. Raises UserError where two of them are one picture with a label each."""
+    if records.labels is None:
+        return records
+    first_of: dict[tuple[int, ...], int] = {}
+    for row, place in enumerate(map(tuple, records.places.tolist())):
+        first = first_of.setdefault(place, row)
+        if first != row and place[2]:  # files without bytes may lie at one place in an archive
+            raise UserError(
+                f"{records.name}: {records.ids[first]} and {records.ids[row]} are one picture, "
+                f"{where(records, row)}: keep one of them, with its label"
+            )
+    return records
+
+
 def check_against_sample(test: Records, sample: Path, ids: Iterable[str]) -> None:
     """Raise UserError where test has other ids than the competition's sample (``ids``).
 

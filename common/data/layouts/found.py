@@ -10,7 +10,7 @@ import numpy as np
 
 from common.data.archives import below, contents, locate
 from common.data.depth import find_bits
-from common.data.faults import check_ids
+from common.data.faults import check_ids, check_places
 from common.data.names import file_key, natural, nfc
 from common.data.places import Contents, Place, archive_stem
 from common.data.records import Records
@@ -196,9 +196,12 @@ def records_at(
     groups: Any = None,
     columns: Mapping[str, Any] | None = None,
 ) -> Records:
-    """Return Records of pictures at ``places``. Raises UserError for none, or an id twice."""
+    """Return Records of pictures at ``places``.
+
+    Raises UserError for none, an id that comes twice, and a labelled picture with two ids.
+    """
     if not places:
-        raise UserError(f"{name}: there are no pictures")
+        raise UserError(f"{name}: there are no pictures: look at the competition's data.py")
     files: dict[Path, int] = {}
     rows = [(files.setdefault(p.path, len(files)), p.start, p.bytes, p.kind) for p in places]
     texts = {column: np.array(values, np.str_) for column, values in (columns or {}).items()}
@@ -211,4 +214,4 @@ def records_at(
         None if groups is None else np.array(groups, np.str_),
         columns=texts,
     )
-    return find_bits(check_ids(records))
+    return find_bits(check_places(check_ids(records)))

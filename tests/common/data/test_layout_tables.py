@@ -257,6 +257,17 @@ def test_what_is_missing_is_left_out_of_train_and_refused_in_test(
         table("train", tmp_path / "absent.csv", tmp_path / "train", "id")
 
 
+@pytest.mark.parametrize("other", ["dog", "cat"])
+def test_two_ids_of_one_labelled_picture_are_refused(tmp_path: Path, other: str) -> None:
+    pictures = folder(tmp_path / "train", "1.jpg", "2.jpg")
+    rows = [("1", "cat"), ("2", "dog"), ("1.jpg", other)]
+    with pytest.raises(UserError) as caught:
+        read(tmp_path, rows, "a", CATS)
+    said = f"train: 1 and 1.jpg are one picture, {pictures}/1.jpg: keep one of them, with its label"
+    assert str(caught.value) == said
+    assert len(read(tmp_path, rows)) == 3  # a submission may ask for both
+
+
 def test_a_row_that_comes_again_counts_once(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     folder(tmp_path / "train", "1.jpg", "2.jpg")
     rows = [("1", "cat"), ("2", "dog"), ("1", "cat")]

@@ -52,6 +52,19 @@ def true_kind(competition: Competition) -> Kind:
     return _one_of("01")
 
 
+def declaration_hint(competition: Competition, value: str) -> str:
+    """What to change in a competition's declaration where the solution's ``value`` is right."""
+    form, task = competition.form, competition.task
+    if not (task.classes and isinstance(form, LabelColumn | LabelList | BestLabels | NumberColumn)):
+        return ""
+    what = f"name it among the classes of {type(task).__name__}(...)"
+    if isinstance(form, LabelColumn) and not form.text and not value.isdecimal():
+        what = "write LabelColumn(..., text=True), for names of classes,"
+    elif isinstance(form, LabelColumn) and form.text and value in _numbers(task.classes):
+        what = "write LabelColumn(...) without text=True, for numbers of classes,"
+    return f": mend it, or, if it is right, {what} in competitions/{competition.folder}/__init__.py"
+
+
 def _read_numbers(cells: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     """Finite numbers as float64 ``(rows,)``."""
     values = pd.to_numeric(cells, errors="coerce").to_numpy(np.float64)

@@ -18,7 +18,7 @@ from common.declaration import Kernel
 from common.errors import PREFIX, UserError
 from common.progress import parse
 from common.submission import check_sample
-from common.text import warn
+from common.text import some, warn
 from kernels.kaggle.signin import isolate
 from kernels.local.confine import unconfined, users_secrets
 from kernels.plan.find import ROOT, load_module, modules
@@ -81,12 +81,16 @@ def check_data(
         check_folder(data)
     if sample is None:
         raise UserError(f"{data}: no {competition.sample}, whose ids the solution answers")
-    strange = sorted(ids ^ set(labels.ids))
-    if strange:
-        raise UserError(
-            f"the solution {solution} and {sample} differ in {len(strange)} ids, for example "
-            f"{', '.join(strange[:3])}: they must name the same ones"
-        )
+    answered = set(labels.ids)
+    for where, other, lacking in (
+        (f"the solution {solution}", sample, sorted(ids - answered)),
+        (sample, f"the solution {solution}", sorted(answered - ids)),
+    ):
+        if lacking:
+            raise UserError(
+                f"{where} lacks {len(lacking)} ids that {other} has "
+                f"({some(lacking, 3)}): they must name the same ones"
+            )
 
 
 def check_records(competition: Competition, kernels: Iterable[PlannedKernel], data: Path) -> None:

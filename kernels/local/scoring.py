@@ -4,7 +4,7 @@ A solution is a csv with the columns of a submission and ``Usage``: ``Public``, 
 ``Ignored``. Both are read and measured apart from the pipeline's own metrics and forms.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from common.competition import Competition
 from common.data.names import nfc
 from common.data.tables import read_header, read_table
 from common.errors import UserError
-from kernels.local.cells import Kind, submitted_kind, true_kind
+from kernels.local.cells import Kind, declaration_hint, submitted_kind, true_kind
 from kernels.local.measures import find_measure
 
 PARTS = ("Public", "Private")
@@ -73,7 +73,11 @@ def _read_solution(competition: Competition, path: Path) -> Solution:
         ones = (answers.sum(axis=1) == 1) | (usage == IGNORED)
         faults[names[0], "is in a row that has not a single 1 in the classes' columns"] = ~ones
     table[id_column] = table[id_column].map(nfc)
-    _refuse(table, {**_repeated(table, id_column), **faults})
+
+    def hint(column: str, value: str) -> str:
+        return declaration_hint(competition, value) if column in names else ""
+
+    _refuse(table, {**_repeated(table, id_column), **faults}, hint)
     rows = {part: np.flatnonzero(usage == part) for part in PARTS}
     truth = {part: answers[rows[part]] for part in PARTS}
     for part, known in truth.items():
@@ -153,13 +157,16 @@ def _repeated(table: pd.DataFrame, id_column: str) -> BadCells:
     return {(id_column, "has already been defined"): table[id_column].duplicated()}
 
 
-def _refuse(table: pd.DataFrame, faults: BadCells) -> None:
-    """Raise UserError for the first row that has a fault."""
+def _refuse(
+    table: pd.DataFrame, faults: BadCells, hint: Callable[[str, str], str] = lambda *_: ""
+) -> None:
+    """Raise UserError for the first row that has a fault, with what ``hint`` says of the cell."""
     found = [(int(np.argmax(bad)), *fault) for fault, bad in faults.items() if np.any(bad)]
     if found:
         row, column, what = min(found, key=lambda one: one[0])
         value, line = table[column].iloc[row], table.index[row]
-        raise UserError(f"The value {value!r} in the column {column!r} {what} (Line {line})")
+        todo = hint(column, value)
+        raise UserError(f"The value {value!r} in the column {column!r} {what} (Line {line}){todo}")
 
 
 def _reason(error: UserError, path: Path) -> str:

@@ -250,6 +250,11 @@ def test_what_is_no_table_is_one_line(tmp_path: Path, content: bytes | None, sai
     ("competition", "rows", "said"),
     [
         (FLOWER, ["p,rose,Public", "q,rosa,Private"], "'t' is not one of daisy, rose, sun flower"),
+        (FLOWER, ["p,rosa,Public"], "if it is right, name it among the classes of Classification("),
+        (FLOWER, ["p,1,Public"], "right, write LabelColumn(...) without text=True, for numbers of"),
+        (INDEX, ["p,rose,Public"], "right, write LabelColumn(..., text=True), for names of"),
+        (INDEX, ["p,7,Public"], "it is right, name it among the classes of Classification("),
+        (GRADED, ["p,7,Public"], "name it among the classes of Grades(...) in"),
         (FLOWER, ["p,rose,Public", "p,rose,Private"], "'id' has already been defined (Line 3)"),
         (FLOWER, ["p,rose,public"], "'Usage' is not one of Public, Private, Ignored (Line 2)"),
         (FLOWER, ["p,rose,Public", "q,rose"], "line 3 has 2 values, the header 3"),

@@ -83,7 +83,7 @@ def test_the_example_is_planned_and_runs_to_its_score(
         *("--set", "resamples=20"),
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "looking for copies: 0/" in done.stderr
+    assert "looking for copies: 0/" not in done.stderr  # only what takes long is shown
     split = pd.read_csv(tmp_path / "run/outputs/efficientnetlite0/split.csv")
     assert split.part.value_counts(normalize=True)["val"] == pytest.approx(0.2, abs=0.05)
     result = json.loads(done.stdout.splitlines()[-1])

@@ -26,7 +26,7 @@ MOST = 20_000  # pictures that are looked through, in minutes
 _BITS, _AGREEMENT = 10, 0.97
 _LOOKS = 3  # pairs that are aligned for each picture, at most
 _SIDE = 128  # pixels of the shorter side that are enough: JPEG files are decoded reduced
-_EVERY = 5.0  # seconds between progress lines
+_EVERY = 2.0  # seconds between progress lines
 _NAMED = 4  # copies in a line
 
 

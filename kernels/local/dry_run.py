@@ -140,8 +140,9 @@ def _run_reading(command: list[str], environment: dict[str, str]) -> tuple[int, 
         try:
             for line in process.stdout or ():
                 facts = parse(line) or {}
-                if "looked_at" in facts:  # for copies, which may take minutes
-                    warn(f"looking for copies: {facts['looked_at']} pictures")
+                looked_at = facts.get("looked_at", "0/")  # for copies, which may take minutes
+                if not looked_at.startswith("0/"):
+                    warn(f"looking for copies: {looked_at} pictures")
                 elif line.startswith("warning: "):
                     warn(line.rstrip())
         except BaseException:

@@ -1,6 +1,7 @@
 """What a person sees while kernels run: a live table, or plain lines without a terminal."""
 
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TextIO, cast
@@ -14,6 +15,7 @@ from kernels.run.state import KernelRecord
 # the stage, the epoch (``3/12``), and loss, accuracy and the like.
 Row = tuple[str, str, float, str, str, str]
 _WIDE = 40  # characters of a stage
+_EVERY = 30.0  # seconds between lines of a kernel in which only other facts have changed
 _COLOURS = {"complete": "green", "error": "red", "running": "cyan", "queued": "yellow"}
 
 
@@ -27,17 +29,21 @@ def row_of(name: str, known: KernelRecord, progress: Mapping[str, str], no_sessi
 
 
 class PlainDisplay:
-    """One line for each change of a kernel's state, stage or epoch."""
+    """One line for each change of a kernel's state, stage or epoch; others are shown seldom."""
 
-    def __init__(self, stream: TextIO):
+    def __init__(self, stream: TextIO, every: float = _EVERY):
         self._stream = stream
-        self._shown: dict[str, tuple[str, ...]] = {}
+        self._every = every  # seconds
+        self._shown: dict[str, tuple[float, tuple[str, ...]]] = {}
 
     def show(self, rows: Sequence[Row]) -> None:
         """Print the kernels that changed."""
         for name, state, seconds, stage, epoch, facts in rows:
-            if self._shown.get(name) != (state, stage, epoch):
-                self._shown[name] = (state, stage, epoch)
+            last, known = self._shown.get(name, (0.0, ()))
+            due = time.monotonic() >= last + self._every
+            latest = (state, stage, epoch, facts)
+            if known[:3] != latest[:3] or (due and known != latest):
+                self._shown[name] = (time.monotonic(), latest)
                 words = " ".join(filter(None, (name, state, stage, epoch, facts)))
                 self.say(f"{seconds:6.1f} s  {words}")
 

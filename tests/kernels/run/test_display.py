@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from common.progress import parse
 from kernels.kaggle.states import KernelState
-from kernels.run.display import open_display, row_of
+from kernels.run.display import PlainDisplay, open_display, row_of
 from kernels.run.state import KernelRecord
 
 HOSTILE = st.text() | st.text(st.sampled_from("\x1b[]/x8;mJ:smile\\\a\b\r\n\0\x9b\u202e\ud800 ="))
@@ -74,3 +74,15 @@ def test_a_terminal_that_is_closed_ends_no_run(tmp_path) -> None:
         for stream in (Gone(), io.StringIO()):
             stream.file = file
             shown(stream, "line", {"stage": "training"})
+
+
+@pytest.mark.parametrize(("every", "lines"), [(0.0, 3), (1e6, 2)])
+def test_lines_show_that_a_long_stage_goes_on(every: float, lines: int) -> None:
+    stream = io.StringIO()
+    display = PlainDisplay(stream, every)
+    for stage, pictures in (("features", 1), ("features", 1), ("features", 2), ("training", 2)):
+        facts = {"stage": stage, "pictures": f"{pictures}/9"}
+        display.show([row_of("left", RUNNING, facts, no_session=False)])
+    shown = [line.split("s  ")[1] for line in stream.getvalue().splitlines()]
+    assert len(shown) == lines
+    assert ("left RUNNING features pictures=2/9" in shown) is (lines == 3)

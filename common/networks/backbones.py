@@ -17,7 +17,7 @@ from common.networks.packaged import WeightsPackage, find_packaged
 from common.networks.torch_file import read_state_dict
 from common.networks.weights import fill_by_name
 from common.parameters import Parameters
-from common.recipe import by_name
+from common.recipe import by_name, nearest
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ def weights_files(name: str) -> Mapping[str, str]:
 def check_weights(name: str, weights: str | None) -> None:
     """Raises UserError for a kind of pretrained weights that the network has not."""
     files = weights_files(name)
-    if weights not in (None, "none", *files):
-        raise UserError(f"weights={weights}: {name} has {', '.join(files)} and none")
+    if weights is not None and weights not in ("none", *files):
+        raise UserError(f"weights={weights} of {name}: {nearest(weights, (*files, 'none'))}")
 
 
 def check_size(name: str, image_size: int) -> Backbone:

@@ -103,7 +103,8 @@ def _check_number(name: str, value: object, allowed: Range) -> None:
     if not isinstance(value, int | float | None):
         raise UserError(f"setting {name}={value!r}: it must be a number")
     if value is not None and not allowed.lowest <= value <= allowed.highest:
-        bounds = f"from {allowed.lowest} to {allowed.highest:.4g}"
+        highest = format(allowed.highest, "," if isinstance(allowed.highest, int) else ".4g")
+        bounds = f"from {allowed.lowest} to {highest}"
         if allowed.highest == Range().highest and value < allowed.lowest:
             bounds = f"at least {allowed.lowest}"
         raise UserError(f"setting {name}={str(value)[:40]}: it must be {bounds}")

@@ -4,6 +4,7 @@ Imports nothing heavy, so that ``--help`` answers at once.
 """
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -19,7 +20,9 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors are UserErrors, in one line."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise UserError with what argparse says."""
+        """Raise UserError with what argparse says, and of a stray KEY=VALUE where it belongs."""
+        if stray := re.search(r"^unrecognized arguments:.*? ([a-z]\w*=\S+)", message):
+            raise UserError(f"{message}: write --set before each, --set {stray[1]}")
         raise UserError(f"{message.removeprefix('argument ')}; --help shows the options")
 
 

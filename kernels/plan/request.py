@@ -98,12 +98,17 @@ def choose_models(
         if names.count(name) > 1:
             raise UserError(f"--model {name} is given twice: give it once")
         if name not in known:
-            hint = nearest(name, known) if known else "a model's script declares one"
-            if name in modules(competition).keys() - kernel_scripts(competition).keys():
-                path = f"competitions/{competition.folder}/{name}.py"
-                hint = f"{path} declares no KERNEL; {hint}"
-            raise UserError(f"unknown model {name!r}: {hint}")
+            hint = f"; {nearest(name, known)}" if known else ""
+            raise UserError(f"unknown model {name!r}: {_why_unknown(competition, name)}{hint}")
     return chosen
+
+
+def _why_unknown(competition: Competition, name: str) -> str:
+    folder = f"competitions/{competition.folder}"
+    if name not in modules(competition):
+        return f"{folder} has no {name}.py"
+    declared = name in kernel_scripts(competition)
+    return f"{folder}/{name}.py {'predicts nothing' if declared else 'declares no KERNEL'}"
 
 
 def model_scripts(competition: Competition) -> list[str]:
@@ -128,13 +133,13 @@ def check_request(request: Request) -> None:
     if not 0 <= request.seed < 2**32:
         raise UserError(f"--seed {request.seed}: it must be from 0 to {2**32 - 1}")
     if request.folds is not None and not 2 <= request.folds <= 20:
-        raise UserError(f"--folds {request.folds}: give 2 to 20, each is a kernel of each model")
+        raise UserError(f"--folds {request.folds}: give 2 to 20 parts of the data")
     if request.repeats != 1 and request.folds is None:
         raise UserError(f"--repeats {request.repeats} repeats folds: give --folds, or drop it")
     if not 1 <= request.repeats <= 20 // (request.folds or 1):
         raise UserError(
             f"--folds {request.folds} --repeats {request.repeats}: give 1 or more repeats, and at "
-            f"most 20 folds in all, each is a kernel of each model"
+            f"most 20 folds in all"
         )
     if request.weights_source and not _WEIGHTS.fullmatch(request.weights_source):
         raise UserError(

@@ -144,7 +144,7 @@ def test_a_broken_script(folder: Path, before: str, after: str, said: str) -> No
     refused(said, "bad")
     # A sound one next to it is planned as if it were not there.
     assert planned("good") == ["shared", "good", "ensemble"]
-    refused("unknown model 'goood': did you mean good", "goood")
+    refused("has no goood.py; did you mean good", "goood")
 
 
 @pytest.mark.parametrize(
@@ -234,8 +234,9 @@ def test_a_folder_without_its_facts(folder: Path) -> None:
 def test_a_competition_whose_scripts_declare_nothing(folder: Path) -> None:
     (folder / "good.py").write_text("x = 1\n")
     (folder / "ensemble.py").unlink()
-    said = f"/{folder.name}/good.py declares no KERNEL; a model's script declares one"
+    said = f"/{folder.name}/good.py declares no KERNEL"
     refused(f"unknown model 'good': competitions{said}", "good")
+    refused(f"unknown model 'bad': competitions/{folder.name} has no bad.py", "bad")
     with pytest.raises(
         UserError, match=f"competitions/{folder.name} has no model: its script decl"
     ):

@@ -223,7 +223,7 @@ def test_a_recipe_that_cannot_be_is_one_line_where_it_runs(tmp_path: Path) -> No
     command = [sys.executable, str(script)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
-    assert done.stderr == "error: setting epochs=0: it must be from 1 to 9999\n"
+    assert done.stderr == "error: setting epochs=0: it must be from 1 to 9,999\n"
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_sources_that_cannot_be(
 
 
 def test_what_only_others_read_is_no_model() -> None:
-    with pytest.raises(UserError, match="unknown model 'prepare': known are both, half"):
+    with pytest.raises(UserError, match="prepare.py predicts nothing; known are both, h"):
         choose_models(find_competition("tiny"), ["prepare"], False)
 
 

@@ -33,6 +33,7 @@ class Network:
         classes: their names in the order of its outputs, where they have names.
         outputs: how many numbers it gives.
         trained_on: of the competition's pictures, in words.
+        head_alone: whether its last layer alone has been trained, here and in what it began with.
         parameters: their number.
         recipe: what it was trained with.
         versions: of Python, Keras and others.
@@ -52,6 +53,7 @@ class Network:
     file: str
     bytes: int
     sha256: str
+    head_alone: bool = False
     classes: list[str] = field(default_factory=list)
     recipe: dict[str, Any] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)

@@ -47,7 +47,9 @@ def save_network(run: KernelRun, competition: Competition, model: Any, refit: bo
     import keras
 
     recipe, task, kernel = run.recipe, competition.task, _kernel(run)
-    seen = refit or run.facts.get(BEGINS_WITH, {}).get("saw_validation")
+    begun = run.facts.get(BEGINS_WITH, {})
+    seen = refit or begun.get("saw_validation")
+    frozen = not any(layer.trainable_weights for layer in model.layers[:-1])
     with run.stage("weights"), TemporaryDirectory() as others:
         weights = (run.folder if run.primary else Path(others)) / f"{kernel}{WEIGHTS}"
         # The same layers without the optimizer, whose state is twice as large.
@@ -63,6 +65,7 @@ def save_network(run: KernelRun, competition: Competition, model: Any, refit: bo
             "preprocessing": getattr(recipe, "preprocessing", ""),
             "outputs": int(model.output.shape[-1]),
             "trained_on": _EVERYTHING if seen else trained_on(run),
+            "head_alone": frozen and begun.get("head_alone", True),
             "parameters": parameter_counts(model)["total_parameters"],
             "classes": list(task.classes),
             "recipe": dataclasses.asdict(recipe),
@@ -112,8 +115,10 @@ def find_published(run: KernelRun, competition: Competition) -> Published | None
             f"{as_given(path)} is not the file that was published ({size} bytes, and "
             f"{network.bytes} expected): publish it again"
         )
-    same = network.competition == competition.slug
-    return Published(source, network, path, same and network.trained_on != trained_on(run))
+    kept = not (network.head_alone and getattr(run.recipe, "head", "") == "logistic")
+    other = network.trained_on != trained_on(run)
+    saw = network.competition == competition.slug and other and kept  # a new head knows nothing
+    return Published(source, network, path, saw)
 
 
 def begin_with(published: Published, model: Any, run: KernelRun) -> None:
@@ -128,6 +133,7 @@ def begin_with(published: Published, model: Any, run: KernelRun) -> None:
         **{"source": source, "kernel": kernel, "sha256": published.network.sha256},
         **{"layers": layers - len(random), "random": random},
         "saw_validation": published.saw_validation,
+        "head_alone": published.network.head_alone,
     }
     taken, others = f"{layers - len(random)}/{layers}", ", ".join(random) or "none"
     report("weights", source=source, of=kernel, layers=taken, random=others)

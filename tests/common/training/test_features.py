@@ -103,6 +103,28 @@ def test_a_head_on_features_begins_with_the_published_one(
     assert ours[0] < 0.95 * theirs[0]
 
 
+def test_a_head_that_is_fitted_anew_has_not_seen_validation(
+    train: Train, inputs: Path, tmp_path: Path
+) -> None:
+    def published(run: str, source: str = "", **settings: Any) -> str:
+        """Train, publish what is left, and return the log."""
+        said = train(FROZEN, tmp_path / run, weights_source=source, settings=settings)
+        folder = inputs / "datasets" / "alice" / run
+        folder.mkdir(parents=True)
+        for path in (tmp_path / run).glob("small.*"):
+            (folder / path.name).write_bytes(path.read_bytes())
+        return said
+
+    warning, few = "have learnt from its validation pictures", {"epochs": 1, "tta": 1}
+    published("head", head="logistic")
+    assert warning not in published("same", "alice/head", head="logistic", refit=False)
+    assert warning in published("taken", "alice/head", head="dense", **few)
+    whole = {"head": "logistic", "freeze_backbone": False, **few}
+    assert warning not in published("whole", "alice/head", **whole)
+    assert warning in published("kept", "alice/whole", head="logistic")
+    assert warning in published("again", "alice/kept", head="logistic")
+
+
 def test_more_than_one_layer_to_train_is_trained_as_ever(train: Train, tmp_path: Path) -> None:
     settings = {"epochs": 1, "crop_margin": 0, "refit": False, "weights": "none"}
     frozen = replace(FROZEN, build_model=small_classifier.build_model)

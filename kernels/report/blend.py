@@ -44,8 +44,9 @@ def blend(facts: Facts) -> Section | None:
     pictures = "" if score.n is None else f", {score.n:,} pictures"
     method, chosen = str(metrics.get("method") or ""), str(metrics.get("chosen_on") or "")
     names = (ACCURACY, "threshold", "same_share")
+    title = "The model" if len(facts.models) == 1 and not several else "The blend"
     return {
-        "title": f"The blend: {method}" if method and several else "The blend",
+        "title": f"{title}: {method}" if method and several else title,
         "ranges": _ranges(facts, scores, f"{facts.metric} on validation{pictures}"),
         "gain": gain_words(metrics).replace(" %", "\N{NO-BREAK SPACE}%"),
         "chosen": f"{chosen[:1].upper()}{chosen[1:]}",
@@ -140,11 +141,13 @@ def _ranges(facts: Facts, scores: Sequence[tuple[str, Validated]], title: str) -
     ends = [end for _, score in known for end in (score.value or 0.0, *(score.interval or ()))]
     low, high = bounds(ends or [0.0, 1.0])
     lower = "" if facts.competition.scoring.greater_is_better else ", lower is better"
+    decimals = min((score.digits for _, score in known if score.interval), default=4)
     caption = f"{title[:1].upper()}{title[1:]}{lower}."
     if any(score.interval for _, score in known):
         caption += " The line is the 95 % interval (bootstrap)."
     return {
         "rows": known,
+        "words": lambda one: one.short if one.interval else f"{one.value:.{decimals}f}",
         "share": lambda value: round((value - low) / (high - low), 4),
         "ticks": [(value, short(value)) for value in ticks(low, high)],
         "caption": caption,
@@ -155,18 +158,28 @@ def _folds(facts: Facts) -> list[dict[str, Any]]:
     """Each fold's score on its own part next to the one out of fold, a chart a model."""
     charts, repeats = [], as_mapping(facts.blended.get("repeats"))
     for model, measured in as_mapping(facts.blended.get("folds")).items():
+        repeated = as_mapping(repeats.get(model))
         scores = [(f"{model}, out of fold", facts.model_score(model))]
         kernels = {kernel.name: kernel.score for kernel in facts.models.get(model, ())}
         for place, (name, own) in enumerate(measured.items()):
             score = kernels.get(name, Validated())  # one kernel may have carried out all of them
-            scores.append((f"fold {place}", replace(score, validation_score=read_number(own))))
+            fold = _fold_name(place, len(measured), len(repeated))
+            scores.append((fold, replace(score, validation_score=read_number(own))))
         values = [score.value for _, score in scores[1:] if score.value is not None]
-        spread = f", from {min(values):.3f} to {max(values):.3f}" if values else ""
+        ends = (f"{end(values):.{scores[0][1].digits}f}" for end in (min, max)) if values else ()
+        spread = f", from {' to '.join(ends)}" if values else ""
         title = f"{facts.metric} of each fold of {model} on its own part{spread}"
-        repeated = as_mapping(repeats.get(model))
         known = [(str(name), Validated(read_number(score))) for name, score in repeated.items()]
         charts.append(_ranges(facts, [scores[0], *known, *scores[1:]], title))
     return charts
+
+
+def _fold_name(place: int, number: int, repeats: int) -> str:
+    """``fold 2``, or ``fold 2 of split 1`` where folds count on from split to split."""
+    if repeats < 2:
+        return f"fold {place}"
+    split, fold = divmod(place, max(1, number // repeats))
+    return f"fold {fold} of split {split + 1}"
 
 
 def _gained(facts: Facts) -> Table | None:

@@ -15,6 +15,7 @@ from kernels.results.output import KernelOutput
 WIDE, HIGH, ACROSS, DOWN, EDGE = 172, 62, 46, 26, 12  # of the graph's boxes and gaps
 Box = dict[str, Any]
 WAITING = "waiting and starting"
+_OF_FOLDS = ("folds", "fold", "repeats", "near_duplicates")  # without folds they do nothing
 STAGES = {  # the colour of each, a number of ``hue``: the same in every report
     **{"accelerator": 12, "data": 4, "training": 8, "validation": 11, "refit": 10},
     **{"prediction": 5, "figures": 9, "reading": 20, "scoring": 13, "blending": 2, "pairs": 3},
@@ -133,13 +134,15 @@ def _edge(source: Box, box: Box, height: float) -> str:
 def settings(facts: Facts) -> Section:
     """Three tables, a column a kernel; values that differ between kernels are bold."""
     known = [kernel for kernel in facts.kernels if kernel.manifest]
-    chosen = f"{facts.run.request.get('recipe', 'published')} recipe"
+    best = facts.run.request.get("recipe") == "best"
     small = "rehearsal" if facts.run.request.get("rehearse") else "dry run"
+    words = ["best recipe"] if best else []
     if small == "rehearsal" or facts.run.dry_run:
-        chosen += f", a {small}'s settings"
+        words.append(f"a {small}'s settings")
+    chosen = f" ({', '.join(words)})" if words else ""
     tables = [
         _table("Where they ran", {kernel.name: _where(kernel) for kernel in known}),
-        _table(f"Settings ({chosen})", _recipes(facts)),
+        _table(f"Settings{chosen}", _recipes(facts)),
         _table("Versions", {kernel.name: kernel.facts("versions") for kernel in known}),
     ]
     return {"title": "Settings and versions", "tables": tables}
@@ -178,6 +181,8 @@ def _recipes(facts: Facts) -> dict[str, Mapping[str, Any]]:
         if recipes:
             unused = unused_settings(recipes[0])
             columns[model] = {k: value for k, value in recipes[0].items() if k not in unused}
+            if not recipes[0].get("folds"):
+                columns[model] = {k: v for k, v in columns[model].items() if k not in _OF_FOLDS}
         if len(recipes) > 1:
             columns[model] = {**columns[model], kernels[0].kind: f"0 to {len(recipes) - 1}"}
     return columns

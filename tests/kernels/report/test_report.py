@@ -239,6 +239,13 @@ def test_the_page_fits_the_screen(
     check_fits(driver, request.getfixturevalue(name), width)
 
 
+def test_a_drawn_curve_is_scaled_to_a_phones_screen(page: Any) -> None:
+    browser.resize(page, 390)
+    script = """return [...document.querySelectorAll('.drawn img')].map((image) =>
+      [image.closest('section').id, image.getBoundingClientRect().right <= innerWidth])"""
+    assert dict(page.execute_script(script)) == {"blend": True, "confusions": False}
+
+
 def test_confused_pictures_lie_below_their_words(page: Any) -> None:
     browser.resize(page, 1000)
     script = """return [...document.querySelectorAll('.strip')].map((strip) =>
@@ -422,6 +429,46 @@ def test_facts_of_any_kind_are_left_out_or_shown_as_text(tmp_path: Path) -> None
             write_json(path, facts)
             assert not set(written(run, *MEMBERS)) & set("\x1b\0\r\b\u202e\ud800")
         write_json(path, whole)
+
+
+def test_folds_are_named_with_their_split_and_have_the_decimals_of_the_score(
+    tmp_path: Path,
+) -> None:
+    run = write_tiny(tmp_path / "run")
+    path = run.output("ensemble") / "metrics.json"
+    folds = {f"left-fold{n}": 0.71234 + n / 100 for n in range(4)}
+    repeats = {"split 1": 0.7187, "split 2": 0.7387}
+    write_json(path, {**read_json(path), "folds": {"left": folds}, "repeats": {"left": repeats}})
+    blend = plain(section(written(run, *MEMBERS), "blend"))
+    found = re.findall(r"(fold \d of split \d|split \d) (0\.\d+)", blend)
+    assert [name for name, _ in found] == [
+        *("split 1", "split 2", "fold 0 of split 1", "fold 1 of split 1"),
+        *("fold 0 of split 2", "fold 1 of split 2"),
+    ]
+    score = re.search(r"left, out of fold (0\.\d+)", blend)
+    assert score
+    assert {len(value) for _, value in found} == {len(score[1])}
+    assert len(score[1]) < 6
+    write_json(path, {**read_json(path), "repeats": {}})
+    assert "fold 3 0.7" in plain(section(written(run, *MEMBERS), "blend"))
+
+
+def test_one_model_is_no_blend_and_settings_of_folds_are_left_out_without_folds(
+    tmp_path: Path,
+) -> None:
+    run = write_tiny(tmp_path / "run")
+    path = run.output("left") / "manifest.json"
+    recipe = {"epochs": 3, "folds": 0, "fold": 0, "repeats": 1}
+    write_json(path, {**read_json(path), "recipe": recipe})
+    metrics = run.output("ensemble") / "metrics.json"
+    alone = {"weights": {"left": 1.0}, "members": {"left": 0.9}, "gain": {}}
+    write_json(metrics, {**read_json(metrics), **alone})
+    page = written(run, "left")
+    assert "<h2>The model</h2>" in page or ">The model<" in page
+    assert "The blend" not in plain(section(page, "blend"))
+    assert "fold" not in plain(section(page, "settings"))
+    write_json(path, {**read_json(path), "recipe": {**recipe, "folds": 3, "repeats": 2}})
+    assert "repeats 2" in plain(section(written(run, "left"), "settings"))
 
 
 def test_a_run_of_full_size_stays_small(tmp_path: Path) -> None:

@@ -129,17 +129,24 @@ def unchained(pairs: Sequence[Pair], pictures: int, agreement: float) -> tuple[l
 
 def groups(pairs: Sequence[Pair]) -> list[list[int]]:
     """Return the pictures that pairs connect: each group sorted, groups by their first."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     if not pairs:
         return []
     ends = np.array([(pair.first, pair.second) for pair in pairs])
     members, rows = np.unique(ends, return_inverse=True)
-    first, second = rows.reshape(-1, 2).T
-    graph = coo_array((np.ones(len(first)), (first, second)), shape=(len(members), len(members)))
-    count, group = connected_components(graph, directed=False)
-    return sorted(members[group == number].tolist() for number in range(count))
+    group = components(rows.reshape(-1, 2), len(members))
+    return sorted(members[group == number].tolist() for number in range(group.max() + 1))
+
+
+def components(pairs: np.ndarray, number: int) -> np.ndarray:
+    """Return which of ``number`` things are connected by pairs of them, ``(pairs, 2)`` integers.
+
+    The result is the component of each thing, ``(number,)`` integers from 0.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    graph = coo_array((np.ones(len(pairs)), tuple(pairs.T)), shape=(number, number))
+    return np.asarray(connected_components(graph, directed=False)[1])
 
 
 def _candidates(

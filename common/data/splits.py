@@ -9,6 +9,7 @@ import numpy as np
 
 from common.data.copies import MOST, find_copies
 from common.data.faults import check_ids
+from common.data.lookalikes import components
 from common.data.records import Records, join
 from common.data.tables import write_table
 from common.errors import UserError
@@ -145,7 +146,7 @@ def keep_together(records: Records, near_duplicates: bool = True) -> tuple[Recor
     report("copies", pictures=found, groups=len(copies))
     if not copies:
         return records, f"{words}, no copies found"
-    joined = _components(records, copies)
+    joined = _joined(records, copies)
     words += f", {found:,} pictures kept with their copies"
     return dataclasses.replace(records, groups=joined), words
 
@@ -155,19 +156,14 @@ def _several(groups: np.ndarray) -> str:
     return f"{number:,} group{'s' * (number != 1)}"
 
 
-def _components(records: Records, copies: Sequence[Sequence[int]]) -> np.ndarray:
+def _joined(records: Records, copies: Sequence[Sequence[int]]) -> np.ndarray:
     """The groups of records, those joined that copies connect: ``(pictures,)`` text."""
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     named = np.zeros(len(records), np.str_) if records.groups is None else records.groups
     firsts = np.arange(len(records))
     _, first, inverse = np.unique(named, return_index=True, return_inverse=True)
     firsts[named != ""] = first[inverse][named != ""]
     edges = [*enumerate(firsts.tolist()), *((one, copy) for one, *more in copies for copy in more)]
-    rows, columns = np.array(edges).T
-    graph = coo_array((np.ones(len(edges)), (rows, columns)), shape=(len(records),) * 2)
-    _, component = connected_components(graph, directed=False)
+    component = components(np.array(edges), len(records))
     names: dict[int, str] = {}
     for number, group in zip(component.tolist(), named.tolist(), strict=True):
         if group:

@@ -95,13 +95,15 @@ def cross_entropy(targets: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def _fitted(rows: np.ndarray, labels: np.ndarray, c: float, weigh: str) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
     weight = None if weigh == "none" else weigh
     small = rows.size * len(np.unique(labels)) < _SMALL
     with warnings.catch_warnings(), threadpool_limits(1 if small else None):
-        warnings.simplefilter("ignore")  # a fit that is not exact to the last digit is a fit
+        # A fit that is not exact to the last digit is a fit.
+        warnings.simplefilter("ignore", ConvergenceWarning)
         return LogisticRegression(C=c, max_iter=_STEPS, class_weight=weight).fit(rows, labels)
 
 

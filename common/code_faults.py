@@ -12,7 +12,10 @@ from types import ModuleType
 # What Python says of a fault → what is wrong and what to do.
 _FAULTS = (
     (r"TypeError: .*unexpected keyword argument '(\w+)'", r"there is no field '\1':"),
-    (r"TypeError: .*missing \d+ required .*arguments?: (.+)", r"\1 is missing: give it, or"),
+    (
+        r"TypeError: (\w+)(?:\.__init__)?\(\) missing \d+ required .*arguments?: (.+)",
+        r"\1(...) lacks \2: give it, or",
+    ),
     (r"NameError: name '(\w+)' is not defined", r"there is no name \1:"),
     (r"(\w+): ", r"\1:"),
 )

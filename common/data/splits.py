@@ -73,7 +73,10 @@ def hold_out(
     if records.labels is None:
         raise UserError(f"{records.name} has no labels: there is nothing to validate on")
     if not 0 < share < 1:
-        raise UserError(f"hold_out: share={share}: give a part between 0 and 1, such as 0.2")
+        raise UserError(
+            f"share={share}: give a part between 0 and 1, such as 0.2: look at hold_out(...) in "
+            f"the competition's data.py"
+        )
     records, words = keep_together(records, near_duplicates)
     folds = max(2, round(1 / share))
     parts = _folds(records, task, folds, seed)

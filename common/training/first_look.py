@@ -30,7 +30,7 @@ def look(script: str) -> None:
     run = KernelRun(Parameters(script, internet=False), kernel.recipe)
     try:
         records = kernel.records(run)
-    except (ImportError, NameError, AttributeError) as error:  # of the competition's own code
+    except (ImportError, NameError, AttributeError, TypeError) as error:  # of a competition's code
         path = Path(str(sys.modules[script].__file__))
         raise UserError(in_words(error, path)) from None
     if kernel.competition.task.name != "pairs":  # whose labels are split and counted otherwise

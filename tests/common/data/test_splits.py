@@ -218,7 +218,7 @@ def test_numbers_are_split_by_group_too() -> None:
 
 @pytest.mark.parametrize("share", [0, 1, -0.2, 20])
 def test_a_share_is_a_part(share: float) -> None:
-    with pytest.raises(UserError, match=f"hold_out: share={share}: give a part between 0 and 1"):
+    with pytest.raises(UserError, match=f"share={share}: give .* such as 0.2: look at hold_out"):
         hold_out(records([0, 1, 0], None), TASK, share)
 
 

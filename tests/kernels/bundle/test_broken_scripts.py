@@ -89,6 +89,7 @@ def test_a_folder_needs_no_name_typed_into_it(folder: Path) -> None:
         ('slug="fresh"', 'slug="a/b/c"', "its slug 'a/b/c' is none of Kaggle's: copy it from its"),
         ('slug="fresh"', 'slug="bob/fresh"', "its data set bob/fresh takes no submissions: write"),
         ('slug="fresh"', 'slug="fresh", published=0.9', "its published is a float, expected a Pub"),
+        ('title="Fresh", ', "", "__init__.py, line 6: Competition(...) lacks 'title': give it, or"),
         ('slug="fresh"', 'slug="fresh", slag="x"', "there is no field 'slag': mend it"),
         ('"macro_f1"', '"macrof1"', "__init__.py: unknown metric 'macrof1': did you mean macro_f1"),
         ('"macro_f1"', '"rmse"', "metric rmse does not measure the task classification"),
@@ -125,7 +126,7 @@ def test_a_broken_folder(folder: Path, before: str, after: str, said: str) -> No
         ("    KERNEL.main(", "    print(", "bad.py: end it with KERNEL.main(PARAMETERS)"),
         ("TinyRecipe(**RECIPE)", "RECIPE", "bad.py: recipe= must be of a frozen dataclass"),
         ("    work=train,\n", "", "bad.py: work= is missing: give KERNEL the func"),
-        ("    TinyRecipe(**RECIPE),\n", "", "'recipe' is missing: give it, or mend it"),
+        ("    TinyRecipe(**RECIPE),\n", "", "Kernel(...) lacks 'recipe': give it, or mend it"),
         ('"gpu": 2.0', '"gqu": 2.0', "bad.py: unknown accelerator 'gqu'"),
         ("(epochs=1)", "(epoch=1)", "bad.py: unknown setting 'epoch': did you mean epochs"),
         ("RECIPE", "NAMED", "bad.py: a kernel script needs the line RECIPE: dict = dict(...)"),
@@ -176,6 +177,14 @@ def test_a_name_that_is_missed_when_data_are_read(folder: Path) -> None:
     (folder / "data.py").write_text(text)
     (folder / "good.py").write_text(FROZEN.replace("petals_to_metal", folder.name))
     with pytest.raises(UserError, match="data.py, line 2: there is no tabel in .*mean table?"):
+        look(f"competitions.{folder.name}.good")
+
+
+def test_an_argument_that_is_missed_when_data_are_read(folder: Path) -> None:
+    text = "def part(name, task): ...\ndef load(size, parameters):\n    return part('train')\n"
+    (folder / "data.py").write_text(text)
+    (folder / "good.py").write_text(FROZEN.replace("petals_to_metal", folder.name))
+    with pytest.raises(UserError, match=r"data.py, line 3: part\(...\) lacks 'task': give it, or"):
         look(f"competitions.{folder.name}.good")
 
 

@@ -7,9 +7,8 @@ from common.data.rows import Rows
 from common.data.splits import fold_rows
 from common.files.predictions import Predictions, fold_folder, save_predictions
 from common.kernel import KernelRun
-from common.progress import report
 from common.tasks.task import Task
-from common.training.logistic import choose_head, fit_head
+from common.training.logistic import choose_heads, fit_head
 from common.training.stages import Trained, predictions_of
 
 
@@ -18,21 +17,21 @@ def cross_validate(network: Any, run: KernelRun, rows: Rows, test: Rows, task: T
 
     ``rows`` are those of all labelled pictures, as ``common.data.splits.join_labelled`` has them.
     The predictions of each fold are written for the ensemble; what is returned is out of fold, and
-    on test the mean over the folds. The ``network`` gets a head of all pictures, with the median of
-    the folds' C.
+    on test the mean over the folds. The ``network`` gets a head of all pictures, with the folds' C.
     """
     recipe, weigh = run.recipe, run.recipe.class_weight
-    number, found, chosen = recipe.folds * recipe.repeats, dict[str, Predictions](), []
+    number, seed = recipe.folds * recipe.repeats, run.parameters.seed
+    parts = [fold_rows(rows.records, task, recipe.folds, n, seed) for n in range(number)]
+    found: dict[str, Predictions] = {}
     with run.stage("training"):
-        for fold in range(number):
-            report("training", fold=f"{fold + 1}/{number}")
-            part = fold_rows(rows.records, task, recipe.folds, fold, run.parameters.seed)
-            validation = rows.take(part)
-            head, _ = choose_head(rows.take(~part), validation, task, weigh)
-            outputs = (head.outputs(one.views, task.activation) for one in (validation, test))
-            found[f"fold {fold}"] = predictions_of(validation, next(outputs), test, next(outputs))
-            chosen.append(head.c)
-        c = sorted(chosen)[number // 2]
+        heads, losses = choose_heads(
+            lambda fold: (rows.take(~parts[fold]), rows.take(parts[fold])), number, task, weigh
+        )
+        for fold, head in enumerate(heads):
+            validation = rows.take(parts[fold])
+            outputs = [head.outputs(one.views, task.activation) for one in (validation, test)]
+            found[f"fold {fold}"] = predictions_of(validation, outputs[0], test, outputs[1])
+        c = heads[0].c
         whole = fit_head(rows.rows, rows.labels, task, c, weigh)
     network.layers[-1].set_weights([whole.kernel, whole.bias])
     for fold, predictions in enumerate(found.values() if run.primary else ()):
@@ -40,4 +39,4 @@ def cross_validate(network: Any, run: KernelRun, rows: Rows, test: Rows, task: T
         folder.mkdir(exist_ok=True)
         save_predictions(folder, predictions, folder.name)
     run.facts["stays"] = [*run.facts.get("stays", ()), "fold*/*"]  # the ensemble reads them there
-    return Trained(join_folds(found, recipe.repeats), network, [], {"c": c})
+    return Trained(join_folds(found, recipe.repeats), network, [], {"c": c, "val_loss": losses[c]})

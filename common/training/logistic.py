@@ -4,6 +4,7 @@ C, the inverse of the penalty, is the one with the lowest cross-entropy on valid
 """
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,20 +70,39 @@ def choose_head(
 
     Both are ``common.data.rows.Rows``. Raises UserError for a task without probabilities.
     """
+    (head,), losses = choose_heads(lambda _: (train, validation), 1, task, weigh)
+    return head, losses
+
+
+def choose_heads(
+    split: Callable[[int], tuple[Any, Any]], number: int, task: Task, weigh: str
+) -> tuple[list[Head], dict[float, float]]:
+    """Return a head for each of ``number`` folds, all with one C, and cross-entropy by C.
+
+    ``split`` gives a fold's train and validation, which are ``common.data.rows.Rows``. The C is the
+    best for all folds together: a fold's own would be chosen on few pictures, and flatter it.
+    """
     if task.has_values:
         raise UserError(f"setting head=logistic: the task is {task.name}: take head=dense")
     losses: dict[float, float] = {}
-    best: Head | None = None
+    best: list[Head] = []
     for c in CS:
-        head = fit_head(train.rows, train.labels, task, c, weigh)
-        found = head.outputs(validation.views, task.activation)
-        losses[c] = cross_entropy(task.targets(validation.labels), found)
+        heads, total, pictures = [], 0.0, 0
+        for fold in range(number):
+            train, validation = split(fold)
+            head = fit_head(train.rows, train.labels, task, c, weigh)
+            found = head.outputs(validation.views, task.activation)
+            total += len(validation) * cross_entropy(task.targets(validation.labels), found)
+            pictures += len(validation)
+            heads.append(head)
+            if number > 1:
+                report("training", c=f"{c:g}", fold=f"{fold + 1}/{number}")
+        losses[c] = total / pictures
         report("training", c=f"{c:g}", val_loss=losses[c])
-        if best is None or losses[c] < losses[best.c]:
-            best = head
-        elif losses[c] > 1.02 * losses[best.c]:
+        if not best or losses[c] < losses[best[0].c]:
+            best = heads
+        elif losses[c] > 1.02 * losses[best[0].c]:
             break
-    assert best is not None
     return best, losses
 
 

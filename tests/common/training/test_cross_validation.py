@@ -17,6 +17,7 @@ from common.files.predictions import load_predictions
 from common.manifest import read_manifest
 from common.parameters import Parameters
 from common.recipe import override
+from common.training import logistic
 from kernels.plan.planned import PlannedKernel
 from support import small_classifier
 from support.planned import planned
@@ -39,9 +40,10 @@ def test_one_kernel_gives_what_a_kernel_for_each_fold_gives(
     train: Train, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(inputs))
+    monkeypatch.setattr(logistic, "CS", (30.0,))  # a fold by itself would choose its own
     said = train(FROZEN, tmp_path / "all", settings={**SETTINGS, "fold": "none"}, nonce="n1")
     assert said.count("stage=features of=train pictures=33/33 view=") == 2
-    assert "stage=training fold=6/6" in said
+    assert "stage=training c=30 fold=6/6" in said
     train(FROZEN, tmp_path / "one", settings={**SETTINGS, "fold": 4}, nonce="n1")
     mine, alone = (load_predictions(tmp_path / at, at) for at in ("all/fold4", "one"))
     assert mine.validation_ids.tolist() == alone.validation_ids.tolist()

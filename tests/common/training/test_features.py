@@ -22,7 +22,7 @@ from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Number
 from common.training.features import below_head
-from common.training.logistic import choose_head, cross_entropy, fit_head
+from common.training.logistic import choose_head, choose_heads, cross_entropy, fit_head
 from support import legacy_weights, small_classifier
 
 pytestmark = pytest.mark.slow
@@ -204,6 +204,22 @@ def test_c_is_the_best_of_validation() -> None:
     assert len(losses) < 11, "it goes on after validation has become worse"
     with pytest.raises(UserError, match="head=logistic: the task is number: take head=dense"):
         choose_head(train, validation, Number(0, 2), "none")
+
+
+def test_folds_have_one_c_which_is_the_best_for_all_together() -> None:
+    task, parts = Classification(("a", "b", "c")), []
+    for seed, noise in enumerate((9.0, 2.0, 1.0)):
+        (features, labels), (others, known) = rows(40, 3, 1, noise), rows(20, 3, seed + 2, noise)
+        parts.append((Rows(features[None], labels), Rows(others[None], known)))
+    heads, losses = choose_heads(parts.__getitem__, 3, task, "none")
+    own = {choose_head(*part, task, "none")[0].c for part in parts}
+    assert len(own) > 1, "each fold would choose another"
+    assert {head.c for head in heads} == {min(losses, key=losses.__getitem__)}
+    both = zip(heads, parts, strict=True)
+    found = np.concatenate([head.outputs(one.views, "softmax") for head, (_, one) in both])
+    known = np.concatenate([validation.labels for _, validation in parts])
+    best = losses[heads[0].c]
+    assert best == pytest.approx(cross_entropy(task.targets(known), found))
 
 
 def test_a_logistic_head_needs_features_that_stay() -> None:

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -65,11 +65,37 @@ def write_shards(
     """
     folder.mkdir(parents=True, exist_ok=True)
     chunks = [items[at : at + shard_size] for at in range(0, len(items), shard_size)]
+    pictures = 0
+    broken: list[Broken] = []
+    notes = _shards(folder, chunks, make, side, threads, settings, has_time)
+    for number, note in enumerate(notes, 1):
+        pictures += note["pictures"]
+        broken += [Broken(name, folder.name, reason) for name, reason in note["broken"]]
+        shard, facts = f"{number}/{len(chunks)}", {"broken": len(broken)}
+        report("writing", part=folder.name, shard=shard, pictures=pictures, **facts)
+    if not pictures:
+        first = f"; the first, {broken[0].file}: {broken[0].reason}" if broken else ""
+        raise UserError(f"no picture of {folder.name} could be read{first}: look at the data")
+    return broken
+
+
+def _shards(
+    folder: Path,
+    chunks: Sequence[Sequence[Item]],
+    make: Callable[[str], bytes],
+    side: int,
+    threads: int,
+    settings: Sequence[str],
+    has_time: Callable[[float], bool],
+) -> Iterator[Note]:
+    """Write the shards that are not there yet, one for each of ``chunks``; yield all their notes.
+
+    Raises OutOfTimeError.
+    """
     keys = [_key(side, settings, chunk) for chunk in chunks]
     notes = [_read_note(folder, number, key) for number, key in enumerate(keys)]
     _sweep(folder, notes)
-    slowest, pictures = 0.0, 0
-    broken: list[Broken] = []
+    slowest = 0.0
     with ThreadPoolExecutor(threads) as pool:
         for number, (chunk, note) in enumerate(zip(chunks, notes, strict=True)):
             if not note:
@@ -80,14 +106,7 @@ def write_shards(
                 note = {"key": keys[number], **_write(folder, number, side, made)}
                 write_json(folder / f"{number:02d}.json", note)
                 slowest = max(slowest, time.monotonic() - start)
-            pictures += note["pictures"]
-            broken += [Broken(name, folder.name, reason) for name, reason in note["broken"]]
-            shard, facts = f"{number + 1}/{len(chunks)}", {"broken": len(broken)}
-            report("writing", part=folder.name, shard=shard, pictures=pictures, **facts)
-    if not pictures:
-        first = f"; the first, {broken[0].file}: {broken[0].reason}" if broken else ""
-        raise UserError(f"no picture of {folder.name} could be read{first}: look at the data")
-    return broken
+            yield note
 
 
 def _write(folder: Path, number: int, side: int, made: Iterable[tuple[Item, bytes | str]]) -> Note:

@@ -30,14 +30,7 @@ def split_by_artist(
     for name in sorted(artist_of, key=natural):
         works.setdefault(artist_of[name], []).append(name)
     generator = np.random.default_rng(seed)
-    able = sorted(artist for artist, names in works.items() if len(names) > 1)
-    count = max(2, round(artists_held_out * len(able))) if artists_held_out else 0
-    if len(able) < count or len(works) < count + 2:
-        raise UserError(
-            f"{len(works)} artists, {len(able)} of them with two paintings or more, are too few to "
-            f"hold {count} of them out and keep two: look at train_info.csv"
-        )
-    unseen = {able[row] for row in generator.permutation(len(able))[:count].tolist()}
+    unseen = _unseen(works, artists_held_out, generator)
     validation: set[str] = set()
     for artist, names in sorted(works.items()):
         taken = max(2, round(paintings_held_out * len(names)))
@@ -58,6 +51,20 @@ def split_by_artist(
     labels = {name: numbers[artist_of[name]] for name in sorted(artist_of, key=natural)}
     artists = [PictureClass(numbers[a], a, len(works[a]), a not in unseen) for a in ordered]
     return tuple(artists), labels, validation
+
+
+def _unseen(
+    works: Mapping[str, list[str]], share: float, generator: np.random.Generator
+) -> set[str]:
+    """A share of the artists with two paintings or more. Raises UserError for too few artists."""
+    able = sorted(artist for artist, names in works.items() if len(names) > 1)
+    count = max(2, round(share * len(able))) if share else 0
+    if len(able) < count or len(works) < count + 2:
+        raise UserError(
+            f"{len(works)} artists, {len(able)} of them with two paintings or more, are too few to "
+            f"hold {count} of them out and keep two: look at train_info.csv"
+        )
+    return {able[row] for row in generator.permutation(len(able))[:count].tolist()}
 
 
 def of_large_artists(artist_of: Mapping[str, str], most: int) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """A table that names pictures, and folders or archives of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,25 +55,16 @@ def table(
     Raises UserError for a picture with two labels, one of test that is not there, an empty id, a
     name that two pictures have, a label that is none, and no pictures at all.
     """
-    where = find_table(csv.parent, csv.name)
-    if where is None:
-        raise UserError(f"{as_given(csv)}: no such file; {listing(csv.parent)}")
     labels = [label] if isinstance(label, str) else list(label or ())
     named_by = fields_of(file, "file") if "{" in file else [file] if file else []
     groups = [] if group is None else [group]
-    asked = {"id": [id], "label": labels, "group": groups, "file": named_by}
-    for argument, columns in asked.items():
-        todo = f"look at {argument}= of table(...) in the competition's data.py"
-        check_columns(where, columns, todo)
-    wanted = [id, *labels, *groups]
-    rows = read_table(where, list(dict.fromkeys([*wanted, *named_by, *read_header(where)])))
-    if not len(rows):
-        raise UserError(f"{as_given(where)} has no rows: fetch it again")
+    rows = _read(csv, {"id": [id], "label": labels, "group": groups, "file": named_by})
     rows = _once(name, rows, id, labels, task, separator)
     finder = Finder([pictures] if isinstance(pictures, Path) else pictures)
     named = len(rows)
     rows, found = _with_pictures(name, rows, id, file, finder, bool(labels))
-    lacking = f"{named - len(rows)} of the {named} pictures that {where.name} names are not there"
+    table_name = Path(rows.attrs["path"]).name
+    lacking = f"{named - len(rows)} of the {named} pictures that {table_name} names are not there"
     others = [column for column in rows if column not in (id, *labels, group)]
     records = records_at(
         name,
@@ -84,6 +75,24 @@ def table(
         {column: rows[column] for column in others},
     )
     return replace(records, notes=(lacking,)) if len(rows) < named else records
+
+
+def _read(csv: Path, asked: Mapping[str, Sequence[str]]) -> "pd.DataFrame":
+    """All rows and columns of a table; the columns ``asked`` for, by argument, come first.
+
+    Raises UserError where there is no such table or column, or no row.
+    """
+    where = find_table(csv.parent, csv.name)
+    if where is None:
+        raise UserError(f"{as_given(csv)}: no such file; {listing(csv.parent)}")
+    for argument, columns in asked.items():
+        todo = f"look at {argument}= of table(...) in the competition's data.py"
+        check_columns(where, columns, todo)
+    wanted = [column for columns in asked.values() for column in columns]
+    rows = read_table(where, list(dict.fromkeys([*wanted, *read_header(where)])))
+    if not len(rows):
+        raise UserError(f"{as_given(where)} has no rows: fetch it again")
+    return rows
 
 
 def _once(

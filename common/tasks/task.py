@@ -150,6 +150,11 @@ class Task:
         """Return one picture's label in words."""
         return self.classes[int(label)] if self.classes else f"{float(label):.4g}"
 
+    def class_hint(self, name: str) -> str:
+        """Return what to do about a ``name`` that is none of the classes."""
+        known, where = nearest(name, self.classes), "the competition's __init__.py"
+        return f"{known}; a class that is missing belongs in {type(self).__name__}(...) in {where}"
+
     def _class_numbers(self, rows: Iterable[Iterable[str]], column: Any) -> list[list[int]]:
         """The numbers of the classes of each row. Raises UserError for an unknown name.
 
@@ -160,7 +165,7 @@ class Task:
         for row, names in enumerate(rows):
             unknown = [str(name) for name in names if name not in known]
             if unknown:
-                hint = nearest(unknown[0], self.classes)
+                hint = self.class_hint(unknown[0])
                 file = getattr(column, "attrs", {}).get("path")
                 place = f"{file}: line {column.index[row]}" if file else f"row {row}"
                 raise UserError(f"{place}: {unknown[0]!r} is none of the classes: {hint}")

@@ -14,7 +14,6 @@ from common.data.layouts.found import (
 from common.data.records import Records
 from common.errors import UserError
 from common.inputs import as_given
-from common.recipe import nearest
 from common.tasks.task import Task
 
 
@@ -38,7 +37,7 @@ def folder_per_class(name: str, path: Path, task: Task | None = None) -> Records
     classes = [_class(parts, depth, known) for parts in folders]
     for picture, found in zip(pictures, classes, strict=True):
         if not found or (known and found not in known):
-            hint = f": {nearest(found, known)}" if found and known else ""
+            hint = f": {task.class_hint(found)}" if found and task else ""
             raise UserError(
                 f"{name}: {picture} in {as_given(where)} is in the folder of no class{hint}"
             )

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from common.errors import UserError
-from common.recipe import nearest
 from common.tasks.task import Task
 
 _WHOLE = re.compile(r"\d+(\.0+)?")
@@ -84,4 +83,4 @@ def _number(cell: str) -> float | None:
 
 
 def _no_class(task: Task, name: str, where: str) -> UserError:
-    return UserError(f"{where}: {name!r} is none of the classes: {nearest(name, task.classes)}")
+    return UserError(f"{where}: {name!r} is none of the classes: {task.class_hint(name)}")

@@ -27,9 +27,9 @@ def resize(
 ) -> np.ndarray:
     """Resize to ``(size, size, 3)`` uint8, or to a height and a width.
 
-    ``bilinear`` is by area where a picture shrinks, so that colours are kept; ``nearest`` takes
-    the pixel at each centre, as TensorFlow 2 does; ``bicubic`` and ``lanczos`` are Pillow's, which
-    widens them where a picture shrinks (OpenCV's let fine patterns become others).
+    ``bilinear`` averages areas where a picture shrinks, so that colours are kept. ``nearest`` takes
+    the pixel at each centre, as TensorFlow 2 does. ``bicubic`` and ``lanczos`` are Pillow's, whose
+    filters widen where a picture shrinks (OpenCV's do not, and fine patterns become others).
     """
     import cv2
 
@@ -50,7 +50,7 @@ def resize(
 
 
 def random_crop(picture: np.ndarray, generator: Generator, size: int) -> np.ndarray:
-    """Return a random window, ``(size, size, 3)``."""
+    """Return a random window of a picture, ``(size, size, 3)`` uint8, without copying it."""
     top = generator.integers(picture.shape[0] - size + 1)
     left = generator.integers(picture.shape[1] - size + 1)
     return picture[top : top + size, left : left + size]
@@ -90,8 +90,9 @@ def turned(picture: np.ndarray, symmetry: Symmetry, out: np.ndarray | None = Non
 def colour_jitter(picture: np.ndarray, generator: Generator, strength: float) -> np.ndarray:
     """Multiply brightness, contrast and saturation, each by a factor from ``1 ± strength``.
 
-    One linear map of the channels: towards grey (saturation), towards the mean grey (contrast),
-    towards black (brightness).
+    The three are one linear map of the channels: saturation moves each pixel towards its grey,
+    contrast towards the mean grey of the picture, and brightness towards black. ``picture`` and
+    result are ``(size, size, 3)`` uint8.
     """
     import cv2
 
@@ -114,8 +115,9 @@ def random_affine(
 ) -> np.ndarray:
     """Turn, shear, zoom and shift about the middle, all at once; borders are mirrored.
 
-    Each is drawn evenly: ``rotation`` from 0 to that many degrees to either side, ``shear`` radians
-    likewise; each axis is magnified by ``1 ± zoom`` and moved by up to ``shift`` of its length.
+    Each is drawn from a uniform distribution: an angle of up to ``rotation`` degrees and a shear of
+    up to ``shear`` radians to either side, and for each axis a factor from ``1 ± zoom`` and a shift
+    of up to ``shift`` times its length. ``picture`` and result are ``(size, size, 3)`` uint8.
     """
     import cv2
 
@@ -137,7 +139,10 @@ def random_affine(
 def augment(
     picture: np.ndarray, generator: Generator, recipe: Any, out: np.ndarray | None = None
 ) -> np.ndarray:
-    """Apply all of them: ``(image_size, image_size, 3)`` uint8, written to ``out``, if given."""
+    """Crop, warp, change colours, turn and flip as the recipe says.
+
+    Return ``(image_size, image_size, 3)`` uint8, which is written to ``out``, if given.
+    """
     picture = random_crop(picture, generator, recipe.image_size)
     warp = (recipe.rotation, recipe.zoom, recipe.shift, recipe.shear)
     picture = random_affine(picture, generator, *warp)
@@ -167,8 +172,9 @@ def cutmix(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Replace a rectangle of each picture by the same one of another picture of the batch.
 
-    Its area is one minus a share of Beta(alpha, alpha), cut at the border; targets are mixed by the
-    area that remains. Shapes as ``mixup``. Yun et al., 2019 (CutMix).
+    The rectangle's share of the area is one minus a number from Beta(alpha, alpha). It is cut off
+    at the border, and targets are mixed by the area that remains. Shapes are those of ``mixup``.
+    Yun et al., 2019 (CutMix).
     """
     size = pictures.shape[1]
     partners, shares = _partners(len(pictures), generator, alpha)
@@ -186,8 +192,8 @@ def cutmix(
 def view(picture: np.ndarray, number: int, size: int) -> np.ndarray:
     """Return one of 16 views of a picture for test-time augmentation, ``(size, size, 3)``.
 
-    0 is the middle as it is, 1 to 3 are its flips, 4 to 7 the same of the transposed middle;
-    8 to 11 are the four corners, 12 to 15 the corners mirrored left to right.
+    View 0 is the centre, 1 to 3 are its flips, and 4 to 7 are the same four of the transposed
+    centre. Views 8 to 11 are the four corners, 12 to 15 are these mirrored left to right.
     """
     spare, turn = picture.shape[0] - size, number % 4
     top, left, symmetry = spare // 2, spare // 2, (number >= 4, turn >= 2, turn % 2 == 1)

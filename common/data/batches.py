@@ -30,13 +30,13 @@ class Training:
     """Shuffled, augmented batches of ``parts``: ``steps`` of them are an epoch.
 
     A batch is (pictures ``(batch, s, s, 3)`` uint8, targets ``(batch, units)`` float32, weights
-    ``(batch,)`` float32). ``encode`` makes targets of labels. Each picture comes once an epoch with
-    its class's weight; what fills up an epoch's last batch has the weight 0. Order and
-    augmentations of an epoch come from the seed and its number alone: a training that goes on with
-    epoch 7 sees what one from the start sees. Of several processes each mixes its own pictures
-    (MixUp, CutMix) with one another. A ``sampler`` draws an epoch's rows in its own way,
-    ``(steps, batch)``, and all of them count. Without one, an epoch has ``pictures`` at most,
-    drawn anew each time; None takes every picture.
+    ``(batch,)`` float32). ``encode`` turns labels into targets. Each picture comes once an epoch,
+    with the weight of its class; pictures that fill up the last batch have the weight 0. Order and
+    augmentations depend on the seed and the epoch's number alone: a training that continues with
+    epoch 7 sees what one from the start sees. Where several processes train, each mixes its own
+    pictures with one another (MixUp, CutMix). A ``sampler`` draws the rows of an epoch itself,
+    ``(steps, batch)`` integers, and all of them count. Without one an epoch has at most
+    ``pictures``, drawn anew each time, or every picture where that is None.
     """
 
     def __init__(
@@ -125,9 +125,10 @@ def evaluation_batches(
 ) -> Any:
     """Return batches in the records' order, one ``view`` of each picture: a ``grain.IterDataset``.
 
-    As those of ``Training``; ``seen`` is the view's number. Where the recipe evaluates whole
-    pictures, the first eight views are of these, the others are corners. The last batch is filled
-    up with the last picture, with weight 0. Without labels the targets are one column of zeros.
+    A batch has the form of those of ``Training``; ``seen`` is the number of the view. Where the
+    recipe evaluates whole pictures, the first eight views show these and the others show corners.
+    The last batch is filled up with the last picture, whose weight is 0. Without labels the targets
+    are a column of zeros.
     """
     number, size = len(part), recipe.image_size
     square = dataclasses.replace(part.square, interpolation="bilinear")  # as without a margin
@@ -149,14 +150,14 @@ def evaluation_batches(
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
-    """Return ``(rows, classes)`` float32; a label that is none of the classes: a row of zeros."""
+    """Return ``(rows, classes)`` float32 of ``(rows,)`` integers; other labels give zeros."""
     return (labels[:, None] == np.arange(classes)).astype(np.float32)
 
 
 def class_weights(labels: np.ndarray, how: str) -> np.ndarray:
     """Return a weight for each picture, ``(pictures,)`` float32, with mean 1.
 
-    ``none``, or ``balanced``: inversely to the number of its class's pictures.
+    With ``none`` all are 1; with ``balanced`` they are inverse to the pictures of each class.
     """
     if how == "none":
         return np.ones(len(labels), np.float32)
@@ -166,7 +167,7 @@ def class_weights(labels: np.ndarray, how: str) -> np.ndarray:
 
 
 def batches_by_number(make: Callable[[int], Batch], numbers: range) -> Any:
-    """Return what ``make`` makes of ``numbers``, in threads: a ``grain.IterDataset``."""
+    """Return a ``grain.IterDataset`` of what ``make`` returns of each number, called in threads."""
     import cv2
 
     # Grain warns of profiling with the JAX that Kaggle has: users can do nothing about it.
@@ -182,8 +183,8 @@ def batches_by_number(make: Callable[[int], Batch], numbers: range) -> Any:
 class Feed:
     """Passes batches on, and times some of them.
 
-    For these it lets the devices finish the step before, then measures how long they wait for the
-    next batch: the share of a step that is spent waiting for input.
+    Before such a batch it waits until the devices have finished the last step, and then measures
+    how long they wait for the batch: the share of a step that is spent waiting for input.
     """
 
     def __init__(self, batches: Iterable[Batch], steps: int, on_jax: bool):

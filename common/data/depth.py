@@ -1,10 +1,10 @@
 """How many bits the values of pictures have whose files could hold 16.
 
-An X-ray of 12 bits in a file of 16 would be nearly black if its values were taken for those of 16,
-and pictures would not be comparable if each were stretched by itself. So all pictures of the data
-are taken to have the bits that the largest value of some of them needs, rounded up to 8, 10, 12, 14
-or 16; what is above that in another picture is white. Values with a decimal point that are all from
-0 to 1 are taken as such.
+An X-ray of 12 bits in a file of 16 would be nearly black if its values were scaled from 16 bits.
+Pictures could not be compared if each were scaled by itself. So all pictures of the data are scaled
+from the bits that the largest value in some of them needs, rounded up to 8, 10, 12, 14 or 16. A
+larger value in another picture becomes white. Values with a decimal point are scaled from 0 to 1 if
+none of them is above 1.
 """
 
 import dataclasses
@@ -25,10 +25,10 @@ _TIFF = (b"II*\0", b"MM\0*")  # whose header may be at the end
 
 
 def find_bits(records: Records) -> Records:
-    """Return the records with the bits of their values; TFRecords as they are.
+    """Return the records with ``bits`` set to those of their values; TFRecords are left unchanged.
 
-    Headers of some pictures are read, and those of more than 8 bits are decoded. Broken ones are
-    not counted.
+    The headers of some pictures are read, and pictures of more than 8 bits are decoded. Broken
+    pictures are not counted.
     """
     largest, wide = 0, 0
     rows = np.unique(np.linspace(0, len(records) - 1, min(_HEADERS, len(records))).astype(int))
@@ -54,6 +54,6 @@ def find_bits(records: Records) -> Records:
 
 
 def of_one_depth(parts: Sequence[Records]) -> list[Records]:
-    """Return the parts of the data with the bits of the one that has most."""
+    """Return the parts of the data, each with the ``bits`` of the part that has most."""
     most = max(part.bits for part in parts)
     return [dataclasses.replace(part, bits=most) for part in parts]

@@ -46,13 +46,14 @@ def decode(
 ) -> np.ndarray:
     """Decode a picture of one of FORMATS to RGB, ``(height, width, 3)`` uint8.
 
-    It is turned as its EXIF says; alpha is dropped; of what moves it is the first picture. Values
-    of 16 bits are those of ``bits`` (``common.data.depth``) and become 8. A JPEG whose shorter side
-    is at least two, four or eight times ``least`` pixels, or that would take too much memory as it
-    is, comes reduced by that much. With ``side`` the result is a ``square`` of the picture.
+    The picture is turned as its EXIF says, alpha is dropped, and an animation gives its first
+    picture. Values of more than 8 bits are taken to have ``bits`` (``common.data.depth``) and are
+    scaled to 8. A JPEG is decoded at a half, a quarter or an eighth of its size where its shorter
+    side is at least two, four or eight times ``least`` pixels, or where it would take too much
+    memory otherwise. With ``side`` the result is a ``square`` of the picture, ``(side, side, 3)``.
 
-    Raises PictureError for what is broken, cut short, or would take more than ``MOST_BYTES``: the
-    size that a picture claims is checked before it is decoded.
+    Raises PictureError for a picture that is broken, is cut short, or would take more than
+    ``MOST_BYTES``: the size that a picture claims is checked before it is decoded.
     """
     try:
         image = open_header(content)
@@ -94,8 +95,8 @@ def decode_file(content: bytes, bits: int = 16, usual: bool | None = None) -> np
 def is_usual(content: bytes, size: int | None = None) -> bool:
     """Return whether OpenCV decodes a picture right: 8 bits of grey or RGB as JPEG, PNG or BMP.
 
-    ``content`` is a picture of ``size`` bytes, or its beginning. Raises PictureError for what is no
-    picture, or would be too large.
+    ``content`` is a picture of ``size`` bytes, or its beginning. Raises PictureError for bytes that
+    are no picture, and for a picture that is too large.
     """
     try:
         image = open_header(content, size)
@@ -121,7 +122,8 @@ def check_header(content: bytes, size: int | None = None) -> bool:
     """Return whether Pillow can read the header of a picture; if not, the decoder has to.
 
     ``content`` is a picture of ``size`` bytes, or its beginning; no pixel is decoded. Raises
-    PictureError for what is no picture, or claims more than OpenCV could decode.
+    PictureError for bytes that are no picture, and for a picture that claims more pixels than
+    OpenCV can decode.
     """
     try:
         image = open_header(content, size, None)
@@ -139,10 +141,10 @@ def check_header(content: bytes, size: int | None = None) -> bool:
 def encode_square(
     content: bytes, side: int, quality: int, square: Square = CENTRE, bits: int = 16
 ) -> bytes:
-    """Make a square of ``side`` x ``side`` RGB of a picture's bytes.
+    """Decode a picture, make it a square of ``side`` x ``side`` RGB, and return that as a file.
 
-    Up to 64 pixels it is a PNG, so that nothing of so few is lost, else a JPEG. Raises
-    PictureError.
+    The file is a PNG where ``side`` is up to 64 pixels, so that nothing of so few is lost, and
+    otherwise a JPEG of that ``quality`` (0 to 100). Raises PictureError as ``decode``.
     """
     from PIL import Image
 
@@ -154,9 +156,9 @@ def encode_square(
 
 
 def wide_values(image: Any, content: bytes) -> np.ndarray:
-    """Return a picture's values of more than 8 bits, ``(height, width)`` or ``(…, 3)`` RGB.
+    """Return the values of a picture that has more than 8 bits.
 
-    They are whole numbers, or float32.
+    The array is ``(height, width)``, or ``(height, width, 3)`` RGB, of integers or float32.
     """
     if image.mode[0] in "IF":
         return np.asarray(image)
@@ -170,10 +172,10 @@ def wide_values(image: Any, content: bytes) -> np.ndarray:
 
 
 def eight_bits(values: np.ndarray, bits: int) -> np.ndarray:
-    """Return ``wide_values`` that have ``bits`` as uint8; of what is above them it is white.
+    """Scale ``wide_values`` from ``bits`` to uint8, in the same shape.
 
-    Of float32 they are 0 to 1 where none is above 1. Raises PictureError for one below 0, and for
-    one that is no number.
+    A value that needs more than ``bits`` becomes 255. Values in float32 are scaled from 0 to 1 if
+    none is above 1. Raises PictureError for a value below 0, and for one that is not finite.
     """
     if values.dtype.kind != "f":
         return np.clip(values >> (bits - 8), 0, 255).astype(np.uint8)
@@ -190,8 +192,8 @@ def open_header(
 ) -> Any:
     """Return Pillow's image with its header read, and none of its pixels.
 
-    ``content`` is a picture of ``size`` bytes, or its beginning. Raises PictureError for what is
-    none of ``formats``, or has fewer bytes than its pixels need.
+    ``content`` is a picture of ``size`` bytes, or its beginning. Raises PictureError for bytes that
+    are in none of ``formats``, or are fewer than the pixels need.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -213,7 +215,7 @@ def open_header(
 
 
 def _scale(image: Any, content: bytes, least: int | None) -> int:
-    """1, 2, 4 or 8: how many times smaller a picture is decoded; 1 for what is no JPEG."""
+    """How many times smaller a picture is decoded: 1, 2, 4 or 8, and always 1 if it is no JPEG."""
     if not _is_jpeg(image):
         return 1
     scale = 1
@@ -226,7 +228,7 @@ def _scale(image: Any, content: bytes, least: int | None) -> int:
 
 
 def _memory(image: Any, content: bytes, scale: int) -> int:
-    """The bytes that decoding takes at most, of what the header claims."""
+    """The most bytes that decoding a picture takes if it is as large as its header claims."""
     decoded = -(-image.width // scale) * -(-image.height // scale)
     most = _BYTES_A_WIDE_PIXEL if has_wide_values(image) else _BYTES_A_DECODED_PIXEL
     needed = decoded * _BYTES_A_PIXEL.get(image.format, most)
@@ -249,7 +251,7 @@ def _keeps_coefficients(image: Any, jpeg: bytes) -> bool:
 
 
 def _orientation(image: Any) -> int:
-    """EXIF's number; a PNG that says nothing of it at its beginning is not decoded for it."""
+    """EXIF's number for how a picture is turned; a PNG is not decoded to look for it at its end."""
     known = image.format != "PNG" or "exif" in image.info
     return int(image.getexif().get(_ORIENTATION, 1)) if known else 1
 

@@ -32,8 +32,8 @@ def by_name(path: Path) -> Contents:
 class PackedFiles:
     """The files of folders and archives by name, read where they are, in any number of threads.
 
-    A name that several of them have is the first one's. ``replacements`` are another folder or
-    archive: its files take the place of those of the same name.
+    Where several of them have a file of one name, the first one's is taken. ``replacements`` is
+    another folder or archive, whose files take the place of those of the same name.
     """
 
     def __init__(self, paths: Sequence[Path], replacements: Path | None = None):
@@ -47,7 +47,7 @@ class PackedFiles:
             self._places[known] = place
 
     def spell(self, names: Iterable[str]) -> None:
-        """Name the files as ``names`` do, where only the spelling differs (``file_key``)."""
+        """Rename files to those of ``names`` that differ in spelling alone (``file_key``)."""
         keys, own = by_key(self._places), set(self._names)
         for name in names:
             known = keys.get(file_key(name))
@@ -59,7 +59,7 @@ class PackedFiles:
         self._names = sorted(own, key=natural)
 
     def names(self) -> list[str]:
-        """Return the names of the files that are there, without those of replacements alone."""
+        """Return the names of the files, but for those that only the replacements have."""
         return self._names
 
     def __contains__(self, name: str) -> bool:

@@ -35,7 +35,8 @@ class Pictures:
         labels: ``(pictures,)`` int64, zeros where the data has none.
         size: pixels.
         square: how they become squares of that size.
-        fault: what could not be decoded; a framework between may have hidden the error itself.
+        fault: the error of a picture that could not be decoded; a framework that reads pictures in
+            its threads may hide it.
     """
 
     def __init__(
@@ -112,9 +113,9 @@ class Pictures:
             yield from pool.map(look, range(len(self)))
 
     def content(self, row: int, most: int = -1) -> bytes:
-        """Return a picture's bytes, or ``most`` of them where they are not in a TFRecord.
+        """Return a picture's bytes, or the first ``most`` of them if it is not in a TFRecord.
 
-        Raises ValueError where its record has none, and OSError.
+        Raises ValueError for a record without a picture, and OSError.
         """
         file, start, length, kind = self.records.places[row].tolist()
         if kind != RECORD:
@@ -142,7 +143,9 @@ def _fault(records: Records, row: int, error: Exception) -> UserError:
 
 
 def choose_cache(cache: str, pictures: int, size: int) -> str:
-    """Return ``memory``, ``disk`` or ``none``; of ``auto``, ``memory`` when half of it is enough.
+    """Return ``memory``, ``disk`` or ``none``, where pictures are kept once they are decoded.
+
+    For ``auto`` that is ``memory`` if the pictures take at most half of what is free.
 
     Raises UserError for ``memory`` where the pictures do not fit at all.
     """

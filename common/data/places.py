@@ -47,7 +47,7 @@ Contents = dict[str, Place]  # by path in the folder or archive, in NFC, with "/
 
 
 def archive_stem(name: str) -> str:
-    """Return an archive's name without its ending; empty for what is no archive by its name."""
+    """Return an archive's name without its ending; empty for the name of any other file."""
     end = next(filter(name.lower().endswith, SUFFIXES), "")
     return name[: -len(end)] if end else ""
 
@@ -66,7 +66,7 @@ def is_data(name: str) -> bool:
 
 
 def add(path: Path, found: Contents, name: str, place: Place) -> None:
-    """Add a file of an archive. Raises UserError for one that leaves it, or is there already."""
+    """Add a file of an archive. Raises UserError for a path outside of it, or one it has twice."""
     name = nfc(name).removeprefix("./")
     parts = name.split("/")
     if ".." in parts or name.startswith("/") or (len(parts[0]) > 1 and parts[0][1] == ":"):
@@ -147,7 +147,7 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 
 @contextmanager
 def open_tar(path: Path, file: Any, mode: Literal["r:", "r|"]) -> Iterator[tarfile.TarFile]:
-    """Open a tar. Raises UserError when it, or what the block reads of it, cannot be read."""
+    """Open a tar. Raises UserError when it cannot be read, also later in the ``with`` block."""
     try:
         with tarfile.open(fileobj=file, mode=mode) as archive:
             yield archive
@@ -156,9 +156,9 @@ def open_tar(path: Path, file: Any, mode: Literal["r:", "r|"]) -> Iterator[tarfi
 
 
 def not_read(path: Path, error: Exception, kind: str) -> UserError:
-    """Return what is wrong with an archive of a ``kind``, with what it is instead if that tells.
+    """Return what is wrong with an archive of a ``kind``, and what it is instead if it shows.
 
-    Raises the error where it is that of a full disk, to which something is unpacked.
+    Raises the ``error`` itself if the disk to which the archive is unpacked is full.
     """
     if getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT):
         raise error

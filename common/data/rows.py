@@ -12,10 +12,10 @@ from common.data.batches import Batch, Encode, Training, batches_by_number
 
 @dataclass(frozen=True)
 class Rows:
-    """Vectors of pictures, as pictures are for a network.
+    """Vectors of pictures, from which a head learns as a network does from pictures.
 
-    ``views`` are ``(views, n, d)`` float32, ``labels`` ``(n, …)``; ``records`` are the pictures'
-    own where they are known.
+    ``views`` are ``(views, n, d)`` float32, ``labels`` ``(n, …)``; ``records`` are those of the
+    pictures where they are known.
     """
 
     views: np.ndarray
@@ -36,7 +36,7 @@ class Rows:
 
 
 class RowBatches(Training):
-    """Shuffled batches of rows: a Training of which nothing is decoded or augmented."""
+    """Shuffled batches of rows, as ``Training`` makes them of pictures; nothing is augmented."""
 
     def __init__(self, parts: Sequence[Rows], *drawn: Any):
         super().__init__(parts, *drawn)  # type: ignore[arg-type]

@@ -13,10 +13,10 @@ _FEWEST = 2  # classes of a batch, pictures of a class: an anchor needs a positi
 class ClassBatches:
     """Batches of ``classes`` (P) with ``pictures`` (K) each, drawn anew each epoch.
 
-    A class with one picture has no positive: no batch has it. Every other class comes equally often
-    in an epoch, or once less, and in a batch once. A class with fewer than K pictures repeats its
-    own, as rarely as it can; each picture of the others comes equally often in an epoch, or once
-    less, and in a batch once.
+    A class with one picture has no pair, and is in no batch. Every other class is at most once in a
+    batch, and all of them come equally often in an epoch, or some once more than others. The same
+    holds for the pictures of a class with K or more. A class with fewer repeats pictures in a
+    batch, as few times as possible.
 
     ``labels`` are ``(rows,)`` integers, the class of each row. ``steps`` are the batches of an
     epoch; 0 takes enough to show as many pictures as the usable classes have. ``replicas`` are the
@@ -64,8 +64,8 @@ class ClassBatches:
 def deal(items: np.ndarray, hands: int, size: int, generator: np.random.Generator) -> np.ndarray:
     """Deal ``hands`` random hands of ``size`` items, ``(hands, size)``.
 
-    Every item is dealt equally often, or once less. A hand has none twice, unless there are fewer
-    items than it has places: then all of them, as evenly as possible.
+    All items are dealt equally often, or some once more than others. No hand has an item twice,
+    unless there are fewer than ``size`` of them: then each hand has all, as evenly as possible.
     """
     if len(items) < size:
         drawn = [np.resize(generator.permutation(items), size) for _ in range(hands)]

@@ -30,9 +30,9 @@ def stratified_folds(
 
     With ``groups``, ``(n,)`` integers, the rows of one are in one fold, and folds are as even as
     scikit-learn's StratifiedGroupKFold makes them: it deals the groups out one by one, each to the
-    fold where it evens out the classes best, those of mixed classes last, so that a large one
+    fold where it evens out the classes best. Groups of mixed classes come last, so that a large one
     may make its fold far larger than others. A class with fewer groups than folds is missing in
-    some.
+    some folds.
 
     Raises UserError for fewer rows or groups than folds, or fewer than 2 folds.
     """
@@ -134,10 +134,11 @@ def _seed(seed: int, repeat: int) -> int:
 
 
 def keep_together(records: Records, near_duplicates: bool = True) -> tuple[Records, str]:
-    """Return ``records`` whose groups also have copies together, and in words what that did.
+    """Return ``records`` with copies in one group, and what is kept together in words.
 
-    A group that copies join to another has the other's name; one of copies alone is named by its
-    first picture.
+    ``groups`` are ``(pictures,)`` text. Groups that copies join have the name of the first of them;
+    a group of copies alone is named by its first picture. Without ``near_duplicates``, and among
+    more than 20,000 pictures, no copies are looked for.
     """
     words = "" if records.groups is None else f", {_several(records.groups)} kept together"
     if not near_duplicates:

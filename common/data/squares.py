@@ -17,10 +17,11 @@ class Square:
     """A way to make squares; called with a picture ``(height, width, 3)`` uint8 and a side.
 
     Attributes:
-        fit: ``squash`` all of the picture into the square; ``crop`` its centre, as high as it is
-            wide; or ``pad`` it on both sides of its shorter side, the second one a pixel more.
-        interpolation: of ``common.data.augment.resize``.
-        padding: what ``pad`` puts there: ``black``, ``white``, the ``edge``'s pixels again, or the
+        fit: ``squash`` the whole picture into the square, ``crop`` the square in its centre, or
+            ``pad`` it to a square at both ends of its shorter side (by one pixel more at the
+            second if their number is odd).
+        interpolation: as ``common.data.augment.resize`` has it.
+        padding: what ``pad`` adds: ``black``, ``white``, the pixels of the ``edge`` again, or the
             picture as in a ``mirror``.
     """
 
@@ -30,7 +31,7 @@ class Square:
 
     @classmethod
     def of(cls, recipe: Any) -> "Square":
-        """Return the way that a recipe's fields of the same names say."""
+        """Return the Square whose fields are those of a recipe that have the same names."""
         return cls(recipe.fit, recipe.interpolation, recipe.padding)
 
     def __call__(self, picture: np.ndarray, side: int) -> np.ndarray:

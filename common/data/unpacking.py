@@ -47,8 +47,8 @@ def origin(path: Path) -> tuple[Path, str]:
 def unpack(path: Path) -> Contents:
     """Unpack a 7z or a compressed tar; return its files.
 
-    Raises UserError for what is damaged or is no such archive, a file of a name that would be
-    outside of it, a link, and where the files need more than the disk has free.
+    Raises UserError for an archive that is damaged or of another kind, for a file in it that is a
+    link or would be outside of it, and if its files need more than the disk has free.
     """
     kind = _unpack_7z if path.name.lower().endswith(".7z") else _unpack_tar
     with _writer(path) as writer:

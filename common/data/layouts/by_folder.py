@@ -20,10 +20,10 @@ from common.tasks.task import Task
 def folder_per_class(name: str, path: Path, task: Task | None = None) -> Records:
     """Read pictures that are in one folder for each class.
 
-    The class is the folder that is named as one of the task's classes, whatever is around or in it;
-    without a ``task`` it is the path below the folder that all pictures are in, and labels are
-    numbers of the sorted classes. ``columns["class"]`` has it as text. Ids are paths, such as
-    ``cat/1.jpg``: two classes may have pictures of one name.
+    The class is the folder that has the name of one of the task's classes, at any depth. Without a
+    ``task`` the class is the path below the folder that has all pictures, and labels count the
+    sorted classes from 0. ``columns["class"]`` has the classes as text. Ids are paths, such as
+    ``cat/1.jpg``, because two classes may have pictures of one name.
 
     A class without pictures stays a class; a line of progress says how many there are. Raises
     UserError for a picture in no class's folder.
@@ -52,7 +52,10 @@ def folder_per_class(name: str, path: Path, task: Task | None = None) -> Records
 
 
 def _class(parts: list[str], depth: int, known: tuple[str, ...]) -> str:
-    """The class of a folder by its parts, ``depth`` of which all have in common; empty for two."""
+    """The class of a folder by the parts of its path; empty if they name two classes.
+
+    ``depth`` is the number of first parts that are the same for all folders.
+    """
     named = {part for part in parts if part in known}
     if len(named) > 1:
         return ""
@@ -60,9 +63,9 @@ def _class(parts: list[str], depth: int, known: tuple[str, ...]) -> str:
 
 
 def folder_of_pictures(name: str, path: Path, endings: bool = True) -> Records:
-    """Read pictures of a folder as they are, without labels.
+    """Read all pictures of a folder, without labels.
 
-    Ids are their names, without the folders that all are in, and with their ``endings`` or without.
+    Ids are their paths below the folder that has all pictures, with ``endings`` or without.
     """
     _, pictures = pictures_in(path)
     depth = len(common_folder(pictures))

@@ -39,14 +39,14 @@ def coco(
     It may be in an archive: as ``train.json.zip``, or as the only one of ``train.tar.gz``. A list
     alone is of images.
 
-    Without a ``task`` pictures have no labels. A class is the name of a category, or its id where
-    that is what the task's classes are, or there are no ``categories``. Ids are those of the
-    images; ``group`` names a field of the images, the other plain ones are in ``columns``.
+    Without a ``task`` pictures have no labels. A class is the name of a category, or its id if the
+    task's classes are ids or there are no ``categories``. Ids are those of the images. ``group``
+    names a field of the images; their other fields of text and numbers are in ``columns``.
 
-    Labelled images without a picture, if they are less than half, and pictures without an
-    annotation are left out; a line of progress says how many. Raises UserError for what is no such
-    JSON, annotations of other images alone, an image with two categories (but of several labels),
-    and a category that is no class.
+    Labelled images without a picture are left out if they are at most half, and so are pictures
+    without an annotation; a line of progress says how many there are. Raises UserError for a file
+    that is no such JSON, annotations of other images alone, an image with two categories where the
+    task has one label, and a category that is no class.
     """
     where, content = as_given(path), _read(path)
     names = map(str, _values(where, content, "images", "file_name"))
@@ -89,7 +89,7 @@ def _columns(
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The content of a JSON file. Raises UserError for what is none."""
+    """The content of a JSON file. Raises UserError for a file that is no JSON."""
     try:
         with opened_bytes(find_table(path.parent, path.name) or path, "json") as file:
             content = json.load(file)

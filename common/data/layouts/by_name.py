@@ -14,13 +14,13 @@ from common.tasks.task import Task
 def labels_in_names(name: str, path: Path, pattern: str, task: Task | None = None) -> Records:
     r"""Read pictures whose names have the label in them.
 
-    The ``pattern`` is a regular expression, searched for in a picture's path below the folder that
-    all are in. What it calls ``label`` is one (several are separated by spaces), ``id`` is an id
-    (otherwise the path is), and ``group`` a group: of ``(?P<label>cat|dog)\.\d+``, the name
-    ``cat.12.jpg`` is a cat. Without a ``label`` in it the pictures have none: ``(?P<id>\d+)`` is
-    for test.
+    The ``pattern`` is a regular expression, which is searched for in a picture's path below the
+    folder that has all pictures. Its group ``label`` is the label (or several, separated by
+    spaces), ``id`` the id (the path if it has no such group), and ``group`` the group in which a
+    split keeps pictures together. With ``(?P<label>cat|dog)\.\d+`` the picture ``cat.12.jpg`` is a
+    cat. A pattern without ``label``, such as ``(?P<id>\d+)``, reads test.
 
-    Raises UserError for a name that the pattern does not match, and for a label that is none.
+    Raises UserError for a name that the pattern does not match, and for a label that is no class.
     """
     where, pictures = pictures_in(path)
     depth = len(common_folder(pictures))

@@ -31,11 +31,11 @@ def labelled_pairs(
 ) -> LabelledPairs:
     """Read lists of pairs of the pictures of ``records``, one after the other.
 
-    A line of ``pairsDevTrain.txt``, or of one of its csv twins, is a name and two numbers (both
-    pictures show the same), or a name and a number twice (they do not). Lines of numbers alone and
-    headers say nothing of pairs. ``names`` is a picture's id without ending, of name and number.
+    A line of ``pairsDevTrain.txt``, or of the same lists as csv, is a name and two numbers if both
+    pictures show the same, and otherwise two names with a number each. Headers and lines that have
+    numbers alone are skipped. ``names`` is the pattern of a picture's id, without its ending.
 
-    Raises UserError with the line that is none of these, or names no picture.
+    Raises UserError for another line, and for one that names a picture that is not there.
     """
     known = {nfc(without_ending(one)): row for row, one in enumerate(records.ids.tolist())}
     for field in fields_of(names, "names"):
@@ -61,7 +61,7 @@ def labelled_pairs(
 
 
 def _id(names: str, name: str, number: str, where: str) -> str:
-    """A picture's id without ending; empty where its number is none."""
+    """A picture's id without ending; empty if ``number`` is no number."""
     if not number.isdecimal():
         return ""
     return nfc(fill(names, {"name": name, "number": int(number)}, "names", where))

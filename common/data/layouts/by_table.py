@@ -47,13 +47,13 @@ def table(
         group: the column of the groups that a split keeps together.
         separator: between the labels of one cell; None for spaces.
 
-    Other columns are in ``columns`` of the Records. One reading is taken, and a line of progress
-    says for how many, of: a row that comes twice (once); labels of one picture in several rows,
-    where it may have several (all of them); pictures that a table of labels names and that are not
-    there (left out, if they are less than half); pictures that it does not name (left out).
+    Other columns are in ``columns`` of the Records. A row that comes twice counts once. Where a
+    picture may have several labels, those of all its rows are joined. Pictures that a table of
+    labels names and that are not there are left out if they are at most half, and so are pictures
+    that it does not name. A line of progress says how many there are of each.
 
-    Raises UserError for a picture with two labels, one of test that is not there, an empty id, a
-    name that two pictures have, a label that is none, and no pictures at all.
+    Raises UserError for a picture with two labels or two ids, a picture of test that is not there,
+    an empty id, a name that two pictures have, a label that is no class, and no pictures at all.
     """
     labels = [label] if isinstance(label, str) else list(label or ())
     named_by = fields_of(file, "file") if "{" in file else [file] if file else []

@@ -149,10 +149,11 @@ class Finder:
     def find_all(
         self, part: str, names: Sequence[str], source: str, labelled: bool
     ) -> list[str | None]:
-        """Return what ``find`` does for each name; None only where the pictures are ``labelled``.
+        """Return the file that ``find`` finds for each name.
 
-        A line of progress says how many are missing then. Raises UserError, which names the
-        ``source`` of the names, where any is missing and they are not labelled, or half of them.
+        Of ``labelled`` pictures up to half may be missing: their file is None, and a line of
+        progress says how many there are. Otherwise raises UserError, which names the ``source`` of
+        the names.
         """
         found = [self.find(one) for one in names]
         missing = [name for name, one in zip(names, found, strict=True) if one is None]

@@ -13,10 +13,11 @@ Where = Callable[[int], str]  # a row, for a message
 
 
 def encoded(task: Task, cells: Sequence[str], where: Where, separator: str | None) -> np.ndarray:
-    """Return labels of one text a picture, as ``task`` has them, ``(pictures, …)``.
+    """Return the labels of pictures with one text each, ``(pictures, …)`` as ``task`` has them.
 
-    Several labels are split at the ``separator``, None for any space. A class is its name, or else
-    its number where all cells are numbers of classes. Raises UserError for the first that is none.
+    A text with several labels is split at the ``separator``, or at spaces where that is None. A
+    class is written as its name, or in all texts as its number. Raises UserError for the first text
+    that is no class.
     """
     if task.name == "multilabel":
         return _several(task, [cell.split(separator) for cell in cells], where)
@@ -32,10 +33,11 @@ def encoded(task: Task, cells: Sequence[str], where: Where, separator: str | Non
 
 
 def of_columns(task: Task, rows: Sequence[Sequence[str]], where: Where) -> np.ndarray:
-    """Return labels of a column for each class, in the order of the classes.
+    """Return the labels of pictures from a column for each class, in the order of the classes.
 
-    Raises UserError for a cell that is not 0 or 1, and for another number of ones than one where
-    pictures have one class.
+    They are ``(pictures,)`` int64, or ``(pictures, classes)`` uint8 if a picture may have several.
+    Raises UserError for a cell that is not 0 or 1 and, if a picture has one class, for a row that
+    has not exactly one 1.
     """
     if rows and len(rows[0]) != len(task.classes):
         raise UserError(

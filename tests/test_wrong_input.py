@@ -263,5 +263,5 @@ def test_a_solution_of_other_pictures_is_refused(
     short.write_text("\n".join(tiny_data[1].read_text().splitlines()[:-1]) + "\n")
     given = ("--data", tiny_data[0], "--solution", short, "--run-dir", tmp_path / "run")
     said = refused(capsys, "tiny", "--ensemble", "--dry-run", *given)
-    assert "differ in 1 ids, for example r23" in said
+    assert "lacks r23, which" in said
     assert not (tmp_path / "run").exists()

@@ -87,9 +87,9 @@ def check_data(
         (sample, f"the solution {solution}", sorted(answered - ids)),
     ):
         if lacking:
+            names = some(lacking, 3)
             raise UserError(
-                f"{where} lacks {len(lacking)} ids that {other} has "
-                f"({some(lacking, 3)}): they must name the same ones"
+                f"{where} lacks {names}, which {other} has: both must have the same ids"
             )
 
 

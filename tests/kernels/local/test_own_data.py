@@ -44,9 +44,9 @@ def check(files: Path) -> None:
     ("names", "before", "after", "said"),
     [
         (["solution.csv"], "id,label,Usage", "id,labels,Usage", "must start with the columns id,l"),
-        (["solution.csv"], "r12,", "r99,", "solution.csv lacks 1 ids that "),
-        (["solution.csv"], "r12,", "r99,", "has (r12): they must name the same ones"),
-        ([SAMPLE], "r14,0\n", "", "sample_submission.csv lacks 1 ids that the solution "),
+        (["solution.csv"], "r12,", "r99,", "solution.csv lacks r12, which "),
+        (["solution.csv"], "r12,", "r99,", "has: both must have the same ids"),
+        ([SAMPLE], "r14,0\n", "", "sample_submission.csv lacks r14, which the solution "),
         ([SAMPLE], "id,label", "id,class", "the sample lacks label and has class, and the submiss"),
         ([SAMPLE], "id,label", "label,id", "the sample has other columns first, or one twice, and"),
         ([SAMPLE], "r14,0\n", "r14\n", "line 4 has 1 values, the header 2"),

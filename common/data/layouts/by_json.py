@@ -136,15 +136,21 @@ def _annotations(where: Path, content: dict[str, Any], ids: list[Any]) -> dict[A
     found: dict[Any, list[Any]] = {}
     for image, category in zip(images, categories, strict=True):
         found.setdefault(image, []).append(category)
-    if found.keys().isdisjoint(ids):
-        kinds = ["text" if isinstance(one, str) else "numbers" for one in (ids[0], images[0])]
-        alike = "those of other images" if kinds[0] == kinds[1] else f"{kinds[1]} there"
-        raise UserError(
-            f"{where}: none of its {len(images)} annotations has the id of an image: ids are "
-            f"{kinds[0]} in images (the first is {json.dumps(ids[0])}) and {alike} "
-            f"({json.dumps(images[0])}): write the same ids in both"
-        )
+    _check_ids(where, "images", ids, images)
     return found
+
+
+def _check_ids(where: Path, name: str, ids: list[Any], asked: list[Any]) -> None:
+    """Raise UserError where annotations ask for ids, none of which is among those of ``name``."""
+    if not asked or not set(ids).isdisjoint(asked):
+        return
+    kinds = ["text" if isinstance(one, str) else "numbers" for one in (ids[0], asked[0])]
+    alike = "others" if kinds[0] == kinds[1] else kinds[1]
+    raise UserError(
+        f"{where}: none of its {len(asked)} annotations has an id of its {name}: ids are "
+        f"{kinds[0]} in {name} (the first is {json.dumps(ids[0])}) and {alike} in annotations "
+        f"({json.dumps(asked[0])}): write the same ids in both"
+    )
 
 
 def _names(where: Path, content: dict[str, Any], task: Task) -> dict[Any, str]:
@@ -161,6 +167,9 @@ def _labels(
 ) -> np.ndarray:
     """The labels of images, each with its categories. Raises UserError for one with two."""
     several, separator, names = task.name == "multilabel", "\n", _names(where, content, task)
+    asked = [category for _, categories in images for category in categories]
+    if names and not any(str(category) in task.classes for category in asked):
+        _check_ids(where, "categories", [*names], asked)
     cells = []
     for image, categories in images:
         found: dict[str, None] = {}  # in their order

@@ -204,12 +204,16 @@ def test_json_of_coco_is_read(tmp_path: Path, capsys: pytest.CaptureFixture) -> 
         ({"categories": [{"id": 0, "name": "owl"}]}, "image 7: 'owl' is none of the classes"),
         (
             {"images": [{"id": "7", "file_name": "a/1.jpg"}]},
-            'none of its 2 annotations has the id of an image: ids are text in images .*"7".* and '
-            "numbers there .8.: write the same ids in both",
+            'none of its 2 annotations has an id of its images: ids are text in images .*"7".* and '
+            "numbers in annotations .8.: write the same ids in both",
         ),
         (
             {"annotations": [{"image_id": n, "category_id": 0} for n in (70, 71, 72)]},
-            "none of its 3 annotations has .* numbers in images .* and those of other images .70.",
+            "none of its 3 annotations has .* numbers in images .* and others in annotations .70.",
+        ),
+        (
+            {"categories": [{"id": str(n), "name": CATS.classes[n]} for n in (0, 1)]},
+            'none of its 2 annotations has an id of its categories: ids are text .*"0".* numbers',
         ),
         (
             {"images": [{"id": [7], "file_name": "a/1.jpg"}]},

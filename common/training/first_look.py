@@ -33,11 +33,14 @@ def look(script: str) -> None:
     except (ImportError, NameError, AttributeError, TypeError) as error:  # of a competition's code
         path = Path(str(sys.modules[script].__file__))
         raise UserError(in_words(error, path)) from None
-    if kernel.competition.task.name != "pairs":  # whose labels are split and counted otherwise
+    prepares = isinstance(kernel, PrepareKernel)
+    split_later = prepares and any(part.labels is None for part in records[:2])
+    # Labels of pairs are split and counted in another way.
+    if kernel.competition.task.name != "pairs" and not split_later:
         check_labels(kernel.competition, *records)
         for warning in check_splits(kernel.competition, [records[:2]]):
             print(f"warning: {warning}", flush=True)
-    if isinstance(kernel, PrepareKernel):  # which lists what is broken
+    if prepares:  # and lists what is broken
         return
     check_headers(Parts(*(Pictures(part, kernel.recipe.image_size) for part in records)))
 

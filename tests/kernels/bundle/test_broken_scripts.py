@@ -221,6 +221,46 @@ def test_classes_are_looked_at_before_anything_is_pushed(
         look(script)
 
 
+PREPARES = """
+RECIPE: dict = dict(size=9)
+PARAMETERS: dict = {}
+
+from common.data.layouts import folder_per_class
+from common.data.records import no_records
+from common.files.prepared import PrepareRecipe
+from common.training.preparing import PrepareKernel
+from competitions.FOLDER import COMPETITION
+from pathlib import Path
+
+ROOT = Path(__file__).parent / "mine"
+
+
+def load(size, parameters):
+    found = folder_per_class("train", ROOT, COMPETITION.task)
+    return found, PART, no_records("test")
+
+
+KERNEL = PrepareKernel(COMPETITION, PrepareRecipe(**RECIPE), load=load, hours={"cpu": 1.0})
+"""
+
+
+@pytest.mark.parametrize("part", ["no_records('val')", "found"])
+def test_pictures_that_are_prepared_may_be_split_later(
+    folder: Path, capsys: pytest.CaptureFixture[str], part: str
+) -> None:
+    (folder / "mine" / "a").mkdir(parents=True)
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(folder / "mine" / "a" / "1.png")
+    text = PREPARES.replace("FOLDER", folder.name).replace("PART", part)
+    (folder / "good.py").write_text(text)
+    script = f"competitions.{folder.name}.good"
+    if part == "found":
+        with pytest.raises(UserError, match="train has pictures of one class alone, a: there is"):
+            look(script)
+        return
+    look(script)
+    assert "warning" not in capsys.readouterr().out
+
+
 def test_files_that_import_each_other(folder: Path) -> None:
     (folder / "good.py").write_text(f"from competitions.{folder.name} import more\n{SCRIPT}")
     (folder / "more.py").write_text(f"from competitions.{folder.name}.good import KERNEL\n")

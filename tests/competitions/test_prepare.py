@@ -348,7 +348,7 @@ def test_a_training_reads_what_it_wrote_once_that_is_checked(
 FAULTS = [  # what is done to a file, or that it is moved away
     ("train", None, "pictures in train/, train/train/, train.zip or train_1.zip to train_9.zip"),
     ("test", None, "pictures in test/, test/test/ or test.zip"),
-    (TRAIN, None, "lacks train_info.csv or train_info.csv.zip; .* has submission"),
+    (TRAIN, None, "lacks train_info.csv or train_info.csv.zip; .* has .*submission"),
     (PAIRS, None, "lacks submission_info.csv or submission_info.csv.zip"),
     ("train_1.zip", "<html>", "train_1.zip cannot be read as a zip: it is a web page: fetch it"),
     ("test/1.jpg", "a name of train", "1.jpg is in train and in test"),

@@ -93,7 +93,7 @@ def test_damage_is_named_with_its_record(
     (tmp_path / "notes.txt").touch()
     with pytest.raises(UserError, match=re.escape(said)) as error:
         read_records(tmp_path / "train", True, 104)
-    assert "no *" not in said or str(error.value).endswith("has notes.txt, train")
+    assert "no *" not in said or str(error.value).endswith("has train (empty), notes.txt")
 
 
 @pytest.mark.parametrize(("wanted", "taken"), [(331, 331), (200, 224), (32, 192), (600, 512)])

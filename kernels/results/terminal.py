@@ -116,7 +116,8 @@ def _models(result: Result) -> list[Model]:
                 if member.name == model
                 for score in scores.values()
             ]
-            several.append((model, model_score(blend, model), kind, own))
+            if own:  # else a kernel that the run has not
+                several.append((model, model_score(blend, model), kind, own))
     parts = {member.name for *_, own in several for member in own}
     alone = [_alone(member, blend) for member in result.members if member.name not in parts]
     return alone + several

@@ -78,7 +78,7 @@ def test_repeats_of_folds_are_shown_and_blended(
     assert "4 folds: " in shown
     assert "2 splits, each out of fold: " in shown
     page = Path(done["report"]).read_text()
-    assert page.count("split 2") == 1
+    assert page.count("fold 0 of split 2") == page.count("fold 1 of split 2") == 1
     assert "left, out of fold" in page
 
 

@@ -242,6 +242,7 @@ BLEND = {
 @settings(max_examples=150, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(BLEND)), JSON | NAMED, max_size=3))
 @example({"calibration": {"classes": {}}})
+@example({"folds": {"temperature": {}}})
 @example({"metric": "of_a_later_version"})
 def test_whatever_a_kernel_wrote_is_shown_as_text(facts: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -49,9 +49,9 @@ def variables_of(model: Any) -> list[np.ndarray]:
     return [np.asarray(keras.ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def short(value: np.ndarray) -> np.ndarray:
-    """``value``, or in no memory if it is of zeros, as an optimizer's are at first."""
-    return value if value.any() else np.broadcast_to(np.zeros((), value.dtype), value.shape)
+def kept_value(value: np.ndarray) -> np.ndarray:
+    """A copy of an array, in memory of its own; zeros, as an optimizer begins with, take none."""
+    return value.copy() if value.any() else np.broadcast_to(np.zeros((), value.dtype), value.shape)
 
 
 def restore(model: Any, values: list[np.ndarray]) -> None:

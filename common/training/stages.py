@@ -44,7 +44,9 @@ def train_in_stages(trainer: Trainer, parts: Sequence[Part], task: Task) -> Pred
             kept["validation"] = trainer.predict(model, validation, recipe.tta)
     if epochs := refit_epochs(recipe):
         with run.stage("refit"):
-            if recipe.refit_fresh or model is None:  # the checkpoint is of the refit
+            if recipe.refit_fresh:
+                model = None  # where another one is built, its memory is needed
+            if model is None:  # or the checkpoint is of the refit
                 model = trainer.new_model([train, validation] if recipe.refit_fresh else [train])
             if recipe.patience:
                 epochs = min(epochs, trainer.best_epoch)

@@ -23,8 +23,8 @@ from common.training.model import (
     compile_model,
     copied,
     gathered,
+    kept_value,
     restore,
-    short,
     use_average,
     variables_of,
 )
@@ -101,14 +101,13 @@ class Trainer:
     def new_model(self, parts: Sequence[Part]) -> Any:
         """A compiled model to train on ``parts``; the same seed gives the same weights.
 
-        The one before is set back to its beginning, if there is one: compiling another takes
-        minutes of a large network on a TPU.
+        For a fresh refit the trained one is set back to its beginning, unless its loss depends on
+        the labels: tracing and compiling a large network once more takes long.
         """
-        other_loss = bool(getattr(self.recipe, "logit_adjustment", 0))
-        if self.model is None or other_loss:
-            self._build(np.concatenate([part.labels for part in parts]))
-        else:
+        if self._beginning:
             restore(self.model, self._beginning)
+        else:
+            self._build(np.concatenate([part.labels for part in parts]))
         if self.setup.begin:
             self.setup.begin(self.model, parts, self.state.kept)
         return self.model
@@ -124,8 +123,9 @@ class Trainer:
         if self.setup.published:
             begin_with(self.setup.published, self.model, self.run)
         compile_model(self.model, self.recipe, *self.setup.learns(labels))
-        if refit_epochs(self.recipe) and self.recipe.refit_fresh:
-            self._beginning = [short(value) for value in variables_of(self.model)]
+        again = refit_epochs(self.recipe) and self.recipe.refit_fresh
+        if again and not getattr(self.recipe, "logit_adjustment", 0):
+            self._beginning = [kept_value(value) for value in variables_of(self.model)]
 
     def fit(
         self,

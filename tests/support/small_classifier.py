@@ -87,19 +87,30 @@ KERNEL = ClassifierKernel(
 )
 
 
-def print_weights_after_fit() -> None:
-    """Print a digest of the weights after each fit, for processes to be compared."""
-    fit = Trainer.fit
+def digest(model: Any) -> str:
+    """Of all that training changes."""
+    values = b"".join(value.tobytes() for value in variables_of(model))
+    return hashlib.sha256(values).hexdigest()
+
+
+def print_weights() -> None:
+    """Print a digest of the weights before and after each fit, for processes to be compared."""
+    new_model, fit = Trainer.new_model, Trainer.fit
+
+    def new_and_print(trainer: Trainer, *arguments: Any) -> Any:
+        model = new_model(trainer, *arguments)
+        print("begins", digest(model), flush=True)
+        return model
 
     def fit_and_print(trainer: Trainer, model: Any, *arguments: Any, **options: Any) -> None:
         fit(trainer, model, *arguments, **options)
-        values = b"".join(value.tobytes() for value in variables_of(model))
-        print("weights", hashlib.sha256(values).hexdigest(), flush=True)
+        print("weights", digest(model), flush=True)
 
+    Trainer.new_model = new_and_print  # type: ignore[method-assign]
     Trainer.fit = fit_and_print  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":
-    print_weights_after_fit()
+    print_weights()
     for values in sys.argv[1:]:  # one run after another
         carry_out(KERNEL, json.loads(values))

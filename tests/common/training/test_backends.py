@@ -59,6 +59,7 @@ def ways(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
         "losses": case(root, embedding_steps.__file__, "losses.npz"),
         "one": kernel("one", 8),
         "stopped": kernel("stopped", 8, {"time_limit": 0.001}, {}),
+        "fresh": kernel("fresh", 8, {"settings": {"refit_fresh": True, "ema": 0.5}}),
         "eight": kernel("eight", 1, **eight),
         "vectors of one": kernel("vectors of one", 16, embeds=True),
         "vectors of eight": kernel("vectors of eight", 2, embeds=True, **eight),
@@ -106,6 +107,13 @@ def test_losses_and_gradients_are_the_same_on_both_backends(ways) -> None:
 
 def weights(printed: str) -> list[str]:
     return re.findall(r"^weights (\w+)$", printed, re.MULTILINE)
+
+
+def test_a_fresh_refit_begins_where_the_training_began(ways) -> None:
+    beginnings = re.findall(r"^begins (\w+)$", ways[1]["fresh"], re.MULTILINE)
+    assert len(beginnings) == 2
+    assert len(set(beginnings)) == 1
+    assert len({*beginnings, *weights(ways[1]["fresh"])}) == 3, "nothing was learnt"
 
 
 def test_eight_devices_end_where_one_ends(ways) -> None:

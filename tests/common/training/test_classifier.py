@@ -15,6 +15,7 @@ from common.files.predictions import load_predictions
 from common.forms import ProbabilityColumns
 from common.manifest import read_manifest
 from common.parameters import Parameters
+from common.training.trainer import Trainer
 from support import flowers, small_classifier
 
 pytestmark = pytest.mark.slow
@@ -155,7 +156,7 @@ def test_test_and_the_sample_have_the_same_ids(
 
 @pytest.mark.parametrize(("tau", "networks"), [(0.0, 1), (0.5, 2)])
 def test_a_fresh_refit_compiles_another_network_only_where_its_loss_is_another(
-    train: Train, tmp_path: Path, tau: float, networks: int
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tau: float, networks: int
 ) -> None:
     built = []
 
@@ -163,7 +164,17 @@ def test_a_fresh_refit_compiles_another_network_only_where_its_loss_is_another(
         built.append(recipe)
         return small_classifier.build_model(weights, recipe)
 
+    new_model, beginnings = Trainer.new_model, []
+
+    def begin(trainer: Trainer, *arguments: Any) -> Any:
+        model = new_model(trainer, *arguments)
+        beginnings.append(small_classifier.digest(model))
+        return model
+
+    monkeypatch.setattr(Trainer, "new_model", begin)
     settings = {"epochs": 1, "refit_epochs": 1, "ema": 0.5, "logit_adjustment": tau}
     said = train(replace(KERNEL, build_model=build), tmp_path, settings=settings)
     assert "stage=refit epoch=1/1" in said
     assert len(built) == networks
+    assert len(beginnings) == 2
+    assert len(set(beginnings)) == 1, "the refit begins elsewhere"

@@ -13,6 +13,7 @@ import numpy as np
 
 from common.content import nature
 from common.data.faults import check_ids
+from common.data.feeding import without_autotuner
 from common.data.framing import record_places
 from common.data.images import PictureError, check_header
 from common.data.names import nfc
@@ -80,7 +81,8 @@ def records_of(path: Path) -> Iterator[bytes]:
 
     try:
         if path.stat().st_size:  # TensorFlow takes an empty file for one without records
-            yield from tf.data.TFRecordDataset(str(path)).prefetch(16).as_numpy_iterator()
+            dataset = tf.data.TFRecordDataset(str(path)).prefetch(16)
+            yield from without_autotuner(dataset).as_numpy_iterator()
     except tf.errors.DataLossError:
         with open(path, "rb") as file:
             what = nature(file.read(64))

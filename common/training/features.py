@@ -12,6 +12,7 @@ import numpy as np
 
 from common.accelerator import Accelerator
 from common.data.batches import evaluation_batches
+from common.data.feeding import for_keras
 from common.data.pictures import Pictures
 from common.data.rows import Rows
 from common.kernel import KernelRun
@@ -67,7 +68,7 @@ class Features:
         elif isinstance(self._network, LiteNetwork):
             found = np.concatenate([self._network(pictures) for pictures, _, _ in batches])
         else:
-            found = self._network.predict(batches, verbose=0)
+            found = self._network.predict(for_keras(batches), verbose=0)
         return np.asarray(found, np.float32)[: len(part)]
 
     def _batches(self, part: Pictures, view: int, views: int) -> Iterator[Any]:

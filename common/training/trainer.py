@@ -12,6 +12,7 @@ import numpy as np
 
 from common.accelerator import Accelerator, clear_session
 from common.data.batches import Feed
+from common.data.feeding import for_keras
 from common.errors import UserError
 from common.kernel import KernelRun
 from common.progress import report
@@ -165,7 +166,7 @@ class Trainer:
                 if self.accelerator.processes > 1:
                     found = gathered(model, batches)
                 else:
-                    found = model.predict(batches, steps=steps, verbose=0)
+                    found = model.predict(for_keras(batches), steps=steps, verbose=0)
                 total = total + np.asarray(found, np.float32)[: len(part)]
         return np.asarray(total / np.float32(views))
 
@@ -206,7 +207,7 @@ class Trainer:
         if validation:
             steps = math.ceil(len(validation) / self.batch)
             scale["val_loss"] = self.batch * steps / len(validation)
-            batches = self.setup.evaluation(validation, 0)
+            batches = for_keras(self.setup.evaluation(validation, 0))
             measured = {"validation_data": batches, "validation_steps": steps}
         # No callback looks at single batches: a device need not wait for the next one to be sent.
         callbacks = [
@@ -223,7 +224,7 @@ class Trainer:
             if measured:
                 model.evaluate(batches, steps=1, verbose=0)
             model.fit(
-                iter(feed),
+                for_keras(iter(feed)),
                 initial_epoch=rest.start,
                 epochs=rest.stop,
                 steps_per_epoch=training.steps,

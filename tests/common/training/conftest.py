@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,15 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     small_classifier.write_data(root / "competitions" / "small")
     small_embedding.write_data(root / "competitions" / "embedded")
     return root
+
+
+@pytest.fixture
+def output_of_small(inputs: Path) -> Iterator[Path]:
+    """Where Kaggle mounts the output of ``alice/small``, for one test: the input root is shared."""
+    folder = inputs / "notebooks" / "alice" / "small"
+    folder.parent.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(inputs / "notebooks")
 
 
 @pytest.fixture(scope="session")

@@ -50,15 +50,13 @@ def undisturbed(
 
 
 @pytest.fixture
-def source(small: Train, inputs: Path) -> Path:
+def source(small: Train, inputs: Path, output_of_small: Path) -> Path:
     """The output of ``alice/small``, a version that had no time for a second epoch."""
     stopped = inputs / "stopped"
     if not stopped.exists():
         small(stopped, time_limit=0.001)
-    folder = inputs / "notebooks" / "alice" / "small"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(stopped, folder)
-    return folder
+    shutil.copytree(stopped, output_of_small)
+    return output_of_small
 
 
 def test_a_kernel_without_time_for_another_epoch_goes_on_in_its_next_version(

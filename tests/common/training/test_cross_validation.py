@@ -37,7 +37,11 @@ FROZEN = replace(
 
 
 def test_one_kernel_gives_what_a_kernel_for_each_fold_gives(
-    train: Train, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    train: Train,
+    inputs: Path,
+    output_of_small: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(inputs))
     monkeypatch.setattr(logistic, "CS", (30.0,))  # a fold by itself would choose its own
@@ -67,9 +71,7 @@ def test_one_kernel_gives_what_a_kernel_for_each_fold_gives(
     network = json.loads((tmp_path / "all" / "small.network.json").read_text())
     assert network["trained_on"] == "train and validation"
     # The ensemble sees six kernels of one model.
-    mounted = inputs / "notebooks" / "alice"
-    mounted.mkdir(parents=True)
-    (mounted / "small").symlink_to(tmp_path / "all")
+    output_of_small.symlink_to(tmp_path / "all")
     read = read_recipes(Parameters("ensemble", sources={"small": "alice/small"}))
     folders, recipes = read
     assert [path.name for path in folders.values()] == [f"fold{n}" for n in range(6)]

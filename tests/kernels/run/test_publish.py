@@ -94,9 +94,11 @@ def versions(server: LocalKaggle, ref: str = REF) -> list[DatasetVersion]:
 
 
 def test_a_private_data_set_is_made_once_and_changed_with_the_weights(
-    serve: Serve, run: Run, publication: Publication
+    serve: Serve, run: Run, publication: Publication, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, kaggle = serve()
+    # Long enough for a busy machine to ask while it is not ready.
+    monkeypatch.setattr("kernels.local.published._MADE", 1.0)
     said = publish(kaggle, run, publication)
     assert said[0] == f"publishing 2 files, 32 bytes, as the private data set {REF}"
     assert any("is BLOBS_RECEIVED at Kaggle: waiting until it is ready" in line for line in said)

@@ -17,8 +17,10 @@ from common.inputs import as_given
 from common.tasks.task import Task
 
 
-def folder_per_class(name: str, path: Path, task: Task | None = None) -> Records:
+def folder_per_class(name: str, path: Path, task: Task | None = None, inside: str = "") -> Records:
     """Read pictures that are in one folder for each class.
+
+    With ``inside`` those are in the folder of this name, at any depth of ``path``.
 
     The class is the folder that has the name of one of the task's classes, at any depth. Without a
     ``task`` the class is the path below the folder that has all pictures, and labels count the
@@ -28,7 +30,7 @@ def folder_per_class(name: str, path: Path, task: Task | None = None) -> Records
     A class without pictures stays a class; a line of progress says how many there are. Raises
     UserError for a picture in no class's folder.
     """
-    where, pictures = pictures_in(path)
+    where, pictures = pictures_in(path, inside)
     depth = len(common_folder(pictures))
     folders = [picture.split("/")[:-1] for picture in pictures]
     if all(len(parts) == depth for parts in folders):  # of one class alone

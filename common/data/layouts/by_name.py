@@ -11,18 +11,21 @@ from common.inputs import as_given
 from common.tasks.task import Task
 
 
-def labels_in_names(name: str, path: Path, pattern: str, task: Task | None = None) -> Records:
+def labels_in_names(
+    name: str, path: Path, pattern: str, task: Task | None = None, inside: str = ""
+) -> Records:
     r"""Read pictures whose names have the label in them.
 
     The ``pattern`` is a regular expression, which is searched for in a picture's path below the
     folder that has all pictures. Its group ``label`` is the label (or several, separated by
     spaces), ``id`` the id (the path if it has no such group), and ``group`` the group in which a
-    split keeps pictures together. With ``(?P<label>cat|dog)\.\d+`` the picture ``cat.12.jpg`` is a
+    split keeps pictures together. With ``inside`` the pictures are in the folder of this name, at
+    any depth of ``path``. With ``(?P<label>cat|dog)\.\d+`` the picture ``cat.12.jpg`` is a
     cat. A pattern without ``label``, such as ``(?P<id>\d+)``, reads test.
 
     Raises UserError for a name that the pattern does not match, and for a label that is no class.
     """
-    where, pictures = pictures_in(path)
+    where, pictures = pictures_in(path, inside)
     depth = len(common_folder(pictures))
     paths = ["/".join(picture.split("/")[depth:]) for picture in pictures]
     try:

@@ -77,17 +77,31 @@ def note(part: str, **facts: object) -> None:
     report("layout", part=part, **facts)
 
 
-def pictures_in(path: Path) -> tuple[Path, Contents]:
+def pictures_in(path: Path, inside: str = "") -> tuple[Path, Contents]:
     """Return where ``path`` is, and its pictures, ``2.jpg`` before ``10.jpg``.
 
-    Raises UserError where there are none.
+    With ``inside`` those in the folder of this name alone, at any depth, in an archive as well; of
+    several the one that is least deep. Raises UserError where there are none.
     """
     where = locate(path)
     found = _listed(where)
     names = sorted(filter(is_picture, found), key=natural)
     if not names:
         raise UserError(f"{as_given(where)} has no pictures; {listing(where.parent)}")
+    if inside:
+        folders = {name[: at + len(inside) + 1] for name in names if (at := _at(name, inside)) >= 0}
+        if not folders:
+            raise UserError(
+                f"{as_given(where)} has no pictures in a folder {inside}; {listing(where)}"
+            )
+        chosen = min(folders, key=lambda folder: (folder.count("/"), folder))
+        names = [name for name in names if name.startswith(chosen)]
     return where, {name: found[name] for name in names}
+
+
+def _at(name: str, folder: str) -> int:
+    """Where in a path a folder of this name begins; -1 if it has none."""
+    return f"/{name}".find(f"/{folder}/")
 
 
 def _listed(path: Path) -> Contents:

@@ -120,7 +120,7 @@ def test_patience_ends_a_training_and_its_best_weights_predict(patient: Path) ->
     scores = aucs(patient)
     assert 3 < len(scores) < PATIENT["epochs"]
     assert int(np.argmax(scores)) == len(scores) - 1 - PATIENT["patience"]
-    assert max(scores) - scores[-1] > 1e-4
+    assert max(scores) - scores[-1] > 1e-6  # more than what they are compared with below
     assert score(patient) == pytest.approx(max(scores), abs=1e-9)
 
 

@@ -4,18 +4,25 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from common.errors import UserError
+
+HIGHEST = 10  # a learning rate above it is a slip
 RAMPED = ("ramp", "cosine")  # schedules that begin with a ramp
 
 
 def learning_rate(recipe: Any, epoch: int, replicas: int, val_losses: Sequence[float]) -> float:
     """The rate that ``recipe.schedule`` draws.
 
-    ``lr_max`` is multiplied by ``replicas``, as the batch is; a constant rate is kept as it is.
+    ``lr_max``, or a rate of ``lr_rates``, is multiplied by ``replicas``, as the batch is; a
+    constant rate is kept as it is.
     ``val_losses`` are those of the epochs before, or whatever else is better when lower, for
     ``plateau``.
     """
     if recipe.schedule == "constant":
         return float(recipe.lr_max)
+    if recipe.schedule == "piecewise":
+        parts = parse_rates(recipe.lr_rates).items()
+        return replicas * [rate for first, rate in parts if first <= epoch][-1]
     maximum, start, ramp_epochs = recipe.lr_max * replicas, recipe.lr_start, recipe.lr_ramp_epochs
     if recipe.schedule in RAMPED and epoch < ramp_epochs:
         return float(start + (maximum - start) * epoch / ramp_epochs)
@@ -60,6 +67,32 @@ def plateau(recipe: Any, maximum: float, epoch: int, val_losses: Sequence[float]
         if waited == recipe.lr_patience:
             rate, waited = max(recipe.lr_min, rate * recipe.lr_decay), 0
     return rate
+
+
+def parse_rates(text: str) -> dict[int, float]:
+    """``"0: 5e-4, 4: 2e-4"`` → ``{0: 5e-4, 4: 2e-4}``, the rate from an epoch (from 0) on.
+
+    Raises UserError unless epochs rise from 0 and rates are above 0, and at most ``HIGHEST``.
+    """
+    rates: dict[int, float] = {}
+    last = -1
+    for piece in str(text).split(","):
+        epoch, _, rate = (part.strip() for part in piece.partition(":"))
+        try:
+            number, value = int(epoch), float(rate)
+        except ValueError:
+            raise _wrong_rates(text, f"{piece.strip()!r} is no EPOCH: RATE") from None
+        if not 0 < value <= HIGHEST:
+            raise _wrong_rates(text, f"a rate is above 0, and at most {HIGHEST}")
+        if (last < 0 and number) or number <= last:
+            raise _wrong_rates(text, "epochs rise, and the first is 0")
+        rates[number], last = value, number
+    return rates
+
+
+def _wrong_rates(text: str, reason: str) -> UserError:
+    shown = f"{str(text)[:60]!r}"
+    return UserError(f"setting lr_rates={shown}: {reason}: write for example 0: 5e-4, 4: 2e-4")
 
 
 SCHEDULES: Mapping[str, Callable[[Any, float, int, Sequence[float]], float]] = {

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from common.errors import UserError
 from common.recipe import nearest
-from common.recipes.schedules import learning_rate
+from common.recipes.schedules import HIGHEST, learning_rate, parse_rates
 
 
 class Range(NamedTuple):
@@ -19,7 +19,7 @@ class Range(NamedTuple):
 
 Count = Annotated[int, Range(1)]
 Share = Annotated[float, Range(0, 1)]
-Rate = Annotated[float, Range(0, 10)]  # a learning rate above it is a slip
+Rate = Annotated[float, Range(0, HIGHEST)]
 
 
 def check_batch(batch_size: int, replicas: int, pictures: int) -> None:
@@ -61,6 +61,8 @@ class TrainingRecipe(CheckedRecipe):
         batch_size: pictures that one replica takes in a step.
         epochs: times that training sees every picture.
         schedule: of the learning rate (``common.recipes.schedules``).
+        lr_rates: of ``piecewise``: from which epoch (from 0) on a rate is taken, ``0: 5e-4,
+            4: 2e-4``, each multiplied by the number of replicas.
         lr_start, lr_max, lr_min, lr_ramp_epochs, lr_sustain_epochs, lr_decay, lr_patience: what
             the schedule is made of; ``lr_max`` is multiplied by the number of replicas, but for
             ``constant``.
@@ -70,7 +72,8 @@ class TrainingRecipe(CheckedRecipe):
 
     batch_size: Annotated[int, Range(1, 65_536)] = 16
     epochs: Annotated[int, Range(1, 9_999)] = 25
-    schedule: Literal["ramp", "constant", "cosine", "step", "plateau"] = "ramp"
+    schedule: Literal["ramp", "constant", "cosine", "step", "plateau", "piecewise"] = "ramp"
+    lr_rates: str = ""
     lr_start: Rate = 1e-5
     lr_max: Rate = 5e-5
     lr_min: Rate = 1e-5
@@ -89,6 +92,10 @@ class TrainingRecipe(CheckedRecipe):
 
     def validate(self) -> None:
         """As CheckedRecipe's."""
+        if self.schedule == "piecewise" or self.lr_rates:
+            parse_rates(self.lr_rates)
+        if self.schedule == "piecewise":
+            return
         if not self.lr_max:
             raise UserError("setting lr_max=0: nothing would be learned")
         if self.lr_min > self.lr_max and self.schedule != "constant":

@@ -9,24 +9,35 @@ from typing import Any
 from common.errors import UserError
 from common.recipes.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES
 from common.recipes.hours import refit_epochs
-from common.recipes.schedules import RAMPED
+from common.recipes.schedules import RAMPED, parse_rates
 from common.recipes.training import TrainingRecipe
 
+_RATES = (
+    *("lr_start", "lr_max", "lr_min", "lr_ramp_epochs", "lr_sustain_epochs", "lr_decay"),
+    *("lr_patience", "lr_rates"),
+)
 _OF_EPOCHS = (  # what a head that is fitted at once does not use
     *("epochs", "schedule", "optimizer", "ema", "patience", "label_smoothing", "logit_adjustment"),
-    *("lr_start", "lr_max", "lr_min", "lr_ramp_epochs", "lr_sustain_epochs", "lr_decay"),
-    *("lr_patience", "pictures_per_epoch", "refit_epochs", "refit_fresh", "batchnorm_momentum"),
+    *(*_RATES, "pictures_per_epoch", "refit_epochs", "refit_fresh", "batchnorm_momentum"),
 )
-_RAMP, _STEPS = ("lr_start", "lr_ramp_epochs"), ("lr_decay", "lr_patience")
+_STEPS = ("lr_max", "lr_min", "lr_decay", "lr_patience")
+_USED = {  # fields that a schedule is made of
+    "ramp": _RATES[:6],
+    "constant": ("lr_max",),
+    "cosine": ("lr_start", "lr_max", "lr_min", "lr_ramp_epochs"),
+    "step": _STEPS,
+    "plateau": _STEPS,
+    "piecewise": ("lr_rates",),
+}
 _UNUSED = {  # fields without effect, by what another field is
     **dict.fromkeys((("loss", loss) for loss in LOSSES), ("distance", "miner", "margin", "scale")),
     **dict.fromkeys((("loss", loss) for loss in MARGIN_LOSSES), ("distance", "miner")),
     **dict.fromkeys((("loss", loss) for loss in METRIC_LOSSES), ("scale",)),
     ("loss", "contrastive"): ("miner", "scale"),
-    ("schedule", "constant"): (*_RAMP, *_STEPS, "lr_sustain_epochs", "lr_min"),
-    ("schedule", "ramp"): ("lr_patience",),
-    ("schedule", "cosine"): (*_STEPS, "lr_sustain_epochs"),
-    **dict.fromkeys((("schedule", "step"), ("schedule", "plateau")), (*_RAMP, "lr_sustain_epochs")),
+    **{
+        ("schedule", name): tuple(field for field in _RATES if field not in used)
+        for name, used in _USED.items()
+    },
     **dict.fromkeys((("fit", "squash"), ("fit", "crop")), ("padding",)),
     ("head", "logistic"): _OF_EPOCHS,
     ("folds", "0"): ("near_duplicates",),
@@ -241,6 +252,10 @@ def _epochs(
 def _schedule(recipe: TrainingRecipe, replicas: int) -> str:
     """The schedule's name and its rates; those of a plateau depend on what is measured."""
     times = "" if recipe.schedule == "constant" else f" x {replicas}"
+    if recipe.schedule == "piecewise":
+        reached = [part for part in parse_rates(recipe.lr_rates).items() if part[0] < recipe.epochs]
+        said = [f"{value_in_words(rate)} from epoch {first + 1}" for first, rate in reached]
+        return f"{recipe.schedule}{times}: {', '.join(said)}"
     words = f"{recipe.schedule}, lr_max {value_in_words(recipe.lr_max)}{times}"
     if recipe.schedule == "plateau":
         decay, lowest = value_in_words(recipe.lr_decay), value_in_words(recipe.lr_min)

@@ -187,10 +187,10 @@ class Trainer:
 
     def diverged(self, what: str, epoch: int) -> UserError:
         """The one line of a training that diverged in ``epoch`` (from 1)."""
-        rate = self.learning_rate(epoch - 1)
+        lower = "lr_rates=0:1e-5" if self.recipe.schedule == "piecewise" else "lr_max=1e-5"
         return UserError(
-            f"{what} in epoch {epoch} of {self.state.stage}, at learning rate {rate:g}: lower it, "
-            f"for example --set lr_max=1e-5"
+            f"{what} in epoch {epoch} of {self.state.stage}, at learning rate "
+            f"{self.learning_rate(epoch - 1):g}: lower it, for example --set {lower}"
         )
 
     def _fit(

@@ -34,6 +34,10 @@ from common.recipes.classifier import ClassifierRecipe
             {"schedule": "step", "lr_max": 1 / 8, "lr_min": 0.1, "lr_patience": 2, "lr_decay": 0.3},
             {0: 1, 1: 1, 2: 0.3, 3: 0.3, 4: 0.1, 6: 0.1},
         ),
+        (
+            {"schedule": "piecewise", "lr_rates": "0: 5e-4, 4:2e-4,20 : 1e-5", "lr_max": 0.0},
+            {0: 4e-3, 3: 4e-3, 4: 1.6e-3, 19: 1.6e-3, 20: 8e-5, 9_999: 8e-5},
+        ),
     ],
 )
 def test_a_schedule_draws_its_rates(fields: dict[str, Any], rates: dict[int, float]) -> None:

@@ -135,9 +135,9 @@ def test_a_setting_that_changes_nothing_is_refused() -> None:
     check_used({"epochs": 3}, [("it", logistic), ("another", dense)])
     # Every field of a schedule that another one does not use changes what its own draws.
     changed = {"lr_start": 2e-5, "lr_min": 2e-5, "lr_ramp_epochs": 2, "lr_sustain_epochs": 4}
-    changed |= {"lr_decay": 0.5, "lr_patience": 1}
-    for schedule in ("ramp", "constant", "cosine", "step", "plateau"):
-        recipe = ClassifierRecipe(schedule=schedule)
+    changed |= {"lr_decay": 0.5, "lr_patience": 1, "lr_max": 1e-4, "lr_rates": "0: 1e-3, 9: 2e-3"}
+    for schedule in ("ramp", "constant", "cosine", "step", "plateau", "piecewise"):
+        recipe = ClassifierRecipe(schedule=schedule, lr_rates="0: 1e-3")
         unused = unused_settings(vars(recipe))
         for field, value in changed.items():
             rates = [
@@ -145,6 +145,12 @@ def test_a_setting_that_changes_nothing_is_refused() -> None:
                 for one in (recipe, override(recipe, {field: value}))
             ]
             assert (rates[0] == rates[1]) == (field in unused), (schedule, field)
+
+
+def test_the_rates_of_a_piecewise_schedule_are_said_with_epochs_from_1() -> None:
+    recipe = ClassifierRecipe(schedule="piecewise", lr_rates="0: 5e-4, 4: 2e-4, 25: 1")
+    words = describe_recipe(recipe, 8)["schedule"]
+    assert words == "piecewise x 8: 0.0005 from epoch 1, 0.0002 from epoch 5"
 
 
 def test_a_logistic_head_of_a_network_that_is_trained_has_epochs() -> None:

@@ -126,6 +126,11 @@ class Competition:
                 f"its metric {metric.name} does not measure the task {task.name}, but "
                 f"{' and '.join(metric.tasks)}: name another metric or task"
             )
+        if metric.of_two and task.units != 2:
+            return (
+                f"its metric {metric.name} is of the second of two classes, and there are "
+                f"{task.units}: name another, such as balanced_accuracy or macro_f1"
+            )
         for published in self.published.scores if self.published else ():
             find_metric(published)
         if form is None:

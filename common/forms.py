@@ -102,6 +102,11 @@ class ProbabilityColumn(Form):
         if self.positive not in possible:
             known = " or ".join(map(str, possible))
             return f"submission is the probability of class {self.positive}: name {known}"
+        if metric.of_two and self.positive == 0:
+            return (
+                f"submission is the probability of the first class, and its metric {metric.name} "
+                f"is of the second: exchange the classes"
+            )
         return ""
 
     def cells(self, task: Task, predicted: np.ndarray) -> list[Column]:
@@ -131,6 +136,11 @@ class ProbabilityColumns(Form):
             return (
                 f"submission has a column a class, none called {self.target_column}: for the ids' "
                 f"write id_column={self.target_column!r}"
+            )
+        if metric.of_two:
+            return (
+                f"submission has a column a class, and its metric {metric.name} is of one column: "
+                f"take ProbabilityColumn"
             )
         if self.names and len(self.names) != task.units:
             return f"submission names {len(self.names)} columns, and there are {task.units} classes"

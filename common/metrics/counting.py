@@ -111,6 +111,24 @@ def roc_auc(answers: np.ndarray, places: np.ndarray) -> float:
 
     Equal places count half. Both are ``(rows, columns)``, bool and integers from 0.
     """
+    no, yes = _by_place(answers, places)
+    below = np.cumsum(no, axis=1) - no / 2
+    return float(np.mean((yes * below).sum(axis=1) / (yes.sum(axis=1) * no.sum(axis=1))))
+
+
+def average_precision(answers: np.ndarray, places: np.ndarray) -> float:
+    """Return the precision over recall, Σ (R_n - R_{n-1}) P_n from the highest place down.
+
+    It is the mean over the columns. Both are ``(rows, columns)``, bool and integers from 0.
+    """
+    no, yes = (counts[:, ::-1] for counts in _by_place(answers, places))
+    hits, rows = np.cumsum(yes, axis=1), np.cumsum(yes + no, axis=1)
+    precision = hits / np.maximum(rows, 1)
+    return float(np.mean((yes * precision).sum(axis=1) / hits[:, -1]))
+
+
+def _by_place(answers: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How many rows with a false and with a true answer each place has, ``(columns, places)``."""
     rows, columns = answers.shape
     if (alike := answers.all(axis=0) | ~answers.any(axis=0)).any():
         column = int(alike.argmax()) if columns > 1 else None
@@ -118,9 +136,41 @@ def roc_auc(answers: np.ndarray, places: np.ndarray) -> float:
     size = int(places.max()) + 1
     cells = (np.arange(columns) * size + places) * 2 + answers
     counts = np.bincount(cells.ravel(), minlength=2 * columns * size).reshape(columns, size, 2)
-    no, yes = counts[..., 0], counts[..., 1]
-    below = np.cumsum(no, axis=1) - no / 2
-    return float(np.mean((yes * below).sum(axis=1) / (yes.sum(axis=1) * no.sum(axis=1))))
+    return counts[..., 0], counts[..., 1]
+
+
+def of_second(truth: np.ndarray, predicted: np.ndarray) -> Rows:
+    """Whether each row's label, and what is predicted, is the second of two classes."""
+    return truth == 1, predicted == 1
+
+
+def precision(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the share of the rows predicted true that are; 0 where none is predicted.
+
+    Both are ``(rows,)`` bool, as of the three below.
+    """
+    return float((truth & predicted).sum() / max(1, predicted.sum()))
+
+
+def recall(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the share of the true rows that are predicted (sensitivity)."""
+    return _share_of(truth, predicted, "second")
+
+
+def specificity(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the share of the rows that are not true that are not predicted either."""
+    return _share_of(~truth, ~predicted, "first")
+
+
+def f1(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Return the harmonic mean of precision and recall; 0 without a true and a predicted row."""
+    return float(2 * (truth & predicted).sum() / max(1, truth.sum() + predicted.sum()))
+
+
+def _share_of(rows: np.ndarray, found: np.ndarray, which: str) -> float:
+    if not rows.any():
+        raise UndefinedError(f"none of {len(rows)} rows is of the {which} class")
+    return float((rows & found).sum() / rows.sum())
 
 
 def balanced_accuracy(truth: np.ndarray, predicted: np.ndarray) -> float:

@@ -28,6 +28,7 @@ class Metric:
         function: from that to the metric (``common.metrics.counting``).
         greater_is_better: its direction.
         highest: that it can be; None is without a bound.
+        of_two: whether it is of the second of two classes, and of no other number of classes.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Metric:
     function: Callable[..., float]
     greater_is_better: bool = True
     highest: float | None = 1.0
+    of_two: bool = False
 
     @property
     def lowest(self) -> float:
@@ -129,4 +131,17 @@ _METRICS = (
     ("rmse", "RMSE", "values", _VALUES, counting.squares, counting.root_mean, False, None),
     ("mae", "MAE", "values", _VALUES, counting.distances, counting.mean, False, None),
 )
-METRICS = {row[0]: Metric(*row) for row in _METRICS}
+_OF_TWO = (
+    ("precision", "precision", "labels", counting.of_second, counting.precision),
+    ("recall", "recall", "labels", counting.of_second, counting.recall),
+    ("specificity", "specificity", "labels", counting.of_second, counting.specificity),
+    ("f1", "F1", "labels", counting.of_second, counting.f1),
+    (
+        *("average_precision", "average precision", "probabilities"),
+        *(counting.ranks, counting.average_precision),
+    ),
+)
+METRICS = {row[0]: Metric(*row) for row in _METRICS} | {
+    name: Metric(name, title, kind, _PICTURES[:1], prepare, function, of_two=True)
+    for name, title, kind, prepare, function in _OF_TWO
+}

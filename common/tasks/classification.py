@@ -22,13 +22,17 @@ class Classification(Task):
     activation: ClassVar[str] = "softmax"
     loss_in_words: ClassVar[str] = "cross-entropy"
     has_class_numbers: ClassVar[bool] = True
-    shown_metrics: ClassVar[tuple[str, ...]] = (
-        *("accuracy", "balanced_accuracy", "macro_f1", "log_loss", "roc_auc"),
-    )
     sections: ClassVar[tuple[str, ...]] = (
         *("metrics", "kernels", "blend", "learning", "members", "classes", "confusions", "hardest"),
         *("calibration", "settings"),
     )
+
+    @property
+    def shown_metrics(self) -> tuple[str, ...]:
+        """As Task's; of two classes those of the second, too."""
+        of_two = ("precision", "recall", "specificity", "f1", "average_precision")
+        known = of_two if len(self.classes) == 2 else ()
+        return ("accuracy", "balanced_accuracy", *known, "macro_f1", "log_loss", "roc_auc")
 
     def encode(self, labels: Iterable[str]) -> np.ndarray:
         """Return names of classes, one a picture, as ``(rows,)`` int64.

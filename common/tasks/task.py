@@ -27,7 +27,6 @@ class Task:
         lowest, highest: the bounds of a number that is predicted.
         class_word, classes_word: what a class is called, and several.
         loss_in_words: for people.
-        shown_metrics: by name, besides the competition's own, where nothing is submitted.
     """
 
     name: ClassVar[str]
@@ -41,7 +40,6 @@ class Task:
     lowest: float = 0.0
     highest: float = 1.0
     loss_in_words: ClassVar[str] = "binary cross-entropy"
-    shown_metrics: ClassVar[tuple[str, ...]] = ()
     class_word: str = "class"
     classes_word: str = "classes"
 
@@ -49,6 +47,11 @@ class Task:
     def units(self) -> int:
         """Of the head: one for each class or label."""
         return len(self.classes)
+
+    @property
+    def shown_metrics(self) -> tuple[str, ...]:
+        """What is shown where nothing is submitted, by name, besides the competition's metric."""
+        return ()
 
     def check_labels(self, labels: np.ndarray, source: str) -> None:
         """Raise UserError naming ``source`` when ``labels`` are not of this task."""

@@ -82,6 +82,12 @@ _MEASURES: dict[str, Measure] = {
     "samples_f1": partial(_F1, average="samples"),
     "log_loss": _log_loss,
     "roc_auc": _roc_auc,
+    # Of the second of two classes.
+    "average_precision": sklearn.average_precision_score,
+    "precision": partial(sklearn.precision_score, zero_division=0),
+    "recall": partial(sklearn.recall_score, zero_division=np.nan),
+    "specificity": partial(sklearn.recall_score, pos_label=0, zero_division=np.nan),
+    "f1": _F1,
     "quadratic_weighted_kappa": _kappa,
     "rmse": sklearn.root_mean_squared_error,
     "mae": sklearn.mean_absolute_error,

@@ -20,6 +20,7 @@ from kernels.local.measures import find_measure
 
 PARTS = ("Public", "Private")
 IGNORED = "Ignored"
+_NEED_BOTH = ("roc_auc", "average_precision")
 
 # (column, what is wrong with a cell of it) → which rows ``(rows,)``
 BadCells = dict[tuple[str, str], np.ndarray | pd.Series]
@@ -81,8 +82,9 @@ def _read_solution(competition: Competition, path: Path) -> Solution:
     rows = {part: np.flatnonzero(usage == part) for part in PARTS}
     truth = {part: answers[rows[part]] for part in PARTS}
     for part, known in truth.items():
-        if competition.metric == "roc_auc" and len(known) and not np.ptp(known, axis=0).all():
-            raise UserError(f"ROC AUC needs both 0 and 1 in every column of its {part} rows")
+        if competition.metric in _NEED_BOTH and len(known) and not np.ptp(known, axis=0).all():
+            title = competition.scoring.title
+            raise UserError(f"{title} needs both 0 and 1 in every column of its {part} rows")
     if one_hot:
         truth = {part: answers.argmax(axis=1) for part, answers in truth.items()}
     return Solution(pd.Index(table[id_column]), rows, truth)

@@ -39,6 +39,7 @@ def metrics(facts: Facts) -> Section | None:
         "title": "Validation and test" if test else "Every metric",
         "table": Table("Every metric, with 95 % intervals", rows),
         "published": published.source if published else "",
+        "of_two": any("specificity" in found for found in known.values()),
         "n": read_test(facts.blended).n,
         "looks": looks(facts) if test else 0,
         "classes": _classes(test),

@@ -84,6 +84,16 @@ def published_words(published: Mapping[str, Any], test: Mapping[str, Any]) -> st
     return f"{', '.join(scores)}; {published['source']}"
 
 
+def measured_words(metrics: Mapping[str, Any], but: str) -> list[str]:
+    """Every metric of a part in words but one: ``accuracy 0.83 (0.79 to 0.87)``."""
+    known = {name: measured(metrics, name) for name in metrics if name != but}
+    return [
+        f"{title(name)} {own.short}{f' ({own.ends})' if own.ends else ''}"
+        for name, own in known.items()
+        if own.short
+    ]
+
+
 def measured(metrics: Mapping[str, Any], name: str) -> Validated:
     """Read one of the metrics of a part, and its interval."""
     ends = read_interval(as_mapping(metrics.get("intervals")), name)

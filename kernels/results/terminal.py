@@ -11,9 +11,11 @@ from kernels.results.blends import asked_for, is_alone
 from kernels.results.result import Member, Result
 from kernels.results.scores import (
     Validated,
+    as_mapping,
     channel_scores,
     gain_words,
     looked,
+    measured_words,
     model_score,
     published_words,
     read_number,
@@ -42,6 +44,11 @@ def show_result(result: Result) -> str:
     lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
     if result.test.short:
         lines.append(f"  {'test':<16} {result.test}, {looked(result.looks)}")
+    for part in ("validation", "test"):
+        measured = as_mapping(result.blend.get(f"{part}_metrics"))
+        if known := measured_words(measured, but=result.metric):
+            begin, *rest = _wrapped(_listed("", known), " " * 19)
+            lines += [f"  {f'on {part}':<16} {begin.strip()}", *rest]
     if result.published:
         first, *rest = _wrapped(published_words(result.published, result.test_metrics), " " * 19)
         lines += [f"  {'published':<16} {first.strip()}", *rest]

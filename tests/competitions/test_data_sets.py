@@ -89,6 +89,8 @@ def test_a_dry_run_ends_in_metrics_of_test_and_a_table(dry: Any) -> None:
     ours = measured(result["test_metrics"], "accuracy")
     line = f"accuracy 0.875 (ours {ours.short}, {ours.ends}); test, a page on shapes"
     assert f"\n  published        {line}\n" in said
+    assert f"\n  on test          accuracy {ours.short} ({ours.ends})," in said
+    assert re.search(r"\n  on validation    accuracy 0\.\d+ \(.*?log loss \d", said, re.DOTALL)
     assert "\n  predictions " in said
     assert "score   " not in said
 

@@ -82,6 +82,34 @@ def test_each_metric_of_both_parts_is_scikit_learns(metric: str) -> None:
         assert found["log_loss"] == pytest.approx(sk.log_loss(truth, values), rel=1e-5)
 
 
+def test_of_two_classes_the_second_is_measured() -> None:
+    task = Classification(("no", "yes"))
+    competition = Competition("a", "bob/a", "A", task, "balanced_accuracy", None, (), "")
+    truth = random_labels(np.random.default_rng(0), task, 60)
+    values = random_predictions(np.random.default_rng(1), task, 60)
+    found = measure(competition, truth, values, None, 20)
+    decided, second = values.argmax(axis=1), values[:, 1]
+    wanted = {
+        "precision": sk.precision_score(truth, decided),
+        "recall": sk.recall_score(truth, decided),
+        "specificity": sk.recall_score(truth, decided, pos_label=0),
+        "f1": sk.f1_score(truth, decided),
+        "average_precision": sk.average_precision_score(truth, second),
+        "roc_auc": sk.roc_auc_score(truth, second),
+    }
+    assert {name: found[name] for name in wanted} == pytest.approx(wanted)
+    assert len(set(wanted.values())) == len(wanted)
+    assert set(wanted) < set(found["intervals"])
+    assert "precision" not in measure(make("accuracy"), *three(), None, 20)
+
+
+def three() -> tuple[np.ndarray, np.ndarray]:
+    """Labels of test and predictions of three classes."""
+    blended = drawn(TASKS["accuracy"])
+    assert blended.test_labels is not None
+    return blended.test_labels, blended.test
+
+
 @pytest.mark.parametrize("metric", TASKS)
 def test_the_table_has_a_row_for_each_picture(metric: str, tmp_path: Path) -> None:
     task, blended = TASKS[metric], drawn(TASKS[metric])

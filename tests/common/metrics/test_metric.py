@@ -5,6 +5,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from common.errors import UserError
@@ -31,6 +33,10 @@ EQUAL = np.full((4, 4), 0.25)
         ("balanced_accuracy", [0, 0], [0, 7], 0.5),  # no warning of a class that is only predicted
         ("accuracy", [[0, 1], [1, 1]], [[0, 1], [0, 1]], 1 / 2),
         ("macro_f1", [0, 1, 2, 1], [0, 2, 2, 1], (1 + 2 / 3 + 2 / 3) / 3),
+        ("precision", [0, 1], [0, 0], 0.0),  # nothing is predicted
+        ("f1", [0, 0], [0, 0], 0.0),
+        ("specificity", [0, 0, 0, 1], [0, 1, 0, 1], 2 / 3),
+        ("average_precision", [0, 1, 1], [[0.4, 0.6], [0.8, 0.2], [0.2, 0.8]], (1 + 2 / 3) / 2),
         ("rmse", [60.0, 2.0], [59.0, 4.0], np.sqrt(5 / 2)),
     ],
 )
@@ -64,6 +70,11 @@ def test_an_unknown_metric_is_refused_with_the_nearest(name: str, hint: str) -> 
 def test_what_is_not_defined_is_one_line() -> None:
     with pytest.raises(UserError, match="ROC AUC cannot be measured: all 3 rows have the same"):
         find_metric("roc_auc").score(np.ones(3, int), np.array([0.1, 0.2, 0.3]))
+    for name, label, which in (("recall", 0, "second"), ("specificity", 1, "first")):
+        with pytest.raises(
+            UserError, match=f"{name} cannot be .*: none of 3 rows is of the {which}"
+        ):
+            find_metric(name).score(np.full(3, label), np.array([0, 1, 0]))
     with pytest.raises(UserError, match="accuracy of no rows"):
         find_metric("accuracy").score(np.zeros(0, int), np.zeros(0, int))
 
@@ -105,6 +116,28 @@ def test_metrics_of_one_label_are_scikit_learns(highest: int) -> None:
         assert find_metric(name).score(truth, predicted) == pytest.approx(wanted, rel=1e-12), name
 
 
+@given(st.lists(st.tuples(*[st.integers(0, 1)] * 2, st.integers(0, 5)), min_size=1))
+def test_metrics_of_the_second_of_two_classes_are_scikit_learns(rows: list) -> None:
+    truth, predicted, scores = np.array(rows).T
+    pairs = np.stack([5 - scores, scores], axis=1) / 5
+    options = {"zero_division": np.nan}
+    wanted = {
+        "precision": sk.precision_score(truth, predicted, zero_division=0),
+        "f1": sk.f1_score(truth, predicted, zero_division=0),
+        "recall": sk.recall_score(truth, predicted, **options),
+        "specificity": sk.recall_score(truth, predicted, pos_label=0, **options),
+        "average_precision": sk.average_precision_score(truth, scores) if np.ptp(truth) else np.nan,
+    }
+    assert set(wanted) == {name for name, metric in METRICS.items() if metric.of_two}
+    for name, score in wanted.items():
+        given_to = pairs if name == "average_precision" else predicted
+        if np.isnan(score):
+            with pytest.raises(UserError, match="cannot be measured"):
+                find_metric(name).score(truth, given_to)
+        else:
+            assert find_metric(name).score(truth, given_to) == pytest.approx(score, rel=1e-12), name
+
+
 def test_metrics_of_several_labels_are_scikit_learns() -> None:
     truth, predicted = of_labels((50, 7), 2)
     truth[:3], predicted[:3], truth[:, 6], predicted[:, 6] = 0, 0, 0, 0
@@ -132,10 +165,11 @@ def test_metrics_of_scores_are_scikit_learns() -> None:
 @pytest.mark.parametrize("name", [*METRICS, "map@3", "top3_error"])
 def test_a_score_of_some_rows_is_that_of_these_rows_alone(name: str) -> None:
     metric = find_metric(name)
-    truth = of_labels((40, 5), 2)[0] if name == "samples_f1" else np.arange(40) % 5
+    two = metric.of_two
+    truth = of_labels((40, 5), 2)[0] if name == "samples_f1" else np.arange(40) % (2 if two else 5)
     predicted = of_labels(truth.shape, 2)[1]
     if metric.kind in ("probabilities", "ranking"):
-        predicted = of_scores(truth, 5)
+        predicted = of_scores(truth, 2 if two else 5)
     rows = np.random.default_rng(4).integers(0, 40, 60)
     some = metric.scorer(truth, predicted)(rows)
     assert some == pytest.approx(metric.score(truth[rows], predicted[rows]), rel=1e-12)

@@ -245,6 +245,13 @@ LABEL = LabelColumn("y")
         (TWO, "roc_auc", ProbabilityColumn("t", positive=2), "of class 2: name 0 or 1"),
         (Pairs(), "roc_auc", ProbabilityColumn("t", positive=0), "of class 0: name 1"),
         (Pairs(), "roc_auc", None, "its task pairs needs a submission, which the ensemble writes"),
+        (LETTERS, "f1", LABEL, "f1 is of the second of two classes, and there are 3: name another"),
+        (LETTERS, "specificity", None, "specificity is of the second of two classes"),
+        (
+            *(TWO, "average_precision", ProbabilityColumn("t", positive=0)),
+            "average_precision is of the second: exchange the classes",
+        ),
+        (TWO, "average_precision", ProbabilityColumns(), "of one column: take ProbabilityColumn"),
         (TWO, "log_loss", ProbabilityColumns("image_id"), "write id_column='image_id'"),
         (LETTERS, "accuracy", LabelColumn(), "has the columns id, : name each"),
         (LETTERS, "log_loss", ProbabilityColumns(names=("x", "y")), "2 columns, and there are 3"),

@@ -41,7 +41,7 @@ FROM_RANDOM: dict[str, dict[str, Any]] = {
     "cutmix 1": {"cutmix": 1.0},
     "mixup 0.2 and cutmix 1": {"mixup": 0.2, "cutmix": 1.0},
     "label_smoothing 0.1": {"label_smoothing": 0.1},
-    "class_weight balanced": {"class_weight": "balanced"},
+    "balance weights": {"balance": "weights"},
     "logit_adjustment 1": {"logit_adjustment": 1.0},
     "ema 0.99": {"ema": 0.99},
     "adamw": {"optimizer": "adamw"},

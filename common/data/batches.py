@@ -17,8 +17,10 @@ import numpy as np
 
 from common.accelerator import WHOLE, Share
 from common.data.augment import augment, cutmix, mixup, view
+from common.data.balance import Balance
 from common.data.pictures import Pictures
 from common.data.samplers import ClassBatches
+from common.progress import report
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 Encode = Callable[[np.ndarray], np.ndarray]  # labels to targets, ``(rows, units)`` float32
@@ -31,12 +33,13 @@ class Training:
 
     A batch is (pictures ``(batch, s, s, 3)`` uint8, targets ``(batch, units)`` float32, weights
     ``(batch,)`` float32). ``encode`` turns labels into targets. Each picture comes once an epoch,
-    with the weight of its class; pictures that fill up the last batch have the weight 0. Order and
-    augmentations depend on the seed and the epoch's number alone: a training that continues with
-    epoch 7 sees what one from the start sees. Where several processes train, each mixes its own
-    pictures with one another (MixUp, CutMix). A ``sampler`` draws the rows of an epoch itself,
-    ``(steps, batch)`` integers, and all of them count. Without one an epoch has at most
-    ``pictures``, drawn anew each time, or every picture where that is None.
+    unless the recipe's ``balance`` says otherwise (``common.data.balance``); pictures that fill up
+    the last batch have the weight 0. Order and augmentations depend on the seed and the epoch's
+    number alone: a training that continues with epoch 7 sees what one from the start sees. Where
+    several processes train, each mixes its own pictures with one another (MixUp, CutMix). A
+    ``sampler`` draws the rows of an epoch itself, ``(steps, batch)`` integers, and all of them
+    count. Without one an epoch has at most ``pictures``, drawn anew each time, or all where that
+    is None.
     """
 
     def __init__(
@@ -54,8 +57,12 @@ class Training:
         self._share, self._sampler = share, sampler
         self.labels = np.concatenate([part.labels for part in parts])
         self._encode = encode
-        self.weights = class_weights(self.labels, getattr(recipe, "class_weight", "none"))
-        self._known = min(pictures or len(self.labels), len(self.labels))
+        self._balance = Balance(getattr(recipe, "balance", "none"), seed)
+        self.weights = self._balance.weights(self.labels)
+        every = len(self._balance.rows(self.labels))
+        self._known = min(pictures or every, every)
+        if self._balance.resamples:
+            report("balance", how=self._balance.how, pictures=every, of=len(self.labels))
         self.steps = sampler.steps if sampler else -(-self._known // batch)
         self._known = self.steps * batch if sampler else self._known
         self._starts = np.cumsum([0, *(len(part) for part in parts)])
@@ -73,10 +80,12 @@ class Training:
         return float(self._known if self._sampler else self._known * self.weights.mean())
 
     def _order_of(self, epoch: int) -> np.ndarray:
+        """The rows of an epoch in their order, those of copies as ``Balance.rows`` has them."""
         generator = np.random.default_rng((0, self._seed, epoch))
         if self._sampler:
             return self._sampler.epoch(generator).reshape(-1)
-        order = generator.permutation(len(self.labels))[: self._known]
+        rows = self._balance.rows(self.labels, epoch)
+        order = rows[generator.permutation(len(rows))[: self._known]]
         return np.resize(order, self.steps * self._batch)  # filled up from its own beginning
 
     def _make(self, number: int) -> Batch:
@@ -84,14 +93,20 @@ class Training:
         generator = np.random.default_rng((1, self._seed, epoch, step))
         seeds = self._share.of(generator.integers(2**63, size=self._batch))
         places = np.arange(step * self._batch, (step + 1) * self._batch)
-        rows = self._share.of(self._order(epoch)[places])
+        order = self._share.of(self._order(epoch)[places])
+        rows, copied = order % len(self.labels), order >= len(self.labels)
+        as_it_is = self._balance.augments_copies_alone & ~copied
         size = self._recipe.image_size
         pictures = np.empty((len(rows), size, size, 3), np.uint8)
         parts = np.searchsorted(self._starts, rows, side="right") - 1
         within = rows - self._starts[parts]
-        drawn = zip(parts.tolist(), within.tolist(), seeds.tolist(), pictures, strict=True)
-        for part, row, seed, out in drawn:
-            augment(self._parts[part][row], np.random.default_rng(seed), self._recipe, out)
+        numbers = (parts.tolist(), within.tolist(), seeds.tolist(), as_it_is.tolist())
+        for part, row, seed, same, out in zip(*numbers, pictures, strict=True):
+            picture = self._parts[part][row]
+            if same:
+                out[:] = view(picture, 0, size)
+            else:
+                augment(picture, np.random.default_rng(seed), self._recipe, out)
         weights = self.weights[rows] * (self._share.of(places) < self._known)
         targets = self._encode(self.labels[rows])
         return self._mix(pictures, targets, weights.astype(np.float32), generator)
@@ -152,18 +167,6 @@ def evaluation_batches(
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     """Return ``(rows, classes)`` float32 of ``(rows,)`` integers; other labels give zeros."""
     return (labels[:, None] == np.arange(classes)).astype(np.float32)
-
-
-def class_weights(labels: np.ndarray, how: str) -> np.ndarray:
-    """Return a weight for each picture, ``(pictures,)`` float32, with mean 1.
-
-    With ``none`` all are 1; with ``balanced`` they are inverse to the pictures of each class.
-    """
-    if how == "none":
-        return np.ones(len(labels), np.float32)
-    from sklearn.utils.class_weight import compute_sample_weight
-
-    return np.asarray(compute_sample_weight(how, labels), np.float32)
 
 
 def batches_by_number(make: Callable[[int], Batch], numbers: range) -> Any:

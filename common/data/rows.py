@@ -45,7 +45,7 @@ class RowBatches(Training):
     def _make(self, number: int) -> Batch:
         epoch, step = divmod(number, self.steps)
         places = self._share.of(np.arange(step * self._batch, (step + 1) * self._batch))
-        rows = self._order(epoch)[places]
+        rows = self._order(epoch)[places] % len(self.labels)
         weights = self.weights[rows] * (places < self._known)
         return self._rows[rows], self._encode(self.labels[rows]), weights.astype(np.float32)
 

@@ -16,7 +16,10 @@ class ClassifierRecipe(BackboneRecipe):
         mixup, cutmix: alpha of the Beta distribution that mixes pairs of pictures; 0 is none.
             With both, each batch is mixed one way or the other.
         label_smoothing: share of a label that is spread over all classes.
-        class_weight: ``balanced`` weighs a picture by how rare its class is.
+        balance: of classes of unequal size, in training alone: ``weights`` weighs a picture by how
+            rare its class is, ``copies`` repeats pictures of rarer classes until each class has as
+            many as the largest, ``augmented`` does so and augments the copies alone, and
+            ``undersample`` draws for each epoch as many of each class as the smallest has.
         logit_adjustment: tau, the share of the classes' log-frequencies that is added to the
             logits while training.
         pictures_per_epoch: at most, drawn anew for each epoch of training and refit; none takes
@@ -46,7 +49,7 @@ class ClassifierRecipe(BackboneRecipe):
     mixup: Annotated[float, Range(0, 10)] = 0.0
     cutmix: Annotated[float, Range(0, 10)] = 0.0
     label_smoothing: Annotated[float, Range(0, 0.9999)] = 0.0
-    class_weight: Literal["none", "balanced"] = "none"
+    balance: Literal["none", "weights", "copies", "augmented", "undersample"] = "none"
     logit_adjustment: Annotated[float, Range(0, 10)] = 0.0
     pictures_per_epoch: Annotated[int | None, Range(1)] = None
     refit: bool = True
@@ -72,9 +75,8 @@ class ClassifierRecipe(BackboneRecipe):
 
     def loss_in_words(self, loss: str) -> str:
         """The task's loss, and what this recipe changes of it."""
-        fields = ("label_smoothing", "class_weight", "logit_adjustment")
-        values = {name: getattr(self, name) for name in fields}
-        changed = [f"{name} {value}" for name, value in values.items() if value not in (0, "none")]
+        values = {name: getattr(self, name) for name in ("label_smoothing", "logit_adjustment")}
+        changed = [f"{name} {value}" for name, value in values.items() if value]
         return ", ".join([loss, *changed])
 
     def validate(self) -> None:
@@ -91,6 +93,7 @@ class ClassifierRecipe(BackboneRecipe):
             )
         if self.repeats > 1 and not self.folds:
             raise UserError(f"setting repeats={self.repeats}: there are no folds to repeat")
+        self._check_balance()
         if self.head == "logistic" and self.freeze_backbone and self.augmentations:
             changing = [f"{name}={getattr(self, name):g}" for name in self.augmentations]
             raise UserError(
@@ -99,3 +102,28 @@ class ClassifierRecipe(BackboneRecipe):
                 f"it, or take head=dense"
             )
         super().validate()
+
+    def _check_balance(self) -> None:
+        if self.balance in ("copies", "augmented", "undersample") and self.logit_adjustment:
+            raise UserError(
+                f"settings balance={self.balance} logit_adjustment={self.logit_adjustment:g}: the "
+                f"classes are of one size already: take one of both"
+            )
+        if self.balance != "augmented":
+            return
+        if self.head == "logistic" and self.freeze_backbone:
+            raise UserError(
+                "setting balance=augmented: head=logistic is fitted on features that are computed "
+                "once, of pictures as they are: take balance=copies, or head=dense"
+            )
+        if not self.augmentations:
+            raise UserError(
+                "setting balance=augmented: nothing augments the copies: set rotation, "
+                "horizontal_flip or another augmentation, or take balance=copies"
+            )
+        mixing = [name for name in ("mixup", "cutmix") if getattr(self, name)]
+        if mixing:
+            raise UserError(
+                f"settings balance=augmented {mixing[0]}={getattr(self, mixing[0]):g}: it mixes "
+                f"all pictures of a batch, not the copies alone: take balance=copies"
+            )

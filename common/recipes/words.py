@@ -55,12 +55,20 @@ _AUGMENTATIONS = {  # fields, as people call them
     "mixup": "MixUp",
     "cutmix": "CutMix",
 }
+_BALANCE = {  # what is done to classes of unequal size
+    "weights": "each picture weighs by how rare its class is",
+    "copies": "pictures of rarer classes repeated, to the size of the largest",
+    "augmented": "pictures of rarer classes repeated, to the size of the largest; the copies alone "
+    "are augmented",
+    "undersample": "of each class as many pictures as the smallest has, drawn at random",
+}
+_BOUNDS = {"copies": "at least ", "augmented": "at least ", "undersample": "at most "}  # of steps
 _SIZES = ("image_size", "batch_size", "epochs", "refit_epochs")
 STATED = ("total_parameters", "trainable_parameters")
 # What a recipe of any dataclass may lack.
 _WITHOUT = {
     **dict.fromkeys((*_SIZES, *STATED, "folds", "parts", "networks", "patience"), 0),
-    **{"miniature": False, "pictures_per_epoch": None, "repeats": 1, "head": ""},
+    **{"miniature": False, "pictures_per_epoch": None, "repeats": 1, "head": "", "balance": ""},
 }
 
 
@@ -85,6 +93,7 @@ def describe_recipe(
         if has.batch_size
         else "",
         **_epochs(recipe, has, replicas, pictures),
+        "balance": _BALANCE.get(has.balance, ""),
         "folds": _folds(has),
         "parts": f"one of {has.parts}" if has.parts > 1 else "",
         "networks": f"one of {has.networks}" if has.networks > 1 else "",
@@ -228,7 +237,8 @@ def _epochs(
             return ""
         seen = min(number, has.pictures_per_epoch or number)
         part = f" of {seen:,} pictures" if seen < number else ""
-        return f", {math.ceil(seen / (has.batch_size * replicas)):,} steps each{part}"
+        bound = _BOUNDS.get(has.balance, "")
+        return f", {bound}{math.ceil(seen / (has.batch_size * replicas)):,} steps each{part}"
 
     found = {}
     if _is_fitted(vars(has)):

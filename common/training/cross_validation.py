@@ -3,6 +3,7 @@
 from typing import Any
 
 from common.blending.members import join_folds
+from common.data.balance import Balance
 from common.data.rows import Rows
 from common.data.splits import fold_rows
 from common.files.predictions import Predictions, fold_folder, save_predictions
@@ -19,20 +20,20 @@ def cross_validate(network: Any, run: KernelRun, rows: Rows, test: Rows, task: T
     The predictions of each fold are written for the ensemble; what is returned is out of fold, and
     on test the mean over the folds. The ``network`` gets a head of all pictures, with the folds' C.
     """
-    recipe, weigh = run.recipe, run.recipe.class_weight
-    number, seed = recipe.folds * recipe.repeats, run.parameters.seed
+    recipe, seed = run.recipe, run.parameters.seed
+    number, balance = recipe.folds * recipe.repeats, Balance(recipe.balance, seed)
     parts = [fold_rows(rows.records, task, recipe.folds, n, seed) for n in range(number)]
     found: dict[str, Predictions] = {}
     with run.stage("training"):
         heads, losses = choose_heads(
-            lambda fold: (rows.take(~parts[fold]), rows.take(parts[fold])), number, task, weigh
+            lambda fold: (rows.take(~parts[fold]), rows.take(parts[fold])), number, task, balance
         )
         for fold, head in enumerate(heads):
             validation = rows.take(parts[fold])
             outputs = [head.outputs(one.views, task.activation) for one in (validation, test)]
             found[f"fold {fold}"] = predictions_of(validation, outputs[0], test, outputs[1])
         c = heads[0].c
-        whole = fit_head(rows.rows, rows.labels, task, c, weigh)
+        whole = fit_head(rows.rows, rows.labels, task, c, balance)
     network.layers[-1].set_weights([whole.kernel, whole.bias])
     for fold, predictions in enumerate(found.values() if run.primary else ()):
         folder = fold_folder(run.folder, fold)

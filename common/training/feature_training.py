@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from common.accelerator import Accelerator, clear_session
+from common.data.balance import Balance
 from common.data.pictures import Pictures
 from common.data.rows import RowBatches, Rows, rows_in_order
 from common.errors import UserError
@@ -84,14 +85,15 @@ def begin_with_head(
         )
     features = Features(below, run, accelerator)
     rows = [features.rows(part, 1) for part in parts]
+    balance = Balance(run.recipe.balance, run.parameters.seed)
     if "c" not in kept:
         seen = features.rows(validation, 1)
-        head, _ = choose_head(rows[0], seen, task, run.recipe.class_weight)
+        head, _ = choose_head(rows[0], seen, task, balance)
         kept["c"] = np.array(head.c)
     else:
         both = np.concatenate([part.rows for part in rows])
         labels = np.concatenate([part.labels for part in rows])
-        head = fit_head(both, labels, task, float(kept["c"]), run.recipe.class_weight)
+        head = fit_head(both, labels, task, float(kept["c"]), balance)
     model.layers[-1].set_weights([head.kernel, head.bias])
 
 
@@ -110,16 +112,17 @@ def _network(kernel: Any, run: KernelRun, weights: str | Published | None) -> An
 
 def _logistic(network: Any, run: KernelRun, rows: list[Rows], task: Task) -> Trained:
     """A head by logistic regression, whose C is chosen on validation; refitted with both parts."""
-    (train, validation, test), weigh = rows, run.recipe.class_weight
+    train, validation, test = rows
+    balance = Balance(run.recipe.balance, run.parameters.seed)
     with run.stage("training"):
-        chosen, losses = choose_head(train, validation, task, weigh)
+        chosen, losses = choose_head(train, validation, task, balance)
         found = chosen.outputs(validation.views, task.activation)
     head = chosen
     if refit_epochs(run.recipe):
         with run.stage("refit"):
             both = np.concatenate([train.rows, validation.rows])
             labels = np.concatenate([train.labels, validation.labels])
-            head = fit_head(both, labels, task, chosen.c, weigh)
+            head = fit_head(both, labels, task, chosen.c, balance)
     network.layers[-1].set_weights([head.kernel, head.bias])
     draw_penalty(run, losses, chosen.c)
     return Trained(

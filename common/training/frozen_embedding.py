@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from common.data.balance import Balance
 from common.declaration import Kernel
 from common.files.predictions import Vectors, save_vectors
 from common.files.projection import Projection, project, save_projection
@@ -178,5 +179,6 @@ def embedded(
 def classified(rows: np.ndarray, labels: np.ndarray, c: float, others: np.ndarray) -> np.ndarray:
     """Return probabilities of ``others``, a column for each class that ``rows`` have."""
     known, numbers = np.unique(labels, return_inverse=True)
-    head = fit_head(rows, numbers, Classification(tuple(map(str, known.tolist()))), c, "none")
+    task = Classification(tuple(map(str, known.tolist())))
+    head = fit_head(rows, numbers, task, c, Balance())
     return head.outputs(others[None], "softmax")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from common.data.balance import Balance
 from common.errors import UserError
 from common.progress import report
 from common.tasks.task import Task
@@ -39,23 +40,26 @@ class Head:
         return np.asarray(found.mean(axis=0), np.float32)
 
 
-def fit_head(rows: np.ndarray, labels: np.ndarray, task: Task, c: float, weigh: str) -> Head:
-    """Fit on ``rows`` ``(n, d)`` and the task's ``labels``; ``weigh`` is the recipe's class_weight.
+def fit_head(rows: np.ndarray, labels: np.ndarray, task: Task, c: float, balance: Balance) -> Head:
+    """Fit on ``rows`` ``(n, d)`` and the task's ``labels``, as often as ``balance`` has them.
 
     Of a task with several labels, one regression a label. A class without pictures stays
     improbable.
     """
+    if balance.resamples:
+        chosen = np.sort(balance.rows(labels) % len(labels))
+        rows, labels = rows[chosen], labels[chosen]
     # With a mean square of 1 for each number, gradients are large enough to be followed to the end.
     scale, width = float(np.sqrt(np.mean(np.square(rows)))) or 1.0, rows.shape[1]
     scaled, units, c_of_numbers = rows / scale, task.units, c / width
     kernel, bias = np.zeros((rows.shape[1], units)), np.full(units, np.nan)
     if task.activation == "softmax":
-        model = _fitted(scaled, labels, c_of_numbers, weigh)
+        model = _fitted(scaled, labels, c_of_numbers, balance)
         kernel[:, model.classes_], bias[model.classes_] = _of_classes(model)
     else:
         for unit in range(units):
             if len(np.unique(labels[:, unit])) > 1:
-                model = _fitted(scaled, labels[:, unit], c_of_numbers, weigh)
+                model = _fitted(scaled, labels[:, unit], c_of_numbers, balance)
                 kernel[:, unit], bias[unit] = model.coef_[0], model.intercept_[0]
             else:
                 bias[unit] = _ABSENT / 3 * (1 if labels[0, unit] else -1)
@@ -64,18 +68,18 @@ def fit_head(rows: np.ndarray, labels: np.ndarray, task: Task, c: float, weigh: 
 
 
 def choose_head(
-    train: Any, validation: Any, task: Task, weigh: str
+    train: Any, validation: Any, task: Task, balance: Balance
 ) -> tuple[Head, dict[float, float]]:
     """Return the head of ``train`` with the best C, and validation's cross-entropy by C.
 
     Both are ``common.data.rows.Rows``. Raises UserError for a task without probabilities.
     """
-    (head,), losses = choose_heads(lambda _: (train, validation), 1, task, weigh)
+    (head,), losses = choose_heads(lambda _: (train, validation), 1, task, balance)
     return head, losses
 
 
 def choose_heads(
-    split: Callable[[int], tuple[Any, Any]], number: int, task: Task, weigh: str
+    split: Callable[[int], tuple[Any, Any]], number: int, task: Task, balance: Balance
 ) -> tuple[list[Head], dict[float, float]]:
     """Return a head for each of ``number`` folds, all with one C, and cross-entropy by C.
 
@@ -90,7 +94,7 @@ def choose_heads(
         heads, total, pictures = [], 0.0, 0
         for fold in range(number):
             train, validation = split(fold)
-            head = fit_head(train.rows, train.labels, task, c, weigh)
+            head = fit_head(train.rows, train.labels, task, c, balance)
             found = head.outputs(validation.views, task.activation)
             total += len(validation) * cross_entropy(task.targets(validation.labels), found)
             pictures += len(validation)
@@ -114,12 +118,12 @@ def cross_entropy(targets: np.ndarray, probabilities: np.ndarray) -> float:
     return float(-(targets * np.log(p) + (1 - targets) * np.log(1 - p)).mean())
 
 
-def _fitted(rows: np.ndarray, labels: np.ndarray, c: float, weigh: str) -> Any:
+def _fitted(rows: np.ndarray, labels: np.ndarray, c: float, balance: Balance) -> Any:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.linear_model import LogisticRegression
     from threadpoolctl import threadpool_limits
 
-    weight = None if weigh == "none" else weigh
+    weight = "balanced" if balance.how == "weights" else None
     small = rows.size * len(np.unique(labels)) < _SMALL
     with warnings.catch_warnings(), threadpool_limits(1 if small else None):
         # A fit that is not exact to the last digit is a fit.

@@ -32,7 +32,10 @@ _ROLES = {
     ENSEMBLE: "blends, writes submission.csv",
 }
 # Of a recipe's description what sets its size, its time and its learning rates.
-_ROWS = ("size", "parameters", "batch", "epochs", "refit", "schedule", "folds", "parts", "networks")
+_ROWS = (
+    *("size", "parameters", "batch", "epochs", "refit", "balance", "schedule", "folds", "parts"),
+    "networks",
+)
 
 
 def check_plan(

@@ -12,7 +12,7 @@ import numpy as np
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from common.accelerator import clear_session, set_up
-from common.data.batches import class_weights
+from common.data.balance import Balance
 from common.networks.losses import adjusted_crossentropy, crossentropy
 from common.recipe import override
 from common.training.model import compile_model, variables_of
@@ -45,7 +45,7 @@ def step(case: str) -> dict[str, np.ndarray]:
     compile_model(model, recipe, loss, ["accuracy"])
     model.optimizer.learning_rate.assign(1e-2)
     pictures = generator.integers(0, 256, (8, *model.input_shape[1:])).astype(np.uint8)
-    weights = class_weights(LABELS, "balanced") * (np.arange(8) < 7)
+    weights = Balance("weights").weights(LABELS) * (np.arange(8) < 7)
     before = np.asarray(model.predict(pictures, verbose=0))
     targets = np.eye(3, dtype=np.float32)[LABELS]
     logs = model.train_on_batch(pictures, targets, weights, return_dict=True)

@@ -16,9 +16,10 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from common.accelerator import Share
 from common.data import batches
 from common.data.augment import resize
-from common.data.batches import Training, class_weights, evaluation_batches, one_hot
+from common.data.batches import Training, evaluation_batches, one_hot
 from common.data.pictures import Pictures, choose_cache, free_memory
 from common.data.records import join
+from common.data.rows import RowBatches, Rows
 from common.data.samplers import ClassBatches
 from common.data.squares import Square
 from common.data.tfrecords import parse, read_records, records_of
@@ -114,6 +115,9 @@ def test_the_order_is_over_the_whole_epoch_and_not_over_one_file(noise: Path) ->
 WAYS = {
     "plain": {},
     "mixed": {"recipe": ClassifierRecipe(image_size=16, crop_margin=4, mixup=0.4, cutmix=1.0)},
+    "copies": {"recipe": ClassifierRecipe(image_size=16, crop_margin=4, balance="copies")},
+    "augmented": {"recipe": ClassifierRecipe(image_size=16, crop_margin=4, balance="augmented")},
+    "few": {"recipe": ClassifierRecipe(image_size=16, crop_margin=4, balance="undersample")},
     "classes": {"sampler": ClassBatches(np.array(LABELS), 2, 2)},
 }
 
@@ -135,7 +139,7 @@ def test_an_epoch_is_the_same_wherever_the_training_begins_and_whatever_the_thre
     assert not same(whole, training(part, range(3), seed - 1 if seed else 1, **options))
 
 
-@pytest.mark.parametrize("way", ["plain", "classes"])
+@pytest.mark.parametrize("way", ["plain", "augmented", "few", "classes"])
 @pytest.mark.parametrize("processes", [2, 4])
 def test_the_shares_of_several_processes_are_the_batches_of_one(
     noise: Path, processes: int, way: str
@@ -178,7 +182,7 @@ def test_joined_and_taken_records_give_the_pictures_they_name(noise: Path) -> No
 @pytest.mark.parametrize("way", ["mixup", "cutmix"])
 def test_mixed_pictures_bring_their_own_weights(noise: Path, way: str) -> None:
     recipe = ClassifierRecipe(
-        image_size=16, crop_margin=4, class_weight="balanced", cache="memory", **{way: 1.0}
+        image_size=16, crop_margin=4, balance="weights", cache="memory", **{way: 1.0}
     )
     made = Training([pictures(noise, "memory")], recipe, encode, 10, 0)
     mass, mixed = np.zeros(CLASSES), 0
@@ -192,13 +196,53 @@ def test_mixed_pictures_bring_their_own_weights(noise: Path, way: str) -> None:
     assert mass.sum() == pytest.approx(300 * 10, rel=0.02)
 
 
-def test_balanced_weights_give_each_class_the_same_say() -> None:
-    labels = np.array([0, 0, 0, 2, 2, 5])
-    weights = class_weights(labels, "balanced")
-    totals = np.bincount(labels, weights, minlength=6)
-    np.testing.assert_allclose(totals[[0, 2, 5]], 2.0, rtol=1e-6)
-    assert weights.mean() == pytest.approx(1.0)
-    assert class_weights(labels, "none").tolist() == [1.0] * 6
+def balanced(how: str, **fields: Any) -> ClassifierRecipe:
+    return ClassifierRecipe(image_size=16, crop_margin=4, balance=how, **fields)  # type: ignore
+
+
+@pytest.mark.parametrize(
+    ("how", "most", "shown"),
+    [("copies", None, 14), ("augmented", None, 14), ("copies", 9, 9), ("copies", 99, 14),
+     ("undersample", None, 7), ("undersample", 5, 5), ("weights", None, 10)],
+)  # fmt: skip
+def test_an_epoch_has_as_many_pictures_as_its_balance_makes(
+    noise: Path, how: str, most: int | None, shown: int
+) -> None:
+    made = Training([pictures(noise)], balanced(how), encode, 4, 0, pictures=most)
+    assert made.steps == -(-shown // 4)
+    assert made.counted == pytest.approx(shown)
+    several = set()
+    for epoch in range(9):
+        _, targets, weights = joined(made.batches(range(epoch, epoch + 1)))
+        assert weights[shown:].tolist() == [0.0] * (4 * made.steps - shown)
+        assert weights[:shown].all()
+        if not most and how != "weights":  # seven classes, of one or two pictures
+            totals = targets[:shown].sum(axis=0)
+            assert set(totals[totals > 0]) == {shown / 7}
+        several.add(tuple(made._order(epoch)[:shown] % 10))
+    assert len(several) > 1
+
+
+def test_the_copies_alone_are_augmented(noise: Path) -> None:
+    part = pictures(noise)
+    recipe = balanced("augmented", horizontal_flip=1.0, colour_jitter=0.5)
+    made = Training([part], recipe, encode, 7, 0)
+    for epoch in range(3):
+        shown, _, _ = joined(made.batches(range(epoch, epoch + 1)))
+        for picture, number in zip(shown, made._order(epoch), strict=True):
+            as_it_is = part[number % 10][2:18, 2:18]
+            assert np.array_equal(picture, as_it_is) == (number < 10)
+
+
+def test_an_epoch_of_rows_is_balanced_as_one_of_pictures() -> None:
+    labels = np.array([0] * 6 + [1] * 2)
+    part = Rows(np.arange(8, dtype=np.float32)[None, :, None], labels)
+    for how, shown in (("copies", 12), ("undersample", 4)):
+        made = RowBatches([part], balanced(how), functools.partial(one_hot, classes=2), 5, 0)
+        rows, targets, weights = joined(made.batches(range(1)))
+        assert weights.sum() == shown == made.counted
+        assert targets[weights > 0].sum(axis=0).tolist() == [shown / 2] * 2
+        assert labels[rows[:, 0].astype(int)].tolist() == targets.argmax(axis=1).tolist()
 
 
 @pytest.mark.parametrize("cut", [2, 200, None])

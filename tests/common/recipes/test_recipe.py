@@ -88,6 +88,10 @@ SUBMODEL, CLASSES, MARGIN = submodel.KERNEL.recipe, classes.KERNEL.recipe, margi
         (ClassifierRecipe(), {"lr_rates": "0: 1e-3, 4: 0"}, "a rate is above 0, and at most 10"),
         (ClassifierRecipe(), {"lr_rates": "0: 10.1"}, "a rate is above 0, and at most 10"),
         (ClassifierRecipe(), {"lr_rates": "0: nan"}, "a rate is above 0, and at most 10"),
+        (ClassifierRecipe(), {"balance": "copy"}, "balance=copy: did you mean copies?"),
+        (ClassifierRecipe(), {"balance": "augmented", "crop_margin": 0}, "nothing augments the"),
+        (ClassifierRecipe(), {"balance": "augmented", "cutmix": 1}, "cutmix=1: it mixes all"),
+        (ClassifierRecipe(), {"balance": "copies", "logit_adjustment": 1}, "of one size already"),
         (ClassifierRecipe(), {"fold": 3}, "settings folds=0 fold=3"),
         (ClassifierRecipe(), {"folds": 3, "fold": 3}, "settings folds=3 fold=3"),
         (

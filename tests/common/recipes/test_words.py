@@ -153,6 +153,18 @@ def test_the_rates_of_a_piecewise_schedule_are_said_with_epochs_from_1() -> None
     assert words == "piecewise x 8: 0.0005 from epoch 1, 0.0002 from epoch 5"
 
 
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [("copies", "at least 3 steps"), ("augmented", "at least 3"), ("undersample", "at most 3"),
+     ("weights", ", 3 steps"), ("none", ", 3 steps")],
+)  # fmt: skip
+def test_what_is_done_to_small_classes_is_said(how: Any, said: str) -> None:
+    words = describe_recipe(ClassifierRecipe(balance=how), 1, {"train": 33, "val": 10})
+    assert said in words["epochs"]
+    assert ("balance" in words) == (how != "none")
+    assert ("largest" in words.get("balance", "")) == (how in ("copies", "augmented"))
+
+
 def test_a_logistic_head_of_a_network_that_is_trained_has_epochs() -> None:
     assert "epochs" in unused_settings({"head": "logistic", "freeze_backbone": True})
     assert unused_settings({"head": "logistic", "freeze_backbone": False}) == {}

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from common.data.balance import Balance
 from common.data.rows import Rows
 from common.errors import UserError
 from common.files.predictions import load_predictions
@@ -125,6 +126,29 @@ def test_a_head_that_is_fitted_anew_has_not_seen_validation(
     assert warning in published("again", "alice/kept", head="logistic")
 
 
+@pytest.mark.parametrize("head", ["logistic", "dense"])
+def test_a_head_on_features_is_trained_on_classes_of_one_size(
+    train: Train, inputs: Path, tmp_path: Path, head: str
+) -> None:
+    def load(size: int, parameters: Any) -> Any:
+        """With half of the pictures of two classes left out."""
+        parts, number = small_classifier.load(size, parameters), np.arange(24)
+        few = (number % 3 == 0) | (number % 2 == 0)
+        return parts[0].take(few), *parts[1:]
+
+    uneven, found = replace(FROZEN, load=load), []
+    for how in ("none", "copies", "undersample"):
+        settings = {"head": head, "epochs": 2, "refit": False, "balance": how}
+        said = train(uneven, tmp_path / how, settings=settings)
+        counts = {"none": 0, "copies": 24, "undersample": 12}[how]
+        assert (f"stage=balance how={how} pictures={counts} of=16" in said) == (
+            head == "dense" and how != "none"
+        )
+        found.append(load_predictions(tmp_path / how, "small").test)
+    assert not np.allclose(found[0], found[1], atol=1e-4)
+    assert not np.allclose(found[0], found[2], atol=1e-4)
+
+
 def test_more_than_one_layer_to_train_is_trained_as_ever(train: Train, tmp_path: Path) -> None:
     settings = {"epochs": 1, "crop_margin": 0, "refit": False, "weights": "none"}
     frozen = replace(FROZEN, build_model=small_classifier.build_model)
@@ -173,7 +197,7 @@ def rows(
 def test_a_logistic_head_is_scikit_learns(classes: int) -> None:
     features, labels = rows(60, classes, 1)
     task = Classification(("a", "b", "c", "d", "e")[: classes + 1])  # the last has no picture
-    head = fit_head(features, labels, task, 2.0, "none")
+    head = fit_head(features, labels, task, 2.0, Balance())
     scale = np.sqrt(np.mean(np.square(features).sum(axis=1)))
     model = LogisticRegression(C=2.0, max_iter=1000).fit(features / scale, labels)
     found = head.outputs(features[None], "softmax")
@@ -186,24 +210,48 @@ def test_a_logistic_head_is_scikit_learns(classes: int) -> None:
 def test_a_logistic_head_of_labels_is_one_regression_each() -> None:
     features, numbers = rows(60, 3, 1)
     labels = np.stack([numbers == 0, numbers != 1, numbers < 9, numbers > 9], axis=1).astype(int)
-    head = fit_head(features, labels, MultiLabel(("x", "y", "always", "never")), 100.0, "balanced")
+    head = fit_head(
+        features, labels, MultiLabel(("x", "y", "always", "never")), 100.0, Balance("weights")
+    )
     found = head.outputs(features[None], "sigmoid")
     assert np.mean((found > 0.5) == labels) > 0.9
     assert found[:, 2].min() > 0.99
     assert found[:, 3].max() < 0.01
 
 
+def test_a_logistic_head_has_classes_of_one_size() -> None:
+    """Of features that say nothing, a probability is the share of a class."""
+    features = np.random.default_rng(0).normal(0, 1, (400, 3)).astype(np.float32)
+    labels, task = (np.arange(400) % 5 == 0).astype(int), Classification(("many", "few"))
+    drawn = set()
+    for how, share in (("none", 0.2), ("weights", 0.5), ("copies", 0.5), ("undersample", 0.5)):
+        for seed in (0, 1):
+            head = fit_head(features, labels, task, 1.0, Balance(how, seed))
+            again = fit_head(features, labels, task, 1.0, Balance(how, seed))
+            np.testing.assert_array_equal(head.kernel, again.kernel)
+            assert head.outputs(features[None], "softmax")[:, 1].mean() == pytest.approx(
+                share, abs=0.03
+            )
+            drawn.add((how, head.kernel.tobytes()))
+    # 80 pictures are repeated 4 times each, whatever the seed; 80 of 320 are drawn by it.
+    assert len(drawn) == 5
+    weighed, copied = (
+        fit_head(features, labels, task, 1e5, Balance(how)) for how in ("weights", "copies")
+    )
+    np.testing.assert_allclose(weighed.kernel, copied.kernel, rtol=1e-2)
+
+
 def test_c_is_the_best_of_validation() -> None:
     (features, labels), (others, known) = rows(40, 3, 1, 9.0), rows(200, 3, 2, 9.0)
     task = Classification(("a", "b", "c"))
     train, validation = Rows(features[None], labels), Rows(others[None], known)
-    head, losses = choose_head(train, validation, task, "none")
+    head, losses = choose_head(train, validation, task, Balance())
     assert losses[head.c] == min(losses.values())
     own = head.outputs(others[None], "softmax")
     assert losses[head.c] == pytest.approx(cross_entropy(task.targets(known), own))
     assert len(losses) < 11, "it goes on after validation has become worse"
     with pytest.raises(UserError, match="head=logistic: the task is number: take head=dense"):
-        choose_head(train, validation, Number(0, 2), "none")
+        choose_head(train, validation, Number(0, 2), Balance())
 
 
 def test_folds_have_one_c_which_is_the_best_for_all_together() -> None:
@@ -211,8 +259,8 @@ def test_folds_have_one_c_which_is_the_best_for_all_together() -> None:
     for seed, noise in enumerate((9.0, 2.0, 1.0)):
         (features, labels), (others, known) = rows(40, 3, 1, noise), rows(20, 3, seed + 2, noise)
         parts.append((Rows(features[None], labels), Rows(others[None], known)))
-    heads, losses = choose_heads(parts.__getitem__, 3, task, "none")
-    own = {choose_head(*part, task, "none")[0].c for part in parts}
+    heads, losses = choose_heads(parts.__getitem__, 3, task, Balance())
+    own = {choose_head(*part, task, Balance())[0].c for part in parts}
     assert len(own) > 1, "each fold would choose another"
     assert {head.c for head in heads} == {min(losses, key=losses.__getitem__)}
     both = zip(heads, parts, strict=True)
@@ -226,6 +274,8 @@ def test_a_logistic_head_needs_features_that_stay() -> None:
     recipe: Any = FROZEN.recipe
     with pytest.raises(UserError, match="horizontal_flip=0.5 and mixup=0.2 would .* write 0 for"):
         replace(recipe, head="logistic", horizontal_flip=0.5, mixup=0.2)
+    with pytest.raises(UserError, match="balance=augmented: head=logistic is fitted on features"):
+        replace(recipe, head="logistic", horizontal_flip=0.5, balance="augmented")
 
 
 def test_a_network_begins_with_a_logistic_head_and_is_trained_from_there(

@@ -2,12 +2,19 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from common.errors import UserError
+from common.recipe import override
+from common.recipes.classifier import ClassifierRecipe
+from common.tasks.classification import Classification
+from common.tasks.multilabel import MultiLabel
+from common.tasks.number import Grades, Number
 from kernels.plan.find import find_competition
-from kernels.plan.request import choose_models
+from kernels.plan.request import check_recipe, choose_models
 from support import tiny, warm
 from support.planned import planned
 
@@ -156,3 +163,26 @@ def test_a_dry_run_of_kernels_that_read_others(dry: list, tmp_path: Path) -> Non
     output = tmp_path / "run" / "outputs" / "prepare"
     assert (output / "counts.json").is_file()
     assert not (output / "parts").exists()  # it stays at Kaggle
+
+
+@pytest.mark.parametrize(
+    ("task", "refused"),
+    [
+        (Classification(("a", "b")), ()),
+        (Grades(classes=("a", "b")), ("label_smoothing", "logit_adjustment")),
+        (MultiLabel(("a", "b")), ("balance", "logit_adjustment")),
+        (Number(0, 1), ("balance", "label_smoothing", "logit_adjustment")),
+    ],
+)
+def test_a_setting_that_a_task_has_no_use_for_is_refused(task: Any, refused: tuple) -> None:
+    request: Any = SimpleNamespace(
+        competition=SimpleNamespace(task=task, pictures={}), settings={}, small=True
+    )
+    settings = {"balance": "copies", "label_smoothing": 0.1, "logit_adjustment": 1.0}
+    for name, value in settings.items():
+        recipe = override(ClassifierRecipe(backbone=""), {name: value})
+        if name in refused:
+            with pytest.raises(UserError, match=f"{name}={value} changes nothing, the task is"):
+                check_recipe(request, "script", recipe, "cpu")
+        else:
+            check_recipe(request, "script", recipe, "cpu")

@@ -15,7 +15,8 @@ from common.recipe import by_name, override, typed
 from common.recipes.words import STATED
 from common.text import prepare_streams
 
-# Fields with which a network has other parameters than its recipe states.
+# Fields with which a network has other parameters than its recipe states; the loss has some of an
+# embedding alone.
 _OF_NETWORK = ("backbone", "pooling", "embedding", "kernel_size", "batchnorm", "loss")
 # A kernel script that is run by itself; in a notebook there is no file, and no end of its own.
 _MAIN = sys.modules["__main__"]
@@ -69,7 +70,8 @@ class Kernel:
         ours, few = self.best or {} if best else {}, self.dry_run if small else {}
         changes = {**ours, **few, **(settings or {})}
         recipe = override(self.recipe, changes)
-        if any(getattr(recipe, name, 0) != getattr(self.recipe, name, 0) for name in _OF_NETWORK):
+        network = {*_OF_NETWORK} - ({"loss"} if not hasattr(recipe, "embedding") else set())
+        if any(getattr(recipe, name, 0) != getattr(self.recipe, name, 0) for name in network):
             unknown = {name: 0 for name in STATED if hasattr(recipe, name) and name not in changes}
             recipe = replace(recipe, **unknown)
         return recipe

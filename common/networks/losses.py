@@ -29,6 +29,67 @@ def crossentropy(smoothing: float = 0.0) -> Loss:
     return lambda targets, probabilities: _entropy(targets, _log(probabilities), smoothing)
 
 
+def focal(smoothing: float = 0.0) -> Loss:
+    """Cross-entropy, each class's part times ``(1 - p) ** 2``: what is known counts for little.
+
+    Lin et al., 2017 (focal loss, gamma 2). Keras' CategoricalFocalCrossentropy without its factor
+    of 0.25.
+    """
+
+    def loss(targets: Any, probabilities: Any) -> Any:
+        spread = _spread(targets, smoothing, probabilities.shape[-1])
+        parts = ops.square(1 - probabilities) * _log(probabilities)
+        return -ops.sum(spread * parts, axis=-1)
+
+    return loss
+
+
+def each_class(smoothing: float = 0.0) -> Loss:
+    """Binary cross-entropy of each class's probability by itself, the mean over the classes."""
+
+    def loss(targets: Any, probabilities: Any) -> Any:
+        spread = _spread(targets, smoothing, probabilities.shape[-1])
+        right, wrong = _log(probabilities), _log(1 - probabilities)
+        return -ops.mean(spread * right + (1 - spread) * wrong, axis=-1)
+
+    return loss
+
+
+def squared_error(smoothing: float = 0.0) -> Loss:
+    """The mean over the classes of the squared error of a probability (Brier, 1950)."""
+
+    def loss(targets: Any, probabilities: Any) -> Any:
+        spread = _spread(targets, smoothing, probabilities.shape[-1])
+        return ops.mean(ops.square(spread - probabilities), axis=-1)
+
+    return loss
+
+
+def hinge(smoothing: float = 0.0) -> Loss:
+    """How far the right class's probability is from 1 above the most probable other one's.
+
+    Crammer and Singer, 2001, of probabilities as Keras' CategoricalHinge has it. There is no
+    smoothing.
+    """
+
+    def loss(targets: Any, probabilities: Any) -> Any:
+        right = ops.sum(targets * probabilities, axis=-1)
+        other = ops.max((1 - targets) * probabilities, axis=-1)
+        return ops.relu(1 + other - right)
+
+    return loss
+
+
+# A recipe's ``loss`` of one of N classes, from the label smoothing to the loss.
+CLASS_LOSSES: Mapping[str, Callable[[float], Loss]] = {
+    "crossentropy": crossentropy,
+    "binary": each_class,
+    "focal": focal,
+    "squared": squared_error,
+    "hinge": hinge,
+}
+
+
 def adjusted_crossentropy(labels: np.ndarray, classes: int, tau: float, smoothing: float) -> Loss:
     """``crossentropy`` of the logits plus ``tau`` times the log-frequency of each class.
 
@@ -50,8 +111,11 @@ def _log(probabilities: Any) -> Any:
 
 
 def _entropy(targets: Any, logs: Any, smoothing: float = 0.0) -> Any:
-    spread = (1 - smoothing) * targets + smoothing / logs.shape[-1]
-    return -ops.sum(spread * logs, axis=-1)
+    return -ops.sum(_spread(targets, smoothing, logs.shape[-1]) * logs, axis=-1)
+
+
+def _spread(targets: Any, smoothing: float, classes: int) -> Any:
+    return (1 - smoothing) * targets + smoothing / classes
 
 
 def margin_loss(name: str, scale: float = 30.0, margin: float = 0.3) -> Loss:

@@ -7,12 +7,22 @@ from common.errors import UserError
 from common.recipes.image import BackboneRecipe
 from common.recipes.training import Range
 
+_LOSSES = {  # in words; of another task, and by default, it is the task's own
+    "focal": "focal loss, gamma 2",
+    "binary": "binary cross-entropy of each class",
+    "squared": "squared error of probabilities",
+    "hinge": "hinge loss of probabilities",
+}
+
 
 @dataclass(frozen=True)
 class ClassifierRecipe(BackboneRecipe):
     """How a classifier is trained, with the fields of every BackboneRecipe.
 
     Attributes:
+        loss: of one of N classes: ``crossentropy``; ``focal``, with gamma 2 (Lin et al., 2017);
+            ``binary``, cross-entropy of each class by itself; ``squared``, the mean squared error
+            of probabilities; or ``hinge``, of probabilities, too.
         mixup, cutmix: alpha of the Beta distribution that mixes pairs of pictures; 0 is none.
             With both, each batch is mixed one way or the other.
         label_smoothing: share of a label that is spread over all classes.
@@ -46,6 +56,7 @@ class ClassifierRecipe(BackboneRecipe):
     image_size: Annotated[int, Range(8, 1024)] = 331
     crop_margin: Annotated[int, Range(0, 256)] = 30
     weights: str | None = "imagenet"
+    loss: Literal["crossentropy", "focal", "binary", "squared", "hinge"] = "crossentropy"
     mixup: Annotated[float, Range(0, 10)] = 0.0
     cutmix: Annotated[float, Range(0, 10)] = 0.0
     label_smoothing: Annotated[float, Range(0, 0.9999)] = 0.0
@@ -77,7 +88,7 @@ class ClassifierRecipe(BackboneRecipe):
         """The task's loss, and what this recipe changes of it."""
         values = {name: getattr(self, name) for name in ("label_smoothing", "logit_adjustment")}
         changed = [f"{name} {value}" for name, value in values.items() if value]
-        return ", ".join([loss, *changed])
+        return ", ".join([_LOSSES.get(self.loss, loss), *changed])
 
     def validate(self) -> None:
         """As TrainingRecipe's; a fold is one of several."""
@@ -93,6 +104,7 @@ class ClassifierRecipe(BackboneRecipe):
             )
         if self.repeats > 1 and not self.folds:
             raise UserError(f"setting repeats={self.repeats}: there are no folds to repeat")
+        self._check_loss()
         self._check_balance()
         if self.head == "logistic" and self.freeze_backbone and self.augmentations:
             changing = [f"{name}={getattr(self, name):g}" for name in self.augmentations]
@@ -102,6 +114,18 @@ class ClassifierRecipe(BackboneRecipe):
                 f"it, or take head=dense"
             )
         super().validate()
+
+    def _check_loss(self) -> None:
+        if self.loss != "crossentropy" and self.logit_adjustment:
+            raise UserError(
+                f"settings loss={self.loss} logit_adjustment={self.logit_adjustment:g}: the "
+                f"adjustment is of loss=crossentropy: write 0 for it"
+            )
+        if self.loss == "hinge" and self.label_smoothing:
+            raise UserError(
+                f"settings loss=hinge label_smoothing={self.label_smoothing:g}: it is of losses "
+                f"with a target for each class: write 0 for it, or take another loss"
+            )
 
     def _check_balance(self) -> None:
         if self.balance in ("copies", "augmented", "undersample") and self.logit_adjustment:

@@ -17,8 +17,9 @@ _RATES = (
     *("lr_patience", "lr_rates"),
 )
 _OF_EPOCHS = (  # what a head that is fitted at once does not use
-    *("epochs", "schedule", "optimizer", "ema", "patience", "label_smoothing", "logit_adjustment"),
-    *(*_RATES, "pictures_per_epoch", "refit_epochs", "refit_fresh", "batchnorm_momentum"),
+    *("epochs", "schedule", "optimizer", "ema", "patience", "loss", "label_smoothing"),
+    *("logit_adjustment", "pictures_per_epoch", "refit_epochs", "refit_fresh"),
+    *("batchnorm_momentum", *_RATES),
 )
 _STEPS = ("lr_max", "lr_min", "lr_decay", "lr_patience")
 _USED = {  # fields that a schedule is made of

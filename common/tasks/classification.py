@@ -47,13 +47,13 @@ class Classification(Task):
         return (np.asarray(labels)[:, None] == np.arange(len(self.classes))).astype(np.float32)
 
     def loss(self, recipe: Any, labels: np.ndarray) -> Any:
-        """Cross-entropy, smoothed or adjusted by the classes' frequencies as the recipe says."""
-        from common.networks.losses import adjusted_crossentropy, crossentropy
+        """The recipe's loss, smoothed or adjusted by the classes' frequencies as it says."""
+        from common.networks.losses import CLASS_LOSSES, adjusted_crossentropy
 
         tau, smoothing = recipe.logit_adjustment, recipe.label_smoothing
         if tau:
             return adjusted_crossentropy(labels, len(self.classes), tau, smoothing)
-        return crossentropy(smoothing)
+        return CLASS_LOSSES[recipe.loss](smoothing)
 
     def decide(self, predictions: np.ndarray, thresholds: np.ndarray | None = None) -> np.ndarray:
         """The most probable class, ``(rows,)`` int64."""

@@ -41,7 +41,7 @@ class MultiLabel(Task):
     shown_metrics: ClassVar[tuple[str, ...]] = (
         *("micro_f1", "macro_f1", "samples_f1", "accuracy", "log_loss", "roc_auc"),
     )
-    ignored_settings: ClassVar[tuple[str, ...]] = ("balance", "logit_adjustment")
+    ignored_settings: ClassVar[tuple[str, ...]] = ("loss", "balance", "logit_adjustment")
 
     def encode(self, labels: Sequence[Sequence[str]]) -> np.ndarray:
         """Return names of labels, some a picture, as ``(rows, classes)`` uint8.

@@ -35,7 +35,12 @@ class Number(Task):
         "errors",
         "settings",
     )
-    ignored_settings: ClassVar[tuple[str, ...]] = ("balance", "logit_adjustment", "label_smoothing")
+    ignored_settings: ClassVar[tuple[str, ...]] = (
+        "loss",
+        "balance",
+        "logit_adjustment",
+        "label_smoothing",
+    )
 
     def __post_init__(self) -> None:
         """Raise UserError when there is nothing between the bounds."""
@@ -89,7 +94,7 @@ class Grades(Number):
     name: ClassVar[str] = "grades"
     label_type: ClassVar[type] = np.integer
     has_class_numbers: ClassVar[bool] = True
-    ignored_settings: ClassVar[tuple[str, ...]] = ("logit_adjustment", "label_smoothing")
+    ignored_settings: ClassVar[tuple[str, ...]] = ("loss", "logit_adjustment", "label_smoothing")
     shown_metrics: ClassVar[tuple[str, ...]] = (
         *("quadratic_weighted_kappa", "accuracy", "balanced_accuracy", "macro_f1", "rmse", "mae"),
     )

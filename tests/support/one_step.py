@@ -13,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from common.accelerator import clear_session, set_up
 from common.data.balance import Balance
-from common.networks.losses import adjusted_crossentropy, crossentropy
+from common.networks.losses import CLASS_LOSSES, adjusted_crossentropy, crossentropy
 from common.recipe import override
 from common.training.model import compile_model, variables_of
 from support import small_classifier
@@ -22,6 +22,8 @@ LABELS = np.array([0, 1, 2, 0, 1, 0, 0, 2])
 # Optimizer and loss.
 CASES = {
     "plain": ("sgd", crossentropy()),
+    **{name: ("sgd", loss(0.0)) for name, loss in CLASS_LOSSES.items() if name != "crossentropy"},
+    "smoothed focal": ("sgd", CLASS_LOSSES["focal"](0.1)),
     "smoothed": ("adam", crossentropy(0.1)),
     "sure": ("sgd", crossentropy(0.1)),  # of the wrong class, by hundreds
     "adjusted": ("sgd", adjusted_crossentropy(LABELS, 3, 1.0, 0.1)),

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 
 from common.networks.losses import (
+    CLASS_LOSSES,
     DISTANCES,
     MARGINS,
     MINERS,
     margin_loss,
     triplets_right,
 )
+from common.recipes.classifier import ClassifierRecipe
 from common.recipes.embedding import MARGIN_LOSSES, VectorRecipe
 from support import embedding_steps
 
@@ -25,6 +27,36 @@ Found = dict[str, np.ndarray]
 def found() -> Found:
     """What ``embedding_steps.py`` finds, on TensorFlow."""
     return embedding_steps.found()
+
+
+@pytest.mark.parametrize(
+    ("name", "keras_name", "factor"),
+    [
+        ("crossentropy", "CategoricalCrossentropy", 1),
+        ("focal", "CategoricalFocalCrossentropy", 0.25),
+        ("binary", "BinaryCrossentropy", 1),
+        ("squared", "MeanSquaredError", 1),
+        ("hinge", "CategoricalHinge", 1),
+    ],
+)
+def test_a_loss_of_classes_is_the_one_of_keras(name: str, keras_name: str, factor: float) -> None:
+    import keras
+
+    generator = np.random.default_rng(0)
+    probabilities = generator.dirichlet(np.ones(4), 9).astype(np.float32)
+    for targets in (np.eye(4)[generator.integers(4, size=9)], generator.dirichlet(np.ones(4), 9)):
+        targets = targets.astype(np.float32)
+        expected = getattr(keras.losses, keras_name)(reduction=None)(targets, probabilities)
+        found = CLASS_LOSSES[name](0.0)(targets, probabilities)
+        np.testing.assert_allclose(factor * np.asarray(found), expected, rtol=1e-4)
+        smoothed = CLASS_LOSSES[name](0.1)(targets, probabilities)
+        by_hand = CLASS_LOSSES[name](0.0)(0.9 * targets + 0.025, probabilities)
+        if name != "hinge":  # of which a recipe refuses smoothing
+            np.testing.assert_allclose(smoothed, by_hand, rtol=1e-5)
+            assert not np.allclose(smoothed, found)
+    assert set(CLASS_LOSSES) == set(
+        typing.get_args(typing.get_type_hints(ClassifierRecipe)["loss"])
+    )
 
 
 def table(name: str, rows: np.ndarray) -> np.ndarray:

@@ -92,6 +92,9 @@ SUBMODEL, CLASSES, MARGIN = submodel.KERNEL.recipe, classes.KERNEL.recipe, margi
         (ClassifierRecipe(), {"balance": "augmented", "crop_margin": 0}, "nothing augments the"),
         (ClassifierRecipe(), {"balance": "augmented", "cutmix": 1}, "cutmix=1: it mixes all"),
         (ClassifierRecipe(), {"balance": "copies", "logit_adjustment": 1}, "of one size already"),
+        (ClassifierRecipe(), {"loss": "focall"}, "loss=focall: did you mean focal?"),
+        (ClassifierRecipe(), {"loss": "focal", "logit_adjustment": 1}, "is of loss=crossentropy"),
+        (ClassifierRecipe(), {"loss": "hinge", "label_smoothing": 0.1}, "loss=hinge label_smooth"),
         (ClassifierRecipe(), {"fold": 3}, "settings folds=0 fold=3"),
         (ClassifierRecipe(), {"folds": 3, "fold": 3}, "settings folds=3 fold=3"),
         (

@@ -123,6 +123,7 @@ def test_a_setting_that_changes_nothing_is_refused() -> None:
     for settings, recipe, said in (
         ({"epochs": 3}, logistic, "--set epochs=3 changes nothing: it has head=logistic; leave it"),
         ({"label_smoothing": 0.1}, logistic, "it has head=logistic"),
+        ({"loss": "focal"}, logistic, "it has head=logistic"),
         ({"lr_patience": 2}, ramp, "it has schedule=ramp"),
         ({"lr_min": 0}, override(ramp, {"schedule": "constant"}), "it has schedule=constant"),
         ({"lr_start": 0}, override(ramp, {"schedule": "step"}), "it has schedule=step"),
@@ -151,6 +152,13 @@ def test_the_rates_of_a_piecewise_schedule_are_said_with_epochs_from_1() -> None
     recipe = ClassifierRecipe(schedule="piecewise", lr_rates="0: 5e-4, 4: 2e-4, 25: 1")
     words = describe_recipe(recipe, 8)["schedule"]
     assert words == "piecewise x 8: 0.0005 from epoch 1, 0.0002 from epoch 5"
+
+
+def test_the_loss_of_a_recipe_is_said_and_changes_no_network() -> None:
+    recipe = densenet201.KERNEL.resolve(settings={"loss": "focal", "label_smoothing": 0.1})
+    words = describe_recipe(recipe, loss="cross-entropy")
+    assert words["loss"] == "focal loss, gamma 2, label_smoothing 0.1"
+    assert words["parameters"].startswith("18,521,768 in all")
 
 
 @pytest.mark.parametrize(

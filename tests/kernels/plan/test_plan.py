@@ -169,16 +169,21 @@ def test_a_dry_run_of_kernels_that_read_others(dry: list, tmp_path: Path) -> Non
     ("task", "refused"),
     [
         (Classification(("a", "b")), ()),
-        (Grades(classes=("a", "b")), ("label_smoothing", "logit_adjustment")),
-        (MultiLabel(("a", "b")), ("balance", "logit_adjustment")),
-        (Number(0, 1), ("balance", "label_smoothing", "logit_adjustment")),
+        (Grades(classes=("a", "b")), ("label_smoothing", "logit_adjustment", "loss")),
+        (MultiLabel(("a", "b")), ("balance", "logit_adjustment", "loss")),
+        (Number(0, 1), ("balance", "label_smoothing", "logit_adjustment", "loss")),
     ],
 )
 def test_a_setting_that_a_task_has_no_use_for_is_refused(task: Any, refused: tuple) -> None:
     request: Any = SimpleNamespace(
         competition=SimpleNamespace(task=task, pictures={}), settings={}, small=True
     )
-    settings = {"balance": "copies", "label_smoothing": 0.1, "logit_adjustment": 1.0}
+    settings = {
+        "balance": "copies",
+        "label_smoothing": 0.1,
+        "logit_adjustment": 1.0,
+        "loss": "focal",
+    }
     for name, value in settings.items():
         recipe = override(ClassifierRecipe(backbone=""), {name: value})
         if name in refused:

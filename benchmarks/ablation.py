@@ -37,7 +37,7 @@ from common.audit.run import AuditRecipe, compare
 from common.blending.calibration import apply_temperature, fit_temperature
 from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
-from common.metrics.bootstrap import interval, resampled_scores
+from common.metrics.bootstrap import Size, interval, resampled_scores
 from common.metrics.metric import find_metric, log_loss
 from common.parameters import Parameters
 from common.recipe import nearest, override
@@ -150,7 +150,7 @@ def table(results: list[dict[str, Any]]) -> str:
         """The mean change, and its interval."""
         gains = [drawn[metric, name, seed] - drawn[metric, "base", seed] for seed in groups[name]]
         changes = [whole(name, seed) - whole("base", seed) for seed in groups[name]]
-        ends = interval(np.mean(gains, axis=0), float(np.mean(changes)))
+        ends = interval(np.mean(gains, axis=0), float(np.mean(changes)), Size.of(labels))
         shown = " to ".join(f"{end:+.3f}" for end in ends or ())
         return f"{np.mean(changes):+.3f} ({shown})"
 

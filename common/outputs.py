@@ -20,7 +20,7 @@ import numpy as np
 from common.competition import Competition
 from common.files.predictions import Predictions, save_predictions
 from common.manifest import write_json
-from common.metrics.bootstrap import RESAMPLES, compare, interval, resampled_scores
+from common.metrics.bootstrap import RESAMPLES, Size, compare, interval, resampled_scores
 from common.metrics.metric import Metric
 from common.progress import report
 
@@ -36,13 +36,14 @@ class ModelScores:
     scores: Mapping[str, float]  # by model; empty without validation
     drawn: Mapping[str, np.ndarray]  # ``(resamples,)`` by model
     n: int  # pictures
+    size: Size  # of what was drawn from
 
     def interval(self, model: str) -> list[float] | None:
         """Return the interval of a score, 95 %, bootstrap; None where too few draws have one."""
         if model not in self.scores:
             return None
         lowest, highest = self.metric.lowest, self.metric.highest
-        return interval(self.drawn[model], self.scores[model], lowest, highest)
+        return interval(self.drawn[model], self.scores[model], self.size, lowest, highest)
 
     def facts(self, model: str) -> dict[str, Any]:
         """Return a model's score for ``metrics.json``: metric, direction, score, interval, n."""
@@ -63,7 +64,8 @@ class ModelScores:
         if len(others) > 1:  # a single one is the blend
             best = max(others, key=lambda model: self.metric.sign * self.scores[model])
             difference = self.scores[BLEND] - self.scores[best]
-            gain = compare(best, difference, self.drawn[BLEND], self.drawn[best], self.metric.sign)
+            drawn = (self.drawn[BLEND], self.drawn[best])
+            gain = compare(best, difference, *drawn, self.metric.sign, self.size)
         return self.facts(BLEND) | without_none(
             members={name: self.scores[model] for name, model in members.items() if others},
             intervals={name: self.interval(model) for name, model in members.items() if others},
@@ -122,7 +124,7 @@ def score_models(
     """Return what models score, each at the best thresholds of all pictures of validation."""
     metric, labels = competition.scoring, next(iter(models.values())).validation_labels
     if not len(labels):
-        return ModelScores(metric, {}, {}, 0)
+        return ModelScores(metric, {}, {}, 0, Size(0))
 
     def scorer(predictions: Predictions) -> Callable[[np.ndarray], float]:
         thresholds = competition.find_thresholds(labels, predictions.validation)
@@ -132,7 +134,8 @@ def score_models(
     scorers = {name: scorer(predictions) for name, predictions in models.items()}
     scores = {name: score(np.arange(len(labels))) for name, score in scorers.items()}
     strata = competition.task.resampling_strata(labels)
-    return ModelScores(metric, scores, resampled_scores(scorers, strata, resamples), len(labels))
+    drawn = resampled_scores(scorers, strata, resamples)
+    return ModelScores(metric, scores, drawn, len(labels), Size.of(strata))
 
 
 def threshold_facts(competition: Competition, predictions: Predictions) -> dict[str, Any]:

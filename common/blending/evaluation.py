@@ -15,7 +15,7 @@ from common.data.tables import write_table
 from common.errors import UserError
 from common.files.predictions import PARTS, Predictions
 from common.metrics import figures
-from common.metrics.bootstrap import interval, resampled_scores
+from common.metrics.bootstrap import Size, interval, resampled_scores
 from common.metrics.counting import confusion_matrix, scores_per_class
 from common.metrics.metric import find_metric
 from common.outputs import without_none
@@ -98,9 +98,10 @@ def measure(
             scorers[name] = scorer
         except UserError:  # not defined here, as ROC AUC of one class
             continue
-    drawn = resampled_scores(scorers, task.resampling_strata(labels), resamples)
+    strata = task.resampling_strata(labels)
+    drawn, size = resampled_scores(scorers, strata, resamples), Size.of(strata)
     bounds = {name: (find_metric(name).lowest, find_metric(name).highest) for name in drawn}
-    ends = {name: interval(own, found[name], *bounds[name]) for name, own in drawn.items()}
+    ends = {name: interval(own, found[name], size, *bounds[name]) for name, own in drawn.items()}
     found["intervals"] = without_none(**ends)
     if classes:
         decided = task.decide(predictions, thresholds)

@@ -2,14 +2,18 @@
 
 Efron and Tibshirani, "An Introduction to the Bootstrap", 1993. Rows are drawn anew within their
 class: draws from all rows miss a third of the pictures of a rare class, which lowers macro F1
-in nearly every draw. Ends are those of the basic interval, which takes such a shift back. Of 104
-classes with 3, 10 and 36 pictures each, intervals that say 95 % had the true macro F1 in 87, 95
-and 91 % of 150 trials; plain percentiles in 66, 89 and 90 %.
+in nearly every draw.
+
+The ends of a metric with bounds are Wilson's (1927) for as many rows as explain the spread of the
+draws, the effective sample size (Korn and Graubard, 1998). Without errors, or with few rows, the
+draws differ too little or not at all: their quantiles would be an interval of no width. Coverage of
+this and of others is in docs/log.md (``benchmarks/intervals.py``).
 
 Every model is scored on the same draws, so that the difference of two is of the same pictures.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +22,24 @@ from common.errors import UserError
 
 RESAMPLES = 500
 LEVEL = 0.95  # of an interval
+
+
+@dataclass(frozen=True)
+class Size:
+    """How many rows were drawn from, and from how many ``strata``."""
+
+    rows: int
+    strata: int = 1
+
+    @classmethod
+    def of(cls, strata: np.ndarray) -> "Size":
+        """Return the size of rows whose strata are ``(rows,)`` integers."""
+        return cls(len(strata), len(np.unique(strata)))
+
+    @property
+    def widen(self) -> float:
+        """By how much draws vary too little: of m rows, by (m - 1) / m of the variance."""
+        return float(np.sqrt(self.rows / max(1, self.rows - self.strata)))
 
 
 def resampled_scores(
@@ -49,23 +71,55 @@ def resampled_scores(
 
 
 def interval(
-    scores: np.ndarray, whole: float, lowest: float = -np.inf, highest: float | None = None
+    scores: np.ndarray,
+    whole: float,
+    size: Size,
+    lowest: float | None = None,
+    highest: float | None = None,
 ) -> list[float] | None:
-    """Return the ends of the basic interval of ``LEVEL``, within what a metric can be.
+    """Return the ends of the interval of ``LEVEL``, within what a metric can be.
 
-    ``scores`` are those of the draws, ``whole`` that of all rows. None where too few are defined.
+    ``scores`` are those of the draws, ``whole`` that of all rows. A metric without one of the
+    bounds has a basic interval. None where too few draws are defined, or where all are the same
+    though the rows are not of one kind.
     """
     known = scores[np.isfinite(scores)]
     if len(known) < max(2, len(scores) / 2):
         return None
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(known, (tail, 1 - tail))
-    ends = (2 * whole - high, 2 * whole - low)
-    return [float(np.clip(end, lowest, np.inf if highest is None else highest)) for end in ends]
+    if lowest is None or highest is None:
+        tail = (1 - LEVEL) / 2
+        low, high = np.quantile(known, (tail, 1 - tail))
+        if low == high and whole:
+            return None
+        ends = (whole - size.widen * (high - whole), whole - size.widen * (low - whole))
+        return [float(max(end, -np.inf if lowest is None else lowest)) for end in ends]
+    share, spread = (whole - lowest) / (highest - lowest), known.std() / (highest - lowest)
+    spread *= size.widen
+    rows = min(share * (1 - share) / spread**2, 2 * size.rows) if spread else 0
+    return [lowest + (highest - lowest) * end for end in wilson(share, rows or size.rows)]
+
+
+def wilson(share: float, rows: float) -> tuple[float, float]:
+    """Return the ends of Wilson's interval of ``LEVEL`` of a share of ``rows``; from 0 to 1.
+
+    scipy.stats has it for whole numbers of rows alone.
+    """
+    from scipy.stats import norm
+
+    z = norm.ppf((1 + LEVEL) / 2)
+    centre = share + z**2 / (2 * rows)
+    half = z * np.sqrt(share * (1 - share) / rows + (z / rows / 2) ** 2)
+    low, high = ((centre + side * half) / (1 + z**2 / rows) for side in (-1, 1))
+    return max(0.0, float(low)), min(1.0, float(high))
 
 
 def compare(
-    name: str, difference: float, scores: np.ndarray, others: np.ndarray, sign: int
+    name: str,
+    difference: float,
+    scores: np.ndarray,
+    others: np.ndarray,
+    sign: int,
+    size: Size,
 ) -> dict[str, Any]:
     """Return what a blend gains over the member ``name``, for ``metrics.json``.
 
@@ -76,5 +130,5 @@ def compare(
     gains = sign * (scores - others)
     known = gains[np.isfinite(gains)]
     better = float((np.mean(known > 0) + np.mean(known >= 0)) / 2) if len(known) else None
-    ends = interval(scores - others, difference)
+    ends = interval(scores - others, difference, size)
     return {"over": name, "difference": difference, "interval": ends, "share_better": better}

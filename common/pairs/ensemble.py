@@ -14,6 +14,7 @@ from common.errors import UserError
 from common.files.predictions import Vectors, align, load_vectors
 from common.kernel import KernelRun
 from common.manifest import write_json
+from common.metrics.bootstrap import Size
 from common.metrics.metric import find_metric
 from common.metrics.verification import best_threshold, roc, roc_auc
 from common.outputs import BLEND, ModelScores, chosen_on, without_none
@@ -180,4 +181,5 @@ def score_pairs(
     counted = pairs.parts["all"]
     scores = {m: roc_auc(pairs.same[counted], own[counted]) for m, own in models.items()}
     drawn = pairs.resampled_auc(models, resamples)
-    return ModelScores(find_metric("roc_auc"), scores, drawn, int(np.count_nonzero(pairs.counted)))
+    n = int(np.count_nonzero(pairs.counted))
+    return ModelScores(find_metric("roc_auc"), scores, drawn, n, Size(n))

@@ -2,22 +2,59 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from common.errors import UserError
-from common.metrics.bootstrap import compare, interval, resampled_scores
+from common.metrics.bootstrap import Size, compare, interval, resampled_scores, wilson
+
+ALL = Size(1000)
 
 
-def test_an_interval_covers_the_true_accuracy_about_as_often_as_it_says() -> None:
+@pytest.mark.parametrize(
+    ("classes", "each", "accuracy"), [(3, 3, 0.8), (2, 8, 0.9), (5, 5, 0.9), (1, 100, 0.8)]
+)
+def test_an_interval_covers_the_true_accuracy_about_as_often_as_it_says(
+    classes: int, each: int, accuracy: float
+) -> None:
     random, covered = np.random.default_rng(0), 0
+    strata = np.arange(classes).repeat(each)
     for trial in range(200):
-        right = random.random(100) < 0.8
-        strata = np.zeros(100, int)
+        right = random.random(len(strata)) < accuracy
         drawn = resampled_scores({"m": lambda rows, r=right: r[rows].mean()}, strata, 200, trial)
-        ends = interval(drawn["m"], right.mean(), 0, 1)
+        ends = interval(drawn["m"], right.mean(), Size.of(strata), 0, 1)
         assert ends is not None
-        covered += ends[0] <= 0.8 <= ends[1]
-    assert 0.88 <= covered / 200 <= 0.99
-    assert interval(np.linspace(0.9, 1.0, 101), 0.99, 0, 1) == [pytest.approx(0.9825), 1.0]
+        assert ends[0] < right.mean() + 1e-9
+        assert ends[1] > ends[0]
+        covered += ends[0] <= accuracy <= ends[1]
+    assert 0.91 <= covered / 200 <= 1
+
+
+@given(st.integers(2, 60), st.floats(0, 1), st.integers(0, 2**32 - 1))
+def test_no_interval_of_a_metric_with_bounds_is_of_no_width_or_beyond_them(
+    n: int, accuracy: float, seed: int
+) -> None:
+    generator = np.random.default_rng(seed)
+    right, strata = generator.random(n) < accuracy, generator.integers(0, 3, n)
+    drawn = resampled_scores({"m": lambda rows: 2 * right[rows].mean() - 1}, strata, 50)
+    ends = interval(drawn["m"], 2 * right.mean() - 1, Size.of(strata), -1, 1)
+    assert ends is not None
+    assert -1 <= ends[0] <= 2 * right.mean() - 1 + 1e-9
+    assert 2 * right.mean() - 1 - 1e-9 <= ends[1] <= 1
+    assert ends[1] - ends[0] > 0.05
+
+
+@given(st.integers(0, 200), st.integers(1, 200))
+def test_wilson_is_that_of_scipy(right: int, more: int) -> None:
+    n = right + more
+    known = binomtest(right, n).proportion_ci(method="wilson")
+    assert wilson(right / n, n) == pytest.approx((known.low, known.high), abs=1e-12)
+
+
+def test_draws_that_are_all_alike_have_no_interval_without_bounds() -> None:
+    assert interval(np.full(50, 0.5), 0.5, ALL, 0) is None
+    assert interval(np.zeros(50), 0.0, ALL) == [0, 0]  # two models that predict the same
 
 
 def test_models_are_scored_on_the_same_resamples() -> None:
@@ -26,9 +63,9 @@ def test_models_are_scored_on_the_same_resamples() -> None:
     second[:9] = ~second[:9]  # differs in nine rows alone
     scores = {"a": lambda rows: first[rows].mean(), "b": lambda rows: second[rows].mean()}
     drawn = resampled_scores(scores, np.zeros(300, int), 400)
-    alone = interval(drawn["a"], first.mean())
+    alone = interval(drawn["a"], first.mean(), Size(300), 0, 1)
     difference = float(first.mean() - second.mean())
-    low, high = compare("b", difference, drawn["a"], drawn["b"], 1)["interval"]
+    low, high = compare("b", difference, drawn["a"], drawn["b"], 1, Size(300))["interval"]
     assert alone is not None
     assert high - low < (alone[1] - alone[0]) / 2
     assert low <= difference <= high
@@ -37,7 +74,7 @@ def test_models_are_scored_on_the_same_resamples() -> None:
 def test_the_direction_of_the_metric_counts() -> None:
     low, high = np.full(50, 0.1), np.full(50, 0.2)
     for score, sign, share in ((high, -1, 1.0), (high, 1, 0.0), (low, 1, 0.5)):
-        assert compare("m", 0.0, low, score, sign)["share_better"] == share
+        assert compare("m", 0.0, low, score, sign, ALL)["share_better"] == share
 
 
 def test_what_is_not_defined_is_left_out_and_too_little_has_no_interval() -> None:
@@ -49,9 +86,9 @@ def test_what_is_not_defined_is_left_out_and_too_little_has_no_interval() -> Non
     scores = {"some": lambda rows: score(rows, 4), "none": lambda rows: score(rows, 1)}
     drawn = resampled_scores(scores, np.zeros(100, int), 60)
     assert 0 < np.isnan(drawn["some"]).sum() < 60
-    assert interval(drawn["some"], 49.5) is not None
-    assert interval(drawn["none"], 0.0) is None
-    assert interval(np.zeros(0), 0.0) is None
+    assert interval(drawn["some"], 49.5, ALL) is not None
+    assert interval(drawn["none"], 0.0, ALL) is None
+    assert interval(np.zeros(0), 0.0, ALL) is None
 
 
 def test_each_class_is_drawn_as_often_as_it_is_there() -> None:

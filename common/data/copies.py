@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -58,29 +59,46 @@ def find_copies(records: Records) -> list[list[int]]:
     return [[rows[number] for number in group] for group in groups(found.pairs)]
 
 
-def label_faults(records: Records, task: Task) -> list[str]:
-    """Return a line where one picture is there with two labels: with the same bytes.
+def byte_faults(parts: Sequence[Records], task: Task) -> list[str]:
+    """Return a line where pictures with the same bytes have two labels, or are in train and others.
 
-    Among up to 20,000 pictures, of which those are read that may have as many bytes as another; an
-    audit compares what pictures show.
+    The first of ``parts`` is train; test may have no labels. Among up to 20,000 pictures (else not
+    test, or none), of which those are read that may have as many bytes as another; an audit
+    compares what pictures show.
     """
-    assert records.labels is not None
-    if len(records) > MOST:
+    parts = [
+        part for number, part in enumerate(parts) if sum(map(len, parts[: number + 1])) <= MOST
+    ]
+    if not parts:
         return []
-    lengths, pictures = _lengths(records), Pictures(records, 1)
-    lone = [length for length, count in Counter(lengths.tolist()).items() if count == 1]
-    first_of: dict[bytes, int] = {}
-    found = []
-    for row in np.flatnonzero(~np.isin(lengths, lone)).tolist():
-        try:
-            content = pictures.content(row)
-        except (OSError, ValueError):  # whoever trains on it says so
-            continue
-        first = first_of.setdefault(hashlib.sha256(content).digest(), row)
-        if not np.array_equal(records.labels[row], records.labels[first]):
-            ends = (f"{records.ids[n]} {task.describe(records.labels[n])}" for n in (first, row))
-            found.append(" and ".join(ends))
-    return [f"one picture with two labels: {len(found)} ({some(found, _NAMED)})"] if found else []
+    lengths = [_lengths(part) for part in parts]
+    lone = [n for n, count in Counter(np.concatenate(lengths).tolist()).items() if count == 1]
+    first_of: dict[bytes, tuple[Records, int]] = {}
+    two, again = [], dict[str, list[str]]()
+    for part, own in zip(parts, lengths, strict=True):
+        pictures = Pictures(part, 1)
+        for row in np.flatnonzero(~np.isin(own, lone)).tolist():
+            try:
+                content = pictures.content(row)
+            except (OSError, ValueError):  # whoever trains on it says so
+                continue
+            first = first_of.setdefault(hashlib.sha256(content).digest(), (part, row))
+            if first[0] is parts[0] and part is not parts[0]:
+                again.setdefault(part.name, []).append(str(part.ids[row]))
+            labels = [
+                known.labels[n] for known, n in (first, (part, row)) if known.labels is not None
+            ]
+            if len(labels) == 2 and not np.array_equal(*labels):
+                ids = (known.ids[n] for known, n in (first, (part, row)))
+                ends = (f"{id_} {task.describe(own)}" for id_, own in zip(ids, labels, strict=True))
+                two.append(" and ".join(ends))
+    lines = [f"one picture with two labels: {len(two)} ({some(two, _NAMED)})"] if two else []
+    return lines + [
+        f"{len(again[part.name])} of {len(part)} pictures of {part.name} are in {parts[0].name} "
+        f"too, with the same bytes ({some(again[part.name], _NAMED)}): its score is too good"
+        for part in parts[1:]
+        if part.name in again
+    ]
 
 
 def _lengths(records: Records) -> np.ndarray:
@@ -89,9 +107,9 @@ def _lengths(records: Records) -> np.ndarray:
     Records of one picture have as many bytes, but for their id and label: a number of seven bits
     takes one byte.
     """
-    labels = np.asarray(records.labels)
+    labels = np.zeros(0) if records.labels is None else np.asarray(records.labels)
     named = np.array([len(name.encode()) for name in records.ids.tolist()], np.int64)
     numbers = labels.ndim == 1 and labels.dtype.kind in "iu"
-    in_record = named + (labels > 127 if numbers else 0)
+    in_record = named + (labels > 127 if numbers and len(labels) else 0)
     places = records.places
     return np.asarray(places[:, 2] - np.where(places[:, 3] == RECORD, in_record, 0))

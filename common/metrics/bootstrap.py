@@ -110,7 +110,7 @@ def wilson(share: float, rows: float) -> tuple[float, float]:
     centre = share + z**2 / (2 * rows)
     half = z * np.sqrt(share * (1 - share) / rows + (z / rows / 2) ** 2)
     low, high = ((centre + side * half) / (1 + z**2 / rows) for side in (-1, 1))
-    return max(0.0, float(low)), min(1.0, float(high))
+    return max(0.0, min(share, float(low))), min(1.0, max(share, float(high)))
 
 
 def compare(

@@ -93,7 +93,7 @@ def read_parts(kernel: ClassifierKernel, run: KernelRun, accelerator: Accelerato
             folds = range(recipe.folds * recipe.repeats) if recipe.fold is None else [recipe.fold]
             which = (recipe.folds, run.parameters.seed)
             splits = {str(n): one_fold(both, task, which[0], n, which[1]) for n in folds}
-        warnings = check_splits(kernel.competition, [*splits.values()], recipe.folds)
+        warnings = check_splits(kernel.competition, [*splits.values()], test, recipe.folds)
         note_split(run, splits, task, warnings)
         if len(splits) > 1:
             parts = open_pictures((both, no_records("val"), test), recipe, accelerator.replicas)

@@ -38,7 +38,7 @@ def look(script: str) -> None:
     # Labels of pairs are split and counted in another way.
     if kernel.competition.task.name != "pairs" and not split_later:
         check_labels(kernel.competition, *records)
-        for warning in check_splits(kernel.competition, [records[:2]]):
+        for warning in check_splits(kernel.competition, [records[:2]], records[2]):
             print(f"warning: {warning}", flush=True)
     if prepares:  # and lists what is broken
         return

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from common.competition import Competition
-from common.data.copies import label_faults
+from common.data.copies import byte_faults
 from common.data.depth import of_one_depth
 from common.data.faults import check_against_sample, class_faults
 from common.data.records import Records, join, no_records
@@ -65,7 +65,10 @@ def check_labels(facts: Competition, train: Records, validation: Records, test: 
 
 
 def check_splits(
-    facts: Competition, splits: Sequence[tuple[Records, Records]], folds: int = 0
+    facts: Competition,
+    splits: Sequence[tuple[Records, Records]],
+    test: Records,
+    folds: int = 0,
 ) -> list[str]:
     """Return what is strange in the same pictures' ``splits``, a line each; training can go on.
 
@@ -76,5 +79,6 @@ def check_splits(
     for _, validation in splits:
         facts.check_measurable(labels_of(validation))
     train, validation = splits[0]
-    both = join(train.name, train, validation)
-    return [*dict.fromkeys(strange), *label_faults(both, facts.task), *both.notes]
+    notes = join(train.name, train, validation).notes
+    faults = byte_faults((train, validation, test), facts.task)
+    return [*dict.fromkeys(strange), *faults, *notes]

@@ -53,10 +53,10 @@ def test_each_fold_is_a_kernel_and_a_model_is_one_member(
     # The same in words, and in the history: one line a model.
     [known] = read_history(run)[0]
     shown = show_result(known)
-    assert "  left             validation 1.000 (1.000 to 1.000)" in shown
+    assert "  left             validation 1.00 (0.76 to 1.00)" in shown
     assert "3 folds: 1.0000, 1.0000, 1.0000" in shown
     history = " ".join(tiny.submit_here(capsys, "--history", "--run-dir", run).stdout.split())
-    assert "left 1.000 (1.000 to 1.000, 3 folds), right 1.000 (1.000 to 1.000, 3 folds)" in history
+    assert "left 1.00 (0.76 to 1.00, 3 folds), right 1.00 (0.76 to 1.00, 3 folds)" in history
 
 
 def test_repeats_of_folds_are_shown_and_blended(

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from common.data.copies import find_copies, label_faults
+from common.data.copies import byte_faults, find_copies
 from common.data.layouts import image_files, labels_in_names, table
 from common.data.lookalikes import Pair, unchained
 from common.data.records import Records
@@ -57,11 +57,31 @@ def test_one_picture_with_two_labels_is_a_line(tmp_path: Path) -> None:
     names = [path.name for path in paths]
     labels = np.array([0, 1, 2, 1, 1, 0])
     records = image_files("train", paths, names, labels)
-    assert label_faults(records, TASK) == ["one picture with two labels: 1 (0.jpg a and 2.jpg c)"]
+    assert byte_faults([records], TASK) == ["one picture with two labels: 1 (0.jpg a and 2.jpg c)"]
     paths[2].unlink()  # a training will say so
-    assert label_faults(records, TASK) == []
+    assert byte_faults([records], TASK) == []
     several = image_files("train", paths[:2], names[:2], np.array([[1, 0], [0, 1]]))
-    assert label_faults(several, MultiLabel(("a", "b"))) == []
+    assert byte_faults([several], MultiLabel(("a", "b"))) == []
+
+
+def test_pictures_of_train_in_validation_and_test_are_a_line_each(tmp_path: Path) -> None:
+    def part(name: str, contents: list[bytes], labels: list[int] | None) -> Records:
+        paths = [tmp_path / f"{name}{number}.jpg" for number in range(len(contents))]
+        for path, content in zip(paths, contents, strict=True):
+            path.write_bytes(content)
+        return image_files(name, paths, [p.name for p in paths], labels and np.array(labels))
+
+    train = part("train", [b"one", b"two", b"three"], [0, 1, 2])
+    validation = part("val", [b"two", b"six", b"one"], [1, 1, 0])
+    test = part("test", [b"six", b"three", b"seven"], None)
+    assert byte_faults([train, validation, test], TASK) == [
+        "2 of 3 pictures of val are in train too, with the same bytes (val0.jpg, val2.jpg): its "
+        "score is too good",
+        "1 of 3 pictures of test are in train too, with the same bytes (test1.jpg): its score is "
+        "too good",
+    ]
+    assert byte_faults([train, test], TASK)[0].startswith("1 of 3 pictures of test")
+    assert byte_faults([validation.take(np.array([1])), train], TASK) == []
 
 
 def test_one_record_with_two_labels_is_a_line(tmp_path: Path) -> None:
@@ -72,9 +92,9 @@ def test_one_record_with_two_labels_is_a_line(tmp_path: Path) -> None:
     flowers.write_file(tmp_path / "00-64x64-3.tfrec", records[:3])
     flowers.write_file(tmp_path / "01-64x64-2.tfrec", records[3:])
     said = "one picture with two labels: 1 (a 5 and long name 150)"
-    assert label_faults(read_records(tmp_path, True, 200), task) == [said]
+    assert byte_faults([read_records(tmp_path, True, 200)], task) == [said]
     numbers = replace(read_records(tmp_path, True, 200), labels=np.arange(5.0))  # in a table
-    assert len(label_faults(numbers, Number(0, 9))) == 1
+    assert len(byte_faults([numbers], Number(0, 9))) == 1
 
 
 def xrays() -> tuple[Records, Classification]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from common.errors import UserError
-from common.metrics.bootstrap import interval
+from common.metrics.bootstrap import Size, interval
 from common.pairs.validation import (
     NAME,
     ValidationPairs,
@@ -104,7 +104,7 @@ def test_intervals_are_of_pictures_and_wider_than_those_of_pairs_would_be() -> N
     scores = pairs.scores(vectors.astype(np.float32))
     drawn = pairs.resampled_auc({"m": scores}, 200)["m"]
     whole = roc_auc_score(pairs.same, scores)
-    ends = interval(drawn, whole, 0, 1)
+    ends = interval(drawn, whole, Size(len(pairs.ids)), 0, 1)
     assert ends is not None
     assert ends[0] < whole < ends[1]
     rows = random.integers(len(scores), size=(200, len(scores)))

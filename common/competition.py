@@ -107,7 +107,7 @@ class Competition:
 
     def find_thresholds(self, labels: np.ndarray, predictions: np.ndarray) -> np.ndarray | None:
         """Return the thresholds of the best labels on these rows; None where there are none."""
-        if self.scoring.kind != "labels" or not len(labels):
+        if not len(labels):
             return None
         return self.task.find_thresholds(self.scoring, labels, predictions)
 

@@ -144,7 +144,11 @@ def threshold_facts(competition: Competition, predictions: Predictions) -> dict[
     thresholds = competition.find_thresholds(labels, predictions.validation)
     return without_none(
         thresholds=None if thresholds is None else thresholds.tolist(),
-        **(competition.task.summary(labels, predictions.validation) if len(labels) else {}),
+        **(
+            competition.task.summary(labels, predictions.validation, thresholds)
+            if len(labels)
+            else {}
+        ),
     )
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 
-from common.blending.blend import Method, find_weights, mix, search_classes, search_grid
+from common.blending.blend import find_weights, mix, search_classes, search_grid
 from common.blending.calibration import at_temperature, fit_temperature
 from common.blending.evaluation import TABLE, draw_test, evaluation_facts, write_predictions
 from common.blending.figures import draw_blend
@@ -22,8 +22,10 @@ from common.blending.members import (
     repeats_of,
     splits_of,
 )
+from common.blending.recipe import BlendRecipe, with_threshold
 from common.competition import Competition
 from common.declaration import Kernel
+from common.errors import UserError
 from common.files.predictions import (
     Predictions,
     align,
@@ -33,7 +35,6 @@ from common.files.predictions import (
 )
 from common.kernel import KernelRun
 from common.manifest import write_json
-from common.metrics.bootstrap import RESAMPLES
 from common.metrics.metric import log_loss
 from common.outputs import (
     BLEND,
@@ -46,7 +47,6 @@ from common.outputs import (
 )
 from common.parameters import Parameters
 from common.progress import report
-from common.recipes.training import CheckedRecipe, Range
 from common.submission import NAME as SUBMISSION
 from common.submission import find_sample, write_submission
 
@@ -66,31 +66,44 @@ class Joined:
 
 
 @dataclass(frozen=True)
-class BlendRecipe(CheckedRecipe):
-    """How the members are blended."""
-
-    method: Method = "mean"
-    calibrate: bool = False  # temper each member's probabilities first
-    resamples: Annotated[int, Range(0, 100_000)] = RESAMPLES  # of validation, for the intervals
-
-
-@dataclass(frozen=True)
 class EnsembleKernel(Kernel):
     """The Kernel that blends its competition's models and ends the run; on a CPU."""
 
     accelerators: tuple[str, ...] = ("cpu",)
+
+    def __post_init__(self) -> None:
+        """As Kernel's; raises UserError for a threshold where there is none, too."""
+        super().__post_init__()
+        self.decided(self.recipe)
+
+    def resolve(
+        self, best: bool = False, small: bool = False, settings: Mapping[str, Any] | None = None
+    ) -> Any:
+        """As Kernel's; raises UserError for a threshold where there is none, too."""
+        recipe = super().resolve(best, small, settings)
+        self.decided(recipe)
+        return recipe
+
+    def decided(self, recipe: BlendRecipe) -> Competition:
+        """The competition, with the threshold that a recipe asks for."""
+        return with_threshold(self.competition, recipe.threshold, recipe.recall)
 
     def carry_out(self, run: KernelRun) -> None:
         """Read the members, blend, and write predictions, metrics, figures and the submission.
 
         Where nothing is submitted a table of the predictions takes its place.
         """
-        competition, recipe = self.competition, run.recipe
+        competition, recipe = self.decided(run.recipe), run.recipe
         with run.stage("reading", members=len(run.parameters.sources)):
             joined = read_members(competition, run.parameters, recipe.calibrate)
         with run.stage("blending", method=recipe.method):
             weights, blended = blend_members(competition, recipe.method, joined.members)
             thresholds = competition.find_thresholds(blended.validation_labels, blended.validation)
+            if thresholds is None and competition is not self.competition:
+                raise UserError(
+                    f"{run.parameters.kernel}: a threshold was asked for, and validation has not "
+                    f"both classes: leave out threshold and recall, or validate on both"
+                )
             save_predictions(run.folder, blended, BLEND)
             if competition.submission is None:
                 write_predictions(run.folder / TABLE, competition, blended, thresholds)
@@ -173,7 +186,6 @@ def search_weights(
     """
     metric = competition.scoring
     exact = metric.kind == "labels" and competition.task.name == "classification"
-    search = search_classes if exact else search_grid
 
     def score(mixed: np.ndarray, at: np.ndarray | None) -> float:
         return metric.sign * competition.score(labels, mixed, at)
@@ -182,12 +194,13 @@ def search_weights(
         mixed = mix(weights, validation)
         return score(mixed, competition.find_thresholds(labels, mixed))
 
-    weights = find_weights("mean", validation, own, search)
+    weights = find_weights("mean", validation, own, search_grid)
     if method == "mean":
         return weights
     candidates = [weights, *np.eye(len(validation))]
     for _ in range(_ROUNDS):
         thresholds = competition.find_thresholds(labels, mix(weights, validation))
+        search = search_classes if exact and thresholds is None else search_grid
         weights = find_weights(method, validation, partial(score, at=thresholds), search)
         candidates.append(weights)
         if thresholds is None:
@@ -237,7 +250,7 @@ def write_metrics(
         "chosen_on": chosen_on(
             "weights" if recipe.method != "mean" and len(joined.members) > 1 else "",
             "temperatures" if joined.calibration else "",
-            "thresholds" if "thresholds" in thresholds else "",
+            "threshold" + "s" * (len(found) > 1) if (found := thresholds.get("thresholds")) else "",
         ),
         **without_none(
             **_scores_of_folds(competition, joined),
@@ -245,8 +258,8 @@ def write_metrics(
         ),
     }
     if competition.submission is None:
-        found = competition.find_thresholds(blended.validation_labels, blended.validation)
-        facts |= evaluation_facts(competition, blended, found, recipe.resamples)
+        at = competition.find_thresholds(blended.validation_labels, blended.validation)
+        facts |= evaluation_facts(competition, blended, at, recipe.resamples)
     write_json(folder / "metrics.json", facts)
     shown = {"score": scores.scores.get(BLEND), "n": scores.n, "test": facts.get("test_score")}
     report("blended", method=recipe.method, **without_none(**shown))

@@ -7,8 +7,10 @@ import numpy as np
 
 from common.blending.blend import mix
 from common.competition import Competition
-from common.files.predictions import Predictions
+from common.files.predictions import PARTS, Predictions
 from common.metrics import figures
+
+CURVES = "roc.png"  # of two classes
 
 
 def draw_blend(
@@ -25,8 +27,26 @@ def draw_blend(
         return
     thresholds = competition.find_thresholds(labels, predictions)
     figures.predictions(folder, competition.task, labels, predictions, thresholds)
+    if competition.task.name == "classification" and len(competition.task.classes) == 2:
+        at = 0.5 if thresholds is None else float(thresholds[0])
+        second = competition.task.classes[1]
+        # Nothing is chosen after test is drawn.
+        figures.operating_curves(second_of_two(blended), second, at, folder / CURVES)
     if len(members) == 2:
         _draw_weights(folder / "weights.png", competition, members, method, weights[0])
+
+
+def second_of_two(predictions: Predictions) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return which rows are of the second of two classes, and its probability, by part.
+
+    Both are ``(rows,)``, bool and float. A part without labels of both classes is left out.
+    """
+    labelled = {part: getattr(predictions, f"{part}_labels") for part in PARTS}
+    return {
+        part: (labels == 1, getattr(predictions, part)[:, 1])
+        for part, labels in labelled.items()
+        if labels is not None and len(np.unique(labels)) == 2
+    }
 
 
 def _draw_weights(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from common.metrics.counting import confusion_matrix, f1_per_class
+from common.metrics.verification import SortedScores, area
 
 BLUE, ORANGE, GREY = "#3465a4", "#e07b00", "#888888"
 
@@ -134,6 +135,32 @@ def confusion(
     axis.set_title(title or f"Macro F1 {np.nanmean(scores):.4f} on {len(labels)} pictures")
     figure.savefig(path)
     pyplot().close(figure)
+
+
+def operating_curves(
+    parts: Mapping[str, tuple[np.ndarray, np.ndarray]], second: str, threshold: float, path: Path
+) -> None:
+    """ROC and precision over recall of each part, with where the threshold lies on them.
+
+    ``parts`` have which rows are of the class ``second``, bool, and its probabilities, both
+    ``(rows,)``, with rows of both classes.
+    """
+    figure, (left, right) = pyplot().subplots(1, 2, figsize=(10, 4.2))
+    left.plot((0, 1), (0, 1), color=GREY, linewidth=1)
+    for (name, (truth, probabilities)), colour in zip(parts.items(), (BLUE, ORANGE), strict=False):
+        curve = SortedScores(truth, probabilities).curve()
+        at, words = curve.point(threshold), f"{name}, ROC AUC {area(curve):.3f}"
+        for axis, x, y in ((left, curve.far, curve.tar), (right, curve.tar, curve.precision)):
+            axis.plot(x, y, color=colour, label=words)
+            axis.plot(x[at], y[at], "o", color=colour)
+    left.set(xlabel=f"share of the others called {second}", ylabel=f"recall of {second}")
+    left.set_title(f"ROC; the dot: {second} from {threshold:.3f} on")
+    right.set(xlabel=f"recall of {second}", ylabel="precision", title="Precision over recall")
+    left.legend(frameon=False, fontsize=9, loc="lower right")
+    for axis in (left, right):
+        axis.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+        tidy(axis)
+    save(figure, path)
 
 
 def _longest(figure: Any, texts: Sequence[str]) -> float:

@@ -37,6 +37,17 @@ class Curve:
         """False accept rate, ``(points,)`` from 0 to 1."""
         return self.false_alarms / self.false_alarms[-1]
 
+    @property
+    def precision(self) -> np.ndarray:
+        """The share of what is called same that is, ``(points,)``; NaN where nothing is."""
+        called = self.hits + self.false_alarms
+        unknown = np.full(len(called), np.nan)
+        return np.divide(self.hits, called, out=unknown, where=called > 0)
+
+    def point(self, threshold: float) -> int:
+        """Return the number of the point at a threshold, whichever between two scores."""
+        return int(np.searchsorted(-self.thresholds, -threshold, side="right")) - 1
+
 
 class SortedScores:
     """Scores of pairs, sorted once: the curve and the area under it for any weights."""

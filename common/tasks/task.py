@@ -145,7 +145,9 @@ class Task:
         """Return what metrics of ``values`` and ``probabilities`` take of ``predictions``."""
         return predictions
 
-    def summary(self, labels: np.ndarray, predictions: np.ndarray) -> Mapping[str, float]:
+    def summary(
+        self, labels: np.ndarray, predictions: np.ndarray, thresholds: np.ndarray | None = None
+    ) -> Mapping[str, float]:
         """Return further scores for ``metrics.json``, besides the competition's own."""
         return {}
 

@@ -9,6 +9,7 @@ RECIPE: dict = dict(
     method="mean",  # or weighted, or greedy: found on validation
     calibrate=False,  # temper each member before the blend
     resamples=1000,  # for the intervals
+    recall=None,  # such as 0.95: the threshold that has it on validation
 )
 PARAMETERS: dict = {}
 

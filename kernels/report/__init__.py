@@ -21,11 +21,12 @@ from kernels.report.overview import overview
 from kernels.report.pairs import pairs
 from kernels.report.pictures import calibration, hardest, members
 from kernels.report.render import Section, render
+from kernels.report.threshold import threshold
 from kernels.report.vectors import embedding, mistakes, neighbours
 from kernels.results.result import REPORT
 from kernels.run.state import Run, Submission
 
-OF_BLEND = (members, classes, labels, confusions, errors, hardest, calibration)
+OF_BLEND = (members, threshold, classes, labels, confusions, errors, hardest, calibration)
 SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
     section.__name__: section
     for section in (

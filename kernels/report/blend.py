@@ -65,7 +65,9 @@ def _members(facts: Facts) -> Table:
     rows = []
     for model, kernels in facts.models.items():
         score, member = facts.model_score(model), facts.members.get(model)
-        measured = member and facts.task.summary(member.validation_labels, member.validation)
+        measured = member and facts.task.summary(
+            member.validation_labels, member.validation, facts.thresholds_of(member)
+        )
         weight = {"weight": bar(facts.weights.get(model))} if len(facts.models) > 1 else {}
         rows.append(
             {"member": model, **weight, **_score(facts, score, measured or {}), **_took(kernels)}

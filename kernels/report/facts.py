@@ -9,6 +9,7 @@ import numpy as np
 
 from common.blending.calibration import at_temperature
 from common.blending.members import join_folds, kernels_of_models, repeats_of
+from common.blending.recipe import with_threshold
 from common.competition import Competition
 from common.errors import UserError
 from common.files.predictions import Predictions, align
@@ -52,7 +53,7 @@ class Facts:
     """All that the report shows.
 
     Attributes:
-        run, competition: the run and its competition.
+        run, competition: the run and its competition, which decides as its ensemble did.
         sent: the submission, if there is one.
         kernels: every kernel, sources first.
         models: the kernels of each model: one, or its folds or networks in their order.
@@ -120,15 +121,19 @@ class Facts:
         """Those of the blend, as the ensemble wrote them; None where labels need none."""
         found = self.blended.get("thresholds")
         numbers = isinstance(found, list) and all(read_number(one) is not None for one in found)
-        return np.array(found, float) if numbers else None
+        return np.array(found, float) if numbers and found else None
 
-    def decide(self, predictions: Predictions) -> np.ndarray:
-        """Decide labels on validation: the blend's thresholds, or a member's own best ones."""
+    def thresholds_of(self, predictions: Predictions) -> np.ndarray | None:
+        """Those that decide labels: the blend's, or a member's own best ones; None for none."""
         thresholds = self.thresholds
         if predictions is not self.blend and thresholds is not None:
             truth = predictions.validation_labels
             thresholds = self.competition.find_thresholds(truth, predictions.validation)
-        return self.task.decide(predictions.validation, thresholds)
+        return thresholds
+
+    def decide(self, predictions: Predictions) -> np.ndarray:
+        """Decide labels on validation, at ``thresholds_of``."""
+        return self.task.decide(predictions.validation, self.thresholds_of(predictions))
 
     def model_score(self, model: str) -> Validated:
         """Return a model's score: as the ensemble measured it, else as its one kernel did."""
@@ -168,6 +173,11 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     facts = Facts(run, competition, sent, kernels, _models(kernels, notes), notes)
     for kernel in kernels:
         facts.thumbnails = {**read_or_note(kernel.thumbnails, {}, notes), **facts.thumbnails}
+    if facts.ensemble:
+        recipe = facts.ensemble.facts("recipe")
+        asked = str(recipe.get("threshold", "half")), read_number(recipe.get("recall"))
+        decided = partial(with_threshold, competition, *asked)
+        facts.competition = read_or_note(decided, competition, notes)
     if facts.models and not facts.thumbnails:
         notes.append("The kernels wrote no thumbnails: pictures are named by their ids.")
     if facts.task.name == "pairs" and facts.models and facts.ensemble:

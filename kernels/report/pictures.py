@@ -1,6 +1,7 @@
 """Members against each other, the pictures that the blend finds hardest, and how sure it may be."""
 
 import itertools
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -20,7 +21,7 @@ def members(facts: Facts) -> Section | None:
     if len(facts.members) < 2:
         return None
     labels = facts.blend.validation_labels
-    guesses = {name: m.validation.argmax(axis=1) for name, m in facts.members.items()}
+    guesses = {name: facts.decide(member) for name, member in facts.members.items()}
     stacks, rows = [], []
     for first, second in itertools.combinations(guesses, 2):
         one, two = guesses[first] == labels, guesses[second] == labels
@@ -42,14 +43,18 @@ def members(facts: Facts) -> Section | None:
         "stacks": stacks,
         "table": Table("Pictures that two members have right", rows),
         "differ": len(differ),
-        "pictures": [_disagreement(facts, row) for row in order[:DISAGREEMENTS].tolist()],
+        "pictures": [
+            _disagreement(facts, {**guesses, "blend": facts.decide(facts.blend)}, row)
+            for row in order[:DISAGREEMENTS].tolist()
+        ],
     }
 
 
-def _disagreement(facts: Facts, row: int) -> Picture:
+def _disagreement(facts: Facts, guesses: Mapping[str, np.ndarray], row: int) -> Picture:
     truth, lines = int(facts.blend.validation_labels[row]), []
     for who, predictions in [*facts.members.items(), ("blend", facts.blend)]:
-        guess, sure = int(predictions.validation[row].argmax()), predictions.validation[row].max()
+        guess = int(guesses[who][row])
+        sure = predictions.validation[row, guess]
         look = "right" if guess == truth else "wrong"
         lines.append(Words(facts.task.classes[guess], look, who, f"{sure:.2f}"))
     return facts.picture(row, *lines)
@@ -58,9 +63,10 @@ def _disagreement(facts: Facts, row: int) -> Picture:
 def hardest(facts: Facts) -> Section:
     """The pictures whose true class the blend finds least likely."""
     labels, blend = facts.blend.validation_labels, facts.blend.validation
+    decided = facts.decide(facts.blend)
     truth, pictures = blend[np.arange(len(labels)), labels], []
     for row in np.argsort(truth, kind="stable")[:HARDEST].tolist():
-        guess = int(blend[row].argmax())
+        guess = int(decided[row])
         found = Words(f"taken for {facts.task.classes[guess]} {blend[row, guess]:.2f}", "wrong")
         if guess == labels[row]:
             found = Words("right all the same", "right")

@@ -24,6 +24,7 @@ METRICS, HISTORY = "metrics.json", "history.csv"
 _FORMS: Mapping[str, Any] = {
     **dict.fromkeys(("metric", "method", "chosen_on", "scale", "validation"), str),
     **dict.fromkeys(("validation_accuracy", "validation_balanced_accuracy"), float),
+    **dict.fromkeys(("validation_recall", "validation_specificity"), float),
     **dict.fromkeys(("weights", "members", "same_pairs", "seconds"), (float,)),
     **dict.fromkeys(("folds", "repeats", "channels", "calibration"), ((float,),)),
     "versions": (str,),

@@ -41,6 +41,7 @@ def show_result(result: Result) -> str:
     if tempered:
         words = ", ".join(f"{name} {at.get('temperature', 1.0):.3f}" for name, at in tempered)
         lines.append(f"  {'temperatures':<16} {words}")
+    lines += _threshold(result.blend)
     lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
     if result.test.short:
         lines.append(f"  {'test':<16} {result.test}, {looked(result.looks)}")
@@ -71,6 +72,18 @@ def show_result(result: Result) -> str:
         "weights": result.published_weights,
     }
     return "\n".join([*lines, *(f"  {name:<11} {at}" for name, at in places.items() if at)])
+
+
+def _threshold(blend: Mapping[str, Any]) -> list[str]:
+    """From which probability on a picture is of the second of two classes, if that was found."""
+    found = blend.get("thresholds")
+    level = read_number(found[0]) if isinstance(found, list) and len(found) == 1 else None
+    kinds = ("recall", "specificity")
+    scores = {kind: read_number(blend.get(f"validation_{kind}")) for kind in kinds}
+    if level is None or None in scores.values():
+        return []
+    words = ", ".join(f"{kind} {score:.3f}" for kind, score in scores.items())
+    return [f"  {'threshold':<16} {level:.3f}: {words} on validation"]
 
 
 def _scores(result: Result) -> list[str]:

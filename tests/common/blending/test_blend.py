@@ -15,6 +15,7 @@ from common.competition import Competition
 from common.errors import UserError
 from common.files.predictions import Predictions
 from common.forms import LabelColumn, LabelList, NumberColumn, ProbabilityColumns
+from common.metrics.metric import find_metric
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Grades, Number
@@ -83,6 +84,7 @@ def predictions(labels: np.ndarray, validation: np.ndarray) -> Predictions:
     return Predictions(ids, labels, validation, ids[:1], validation[:1])
 
 
+TWO = Classification(("a", "b"), threshold="best")
 CASES = {
     "accuracy": (Classification(("a", "b", "c")), LabelColumn("y")),
     "balanced_accuracy": (Classification(("a", "b", "c")), LabelColumn("y")),
@@ -144,6 +146,29 @@ def test_two_members_come_within_1e_4_of_a_fine_grid_in_the_direction_of_the_met
             assert sign * score(mixed.validation) >= max(sign * value for value in grid) - off
 
 
+@pytest.mark.parametrize("task", [TWO, Classification(("a", "b"), recall=0.9)])
+def test_at_its_threshold_a_blend_of_two_classes_is_not_worse_than_its_members(
+    task: Classification,
+) -> None:
+    toy = make(task, "f1", LabelColumn("y"))
+    random = np.random.default_rng(6)
+    labels = random.integers(0, 2, 60)
+    second = [(labels * w + random.random(60)) / (1 + w) for w in (0.6, 0.5)]
+    pair = [np.stack([1 - one, one], axis=1) for one in second]
+    named = {"one": predictions(labels, pair[0]), "two": predictions(labels, pair[1])}
+
+    def score(values: np.ndarray) -> float:
+        return toy.score(labels, values, toy.find_thresholds(labels, values))
+
+    for method in ("weighted", "greedy"):
+        _, mixed = blend_members(toy, method, named)
+        assert score(mixed.validation) >= max(map(score, [*pair, np.mean(pair, axis=0)])) - 1e-12
+    if task.recall:
+        recall = find_metric("recall")
+        decided = task.decide(mixed.validation, toy.find_thresholds(labels, mixed.validation))
+        assert recall.score(labels, decided) >= task.recall
+
+
 def test_more_members_are_not_worse_than_each_and_the_mean() -> None:
     toy = competition("log_loss")
     labels, pair = drawn(toy.task, 4)
@@ -176,5 +201,9 @@ def test_unknown_method_and_no_validation_are_refused() -> None:
         BlendRecipe("median")
     with pytest.raises(UserError, match="setting resamples=-1: it must be from 0"):
         BlendRecipe(resamples=-1)
+    with pytest.raises(UserError, match="setting recall=2: it must be from 0 to 1"):
+        BlendRecipe(recall=2)
+    with pytest.raises(UserError, match="they are two thresholds: give one"):
+        BlendRecipe(threshold="best", recall=0.9)
     with pytest.raises(UserError, match="needs validation predictions"):
         find_weights("weighted", [np.zeros((0, 3))], lambda mixed: 0.0, search_grid)

@@ -8,12 +8,21 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from common.blending.ensemble import BlendRecipe, Joined, blend_members, write_metrics
+from common.blending.ensemble import (
+    BlendRecipe,
+    EnsembleKernel,
+    Joined,
+    blend_members,
+    write_metrics,
+)
 from common.blending.evaluation import evaluation_facts, measure, write_predictions
 from common.blending.members import join_folds
+from common.blending.recipe import with_threshold
 from common.competition import Competition
 from common.errors import UserError
 from common.files.predictions import Predictions, align, load_predictions, save_predictions
+from common.kernel import KernelRun
+from common.parameters import Parameters
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Grades, Number
@@ -141,6 +150,88 @@ def test_what_is_not_defined_on_test_is_left_out() -> None:
     assert found["per_class"]["iris"] == {
         **dict.fromkeys(("precision", "recall", "f1")), "pictures": 0,
     }  # fmt: skip
+
+
+TWO = Classification(("no", "yes"))
+
+
+@pytest.mark.parametrize(
+    ("metric", "threshold", "recall"), [("balanced_accuracy", "best", None), ("roc_auc", "half", 1)]
+)
+def test_the_threshold_of_validation_decides_test(
+    metric: str, threshold: str, recall: float | None, tmp_path: Path
+) -> None:
+    plain = Competition("a", "bob/a", "A", TWO, metric, None, (), "")
+    competition, random = with_threshold(plain, threshold, recall), np.random.default_rng(3)
+    labels, values = [], []
+    for rows in (60, 80):
+        labels.append(random.integers(0, 2, rows))
+        second = ((labels[-1] * 0.2 + random.random(rows)) / 3).astype(np.float32)
+        values.append(np.stack([1 - second, second], axis=1))
+    ids = [np.array([f"{part}{n}" for n in range(len(own))]) for part, own in enumerate(labels)]
+    blended = Predictions(ids[0], labels[0], values[0], ids[1], values[1], labels[1])
+    recipe = BlendRecipe(resamples=20, threshold=threshold, recall=recall)
+    joined, weights = Joined({"one": blended}, {}, {}), np.ones(1)
+    write_metrics(tmp_path, competition, recipe, joined, weights, blended)
+    found = read_json(tmp_path / "metrics.json")
+    assert found["chosen_on"] == "threshold chosen on the same pictures"
+    [at] = found["thresholds"]
+    for part, truth, own in zip(("validation", "test"), labels, values, strict=True):
+        decided, measured = own[:, 1] >= at, found[f"{part}_metrics"]
+        assert measured["recall"] == pytest.approx(sk.recall_score(truth, decided))
+        assert measured["confusion"] == sk.confusion_matrix(truth, decided).tolist()
+        assert measured["confusion"] != sk.confusion_matrix(truth, own.argmax(axis=1)).tolist()
+    assert found["validation_recall"] == found["validation_metrics"]["recall"] >= (recall or 0)
+    assert found["validation_specificity"] == found["validation_metrics"]["specificity"]
+    assert found["validation_accuracy"] == found["validation_metrics"]["accuracy"]
+
+
+@pytest.mark.parametrize("classes", [2, 1])
+def test_a_kernel_with_a_recall_writes_what_it_decided_or_says_why_not(
+    classes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    random, ids = np.random.default_rng(4), np.array([f"p{n}" for n in range(50)])
+    labels, member = np.arange(50) % classes, tmp_path / "notebooks/bob/one"
+    second = (labels * 0.2 + random.random(50)) / 3
+    values = np.stack([1 - second, second], axis=1).astype(np.float32)
+    member.mkdir(parents=True)
+    with KernelRun(Parameters(kernel="one"), BlendRecipe(), member):
+        save_predictions(member, Predictions(ids, labels, values, ids[:1], values[:1]), "one")
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path))
+    competition = Competition("a", "bob/a", "A", TWO, "balanced_accuracy", None, (), "")
+    kernel = EnsembleKernel(competition, BlendRecipe(resamples=20, recall=0.9))
+    run = KernelRun(Parameters("ensemble", sources={"one": "bob/one"}), kernel.recipe, tmp_path)
+    if classes == 1:
+        with pytest.raises(UserError, match="ensemble: a threshold was .* not both classes: leave"):
+            kernel.carry_out(run)
+        return
+    kernel.carry_out(run)
+    with open(tmp_path / "predictions.csv", newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["part"] == "validation"]
+    called = [row["predicted"] == "yes" for row in rows]
+    [at] = read_json(tmp_path / "metrics.json")["thresholds"]
+    assert called == (second.astype(np.float32) >= at).tolist()
+    assert np.mean(np.array(called)[labels == 1]) >= 0.9
+    assert (tmp_path / "roc.png").stat().st_size > 5_000
+
+
+@pytest.mark.parametrize(
+    ("task", "metric", "asked", "said"),
+    [
+        (TASKS["accuracy"], "accuracy", {"recall": 0.9}, "recall=0.9: .* and a has 3 .classificat"),
+        (TASKS["macro_f1"], "macro_f1", {"threshold": "best"}, "=best: .* 3 .multilabel.: leave"),
+        (Number(0, 1), "rmse", {"threshold": "best"}, "of two classes, and a has none .number."),
+        (TWO, "log_loss", {"threshold": "best"}, "log_loss is of probabilities, whatever the"),
+    ],
+)
+def test_a_threshold_where_there_is_none_is_one_line(
+    task: Task, metric: str, asked: dict, said: str
+) -> None:
+    competition = Competition("a", "bob/a", "A", task, metric, None, (), "")
+    with pytest.raises(UserError, match=said):
+        EnsembleKernel(competition, BlendRecipe(**asked))
+    with pytest.raises(UserError, match=said):
+        EnsembleKernel(competition, BlendRecipe()).resolve(settings=asked)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "macro_f1", "quadratic_weighted_kappa"])

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from common.metrics.figures import confusion
+from common.metrics.figures import confusion, operating_curves
 
 
 @pytest.mark.parametrize("names", [("a", "b", "c"), ("blight", "W" * 60, "rust" * 20)])
@@ -19,3 +19,13 @@ def test_long_names_of_classes_fit_into_the_confusions(
     border = np.concatenate([dark[:3].ravel(), dark[-3:].ravel(), dark[:, :3].ravel()])
     assert not border.any()
     assert not dark[:, -3:].any()
+
+
+@pytest.mark.parametrize("threshold", [0.35, 2.0])  # the latter calls nothing so
+def test_operating_curves_of_two_parts_have_two_colours(threshold: float, tmp_path: Path) -> None:
+    truth, scores = np.array([0, 1, 0, 1], bool), np.array([0.1, 0.3, 0.4, 0.9])
+    parts = {"validation": (truth, scores), "test": (truth, scores[::-1])}
+    operating_curves(parts, "yes", threshold, tmp_path / "roc.png")
+    pixels = cv2.imread(str(tmp_path / "roc.png"))[..., ::-1].reshape(-1, 3)
+    for colour in ((0x34, 0x65, 0xA4), (0xE0, 0x7B, 0x00)):
+        assert (pixels == colour).all(axis=1).sum() > 300

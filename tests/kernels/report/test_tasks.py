@@ -39,6 +39,7 @@ TASKS = {
     "number": (Number(1.0, 100.0), "rmse", NumberColumn("score")),
     "grades": (Grades(LEVELS), "quadratic_weighted_kappa", LabelColumn("level")),
     "classes": (Classification(LEVELS), "accuracy", LabelColumn("label")),
+    "two": (Classification(("no", "yes"), recall=0.98), "f1", LabelColumn("label")),
 }
 SECTIONS = {
     "labels": ["kernels", "blend", "learning", "labels", "settings"],
@@ -62,7 +63,9 @@ def drawn(name: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
             for n, s in noise.items()
         }
         return labels, {n: 1 / (1 + np.exp(-v)) for n, v in logits.items()}
-    labels = rng.integers(0, 3, ROWS)
+    labels = rng.integers(0, 2 if name == "two" else 3, ROWS)
+    if name == "two":
+        return labels, {n: noisy(rng, labels, 2, 1 / s) for n, s in noise.items()}
     if name == "grades":
         return labels, {
             n: labels[:, None] + rng.normal(scale=s, size=(ROWS, 1)) for n, s in noise.items()
@@ -158,6 +161,38 @@ def test_grades_are_decided_at_the_thresholds_of_the_ensemble(run: Run) -> None:
     right = (np.digitize(values, [0.2, 1.9]) == drawn("grades")[0]).mean()
     assert f"{right:.1%} of them right" in page
     assert page.count('class="step"') == 2
+
+
+@pytest.mark.parametrize("competition", ["two"], indirect=True)
+def test_the_threshold_of_two_classes_is_said_and_all_is_decided_at_it(run: Run) -> None:
+    page, found = written(run, *MEMBERS), metrics(run)
+    [at], (labels, _) = found["thresholds"], drawn("two")
+    assert not 0.45 < at < 0.55  # nor is it half by chance
+    shown = section(page, "threshold")
+    assert f"is called yes from a probability of {at:.3f} on: the highest" in plain(shown)
+    values = np.load(run.output("ensemble") / "predictions.npz")["validation"][:, 1]
+    called = values >= at
+    taken = re.findall(r"<tr><th scope=.row.>taken</th>(.*?)</tr>", shown)[0]
+    assert re.findall(r">([\d.]+)</td>", taken) == [
+        f"{value:.3f}"
+        for value in (
+            at,
+            called[labels == 1].mean(),
+            1 - called[labels == 0].mean(),
+            labels[called].mean(),
+        )
+    ]
+    assert f"{(called == labels).mean():.1%} of them right" in page
+    wrong = [int(row) for row in np.flatnonzero(called != labels)]
+    taken_for = re.findall(r'<li title="picture(\d+)">(?:(?!</li>).)*taken for', page, re.DOTALL)
+    assert sorted(map(int, taken_for)) == wrong[: len(taken_for)]
+    said = show_result(result_of(run, None))
+    assert f"\n  threshold        {at:.3f}: recall {found['validation_recall']:.3f}, spec" in said
+
+
+@pytest.mark.parametrize("competition", ["classes"], indirect=True)
+def test_three_classes_have_no_threshold(run: Run) -> None:
+    assert "threshold" not in anchors(written(run, *MEMBERS))
 
 
 @pytest.mark.parametrize("competition", ["classes"], indirect=True)

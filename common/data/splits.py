@@ -1,4 +1,4 @@
-"""Validation where the data have none, and folds: fair, by group, copies on one side."""
+"""Validation where the data have none, all parts anew, and folds: fair, by group, with copies."""
 
 import dataclasses
 import warnings
@@ -17,6 +17,7 @@ from common.progress import report
 from common.tasks.task import Task
 
 _NEXT = 1_000_003  # from the seed of a split to that of its repeat, which nobody gives as --seed
+_OTHERS = 0.3  # of all pictures: validation and test where all are split anew
 NAME, COLUMNS = "split.csv", ("id", "part", "fold", "group", "label")
 
 
@@ -91,6 +92,74 @@ def hold_out(
             f"or one picture: split by other groups, or none"
         )
     return _divide(records, chosen, "val", f"stratified{words}, seed {seed}")
+
+
+def split_anew(
+    parts: Sequence[Records], task: Task, how: str, seed: int, near_duplicates: bool = True
+) -> list[Records]:
+    """Return 70 % train, 15 % validation and 15 % test of all labelled pictures of ``parts``.
+
+    Those are train, validation and test; the last may be empty. ``how`` is ``random``, which
+    ignores groups as many publications do, or ``grouped``, which keeps pictures of one group on one
+    side, and ``near_duplicates`` too. Both are stratified. Raises UserError where test has no
+    labels, and for too few pictures or groups.
+    """
+    train, validation, test = parts
+    if len(test) and test.labels is None:
+        raise UserError(f"setting split={how}: {test.name} has no labels to be split: take given")
+    whole = join(train.name, train, validation)
+    whole = check_ids(join(train.name, whole, test) if len(test) else whole)
+    assert whole.labels is not None
+    try:
+        if how == "random":
+            numbers, words = _at_random(task.strata(whole.labels), seed), "at random, stratified"
+        else:
+            whole, kept = keep_together(whole, near_duplicates)
+            numbers, words = _by_group(whole, task, seed), f"by group, stratified{kept}"
+    except UserError as error:
+        raise UserError(f"setting split={how}: {error}") from None
+    _, own, others = np.bincount(numbers, minlength=3)
+    words = f"{own:,} of {len(whole):,} pictures, {words}, seed {seed}; test are {others:,} more"
+    report("split", validation=words)
+    return [
+        dataclasses.replace(whole.take(numbers == n), name=part.name, split=words if n else "")
+        for n, part in enumerate(parts)
+    ]
+
+
+def _at_random(strata: np.ndarray, seed: int) -> np.ndarray:
+    """The part of each row, 0 to 2: 30 % by scikit-learn's ``train_test_split``, then halves."""
+    from sklearn.model_selection import train_test_split
+
+    numbers, rows = np.zeros(len(strata), np.int64), np.arange(len(strata))
+    try:
+        for number, share in ((1, _OTHERS), (2, 0.5)):
+            _, rows = train_test_split(
+                rows, test_size=share, stratify=strata[rows], random_state=seed
+            )
+            numbers[rows] = number
+    except ValueError:
+        fewest = np.unique(strata, return_counts=True)[1].min()
+        raise UserError(
+            f"{len(strata)} pictures, {fewest} of one class, are too few for three parts"
+        ) from None
+    return numbers
+
+
+def _by_group(records: Records, task: Task, seed: int) -> np.ndarray:
+    """The part of each row, 0 to 2: three of ten folds, then halves, each dealt out by group.
+
+    The three are those nearest to a tenth: a large group may make one far larger. A class that
+    train would lack is trained on.
+    """
+    tenths = _folds(records, task, 10, seed)
+    off = np.abs(np.bincount(tenths, minlength=10) - len(records) / 10)
+    others = np.isin(tenths, np.argsort(off, kind="stable")[: round(10 * _OTHERS)])
+    if task.has_class_numbers:
+        others &= ~_only_there(records, others)
+    numbers = np.zeros(len(records), np.int64)
+    numbers[others] = 1 + _folds(records.take(others), task, 2, seed)
+    return numbers
 
 
 def join_labelled(train: Records, validation: Records, near_duplicates: bool = True) -> Records:
@@ -200,9 +269,10 @@ def _only_there(records: Records, chosen: np.ndarray) -> np.ndarray:
 def write_split(folder: Path, parts: Iterable[tuple[Records, str, str]], task: Task) -> None:
     """Write ``split.csv``: which picture was trained on and which one validated on.
 
-    A row a picture: ``id``, ``part`` (``train`` or ``val``), ``fold`` (in which it is validated on;
-    empty without folds), ``group`` and ``label`` in words. ``parts`` are pictures, with their part
-    and fold; where one kernel carries out all folds it has no train.
+    A row a picture: ``id``, ``part`` (``train`` or ``val``, and ``test`` where it is split anew),
+    ``fold`` (in which it is validated on; empty without folds), ``group`` and ``label`` in words.
+    ``parts`` are pictures, with their part and fold; where one kernel carries out all folds it has
+    no train.
     """
     rows = []
     for records, part, number in parts:

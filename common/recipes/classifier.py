@@ -50,6 +50,9 @@ class ClassifierRecipe(BackboneRecipe):
             the next, so that fold 7 of 5 is part 2 of the second.
         near_duplicates: whether folds keep copies, exact or near, together, of data with a
             validation of their own; ``hold_out`` is asked in the competition's ``data.py``.
+        split: ``given`` by the competition's ``data.py``; ``random`` or ``grouped`` split all
+            labelled pictures, those of test too, 70/15/15 (``common.data.splits``). Where nothing
+            is submitted.
     """
 
     backbone: str = "DenseNet201"
@@ -72,6 +75,7 @@ class ClassifierRecipe(BackboneRecipe):
     fold: Annotated[int | None, Range(0, 19)] = 0
     repeats: Annotated[int, Range(1, 10)] = 1
     near_duplicates: bool = True
+    split: Literal["given", "random", "grouped"] = "given"
 
     @property
     def trains_on_features(self) -> bool:
@@ -101,6 +105,11 @@ class ClassifierRecipe(BackboneRecipe):
             raise UserError(
                 f"settings folds={self.folds} fold={self.fold}: folds are 2 or more (0 for none), "
                 f"and a fold is one of 0 to folds x repeats - 1"
+            )
+        if self.folds and self.split != "given":
+            raise UserError(
+                f"setting split={self.split}: folds are of train and validation as they are given: "
+                f"leave one of both out"
             )
         if self.repeats > 1 and not self.folds:
             raise UserError(f"setting repeats={self.repeats}: there are no folds to repeat")

@@ -1,48 +1,15 @@
 """A recipe in words: the one description that ``--describe``, ``--plan`` and the report show."""
 
-import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
-from common.errors import UserError
-from common.recipes.embedding import LOSSES, MARGIN_LOSSES, METRIC_LOSSES
 from common.recipes.hours import refit_epochs
 from common.recipes.schedules import RAMPED, parse_rates
 from common.recipes.training import TrainingRecipe
+from common.recipes.unused import is_fitted
 
-_RATES = (
-    *("lr_start", "lr_max", "lr_min", "lr_ramp_epochs", "lr_sustain_epochs", "lr_decay"),
-    *("lr_patience", "lr_rates"),
-)
-_OF_EPOCHS = (  # what a head that is fitted at once does not use
-    *("epochs", "schedule", "optimizer", "ema", "patience", "loss", "label_smoothing"),
-    *("logit_adjustment", "pictures_per_epoch", "refit_epochs", "refit_fresh"),
-    *("batchnorm_momentum", *_RATES),
-)
-_STEPS = ("lr_max", "lr_min", "lr_decay", "lr_patience")
-_USED = {  # fields that a schedule is made of
-    "ramp": _RATES[:6],
-    "constant": ("lr_max",),
-    "cosine": ("lr_start", "lr_max", "lr_min", "lr_ramp_epochs"),
-    "step": _STEPS,
-    "plateau": _STEPS,
-    "piecewise": ("lr_rates",),
-}
-_UNUSED = {  # fields without effect, by what another field is
-    **dict.fromkeys((("loss", loss) for loss in LOSSES), ("distance", "miner", "margin", "scale")),
-    **dict.fromkeys((("loss", loss) for loss in MARGIN_LOSSES), ("distance", "miner")),
-    **dict.fromkeys((("loss", loss) for loss in METRIC_LOSSES), ("scale",)),
-    ("loss", "contrastive"): ("miner", "scale"),
-    **{
-        ("schedule", name): tuple(field for field in _RATES if field not in used)
-        for name, used in _USED.items()
-    },
-    **dict.fromkeys((("fit", "squash"), ("fit", "crop")), ("padding",)),
-    ("head", "logistic"): _OF_EPOCHS,
-    ("folds", "0"): ("near_duplicates",),
-}
 _AUGMENTATIONS = {  # fields, as people call them
     "rot90_probability": "each quarter turn",
     "horizontal_flip": "horizontal flip",
@@ -63,6 +30,10 @@ _BALANCE = {  # what is done to classes of unequal size
     "are augmented",
     "undersample": "of each class as many pictures as the smallest has, drawn at random",
 }
+_SPLITS = {
+    "random": "all labelled pictures 70/15/15 at random",
+    "grouped": "all labelled pictures 70/15/15, those of one group and copies on one side",
+}
 _BOUNDS = {"copies": "at least ", "augmented": "at least ", "undersample": "at most "}  # of steps
 _SIZES = ("image_size", "batch_size", "epochs", "refit_epochs")
 STATED = ("total_parameters", "trainable_parameters")
@@ -70,6 +41,7 @@ STATED = ("total_parameters", "trainable_parameters")
 _WITHOUT = {
     **dict.fromkeys((*_SIZES, *STATED, "folds", "parts", "networks", "patience"), 0),
     **{"miniature": False, "pictures_per_epoch": None, "repeats": 1, "head": "", "balance": ""},
+    "split": "given",
 }
 
 
@@ -95,6 +67,7 @@ def describe_recipe(
         else "",
         **_epochs(recipe, has, replicas, pictures),
         "balance": _BALANCE.get(has.balance, ""),
+        "split": _SPLITS.get(has.split, ""),
         "folds": _folds(has),
         "parts": f"one of {has.parts}" if has.parts > 1 else "",
         "networks": f"one of {has.networks}" if has.networks > 1 else "",
@@ -123,34 +96,6 @@ def recipe_facts(recipe: Any) -> dict[str, Any]:
     return facts
 
 
-def unused_settings(recipe: Mapping[str, Any]) -> dict[str, str]:
-    """The fields of a recipe, as a manifest has it, without effect → the field that makes them so.
-
-    The latter with its value, such as ``head=logistic``.
-    """
-    return {
-        name: f"{field}={value}"
-        for field, value in recipe.items()
-        if field != "head" or _is_fitted(recipe)
-        for name in _UNUSED.get((field, str(value)), ())
-    }
-
-
-def check_used(settings: Mapping[str, Any], recipes: Iterable[tuple[str, Any]]) -> None:
-    """Raise UserError for a setting without effect in all ``recipes`` that have its field.
-
-    These are the recipes of a run, each after the name of its kernel's script.
-    """
-    known = [(script, dataclasses.asdict(recipe)) for script, recipe in recipes]
-    for key, value in settings.items():
-        reasons = [(script, unused_settings(one).get(key)) for script, one in known if key in one]
-        if reasons and all(reason for _, reason in reasons):
-            script, reason = reasons[0]
-            raise UserError(
-                f"--set {key}={value} changes nothing: {script} has {reason}; leave it out"
-            )
-
-
 def value_in_words(value: object) -> str:
     """A field's value, numbers in four digits."""
     if isinstance(value, float):
@@ -159,7 +104,12 @@ def value_in_words(value: object) -> str:
 
 
 def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
-    """How many pictures an epoch trains on; with folds, all of train + validation but one fold."""
+    """How many pictures are trained on; with folds, all of train + validation but one fold.
+
+    About 70 % of all where they are split anew.
+    """
+    if getattr(recipe, "split", "given") != "given":
+        return sum(pictures.values()) * 7 // 10
     if not getattr(recipe, "folds", 0):
         return pictures["train"]
     labelled = pictures["train"] + pictures["val"]
@@ -167,9 +117,11 @@ def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
     return labelled - (labelled - part + recipe.folds - 1) // recipe.folds
 
 
-def _is_fitted(recipe: Mapping[str, Any]) -> bool:
-    """Whether the head alone is trained, by logistic regression."""
-    return recipe.get("head") == "logistic" and bool(recipe.get("freeze_backbone"))
+def _labelled(recipe: Any, pictures: Mapping[str, int]) -> int:
+    """Pictures of train and validation."""
+    if getattr(recipe, "split", "given") != "given":
+        return sum(pictures.values()) * 85 // 100
+    return pictures["train"] + pictures["val"]
 
 
 def _fields(recipe: Any) -> SimpleNamespace:
@@ -195,7 +147,7 @@ def _parameters(has: Any) -> str:
 
 
 def _training(recipe: TrainingRecipe, has: Any, replicas: int, loss: str) -> dict[str, str]:
-    if _is_fitted(vars(has)):
+    if is_fitted(vars(has)):
         return {**_pictures(has), "head": "logistic regression on features, C from validation"}
     average = f"; moving average of the weights {value_in_words(recipe.ema)}"
     return {
@@ -242,7 +194,7 @@ def _epochs(
         return f", {bound}{math.ceil(seen / (has.batch_size * replicas)):,} steps each{part}"
 
     found = {}
-    if _is_fitted(vars(has)):
+    if is_fitted(vars(has)):
         return {"refit": "the head on train + val"} if refit_epochs(recipe) else {"refit": "none"}
     if has.epochs:
         part = "train"
@@ -252,7 +204,7 @@ def _epochs(
         found["epochs"] = f"{has.epochs} on {part}{steps(number)}"
     if again := refit_epochs(recipe):
         network = "a new network" if recipe.refit_fresh else "the trained network"
-        number = pictures["train"] + pictures["val"] if pictures else 0
+        number = _labelled(recipe, pictures) if pictures else 0
         found["refit"] = f"{_several(again, 'epoch')} of {network} on train + val{steps(number)}"
     elif hasattr(recipe, "refit"):
         at_once = recipe.refit and not hasattr(recipe, "epochs")  # nothing is trained in epochs

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.accelerator import Accelerator
 from common.data.records import Records, no_records
-from common.data.splits import join_labelled, one_fold, write_split
+from common.data.splits import join_labelled, one_fold, split_anew, write_split
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
 from common.metrics import figures
@@ -17,7 +17,7 @@ from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.checkpoint import remove_checkpoint
 from common.training.feature_training import begin_with_head, train_on_features
-from common.training.loading import check_labels, check_splits
+from common.training.loading import check_labels, check_split, check_splits
 from common.training.network import Published, save_network
 from common.training.outputs import SHOWN, draw_pictures, write_history
 from common.training.prepare import Parts, PictureKernel, open_pictures, take_accelerator
@@ -83,18 +83,21 @@ def read_parts(kernel: ClassifierKernel, run: KernelRun, accelerator: Accelerato
 
     Raises UserError for records that the task or the competition's metric cannot take.
     """
-    recipe, task = run.recipe, kernel.competition.task
+    recipe, task, seed = run.recipe, kernel.competition.task, run.parameters.seed
+    check_split(kernel.competition, recipe)
     with run.stage("data"):
-        train, validation, test = kernel.records(run)
-        check_labels(kernel.competition, train, validation, test)
+        train, validation, test = given = kernel.records(run)
+        check_labels(kernel.competition, *given)
+        if recipe.split != "given":
+            near = recipe.near_duplicates
+            train, validation, test = split_anew(given, task, recipe.split, seed, near)
         splits = {"": (train, validation)}
         if recipe.folds:
             both = join_labelled(train, validation, recipe.near_duplicates)
             folds = range(recipe.folds * recipe.repeats) if recipe.fold is None else [recipe.fold]
-            which = (recipe.folds, run.parameters.seed)
-            splits = {str(n): one_fold(both, task, which[0], n, which[1]) for n in folds}
+            splits = {str(n): one_fold(both, task, recipe.folds, n, seed) for n in folds}
         warnings = check_splits(kernel.competition, [*splits.values()], test, recipe.folds)
-        note_split(run, splits, task, warnings)
+        note_split(run, splits, task, warnings, test)
         if len(splits) > 1:
             parts = open_pictures((both, no_records("val"), test), recipe, accelerator.replicas)
             return parts._replace(validation=parts.train)
@@ -106,11 +109,12 @@ def note_split(
     splits: Mapping[str, tuple[Records, Records]],
     task: Task,
     warnings: list[str],
+    test: Records,
 ) -> None:
     """Write ``split.csv``, and what is strange in it (``warnings``) to the manifest and the log.
 
     ``splits`` are train and validation by the number of the fold, which is empty where there are
-    none.
+    none; ``test`` is written where it is split anew.
     """
     (train, validation), *others = splits.values()
     words = validation.split or "a part of the data's own"
@@ -121,6 +125,7 @@ def note_split(
     if run.primary:
         parts = [] if others else [(train, "train", "")]
         parts += [(one, "val", fold) for fold, (_, one) in splits.items()]
+        parts += [(test, "test", "")] if test.split else []
         write_split(run.folder, parts, task)
 
 

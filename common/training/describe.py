@@ -16,7 +16,8 @@ from common.metrics import figures
 from common.recipe import split_setting
 from common.recipes.hours import hours_in_words, scaled_hours
 from common.recipes.training import check_batch
-from common.recipes.words import check_used, describe_recipe, training_pictures, value_in_words
+from common.recipes.unused import check_used
+from common.recipes.words import describe_recipe, training_pictures, value_in_words
 from common.training.model import parameter_counts
 
 PICTURE = "schedule.png"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -54,6 +55,15 @@ def labels_of(part: Records) -> np.ndarray:
     if part.labels is None:
         raise UserError(f"{part.name} has no labels: look at the competition's data.py")
     return part.labels
+
+
+def check_split(facts: Competition, recipe: Any) -> None:
+    """Raise UserError where all pictures are to be split anew, and those of test are submitted."""
+    split = getattr(recipe, "split", "given")
+    if split != "given" and facts.submission is not None:
+        raise UserError(
+            f"setting split={split}: {facts.name} is scored on its own test: take split=given"
+        )
 
 
 def check_labels(facts: Competition, train: Records, validation: Records, test: Records) -> None:

@@ -78,6 +78,9 @@ def save_network(run: KernelRun, competition: Competition, model: Any, refit: bo
 def trained_on(run: KernelRun) -> str:
     """In words, the pictures that a kernel trains on before any refit."""
     recipe, seed = run.recipe, f"seed {run.parameters.seed}"
+    split = getattr(recipe, "split", "given")
+    if split != "given":
+        return f"70 % of all pictures, split={split} ({seed})"
     if not getattr(recipe, "folds", 0):
         return "train"
     if recipe.fold is None:

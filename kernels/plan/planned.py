@@ -15,7 +15,7 @@ from common.errors import UserError
 from common.parameters import Parameters
 from common.recipe import field_types, unknown_setting
 from common.recipes.hours import scaled_hours
-from common.recipes.words import check_used
+from common.recipes.unused import check_used
 from kernels.plan.find import kernel_scripts, load_kernel
 from kernels.plan.request import AUDIT, ENSEMBLE, Request, check_recipe, check_request
 
@@ -61,6 +61,7 @@ def plan_kernels(request: Request) -> tuple[PlannedKernel, ...]:
             raise unknown_setting(key, fields)
     recipes = {script: _recipes(request, script, scripts[script]) for script in scripts}
     check_used(request.settings, ((s, one) for s, own in recipes.items() for one in own.values()))
+    _check_splits({script: recipes[script] for script in request.models})
     shared = f"{request.prefix.replace('-', '')}common"
     kernels = [PlannedKernel(SHARED, SHARED, shared, (), _offline(SHARED))]
     for script, declared in scripts.items():
@@ -81,6 +82,18 @@ def plan_kernels(request: Request) -> tuple[PlannedKernel, ...]:
             )
             kernels.append(planned)
     return tuple(kernels[1:] if request.embed else kernels)
+
+
+def _check_splits(models: Mapping[str, Mapping[str, Any]]) -> None:
+    """Raise UserError for models that split the data in two ways: they could not be blended."""
+    splits = {
+        script: getattr(recipe, "split", "given")
+        for script, recipes in models.items()
+        for recipe in recipes.values()
+    }
+    if len({*splits.values()}) > 1:
+        words = ", ".join(f"{script} has split={split}" for script, split in splits.items())
+        raise UserError(f"{words}: models are blended on the same pictures: give all one split")
 
 
 def _scripts(request: Request) -> dict[str, Kernel]:

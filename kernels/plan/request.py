@@ -14,6 +14,8 @@ from common.errors import UserError
 from common.networks.backbones import check_size, check_weights, weights_files
 from common.recipe import by_name, nearest
 from common.recipes.training import check_batch
+from common.recipes.words import training_pictures
+from common.training.loading import check_split
 from kernels.plan.find import kernel_scripts, load_kernel, modules
 
 ENSEMBLE = "ensemble"
@@ -169,6 +171,7 @@ def published_name(wanted: str, competition: str) -> tuple[str, str]:
 def check_recipe(request: Request, script: str, recipe: Any, accelerator: str) -> None:
     """Raise UserError for what a training kernel would stop at, or would ignore."""
     competition, task = request.competition, request.competition.task
+    check_split(competition, recipe)
     for name in task.ignored_settings:
         value = getattr(recipe, name, None)
         if value != getattr(type(recipe)(), name, None):
@@ -178,7 +181,8 @@ def check_recipe(request: Request, script: str, recipe: Any, accelerator: str) -
     if hasattr(recipe, "backbone") and (recipe.backbone or "backbone" in request.settings):
         _check_network(request, script, recipe)
     if competition.pictures and not request.small and hasattr(recipe, "batch_size"):
-        check_batch(recipe.batch_size, REPLICAS[accelerator], competition.pictures["train"])
+        pictures = training_pictures(recipe, competition.pictures)
+        check_batch(recipe.batch_size, REPLICAS[accelerator], pictures)
 
 
 def _check_network(request: Request, script: str, recipe: Any) -> None:

@@ -33,8 +33,8 @@ _ROLES = {
 }
 # Of a recipe's description what sets its size, its time and its learning rates.
 _ROWS = (
-    *("size", "parameters", "batch", "epochs", "refit", "balance", "schedule", "folds", "parts"),
-    "networks",
+    *("size", "parameters", "batch", "epochs", "refit", "balance", "schedule", "split", "folds"),
+    *("parts", "networks"),
 )
 
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from common.recipes.words import unused_settings, value_in_words
+from common.recipes.unused import unused_settings
+from common.recipes.words import value_in_words
 from kernels.report.facts import Facts
 from kernels.report.render import UNKNOWN, Key, Section, Table, duration, hue, known
 from kernels.results.output import KernelOutput

@@ -14,6 +14,7 @@ from common.data.splits import (
     hold_out,
     join_labelled,
     one_fold,
+    split_anew,
     stratified_folds,
     write_split,
 )
@@ -233,3 +234,70 @@ def test_groups_go_where_their_pictures_go() -> None:
     assert list(join("all", grouped, alone).take(np.array([4, 2, 0])).groups) == ["", "long", "a"]
     assert list(join("all", alone, grouped).groups) == ["", "", "a", "b", "long"]
     assert join("all", alone, alone).take(np.array([0])).groups is None
+
+
+def three(labels: list[int], groups: list[str] | None = None) -> list[Records]:
+    """Train, a small validation, and test of a fifth."""
+    whole, rows = records(labels, groups), np.arange(len(labels))
+    parts = {"train": rows % 5 < 3, "val": rows % 5 == 3, "test": rows % 5 == 4}
+    return [replace(whole.take(chosen), name=name) for name, chosen in parts.items()]
+
+
+def test_the_published_random_split_has_the_published_sizes() -> None:
+    task = Classification(("NORMAL", "PNEUMONIA"))
+    parts = three([0] * 1583 + [1] * 4273)
+    train, validation, test = split_anew(parts, task, "random", 0)
+    assert [len(train), len(validation), len(test)] == [4099, 878, 879]
+    assert np.bincount(test.labels).tolist() == [238, 641]
+    assert [part.name for part in (train, validation, test)] == ["train", "val", "test"]
+    words = "878 of 5,856 pictures, at random, stratified, seed 0; test are 879 more"
+    assert (train.split, validation.split, test.split) == ("", words, words)
+    found = [name for part in (train, validation, test) for name in part.ids.tolist()]
+    assert sorted(found) == sorted(name for part in parts for name in part.ids.tolist())
+    again, other = (split_anew(parts, task, "random", seed)[2].ids.tolist() for seed in (0, 1))
+    assert again == test.ids.tolist() != other
+    without_test = split_anew([*parts[:2], parts[2].take(np.array([], int))], task, "random", 0)
+    assert sum(map(len, without_test)) == len(parts[0]) + len(parts[1])
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**32 - 1), st.integers(20, 60), st.integers(0, 99))
+def test_a_split_by_group_has_no_group_twice(seed: int, people: int, draw: int) -> None:
+    random = np.random.default_rng(draw)
+    groups = random.integers(0, people, 400)
+    labels = random.integers(0, 3, people)[groups].tolist()
+    parts = three(labels, [f"p{group}" if group else "" for group in groups])
+    split = split_anew(parts, TASK, "grouped", seed, near_duplicates=False)
+    names = [{*part.groups.tolist()} - {""} for part in split]
+    assert not names[0] & (names[1] | names[2])
+    assert not names[1] & names[2]
+    assert sum(map(len, split)) == 400
+    for part, share in zip(split, (0.7, 0.15, 0.15), strict=True):
+        assert len(part) / 400 == pytest.approx(share, abs=0.1)
+    assert "by group, stratified, " in split[1].split
+    at_random = split_anew(parts, TASK, "random", seed)
+    assert {*at_random[0].groups.tolist()} & {*at_random[2].groups.tolist()} - {""}
+
+
+def test_a_split_by_group_keeps_copies_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(splits, "find_copies", lambda records: [[0, 50, 99]])
+    parts = three([row % 3 for row in range(100)])
+    for seed in range(5):
+        split = split_anew(parts, TASK, "grouped", seed)
+        ids = np.concatenate([part.ids for part in parts])[[0, 50, 99]]
+        assert sum(bool({*ids} & {*part.ids}) for part in split) == 1
+        assert ", 3 pictures kept with their copies, seed" in split[2].split
+
+
+def test_what_cannot_be_split_anew_is_one_line() -> None:
+    parts = three([row % 3 for row in range(30)])
+    unlabelled = [*parts[:2], replace(parts[2], labels=None)]
+    with pytest.raises(UserError, match="split=random: test has no labels to be split: take given"):
+        split_anew(unlabelled, TASK, "random", 0)
+    few = three([0] * 9 + [1] * 9 + [2])
+    said = "split=random: 19 pictures, 1 of one class, are too few for three parts"
+    with pytest.raises(UserError, match=said):
+        split_anew(few, TASK, "random", 0)
+    people = [str(row % 4) for row in range(30)]
+    with pytest.raises(UserError, match="split=grouped: 4 groups of labelled rows cannot be split"):
+        split_anew(three([row % 3 for row in range(30)], people), TASK, "grouped", 0, False)

@@ -95,6 +95,7 @@ SUBMODEL, CLASSES, MARGIN = submodel.KERNEL.recipe, classes.KERNEL.recipe, margi
         (ClassifierRecipe(), {"loss": "focall"}, "loss=focall: did you mean focal?"),
         (ClassifierRecipe(), {"loss": "focal", "logit_adjustment": 1}, "is of loss=crossentropy"),
         (ClassifierRecipe(), {"loss": "hinge", "label_smoothing": 0.1}, "loss=hinge label_smooth"),
+        (ClassifierRecipe(), {"split": "random", "folds": 3}, "split=random: folds are of train"),
         (ClassifierRecipe(), {"fold": 3}, "settings folds=0 fold=3"),
         (ClassifierRecipe(), {"folds": 3, "fold": 3}, "settings folds=3 fold=3"),
         (

@@ -13,13 +13,8 @@ from common.recipe import field_types, override
 from common.recipes.classifier import ClassifierRecipe
 from common.recipes.embedding import LOSSES, EmbeddingRecipe
 from common.recipes.hours import scaled_hours
-from common.recipes.words import (
-    check_used,
-    describe_recipe,
-    recipe_facts,
-    training_pictures,
-    unused_settings,
-)
+from common.recipes.unused import check_used, unused_settings
+from common.recipes.words import describe_recipe, recipe_facts, training_pictures
 from common.tasks.multilabel import MultiLabel
 from competitions.painter_by_numbers import lite, submodel, triplets
 from competitions.petals_to_metal import densenet201, efficientnetlite0
@@ -152,6 +147,20 @@ def test_the_rates_of_a_piecewise_schedule_are_said_with_epochs_from_1() -> None
     recipe = ClassifierRecipe(schedule="piecewise", lr_rates="0: 5e-4, 4: 2e-4, 25: 1")
     words = describe_recipe(recipe, 8)["schedule"]
     assert words == "piecewise x 8: 0.0005 from epoch 1, 0.0002 from epoch 5"
+
+
+@pytest.mark.parametrize("split", ["random", "grouped"])
+def test_a_split_of_all_pictures_is_said(split: Any) -> None:
+    recipe = ClassifierRecipe(split=split, batch_size=10)
+    words = describe_recipe(recipe, 1, {"train": 600, "val": 100, "test": 300})
+    assert words["split"].startswith("all labelled pictures 70/15/15")
+    assert words["epochs"] == "25 on train, 70 steps each"
+    assert words["refit"].endswith("on train + val, 85 steps each")
+    given = describe_recipe(ClassifierRecipe(), 1, {"train": 600, "val": 100})
+    assert "split" not in given
+    unused = {one: unused_settings({"folds": 0, "split": one}) for one in ("given", split)}
+    assert "near_duplicates" in unused["given"]
+    assert ("near_duplicates" in unused[split]) == (split == "random")
 
 
 def test_the_loss_of_a_recipe_is_said_and_changes_no_network() -> None:

@@ -1,5 +1,6 @@
 """What a classifier's kernel refuses, in one line and before it trains; folds, caches, columns."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -75,6 +76,29 @@ def test_a_training_passes_the_labels_of_test_on_and_sees_none(
         *(parts := labelled(0).load(*given))[:2], replace(parts[2], labels=parts[2].labels + 1)
     ))  # fmt: skip
     assert "test: row 2 has label 3, expected 0 to 2" in train(wrong, tmp_path / "wrong")
+
+
+def test_all_pictures_are_split_anew_where_nothing_is_submitted(
+    train: Train, tmp_path: Path
+) -> None:
+    settings = {"epochs": 1, "batch_size": 4, "split": "random", "refit": False}
+    train(labelled(0), tmp_path / "random", settings=settings, nonce="n1")
+    found = load_predictions(tmp_path / "random", "small")
+    assert (len(found.validation), len(found.test)) == (6, 6)  # of 24 + 9 + 7
+    assert {name[:2] for name in [*found.validation_ids, *found.test_ids]} > {"tr", "te"}
+    assert len(found.test_labels) == 6
+    manifest = read_manifest(tmp_path / "random", "small", "n1")
+    words = "6 of 40 pictures, at random, stratified, seed 0; test are 6 more"
+    assert manifest["validation"] == words
+    split = pd.read_csv(tmp_path / "random" / "split.csv", dtype=str, keep_default_na=False)
+    assert split.part.value_counts().to_dict() == {"train": 28, "val": 6, "test": 6}
+    assert split.id[split.part == "test"].tolist() == found.test_ids.tolist()
+    network = json.loads((tmp_path / "random" / "small.network.json").read_text())
+    assert network["trained_on"] == "70 % of all pictures, split=random (seed 0)"
+    said = train(labelled(0), tmp_path / "grouped", settings={**settings, "split": "grouped"})
+    assert "of 40 pictures, by group, stratified, no copies found, seed 0;" in said
+    said = train(KERNEL, tmp_path / "submits", settings=settings)
+    assert "setting split=random: small is scored on its own test: take split=given" in said
 
 
 def test_test_may_be_missing_where_nothing_is_submitted(train: Train, tmp_path: Path) -> None:

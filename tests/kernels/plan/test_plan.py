@@ -14,6 +14,7 @@ from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Grades, Number
 from kernels.plan.find import find_competition
+from kernels.plan.planned import _check_splits
 from kernels.plan.request import check_recipe, choose_models
 from support import tiny, warm
 from support.planned import planned
@@ -41,6 +42,9 @@ def test_a_model_brings_what_it_reads_with_it() -> None:
     [
         ("tiny", ["both"], {"settings": {"part": 1}}, "--set part: each kernel has its own"),
         ("tiny", ["left", "right"], {"recipe": "best"}, "right has no best recipe: leave out --re"),
+        ("petals", ["densenet201"], {"settings": {"split": "random"}}, "is scored on its own"),
+        ("pneumonia", ["efficientnetlite0"], {"settings": {"split": "random"}, "folds": 3},
+         "split=random: folds are of train and validation"),
         # What a kernel would refuse is refused before it is pushed, in the recipe that runs.
         ("painter", ["margin"], {"settings": {"blend_scale": "ranks"}}, "did you mean rank"),
         ("painter", ["margin"], {"settings": {"method": "best"}}, "setting method=best: "),
@@ -175,9 +179,8 @@ def test_a_dry_run_of_kernels_that_read_others(dry: list, tmp_path: Path) -> Non
     ],
 )
 def test_a_setting_that_a_task_has_no_use_for_is_refused(task: Any, refused: tuple) -> None:
-    request: Any = SimpleNamespace(
-        competition=SimpleNamespace(task=task, pictures={}), settings={}, small=True
-    )
+    competition = SimpleNamespace(task=task, pictures={})
+    request: Any = SimpleNamespace(competition=competition, settings={}, small=True)
     settings = {
         "balance": "copies",
         "label_smoothing": 0.1,
@@ -191,3 +194,15 @@ def test_a_setting_that_a_task_has_no_use_for_is_refused(task: Any, refused: tup
                 check_recipe(request, "script", recipe, "cpu")
         else:
             check_recipe(request, "script", recipe, "cpu")
+
+
+def test_models_of_one_run_have_one_split() -> None:
+    given, random = ClassifierRecipe(), ClassifierRecipe(split="random")
+    _check_splits({"a": {"a": random}, "b": {"b": random}})
+    _check_splits({"a": {"a": given}, "b": {"b": SimpleNamespace()}})
+    for other in (given, SimpleNamespace()):  # of a kernel that knows no other
+        said = (
+            "^a has split=random, b has split=given: models are blended on the same .* one split$"
+        )
+        with pytest.raises(UserError, match=said):
+            _check_splits({"a": {"a": random}, "b": {"b": other}})

@@ -68,6 +68,10 @@ def main(arguments: list[str] | None = None) -> int:
         with machine_faults():
             build_parser().parse_args(words, args)
             outcome = _act(args, words)
+    except ModuleNotFoundError as error:  # of an installation that is not complete
+        fault = UserError(f"the package {error.name} is not installed: run make setup")
+        show(fault)
+        outcome = {"state": "failed", "error": str(fault)}
     except BrokenPipeError:  # whoever read the output has seen enough
         discard(sys.stdout)
         return 1

@@ -120,7 +120,8 @@ def test_a_broken_picture_is_refused_before_anything_is_pushed(
     assert done.returncode == 1
     picture = tmp_path / "mine" / "train" / "leaf7.jpg"
     said = (
-        f"error: {picture} has no readable picture (no picture: a web page): fetch the file again"
+        f"error: {picture} has no readable picture (no picture: a web page): fetch the file "
+        "again, or leave it out in the competition's data.py"
     )
     assert done.stderr.splitlines()[-1] == said
     assert not (tmp_path / "run").exists()

@@ -77,6 +77,7 @@ MISTAKES = [
     ("tiny --ensemble --whatever", "unrecognized arguments: --whatever"),
     ("tiny --ensemble --set epochs=2 ema=0.5 seed=3", "unrecognized arguments: ema=0.5 seed=3: "
      "write --set before each, --set ema=0.5"),
+    ("tiny --ensemble --dry-run --data= --solution x.csv", "--data: it is empty; --help shows"),
     ("tiny left --ensemble", "unrecognized arguments: left"),
     ("petals --ensemble --seed -1", "--seed -1: it must be from 0 to 4294967295"),
     ("petals --ensemble --set optimizer=adm", "optimizer=adm: did you mean adam"),

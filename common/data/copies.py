@@ -66,9 +66,8 @@ def byte_faults(parts: Sequence[Records], task: Task) -> list[str]:
     test, or none), of which those are read that may have as many bytes as another; an audit
     compares what pictures show.
     """
-    parts = [
-        part for number, part in enumerate(parts) if sum(map(len, parts[: number + 1])) <= MOST
-    ]
+    while parts and sum(map(len, parts)) > MOST:
+        parts = parts[:-1]
     if not parts:
         return []
     lengths = [_lengths(part) for part in parts]
@@ -82,23 +81,25 @@ def byte_faults(parts: Sequence[Records], task: Task) -> list[str]:
                 content = pictures.content(row)
             except (OSError, ValueError):  # whoever trains on it says so
                 continue
-            first = first_of.setdefault(hashlib.sha256(content).digest(), (part, row))
-            if first[0] is parts[0] and part is not parts[0]:
+            known, first = first_of.setdefault(hashlib.sha256(content).digest(), (part, row))
+            if known is parts[0] and part is not known:
                 again.setdefault(part.name, []).append(str(part.ids[row]))
-            labels = [
-                known.labels[n] for known, n in (first, (part, row)) if known.labels is not None
-            ]
-            if len(labels) == 2 and not np.array_equal(*labels):
-                ids = (known.ids[n] for known, n in (first, (part, row)))
-                ends = (f"{id_} {task.describe(own)}" for id_, own in zip(ids, labels, strict=True))
-                two.append(" and ".join(ends))
+            if known.labels is None or part.labels is None:
+                continue
+            if not np.array_equal(known.labels[first], part.labels[row]):
+                two.append(f"{_labelled(known, first, task)} and {_labelled(part, row, task)}")
     lines = [f"one picture with two labels: {len(two)} ({some(two, _NAMED)})"] if two else []
     return lines + [
-        f"{len(again[part.name])} of {len(part)} pictures of {part.name} are in {parts[0].name} "
-        f"too, with the same bytes ({some(again[part.name], _NAMED)}): its score is too good"
-        for part in parts[1:]
-        if part.name in again
+        f"{len(ids)} of the {sum(len(part) for part in parts if part.name == name)} pictures of "
+        f"{name} are in {parts[0].name} too, with the same bytes ({some(ids, _NAMED)}): its score "
+        f"is too good"
+        for name, ids in again.items()
     ]
+
+
+def _labelled(part: Records, row: int, task: Task) -> str:
+    assert part.labels is not None
+    return f"{part.name}/{part.ids[row]} {task.describe(part.labels[row])}"
 
 
 def _lengths(records: Records) -> np.ndarray:

@@ -112,6 +112,7 @@ def class_faults(train: Records, validation: Records, task: Task, folds: int = 0
         f"{what}: {np.count_nonzero(those)} of {len(names)} ({some(names[those].tolist(), _NAMED)})"
         for what, those in (
             ("classes without a picture in train or validation", learnt + asked == 0),
+            ("classes that validation has not", (asked == 0) & (learnt > 0) & (folds == 0)),
             ("classes of validation that train has not", (asked > 0) & (learnt == 0) & ~single),
             ("classes with one picture, which the fold with it does not learn", single),
         )

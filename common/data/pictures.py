@@ -138,7 +138,9 @@ class Pictures:
 def _fault(records: Records, row: int, error: Exception) -> UserError:
     id_ = f" ({records.ids[row]})" if records.places[row, 3] == RECORD else ""
     reason = getattr(error, "strerror", None) or str(error)
-    todo = "make it smaller" if reason.startswith("too large") else "fetch the file again"
+    todo = "fetch the file again, or leave it out in the competition's data.py"
+    if reason.startswith("too large"):
+        todo = "make it smaller"
     return UserError(f"{where(records, row)}{id_} has no readable picture ({reason}): {todo}")
 
 

@@ -3,7 +3,7 @@
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal, NamedTuple
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple
 
 from common.errors import UserError
 from common.recipe import nearest
@@ -22,10 +22,13 @@ Share = Annotated[float, Range(0, 1)]
 Rate = Annotated[float, Range(0, HIGHEST)]
 
 
-def check_batch(batch_size: int, replicas: int, pictures: int) -> None:
-    """Raises UserError when a batch of all replicas is more than the pictures of train."""
-    batch = batch_size * replicas
-    if batch > pictures:
+def check_batch(recipe: Any, replicas: int, pictures: int) -> None:
+    """Raises UserError when a batch of all replicas is more than the pictures of train.
+
+    A head that is fitted at once, by logistic regression, needs no batches.
+    """
+    batch = recipe.batch_size * replicas
+    if batch > pictures and not getattr(recipe, "folds_together", False):
         raise UserError(
             f"a batch of {batch} is more than the {pictures} training pictures: lower it with "
             f"--set batch_size={max(1, pictures // replicas)}"

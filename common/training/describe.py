@@ -75,7 +75,7 @@ class TrainingKernel(Kernel):
         replicas = REPLICAS[accelerator]
         pictures = self.competition.pictures if hasattr(recipe, "image_size") else {}
         if pictures:
-            check_batch(recipe.batch_size, replicas, training_pictures(recipe, pictures))
+            check_batch(recipe, replicas, training_pictures(recipe, pictures))
         words = describe_recipe(recipe, replicas, pictures, self.competition.task.loss_in_words)
         if "schedule" not in words:
             drawn = ""  # nothing is trained in epochs

@@ -83,7 +83,7 @@ def train_head(
     Raises UserError when there are too few rows, or classes, for a batch.
     """
     recipe, share, vectors = run.recipe, accelerator.share, stacked.vectors
-    check_batch(recipe.batch_size, accelerator.replicas, len(stacked.train))
+    check_batch(recipe, accelerator.replicas, len(stacked.train))
     batch, classes = recipe.batch_size * accelerator.replicas, int(stacked.train_labels.max()) + 1
     train = Rows(stacked.train[None], stacked.train_labels)
     validation = Rows(vectors.validation[CHANNEL][None], vectors.validation_labels)

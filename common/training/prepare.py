@@ -174,7 +174,7 @@ def open_pictures(records: Sequence[Records], recipe: Any, replicas: int) -> Par
     parts = Parts(
         *(Pictures(part, size, how, square) for part, how in zip(records, caches, strict=True))
     )
-    check_batch(recipe.batch_size, replicas, len(parts.train))
+    check_batch(recipe, replicas, len(parts.train))
     check_pictures(parts)
     return parts
 

@@ -34,6 +34,13 @@ def whole_number(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is not a whole number") from None
 
 
+def _named(text: str) -> Path:
+    """A path. Raises ArgumentTypeError for no text, as of a shell's variable that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty")
+    return Path(text)
+
+
 class _Once(argparse._StoreAction):
     """An option with a value that is given once: the second value would replace the first."""
 
@@ -100,8 +107,8 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     add("--message", "the submission's description at Kaggle", default="")
     add("--json", "one JSON object as the last line of stdout")
     add = _group(parser, "dry run")
-    add("--data", "this data instead of generated data", type=Path, metavar="DIR")
-    add("--solution", "its hidden labels: id,<target>,Usage", type=Path, metavar="CSV")
+    add("--data", "this data instead of generated data", type=_named, metavar="DIR")
+    add("--solution", "its hidden labels: id,<target>,Usage", type=_named, metavar="CSV")
     add("--full-size", "also build each network at full size and check its parameter count")
     add = _group(parser, "what was done")
     add("--history", "the runs below runs, or below --run-dir")

@@ -182,7 +182,7 @@ def check_recipe(request: Request, script: str, recipe: Any, accelerator: str) -
         _check_network(request, script, recipe)
     if competition.pictures and not request.small and hasattr(recipe, "batch_size"):
         pictures = training_pictures(recipe, competition.pictures)
-        check_batch(recipe.batch_size, REPLICAS[accelerator], pictures)
+        check_batch(recipe, REPLICAS[accelerator], pictures)
 
 
 def _check_network(request: Request, script: str, recipe: Any) -> None:

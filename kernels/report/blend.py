@@ -146,7 +146,7 @@ def _ranges(facts: Facts, scores: Sequence[tuple[str, Validated]], title: str) -
     decimals = min((score.digits for _, score in known if score.interval), default=4)
     caption = f"{title[:1].upper()}{title[1:]}{lower}."
     if any(score.interval for _, score in known):
-        caption += " The line is the 95 % interval (bootstrap)."
+        caption += " A line is a 95 % interval (bootstrap)."
     return {
         "rows": known,
         "words": lambda one: one.short if one.interval else f"{one.value:.{decimals}f}",

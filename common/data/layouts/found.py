@@ -92,7 +92,8 @@ def pictures_in(path: Path, inside: str = "") -> tuple[Path, Contents]:
         folders = {name[: at + len(inside) + 1] for name in names if (at := _at(name, inside)) >= 0}
         if not folders:
             raise UserError(
-                f"{as_given(where)} has no pictures in a folder {inside}; {listing(where)}"
+                f"{as_given(where)} has no pictures in a folder {inside}"
+                + (f"; {listing(where)}" if where.is_dir() else "")
             )
         chosen = min(folders, key=lambda folder: (folder.count("/"), folder))
         names = [name for name in names if name.startswith(chosen)]
@@ -173,9 +174,10 @@ class Finder:
         missing = [name for name, one in zip(names, found, strict=True) if one is None]
         if missing and (not labelled or 2 * len(missing) > len(names)):
             folders = ", ".join(str(as_given(path)) for path in self.paths)
+            there = listing(self.paths[0]) if self.paths[0].is_dir() else ""
             raise UserError(
                 f"{source}: {len(missing)} of the {len(names)} pictures that it names are not in "
-                f"{folders}, the first is {missing[0]}; {listing(self.paths[0])}"
+                f"{folders}, the first is {missing[0]}" + (f"; {there}" if there else "")
             )
         if missing:
             note(part, named_and_missing=len(missing), first=missing[0])

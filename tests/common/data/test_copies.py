@@ -57,7 +57,9 @@ def test_one_picture_with_two_labels_is_a_line(tmp_path: Path) -> None:
     names = [path.name for path in paths]
     labels = np.array([0, 1, 2, 1, 1, 0])
     records = image_files("train", paths, names, labels)
-    assert byte_faults([records], TASK) == ["one picture with two labels: 1 (0.jpg a and 2.jpg c)"]
+    assert byte_faults([records], TASK) == [
+        "one picture with two labels: 1 (train/0.jpg a and train/2.jpg c)"
+    ]
     paths[2].unlink()  # a training will say so
     assert byte_faults([records], TASK) == []
     several = image_files("train", paths[:2], names[:2], np.array([[1, 0], [0, 1]]))
@@ -75,12 +77,13 @@ def test_pictures_of_train_in_validation_and_test_are_a_line_each(tmp_path: Path
     validation = part("val", [b"two", b"six", b"one"], [1, 1, 0])
     test = part("test", [b"six", b"three", b"seven"], None)
     assert byte_faults([train, validation, test], TASK) == [
-        "2 of 3 pictures of val are in train too, with the same bytes (val0.jpg, val2.jpg): its "
-        "score is too good",
-        "1 of 3 pictures of test are in train too, with the same bytes (test1.jpg): its score is "
-        "too good",
+        f"{said}: its score is too good"
+        for said in (
+            "2 of the 3 pictures of val are in train too, with the same bytes (val0.jpg, val2.jpg)",
+            "1 of the 3 pictures of test are in train too, with the same bytes (test1.jpg)",
+        )
     ]
-    assert byte_faults([train, test], TASK)[0].startswith("1 of 3 pictures of test")
+    assert byte_faults([train, test], TASK)[0].startswith("1 of the 3 pictures of test")
     assert byte_faults([validation.take(np.array([1])), train], TASK) == []
 
 
@@ -91,7 +94,8 @@ def test_one_record_with_two_labels_is_a_line(tmp_path: Path) -> None:
     records = [flowers.example(name, label, jpegs[n]) for name, label, n in rows]
     flowers.write_file(tmp_path / "00-64x64-3.tfrec", records[:3])
     flowers.write_file(tmp_path / "01-64x64-2.tfrec", records[3:])
-    said = "one picture with two labels: 1 (a 5 and long name 150)"
+    name = tmp_path.name
+    said = f"one picture with two labels: 1 ({name}/a 5 and {name}/long name 150)"
     assert byte_faults([read_records(tmp_path, True, 200)], task) == [said]
     numbers = replace(read_records(tmp_path, True, 200), labels=np.arange(5.0))  # in a table
     assert len(byte_faults([numbers], Number(0, 9))) == 1

@@ -34,7 +34,7 @@ class Classification(Task):
     has_class_numbers: ClassVar[bool] = True
     sections: ClassVar[tuple[str, ...]] = (
         *("metrics", "kernels", "blend", "learning", "members", "threshold", "classes"),
-        *("confusions", "hardest", "calibration", "settings"),
+        *("confusions", "misclassified", "hardest", "calibration", "settings"),
     )
 
     @property

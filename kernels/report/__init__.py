@@ -17,6 +17,7 @@ from kernels.report.facts import Facts, gather
 from kernels.report.kernels import kernels, settings
 from kernels.report.learning import learning
 from kernels.report.metrics import metrics
+from kernels.report.misclassified import misclassified
 from kernels.report.overview import overview
 from kernels.report.pairs import pairs
 from kernels.report.pictures import calibration, hardest, members
@@ -26,7 +27,10 @@ from kernels.report.vectors import embedding, mistakes, neighbours
 from kernels.results.result import REPORT
 from kernels.run.state import Run, Submission
 
-OF_BLEND = (members, threshold, classes, labels, confusions, errors, hardest, calibration)
+OF_BLEND = (
+    *(members, threshold, classes, labels, confusions, errors, misclassified, hardest),
+    calibration,
+)
 SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
     section.__name__: section
     for section in (

@@ -1,6 +1,7 @@
 """Reports of other tasks than one class a picture."""
 
 import dataclasses
+import html
 import json
 import re
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from common.competition import Competition
+from common.files.predictions import load_predictions, save_predictions
 from common.forms import LabelColumn, LabelList, NumberColumn
 from common.manifest import write_json
 from common.tasks.classification import Classification
@@ -188,6 +190,33 @@ def test_the_threshold_of_two_classes_is_said_and_all_is_decided_at_it(run: Run)
     assert sorted(map(int, taken_for)) == wrong[: len(taken_for)]
     said = show_result(result_of(run, None))
     assert f"\n  threshold        {at:.3f}: recall {found['validation_recall']:.3f}, spec" in said
+
+
+@pytest.mark.parametrize("competition", ["two", "classes"], indirect=True)
+def test_every_wrong_picture_of_both_parts_is_named(run: Run) -> None:
+    task, found = TASKS["two" if metrics(run).get("thresholds") else "classes"][0], metrics(run)
+    blend = load_predictions(run.output("ensemble"), "blend")
+    at = found.get("thresholds")
+    hidden = np.array([f"hidden<{n}>" for n in range(400)])
+    test = np.tile(blend.validation, (5, 1))[:400]
+    labels = 1 - np.tile(blend.validation_labels, 5)[:400] % 2
+    both = dataclasses.replace(blend, test_ids=hidden, test=test, test_labels=labels)
+    save_predictions(run.output("ensemble"), both, "blend")
+    page = section(written(run, *MEMBERS), "misclassified")
+    for part, rest in zip(("Validation", "Test"), page.split("<details")[1:], strict=True):
+        name = part.lower()
+        values, truth, ids = (getattr(both, f"{name}{end}") for end in ("", "_labels", "_ids"))
+        decided = task.decide(values, None if at is None else np.array(at))
+        wrong = np.flatnonzero(decided != truth)
+        assert f"{part}: {len(wrong)} of {len(truth)} pictures are labelled wrong" in rest
+        assert (len(wrong) <= 30) is ("open" in rest[:6])
+        rows = re.findall(r'<span class="id">(.*?)</span>.*?<td>(.*?)</td><td>(.*?) <', rest)
+        known = {ids[n]: (task.classes[truth[n]], task.classes[decided[n]]) for n in wrong}
+        assert len(rows) == min(len(wrong), 300)
+        assert all(known[html.unescape(one)] == (true, taken) for one, true, taken in rows)
+        shares = [float(one) for one in re.findall(r'<span class="soft">([\d.]+)</span>', rest)]
+        assert shares == sorted(shares, reverse=True)
+        assert shares[0] == pytest.approx(values[wrong, decided[wrong]].max(), abs=6e-4)
 
 
 @pytest.mark.parametrize("competition", ["classes"], indirect=True)

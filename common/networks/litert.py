@@ -26,7 +26,7 @@ class LiteNetwork:
         # It advises to hand over the model, too; of a Keras 3 model it would then lose the weights.
         logging.getLogger("absl").addFilter(lambda line: "trackable_obj" not in line.getMessage())
         converter = tf.lite.TFLiteConverter.from_concrete_functions([traced])
-        self._interpreter = _interpreter(converter.convert())
+        self._interpreter = interpreter(converter.convert(), os.cpu_count() or 1)
         self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
         self._output = self._interpreter.get_output_details()[0]["index"]
@@ -42,8 +42,8 @@ class LiteNetwork:
         return np.concatenate(found)[: len(inputs)]
 
 
-def _interpreter(content: bytes) -> Any:
-    threads = os.cpu_count() or 1
+def interpreter(content: bytes, threads: int) -> Any:
+    """Return LiteRT's interpreter of a file's ``content``."""
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError:

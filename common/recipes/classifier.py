@@ -48,6 +48,8 @@ class ClassifierRecipe(BackboneRecipe):
             None carries out all of them, one after the other, where ``folds_together`` is true.
         repeats: how often they are split, each time in another way; folds count on from one to
             the next, so that fold 7 of 5 is part 2 of the second.
+        export: write the trained network as LiteRT files too, for a phone (float32, float16, int8),
+            and measure each on validation.
         near_duplicates: whether folds keep copies, exact or near, together, of data with a
             validation of their own; ``hold_out`` is asked in the competition's ``data.py``.
         split: ``given`` by the competition's ``data.py``; ``random`` or ``grouped`` split all
@@ -76,6 +78,7 @@ class ClassifierRecipe(BackboneRecipe):
     repeats: Annotated[int, Range(1, 10)] = 1
     near_duplicates: bool = True
     split: Literal["given", "random", "grouped"] = "given"
+    export: bool = False
 
     @property
     def trains_on_features(self) -> bool:
@@ -110,6 +113,11 @@ class ClassifierRecipe(BackboneRecipe):
             raise UserError(
                 f"setting split={self.split}: folds are of train and validation as they are given: "
                 f"leave one of both out"
+            )
+        if self.export and (self.refit or self.fold is None):
+            raise UserError(
+                "setting export=yes: the files are measured on validation, which a refit learns: "
+                "write refit=no, too, and give no folds"
             )
         if self.repeats > 1 and not self.folds:
             raise UserError(f"setting repeats={self.repeats}: there are no folds to repeat")

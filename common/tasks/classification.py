@@ -33,7 +33,7 @@ class Classification(Task):
     loss_in_words: ClassVar[str] = "cross-entropy"
     has_class_numbers: ClassVar[bool] = True
     sections: ClassVar[tuple[str, ...]] = (
-        *("metrics", "kernels", "blend", "learning", "members", "threshold", "classes"),
+        *("metrics", "kernels", "blend", "learning", "exports", "members", "threshold", "classes"),
         *("confusions", "misclassified", "hardest", "calibration", "settings"),
     )
 

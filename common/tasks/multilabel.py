@@ -35,6 +35,7 @@ class MultiLabel(Task):
         "blend",
         "metrics",
         "learning",
+        "exports",
         "labels",
         "settings",
     )

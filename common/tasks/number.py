@@ -32,6 +32,7 @@ class Number(Task):
         "blend",
         "metrics",
         "learning",
+        "exports",
         "errors",
         "settings",
     )
@@ -99,7 +100,8 @@ class Grades(Number):
         *("quadratic_weighted_kappa", "accuracy", "balanced_accuracy", "macro_f1", "rmse", "mae"),
     )
     sections: ClassVar[tuple[str, ...]] = (
-        *("metrics", "kernels", "blend", "learning", "classes", "confusions", "errors", "settings"),
+        *("metrics", "kernels", "blend", "learning", "exports"),
+        *("classes", "confusions", "errors", "settings"),
     )
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from common.outputs import write_outputs
 from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.checkpoint import remove_checkpoint
+from common.training.exporting import check_export, export_network
 from common.training.feature_training import begin_with_head, train_on_features
 from common.training.loading import check_labels, check_split, check_splits
 from common.training.network import Published, save_network
@@ -54,6 +55,7 @@ class ClassifierKernel(PictureKernel):
         that says ``unfinished``.
         """
         accelerator, weights = take_accelerator(self, run), self.pretrained(run)
+        check_export(self, run)
         parts = read_parts(self, run, accelerator)
         trained = train_on_features(self, run, accelerator, parts, weights)
         if trained is None:
@@ -65,10 +67,12 @@ class ClassifierKernel(PictureKernel):
         if not run.primary:
             return
         predictions = trained.predictions
-        folder, task = run.folder, self.competition.task
+        folder, task, facts = run.folder, self.competition.task, dict(trained.facts)
+        if run.recipe.export:
+            facts["exports"] = export_network(run, self.competition, trained.model, parts)
         with run.stage("figures"):
             name, labels = run.parameters.kernel, predictions.validation_labels
-            scored = write_outputs(folder, self.competition, predictions, name, trained.facts)
+            scored = write_outputs(folder, self.competition, predictions, name, facts)
             thresholds, confusion = scored.get("thresholds"), "confusion_matrix.png"
             figures.predictions(folder, task, labels, predictions.validation, thresholds, confusion)
             write_history(folder, trained.history)

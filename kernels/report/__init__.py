@@ -13,6 +13,7 @@ from kernels.bundle.build import Bundle
 from kernels.report.blend import blend
 from kernels.report.classes import classes, confusions, labels
 from kernels.report.errors import errors
+from kernels.report.exports import exports
 from kernels.report.facts import Facts, gather
 from kernels.report.kernels import kernels, settings
 from kernels.report.learning import learning
@@ -34,8 +35,8 @@ OF_BLEND = (
 SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
     section.__name__: section
     for section in (
-        *(metrics, kernels, blend, learning, *OF_BLEND, pairs, embedding, neighbours, mistakes),
-        settings,
+        *(metrics, kernels, blend, learning, exports, *OF_BLEND),
+        *(pairs, embedding, neighbours, mistakes, settings),
     )
 }
 

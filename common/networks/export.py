@@ -1,0 +1,110 @@
+"""A network as a LiteRT file, for a phone: of float32, float16 or int8.
+
+The file takes one picture, ``(1, height, width, 3)`` float32 in 0..255, and gives what the network
+gives. ``int8`` has integers for weights and for what the layers pass on, whose ranges are those
+that some training pictures cause (post-training quantization: Jacob et al., 2018).
+"""
+
+import logging
+import re
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from common.errors import UserError
+from common.networks.litert import interpreter
+
+KINDS = ("float32", "float16", "int8")
+_RUNS = 30  # for a median of the latency
+
+
+def convert(model: Any, kind: str, pictures: np.ndarray | None = None) -> bytes:
+    """Return the content of the file of a ``keras.Model`` of either backend.
+
+    ``kind`` is one of ``KINDS``; ``int8`` needs ``pictures``, ``(n, height, width, 3)``. Raises
+    UserError for a network with an operation that LiteRT lacks.
+    """
+    import tensorflow as tf
+
+    with _explained(model), _converter(model) as converter:
+        if kind != "float32":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        if kind == "float16":
+            converter.target_spec.supported_types = [tf.float16]
+        if kind == "int8":
+            assert pictures is not None
+            seen = pictures.astype(np.float32)
+            converter.representative_dataset = lambda: ([one[None]] for one in seen)
+        return bytes(converter.convert())
+
+
+class LiteFile:
+    """A file's content, run as a phone does: one picture at a time."""
+
+    def __init__(self, content: bytes, threads: int = 1):
+        self._interpreter = interpreter(content, threads)
+        self._interpreter.allocate_tensors()
+        self._input = self._interpreter.get_input_details()[0]["index"]
+        self._output = self._interpreter.get_output_details()[0]["index"]
+
+    def __call__(self, picture: np.ndarray) -> np.ndarray:
+        """Return the outputs ``(units,)`` float32 of one picture."""
+        self._interpreter.set_tensor(self._input, picture[None].astype(np.float32))
+        self._interpreter.invoke()
+        return np.asarray(self._interpreter.get_tensor(self._output)[0], np.float32)
+
+
+def latency(network: Callable[[np.ndarray], Any], picture: np.ndarray) -> float:
+    """Return the median milliseconds that one picture takes, after some that do not count."""
+    taken = []
+    for number in range(_RUNS + 3):
+        began = time.perf_counter()
+        network(picture)
+        if number >= 3:
+            taken.append(time.perf_counter() - began)
+    return 1000 * float(np.median(taken))
+
+
+@contextmanager
+def _converter(model: Any) -> Iterator[Any]:
+    """TensorFlow's converter of a model; of one of JAX by way of TensorFlow's format."""
+    import keras
+    import tensorflow as tf
+
+    shape = (1, *model.input_shape[1:])
+    if keras.config.backend() == "tensorflow":
+        call = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
+        traced = call.get_concrete_function(tf.TensorSpec(shape, tf.float32))
+        yield tf.lite.TFLiteConverter.from_concrete_functions([traced])
+        return
+    with TemporaryDirectory() as folder:
+        form = [keras.InputSpec(shape=shape, dtype="float32")]
+        options = {"format": "tf_saved_model", "input_signature": form, "verbose": False}
+        model.export(folder, **options)
+        yield tf.lite.TFLiteConverter.from_saved_model(folder)
+
+
+@contextmanager
+def _explained(model: Any) -> Iterator[None]:
+    """Say in one line what LiteRT lacks; what the converter says of its work is of no use."""
+    from tensorflow.lite.python.convert_phase import ConverterError
+
+    # It advises to hand over the model, too; of a Keras 3 model it would then lose the weights.
+    logging.getLogger("absl").addFilter(lambda line: "trackable_obj" not in line.getMessage())
+    try:
+        with warnings.catch_warnings(), redirect_stderr(StringIO()), redirect_stdout(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    except ConverterError as error:
+        found = re.search(r"'(tf\.\w+)' op is neither", str(error))
+        lacks = f"it has the operation {found[1]}" if found else type(error).__name__
+        raise UserError(
+            f"{model.name} cannot be exported to LiteRT, which lacks an operation of it ({lacks}): "
+            f"--set export=no, or replace the layer"
+        ) from None

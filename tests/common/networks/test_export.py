@@ -1,0 +1,76 @@
+"""LiteRT files of a network: what Keras predicts, smaller; on both backends."""
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+
+from common.errors import UserError
+from common.networks.export import KINDS, LiteFile, convert, latency
+
+TOLERANCE = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
+
+
+def network(between: Any = None) -> Any:
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(1)
+    inputs = keras.Input((16, 16, 3))
+    x = layers.Rescaling(1 / 127.5, -1.0)(inputs)
+    x = layers.BatchNormalization()(layers.Conv2D(8, 3, strides=2, use_bias=False)(x))
+    x = between(x) if between else x
+    x = layers.GlobalAveragePooling2D()(layers.Activation("relu")(x))
+    x = layers.Dense(64, activation="relu")(x)
+    return keras.Model(inputs, layers.Dense(4, activation="softmax")(x), name="small")
+
+
+PICTURES = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
+
+
+def check_all_kinds() -> None:
+    """Each file predicts what Keras does, within its precision, and the next one is smaller."""
+    model, sizes = network(), []
+    wanted = np.asarray(model(PICTURES.astype(np.float32)))
+    for kind in KINDS:
+        content = convert(model, kind, PICTURES)
+        file = LiteFile(content)
+        found = np.stack([file(picture) for picture in PICTURES])
+        np.testing.assert_allclose(found, wanted, atol=TOLERANCE[kind])
+        assert found.shape == (12, 4)
+        assert 0 < latency(file, PICTURES[0]) < 1000
+        sizes.append(len(content))
+    assert sizes[0] > sizes[1]
+    assert sizes[0] > sizes[2]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_each_file_predicts_what_the_network_does(backend: str) -> None:
+    code = f"import runpy; runpy.run_path({__file__!r})['check_all_kinds']()"
+    env = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_an_operation_that_litert_lacks_is_one_line() -> None:
+    import keras
+
+    class Determinant(keras.layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x * keras.ops.det(x[..., 0])[:, None, None, None]
+
+        def compute_output_shape(self, shape: Any) -> Any:
+            return shape
+
+    with pytest.raises(UserError) as raised:
+        convert(network(Determinant()), "float32")
+    assert str(raised.value) == (
+        "small cannot be exported to LiteRT, which lacks an operation of it (it has the operation "
+        "tf.MatrixDeterminant): --set export=no, or replace the layer"
+    )

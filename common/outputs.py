@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from common.competition import Competition
-from common.files.predictions import Predictions, save_predictions
+from common.files.predictions import Predictions, groups_of, save_predictions
 from common.manifest import write_json
 from common.metrics.bootstrap import RESAMPLES, Size, compare, interval, resampled_scores
 from common.metrics.metric import Metric
@@ -46,13 +46,17 @@ class ModelScores:
         return interval(self.drawn[model], self.scores[model], self.size, lowest, highest)
 
     def facts(self, model: str) -> dict[str, Any]:
-        """Return a model's score for ``metrics.json``: metric, direction, score, interval, n."""
+        """Return a model's score for ``metrics.json``: metric, direction, score, interval, n.
+
+        And ``groups``, their number, where intervals are of whole groups.
+        """
         return without_none(
             metric=self.metric.name,
             greater_is_better=self.metric.greater_is_better,
             validation_score=self.scores.get(model),
             interval=self.interval(model),
             n=self.n,
+            groups=self.size.groups,
         )
 
     def blend_facts(self, members: Mapping[str, str]) -> dict[str, Any]:
@@ -134,8 +138,9 @@ def score_models(
     scorers = {name: scorer(predictions) for name, predictions in models.items()}
     scores = {name: score(np.arange(len(labels))) for name, score in scorers.items()}
     strata = competition.task.resampling_strata(labels)
-    drawn = resampled_scores(scorers, strata, resamples)
-    return ModelScores(metric, scores, drawn, len(labels), Size.of(strata))
+    groups = groups_of(models.values(), "validation")
+    drawn = resampled_scores(scorers, strata, resamples, groups=groups)
+    return ModelScores(metric, scores, drawn, len(labels), Size.of(strata, groups))
 
 
 def threshold_facts(competition: Competition, predictions: Predictions) -> dict[str, Any]:

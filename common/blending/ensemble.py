@@ -29,6 +29,7 @@ from common.errors import UserError
 from common.files.predictions import (
     Predictions,
     align,
+    groups_of,
     load_predictions,
     save_predictions,
     test_labels_of,
@@ -171,8 +172,12 @@ def blend_members(
     validation = [np.asarray(member.validation, np.float64) for member in members.values()]
     weights = search_weights(competition, method, first.validation_labels, validation)
     test = mix(weights, [member.test for member in members.values()])
-    mixed = mix(weights, validation)
-    return weights, replace(first, validation=mixed, test=test, test_labels=test_labels_of(members))
+    known: dict[str, Any] = {
+        "test_labels": test_labels_of(members),
+        "validation_groups": groups_of(members.values(), "validation"),
+        "test_groups": groups_of(members.values(), "test"),
+    }
+    return weights, replace(first, validation=mix(weights, validation), test=test, **known)
 
 
 def search_weights(

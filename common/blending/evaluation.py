@@ -55,22 +55,25 @@ def evaluation_facts(
 ) -> dict[str, Any]:
     """Return ``validation_metrics`` and ``test_metrics`` for ``metrics.json``, as far as labelled.
 
-    Of test also ``test_score``, its ``test_interval`` and ``test_n``, of the competition's metric.
-    Labels are decided at validation's ``thresholds``.
+    Of test also ``test_score``, its ``test_interval`` and ``test_n``, of the competition's metric,
+    and ``test_groups``, their number, where intervals are of whole groups. Labels are decided at
+    validation's ``thresholds``.
     """
     facts: dict[str, Any] = {}
     for part, _, labels, predictions in _parts(blended):
         if labels is None:
             continue
         report("measuring", part=part, pictures=len(labels))
-        found = measure(competition, labels, predictions, thresholds, resamples)
+        groups = getattr(blended, f"{part}_groups")
+        found = measure(competition, labels, predictions, thresholds, resamples, groups)
         facts[f"{part}_metrics"] = found
         if part == "test":
             own = competition.metric
             facts |= without_none(
                 test_score=found.get(own), test_interval=found["intervals"].get(own)
             )
-            facts["test_n"] = len(labels)
+            number = Size.of(competition.task.resampling_strata(labels), groups).groups
+            facts |= without_none(test_n=len(labels), test_groups=number)
     return facts
 
 
@@ -80,12 +83,13 @@ def measure(
     predictions: np.ndarray,
     thresholds: np.ndarray | None,
     resamples: int,
+    groups: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return every metric of the task that is defined on these rows, by name.
 
-    ``intervals`` has their ends, 95 %, all on the same draws. Of classes ``per_class`` has
-    precision, recall, F1 and the number of pictures, and where each picture has one ``confusion``
-    has the counts, rows of the true class.
+    ``intervals`` has their ends, 95 %, all on the same draws, of whole ``groups`` where they are
+    given. Of classes ``per_class`` has precision, recall, F1 and the number of pictures, and where
+    each picture has one ``confusion`` has the counts, rows of the true class.
     """
     task, classes = competition.task, competition.task.classes
     scorers, found = {}, dict[str, Any]()
@@ -99,7 +103,8 @@ def measure(
         except UserError:  # not defined here, as ROC AUC of one class
             continue
     strata = task.resampling_strata(labels)
-    drawn, size = resampled_scores(scorers, strata, resamples), Size.of(strata)
+    drawn = resampled_scores(scorers, strata, resamples, groups=groups)
+    size = Size.of(strata, groups)
     bounds = {name: (find_metric(name).lowest, find_metric(name).highest) for name in drawn}
     ends = {name: interval(own, found[name], size, *bounds[name]) for name, own in drawn.items()}
     found["intervals"] = without_none(**ends)

@@ -14,6 +14,7 @@ from common.files.predictions import (
     Vectors,
     align,
     fold_folder,
+    groups_of,
     row_order,
     test_labels_of,
 )
@@ -139,6 +140,21 @@ def join_folds(parts: Mapping[str, Predictions], repeats: int = 1) -> Prediction
         reference.test_ids,
         np.asarray(np.mean([part.test for part in tests.values()], axis=0, dtype=np.float64)),
         test_labels_of(tests),
+        _groups(parts.values()),
+        groups_of(tests.values(), "test"),
+    )
+
+
+def _groups(folds: Collection[Predictions]) -> np.ndarray | None:
+    """Validation's groups, one fold after another; None where no fold knows them."""
+    known = [fold.validation_groups for fold in folds]
+    if all(groups is None for groups in known):
+        return None
+    return np.concatenate(
+        [
+            np.zeros(len(fold.validation_ids), np.str_) if groups is None else groups
+            for fold, groups in zip(folds, known, strict=True)
+        ]
     )
 
 

@@ -14,14 +14,18 @@ from common.errors import UserError
 from common.files.arrays import Arrays, load_arrays, open_arrays, save_arrays
 
 NAME = "predictions.npz"
-_ARRAYS = {
+_ARRAYS: dict[str, tuple[Any, str]] = {
     "validation_ids": (np.str_, "v"),
     "validation_labels": (None, "v*"),
     "validation": (np.float32, "vu"),
     "test_ids": (np.str_, "t"),
     "test": (np.float32, "tu"),
 }
-_KNOWN = {"test_labels": (None, "t*")}  # where test is labelled
+_KNOWN: dict[str, tuple[Any, str]] = {  # as far as they are known
+    "test_labels": (None, "t*"),
+    "validation_groups": (np.str_, "v"),
+    "test_groups": (np.str_, "t"),
+}
 
 Member = TypeVar("Member", "Predictions", "Vectors")
 PARTS = ("validation", "test")
@@ -55,7 +59,9 @@ class Predictions(_OfPictures):
     ``validation`` and ``test`` are ``(pictures, units)`` float32: probabilities, or one column of
     values; ids are ``(pictures,)`` text. Labels are ``(pictures,)`` numbers, or
     ``(pictures, classes)`` of 0 and 1 where a picture has several. ``test_labels`` are there where
-    the data has them: a training passes them on, and only the ensemble measures with them.
+    the data has them: a training passes them on, and only the ensemble measures with them. Groups
+    are ``(pictures,)`` text, such as patients, empty for a picture of none: intervals are of whole
+    groups.
     """
 
     validation_ids: np.ndarray
@@ -64,6 +70,8 @@ class Predictions(_OfPictures):
     test_ids: np.ndarray
     test: np.ndarray
     test_labels: np.ndarray | None = None
+    validation_groups: np.ndarray | None = None
+    test_groups: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -88,8 +96,9 @@ class Vectors(_OfPictures):
 def save_predictions(folder: Path, predictions: Predictions, source: str) -> Path:
     """Write ``predictions.npz`` after checking it."""
     _check_rows(source, predictions)
-    arrays = _ARRAYS if predictions.test_labels is None else _ARRAYS | _KNOWN
-    return save_arrays(folder / NAME, arrays, vars(predictions), source, compress=True)
+    values = vars(predictions)
+    known = {name: form for name, form in _KNOWN.items() if values[name] is not None}
+    return save_arrays(folder / NAME, _ARRAYS | known, values, source, compress=True)
 
 
 def load_predictions(folder: Path, source: str) -> Predictions:
@@ -219,3 +228,12 @@ def test_labels_of(members: Mapping[str, Any]) -> np.ndarray | None:
         if not np.array_equal(labels, expected):
             raise UserError(f"test labels of {first} and {name} differ")
     return next(iter(known.values()), None)
+
+
+def groups_of(members: Iterable[Predictions], part: str) -> np.ndarray | None:
+    """Return the groups of a part, of the first of ``members`` that knows them; else None.
+
+    Their rows are in one order.
+    """
+    found = (getattr(member, f"{part}_groups") for member in members)
+    return next((groups for groups in found if groups is not None), None)

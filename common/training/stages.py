@@ -60,6 +60,8 @@ def train_in_stages(trainer: Trainer, parts: Sequence[Part], task: Task) -> Pred
             test.records.ids,
             task.predictions(trainer.predict(model, test, recipe.tta)),
             test.records.labels,  # for the ensemble, which alone measures with them
+            validation.records.groups,
+            test.records.groups,
         )
 
 
@@ -67,5 +69,6 @@ def predictions_of(
     validation: Rows, found: np.ndarray, test: Rows, of_test: np.ndarray
 ) -> Predictions:
     """What a head predicts, ``(n, units)`` float32 of each part."""
-    known = validation.records.ids, validation.labels, found
-    return Predictions(*known, test.records.ids, of_test, test.records.labels)
+    (own, others), known = (validation.records, test.records), (validation.labels, found)
+    groups = own.groups, others.groups
+    return Predictions(own.ids, *known, others.ids, of_test, others.labels, *groups)

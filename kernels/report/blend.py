@@ -17,6 +17,7 @@ from kernels.results.output import KernelOutput
 from kernels.results.scores import (
     Validated,
     as_mapping,
+    by_group,
     channel_scores,
     gain_words,
     read_number,
@@ -146,7 +147,8 @@ def _ranges(facts: Facts, scores: Sequence[tuple[str, Validated]], title: str) -
     decimals = min((score.digits for _, score in known if score.interval), default=4)
     caption = f"{title[:1].upper()}{title[1:]}{lower}."
     if any(score.interval for _, score in known):
-        caption += " A line is a 95 % interval (bootstrap)."
+        drawn = by_group(facts.blended, "groups")
+        caption += f" A line is a 95 % interval (bootstrap{drawn})."
     return {
         "rows": known,
         "words": lambda one: one.short if one.interval else f"{one.value:.{decimals}f}",

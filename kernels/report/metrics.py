@@ -8,7 +8,7 @@ from markupsafe import Markup
 from kernels.report.facts import Facts
 from kernels.report.overview import looks
 from kernels.report.render import Section, Table, bar
-from kernels.results.scores import as_mapping, measured, read_number, read_test, title
+from kernels.results.scores import as_mapping, by_group, measured, read_number, read_test, title
 
 NAMED = 22  # classes at most whose confusions are a table
 FIGURES = ("test_confusion.png", "test_errors.png")
@@ -40,6 +40,7 @@ def metrics(facts: Facts) -> Section | None:
         "table": Table("Every metric, with 95 % intervals", rows),
         "published": published.source if published else "",
         "of_two": any("specificity" in found for found in known.values()),
+        "by_group": by_group(facts.blended, "groups", "test_groups"),
         "n": read_test(facts.blended).n,
         "looks": looks(facts) if test else 0,
         "classes": _classes(test),

@@ -66,6 +66,14 @@ def read_test(metrics: Mapping[str, Any]) -> Validated:
     return Validated(score, ends, n if isinstance(n, int) else None)
 
 
+def by_group(metrics: Mapping[str, Any], *names: str) -> str:
+    """``, by group`` where intervals are of whole groups, such as patients; empty elsewhere.
+
+    ``names`` are of their numbers: ``groups`` of validation, ``test_groups``.
+    """
+    return ", by group" if any(read_number(metrics.get(name)) for name in names) else ""
+
+
 def looked(times: int) -> str:
     """How often a run has looked at the labels of test: who looks often chooses by them."""
     return "looked at once" if times <= 1 else f"looked at {times} times"

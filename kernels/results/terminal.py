@@ -12,6 +12,7 @@ from kernels.results.result import Member, Result
 from kernels.results.scores import (
     Validated,
     as_mapping,
+    by_group,
     channel_scores,
     gain_words,
     looked,
@@ -44,7 +45,8 @@ def show_result(result: Result) -> str:
     lines += _threshold(result.blend)
     lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
     if result.test.short:
-        lines.append(f"  {'test':<16} {result.test}, {looked(result.looks)}")
+        drawn = by_group(result.blend, "test_groups")
+        lines.append(f"  {'test':<16} {result.test}{drawn}, {looked(result.looks)}")
     for part in ("validation", "test"):
         measured = as_mapping(result.blend.get(f"{part}_metrics"))
         if known := measured_words(measured, but=result.metric):
@@ -91,7 +93,9 @@ def _scores(result: Result) -> list[str]:
     lines = []
     if result.metric:
         better = "higher" if result.greater_is_better else "lower"
-        lines.append(f"  {title(result.metric)}, {better} is better; 95 % intervals in parentheses")
+        drawn = by_group(result.blend, "groups")
+        words = f"{better} is better; 95 % intervals in parentheses{drawn}"
+        lines.append(f"  {title(result.metric)}, {words}")
     rows, below, models = [], list[list[str]](), _models(result)
     shown = [score.value for _, score, *_ in models]
     alone = is_alone(result.blend) and shown == [result.value]  # the blend is the member

@@ -167,6 +167,25 @@ def test_metrics_of_the_wrong_kind_are_left_out(dry: Any, tmp_path: Path, name: 
         assert "balanced accuracy" in show_result(read_result(run))
 
 
+def test_intervals_of_groups_are_said_to_be(dry: Any, tmp_path: Path) -> None:
+    shutil.copytree(dry[0], tmp_path / "run")
+    run, path = read_run(tmp_path / "run"), tmp_path / "run/outputs/ensemble/metrics.json"
+    facts = json.loads(path.read_text())
+    for known, words in (
+        ({}, (False, False, False)),
+        ({"groups": 7}, (True, False, True)),
+        ({"test_groups": 5}, (False, True, True)),
+        ({"groups": "7", "test_groups": [5]}, (False, False, False)),
+    ):
+        path.write_text(json.dumps({**facts, **known}))
+        said = show_result(read_result(run))
+        assert ("95 % intervals in parentheses, by group\n" in said) == words[0]
+        assert ("n 24), by group, looked at once" in said) == words[1]
+        page = plain(written(run, "neighbours"))
+        assert ("by bootstrap, by group." in page) == words[2]
+        assert ("(bootstrap, by group)" in page) == words[0]
+
+
 def test_without_a_test_validation_is_all_and_folds_work(tmp_path: Path) -> None:
     data = write_shapes(tmp_path / "data", test=0)
     given = ("--dry-run", "--data", data, "--run-dir", tmp_path / "run", "--json")

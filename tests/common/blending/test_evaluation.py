@@ -22,6 +22,7 @@ from common.competition import Competition
 from common.errors import UserError
 from common.files.predictions import Predictions, align, load_predictions, save_predictions
 from common.kernel import KernelRun
+from common.outputs import score_models
 from common.parameters import Parameters
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
@@ -110,6 +111,39 @@ def test_of_two_classes_the_second_is_measured() -> None:
     assert len(set(wanted.values())) == len(wanted)
     assert set(wanted) < set(found["intervals"])
     assert "precision" not in measure(make("accuracy"), *three(), None, 20)
+
+
+def test_intervals_are_by_group_where_a_group_has_several_pictures() -> None:
+    competition, alone = make("accuracy"), drawn(TASKS["accuracy"])
+    # Each picture five times, as of one patient.
+    rows = np.arange(60).repeat(5)
+    copies, names = alone.take(rows, rows), np.array([f"p{row}" for row in range(60)])
+    grouped = replace(copies, validation_groups=names[rows], test_groups=names[rows])
+    singles = replace(alone, validation_groups=names, test_groups=names)
+    all_four = (alone, copies, grouped, singles)
+    facts = [evaluation_facts(competition, one, None, 200) for one in all_four]
+    assert facts[0] == facts[3], "groups of one picture each change nothing"
+    assert [one.get("test_groups") for one in facts] == [None, None, 60, None]
+    widths = []
+    for one in facts:
+        low, high = one["test_metrics"]["intervals"]["balanced_accuracy"]
+        widths.append(high - low)
+    assert widths[1] < 0.6 * widths[0]
+    assert widths[2] == pytest.approx(widths[0], rel=0.1)
+    validated = [score_models(competition, {"m": one}, 200) for one in (alone, copies, grouped)]
+    assert [one.facts("m").get("groups") for one in validated] == [None, None, 60]
+    assert validated[1].interval("m") != validated[2].interval("m")
+    measured = facts[2]["validation_metrics"]["intervals"]["accuracy"]
+    assert validated[2].interval("m") == pytest.approx(measured)
+
+
+def test_a_blend_has_the_groups_of_a_member_that_knows_them() -> None:
+    first = drawn(TASKS["accuracy"])
+    names = {"validation_groups": np.full(60, "a"), "test_groups": np.full(60, "b")}
+    second = replace(first, **names)
+    _, blended = blend_members(make("accuracy"), "mean", {"first": first, "second": second})
+    assert set(blended.validation_groups) == {"a"}
+    assert set(blended.test_groups) == {"b"}
 
 
 def three() -> tuple[np.ndarray, np.ndarray]:

@@ -76,6 +76,20 @@ def test_folds_are_joined_out_of_fold_and_averaged_on_test() -> None:
     assert join_folds({"a": first}) is first
 
 
+def test_the_groups_of_folds_go_with_their_pictures() -> None:
+    first, second = fold(["v1", "v2"], ["t1", "t2"], 0), fold(["v4", "v3"], ["t2", "t1"], 1)
+    known = dataclasses.replace(
+        first, validation_groups=np.array(["a", "b"]), test_groups=np.array(["", "c"])
+    )
+    joined = join_folds({"a-fold0": known, "a-fold1": second})
+    assert joined.validation_groups.tolist() == ["a", "b", "", ""]
+    assert joined.test_groups.tolist() == ["", "c"]
+    behind = join_folds({"a-fold1": second, "a-fold0": known})
+    assert behind.test_groups.tolist() == ["c", ""], "in the order of the first one's ids"
+    neither = join_folds({"a-fold0": first, "a-fold1": second})
+    assert neither.validation_groups is neither.test_groups is None
+
+
 @pytest.mark.parametrize(
     ("other", "said"),
     [

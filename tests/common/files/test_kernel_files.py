@@ -48,6 +48,12 @@ VECTORS = Vectors(
     {"embedding": unit(2, 4, 2), "classes": np.abs(unit(2, 3, 3))},
 )
 PREDICTIONS = Predictions(IDS, LABELS, unit(10, 3, 0), IDS[:4], unit(4, 3, 1))
+GROUPED = dataclasses.replace(
+    PREDICTIONS,
+    test_labels=LABELS[:4],
+    validation_groups=np.array(["person 1", "", "é"] * 3 + ["x"]),
+    test_groups=np.array(["", "", "a", "a"]),
+)
 PROJECTION = Projection(IDS, LABELS, LABELS < 3, np.array([1, 5]), np.stack([unit(10, 3, 0)] * 2))
 FEATURES = (IDS, LABELS, unit(10, 4, 0))
 ME = {"source": "me"}
@@ -58,6 +64,11 @@ FILES: dict[str, tuple[Callable[..., Path], Callable[..., Any], Any]] = {
         partial(save_predictions, predictions=PREDICTIONS, **ME),
         partial(load_predictions, **ME),
         PREDICTIONS,
+    ),
+    "grouped": (
+        partial(save_predictions, predictions=GROUPED, **ME),
+        partial(load_predictions, **ME),
+        GROUPED,
     ),
     "features": (lambda f: save_features(f, *FEATURES), partial(load_features, **ME), FEATURES),
     "projection": (partial(save_projection, projection=PROJECTION), load_projection, PROJECTION),

@@ -1,5 +1,7 @@
 """Intervals of scores: they cover the truth about as often as they say, paired differences too."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -98,3 +100,66 @@ def test_each_class_is_drawn_as_often_as_it_is_there() -> None:
     assert all(np.array_equal(np.bincount(strata[rows]), np.bincount(strata)) for rows in seen)
     assert len({tuple(rows) for rows in seen}) > 10
     assert set(np.concatenate(seen)) == set(range(6))
+
+
+GROUPS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 8)), min_size=1, max_size=40)
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=40), st.randoms(), st.booleans())
+def test_groups_of_one_row_each_give_the_intervals_of_rows(
+    drawn: list[int], random: Any, named: bool
+) -> None:
+    strata, names = np.array(drawn), [f"g{n}" if named else "" for n in range(len(drawn))]
+    random.shuffle(names)
+    groups, values = np.array(names), np.linspace(0, 1, len(strata))
+    scores = {"m": lambda rows: float(values[rows].mean())}
+    alone, grouped = (resampled_scores(scores, strata, 20, 1, of) for of in (None, groups))
+    np.testing.assert_array_equal(alone["m"], grouped["m"])
+    assert Size.of(strata) == Size.of(strata, groups)
+    assert Size.of(strata).groups is None
+
+
+@given(GROUPS, st.integers(0, 99))
+def test_groups_are_drawn_whole_within_the_stratum_of_most_of_their_rows(
+    rows: list[tuple[int, int]], seed: int
+) -> None:
+    strata, numbers = np.array(rows).T
+    groups = np.array([f"g{number}" if number else "" for number in numbers])
+    units = [name or f"row {n}" for n, name in enumerate(groups.tolist())]
+    most = {
+        unit: int(np.bincount(strata[[one == unit for one in units]]).argmax()) for unit in units
+    }
+    seen: list[np.ndarray] = []
+    scores = {"m": lambda rows: float(len(seen.append(rows) or rows))}
+    resampled_scores(scores, strata, 9, seed, groups)
+    for draw in seen:
+        times = np.bincount(draw, minlength=len(strata))
+        by_unit: dict[str, set[int]] = {unit: set() for unit in most}
+        for number, unit in zip(times.tolist(), units, strict=True):
+            by_unit[unit].add(number)
+        assert all(len(each) == 1 for each in by_unit.values())
+        for stratum in range(4):
+            of_it = [unit for unit in most if most[unit] == stratum]
+            assert sum(min(by_unit[unit]) for unit in of_it) == len(of_it)
+    size = Size.of(strata, groups)
+    assert size.drawn == len(most)
+    assert (size.groups is None) == (len(most) == len(strata))
+    assert (size.rows, size.strata) == (len(strata), len(set(most.values())))
+
+
+def test_intervals_by_group_cover_what_those_of_rows_do_not() -> None:
+    """Of 40 patients with 1 to 9 pictures, of which a model gets most or few right."""
+    random, covered = np.random.default_rng(0), {"rows": 0, "groups": 0}
+    for trial in range(200):
+        counts, ability = random.integers(1, 10, 40), random.beta(2, 0.5, 40)
+        patients = np.arange(40).repeat(counts)
+        right = random.random(len(patients)) < ability[patients]
+        strata, names = np.zeros(len(patients), int), patients.astype(str)
+        for way, groups in (("rows", None), ("groups", names)):
+            scores = {"m": lambda rows, r=right: float(r[rows].mean())}
+            drawn = resampled_scores(scores, strata, 200, trial, groups)["m"]
+            ends = interval(drawn, float(right.mean()), Size.of(strata, groups), 0, 1)
+            assert ends is not None
+            covered[way] += ends[0] <= 0.8 <= ends[1]
+    assert covered["groups"] / 200 >= 0.91
+    assert covered["rows"] / 200 <= 0.85

@@ -101,6 +101,23 @@ def test_all_pictures_are_split_anew_where_nothing_is_submitted(
     assert "setting split=random: small is scored on its own test: take split=given" in said
 
 
+@pytest.mark.parametrize("split", ["given", "random"])
+def test_predictions_know_the_groups_of_their_pictures(
+    train: Train, tmp_path: Path, split: str
+) -> None:
+    def load(size: int, parameters: Parameters) -> list[Records]:
+        parts = labelled(0).load(size, parameters)
+        return [replace(one, groups=np.array([f"of {name}" for name in one.ids])) for one in parts]
+
+    kernel = replace(labelled(0), load=lambda *given: tuple(load(*given)))
+    settings = {"epochs": 1, "batch_size": 4, "refit": False, "split": split}
+    train(kernel, tmp_path / "run", settings=settings)
+    found = load_predictions(tmp_path / "run", "small")
+    for part in ("validation", "test"):
+        ids, groups = getattr(found, f"{part}_ids"), getattr(found, f"{part}_groups")
+        assert groups.tolist() == [f"of {name}" for name in ids]
+
+
 def test_test_may_be_missing_where_nothing_is_submitted(train: Train, tmp_path: Path) -> None:
     train(labelled(0, none=True), tmp_path / "none", settings={"epochs": 1})
     predictions = load_predictions(tmp_path / "none", "small")

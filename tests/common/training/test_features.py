@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Number
 from common.training.features import below_head
 from common.training.logistic import choose_head, choose_heads, cross_entropy, fit_head
+from common.training.stages import predictions_of
 from support import legacy_weights, small_classifier
 
 pytestmark = pytest.mark.slow
@@ -239,6 +241,18 @@ def test_a_logistic_head_has_classes_of_one_size() -> None:
         fit_head(features, labels, task, 1e5, Balance(how)) for how in ("weights", "copies")
     )
     np.testing.assert_allclose(weighed.kernel, copied.kernel, rtol=1e-2)
+
+
+def test_what_a_head_predicts_has_the_groups_of_its_pictures() -> None:
+    parts = []
+    for name, groups in (("v", np.array(["a", "", "a"])), ("t", None)):
+        ids, values = np.array([f"{name}{n}" for n in range(3)]), np.eye(3, dtype=np.float32)
+        records = SimpleNamespace(ids=ids, groups=groups, labels=None)
+        parts.append((Rows(values[None], np.arange(3), records), values))
+    found = predictions_of(*parts[0], *parts[1])
+    assert found.validation_groups.tolist() == ["a", "", "a"]
+    assert found.validation_ids.tolist() == ["v0", "v1", "v2"]
+    assert found.test_groups is None
 
 
 def test_c_is_the_best_of_validation() -> None:

@@ -15,9 +15,10 @@ from common.recipe import by_name, override, typed
 from common.recipes.words import STATED
 from common.text import prepare_streams
 
-# Fields with which a network has other parameters than its recipe states; the loss has some of an
-# embedding alone.
-_OF_NETWORK = ("backbone", "pooling", "embedding", "kernel_size", "batchnorm", "loss")
+# Fields with which a network has other parameters than its recipe states (the loss has some of an
+# embedding alone), and others to train.
+_OF_NETWORK = {"backbone", "pooling", "embedding", "kernel_size", "batchnorm", "head_layers"}
+_TRAINED = {"freeze_backbone", "unfreeze"}
 # A kernel script that is run by itself; in a notebook there is no file, and no end of its own.
 _MAIN = sys.modules["__main__"]
 _BY_ITSELF = hasattr(_MAIN, "PARAMETERS") and hasattr(_MAIN, "__file__")
@@ -70,11 +71,13 @@ class Kernel:
         ours, few = self.best or {} if best else {}, self.dry_run if small else {}
         changes = {**ours, **few, **(settings or {})}
         recipe = override(self.recipe, changes)
-        network = {*_OF_NETWORK} - ({"loss"} if not hasattr(recipe, "embedding") else set())
-        if any(getattr(recipe, name, 0) != getattr(self.recipe, name, 0) for name in network):
-            unknown = {name: 0 for name in STATED if hasattr(recipe, name) and name not in changes}
-            recipe = replace(recipe, **unknown)
-        return recipe
+        changed = {name for name, value in vars(self.recipe).items() if vars(recipe)[name] != value}
+        of_network = {*_OF_NETWORK, *(["loss"] if hasattr(recipe, "embedding") else [])}
+        if "flatten" in getattr(recipe, "head_layers", ""):  # of a map, as large as the picture
+            of_network.add("image_size")
+        unknown = STATED if changed & of_network else STATED[1:] if changed & _TRAINED else ()
+        lacking = [name for name in unknown if name in vars(recipe) and name not in changes]
+        return replace(recipe, **dict.fromkeys(lacking, 0))
 
     def main(self, parameters: Mapping[str, Any], arguments: Sequence[str] | None = None) -> None:
         """Run the kernel in the current folder; what only the user can mend ends it with one line.

@@ -14,8 +14,8 @@ from common.data.batches import Batch, Encode, Training, batches_by_number
 class Rows:
     """Vectors of pictures, from which a head learns as a network does from pictures.
 
-    ``views`` are ``(views, n, d)`` float32, ``labels`` ``(n, …)``; ``records`` are those of the
-    pictures where they are known.
+    ``views`` are ``(views, n, d)`` float32, or maps ``(views, n, h, w, c)``, ``labels`` ``(n, …)``;
+    ``records`` are those of the pictures where they are known.
     """
 
     views: np.ndarray
@@ -31,7 +31,7 @@ class Rows:
 
     @property
     def rows(self) -> np.ndarray:
-        """The first view of each picture, ``(n, d)``."""
+        """The first view of each picture, ``(n, …)``."""
         return np.asarray(self.views[0])
 
 
@@ -40,7 +40,8 @@ class RowBatches(Training):
 
     def __init__(self, parts: Sequence[Rows], *drawn: Any):
         super().__init__(parts, *drawn)  # type: ignore[arg-type]
-        self._rows = np.concatenate([part.rows for part in parts])
+        rows = [part.rows for part in parts]
+        self._rows = np.concatenate(rows) if rows[1:] else rows[0]  # which may be gigabytes
 
     def _make(self, number: int) -> Batch:
         epoch, step = divmod(number, self.steps)

@@ -15,6 +15,7 @@ from common.errors import UserError
 from common.networks.efficientnet_lite import fill_lite, lite_features
 from common.networks.packaged import WeightsPackage, find_packaged
 from common.networks.torch_file import read_state_dict
+from common.networks.unfreeze import PREPROCESSING
 from common.networks.weights import fill_by_name
 from common.parameters import Parameters
 from common.recipe import by_name, nearest
@@ -204,7 +205,7 @@ def preprocessed(pictures: Any, pixels: Pixels) -> Any:
     scale = [1 / spread for spread in pixels.spread]
     offset = [-mean / spread for mean, spread in zip(pixels.mean, pixels.spread, strict=True)]
     # Float32 under mixed precision too: a bfloat16 has 8 bits, as many as a pixel.
-    return keras.layers.Rescaling(scale, offset, dtype="float32", name="preprocessing")(pictures)
+    return keras.layers.Rescaling(scale, offset, dtype="float32", name=PREPROCESSING)(pictures)
 
 
 def _efficientnet_network(name: str, shape: tuple[int, int, int]) -> Any:

@@ -1,9 +1,11 @@
-"""The plain classifier: a backbone, average pooling, and the task's head."""
+"""The plain classifier: a backbone, the layers of the recipe on it, and the task's last layer."""
 
 from collections.abc import Callable
 from typing import Any
 
 from common.networks.backbones import build_backbone
+from common.networks.head import add_head, parse_head
+from common.networks.unfreeze import unfreeze
 
 # What a dry run changes in a recipe: a miniature that learns from scratch in seconds on a CPU.
 SMALL: dict[str, Any] = {
@@ -42,25 +44,28 @@ def miniature(image_size: int) -> Any:
 def build_classifier(
     head: Any, weights: str | None, recipe: Any, small: Callable[[int], Any] = miniature
 ) -> Any:
-    """A ``keras.Model``: ``build_body``, average pooling, and ``head``, a task's output layer."""
+    """A ``keras.Model``: ``build_body``, the recipe's ``head_layers``, and ``head``, the last."""
     import keras
 
     body = build_body(weights, recipe, small)
-    x = keras.layers.GlobalAveragePooling2D()(body.output)
-    return keras.Model(body.input, head(x), name=recipe.backbone.lower())
+    x = add_head(body.output, parse_head(recipe.head_layers))
+    return keras.Model(body.input, head(x), name=recipe.backbone.lower() or body.name)
 
 
 def build_body(weights: str | None, recipe: Any, small: Callable[[int], Any] = miniature) -> Any:
     """The recipe's backbone from pictures ``(batch, image_size, image_size, 3)`` in 0..255.
 
     ``weights`` is None, a name that the backbone has, or the path of a weights file. A miniature
-    recipe gets ``small`` of its image size.
+    recipe, and one without a backbone, gets ``small`` of its image size. Raises UserError as
+    ``unfreeze``.
     """
-    if recipe.miniature:
+    if recipe.miniature or not recipe.backbone:
         return small(recipe.image_size)
     body = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
     if recipe.freeze_backbone:
         freeze(body)
+    if recipe.unfreeze:
+        unfreeze(body, recipe.unfreeze)
     return body
 
 

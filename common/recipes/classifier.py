@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from common.errors import UserError
+from common.networks.head import POOLS, parse_head
 from common.recipes.image import BackboneRecipe
 from common.recipes.training import Range
 
@@ -37,6 +38,9 @@ class ClassifierRecipe(BackboneRecipe):
         refit: train again on train + validation for the test predictions.
         refit_fresh: with a new model; otherwise the trained one is trained on.
         refit_epochs: of the refit; none takes ``epochs``.
+        head_layers: between the backbone and the last layer, in order, with commas: ``average``,
+            ``max`` or ``flatten`` (once at least), ``dense UNITS [ACTIVATION]`` (relu unless named;
+            of a map at each of its positions), ``dropout RATE``, ``batchnorm``.
         head: the last layer: ``dense``, which begins at random, or ``logistic``, a logistic
             regression on the features of pictures as they are, whose C is chosen on validation. It
             is all there is to train where the backbone is frozen; otherwise the whole network is
@@ -71,6 +75,7 @@ class ClassifierRecipe(BackboneRecipe):
     refit: bool = True
     refit_fresh: bool = True
     refit_epochs: Annotated[int | None, Range(0, 9_999)] = None
+    head_layers: str = "average"
     head: Literal["dense", "logistic"] = "dense"
     patience: Annotated[int, Range()] = 0
     folds: Annotated[int, Range(0, 20)] = 0
@@ -83,7 +88,7 @@ class ClassifierRecipe(BackboneRecipe):
     @property
     def trains_on_features(self) -> bool:
         """Whether a frozen backbone sees the same pictures in every epoch."""
-        frozen = self.freeze_backbone and bool(self.backbone) and not self.miniature
+        frozen = self.is_frozen and bool(self.backbone) and not self.miniature
         return frozen and not self.augmentations
 
     @property
@@ -121,16 +126,30 @@ class ClassifierRecipe(BackboneRecipe):
             )
         if self.repeats > 1 and not self.folds:
             raise UserError(f"setting repeats={self.repeats}: there are no folds to repeat")
+        super().validate()
         self._check_loss()
         self._check_balance()
-        if self.head == "logistic" and self.freeze_backbone and self.augmentations:
+        self._check_head()
+
+    def _check_head(self) -> None:
+        """Raise UserError for a head that cannot be built, or not be fitted."""
+        layers = parse_head(self.head_layers)
+        if self.head != "logistic":
+            return
+        # Without a frozen backbone it is where a training begins, in which something is dropped.
+        fit = (*POOLS, *(() if self.is_frozen else ("dropout",)))
+        if others := [layer.kind for layer in layers if layer.kind not in fit]:
+            raise UserError(
+                f"settings head=logistic head_layers={self.head_layers}: it is fitted on what the "
+                f"backbone gives, without {others[0]} between: take head=dense"
+            )
+        if self.is_frozen and self.augmentations:
             changing = [f"{name}={getattr(self, name):g}" for name in self.augmentations]
             raise UserError(
                 f"settings head=logistic freeze_backbone=True: the head is fitted on features that "
                 f"are computed once, and {' and '.join(changing)} would change them: write 0 for "
                 f"it, or take head=dense"
             )
-        super().validate()
 
     def _check_loss(self) -> None:
         if self.loss != "crossentropy" and self.logit_adjustment:
@@ -152,7 +171,7 @@ class ClassifierRecipe(BackboneRecipe):
             )
         if self.balance != "augmented":
             return
-        if self.head == "logistic" and self.freeze_backbone:
+        if self.head == "logistic" and self.is_frozen:
             raise UserError(
                 "setting balance=augmented: head=logistic is fitted on features that are computed "
                 "once, of pictures as they are: take balance=copies, or head=dense"

@@ -8,7 +8,7 @@ import math
 from typing import Any
 
 # With other values of these it is another network: its hours are not those that were stated.
-_NETWORK = ("miniature", "backbone", "freeze_backbone")
+_NETWORK = ("miniature", "backbone", "freeze_backbone", "unfreeze")
 
 
 def scaled_hours(hours: float | None, recipe: Any, published: Any) -> float | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from common.data.squares import Fit, Interpolation, Padding
 from common.errors import UserError
+from common.networks.unfreeze import parse_unfreeze
 from common.recipes.training import Range, Share, TrainingRecipe
 
 AUGMENTATIONS = (
@@ -90,7 +91,10 @@ class BackboneRecipe(ImageRecipe):
     Attributes:
         backbone: that network, by its name in ``common.networks.backbones``.
         weights: its pretrained weights, or none.
-        freeze_backbone: train the head alone.
+        freeze_backbone: train what is on it alone.
+        unfreeze: layers of a frozen backbone that are trained all the same, with commas: ``LAYER``,
+            ``LAYER+N`` (the N-th behind it), ``LAYER..LAYER`` or ``LAYER..`` (to the end), by their
+            names in ``keras.applications``' network; ``input`` is its first.
         preprocessing: of pixels in 0..255: what the ``backbone``'s pretrained weights expect, or
             ``1/255``, which is to 0..1 whatever they expect.
     """
@@ -98,4 +102,23 @@ class BackboneRecipe(ImageRecipe):
     backbone: str = ""
     weights: str | None = None
     freeze_backbone: bool = False
+    unfreeze: str = ""
     preprocessing: Literal["backbone", "1/255"] = "backbone"
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether nothing of the backbone is trained."""
+        return self.freeze_backbone and not self.unfreeze
+
+    def validate(self) -> None:
+        """As ImageRecipe's; of a backbone that is trained whole no layer is unfrozen."""
+        super().validate()
+        if not self.unfreeze:
+            return
+        parse_unfreeze(self.unfreeze)
+        # A miniature is trained whole, whatever the recipe says of the backbone that it stands for.
+        if not (self.freeze_backbone or self.miniature):
+            raise UserError(
+                f"setting unfreeze={self.unfreeze}: all of the backbone is trained: leave it out, "
+                f"or take freeze_backbone=True"
+            )

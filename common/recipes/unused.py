@@ -71,4 +71,5 @@ def check_used(settings: Mapping[str, Any], recipes: Iterable[tuple[str, Any]]) 
 
 def is_fitted(recipe: Mapping[str, Any]) -> bool:
     """Whether the head alone is trained, by logistic regression."""
-    return recipe.get("head") == "logistic" and bool(recipe.get("freeze_backbone"))
+    frozen = bool(recipe.get("freeze_backbone")) and not recipe.get("unfreeze")
+    return recipe.get("head") == "logistic" and frozen

@@ -36,12 +36,13 @@ _SPLITS = {
 }
 _BOUNDS = {"copies": "at least ", "augmented": "at least ", "undersample": "at most "}  # of steps
 _SIZES = ("image_size", "batch_size", "epochs", "refit_epochs")
+_LOGISTIC = "logistic regression on features"
 STATED = ("total_parameters", "trainable_parameters")
 # What a recipe of any dataclass may lack.
 _WITHOUT = {
     **dict.fromkeys((*_SIZES, *STATED, "folds", "parts", "networks", "patience"), 0),
-    **{"miniature": False, "pictures_per_epoch": None, "repeats": 1, "head": "", "balance": ""},
-    "split": "given",
+    **{"miniature": False, "pictures_per_epoch": None, "repeats": 1, "split": "given"},
+    **dict.fromkeys(("head", "head_layers", "balance"), ""),
 }
 
 
@@ -142,17 +143,17 @@ def _folds(has: Any) -> str:
 def _parameters(has: Any) -> str:
     if has.miniature:
         return "those of a miniature of the network"
-    stated = f"{has.total_parameters:,} in all, {has.trainable_parameters:,} trainable"
-    return stated if has.total_parameters else ""
+    trainable = f", {has.trainable_parameters:,} trainable" if has.trainable_parameters else ""
+    return f"{has.total_parameters:,} in all{trainable}" if has.total_parameters else ""
 
 
 def _training(recipe: TrainingRecipe, has: Any, replicas: int, loss: str) -> dict[str, str]:
     if is_fitted(vars(has)):
-        return {**_pictures(has), "head": "logistic regression on features, C from validation"}
+        return {**_pictures(has), "head": _head(has, f"{_LOGISTIC}, C from validation")}
     average = f"; moving average of the weights {value_in_words(recipe.ema)}"
     return {
         **(_pictures(has) if hasattr(recipe, "crop_margin") else {}),
-        "head": "begins as a logistic regression on features" if has.head == "logistic" else "",
+        "head": _head(has, f"begins as a {_LOGISTIC}" if has.head == "logistic" else ""),
         "loss": recipe.loss_in_words(loss),
         "optimizer": recipe.optimizer + (average if recipe.ema else ""),
         "patience": f"{has.patience} epochs without a {recipe.plateau_in_words}"
@@ -160,6 +161,12 @@ def _training(recipe: TrainingRecipe, has: Any, replicas: int, loss: str) -> dic
         else "",
         "schedule": _schedule(recipe, replicas),
     }
+
+
+def _head(has: Any, last: str) -> str:
+    """The layers below the last one where they are not the usual one, and how that begins."""
+    layers = "" if has.head_layers == "average" else has.head_layers
+    return "; ".join(words for words in (layers, last) if words)
 
 
 def _pictures(has: Any) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Training the head of a frozen network on features that are computed once."""
+"""Training what is on a frozen backbone on features that are computed once."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,10 +13,11 @@ from common.errors import UserError
 from common.kernel import KernelRun
 from common.metrics import figures
 from common.networks.weights import weights_explained
+from common.progress import report
 from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.cross_validation import cross_validate
-from common.training.features import Features, below_head
+from common.training.features import Features, below, check_room, head_of, takes_rows
 from common.training.logistic import choose_head, fit_head
 from common.training.network import BEGINS_WITH, Published, begin_with
 from common.training.prepare import Parts
@@ -31,36 +32,44 @@ def train_on_features(
     parts: Parts,
     weights: str | Published | None,
 ) -> Trained | None:
-    """Train the last layer of a kernel's network on what the frozen rest says of each picture.
+    """Train the last layers of a kernel's network on what the frozen rest says of each picture.
 
-    None where that is not the same in every epoch, or more than one layer is to be trained.
+    None where that is not the same in every epoch, where other layers are to be trained, too, and
+    where it does not fit into memory. Raises UserError if ``head=logistic`` needs it.
     """
     if not run.recipe.trains_on_features:
         return None
     network = _network(kernel, run, weights)
-    below = below_head(network)
-    if below is None:
-        if run.recipe.head == "logistic":
-            raise UserError(
-                "setting head=logistic: this network has more to train than its last dense layer: "
-                "take head=dense"
-            )
+    head, logistic = head_of(network), run.recipe.head == "logistic"
+    if logistic and not (len(head) == 1 and takes_rows(head[0])):
+        raise UserError(
+            "setting head=logistic: this network has more to train than its last dense layer: "
+            "take head=dense"
+        )
+    together = run.recipe.folds and run.recipe.fold is None  # train is validation, too
+    asked = parts[1:] if together else parts
+    # A head learns from pictures as they are.
+    views = [1 if part is parts.train and not together else run.recipe.tta for part in asked]
+    frozen = below(network, head[0]) if head else None
+    seen = [len(part) * each for part, each in zip(asked, views, strict=True)]
+    too_large = check_room(frozen, seen) if head else ""
+    if too_large and logistic:
+        raise UserError(f"{too_large}: take head_layers=average, or a smaller image_size")
+    if too_large:
+        report("features", none=f"{too_large}: each epoch computes them anew")
+    if too_large or not head:
         clear_session()
         return None
     task = kernel.competition.task
     with run.stage("features"):
-        features = Features(below, run, accelerator)
-        together = run.recipe.folds and run.recipe.fold is None  # train is validation, too
-        asked = parts[1:] if together else parts
-        # A head learns from pictures as they are.
-        views = [1 if part is parts.train and not together else run.recipe.tta for part in asked]
+        features = Features(frozen, run, accelerator)
         rows = [features.rows(part, seen) for part, seen in zip(asked, views, strict=True)]
     if together:
         return cross_validate(network, run, rows[0], rows[1], task)
-    if run.recipe.head == "logistic":
+    if logistic:
         return _logistic(network, run, rows, task)
     published = weights if isinstance(weights, Published) else None
-    return _dense(network, run, accelerator, rows, kernel, published)
+    return _in_epochs(network, head, run, accelerator, rows, kernel, published)
 
 
 def begin_with_head(
@@ -77,13 +86,13 @@ def begin_with_head(
     C is chosen on ``validation`` at first, and ``kept`` for the refit. Raises UserError for a
     network whose last layer is not a dense one.
     """
-    below = below_head(model, alone=False)
-    if below is None:
+    last = model.layers[-1]
+    if not takes_rows(last):
         raise UserError(
             "setting head=logistic: the last layer of this network is not a dense one: take "
             "head=dense"
         )
-    features = Features(below, run, accelerator)
+    features = Features(below(model, last), run, accelerator)
     rows = [features.rows(part, 1) for part in parts]
     balance = Balance(run.recipe.balance, run.parameters.seed)
     if "c" not in kept:
@@ -94,7 +103,7 @@ def begin_with_head(
         both = np.concatenate([part.rows for part in rows])
         labels = np.concatenate([part.labels for part in rows])
         head = fit_head(both, labels, task, float(kept["c"]), balance)
-    model.layers[-1].set_weights([head.kernel, head.bias])
+    last.set_weights([head.kernel, head.bias])
 
 
 def _network(kernel: Any, run: KernelRun, weights: str | Published | None) -> Any:
@@ -133,31 +142,34 @@ def _logistic(network: Any, run: KernelRun, rows: list[Rows], task: Task) -> Tra
     )
 
 
-def _dense(
+def _in_epochs(
     network: Any,
+    head: Sequence[Any],
     run: KernelRun,
     accelerator: Accelerator,
     rows: list[Rows],
     kernel: Any,
     published: Published | None,
 ) -> Trained:
-    """A head by gradient descent, with the recipe's epochs and schedule.
+    """The layers of ``head`` by gradient descent, with the recipe's epochs and schedule.
 
-    It begins as the ``published`` one, or at random.
+    They begin as the ``published`` ones, or at random.
     """
     recipe, task, share = run.recipe, kernel.competition.task, accelerator.share
-    batch, width = recipe.batch_size * accelerator.replicas, rows[0].rows.shape[1]
+    batch, shape = recipe.batch_size * accelerator.replicas, rows[0].views.shape[2:]
 
     def build() -> Any:
         import keras
 
-        inputs = keras.Input((width,), name="features")
-        head = keras.Model(inputs, task.output_layer()(inputs), name="head")
+        features = x = keras.Input(shape, name="features")
+        for layer in head:
+            x = type(layer).from_config(layer.get_config())(x)
+        model = keras.Model(features, x, name="head")
         if published:
-            head.set_weights(begun)
-        return head
+            model.set_weights(begun)
+        return model
 
-    begun = network.layers[-1].get_weights()
+    begun = [value for layer in head for value in layer.get_weights()]
     training = {"competition": kernel.competition.slug, "pictures": [len(part) for part in rows]}
     if published:
         training[BEGINS_WITH] = published.network.sha256
@@ -171,7 +183,8 @@ def _dense(
     )
     trainer = Trainer(run, accelerator, setup)
     predictions = train_in_stages(trainer, rows, task)
-    network.layers[-1].set_weights(trainer.model.layers[-1].get_weights())
+    for layer, trained in zip(head, trainer.model.layers[1:], strict=True):
+        layer.set_weights(trained.get_weights())
     return Trained(predictions, network, trainer.state.history, trainer.facts)
 
 

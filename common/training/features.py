@@ -4,8 +4,9 @@ A network whose backbone is frozen gives the same for a picture in every epoch w
 augmented.
 """
 
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from common.accelerator import Accelerator
 from common.data.batches import evaluation_batches
 from common.data.feeding import for_keras
-from common.data.pictures import Pictures
+from common.data.pictures import Pictures, free_memory
 from common.data.rows import Rows
 from common.kernel import KernelRun
 from common.networks.litert import LiteNetwork
@@ -21,25 +22,58 @@ from common.progress import report
 from common.training.model import gathered
 
 _EVERY = 2.0  # seconds between two lines of progress
+_SHARE = 0.5  # of the memory that is free: batches are made from a copy of them
 
 
-def below_head(network: Any, alone: bool = True) -> Any | None:
-    """Return what is below a network's last layer, a ``keras.Model`` to ``(batch, d)``.
+def head_of(network: Any) -> list[Any]:
+    """Return a network's last layers, from the first one on that learns or is random.
 
-    None where that layer is not a dense one of rows or, if it is to be trained ``alone``, other
-    layers are to be trained too.
+    Empty where layers below are trained, too: only pooling, dense layers, dropout and
+    BatchNormalization, one after the other, are a head.
     """
+    from keras import layers
+
+    pooling = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D, layers.Flatten)
+    kinds = (*pooling, layers.Dense, layers.Dropout, layers.BatchNormalization)
+    chain: list[Any] = []
+    for layer in reversed(network.layers):
+        if not isinstance(layer, kinds) or (chain and layer.output is not chain[0].input):
+            break
+        chain.insert(0, layer)
+    while chain and not (chain[0].trainable_weights or getattr(chain[0], "rate", 0)):
+        del chain[0]
+    own = {id(variable) for layer in chain for variable in layer.trainable_variables}
+    others = [one for one in network.trainable_variables if id(one) not in own]
+    return [] if others else chain
+
+
+def takes_rows(layer: Any) -> bool:
+    """Whether ``layer`` is a dense one of rows ``(batch, d)``: one that can be fitted at once."""
     import keras
 
-    head = network.layers[-1]
-    trained = {id(variable) for variable in network.trainable_variables}
-    others = trained - {id(variable) for variable in head.trainable_variables}
-    is_dense = isinstance(head, keras.layers.Dense) and len(head.input.shape) == 2
-    return keras.Model(network.input, head.input) if is_dense and not (alone and others) else None
+    return isinstance(layer, keras.layers.Dense) and len(layer.input.shape) == 2
+
+
+def below(network: Any, layer: Any) -> Any:
+    """Return what gives ``layer`` its input, a ``keras.Model`` from pictures."""
+    import keras
+
+    return keras.Model(network.input, layer.input)
+
+
+def check_room(network: Any, pictures: Sequence[int]) -> str:
+    """Say why what ``network`` gives of the ``pictures`` does not fit into memory; else empty."""
+    needed, free = sum(pictures) * math.prod(network.output_shape[1:]) * 4, free_memory()
+    if not free or needed <= _SHARE * free:  # without Linux it is not known
+        return ""
+    return (
+        f"features of {sum(pictures):,} pictures take {needed / 1e9:.1f} GB, and of "
+        f"{free / 1e9:.1f} GB that are free they may take half"
+    )
 
 
 class Features:
-    """Computes what ``network`` gives of pictures, ``(n, d)`` float32.
+    """Computes what ``network`` gives of pictures, ``(n, …)`` float32: rows, or maps.
 
     On a CPU with TensorFlow by LiteRT, elsewhere by Keras.
     """
@@ -48,7 +82,7 @@ class Features:
         self._run, self._accelerator = run, accelerator
         self._batch = run.recipe.batch_size * accelerator.replicas
         self._network: Any = network
-        self._width = network.output_shape[-1]
+        self._shape = network.output_shape[1:]
         if accelerator.backend == "tensorflow":
             self._network = LiteNetwork(network)
         else:
@@ -56,20 +90,23 @@ class Features:
 
     def rows(self, part: Pictures, views: int) -> Rows:
         """Return the features of the first ``views`` of the pictures."""
-        found = [self._view(part, view, views) for view in range(views)]
-        return Rows(np.stack(found), part.labels, part.records)
+        found = np.empty((views, len(part), *self._shape), np.float32)
+        for view in range(views if len(part) else 0):
+            start = 0
+            for outputs in self._outputs(self._batches(part, view, views)):
+                # The last batch is filled up.
+                found[view, start : start + len(outputs)] = outputs[: len(part) - start]
+                start += len(outputs)
+        return Rows(found, part.labels, part.records)
 
-    def _view(self, part: Pictures, view: int, views: int) -> np.ndarray:
-        if not len(part):
-            return np.zeros((0, self._width), np.float32)
-        batches = self._batches(part, view, views)
+    def _outputs(self, batches: Iterator[Any]) -> Iterator[np.ndarray]:
+        """What the network gives of batches, one after the other or all together."""
         if self._accelerator.processes > 1:
-            found = gathered(self._network, batches)
+            yield gathered(self._network, batches)
         elif isinstance(self._network, LiteNetwork):
-            found = np.concatenate([self._network(pictures) for pictures, _, _ in batches])
+            yield from (self._network(pictures) for pictures, _, _ in batches)
         else:
-            found = self._network.predict(for_keras(batches), verbose=0)
-        return np.asarray(found, np.float32)[: len(part)]
+            yield self._network.predict(for_keras(batches), verbose=0)
 
     def _batches(self, part: Pictures, view: int, views: int) -> Iterator[Any]:
         """The batches of one view, with a line of progress now and then."""

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from common.accelerator import Accelerator, choose
+from common.accelerator import Accelerator, choose, clear_session
 from common.data.batches import Encode, Training, evaluation_batches
 from common.data.pictures import Pictures, choose_cache
 from common.data.records import Records
@@ -21,6 +21,7 @@ from common.declaration import Kernel
 from common.errors import UserError
 from common.kernel import KernelRun
 from common.networks.backbones import check_weights, find_backbone
+from common.networks.classifier import build_body
 from common.networks.weights import resolve_weights, weights_explained
 from common.progress import report
 from common.recipe import override
@@ -63,6 +64,7 @@ class PictureKernel(TrainingKernel):
             reason = str(error).strip().splitlines() or ["no message"]
             raise UserError(f"the network cannot be built with this recipe: {reason[0]}") from error
         frozen = ", backbone frozen" if getattr(recipe, "freeze_backbone", False) else ""
+        frozen += f" but {recipe.unfreeze}" if getattr(recipe, "unfreeze", "") else ""
         divided = getattr(recipe, "preprocessing", "") == "1/255" and not recipe.miniature
         pixels = "divided by 255" if divided else "preprocessed"
         return recipe, model, {
@@ -139,7 +141,8 @@ class Parts(NamedTuple):
 def take_accelerator(kernel: Kernel, run: KernelRun) -> Accelerator:
     """Choose the accelerator, and build the network at full size if that is asked for.
 
-    Raises UserError as ``choose``, and for parameter counts other than the recipe's.
+    Raises UserError as ``choose``, for parameter counts other than the recipe's, and for layers to
+    unfreeze that its backbone has not: before any data are read.
     """
     asked = run.parameters.accelerator
     if getattr(run.recipe, "miniature", False):
@@ -153,6 +156,9 @@ def take_accelerator(kernel: Kernel, run: KernelRun) -> Accelerator:
         with run.stage("full_size"):
             whole = override(run.recipe, run.parameters.full_size)
             run.facts["full_size"] = check_full_size(dataclasses.replace(kernel, recipe=whole))
+    if getattr(run.recipe, "unfreeze", "") and not run.recipe.miniature:
+        build_body(None, run.recipe)
+        clear_session()
     return accelerator
 
 

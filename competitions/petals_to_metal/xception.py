@@ -10,7 +10,8 @@ From a clone of the repository: python submit.py petals --model xception [--dry-
 RECIPE: dict = dict(
     backbone="Xception",
     weights="imagenet",
-    freeze_backbone=True,
+    freeze_backbone=True,  # statistics too: its BatchNormalization stays in inference mode
+    head_layers="average, batchnorm, dense 512, batchnorm, dropout 0.2",
     preprocessing="1/255",  # of pixels, whatever the pretrained weights expect
     image_size=331,
     crop_margin=30,  # resized to 361 and cropped (the source's 331*30 is read as 331 + 30)
@@ -44,34 +45,14 @@ RECIPE: dict = dict(
 )
 PARAMETERS: dict = {}
 
-from typing import Any
-
-from common.networks.classifier import build_body
 from common.recipes.classifier import ClassifierRecipe
 from common.training.classifier_training import ClassifierKernel
 from competitions.petals_to_metal import COMPETITION, data, miniatures
-
-
-def build_model(weights: str | None, recipe: ClassifierRecipe) -> Any:
-    """The recipe's backbone, pooling, a hidden layer, softmax: a ``keras.Model``."""
-    import keras
-    from keras import layers
-
-    body = build_body(weights, recipe)
-    # Frozen statistics too: trainable = False puts BatchNormalization in inference mode.
-    x = layers.GlobalAveragePooling2D()(body.output)
-    x = layers.BatchNormalization()(x)
-    x = layers.Dense(512, activation="relu")(x)
-    x = layers.BatchNormalization()(x)
-    x = layers.Dropout(0.2)(x)
-    return keras.Model(body.input, COMPETITION.task.output_layer()(x), name="xception")
-
 
 KERNEL = ClassifierKernel(
     COMPETITION,
     ClassifierRecipe(**RECIPE),
     load=data.load,
-    build_model=build_model,
     best=miniatures.BEST,
     dry_run=miniatures.SMALL,
     accelerators=("tpu", "gpu", "cpu"),

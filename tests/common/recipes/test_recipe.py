@@ -46,6 +46,9 @@ SUPERMODEL, TRIPLETS = supermodel.KERNEL.recipe, triplets.KERNEL.recipe
 SUBMODEL, CLASSES, MARGIN = submodel.KERNEL.recipe, classes.KERNEL.recipe, margin.KERNEL.recipe
 
 
+FITTED = ClassifierRecipe(head="logistic", freeze_backbone=True, crop_margin=0)
+
+
 @pytest.mark.parametrize(
     ("recipe", "settings", "said"),
     [
@@ -106,6 +109,27 @@ SUBMODEL, CLASSES, MARGIN = submodel.KERNEL.recipe, classes.KERNEL.recipe, margi
         (ClassifierRecipe(), {"repeats": 2}, "setting repeats=2: there are no folds to repeat"),
         (ClassifierRecipe(), {"folds": 1}, "settings folds=1 fold=0: folds are 2 or more"),
         (ClassifierRecipe(), {"tta": 16, "crop_margin": 0}, "without a crop_margin there are 8"),
+        # A head that is fitted at once.
+        (
+            FITTED,
+            {"head_layers": "average, dense 9"},
+            "settings head=logistic head_layers=average, dense 9: it is fitted on what the backb",
+        ),
+        (
+            FITTED,
+            {"head_layers": "flatten, dropout 0.1"},
+            "without dropout between: take head=dense",
+        ),
+        (
+            FITTED,
+            {"head_layers": "average, dense 9", "freeze_backbone": False},
+            "without dense between: take head=dense",
+        ),
+        (
+            FITTED,
+            {"head_layers": "average, batchnorm", "unfreeze": "mixed9.."},
+            "without batchnorm between",
+        ),
         (TRIPLETS, {"networks": 3, "network": 3}, "networks=3 network=3: they count from 0"),
         (SUBMODEL, {"part": 10}, "parts=10 part=10: they count from 0"),
         (SUBMODEL, {"artists": 19}, "parts=10 artists=19: a batch of 10 artists, and a part has 1"),
@@ -121,6 +145,16 @@ def test_a_wrong_setting_is_refused_in_one_line(recipe: Any, settings: dict, sai
     with pytest.raises(UserError, match=said) as caught:
         override(recipe, settings)
     assert "\n" not in str(caught.value)
+
+
+def test_a_head_is_fitted_at_once_where_nothing_else_is_trained() -> None:
+    assert FITTED.trains_on_features
+    assert override(FITTED, {"head_layers": "max, flatten"}).folds_together
+    dropped = {"head_layers": "average, dropout 0.2", "horizontal_flip": 0.5}
+    for whole in ({"freeze_backbone": False}, {"unfreeze": "mixed9.."}):
+        begins = override(FITTED, {**dropped, **whole})
+        assert not begins.trains_on_features
+        assert not begins.folds_together
 
 
 @pytest.mark.parametrize("text", ["epochs", "=3", ""])

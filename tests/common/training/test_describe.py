@@ -100,6 +100,26 @@ def test_arguments_change_what_is_described(describe: Describe) -> None:
     assert rows["augmentation"].endswith("MixUp 0.2")
 
 
+MOBILENET = dataclasses.replace(
+    KERNEL,
+    recipe=dataclasses.replace(KERNEL.recipe, backbone="MobileNet", image_size=32),
+    build_model=None,
+)
+
+
+def test_what_is_on_a_backbone_and_what_of_it_is_trained_is_described(describe: Describe) -> None:
+    options = (
+        "--set freeze_backbone=yes --set unfreeze=conv_pw_13.. --set head_layers=max,batchnorm"
+    )
+    rows = describe(MOBILENET, options)
+    assert rows["weights"] == "imagenet, backbone frozen but conv_pw_13.."
+    assert rows["head"] == "max,batchnorm"
+    trained = 1024 * 1024 + 2 * 1024 + 2 * 1024 + 1024 * 2 + 2  # two normalisations between
+    assert rows["parameters"].endswith(f", {trained:,} trainable")
+    refused = describe(MOBILENET, "--set freeze_backbone=yes --set unfreeze=conv_pw_31")["error"]
+    assert "mobilenet has no layer 'conv_pw_31': did you mean conv_pw_" in refused
+
+
 def test_a_head_that_is_fitted_at_once_has_no_epochs(describe: Describe) -> None:
     options = "--set head=logistic --set freeze_backbone=yes --set rot90_probability=0"
     options += " --set horizontal_flip=0 --set vertical_flip=0 --set transpose_probability=0"

@@ -20,10 +20,11 @@ from common.manifest import read_manifest
 from common.networks.backbones import build_backbone
 from common.networks.classifier import freeze
 from common.networks.litert import LiteNetwork
+from common.recipe import override
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Number
-from common.training.features import below_head
+from common.training.features import below, check_room, head_of, takes_rows
 from common.training.logistic import choose_head, choose_heads, cross_entropy, fit_head
 from common.training.stages import predictions_of
 from support import legacy_weights, small_classifier
@@ -63,25 +64,39 @@ def test_litert_gives_what_keras_gives(name: str) -> None:
     np.testing.assert_allclose(found, expected, rtol=0, atol=min(1e-4, 1e-4 * largest))
 
 
-@pytest.mark.parametrize("head", ["logistic", "dense"])
+@pytest.mark.parametrize(
+    ("head", "layers"),
+    [
+        ("logistic", "flatten"),
+        ("dense", "average"),
+        ("dense", "max, batchnorm, dense 9 tanh, dropout 0.5"),
+        ("dense", "dense 6, dropout 0.2, dense 4, flatten"),  # of a map
+    ],
+)
 def test_the_network_predicts_what_its_head_predicted_of_features(
-    train: Train, inputs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, head: str
+    train: Train,
+    inputs: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    head: str,
+    layers: str,
 ) -> None:
     monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(inputs))
-    settings = {"head": head, "epochs": 3, "refit_epochs": 2}
+    settings = {"head": head, "head_layers": layers, "epochs": 3, "refit_epochs": 2}
+    settings["image_size"] = 64  # a map of 2 x 2
     said = train(FROZEN, tmp_path, settings=settings, nonce="n1")
     assert "stage=features of=train pictures=24/24 " in said
     assert "stage=features of=test pictures=7/7 view=2/2" in said
     assert (tmp_path / "history.csv").exists() == (head == "dense")
     assert "training" in read_manifest(tmp_path, "small", "n1")["seconds"]
     predictions = load_predictions(tmp_path, "small")
-    network = FROZEN.network(FROZEN.recipe)
+    network = FROZEN.network(override(FROZEN.recipe, settings))
     network.load_weights(tmp_path / "small.weights.h5")
-    _, _, test = small_classifier.load(32, None)  # type: ignore[arg-type]
+    _, _, test = small_classifier.load(64, None)  # type: ignore[arg-type]
     from common.data.pictures import Pictures
     from common.data.squares import Square
 
-    pictures = Pictures(test, 32, "none", Square())
+    pictures = Pictures(test, 64, "none", Square())
     seen = np.stack([pictures[row] for row in range(len(test))]).astype("float32")
     views = [network.predict(one, verbose=0) for one in (seen, seen[:, :, ::-1])]
     np.testing.assert_allclose(predictions.test, np.mean(views, axis=0), atol=1e-4)
@@ -151,6 +166,42 @@ def test_a_head_on_features_is_trained_on_classes_of_one_size(
     assert not np.allclose(found[0], found[2], atol=1e-4)
 
 
+def test_what_is_dropped_is_dropped_anew_in_each_epoch_of_features(
+    train: Train, tmp_path: Path
+) -> None:
+    settings = {"refit": False, "head": "dense", "epochs": 4, "tta": 1, "lr_max": 1e-9}
+    settings["head_layers"] = "average, dropout 0.5"
+    said = train(FROZEN, tmp_path, settings=settings)
+    assert "stage=features of=train pictures=24/24 " in said
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["loss"].nunique() == 4
+    assert np.ptp(history["val_loss"]) < 1e-5
+
+
+@pytest.mark.parametrize(("free", "fits"), [(12_288, True), (12_287, False), (0, True)])
+def test_features_take_half_of_the_memory_that_is_free(
+    monkeypatch: pytest.MonkeyPatch, free: int, fits: bool
+) -> None:
+    monkeypatch.setattr("common.training.features.free_memory", lambda: free)
+    network = SimpleNamespace(output_shape=(None, 2, 2, 64))  # 1,024 bytes a picture
+    said = check_room(network, [1, 2, 3])
+    words = "features of 6 pictures take 0.0 GB, and of 0.0 GB that are free they may take half"
+    assert said == ("" if fits else words)
+
+
+def test_features_that_do_not_fit_into_memory_are_computed_in_each_epoch(
+    train: Train, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.training.feature_training.check_room", lambda *_: "too large")
+    settings = {"refit": False, "epochs": 1, "tta": 1, "head_layers": "dense 6, flatten"}
+    said = train(FROZEN, tmp_path, settings=settings)
+    assert "none='too large: each epoch computes them anew'" in said
+    assert "stage=features of=train" not in said
+    assert "stage=training epoch=1/1" in said
+    refused = train(FROZEN, tmp_path, settings={"head": "logistic"})
+    assert refused == "error: too large: take head_layers=average, or a smaller image_size"
+
+
 def test_more_than_one_layer_to_train_is_trained_as_ever(train: Train, tmp_path: Path) -> None:
     settings = {"epochs": 1, "crop_margin": 0, "refit": False, "weights": "none"}
     frozen = replace(FROZEN, build_model=small_classifier.build_model)
@@ -172,17 +223,36 @@ def test_a_frozen_network_drops_nothing_in_training() -> None:
     assert not np.allclose(before, predicted)
 
 
-def test_only_a_last_dense_layer_is_a_head() -> None:
+def test_a_head_begins_with_the_first_layer_that_learns_or_is_random() -> None:
     import keras
+    from keras import layers
 
     inputs = keras.Input((8, 8, 3))
-    convolution = keras.layers.Conv2D(4, 3)
-    pooled = keras.layers.GlobalAveragePooling2D()(convolution(inputs))
-    network = keras.Model(inputs, keras.layers.Dense(3)(pooled))
-    assert below_head(network) is None
-    convolution.trainable = False
-    below = below_head(network)
-    assert below.output_shape == (None, 4)
+    convolution = layers.Conv2D(4, 3)
+    maps = layers.Dropout(0.0)(convolution(inputs))
+    for on_it, width, number in (
+        ([layers.GlobalAveragePooling2D(), layers.Dense(3)], (4,), 1),
+        ([layers.Flatten(), layers.Dropout(0.1), layers.Dense(3)], (144,), 2),
+        ([layers.Dense(5), layers.GlobalMaxPooling2D(), layers.Dense(3)], (6, 6, 4), 3),
+        ([layers.BatchNormalization(), layers.Flatten(), layers.Dense(3)], (6, 6, 4), 3),
+    ):
+        x = maps
+        for layer in on_it:
+            x = layer(x)
+        network = keras.Model(inputs, x)
+        convolution.trainable = True
+        assert head_of(network) == []
+        convolution.trainable = False
+        assert head_of(network) == on_it[-number:]
+        assert below(network, on_it[-number]).output_shape[1:] == width
+        assert takes_rows(on_it[-1])
+    on_it[-1].trainable = on_it[0].trainable = False
+    assert head_of(network) == []
+    # What is no chain is no head.
+    rows = layers.Flatten()(maps)
+    both = layers.Add()([layers.Dense(2)(rows), layers.Dense(2)(rows)])
+    assert head_of(keras.Model(inputs, layers.Dense(3)(both))) == []
+    assert not takes_rows(layers.Conv2D(1, 1))
 
 
 def rows(
@@ -303,6 +373,25 @@ def test_a_network_begins_with_a_logistic_head_and_is_trained_from_there(
     assert min(losses) < np.log(3) - 0.1, "better than a guess"
     both = history[history["stage"] == "refit"]["accuracy"].iloc[0]
     assert both > 0.7, "the refit's head has seen train and validation"
+
+
+def test_layers_of_a_frozen_network_are_trained_from_a_logistic_head(
+    train: Train, tmp_path: Path
+) -> None:
+    settings = {"head": "logistic", "unfreeze": "head, head_bn", "batchnorm_momentum": 1.0}
+    settings |= {"head_layers": "average, dropout 0.2", "refit": False, "tta": 1, "epochs": 1}
+    said = train(FROZEN, tmp_path, settings={**settings, "lr_max": 1e-9})
+    losses = [float(loss) for loss in re.findall(r" c=\S+ val_loss=(\S+)", said)]
+    history = pd.read_csv(tmp_path / "history.csv")
+    assert history["val_loss"][0] == pytest.approx(min(losses), rel=1e-3)
+
+
+def test_layers_to_unfreeze_that_there_are_not_are_refused_before_data_are_read(
+    train: Train, tmp_path: Path
+) -> None:
+    kernel = replace(FROZEN, load=lambda *_: 1 / 0)
+    said = train(kernel, tmp_path, settings={"unfreeze": "block99..", "head": "dense"})
+    assert said.startswith("error: setting unfreeze=block99..: efficientnetlite0 has no layer 'bl")
 
 
 def test_patience_ends_training_with_the_best_weights_and_as_long_a_refit(

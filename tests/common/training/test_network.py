@@ -15,6 +15,7 @@ import pytest
 from common.files.network import read_network
 from common.kernel import KernelRun
 from common.manifest import read_manifest
+from common.networks.classifier import build_classifier
 from common.parameters import Parameters
 from common.tasks.classification import Classification
 from common.training.network import trained_on
@@ -246,6 +247,33 @@ def test_weights_that_do_not_fit_the_network_are_refused(
     kernel = replace(small_classifier.KERNEL, build_model=build_wider)
     said = begin(train, tmp_path / "wider", kernel)
     assert "small.weights.h5 is of another network than this wider: 1 of 2 layers do not" in said
+
+
+@pytest.mark.parametrize(
+    ("saved", "built", "random"),
+    [
+        ("average", "dense 4, flatten", {"dense", "dense_1"}),
+        ("dense 4, flatten", "average", {"dense"}),
+        ("average, dense 4", "average, batchnorm, dense 4", {"batch_normalization"}),
+    ],
+)
+def test_weights_with_other_layers_on_the_same_backbone_are_taken_up_to_there(
+    tmp_path: Path, saved: str, built: str, random: set[str]
+) -> None:
+    import keras
+
+    from common.training.network import _fill
+
+    def network(layers: str) -> Any:
+        keras.backend.clear_session()
+        recipe = replace(small_classifier.RECIPE, head_layers=layers, image_size=32)
+        head = Classification(small_classifier.CLASSES).output_layer()
+        return build_classifier(head, None, replace(recipe, backbone="MobileNet", crop_margin=0))
+
+    network(saved).save_weights(tmp_path / "net.weights.h5")
+    found, layers = _fill(network(built), tmp_path / "net.weights.h5")
+    assert set(found) == random
+    assert layers > 50
 
 
 def test_what_does_not_fit_is_left_as_it_was(left: dict[ModuleType, Path]) -> None:

@@ -37,7 +37,7 @@ from common.audit.run import AuditRecipe, compare
 from common.blending.calibration import apply_temperature, fit_temperature
 from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
-from common.metrics.bootstrap import Size, interval, resampled_scores
+from common.metrics.bootstrap import Drawn, Size, compare_means, resampled_scores
 from common.metrics.metric import find_metric, log_loss
 from common.parameters import Parameters
 from common.recipe import nearest, override
@@ -146,13 +146,19 @@ def table(results: list[dict[str, Any]]) -> str:
     }
     drawn, everything = resampled_scores(scorers, labels), np.arange(len(labels))
 
-    def against_base(metric: str, name: str, whole: Any) -> str:
+    def by_seed(metric: str, name: str) -> dict[int, Drawn]:
+        keys = {seed: (metric, name, seed) for seed in groups[name]}
+        return {
+            seed: Drawn(scorers[key](everything), drawn[key], Size.of(labels))
+            for seed, key in keys.items()
+        }
+
+    def against_base(metric: str, name: str) -> str:
         """The mean change, and its interval."""
-        gains = [drawn[metric, name, seed] - drawn[metric, "base", seed] for seed in groups[name]]
-        changes = [whole(name, seed) - whole("base", seed) for seed in groups[name]]
-        ends = interval(np.mean(gains, axis=0), float(np.mean(changes)), Size.of(labels))
-        shown = " to ".join(f"{end:+.3f}" for end in ends or ())
-        return f"{np.mean(changes):+.3f} ({shown})"
+        found = compare_means("base", by_seed(metric, name), by_seed(metric, "base"), 1)
+        assert found
+        shown = " to ".join(f"{end:+.3f}" for end in found["interval"] or ())
+        return f"{found['difference']:+.3f} ({shown})"
 
     lines = ["| | macro F1 | range | against base | NLL | against base | seconds |"]
     lines.append("|---" * 7 + "|")
@@ -166,8 +172,8 @@ def table(results: list[dict[str, Any]]) -> str:
         spent = [r["seconds"] for r in results if r["row"] == name.split(", tta")[0]]
         lines.append(
             f"| {name} | {np.mean(found):.3f} | {min(found):.3f} to {max(found):.3f} | "
-            f"{against_base('macro_f1', name, f1)} | {mean_nll:.3f} | "
-            f"{against_base('log_loss', name, nll)} | {np.median(spent):.0f} |"
+            f"{against_base('macro_f1', name)} | {mean_nll:.3f} | "
+            f"{against_base('log_loss', name)} | {np.median(spent):.0f} |"
         )
     before = np.mean([log_loss(labels, predicted) for predicted in groups["base"].values()])
     after = np.mean([tempered_nll(labels, predicted) for predicted in groups["base"].values()])

@@ -14,7 +14,7 @@ this and of others is in docs/log.md (``benchmarks/intervals.py``).
 Every model is scored on the same draws, so that the difference of two is of the same pictures.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,6 +165,46 @@ def wilson(share: float, rows: float) -> tuple[float, float]:
     half = z * np.sqrt(share * (1 - share) / rows + (z / rows / 2) ** 2)
     low, high = ((centre + side * half) / (1 + z**2 / rows) for side in (-1, 1))
     return max(0.0, min(share, float(low))), min(1.0, max(share, float(high)))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A score of all rows, and its scores on the draws of them, ``(resamples,)``."""
+
+    score: float
+    draws: np.ndarray
+    size: Size
+
+
+def mean_interval(
+    seeds: Iterable[Drawn], lowest: float | None = None, highest: float | None = None
+) -> list[float] | None:
+    """Return ``interval`` of the mean over seeds, which are drawn alike."""
+    known = list(seeds)
+    draws = np.mean([one.draws for one in known], axis=0)
+    whole = float(np.mean([one.score for one in known]))
+    return interval(draws, whole, _smallest(known), lowest, highest)
+
+
+def compare_means(
+    name: str, own: Mapping[int, Drawn], base: Mapping[int, Drawn], sign: int
+) -> dict[str, Any] | None:
+    """Return ``compare`` of the means over the seeds that both have; None where they share none.
+
+    ``own`` and ``base`` are by seed, and drawn alike. The interval is of the rows: these seeds are
+    taken as they are.
+    """
+    seeds = [seed for seed in own if seed in base]
+    if not seeds:
+        return None
+    drawn, others = (np.mean([one[seed].draws for seed in seeds], axis=0) for one in (own, base))
+    difference = float(np.mean([own[seed].score - base[seed].score for seed in seeds]))
+    size = _smallest([one[seed] for one in (own, base) for seed in seeds])
+    return compare(name, difference, drawn, others, sign, size)
+
+
+def _smallest(drawn: Iterable[Drawn]) -> Size:
+    return min((one.size for one in drawn), key=lambda size: size.drawn)
 
 
 def compare(

@@ -9,7 +9,16 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from common.errors import UserError
-from common.metrics.bootstrap import Size, compare, interval, resampled_scores, wilson
+from common.metrics.bootstrap import (
+    Drawn,
+    Size,
+    compare,
+    compare_means,
+    interval,
+    mean_interval,
+    resampled_scores,
+    wilson,
+)
 
 ALL = Size(1000)
 
@@ -71,6 +80,23 @@ def test_models_are_scored_on_the_same_resamples() -> None:
     assert alone is not None
     assert high - low < (alone[1] - alone[0]) / 2
     assert low <= difference <= high
+
+
+def test_means_are_over_the_seeds_that_both_have() -> None:
+    def drawn(score: float, *draws: float) -> Drawn:
+        return Drawn(score, np.array(draws), Size(20 if score == 0.4 else 50, 2))
+
+    own = {1: drawn(0.9, 0.8, 1.0), 2: drawn(0.5, 0.6, 0.5), 7: drawn(0.0, 0.0, 0.0)}
+    base = {2: drawn(0.4, 0.3, 0.4), 1: drawn(0.6, 0.5, 0.6), 3: drawn(1.0, 1.0, 1.0)}
+    found = compare_means("b", own, base, 1)
+    gains = np.array([(0.3 + 0.3) / 2, (0.4 + 0.1) / 2])
+    assert found == {
+        **{"over": "b", "difference": pytest.approx(0.2), "share_better": 1.0},
+        "interval": pytest.approx(interval(gains, 0.2, Size(20, 2))),  # the fewest pictures
+    }
+    assert compare_means("b", {1: own[1]}, {2: base[2]}, 1) is None
+    mean = np.array([0.7, 0.75])
+    assert mean_interval([own[1], own[2]], 0, 1) == interval(mean, 0.7, Size(50, 2), 0, 1)
 
 
 def test_the_direction_of_the_metric_counts() -> None:

@@ -50,6 +50,7 @@ def save_network(run: KernelRun, competition: Competition, model: Any, refit: bo
     begun = run.facts.get(BEGINS_WITH, {})
     seen = refit or begun.get("saw_validation")
     frozen = not any(layer.trainable_weights for layer in model.layers[:-1])
+    run.facts["parameters"] = parameter_counts(model)
     with run.stage("weights"), TemporaryDirectory() as others:
         weights = (run.folder if run.primary else Path(others)) / f"{kernel}{WEIGHTS}"
         # The same layers without the optimizer, whose state is twice as large.
@@ -66,7 +67,7 @@ def save_network(run: KernelRun, competition: Competition, model: Any, refit: bo
             "outputs": int(model.output.shape[-1]),
             "trained_on": _EVERYTHING if seen else trained_on(run),
             "head_alone": frozen and begun.get("head_alone", True),
-            "parameters": parameter_counts(model)["total_parameters"],
+            "parameters": run.facts["parameters"]["total_parameters"],
             "classes": list(task.classes),
             "recipe": dataclasses.asdict(recipe),
             "versions": {**versions, "backend": keras.config.backend()},

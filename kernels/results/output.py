@@ -25,7 +25,7 @@ _FORMS: Mapping[str, Any] = {
     **dict.fromkeys(("metric", "method", "chosen_on", "scale", "validation"), str),
     **dict.fromkeys(("validation_accuracy", "validation_balanced_accuracy"), float),
     **dict.fromkeys(("validation_recall", "validation_specificity"), float),
-    **dict.fromkeys(("weights", "members", "same_pairs", "seconds"), (float,)),
+    **dict.fromkeys(("weights", "members", "same_pairs", "seconds", "parameters"), (float,)),
     **dict.fromkeys(("folds", "repeats", "channels", "calibration"), ((float,),)),
     "versions": (str,),
     **dict.fromkeys(("stays", "warnings"), list),
@@ -119,8 +119,15 @@ def read_output(run: Run, name: str, sources: tuple[str, ...] = ()) -> KernelOut
         manifest=read_facts(folder / MANIFEST),
         metrics=read_facts(folder / METRICS),
         sources=sources,
-        blended=asked is None or split_name(name)[0] in {split_name(one)[0] for one in asked},
+        blended=asked is None or _model(name) in {_model(one) for one in asked},
     )
+
+
+def _model(name: str) -> str:
+    """Return a kernel's name without the numbers of fold and seed."""
+    while split_name(name)[1]:
+        name = split_name(name)[0]
+    return name
 
 
 def read_or_note(read: Callable[[], Read], otherwise: Read, notes: list[str]) -> Read:

@@ -90,6 +90,8 @@ def test_a_kernel_says_what_its_weights_are(left: dict[ModuleType, Path]) -> Non
     assert network.trained_on == "train and validation"
     assert (network.network, network.image_size, network.outputs) == ("DenseNet201", 16, 3)
     assert network.recipe["ema"] == 0.5
+    counts = manifest["parameters"]
+    assert network.parameters == counts["total_parameters"] > counts["trainable_parameters"] > 0
     assert read_network(left[small_embedding] / "small.network.json").trained_on == "train"
 
 

@@ -33,6 +33,8 @@ examples:
   python submit.py petals --ensemble                     the real thing
   python submit.py petals --audit                        leaks, copies and broken pictures
   python submit.py petals --model densenet201 --set epochs=3 --no-submit
+  python submit.py petals --model efficientnetlite0 --sweep image_size=160,224 --dry-run
+                                                         compare recipes: one table, one figure
   python submit.py --history petals --sort best          what was run, and what it scored
   python submit.py petals --ensemble --run-dir runs/X --blend weighted
                                                          blend run X again, train nothing; a
@@ -97,7 +99,8 @@ def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
     refuse_secrets(words)
     if args.history:
         return _show_history(args)
-    from kernels.plan.planned import check_weights, plan_kernels
+    from kernels.plan.plan import plan_kernels
+    from kernels.plan.planned import check_weights
 
     request = read_request(args)
     kernels = plan_kernels(request)
@@ -158,6 +161,9 @@ def _run(args: argparse.Namespace, words: list[str], request: Any, kernels: Any)
                     wrong = [one for one in found if not one["right"]]
                     differs = {"differs": wrong}
     say(show_result(result), sys.stderr if args.json else sys.stdout)
+    if result.sweep and result.sweep.fault:
+        show(UserError(result.sweep.fault))
+        differs["error"] = result.sweep.fault
     return {**dataclasses.asdict(result), **differs}
 
 

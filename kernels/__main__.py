@@ -61,11 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     from kernels.bundle.build import build_bundles, write_bundle
-    from kernels.plan.planned import plan_kernels
+    from kernels.plan.plan import plan_kernels
 
     if not re.fullmatch(r"[A-Za-z0-9_-]+", args.owner):
         raise UserError(f"--owner {args.owner!r}: a Kaggle user name, as in kaggle.com/alice")
-    args.ensemble = args.ensemble or not (args.model or args.audit)
+    args.ensemble = args.ensemble or not (args.model or args.audit or args.sweep)
     request = read_request(args)
     kernels = plan_kernels(request)
     try:

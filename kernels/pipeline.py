@@ -14,6 +14,9 @@ from kernels.preflight.checklist import check_run
 from kernels.report import write_report
 from kernels.results.blends import keep_blend
 from kernels.results.result import Result, gather_figures, result_of
+from kernels.results.sweep import SweepResult
+from kernels.results.sweep_figure import draw_sweep
+from kernels.results.sweep_gather import gather_sweep
 from kernels.results.weights_text import weights_text
 from kernels.run.display import Display
 from kernels.run.publish import Publication, check_target, publish_once
@@ -53,7 +56,8 @@ def run_pipeline(
         text = weights_text(request.competition, result_of(run, sent), left, ref)
         publish_once(kaggle, run, Publication.of(ref, left, text), options, display)
         write_report(run, bundles, sent)
-    run.update(state="complete")
+    if run.state == "running":  # it was finished before
+        run.update(state="complete")
     return result_of(run, sent)
 
 
@@ -75,7 +79,7 @@ def _train_and_submit(
     run: Run,
     display: Display,
 ) -> Submission | None:
-    """All up to the report; return the submission, if there is one."""
+    """All up to the report, also where a cell of a sweep failed; return the submission, if any."""
     competition = request.competition
     run.update(code=code_state(bundles[0].parameters.shared_hash))
     if request.weights_source.count("/") == 1 and not (run.dry_run or run.weights_version):
@@ -83,18 +87,24 @@ def _train_and_submit(
     check_run(kaggle, request, bundles, run, options, display.say)
     if not run.dry_run:
         run.update(data=inputs_digest(kaggle, run, competition.slug))
-    Watch(kaggle, run, bundles, display, options).run()
+    failed = Watch(kaggle, run, bundles, display, options).run()
     sent: Submission | None = None
-    if request.models and competition.submission:
+    sweep: SweepResult | None = None
+    if request.sweep:
+        kernels = [bundle.kernel for bundle in bundles]
+        sweep = gather_sweep(run, competition, request.sweep, kernels, failed)
+    if request.submits:
         display.say(f"checked {check_output(kaggle, competition, run)}")
-    if options.submit and request.models:
+    if options.submit and request.blends:
         slug = next(b.kernel.slug for b in bundles if b.kernel.name == ENSEMBLE)
         message = options.message or f"{competition.name} by {in_short(request.members)}"
         options = replace(options, message=message)
         sent = send_once(kaggle, competition, run, slug, options, display.say)
         sent = sent and await_score(kaggle, run, sent, options, display.say)
     keep_blend(run)
-    run.update(state="complete")
+    run.update(state="failed" if sweep and sweep.failed else "complete")
     gather_figures(run)
+    if sweep:
+        draw_sweep(run.folder / "figures", sweep)
     write_report(run, bundles, sent)
     return sent

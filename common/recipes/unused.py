@@ -54,10 +54,13 @@ def unused_settings(recipe: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def check_used(settings: Mapping[str, Any], recipes: Iterable[tuple[str, Any]]) -> None:
+def check_used(
+    settings: Mapping[str, Any], recipes: Iterable[tuple[str, Any]], given: str = "--set "
+) -> None:
     """Raise UserError for a setting without effect in all ``recipes`` that have its field.
 
-    These are the recipes of a run, each after the name of its kernel's script.
+    These are the recipes of a run, each after the name of its kernel's script. ``given`` is what
+    stands before a setting where it was given.
     """
     known = [(script, dataclasses.asdict(recipe)) for script, recipe in recipes]
     for key, value in settings.items():
@@ -65,7 +68,7 @@ def check_used(settings: Mapping[str, Any], recipes: Iterable[tuple[str, Any]]) 
         if reasons and all(reason for _, reason in reasons):
             script, reason = reasons[0]
             raise UserError(
-                f"--set {key}={value} changes nothing: {script} has {reason}; leave it out"
+                f"{given}{key}={value} changes nothing: {script} has {reason}; leave it out"
             )
 
 

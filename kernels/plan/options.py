@@ -70,7 +70,12 @@ def add_request_options(parser: argparse.ArgumentParser) -> None:
     add("--ensemble", "the competition's default models")
     add("--model", "one model (repeatable)", **several)
     add("--set", "override a field of the recipes (repeatable)", metavar="KEY=VALUE", **several)
+    sweep = "compare recipes: a sweep of the competition, or values of a field (repeatable)"
+    sweeps = {"nargs": "?", "const": "", "metavar": "NAME|FIELD=V,V"}
+    add("--sweep", sweep, **sweeps, **several)
     add("--seed", "of everything random (default 0)", type=whole_number, default=0)
+    seeds = "train each cell of a sweep N times, from --seed on (default: the sweep's, or 1)"
+    add("--seeds", seeds, type=whole_number, metavar="N")
     add("--blend", "mean, weighted or greedy (default mean)", default="mean")
     add("--calibrate", "temper each member before it is blended")
     folds = "train each model K times, each validated on another part"
@@ -120,6 +125,7 @@ def read_request(args: argparse.Namespace) -> "Request":
     from common.recipe import split_setting
     from kernels.plan.find import find_competition
     from kernels.plan.request import Request, choose_models
+    from kernels.plan.sweeps import choose_sweep
 
     settings: dict[str, str] = {}
     for key, value in map(split_setting, args.set):
@@ -127,10 +133,20 @@ def read_request(args: argparse.Namespace) -> "Request":
             raise UserError(f"--set {key} is given twice ({settings[key]} and {value}): give one")
         settings[key] = value
     competition = find_competition(args.competition)
-    models = choose_models(competition, args.model, args.ensemble, args.audit)
+    named, sweep = args.model, None
+    if args.sweep:
+        if args.ensemble:
+            raise UserError("--ensemble does not go with --sweep, which compares: leave it out")
+        seeds = (args.seeds, args.seed)
+        sweep = choose_sweep(competition, args.sweep, args.model, *seeds, args.folds)
+        named = list(dict.fromkeys(sweep.sweep.models))
+    elif args.seeds is not None:
+        raise UserError(f"--seeds {args.seeds} is of a --sweep: leave it out")
+    models = choose_models(competition, named, args.ensemble, args.audit)
     fields = Request.__dataclass_fields__
     given = {name: value for name, value in vars(args).items() if name in fields}
-    return Request(**{**given, "competition": competition, "models": models, "settings": settings})
+    found = {"competition": competition, "models": models, "settings": settings, "sweep": sweep}
+    return Request(**{**given, **found})
 
 
 def check_options(args: argparse.Namespace, competition: "Competition") -> None:
@@ -158,6 +174,7 @@ def check_options(args: argparse.Namespace, competition: "Competition") -> None:
 def _check_sending(args: argparse.Namespace) -> None:
     """Raise UserError for an option of a submission where none is sent."""
     without = {"--no-submit": args.no_submit, "--rehearse": args.rehearse}
+    without["--sweep"] = bool(args.sweep)
     without["--audit alone"] = not (args.model or args.ensemble)
     none = next((name for name, asked in without.items() if asked), "")
     for option, given in (("--message", args.message), ("--submit-again", args.submit_again)):
@@ -180,6 +197,8 @@ def _check_publishing(args: argparse.Namespace, competition: str) -> None:
         raise UserError("--yes answers the question of --publish: leave it out")
     if args.publish is not None and args.rehearse:
         raise UserError("--publish is of weights worth to keep, --rehearse makes none: drop one")
+    if args.publish is not None and args.sweep:
+        raise UserError("--publish does not go with --sweep, which compares: leave it out")
     if args.publish is not None and not (args.model or args.ensemble):
         raise UserError("--publish: nothing is trained: give --model or --ensemble")
     if args.publish is not None:

@@ -15,9 +15,8 @@ from common.errors import UserError
 from common.parameters import Parameters
 from common.recipe import field_types, unknown_setting
 from common.recipes.hours import scaled_hours
-from common.recipes.unused import check_used
 from kernels.plan.find import kernel_scripts, load_kernel
-from kernels.plan.request import AUDIT, ENSEMBLE, Request, check_recipe, check_request
+from kernels.plan.request import AUDIT, ENSEMBLE, Request, check_recipe
 
 SHARED = "shared"
 SHORT = 1 / 60  # hours: of the utility script and the ensemble
@@ -39,6 +38,7 @@ class PlannedKernel:
     recipe: Any = None  # what it runs
     hours: float | None = SHORT  # that it is expected to take; None where nobody knows
     rehearses: bool = False  # whether it prints what its machine has before anything else
+    cell: str = ""  # of a sweep, which it is a training of
 
     @property
     def accelerator(self) -> str:
@@ -46,21 +46,18 @@ class PlannedKernel:
         return self.parameters.accelerator
 
 
-def plan_kernels(request: Request) -> tuple[PlannedKernel, ...]:
-    """The kernels of a run, sources first. Raises UserError for what cannot work.
+def plan_models(request: Request) -> tuple[PlannedKernel, ...]:
+    """The kernels of a run's models, sources first. Raises UserError for what cannot work.
 
     The utility script (unless its code is embedded), then what the models read, the models, the
-    audit if one is asked for, and the ensemble that reads all members. Without models there is no
-    ensemble.
+    audit if one is asked for, and the ensemble that reads all members, unless nothing is blended.
     """
-    check_request(request)
     scripts = _scripts(request)
     fields = dict.fromkeys(f for kernel in scripts.values() for f in field_types(kernel.recipe))
     for key in request.settings:
         if key not in fields:
             raise unknown_setting(key, fields)
     recipes = {script: _recipes(request, script, scripts[script]) for script in scripts}
-    check_used(request.settings, ((s, one) for s, own in recipes.items() for one in own.values()))
     _check_splits({script: recipes[script] for script in request.models})
     shared = f"{request.prefix.replace('-', '')}common"
     kernels = [PlannedKernel(SHARED, SHARED, shared, (), _offline(SHARED))]
@@ -110,7 +107,7 @@ def _scripts(request: Request) -> dict[str, Kernel]:
             add(name, script, *readers)
         found.setdefault(script, kernel)
 
-    for script in [*request.models, *[AUDIT] * request.audit, *[ENSEMBLE] * bool(request.models)]:
+    for script in [*request.models, *[AUDIT] * request.audit, *[ENSEMBLE] * request.blends]:
         add(script)
     return found
 

@@ -17,6 +17,7 @@ from common.recipes.training import check_batch
 from common.recipes.words import training_pictures
 from common.training.loading import check_split
 from kernels.plan.find import kernel_scripts, load_kernel, modules
+from kernels.plan.sweeps import ChosenSweep
 
 ENSEMBLE = "ensemble"
 AUDIT = "audit"
@@ -46,19 +47,27 @@ class Request:
     rehearse: bool = False  # small settings on Kaggle itself, under slugs of their own
     embed: bool = False  # every kernel carries the shared code in its own text
     audit: bool = False  # look for leaks and broken pictures, with or without training
+    sweep: ChosenSweep | None = None  # compares recipes of the models; nothing is blended
 
     @property
     def members(self) -> tuple[str, ...]:
-        """The names of what is blended: the models, or each fold of them."""
+        """The names of what is blended or compared: the models, or each fold or cell of them."""
+        if self.sweep:
+            return self.sweep.members
         if self.folds is None:
             return self.models
         folds = range(self.folds * self.repeats)
         return tuple(f"{model}-fold{fold}" for model in self.models for fold in folds)
 
     @property
+    def blends(self) -> bool:
+        """Whether it ends in a blend of its models."""
+        return bool(self.models) and not self.sweep
+
+    @property
     def submits(self) -> bool:
         """Whether it ends in a submission, unless that is left out."""
-        return bool(self.models) and self.competition.submission is not None
+        return self.blends and self.competition.submission is not None
 
     @property
     def small(self) -> bool:
@@ -74,9 +83,11 @@ class Request:
     def facts(self) -> dict[str, Any]:
         """The request in plain values, as a run's state and the history keep it."""
         facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        del facts["models"], facts["folds"]
+        del facts["models"], facts["folds"], facts["sweep"]
         if self.repeats == 1:  # as runs have it that knew of none
             del facts["repeats"]
+        if self.sweep:
+            facts |= {"sweep": self.sweep.name, "folds": self.folds}
         return {**facts, "competition": self.competition.name, "members": list(self.members)}
 
 
@@ -143,6 +154,8 @@ def check_request(request: Request) -> None:
             f"--folds {request.folds} --repeats {request.repeats}: give 1 or more repeats, and at "
             f"most 20 folds in all"
         )
+    if request.sweep:
+        _check_sweep(request)
     if request.weights_source and not _WEIGHTS.fullmatch(request.weights_source):
         raise UserError(
             f"--weights-source {request.weights_source}: write OWNER/SLUG for a data set, or "
@@ -151,6 +164,23 @@ def check_request(request: Request) -> None:
     if request.audit and AUDIT not in kernel_scripts(competition):
         where = f"competitions/{competition.folder}/{AUDIT}.py"
         raise UserError(f"--audit: {competition.name} has no {where}: leave --audit out")
+
+
+def _check_sweep(request: Request) -> None:
+    """Raise UserError for what a comparison has no use for."""
+    for option, given in (
+        ("--blend", request.blend != METHODS[0]),
+        ("--calibrate", request.calibrate),
+        ("--audit", request.audit),
+        ("--rehearse", request.rehearse),
+    ):
+        if given:
+            raise UserError(f"{option} does not go with --sweep, which compares: leave it out")
+    if request.competition.task.name == "pairs":
+        raise UserError(
+            f"--sweep compares predictions of pictures, {request.competition.name} scores pairs: "
+            f"leave it out"
+        )
 
 
 def published_name(wanted: str, competition: str) -> tuple[str, str]:
@@ -204,11 +234,11 @@ def _check_network(request: Request, script: str, recipe: Any) -> None:
 
 
 def split_name(name: str) -> tuple[str, str, str]:
-    """Script, kind (``fold``, ``part`` or ``network``) and number of a kernel: ``NAME-fold3``.
+    """Script, kind (fold, part, network or seed) and number of a kernel: ``NAME-fold3``.
 
     Of one that is the only kernel of its script, kind and number are empty.
     """
-    found = re.fullmatch(r"(.+)-(fold|part|network)(\d+)", name)
+    found = re.fullmatch(r"(.+)-(fold|part|network|seed)(\d+)", name)
     return (found[1], found[2], found[3]) if found else (name, "", "")
 
 

@@ -18,8 +18,8 @@ from kernels.plan.planned import SESSION_HOURS, SHARED, PlannedKernel, needed_ho
 from kernels.plan.request import AUDIT, ENSEMBLE, Request, in_short, published_name
 from kernels.preflight.checklist import CHECKS, OWN, Check, run_checks
 from kernels.preflight.kaggle_checks import Subject, ask_kaggle
+from kernels.results.layout import aligned
 from kernels.results.result import read_history
-from kernels.results.terminal import aligned
 from kernels.run.publish import check_target
 from kernels.run.state import RunOptions
 
@@ -107,6 +107,7 @@ def plan_facts(
         "kernels": [
             {
                 **{name: getattr(kernel, name) for name in ("name", "slug", "accelerator")},
+                **({"cell": kernel.cell} if kernel.cell else {}),
                 "sources": _sources(request, kernels, kernel),
                 "hours": kernel.hours,
                 **(recipe_facts(kernel.recipe) if kernel.recipe else {}),
@@ -135,7 +136,7 @@ def plan_text(
     lines += [*_audit(facts["audit"], request.audit), ""]
     if request.recipe != "published":
         lines += [f"the {request.recipe} recipes", ""]
-    groups = [list(alike) for _, alike in itertools.groupby(kernels, lambda k: k.script)]
+    groups = [list(g) for _, g in itertools.groupby(kernels, lambda k: (k.script, k.cell))]
     heads, end = [], 0
     for alike in groups:
         first, end = end + 1, end + len(alike)
@@ -143,9 +144,13 @@ def plan_text(
         slugs = in_short(kernel.slug for kernel in alike)
         hours = "" if request.small else f"{_in_words(alike[0].hours)}{each}"
         heads.append((number, slugs, alike[0].accelerator, hours))
+    known: set[str] = set()
     for head, (kernel, *_) in zip(aligned(heads), groups, strict=True):
-        details = aligned(list(_details(request, kernels, kernel).items()))
-        lines += [head, *(f"{' ' * 6}{line}" for line in details)]
+        details = _details(request, kernels, kernel)
+        if kernel.cell and kernel.script in known:  # the first one of a script is shown in full
+            details = {"cell": details["cell"]}
+        known.add(kernel.script)
+        lines += [head, *(f"{' ' * 6}{line}" for line in aligned(list(details.items())))]
     lines += ["", *(f"then it {step}" for step in facts["then"]), _estimated(request, kernels)]
     return "\n".join([*lines, "nothing was pushed"])
 
@@ -170,7 +175,9 @@ def _estimated(request: Request, kernels: Kernels) -> str:
 def _then(request: Request, options: RunOptions) -> list[str]:
     """What happens when the kernels are complete, a step each."""
     steps = []
-    if request.models and request.competition.submission:
+    if request.sweep:
+        steps.append("compares the cells on validation: one table and one figure")
+    if request.blends and request.competition.submission:
         steps.append("sends submission.csv, once" if options.submit else "sends nothing")
     if options.fetch_weights or options.publish is not None:
         steps.append("fetches the weights that the kernels have left")
@@ -195,7 +202,7 @@ def _audit(facts: Mapping[str, Any], asked: bool) -> list[str]:
 
 
 def _details(request: Request, kernels: Kernels, kernel: PlannedKernel) -> dict[str, str]:
-    rows = {"role": _ROLES.get(kernel.script, "")}
+    rows = {"cell": _cell(request, kernel), "role": _ROLES.get(kernel.script, "")}
     if kernel.script == ENSEMBLE and request.competition.submission is None:
         rows["role"] = "blends, measures, writes predictions.csv"
     if kernel.recipe:
@@ -209,6 +216,15 @@ def _details(request: Request, kernels: Kernels, kernel: PlannedKernel) -> dict[
     if (kernel.hours or 0) > longest:
         rows["hours"] = f"longer than the {longest} h of a session"
     return {name: words for name, words in rows.items() if words}
+
+
+def _cell(request: Request, kernel: PlannedKernel) -> str:
+    """What a cell of a sweep is called, and what it changes."""
+    if not request.sweep or not kernel.cell:
+        return ""
+    cell = request.sweep.sweep.cells[kernel.cell]
+    changes = " ".join(f"{name}={value}" for name, value in cell.settings.items())
+    return kernel.cell if changes == kernel.cell else f"{kernel.cell}: {changes or 'the recipe'}"
 
 
 def _sources(request: Request, kernels: Kernels, kernel: PlannedKernel) -> list[str]:

@@ -23,6 +23,7 @@ from kernels.report.overview import overview
 from kernels.report.pairs import pairs
 from kernels.report.pictures import calibration, hardest, members
 from kernels.report.render import Section, render
+from kernels.report.sweep import sweep
 from kernels.report.threshold import threshold
 from kernels.report.vectors import embedding, mistakes, neighbours
 from kernels.results.result import REPORT
@@ -32,10 +33,11 @@ OF_BLEND = (
     *(members, threshold, classes, labels, confusions, errors, misclassified, hardest),
     calibration,
 )
+OF_SWEEP = ("sweep", "kernels", "learning", "settings")
 SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
     section.__name__: section
     for section in (
-        *(metrics, kernels, blend, learning, exports, *OF_BLEND),
+        *(sweep, metrics, kernels, blend, learning, exports, *OF_BLEND),
         *(pairs, embedding, neighbours, mistakes, settings),
     )
 }
@@ -48,7 +50,8 @@ def write_report(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None)
     not write is left out, or its section says so.
     """
     facts = gather(run, bundles, sent)
-    found = [SECTIONS[name] for name in facts.task.sections]
+    names = OF_SWEEP if run.request.get("sweep") else facts.task.sections
+    found = [SECTIONS[name] for name in names]
     if not len(facts.blend.validation_ids):
         found = [section for section in found if section not in OF_BLEND]
     made = {section.__name__: section(facts) for section in found}

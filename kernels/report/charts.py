@@ -28,6 +28,7 @@ class Chart:
         x, y: lowest and highest value.
         x_name, y_name: of the axes; without a name x has no numbers either.
         whole: whether x has whole numbers alone, as epochs have.
+        x_marks: where x has numbers, and their words, instead of round ones.
         width, height, bottom: of the drawing and its lower margin, in its own units.
     """
 
@@ -40,6 +41,7 @@ class Chart:
     width: float = 320
     height: float = 190
     bottom: float = 34
+    x_marks: list[tuple[float, str]] = field(default_factory=list)
     left: ClassVar[float] = 50
     right: ClassVar[float] = 10
     marks: list[Markup] = field(default_factory=list)
@@ -65,7 +67,8 @@ class Chart:
     def x_ticks(self) -> list[tuple[float, str]]:
         """Where the numbers of x lie, and the numbers."""
         values = ticks(*self.x, whole=self.whole) if self.x_name else ()
-        return [(self.across(value), short(value)) for value in values]
+        marks = self.x_marks or [(value, short(value)) for value in values]
+        return [(self.across(value), words) for value, words in marks]
 
     @property
     def y_ticks(self) -> list[tuple[float, str]]:

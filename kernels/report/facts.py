@@ -18,9 +18,11 @@ from kernels.bundle.build import Bundle
 from kernels.plan.find import find_competition
 from kernels.plan.request import ENSEMBLE
 from kernels.report.pair_facts import PairFacts, gather_pairs
-from kernels.results.output import KernelOutput, read_or_note, read_output
+from kernels.results.output import KernelOutput, read_json, read_or_note, read_output
 from kernels.results.result import read_audit
 from kernels.results.scores import Validated, as_mapping, model_score, read_number
+from kernels.results.sweep import NAME as SWEEP
+from kernels.results.sweep import SweepResult, sweep_of
 from kernels.run.state import Run, Submission
 
 Models = Mapping[str, tuple[KernelOutput, ...]]
@@ -56,13 +58,15 @@ class Facts:
         run, competition: the run and its competition, which decides as its ensemble did.
         sent: the submission, if there is one.
         kernels: every kernel, sources first.
-        models: the kernels of each model: one, or its folds or networks in their order.
+        models: the kernels of each model: one, or its folds or networks in their order; of a sweep
+            those of each cell.
         notes: what could not be read, and what audit and trainings warn of, each a sentence.
         thumbnails: JPEG files by picture.
         blend: the ensemble's predictions; empty if there are none of the competition's task.
         members: the models' predictions on the blend's pictures, in the same order; folds are
             joined and probabilities tempered as the blend found them.
         pairs: what there is to show where pairs are scored; None where pictures are.
+        sweep: what a run compares instead of a blend, if it does.
     """
 
     run: Run
@@ -75,6 +79,7 @@ class Facts:
     blend: Predictions = field(default_factory=lambda: Predictions(*[np.empty(0)] * 5))
     members: Mapping[str, Predictions] = field(default_factory=dict)
     pairs: PairFacts | None = None
+    sweep: SweepResult | None = None
 
     @property
     def groups(self) -> Models:
@@ -170,7 +175,10 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     notes = [f"Audit: {warning}." for warning in (audit["warnings"] if audit else ())]
     for kernel in kernels:
         notes += [f"{warning[:1].upper()}{warning[1:]}." for warning in kernel.warnings]
-    facts = Facts(run, competition, sent, kernels, _models(kernels, notes), notes)
+    cells = {bundle.kernel.name: bundle.kernel.cell for bundle in bundles if bundle.kernel.cell}
+    models = _cells(kernels, cells) if cells else _models(kernels, notes)
+    facts = Facts(run, competition, sent, kernels, models, notes)
+    facts.sweep = sweep_of(read_json(run.folder / SWEEP)) if cells else None
     for kernel in kernels:
         facts.thumbnails = {**read_or_note(kernel.thumbnails, {}, notes), **facts.thumbnails}
     if facts.ensemble:
@@ -191,6 +199,15 @@ def gather(run: Run, bundles: tuple[Bundle, ...], sent: Submission | None) -> Fa
     # The page may be given to others: it says nothing of this machine's folders.
     facts.notes = [note.replace(f"{run.folder}/", "") for note in notes]
     return facts
+
+
+def _cells(kernels: tuple[KernelOutput, ...], cells: Mapping[str, str]) -> Models:
+    """The kernels of each cell of a sweep, given by kernel."""
+    models: dict[str, tuple[KernelOutput, ...]] = {}
+    for kernel in kernels:
+        if cell := cells.get(kernel.name):
+            models[cell] = (*models.get(cell, ()), kernel)
+    return models
 
 
 def _models(kernels: tuple[KernelOutput, ...], notes: list[str]) -> Models:

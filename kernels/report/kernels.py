@@ -43,7 +43,7 @@ def kernels(facts: Facts) -> Section:
     ]
     return {
         "title": "The kernels",
-        "graph": _graph(facts.kernels),
+        "graph": None if facts.sweep else _graph(facts.kernels),
         "stages": stacks if any(kernel.facts("seconds") for kernel in facts.kernels) else [],
         "legend": [stage_key(name) for name in names],
         "seconds": Table("Seconds of each stage", rows),

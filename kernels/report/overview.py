@@ -16,6 +16,7 @@ from kernels.results.scores import (
     read_test,
     title,
 )
+from kernels.results.sweep import SweepResult
 
 Tiles = dict[str, tuple[str, str]]  # name → value, and what it is of
 
@@ -23,7 +24,10 @@ Tiles = dict[str, tuple[str, str]]  # name → value, and what it is of
 def overview(facts: Facts) -> dict[str, Any]:
     """Return the ``tiles``, name → value and what it is of, and ``when`` the run ended."""
     ours = read_score(facts.blended)
-    tiles = _submitted(facts, ours) if facts.competition.submission else _measured(facts, ours)
+    if facts.sweep:
+        tiles = _compared(facts.sweep)
+    else:
+        tiles = _submitted(facts, ours) if facts.competition.submission else _measured(facts, ours)
     if facts.task.classes and len(facts.blend.validation_ids):
         labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
         right = (predicted == labels).reshape(len(labels), -1).all(axis=1).mean()
@@ -38,6 +42,25 @@ def overview(facts: Facts) -> dict[str, Any]:
             )
     last = max((str(kernel.manifest.get("written", "")) for kernel in facts.kernels), default="")
     return {"tiles": tiles, "when": last if re.fullmatch(r"[\d-]{10}T[\d:]{8}Z", last) else ""}
+
+
+def _compared(found: SweepResult) -> Tiles:
+    """The best cell of a sweep, the base, and what they were measured on."""
+    best, seeds = found.best, len(found.seeds)
+    sure = "" if best is None or best is found.base else f", {found.verdict(best)}"
+    repeated = ["each once"] if seeds == 1 else [f"each with {seeds} seeds"]
+    repeated += [f"in {found.folds} folds"] if found.folds else []
+    return {
+        f"Best {found.metric_in_words}": (
+            (best.short, f"{best.name}{sure}") if best else (UNKNOWN, "no cell has a result")
+        ),
+        "Base": (found.base.short or UNKNOWN, found.base.name),
+        "Cells": (f"{len(found.known)} of {len(found.cells)}", ", ".join(repeated)),
+        "Validation pictures": (
+            UNKNOWN if found.n is None else f"{found.n:,}",
+            "on which the best cell is chosen",
+        ),
+    }
 
 
 def _submitted(facts: Facts, ours: Validated) -> Tiles:

@@ -12,7 +12,7 @@ from common.competition import Competition
 from common.manifest import write_json
 from kernels.plan.planned import SHARED, PlannedKernel
 from kernels.plan.request import ENSEMBLE
-from kernels.results.terminal import aligned
+from kernels.results.layout import aligned
 from kernels.run.state import Run
 
 VERSIONS = {"python": "3.12", "tensorflow": "2.20", "keras": "3.13", "jax": "0.7.2"}

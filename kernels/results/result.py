@@ -26,6 +26,8 @@ from kernels.results.scores import (
     read_score,
     read_test,
 )
+from kernels.results.sweep import NAME as SWEEP
+from kernels.results.sweep import SweepResult, sweep_of
 from kernels.run.runs import read_runs
 from kernels.run.state import STATE, Run, Submission, read_run
 
@@ -85,6 +87,7 @@ class Result(Validated):
     audit: dict[str, Any] | None  # what its audit found
     warnings: tuple[str, ...] = ()  # of its trainings, each once
     published_weights: str | None = None  # OWNER/SLUG/versions/N of the data set with its weights
+    sweep: SweepResult | None = None  # what it compares, instead of a blend
 
     @property
     def test(self) -> Validated:
@@ -149,6 +152,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         audit=read_audit(run),
         warnings=tuple(dict.fromkeys(warning for output in trained for warning in output.warnings)),
         published_weights=run.published_weights or None,
+        sweep=sweep_of(read_json(run.folder / SWEEP)),
     )
 
 

@@ -181,5 +181,18 @@ def gain_words(metrics: Mapping[str, Any]) -> str:
         return f"{words}."
     share = read_number(gain.get("share_better"))
     better = "" if share is None else f"; better in {100 * share:.0f} % of resamples"
-    sure = f"surely {way}" if ends[0] > 0 else "that may be chance"
+    sure = verdict(gain, greater_is_better(metrics)).replace("may", "that may")
     return f"{words} (95 %: {size.ends}{better}): {sure}."
+
+
+def verdict(gain: Mapping[str, Any], greater: bool) -> str:
+    """Return what is sure of a gain: ``surely better``, ``surely worse`` or ``may be chance``.
+
+    It is empty without an interval. ``greater``: whether greater is better.
+    """
+    difference, ends = read_number(gain.get("difference")), read_interval(gain)
+    if difference is None or not ends:
+        return ""
+    better = (difference > 0) == greater
+    sure = ends[0] > 0 if difference > 0 else ends[1] < 0
+    return f"surely {'better' if better else 'worse'}" if sure else "may be chance"

@@ -1,13 +1,13 @@
 """A run's result and the history of runs as text for the terminal."""
 
-import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from common.text import say
 from kernels.results.blends import asked_for, is_alone
+from kernels.results.layout import aligned, laid_out, listed, wrapped
 from kernels.results.result import Member, Result
 from kernels.results.scores import (
     Validated,
@@ -22,22 +22,14 @@ from kernels.results.scores import (
     read_number,
     title,
 )
+from kernels.results.sweep_text import in_short, sweep_lines
 
-WIDE = 99  # columns at most
 Model = tuple[str, Validated, str, list[Member]]  # name, score, kind of its kernels, kernels
-_SPACE = "\N{NO-BREAK SPACE}"
-
-
-def aligned(rows: Sequence[Sequence[str]], right: Sequence[int] = ()) -> list[str]:
-    """Align the cells of ``rows`` in columns, a line a row; the columns ``right`` at the right."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    sides = [">" if number in right else "<" for number in range(len(widths))]
-    return ["  ".join(map("{:{}{}}".format, row, sides, widths)).rstrip() for row in rows]
 
 
 def show_result(result: Result) -> str:
     """Return a run's result for people."""
-    lines = ["", *_scores(result)]
+    lines = ["", *(sweep_lines(result.sweep) if result.sweep else _scores(result))]
     tempered = result.blend.get("calibration", {}).items()
     if tempered:
         words = ", ".join(f"{name} {at.get('temperature', 1.0):.3f}" for name, at in tempered)
@@ -50,10 +42,10 @@ def show_result(result: Result) -> str:
     for part in ("validation", "test"):
         measured = as_mapping(result.blend.get(f"{part}_metrics"))
         if known := measured_words(measured, but=result.metric):
-            begin, *rest = _wrapped(_listed("", known), " " * 19)
+            begin, *rest = wrapped(listed("", known), " " * 19)
             lines += [f"  {f'on {part}':<16} {begin.strip()}", *rest]
-    if result.published:
-        first, *rest = _wrapped(published_words(result.published, result.test_metrics), " " * 19)
+    if result.published and not result.sweep:
+        first, *rest = wrapped(published_words(result.published, result.test_metrics), " " * 19)
         lines += [f"  {'published':<16} {first.strip()}", *rest]
     if result.submission_ref:
         public, private = map(result.rounded, (result.public_score, result.private_score))
@@ -62,7 +54,7 @@ def show_result(result: Result) -> str:
     warnings = (*audit.get("warnings", ()), *result.warnings)
     lines.append("")
     for warning in warnings:
-        first, *rest = _wrapped(f"warning: {warning}", " " * 4)
+        first, *rest = wrapped(f"warning: {warning}", " " * 4)
         lines += [first[2:], *rest]
     nothing = " (nothing found)" if audit and not audit["warnings"] else ""
     places = {
@@ -108,18 +100,16 @@ def _scores(result: Result) -> list[str]:
             rows.append(_row(channel, short, facts, took))
             took = ""  # it is the time of all channels
             below.append([])
-        below[-1] += [_listed(f"{len(kernels)} {kind}: ", map(str, kernels))] if kind else []
+        below[-1] += [listed(f"{len(kernels)} {kind}: ", map(str, kernels))] if kind else []
         if splits := result.blend.get("repeats", {}).get(name):
             scores = map(score.rounded, splits.values())
-            below[-1].append(_listed(f"{len(splits)} splits, each out of fold: ", scores))
+            below[-1].append(listed(f"{len(splits)} splits, each out of fold: ", scores))
     if alone:
         below[-1] += _blend(result.blend)[1:]
     elif result.short:
         rows.append(_row("blend", result, result.blend, ""))
         below.append(_blend(result.blend))
-    for row, more in zip(aligned(rows), below, strict=True):
-        lines += [f"  {row}", *(line for words in more for line in _wrapped(words, " " * 19))]
-    return lines
+    return lines + laid_out(rows, below)
 
 
 def _models(result: Result) -> list[Model]:
@@ -169,7 +159,7 @@ def _channel(blend: Mapping[str, Any], model: str) -> dict[str, Any]:
 def _blend(blend: Mapping[str, Any]) -> list[str]:
     """The blend's weights, its pairs, what it gained, and what was chosen on validation."""
     weights = (f"{name} {weight:.3f}" for name, weight in blend.get("weights", {}).items())
-    words = [_listed(f"{blend.get('method', '')}: ", weights)]
+    words = [listed(f"{blend.get('method', '')}: ", weights)]
     same = blend.get("same_pairs")
     right, half = blend.get("validation_accuracy"), blend.get("validation_balanced_accuracy")
     if same and right is not None and half is not None:
@@ -177,24 +167,6 @@ def _blend(blend: Mapping[str, Any]) -> list[str]:
         words.append(f"same pairs: {counts}")
         words.append(f"accuracy {right:.4f}, of as many same as different pairs {half:.4f}")
     return [*words, gain_words(blend), blend.get("chosen_on", "")]
-
-
-def _listed(head: str, entries: Iterable[str]) -> str:
-    """Entries in a row, none of which a line may break."""
-    return f"{head}{', '.join(entry.replace(' ', _SPACE) for entry in entries)}"
-
-
-def _wrapped(words: str, indent: str) -> list[str]:
-    """Lines of at most ``WIDE`` columns."""
-    lines = textwrap.wrap(
-        words,
-        WIDE,
-        initial_indent=indent,
-        subsequent_indent=indent,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return [line.replace(_SPACE, " ") for line in lines]
 
 
 def _tried(result: Result) -> list[str]:
@@ -218,7 +190,7 @@ def show_history(results: Sequence[Result]) -> None:
     shown = [column for column in columns if any(column[1:])]  # data sets have no submissions
     lines = aligned([*zip(*shown, strict=True)], right=range(2, len(shown)))
     for line, words in zip(lines, ["", *map(_words, results)], strict=True):
-        say("\n".join([line, *_wrapped(words, "  ")]))
+        say("\n".join([line, *wrapped(words, "  ")]))
 
 
 def _cells(result: Result) -> tuple[str, ...]:
@@ -250,8 +222,9 @@ def _words(result: Result) -> str:
             models.append(f"{shown} {own.short}{f' ({around})' if around else ''}".strip())
     words = [
         " ".join(mark for mark, shown in marks.items() if shown),
+        in_short(result.sweep) if result.sweep else "",
         _validation(result),
-        ", ".join(models),
+        "" if result.sweep else ", ".join(models),
         *(f"tried {words}" for words in _tried(result)),
         _settings(result),
         f"weights {result.published_weights}" if result.published_weights else "",

@@ -57,9 +57,13 @@ class Watch:
         self._done: set[str] = set()
         self._missing: Counter[str] = Counter()
         self._silent_since = 0.0
+        self._failed: dict[str, str] = {}
 
-    def run(self) -> None:
-        """Run every kernel that is not already done. Raises UserError when one fails."""
+    def run(self) -> dict[str, str]:
+        """Run every kernel that is not already done; return why cells of a sweep failed, by name.
+
+        Raises UserError when another kernel fails; an audit next to models may, too.
+        """
         start = time.monotonic()
         while True:
             for name, bundle in self._bundles.items():
@@ -73,7 +77,7 @@ class Watch:
             ]
             self._display.show(rows)
             if len(self._done) == len(self._bundles):
-                return
+                return self._failed
             time.sleep(pause_between_looks(time.monotonic() - start, self._options.poll))
 
     def _start(self, name: str) -> None:
@@ -184,7 +188,7 @@ class Watch:
         threading.Thread(target=follow_log, args=log, daemon=True).start()
 
     def _look(self, name: str) -> None:
-        """Look at a running kernel. Raises UserError when it failed: only an audit may."""
+        """Look at a running kernel. Raises UserError when it failed and must not."""
         try:
             status = self._status(name)
             if status is None:
@@ -200,9 +204,11 @@ class Watch:
         except NoAnswerError:
             raise
         except UserError as error:
-            if name != AUDIT or ENSEMBLE not in self._bundles:
+            cell = self._bundles[name].kernel.cell
+            if not cell and (name != AUDIT or ENSEMBLE not in self._bundles):
                 raise
-            self._say(f"{error}: the run goes on without its audit")
+            self._failed[name] = str(error)
+            self._say(f"{error}: the run goes on without it")
             self._running.discard(name)
             self._done.add(name)
 

@@ -49,9 +49,26 @@ def dry(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 def test_the_documented_example_is_the_one_that_runs_here() -> None:
     text = (tiny.ROOT / "docs/competitions.md").read_text("utf-8")
-    for name in ("__init__", "data"):
+    for name in ("__init__", "data", "sweeps"):
         script = (tiny.FOLDER / "tiny_shapes" / f"{name}.py").read_text("utf-8")
         assert f"```py\n{script.replace('tiny_shapes', 'three_shapes')}```" in text
+
+
+def test_a_documented_sweep_ends_in_a_table_and_looks_at_no_test(
+    data: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    given = ("--dry-run", "--data", data, "--run-dir", run, "--json")
+    result = tiny.last_json(tiny.submit("shapes", "--sweep", "neighbours", *given))
+    five, three, one = result["sweep"]["cells"]
+    assert (five["n"], result["sweep"]["axis"]) == (3 * COUNTS["val"], "neighbours")
+    assert [cell["x"] for cell in (five, three, one)] == [5, 3, 1]
+    assert five["published"] == {"accuracy": 0.875}
+    balanced = five["validation_score"]  # classes are as large as each other
+    assert five["alike"] == {"accuracy": pytest.approx(balanced)}
+    assert three["change"]["difference"] == pytest.approx(three["validation_score"] - balanced)
+    assert (result["test_score"], result["test_metrics"], result["predictions"]) == (None, {}, None)
+    assert anchors((run / "report.html").read_text("utf-8")) == ["sweep", "kernels", "settings"]
 
 
 def rows_of(path: str) -> list[dict[str, str]]:

@@ -4,7 +4,8 @@ from typing import Any
 
 from kernels.bundle.build import Bundle, build_bundles
 from kernels.plan.find import find_competition
-from kernels.plan.planned import PlannedKernel, plan_kernels
+from kernels.plan.plan import plan_kernels
+from kernels.plan.planned import PlannedKernel
 from kernels.plan.request import Request
 from support import tiny
 

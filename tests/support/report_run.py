@@ -17,7 +17,7 @@ from common.outputs import write_outputs
 from kernels.bundle.build import Bundle, build_bundles
 from kernels.kaggle.states import KernelState
 from kernels.plan.find import find_competition
-from kernels.plan.planned import plan_kernels
+from kernels.plan.plan import plan_kernels
 from kernels.plan.request import Request
 from kernels.report import write_report
 from kernels.run.state import KernelRecord, Run, Submission

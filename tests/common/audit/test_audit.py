@@ -24,7 +24,7 @@ from common.recipe import override
 from competitions.petals_to_metal import COMPETITION
 from competitions.petals_to_metal import audit as script
 from kernels.plan import request as plan
-from kernels.plan.planned import plan_kernels
+from kernels.plan.plan import plan_kernels
 from kernels.plan.request import Request
 from support import flowers, tiny
 from support.carry_out import carry_out

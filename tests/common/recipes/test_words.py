@@ -129,6 +129,8 @@ def test_a_setting_that_changes_nothing_is_refused() -> None:
         with pytest.raises(UserError, match=said):
             check_used(settings, [("it", recipe)])
     check_used({"epochs": 3}, [("it", logistic), ("another", dense)])
+    with pytest.raises(UserError, match=r"^epochs=3 changes nothing: it has head=logistic"):
+        check_used({"epochs": 3}, [("it", logistic)], "")
     # Every field of a schedule that another one does not use changes what its own draws.
     changed = {"lr_start": 2e-5, "lr_min": 2e-5, "lr_ramp_epochs": 2, "lr_sustain_epochs": 4}
     changed |= {"lr_decay": 0.5, "lr_patience": 1, "lr_max": 1e-4, "lr_rates": "0: 1e-3, 9: 2e-3"}

@@ -20,7 +20,7 @@ from competitions.petals_to_metal.data import PARTS
 from kernels.local.dry_run import check_data, check_records
 from kernels.local.scoring import Verdict, read_solution, score
 from kernels.plan.find import find_competition
-from kernels.plan.planned import plan_kernels
+from kernels.plan.plan import plan_kernels
 from kernels.plan.request import Request
 from support import flowers, tiny
 

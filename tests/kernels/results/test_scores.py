@@ -9,6 +9,7 @@ from kernels.results.scores import (
     read_interval,
     read_number,
     read_score,
+    verdict,
 )
 
 
@@ -72,3 +73,23 @@ def test_what_others_have_reached_stands_next_to_ours_by_the_same_metric() -> No
         "accuracy 0.928 (ours 0.775, 0.735 to 0.812), macro F1 0.9; test, by somebody"
     )
     assert published_words(published, {}) == "accuracy 0.928, macro F1 0.9; test, by somebody"
+
+
+@pytest.mark.parametrize(
+    ("ends", "difference", "greater", "words"),
+    [
+        ([0.01, 0.03], 0.02, True, "surely better"),
+        ([0.01, 0.03], 0.02, False, "surely worse"),
+        ([-0.03, -0.01], -0.02, True, "surely worse"),
+        ([-0.03, -0.01], -0.02, False, "surely better"),
+        ([-0.01, 0.03], 0.01, True, "may be chance"),
+        ([0.0, 0.03], 0.01, True, "may be chance"),
+        ([0.0, 0.0], 0.0, True, "may be chance"),
+        (None, 0.1, True, ""),
+        ([0.1, 0.2], None, True, ""),
+    ],
+)
+def test_a_change_is_sure_where_its_interval_has_no_zero(
+    ends: object, difference: object, greater: bool, words: str
+) -> None:
+    assert verdict({"interval": ends, "difference": difference}, greater) == words

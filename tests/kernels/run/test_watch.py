@@ -27,6 +27,7 @@ from kernels.run.state import LONGEST, KernelRecord, Run, RunOptions, open_run
 from kernels.run.watch import MAX_PARTS, SESSIONS, Watch
 from support import planned, tiny
 from support.quick_kaggle import LOST, QuickKaggle, write_outputs
+from support.sweep_run import chosen, sweep_bundles
 
 ONCE = {"tinycommon": 1, "tiny-left": 1, "tiny-ensemble": 1}
 TWICE = {**ONCE, "tiny-left": 2}
@@ -146,6 +147,33 @@ def test_a_kernel_that_fails_is_one_line_and_the_same_command_pushes_it_again(
     assert known(tmp_path / "run").state == end
     start()
     assert kaggle.pushed == TWICE
+
+
+def test_a_cell_that_fails_lets_the_others_go_on_and_is_pushed_again(
+    start: Callable, kaggle: QuickKaggle, tmp_path: Path
+) -> None:
+    cells = sweep_bundles(chosen("sharpness", seeds=1))
+    bad = "left-sharpness-2-seed0"
+    kaggle.ends[f"tiny-{bad}"] = ["ERROR"]
+    run, said = start(of=cells)
+    assert (
+        sum(
+            "ValueError: to the moon" in line and "the run goes on without it" in line
+            for line in said
+        )
+        == 1
+    )
+    states = {name: known.state for name, known in run.kernels.items()}
+    assert states.pop(bad) is KernelState.ERROR
+    assert {*states.values()} == {KernelState.COMPLETE}
+    start(of=cells)
+    others = {bundle.kernel.slug: 1 for bundle in cells}
+    assert kaggle.pushed == {**others, f"tiny-{bad}": 2}
+    assert known(tmp_path / "run", bad).state is KernelState.COMPLETE
+    # A kernel that cells read is no cell.
+    kaggle.ends["tinycommon"] = ["ERROR"]
+    with pytest.raises(UserError, match="shared ended as ERROR"):
+        start("second", of=cells, fresh=True)
 
 
 def test_an_output_that_kaggle_shows_late_is_not_trained_again(
@@ -431,7 +459,7 @@ def test_a_terminal_shows_a_table_and_a_pipe_one_line_a_change() -> None:
 def test_an_audit_that_fails_does_not_stop_a_training(start: Callable, kaggle: QuickKaggle) -> None:
     kaggle.ends["tiny-audit"] = ["ERROR", "ERROR"]
     run, said = start(of=bundles_of("left", audit=True))
-    assert sum(line.endswith("the run goes on without its audit") for line in said) == 1
+    assert sum(line.endswith("the run goes on without it") for line in said) == 1
     assert run.kernels["ensemble"].state is KernelState.COMPLETE
     with pytest.raises(UserError, match="audit ended as ERROR"):
         start("alone", of=bundles_of(audit=True))

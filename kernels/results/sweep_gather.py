@@ -1,0 +1,242 @@
+"""Measures a sweep from what its kernels have predicted for validation; test is not looked at.
+
+Seeds are averaged. Cells that were validated on the same pictures are scored on the same draws of
+them, so that a difference is of the same pictures.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from common.blending.members import join_folds, repeats_of
+from common.competition import Competition
+from common.data.tables import write_table
+from common.errors import UserError
+from common.files.predictions import Predictions
+from common.manifest import write_json
+from common.metrics.bootstrap import Drawn, compare_means, mean_interval
+from common.metrics.metric import find_metric
+from common.outputs import check_predictions, score_models
+from kernels.kaggle.states import KernelState
+from kernels.plan.planned import PlannedKernel
+from kernels.plan.sweeps import ChosenSweep
+from kernels.results.output import KernelOutput, read_output
+from kernels.results.scores import as_mapping, read_number
+from kernels.results.sweep import NAME, TABLE, CellResult, SweepResult
+from kernels.results.sweep_axis import find_axis
+from kernels.run.state import Run
+
+RESAMPLES = 1000  # of validation, for the intervals
+_COUNTS = ("total_parameters", "trainable_parameters")
+
+Trainings = Mapping[str, Mapping[int, list[KernelOutput]]]  # cell → seed → kernel, or folds
+Found = Mapping[str, Mapping[int, Predictions]]
+
+
+def gather_sweep(
+    run: Run,
+    competition: Competition,
+    chosen: ChosenSweep,
+    kernels: Sequence[PlannedKernel],
+    failed: Mapping[str, str],
+) -> SweepResult:
+    """Measure a run's sweep, as far as its kernels came; write ``sweep.json`` and ``sweep.csv``.
+
+    ``failed`` are the kernels that failed, and why.
+    """
+    own = [kernel for kernel in kernels if kernel.cell]
+    trainings: dict[str, dict[int, list[KernelOutput]]] = {}
+    for kernel in own:
+        seeds = trainings.setdefault(kernel.cell, {})
+        seeds.setdefault(kernel.parameters.seed, []).append(read_output(run, kernel.name))
+    recipes = {kernel.cell: (kernel.script, kernel.recipe) for kernel in reversed(own)}
+    axis = find_axis([recipes[name] for name in chosen.sweep.cells])
+    found, broken = _read(competition, trainings)
+    cells, grouped = _cells(competition, chosen, trainings, found, axis[1] if axis else None)
+    result = SweepResult(
+        name=chosen.name,
+        title=chosen.sweep.title,
+        source=chosen.sweep.source,
+        metric=competition.metric,
+        greater_is_better=competition.scoring.greater_is_better,
+        seeds=list(chosen.seeds),
+        folds=_folds(recipes[next(iter(recipes))][1]),
+        grouped=grouped,
+        axis=axis[0] if axis else "",
+        cells=cells,
+        failed={**broken, **failed},
+    )
+    write_json(run.folder / NAME, asdict(result))
+    _write_table(run, result)
+    return result
+
+
+def _folds(recipe: Any) -> int:
+    return int(getattr(recipe, "folds", 0) * getattr(recipe, "repeats", 1))
+
+
+def _read(competition: Competition, trainings: Trainings) -> tuple[Found, dict[str, str]]:
+    """The predictions for validation, pictures in the order of their ids; what is broken, and why.
+
+    Those of folds are joined.
+    """
+    found: dict[str, dict[int, Predictions]] = {cell: {} for cell in trainings}
+    broken: dict[str, str] = {}
+    for cell, seeds in trainings.items():
+        for seed, outputs in seeds.items():
+            if any(output.state.state is not KernelState.COMPLETE for output in outputs):
+                continue
+            try:
+                found[cell][seed] = _predictions(competition, outputs)
+            except UserError as error:
+                broken[outputs[0].name] = str(error)
+    return found, broken
+
+
+def _predictions(competition: Competition, outputs: Sequence[KernelOutput]) -> Predictions:
+    parts = {}
+    for output in outputs:
+        predictions = output.predictions()
+        if predictions is None or not len(predictions.validation_ids):
+            raise UserError(f"{output.name} has predicted no validation: it cannot be compared")
+        check_predictions(competition, predictions, output.name)
+        parts[output.name] = predictions
+    joined = join_folds(parts, repeats_of(outputs[0].facts("recipe")) if len(parts) > 1 else 1)
+    return joined.take(np.argsort(joined.validation_ids), np.arange(0))
+
+
+def _cells(
+    competition: Competition,
+    chosen: ChosenSweep,
+    trainings: Trainings,
+    found: Found,
+    xs: Sequence[float] | None,
+) -> tuple[list[CellResult], bool]:
+    """Each cell's result, in their order, and whether whole groups of pictures were drawn."""
+    metric, cells = competition.scoring, chosen.sweep.cells
+    drawn, pictures = _draw(competition, found)
+    published = dict.fromkeys(name for cell in cells.values() for name in cell.published)
+    base, results = next(iter(cells)), []
+    for place, (name, cell) in enumerate(cells.items()):
+        own, outputs = drawn[name], [one for kernels in trainings[name].values() for one in kernels]
+        ends = mean_interval(own.values(), metric.lowest, metric.highest) if own else None
+        same = all(
+            pictures[base].get(seed, group) == group for seed, group in pictures[name].items()
+        )
+        change = compare_means(base, own, drawn[base], metric.sign) if name != base else None
+        counts = {len(one.validation_ids) for one in found[name].values()}
+        result = CellResult(
+            name=name,
+            model=chosen.sweep.models[place],
+            settings=dict(cell.settings),
+            published=dict(cell.published),
+            kernels=[output.name for output in outputs],
+            validation_score=fmean(one.score for one in own.values()) if own else None,
+            interval=None if ends is None else (ends[0], ends[1]),
+            n=counts.pop() if len(counts) == 1 else None,
+            seeds={str(seed): one.score for seed, one in own.items()},
+            change=change or {},
+            paired=same,
+            alike=_alike(competition, published, found[name]),
+            x=None if xs is None else xs[place],
+            **_facts(trainings[name]),
+        )
+        results.append(result)
+    grouped = any(one.size.groups for own in drawn.values() for one in own.values())
+    return results, grouped
+
+
+def _draw(
+    competition: Competition, found: Found
+) -> tuple[dict[str, dict[int, Drawn]], dict[str, dict[int, int]]]:
+    """Each seed's score and its scores on the draws, by cell; and the number of its pictures.
+
+    Those with one number have the same pictures, and the same draws. Others must not have draws
+    that agree by chance: theirs are moved on.
+    """
+    alike: dict[Any, dict[str, tuple[str, int]]] = {}
+    for cell, seeds in found.items():
+        for seed, one in seeds.items():
+            groups = one.validation_groups
+            known = None if groups is None else tuple(groups.tolist())
+            same = (tuple(one.validation_ids.tolist()), one.validation_labels.tobytes(), known)
+            alike.setdefault(same, {})[f"{cell} {seed}"] = (cell, seed)
+    drawn: dict[str, dict[int, Drawn]] = {cell: {} for cell in found}
+    pictures: dict[str, dict[int, int]] = {cell: {} for cell in found}
+    for number, group in enumerate(alike.values()):
+        models = {name: found[cell][seed] for name, (cell, seed) in group.items()}
+        scores = score_models(competition, models, RESAMPLES)
+        for name, (cell, seed) in group.items():
+            draws = np.roll(scores.drawn[name], number)
+            drawn[cell][seed] = Drawn(scores.scores[name], draws, scores.size)
+            pictures[cell][seed] = number
+    return drawn, pictures
+
+
+def _alike(
+    competition: Competition,
+    names: Iterator[str] | Mapping[str, None],
+    found: Mapping[int, Predictions],
+) -> dict[str, float]:
+    """A cell's means over its seeds by the metrics called ``names``, as far as they are defined."""
+    means = {}
+    for name in names:
+        metric, scores = find_metric(name), []
+        for one in found.values():
+            labels, thresholds = one.validation_labels, None
+            if metric.kind == "labels":
+                thresholds = competition.find_thresholds(labels, one.validation)
+            predicted = competition.of_kind(metric.kind, one.validation, thresholds)
+            try:
+                scores.append(metric.score(labels, predicted, competition.task.classes))
+            except UserError:  # not defined on these pictures
+                break
+        if scores and len(scores) == len(found):
+            means[name] = fmean(scores)
+    return means
+
+
+def _facts(seeds: Mapping[int, Sequence[KernelOutput]]) -> dict[str, Any]:
+    """What a cell's kernels say of its network and of their time."""
+    outputs = [one for kernels in seeds.values() for one in kernels if one.manifest]
+    counted = as_mapping(outputs[0].manifest.get("parameters")) if outputs else {}
+    counts = {name: read_number(counted.get(name)) for name in _COUNTS}
+    epochs = [sum(row["stage"] == "training" for row in one.history) for one in outputs]
+    spent = [
+        sum(sum(map(float, one.facts("seconds").values())) for one in kernels)
+        for kernels in seeds.values()
+        if all(one.manifest for one in kernels)
+    ]
+    return {
+        **{name: None if count is None else int(count) for name, count in counts.items()},
+        "epochs": fmean(epochs) if any(epochs) else None,
+        "seconds": round(fmean(spent), 1) if spent else None,
+    }
+
+
+def _write_table(run: Run, result: SweepResult) -> None:
+    """Write ``sweep.csv``, a row a cell."""
+    fields = list(dict.fromkeys(field for cell in result.cells for field in cell.settings))
+    seeds = [str(seed) for seed in result.seeds]
+    header = [
+        *("cell", "model", *fields, "n", "score", "low", "high"),
+        *("difference", "difference_low", "difference_high", "verdict"),
+        *(*_COUNTS, "epochs", "seconds"),
+        *(f"score_seed{seed}" for seed in seeds),
+        *(f"{of}_{name}" for name in result.published for of in ("published", "ours")),
+    ]
+    rows = [
+        [
+            *(cell.name, cell.model, *(cell.settings.get(field) for field in fields), cell.n),
+            *(cell.value, *(cell.interval or (None, None))),
+            *(cell.difference.value, *(cell.change_ends or (None, None)), result.verdict(cell)),
+            *(cell.total_parameters, cell.trainable_parameters, cell.epochs, cell.seconds),
+            *(cell.seeds.get(seed) for seed in seeds),
+            *(one.get(name) for name in result.published for one in (cell.published, cell.alike)),
+        ]
+        for cell in result.cells
+    ]
+    write_table(run.folder / TABLE, header, rows)

@@ -1,0 +1,84 @@
+"""A sweep in words, for the terminal and the history."""
+
+from collections.abc import Iterator
+
+from kernels.results.layout import WIDE, aligned, laid_out, wrapped
+from kernels.results.scores import title
+from kernels.results.sweep import CellResult, SweepResult
+
+
+def sweep_lines(sweep: SweepResult) -> list[str]:
+    """Return what is compared, two lines a cell, and what the figures are of, for the terminal."""
+    lines = [line for words in _heads(sweep) for line in wrapped(words, "  ")]
+    below = [[_details(sweep, cell)] for cell in sweep.cells]
+    rows = _rows(sweep)
+    if max(map(len, aligned(rows))) > WIDE - 2:  # long names have lines of their own
+        below = [
+            [" ".join(filter(None, row[1:])), *more] for row, more in zip(rows, below, strict=True)
+        ]
+        rows = [row[:1] for row in rows]
+    lines += laid_out(rows, below)
+    return [*lines, "", *wrapped(" ".join(sweep.words), "  ")]
+
+
+def _heads(sweep: SweepResult) -> list[str]:
+    """Return what is compared, and how it is measured, a line each."""
+    models = list(dict.fromkeys(cell.model for cell in sweep.cells))
+    of = "" if models[0] in sweep.title and len(models) == 1 else f" of {', '.join(models)}"
+    better = "higher" if sweep.greater_is_better else "lower"
+    source = f"; {sweep.source}" if sweep.source else ""
+    folds = f" x {sweep.folds} folds" if sweep.folds else ""
+    seeds = f"{len(sweep.seeds)} seed{'s' * (len(sweep.seeds) > 1)}"
+    return [
+        f"{sweep.title}: {len(sweep.cells)} cells x {seeds}{folds}{of}{source}",
+        f"{sweep.metric_in_words} on validation, {better} is better; 95 % intervals in parentheses",
+    ]
+
+
+def _rows(sweep: SweepResult) -> list[tuple[str, ...]]:
+    """Return each cell's name, score, difference to the base, and what is sure of it."""
+    found: list[tuple[str, ...]] = []
+    for cell in sweep.cells:
+        score = "no result" if cell.value is None else cell.short
+        around = f" ({cell.ends})" if cell.ends else ""
+        found.append((cell.name, f"{score}{around}", change(cell), sweep.sure(cell)))
+    return found
+
+
+def change(cell: CellResult) -> str:
+    """Return a cell's difference to the base with its interval; empty where none is known."""
+    one = cell.difference
+    if one.value is None:
+        return ""
+    ends = " to ".join(f"{end:+.{one.digits}f}" for end in one.interval or ())
+    return f"{one.value:+.{one.digits}f}{f' ({ends})' if ends else ''}"
+
+
+def _details(sweep: SweepResult, cell: CellResult) -> str:
+    """Return what else is known: what it lacks, seeds, parameters, epochs, time, published."""
+    return "; ".join(filter(None, _facts(sweep, cell)))
+
+
+def _facts(sweep: SweepResult, cell: CellResult) -> Iterator[str]:
+    yield ", ".join(sweep.remarks(cell))
+    if len(sweep.seeds) > 1 and cell.seeds:
+        yield f"seeds {', '.join(map(cell.rounded, cell.seeds.values()))}"
+    if cell.total_parameters is not None:
+        yield f"{cell.total_parameters:,} parameters, {cell.trainable_parameters or 0:,} trainable"
+    if cell.epochs:
+        yield f"{cell.epochs:g} epochs"
+    if cell.seconds is not None:
+        yield f"{cell.seconds:.0f} s"
+    for name, value in cell.published.items():
+        ours = cell.alike.get(name)
+        same = f" (ours {cell.rounded(ours)})" if ours is not None and name != sweep.metric else ""
+        yield f"published {title(name)} {value:g}{same}"
+
+
+def in_short(sweep: SweepResult) -> str:
+    """Return a sweep in one line, for the history."""
+    best = sweep.best
+    words = f"sweep {sweep.name}: {len(sweep.known)} of {len(sweep.cells)} cells"
+    if best is None:
+        return words
+    return f"{words}, best {best.name} {best.short} ({sweep.verdict(best)})"

@@ -1,0 +1,232 @@
+"""What a sweep came to, measured from predictions, compared with what numpy computes."""
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from operator import attrgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.metrics import accuracy_score, f1_score
+
+from common.files.predictions import Predictions
+from common.metrics.bootstrap import resampled_scores
+from kernels.plan.find import find_competition
+from kernels.results import sweep_gather as gathering
+from kernels.results.sweep import NAME, TABLE, SweepResult, sweep_of
+from kernels.results.sweep_figure import draw_sweep
+from kernels.results.sweep_gather import gather_sweep
+from support.sweep_run import chosen, guesses, predicted, sweep_bundles, sweep_run
+
+LABELS = np.random.default_rng(0).integers(0, 3, 60)
+FEW = 80  # resamples
+F1 = attrgetter("validation_score")
+LEFT = "left-sharpness-{}-seed{}"
+
+
+def right(seed: int, sure: float) -> Predictions:
+    return predicted(LABELS, guesses(LABELS, seed, sure))
+
+
+def f1(one: Predictions) -> float:
+    truth, found = one.validation_labels, one.validation.argmax(axis=1)
+    return float(f1_score(truth, found, average="macro"))
+
+
+@pytest.fixture
+def gather(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., SweepResult]:
+    """``gather(found, failed)``: the sweep ``sharpness`` whose kernels predict ``found``."""
+    monkeypatch.setattr(gathering, "RESAMPLES", FEW)
+
+    def gather(found: Any, failed: Any = None, folds: int | None = None) -> SweepResult:
+        sweep = chosen("sharpness", folds=folds)
+        bundles = sweep_bundles(sweep, folds=folds)
+        folder = tmp_path / "again" if (tmp_path / "outputs").exists() else tmp_path
+        run = sweep_run(folder, bundles, found)
+        kernels = [bundle.kernel for bundle in bundles]
+        return gather_sweep(run, find_competition("tiny"), sweep, kernels, failed or {})
+
+    return gather
+
+
+@pytest.fixture
+def found() -> dict[str, Predictions | None]:
+    """Predictions of three cells with two seeds each; the rows of each are in another order."""
+    known = {
+        LEFT.format(cell, seed): right(10 * seed + place, sure)
+        for place, (cell, sure) in enumerate({"1": 1.2, "2": 3.0, "4": 1.0}.items())
+        for seed in (0, 1)
+    }
+    rows = np.random.default_rng(1)
+    return {n: one.take(rows.permutation(60), np.arange(1)) for n, one in known.items()}
+
+
+def test_a_cell_is_its_seeds_mean_and_compared_with_the_base_on_the_same_draws(
+    gather: Callable, found: dict, tmp_path: Path
+) -> None:
+    result = gather(found)
+    assert (result.metric, result.n, result.seeds, result.folds) == ("macro_f1", 60, [0, 1], 0)
+    assert (result.axis, [cell.x for cell in result.cells]) == ("sharpness", [1.0, 2.0, 4.0])
+    order = np.argsort([f"p{row}" for row in range(60)])
+
+    def drawn(name: str) -> np.ndarray:
+        """The metric on each draw, of rows in the order of their ids."""
+        one, ids = found[name], np.argsort(found[name].validation_ids)
+        truth, guess = one.validation_labels[ids], one.validation.argmax(axis=1)[ids]
+        assert truth.tolist() == LABELS[order].tolist()
+        score = {name: lambda rows: f1_score(truth[rows], guess[rows], average="macro")}
+        return resampled_scores(score, LABELS[order], FEW)[name]
+
+    for cell in result.cells:
+        names = [LEFT.format(cell.name, seed) for seed in (0, 1)]
+        scores = [f1(found[name]) for name in names]
+        assert list(cell.seeds.values()) == pytest.approx(scores)
+        assert cell.value == pytest.approx(np.mean(scores))
+        assert (cell.kernels, cell.n, cell.epochs, cell.seconds) == (names, 60, 3, 60)
+        assert (cell.total_parameters, cell.trainable_parameters) == (26_247_758, 26_018_702)
+        if cell.name == "1":
+            assert (dict(cell.change), result.verdict(cell)) == ({}, "the base")
+            continue
+        base = [f1(found[LEFT.format("1", seed)]) for seed in (0, 1)]
+        change = np.mean(scores) - np.mean(base)
+        gains = [drawn(n) - drawn(LEFT.format("1", seed)) for seed, n in enumerate(names)]
+        low, high = np.quantile(np.mean(gains, axis=0), (0.025, 0.975))
+        assert cell.difference.value == pytest.approx(change)
+        widen = (60 / 57) ** 0.5  # draws of three classes vary a little too little
+        ends = (change - widen * (high - change), change - widen * (low - change))
+        assert cell.change_ends == pytest.approx(ends)
+        assert cell.paired
+    assert [result.verdict(cell) for cell in result.cells[1:]] == ["surely better", "may be chance"]
+    assert result.best is result.cells[1]
+    lower = replace(result, greater_is_better=False)
+    assert (lower.sure(lower.cells[1]), lower.best) == ("surely worse", min(result.cells, key=F1))
+    # What others have published, and ours by the same metric.
+    assert result.published == ["macro_f1", "accuracy"]
+    first = [found[LEFT.format("1", seed)] for seed in (0, 1)]
+    right_of = [accuracy_score(p.validation_labels, p.validation.argmax(axis=1)) for p in first]
+    assert result.base.alike["accuracy"] == pytest.approx(np.mean(right_of))
+    # All of it is in two files.
+    assert sweep_of(json.loads((tmp_path / NAME).read_text())) == result
+    with open(tmp_path / TABLE, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["cell"] for row in rows] == ["1", "2", "4"]
+    assert [row["sharpness"] for row in rows] == ["", "2.0", "4.0"]
+    assert float(rows[1]["score"]) == result.cells[1].value
+    assert float(rows[1]["score_seed1"]) == result.cells[1].seeds["1"]
+    assert rows[1]["verdict"] == "surely better"
+    assert (rows[2]["published_macro_f1"], rows[2]["published_accuracy"]) == ("0.5", "")
+
+
+def test_the_labels_of_test_make_no_difference(gather: Callable, found: dict) -> None:
+    one = gather(found)
+    labelled = {
+        n: replace(p, test_labels=np.array([2]), test=p.test[:, ::-1]) for n, p in found.items()
+    }
+    assert gather(labelled) == one
+    assert "test was not looked at" in one.words[0]
+    assert one.words[0].startswith("Chosen on validation, n = 60: the best of 3 cells")
+
+
+def test_a_failed_training_costs_its_seed_alone(gather: Callable, found: dict) -> None:
+    lost, broken = LEFT.format("2", 1), LEFT.format("4", 0)
+    found[lost] = None
+    found[broken] = predicted(LABELS, np.full((60, 4), 0.25, np.float32))
+    result = gather(found, {lost: f"kernel {lost} ended as ERROR: it fell"})
+    one, two, four = result.cells
+    assert two.seeds == {"0": pytest.approx(f1(found[LEFT.format("2", 0)]))}
+    # Compared with the same seed of the base, not with its mean.
+    base = one.seeds["0"]
+    assert two.difference.value == pytest.approx(two.value - base)
+    assert result.verdict(two) == "surely better, 1 of 2 seeds"
+    assert list(four.seeds) == ["1"]
+    assert list(result.failed) == [broken, lost]
+    assert result.fault.startswith(f"2 of 6 kernels of the sweep failed: {broken}")
+    assert result.fault.endswith("the same command goes on with what is missing")
+
+
+def test_without_a_base_nothing_is_compared(gather: Callable, found: dict, tmp_path: Path) -> None:
+    found |= {LEFT.format("1", seed): None for seed in (0, 1)}
+    result = gather(found)
+    assert [cell.value is None for cell in result.cells] == [True, False, False]
+    assert [dict(cell.change) for cell in result.cells] == [{}] * 3
+    assert result.verdict(result.base) == "the base, 0 of 2 seeds"
+    assert [result.reach(cell) for cell in result.cells] == [None] * 3
+    draw_sweep(tmp_path / "figures", result)
+    assert (tmp_path / "figures" / "sweep.png").is_file()
+
+
+def test_nothing_at_all_is_a_result_too(gather: Callable, tmp_path: Path) -> None:
+    result = gather({})
+    assert (result.best, result.known, result.n) == (None, [], None)
+    draw_sweep(tmp_path / "figures", result)
+    assert not (tmp_path / "figures").exists()
+
+
+def test_cells_of_other_pictures_are_not_paired(gather: Callable, found: dict) -> None:
+    """Their draws must not agree with the base's by chance: they would look paired."""
+    same = found[LEFT.format("1", 0)]
+    others = replace(same, validation_ids=np.char.add("other", same.validation_ids))
+    found |= {LEFT.format("1", 1): same}
+    found |= {LEFT.format("2", seed): others for seed in (0, 1)}
+    result = gather(found)
+    two = result.cells[1]
+    assert (two.difference.value, two.paired) == (pytest.approx(0), False)
+    low, high = two.change_ends
+    own = two.interval[1] - two.interval[0]
+    assert high - low == pytest.approx(2**0.5 * own, rel=0.3)
+    assert result.verdict(two) == "may be chance, other pictures"
+    assert "Cells with other validation pictures are compared unpaired." in result.words
+
+
+def test_whole_groups_of_pictures_are_drawn(gather: Callable, found: dict) -> None:
+    before = gather(found)
+    groups = {f"p{row}": f"group {row % 12}" for row in range(60)}
+    grouped = {
+        name: replace(one, validation_groups=np.array([groups[i] for i in one.validation_ids]))
+        for name, one in found.items()
+    }
+    after = gather(grouped)
+    assert (before.grouped, after.grouped) == (False, True)
+    assert [cell.seeds for cell in after.cells] == [cell.seeds for cell in before.cells]
+    assert after.cells[1].interval != before.cells[1].interval
+    assert "by bootstrap over whole groups of pictures" in after.words[1]
+    assert "by bootstrap over pictures" in before.words[1]
+
+
+def test_folds_are_joined(gather: Callable) -> None:
+    def fold(name: str, number: int) -> Predictions:
+        whole = right(ord(name[0]) + len(name), 2.0)
+        return whole.take(np.flatnonzero(np.arange(60) % 2 == number), np.arange(1))
+
+    names = [LEFT.format(cell, seed) for cell in "124" for seed in (0, 1)]
+    found: dict[str, Any] = {f"{n}-fold{k}": fold(n, k) for n in names for k in (0, 1)}
+    del found["left-sharpness-4-seed1-fold1"]
+    result = gather(found, folds=2)
+    assert (result.n, result.folds) == (60, 2)
+    whole = right(ord("l") + len(names[0]), 2.0)
+    assert list(result.base.seeds.values()) == pytest.approx([f1(whole)] * 2)
+    assert result.base.kernels == [f"{n}-fold{k}" for n in names[:2] for k in (0, 1)]
+    assert result.base.seconds == 120
+    assert list(result.cells[2].seeds) == ["0"]
+    assert "n = 60, out of 2 folds" in result.words[0]
+
+
+def test_the_figure_is_drawn_as_png_and_svg(gather: Callable, found: dict, tmp_path: Path) -> None:
+    result = gather(found)
+    for name, drawn in (("axis", result), ("rows", replace(result, axis=""))):
+        draw_sweep(tmp_path / name, drawn)
+        svg = (tmp_path / name / "sweep.svg").read_text("utf-8")
+        for words in ("How sharp the distance is", "chosen on validation, n = 60", "a seed"):
+            assert f"<!-- {words} -->" in svg
+        with Image.open(tmp_path / name / "sweep.png") as picture:
+            assert picture.width > 800
+            assert len(picture.convert("RGB").getcolors(1 << 20) or ()) > 20
+
+
+@pytest.mark.parametrize("values", [{}, {"cells": []}, {"cells": [{"name": "a"}]}, {"cells": 3}])
+def test_what_is_no_sweep_is_none(values: dict) -> None:
+    assert sweep_of(values) is None

@@ -57,7 +57,7 @@ def _compared(found: SweepResult) -> Tiles:
         "Base": (found.base.short or UNKNOWN, found.base.name),
         "Cells": (f"{len(found.known)} of {len(found.cells)}", ", ".join(repeated)),
         "Validation pictures": (
-            UNKNOWN if found.n is None else f"{found.n:,}",
+            found.pictures or UNKNOWN,
             "on which the best cell is chosen",
         ),
     }

@@ -62,6 +62,7 @@ class SweepResult:
         metric: the competition's.
         seeds: their numbers.
         folds: of each training, of all splits; 0 without.
+        counts: of the pictures that each training was validated on.
         grouped: whether intervals are of whole groups of pictures, such as patients.
         axis: what the cells' ``x`` is; empty where they differ in more than one number.
         failed: the kernels without a result, and why.
@@ -74,6 +75,7 @@ class SweepResult:
     greater_is_better: bool
     seeds: Sequence[int]
     folds: int
+    counts: Sequence[int]
     grouped: bool
     axis: str
     cells: Sequence[CellResult]
@@ -96,10 +98,10 @@ class SweepResult:
         return max(self.known, key=lambda cell: sign * (cell.value or 0.0), default=None)
 
     @property
-    def n(self) -> int | None:
-        """How many pictures all cells were validated on; None where that differs."""
-        counts = {cell.n for cell in self.known}
-        return counts.pop() if len(counts) == 1 else None
+    def pictures(self) -> str:
+        """How many pictures the cells were validated on: ``70``, or ``870 to 879``."""
+        ends = [f(self.counts) for f in (min, max)] if self.counts else []
+        return " to ".join(f"{number:,}" for number in dict.fromkeys(ends))
 
     @property
     def digits(self) -> int:
@@ -156,7 +158,7 @@ class SweepResult:
     @property
     def words(self) -> list[str]:
         """What its figures are of, a sentence each."""
-        pictures = "" if self.n is None else f", n = {self.n:,}"
+        pictures = f", n = {self.pictures}" if self.pictures else ""
         folds = f", out of {self.folds} folds" if self.folds else ""
         of = "of the mean over seeds, " if len(self.seeds) > 1 else ""
         drawn = "whole groups of pictures" if self.grouped else "pictures"

@@ -75,7 +75,7 @@ def _draw_base(axes: Any, sweep: SweepResult) -> None:
 def _name_axes(axes: Any, sweep: SweepResult) -> None:
     lower = "" if sweep.greater_is_better else " (lower is better)"
     score = f"{sweep.metric_in_words} on validation{lower}"
-    pictures = "" if sweep.n is None else f", n = {sweep.n:,}"
+    pictures = f", n = {sweep.pictures}" if sweep.pictures else ""
     axes.set_title(f"{sweep.title}\nchosen on validation{pictures}", loc="left", fontsize=10)
     if not sweep.axis:
         axes.set_xlabel(score)

@@ -64,6 +64,7 @@ def gather_sweep(
         greater_is_better=competition.scoring.greater_is_better,
         seeds=list(chosen.seeds),
         folds=_folds(recipes[next(iter(recipes))][1]),
+        counts=sorted({len(p.validation_ids) for own in found.values() for p in own.values()}),
         grouped=grouped,
         axis=axis[0] if axis else "",
         cells=cells,

@@ -69,7 +69,8 @@ def test_a_cell_is_its_seeds_mean_and_compared_with_the_base_on_the_same_draws(
     gather: Callable, found: dict, tmp_path: Path
 ) -> None:
     result = gather(found)
-    assert (result.metric, result.n, result.seeds, result.folds) == ("macro_f1", 60, [0, 1], 0)
+    assert (result.metric, result.seeds, result.folds) == ("macro_f1", [0, 1], 0)
+    assert (result.pictures, result.counts) == ("60", [60])
     assert (result.axis, [cell.x for cell in result.cells]) == ("sharpness", [1.0, 2.0, 4.0])
     order = np.argsort([f"p{row}" for row in range(60)])
 
@@ -161,7 +162,7 @@ def test_without_a_base_nothing_is_compared(gather: Callable, found: dict, tmp_p
 
 def test_nothing_at_all_is_a_result_too(gather: Callable, tmp_path: Path) -> None:
     result = gather({})
-    assert (result.best, result.known, result.n) == (None, [], None)
+    assert (result.best, result.known, result.pictures) == (None, [], "")
     draw_sweep(tmp_path / "figures", result)
     assert not (tmp_path / "figures").exists()
 
@@ -170,6 +171,7 @@ def test_cells_of_other_pictures_are_not_paired(gather: Callable, found: dict) -
     """Their draws must not agree with the base's by chance: they would look paired."""
     same = found[LEFT.format("1", 0)]
     others = replace(same, validation_ids=np.char.add("other", same.validation_ids))
+    found[LEFT.format("4", 1)] = found[LEFT.format("4", 1)].take(np.arange(58), np.arange(1))
     found |= {LEFT.format("1", 1): same}
     found |= {LEFT.format("2", seed): others for seed in (0, 1)}
     result = gather(found)
@@ -179,6 +181,7 @@ def test_cells_of_other_pictures_are_not_paired(gather: Callable, found: dict) -
     own = two.interval[1] - two.interval[0]
     assert high - low == pytest.approx(2**0.5 * own, rel=0.3)
     assert result.verdict(two) == "may be chance, other pictures"
+    assert (result.cells[2].n, result.pictures) == (None, "58 to 60")
     assert "Cells with other validation pictures are compared unpaired." in result.words
 
 
@@ -206,7 +209,7 @@ def test_folds_are_joined(gather: Callable) -> None:
     found: dict[str, Any] = {f"{n}-fold{k}": fold(n, k) for n in names for k in (0, 1)}
     del found["left-sharpness-4-seed1-fold1"]
     result = gather(found, folds=2)
-    assert (result.n, result.folds) == (60, 2)
+    assert (result.pictures, result.folds) == ("60", 2)
     whole = right(ord("l") + len(names[0]), 2.0)
     assert list(result.base.seeds.values()) == pytest.approx([f1(whole)] * 2)
     assert result.base.kernels == [f"{n}-fold{k}" for n in names[:2] for k in (0, 1)]

@@ -64,16 +64,6 @@ def no_records(name: str) -> Records:
     return Records(name, (), np.array([], np.str_), None, np.zeros((0, 4), np.int64))
 
 
-def group_numbers(groups: np.ndarray) -> np.ndarray:
-    """Return a number for each picture, ``(pictures,)`` int64, one for all of a group.
-
-    ``groups`` are as Records have them. Numbers count from 0 in the order of the first pictures.
-    """
-    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
-    firsts = np.where(groups == "", np.arange(len(groups)), first[inverse])
-    return np.unique(firsts, return_inverse=True)[1]
-
-
 def join(name: str, first: Records, second: Records) -> Records:
     """Return the pictures of two labelled parts, one after the other, and the columns of both.
 

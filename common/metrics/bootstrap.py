@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from common.data.records import group_numbers
 from common.errors import UserError
 
 RESAMPLES = 500
@@ -93,11 +92,14 @@ def resampled_scores(
 def _units(strata: np.ndarray, groups: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """The number of the unit that each row is drawn with, and each unit's stratum.
 
-    Units count in the order of their first rows. Of strata that are equally many the first counts.
+    Units are groups, and rows without one, in the order of their first rows. Of strata that are
+    equally many the first counts.
     """
     if groups is None:
         return np.arange(len(strata)), strata
-    units = group_numbers(groups)
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    firsts = np.where(groups == "", np.arange(len(groups)), first[inverse])
+    units = np.unique(firsts, return_inverse=True)[1]
     known, numbers = np.unique(strata, return_inverse=True)
     pairs, counts = np.unique(units * len(known) + numbers, return_counts=True)
     of_pairs, numbers = np.divmod(pairs, len(known))

@@ -64,6 +64,7 @@ class SweepResult:
         folds: of each training, of all splits; 0 without.
         counts: of the pictures that each training was validated on.
         grouped: whether intervals are of whole groups of pictures, such as patients.
+        small: whether miniatures of some networks were trained.
         axis: what the cells' ``x`` is; empty where they differ in more than one number.
         failed: the kernels without a result, and why.
     """
@@ -77,6 +78,7 @@ class SweepResult:
     folds: int
     counts: Sequence[int]
     grouped: bool
+    small: bool
     axis: str
     cells: Sequence[CellResult]
     failed: Mapping[str, str]
@@ -171,6 +173,8 @@ class SweepResult:
             said.append("Seeds agree: nothing in these trainings is random.")
         if len(self.cells) > 2:
             said.append("Of 20 cells without any effect, one would look sure by chance.")
+        if self.small:
+            said.append("Miniatures of the networks were trained: scores say that the path works.")
         if not all(cell.paired for cell in self.known):
             said.append("Cells with other validation pictures are compared unpaired.")
         return said

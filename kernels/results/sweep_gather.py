@@ -66,6 +66,7 @@ def gather_sweep(
         folds=_folds(recipes[next(iter(recipes))][1]),
         counts=sorted({len(p.validation_ids) for own in found.values() for p in own.values()}),
         grouped=grouped,
+        small=any(getattr(recipe, "miniature", False) for _, recipe in recipes.values()),
         axis=axis[0] if axis else "",
         cells=cells,
         failed={**broken, **failed},

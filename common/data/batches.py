@@ -164,6 +164,25 @@ def evaluation_batches(
     return batches_by_number(make, range(-(-number // batch)))
 
 
+def augmented_batches(
+    part: Pictures, recipe: Any, encode: Encode, batch: int, share: Share, seed: int, number: int
+) -> Any:
+    """Return batches in the records' order, each picture augmented: a ``grain.IterDataset``.
+
+    As ``evaluation_batches``; another ``number`` augments them in another way.
+    """
+
+    def make(step: int) -> Batch:
+        places = share.of(np.arange(step * batch, (step + 1) * batch))
+        rows = places.clip(max=len(part) - 1)
+        pictures = np.empty((len(rows), recipe.image_size, recipe.image_size, 3), np.uint8)
+        for row, out in zip(rows.tolist(), pictures, strict=True):
+            augment(part[row], np.random.default_rng((3, seed, number, row)), recipe, out)
+        return pictures, encode(part.labels[rows]), (places < len(part)).astype(np.float32)
+
+    return batches_by_number(make, range(-(-len(part) // batch)))
+
+
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:
     """Return ``(rows, classes)`` float32 of ``(rows,)`` integers; other labels give zeros."""
     return (labels[:, None] == np.arange(classes)).astype(np.float32)

@@ -15,30 +15,43 @@ class Rows:
     """Vectors of pictures, from which a head learns as a network does from pictures.
 
     ``views`` are ``(views, n, d)`` float32, or maps ``(views, n, h, w, c)``, ``labels`` ``(n, …)``;
-    ``records`` are those of the pictures where they are known.
+    ``records`` are those of the pictures where they are known. ``augmented`` are more views, of the
+    same form, that a head learns from as well.
     """
 
     views: np.ndarray
     labels: np.ndarray
     records: Any = None
+    augmented: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.views.shape[1]
 
     def take(self, rows: np.ndarray) -> "Rows":
         """Return some of the pictures: ``(n,)`` numbers, or a mask."""
-        return Rows(self.views[:, rows], self.labels[rows], self.records.take(rows))
+        more = None if self.augmented is None else self.augmented[:, rows]
+        return Rows(self.views[:, rows], self.labels[rows], self.records.take(rows), more)
 
     @property
     def rows(self) -> np.ndarray:
         """The first view of each picture, ``(n, …)``."""
         return np.asarray(self.views[0])
 
+    @property
+    def learnt(self) -> "Rows":
+        """What a head learns from: the first view of each picture, then the augmented ones."""
+        if self.augmented is None:
+            return Rows(self.views[:1], self.labels)
+        rows = np.concatenate([self.views[:1], self.augmented])
+        labels = np.concatenate([self.labels] * len(rows))
+        return Rows(rows.reshape(1, -1, *rows.shape[2:]), labels)
+
 
 class RowBatches(Training):
-    """Shuffled batches of rows, as ``Training`` makes them of pictures; nothing is augmented."""
+    """Shuffled batches of rows, as ``Training`` makes them of pictures."""
 
     def __init__(self, parts: Sequence[Rows], *drawn: Any):
+        parts = [part.learnt for part in parts]
         super().__init__(parts, *drawn)  # type: ignore[arg-type]
         rows = [part.rows for part in parts]
         self._rows = np.concatenate(rows) if rows[1:] else rows[0]  # which may be gigabytes

@@ -13,6 +13,7 @@ SMALL: dict[str, Any] = {
     "weights": None,
     "freeze_backbone": False,
     "head": "dense",
+    "augmented_views": 0,
     "image_size": 48,
     "crop_margin": 6,
     "batch_size": 16,

@@ -52,6 +52,9 @@ class ClassifierRecipe(BackboneRecipe):
             None carries out all of them, one after the other, where ``folds_together`` is true.
         repeats: how often they are split, each time in another way; folds count on from one to
             the next, so that fold 7 of 5 is part 2 of the second.
+        augmented_views: with a frozen backbone, how often each picture of train is augmented for
+            features that are computed once and learnt from, with those of the picture as it is; 0
+            augments anew in each epoch.
         export: write the trained network as LiteRT files too, for a phone (float32, float16, int8),
             and measure each on validation.
         near_duplicates: whether folds keep copies, exact or near, together, of data with a
@@ -84,12 +87,13 @@ class ClassifierRecipe(BackboneRecipe):
     near_duplicates: bool = True
     split: Literal["given", "random", "grouped"] = "given"
     export: bool = False
+    augmented_views: Annotated[int, Range(0, 32)] = 0
 
     @property
     def trains_on_features(self) -> bool:
         """Whether a frozen backbone sees the same pictures in every epoch."""
         frozen = self.is_frozen and bool(self.backbone) and not self.miniature
-        return frozen and not self.augmentations
+        return frozen and bool(self.augmented_views or not self.augmentations)
 
     @property
     def folds_together(self) -> bool:
@@ -127,6 +131,7 @@ class ClassifierRecipe(BackboneRecipe):
         if self.repeats > 1 and not self.folds:
             raise UserError(f"setting repeats={self.repeats}: there are no folds to repeat")
         super().validate()
+        self._check_augmented_views()
         self._check_loss()
         self._check_balance()
         self._check_head()
@@ -143,13 +148,24 @@ class ClassifierRecipe(BackboneRecipe):
                 f"settings head=logistic head_layers={self.head_layers}: it is fitted on what the "
                 f"backbone gives, without {others[0]} between: take head=dense"
             )
-        if self.is_frozen and self.augmentations:
+        if self.is_frozen and self.augmentations and not self.augmented_views:
             changing = [f"{name}={getattr(self, name):g}" for name in self.augmentations]
             raise UserError(
                 f"settings head=logistic freeze_backbone=True: the head is fitted on features that "
                 f"are computed once, and {' and '.join(changing)} would change them: write 0 for "
-                f"it, or take head=dense"
+                f"it, add augmented_views=4, or take head=dense"
             )
+
+    def _check_augmented_views(self) -> None:
+        if not self.augmented_views:
+            return
+        setting = f"setting augmented_views={self.augmented_views}"
+        if not self.is_frozen:
+            raise UserError(f"{setting}: the backbone is trained, and sees new pictures anyway")
+        if not self.augmentations:
+            raise UserError(f"{setting}: nothing augments: set rotation, colour_jitter or others")
+        if mixing := [name for name in ("mixup", "cutmix") if getattr(self, name)]:
+            raise UserError(f"{setting}: {mixing[0]} mixes pictures of a batch: write 0 for it")
 
     def _check_loss(self) -> None:
         if self.loss != "crossentropy" and self.logit_adjustment:
@@ -171,10 +187,10 @@ class ClassifierRecipe(BackboneRecipe):
             )
         if self.balance != "augmented":
             return
-        if self.head == "logistic" and self.is_frozen:
+        if self.is_frozen and (self.augmented_views or self.head == "logistic"):
             raise UserError(
-                "setting balance=augmented: head=logistic is fitted on features that are computed "
-                "once, of pictures as they are: take balance=copies, or head=dense"
+                "setting balance=augmented: features are computed once, for all pictures alike: "
+                "take balance=copies, or head=dense without augmented_views"
             )
         if not self.augmentations:
             raise UserError(

@@ -9,7 +9,7 @@ from common.data.splits import fold_rows
 from common.files.predictions import Predictions, fold_folder, save_predictions
 from common.kernel import KernelRun
 from common.tasks.task import Task
-from common.training.logistic import choose_heads, fit_head
+from common.training.logistic import choose_heads, fit_parts
 from common.training.stages import Trained, predictions_of
 
 
@@ -33,7 +33,7 @@ def cross_validate(network: Any, run: KernelRun, rows: Rows, test: Rows, task: T
             outputs = [head.outputs(one.views, task.activation) for one in (validation, test)]
             found[f"fold {fold}"] = predictions_of(validation, outputs[0], test, outputs[1])
         c = heads[0].c
-        whole = fit_head(rows.rows, rows.labels, task, c, balance)
+        whole = fit_parts([rows], task, c, balance)
     network.layers[-1].set_weights([whole.kernel, whole.bias])
     for fold, predictions in enumerate(found.values() if run.primary else ()):
         folder = fold_folder(run.folder, fold)

@@ -18,7 +18,7 @@ from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.cross_validation import cross_validate
 from common.training.features import Features, below, check_room, head_of, takes_rows
-from common.training.logistic import choose_head, fit_head
+from common.training.logistic import choose_head, fit_parts
 from common.training.network import BEGINS_WITH, Published, begin_with
 from common.training.prepare import Parts
 from common.training.stages import Trained, predictions_of, train_in_stages
@@ -48,10 +48,11 @@ def train_on_features(
         )
     together = run.recipe.folds and run.recipe.fold is None  # train is validation, too
     asked = parts[1:] if together else parts
-    # A head learns from pictures as they are.
     views = [1 if part is parts.train and not together else run.recipe.tta for part in asked]
+    more = [run.recipe.augmented_views if part is not parts.test else 0 for part in asked]
     frozen = below(network, head[0]) if head else None
-    seen = [len(part) * each for part, each in zip(asked, views, strict=True)]
+    asked_for = [*zip(asked, views, more, strict=True)]
+    seen = [len(part) * (view + augmented) for part, view, augmented in asked_for]
     too_large = check_room(frozen, seen) if head else ""
     if too_large and logistic:
         raise UserError(f"{too_large}: take head_layers=average, or a smaller image_size")
@@ -63,7 +64,7 @@ def train_on_features(
     task = kernel.competition.task
     with run.stage("features"):
         features = Features(frozen, run, accelerator)
-        rows = [features.rows(part, seen) for part, seen in zip(asked, views, strict=True)]
+        rows = [features.rows(*one) for one in asked_for]
     if together:
         return cross_validate(network, run, rows[0], rows[1], task)
     if logistic:
@@ -100,9 +101,7 @@ def begin_with_head(
         head, _ = choose_head(rows[0], seen, task, balance)
         kept["c"] = np.array(head.c)
     else:
-        both = np.concatenate([part.rows for part in rows])
-        labels = np.concatenate([part.labels for part in rows])
-        head = fit_head(both, labels, task, float(kept["c"]), balance)
+        head = fit_parts(rows, task, float(kept["c"]), balance)
     last.set_weights([head.kernel, head.bias])
 
 
@@ -129,9 +128,7 @@ def _logistic(network: Any, run: KernelRun, rows: list[Rows], task: Task) -> Tra
     head = chosen
     if refit_epochs(run.recipe):
         with run.stage("refit"):
-            both = np.concatenate([train.rows, validation.rows])
-            labels = np.concatenate([train.labels, validation.labels])
-            head = fit_head(both, labels, task, chosen.c, balance)
+            head = fit_parts([train, validation], task, chosen.c, balance)
     network.layers[-1].set_weights([head.kernel, head.bias])
     draw_penalty(run, losses, chosen.c)
     return Trained(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from common.accelerator import Accelerator
-from common.data.batches import evaluation_batches
+from common.data.batches import augmented_batches, evaluation_batches
 from common.data.feeding import for_keras
 from common.data.pictures import Pictures, free_memory
 from common.data.rows import Rows
@@ -88,16 +88,19 @@ class Features:
         else:
             network.compile(jit_compile=True)
 
-    def rows(self, part: Pictures, views: int) -> Rows:
-        """Return the features of the first ``views`` of the pictures."""
-        found = np.empty((views, len(part), *self._shape), np.float32)
-        for view in range(views if len(part) else 0):
-            start = 0
-            for outputs in self._outputs(self._batches(part, view, views)):
+    def rows(self, part: Pictures, views: int, augmented: int = 0) -> Rows:
+        """Return the features of the first ``views`` of the pictures, and of ``augmented`` more."""
+        found = np.empty((views + augmented, len(part), *self._shape), np.float32)
+        for view in range(len(found) if len(part) else 0):
+            start, which = 0, f"{view + 1}/{len(found)}"
+            for outputs in self._outputs(
+                self._batches(part, view, max(0, view - views + 1), which)
+            ):
                 # The last batch is filled up.
                 found[view, start : start + len(outputs)] = outputs[: len(part) - start]
                 start += len(outputs)
-        return Rows(found, part.labels, part.records)
+        more = found[views:] if augmented else None
+        return Rows(found[:views], part.labels, part.records, more)
 
     def _outputs(self, batches: Iterator[Any]) -> Iterator[np.ndarray]:
         """What the network gives of batches, one after the other or all together."""
@@ -108,19 +111,21 @@ class Features:
         else:
             yield self._network.predict(for_keras(batches), verbose=0)
 
-    def _batches(self, part: Pictures, view: int, views: int) -> Iterator[Any]:
-        """The batches of one view, with a line of progress now and then."""
-        recipe, share, started = self._run.recipe, self._accelerator.share, time.monotonic()
-        which = {"view": f"{view + 1}/{views}"} if views > 1 else {}
+    def _batches(self, part: Pictures, view: int, augmented: int, which: str) -> Iterator[Any]:
+        """The batches of one view, or of an ``augmented`` one (from 1), with a line of progress."""
+        run, share, started = self._run, self._accelerator.share, time.monotonic()
+        named = {} if which == "1/1" else {"view": which}
         targets = lambda labels: np.zeros((len(labels), 1), np.float32)  # noqa: E731
-        last = started
-        for number, batch in enumerate(
-            evaluation_batches(part, recipe, targets, self._batch, share, view)
-        ):
+        made, last = (part, run.recipe, targets, self._batch, share), started
+        if augmented:
+            batches = augmented_batches(*made, run.parameters.seed, augmented)
+        else:
+            batches = evaluation_batches(*made, view)
+        for number, batch in enumerate(batches):
             yield batch
             now, done = time.monotonic(), min((number + 1) * self._batch, len(part))
             if now - last > _EVERY or done == len(part):
                 pace = round(done / max(now - started, 1e-9), 1)
                 pictures = f"{done}/{len(part)}"
-                report("features", of=part.records.name, pictures=pictures, **which, a_second=pace)
+                report("features", of=part.records.name, pictures=pictures, **named, a_second=pace)
                 last = now

@@ -4,13 +4,14 @@ C, the inverse of the penalty, is the one with the lowest cross-entropy on valid
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from common.data.balance import Balance
+from common.data.rows import Rows
 from common.errors import UserError
 from common.progress import report
 from common.tasks.task import Task
@@ -38,6 +39,13 @@ class Head:
         logits = views @ self.kernel + self.bias
         found = softmax(logits, axis=-1) if activation == "softmax" else expit(logits)
         return np.asarray(found.mean(axis=0), np.float32)
+
+
+def fit_parts(parts: Sequence[Rows], task: Task, c: float, balance: Balance) -> Head:
+    """Fit on what ``parts`` give to learn from, augmented views too."""
+    learnt = [part.learnt for part in parts]
+    rows = np.concatenate([part.rows for part in learnt])
+    return fit_head(rows, np.concatenate([part.labels for part in learnt]), task, c, balance)
 
 
 def fit_head(rows: np.ndarray, labels: np.ndarray, task: Task, c: float, balance: Balance) -> Head:
@@ -68,23 +76,23 @@ def fit_head(rows: np.ndarray, labels: np.ndarray, task: Task, c: float, balance
 
 
 def choose_head(
-    train: Any, validation: Any, task: Task, balance: Balance
+    train: Rows, validation: Rows, task: Task, balance: Balance
 ) -> tuple[Head, dict[float, float]]:
     """Return the head of ``train`` with the best C, and validation's cross-entropy by C.
 
-    Both are ``common.data.rows.Rows``. Raises UserError for a task without probabilities.
+    Raises UserError for a task without probabilities.
     """
     (head,), losses = choose_heads(lambda _: (train, validation), 1, task, balance)
     return head, losses
 
 
 def choose_heads(
-    split: Callable[[int], tuple[Any, Any]], number: int, task: Task, balance: Balance
+    split: Callable[[int], tuple[Rows, Rows]], number: int, task: Task, balance: Balance
 ) -> tuple[list[Head], dict[float, float]]:
     """Return a head for each of ``number`` folds, all with one C, and cross-entropy by C.
 
-    ``split`` gives a fold's train and validation, which are ``common.data.rows.Rows``. The C is the
-    best for all folds together: a fold's own would be chosen on few pictures, and flatter it.
+    ``split`` gives a fold's train and validation. The C is the best for all folds together: a
+    fold's own would be chosen on few pictures, and flatter it.
     """
     if task.has_values:
         raise UserError(f"setting head=logistic: the task is {task.name}: take head=dense")
@@ -94,9 +102,11 @@ def choose_heads(
         heads, total, pictures = [], 0.0, 0
         for fold in range(number):
             train, validation = split(fold)
-            head = fit_head(train.rows, train.labels, task, c, balance)
-            found = head.outputs(validation.views, task.activation)
-            total += len(validation) * cross_entropy(task.targets(validation.labels), found)
+            head = fit_parts([train], task, c, balance)
+            # Augmented as train is: else C would suit pictures as they are, which are easier.
+            seen = validation if validation.augmented is None else validation.learnt
+            found = head.outputs(seen.views, task.activation)
+            total += len(validation) * cross_entropy(task.targets(seen.labels), found)
             pictures += len(validation)
             heads.append(head)
             if number > 1:

@@ -102,6 +102,35 @@ def test_the_network_predicts_what_its_head_predicted_of_features(
     np.testing.assert_allclose(predictions.test, np.mean(views, axis=0), atol=1e-4)
 
 
+@pytest.mark.parametrize("head", ["logistic", "dense"])
+def test_a_head_learns_from_augmented_views_that_are_computed_once(
+    train: Train, tmp_path: Path, head: str
+) -> None:
+    asked = {"head": head, "epochs": 2, "refit_epochs": 1, "tta": 1, "horizontal_flip": 1.0}
+    said = train(FROZEN, tmp_path / "views", settings={**asked, "augmented_views": 3})
+    assert "stage=features of=train pictures=24/24 view=4/4" in said
+    assert "of=val pictures=9/9 view=4/4" in said  # for C, and for the refit
+    assert "of=test pictures=7/7 a_second" in said  # one view, as it is
+    if head == "dense":
+        plain = train(FROZEN, tmp_path / "plain", settings={**asked, "horizontal_flip": 0.0})
+        assert "view=" not in plain
+        ours, theirs = (pd.read_csv(tmp_path / run / "history.csv") for run in ("views", "plain"))
+        assert ours["loss"][0] != theirs["loss"][0]
+
+
+def test_rows_to_learn_from_are_each_picture_and_then_its_augmented_views() -> None:
+    views, more = np.arange(8.0).reshape(2, 2, 2), np.arange(8.0, 20.0).reshape(3, 2, 2)
+    records = SimpleNamespace(take=lambda rows: None)
+    rows = Rows(views, np.array([5, 6]), records, more)
+    learnt = rows.learnt
+    assert learnt.rows.tolist() == [[0, 1], [2, 3], *more.reshape(-1, 2).tolist()]
+    assert learnt.labels.tolist() == [5, 6] * 4
+    second = rows.take(np.array([1])).learnt
+    assert second.rows.tolist() == [[2, 3], [10, 11], [14, 15], [18, 19]]
+    assert second.labels.tolist() == [6] * 4
+    assert Rows(views, rows.labels).learnt.rows.tolist() == [[0, 1], [2, 3]]
+
+
 def test_a_head_on_features_begins_with_the_published_one(
     train: Train, inputs: Path, tmp_path: Path
 ) -> None:
@@ -354,11 +383,26 @@ def test_folds_have_one_c_which_is_the_best_for_all_together() -> None:
     assert best == pytest.approx(cross_entropy(task.targets(known), found))
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"freeze_backbone": False}, "the backbone is trained, and sees new pictures anyway"),
+        ({"horizontal_flip": 0}, "nothing augments: set rotation, colour_jitter or others"),
+        ({"mixup": 0.2, "head": "dense"}, "mixup mixes pictures of a batch: write 0 for it"),
+        ({"balance": "augmented"}, "balance=augmented: features are computed once"),
+    ],
+)
+def test_augmented_views_that_make_no_sense_are_refused(settings: dict, said: str) -> None:
+    asked = {"head": "logistic", "augmented_views": 2, "horizontal_flip": 0.5}
+    with pytest.raises(UserError, match=said):
+        override(FROZEN.recipe, {**asked, **settings})
+
+
 def test_a_logistic_head_needs_features_that_stay() -> None:
     recipe: Any = FROZEN.recipe
     with pytest.raises(UserError, match="horizontal_flip=0.5 and mixup=0.2 would .* write 0 for"):
         replace(recipe, head="logistic", horizontal_flip=0.5, mixup=0.2)
-    with pytest.raises(UserError, match="balance=augmented: head=logistic is fitted on features"):
+    with pytest.raises(UserError, match="balance=augmented: features are computed once"):
         replace(recipe, head="logistic", horizontal_flip=0.5, balance="augmented")
 
 

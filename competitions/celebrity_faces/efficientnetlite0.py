@@ -16,8 +16,8 @@ RECIPE: dict = dict(
     batch_size=16,
     tta=2,  # a picture and its mirror image
     refit=True,  # the head once more on train and validation
-    total_parameters=0,
-    trainable_parameters=0,
+    total_parameters=3_430_958,
+    trainable_parameters=17_934,
 )
 PARAMETERS: dict = {}
 

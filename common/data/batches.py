@@ -145,18 +145,12 @@ def evaluation_batches(
     The last batch is filled up with the last picture, whose weight is 0. Without labels the targets
     are a column of zeros.
     """
-    number, size = len(part), recipe.image_size
-    square = dataclasses.replace(part.square, interpolation="bilinear")  # as without a margin
-    whole = recipe.evaluates_whole and seen < 8
-
-    def picture(row: int) -> np.ndarray:
-        # Not from the cache: resized twice, a whole picture would be blurred.
-        return view(square(part.original(row), size) if whole else part[row], seen, size)
+    number = len(part)
 
     def make(step: int) -> Batch:
         places = share.of(np.arange(step * batch, (step + 1) * batch))
         rows = places.clip(max=number - 1)
-        pictures = np.stack([picture(row) for row in rows.tolist()])
+        pictures = np.stack([evaluated(part, recipe, row, seen) for row in rows.tolist()])
         known = part.records.labels is not None
         targets = encode(part.labels[rows]) if known else np.zeros((len(rows), 1), np.float32)
         return pictures, targets, (places < number).astype(np.float32)
@@ -181,6 +175,16 @@ def augmented_batches(
         return pictures, encode(part.labels[rows]), (places < len(part)).astype(np.float32)
 
     return batches_by_number(make, range(-(-len(part) // batch)))
+
+
+def evaluated(part: Pictures, recipe: Any, row: int, seen: int = 0) -> np.ndarray:
+    """Return one ``view`` of a picture as it is predicted, ``(size, size, 3)`` uint8."""
+    size = recipe.image_size
+    if not (recipe.evaluates_whole and seen < 8):
+        return view(part[row], seen, size)
+    # Not from the cache: resized twice, a whole picture would be blurred.
+    square = dataclasses.replace(part.square, interpolation="bilinear")  # as without a margin
+    return view(square(part.original(row), size), seen, size)
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:

@@ -9,6 +9,7 @@ import numpy as np
 from common.metrics.counting import confusion_matrix, f1_per_class
 from common.metrics.verification import SortedScores, area
 
+_TITLE, _LONGEST = 0.26, 66  # inches above feature maps, and letters of a name
 BLUE, ORANGE, GREY = "#3465a4", "#e07b00", "#888888"
 
 
@@ -17,13 +18,38 @@ def picture_grid(pictures: Sequence[np.ndarray], titles: Sequence[str], path: Pa
     plt = pyplot()
     columns = min(6, len(pictures))
     rows = -(-len(pictures) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(2 * columns, 2.25 * rows), squeeze=False)
+    high = 2.1 + 0.15 * max(title.count("\n") + 1 for title in titles)
+    figure, axes = plt.subplots(rows, columns, figsize=(2 * columns, high * rows), squeeze=False)
     for axis in axes.flat:
         axis.axis("off")
     for axis, picture, title in zip(axes.flat, pictures, titles, strict=False):
         axis.imshow(picture)
         axis.set_title(title, fontsize=9)
     save(figure, path)
+
+
+def feature_maps(
+    picture: np.ndarray, name: str, layers: Sequence[tuple[str, np.ndarray]], path: Path
+) -> None:
+    """A picture, and below it maps ``(channels, height, width)`` from 0 to 1, a row a layer."""
+    plt = pyplot()
+    side, columns = 0.8, max(8, *(len(maps) for _, maps in layers))  # inches
+    words = name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
+    rows: list[tuple[str, float, Sequence[np.ndarray]]] = [(words, 1.7, [picture])]
+    rows += [(title, 0.96, list(maps)) for title, maps in layers]
+    wide, high = columns * side, sum(share * side + _TITLE for _, share, _ in rows)
+    figure, top = plt.figure(figsize=(wide, high)), high
+    for title, share, shown in rows:
+        look = {"fontsize": 10, "va": "top", "color": "#777777"}  # to be read on white and on black
+        figure.text(0, (top - 0.04) / high, title, **look)
+        top -= share * side + _TITLE
+        for number, one in enumerate(shown):
+            place = (number * side / wide, top / high, share * side / wide, share * side / high)
+            axis = figure.add_axes(place)
+            axis.imshow(one, cmap="viridis", vmin=0, vmax=1)
+            axis.axis("off")
+    figure.savefig(path, dpi=120, transparent=True)
+    plt.close(figure)
 
 
 def schedule(rates: Sequence[float], path: Path) -> None:

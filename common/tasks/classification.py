@@ -34,7 +34,7 @@ class Classification(Task):
     has_class_numbers: ClassVar[bool] = True
     sections: ClassVar[tuple[str, ...]] = (
         *("metrics", "kernels", "blend", "learning", "exports", "members", "threshold", "classes"),
-        *("confusions", "misclassified", "hardest", "calibration", "settings"),
+        *("confusions", "misclassified", "hardest", "heatmaps", "calibration", "settings"),
     )
 
     @property

@@ -16,6 +16,7 @@ from common.outputs import write_outputs
 from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.checkpoint import remove_checkpoint
+from common.training.explaining import explain
 from common.training.exporting import check_export, export_network
 from common.training.feature_training import begin_with_head, train_on_features
 from common.training.loading import check_labels, check_split, check_splits
@@ -57,11 +58,13 @@ class ClassifierKernel(PictureKernel):
         accelerator, weights = take_accelerator(self, run), self.pretrained(run)
         check_export(self, run)
         parts = read_parts(self, run, accelerator)
-        trained = train_on_features(self, run, accelerator, parts, weights)
+        shown = partial(explain, run, accelerator, self.competition.task, parts.validation)
+        trained = train_on_features(self, run, accelerator, parts, weights, shown)
         if trained is None:
             trainer = picture_trainer(self, run, accelerator, parts, weights)
-            predictions = train_in_stages(trainer, parts, self.competition.task)
-            trained = Trained(predictions, trainer.model, trainer.state.history, trainer.facts)
+            found, files = train_in_stages(trainer, parts, self.competition.task, shown)
+            history, measured = trainer.state.history, trainer.facts
+            trained = Trained(found, trainer.model, history, measured, files)
         everything = bool(refit_epochs(run.recipe)) or run.recipe.fold is None
         save_network(run, self.competition, trained.model, everything)
         if not run.primary:
@@ -79,6 +82,8 @@ class ClassifierKernel(PictureKernel):
             names = [task.describe(label) for label in parts.train.labels[:SHOWN]]
             draw_pictures(folder, names, run.recipe, parts.train)
             write_thumbnails(folder, parts.validation)
+            for file, content in trained.files.items():
+                (folder / file).write_bytes(content.tobytes())
         remove_checkpoint(folder)
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from common.blending.members import join_folds
 from common.data.balance import Balance
 from common.data.rows import Rows
@@ -13,12 +15,15 @@ from common.training.logistic import choose_heads, fit_parts
 from common.training.stages import Trained, predictions_of
 
 
-def cross_validate(network: Any, run: KernelRun, rows: Rows, test: Rows, task: Task) -> Trained:
+def cross_validate(
+    network: Any, run: KernelRun, rows: Rows, test: Rows, task: Task, explain: Any
+) -> Trained:
     """Fit a head on all ``rows`` but one fold's, for each fold of each split.
 
     ``rows`` are those of all labelled pictures, as ``common.data.splits.join_labelled`` has them.
     The predictions of each fold are written for the ensemble; what is returned is out of fold, and
-    on test the mean over the folds. The ``network`` gets a head of all pictures, with the folds' C.
+    on test the mean over the folds. With the first fold's head, the ``network`` is asked to
+    ``explain`` what it predicts of that fold; it gets a head of all pictures, with the folds' C.
     """
     recipe, seed = run.recipe, run.parameters.seed
     number, balance = recipe.folds * recipe.repeats, Balance(recipe.balance, seed)
@@ -34,10 +39,15 @@ def cross_validate(network: Any, run: KernelRun, rows: Rows, test: Rows, task: T
             found[f"fold {fold}"] = predictions_of(validation, outputs[0], test, outputs[1])
         c = heads[0].c
         whole = fit_parts([rows], task, c, balance)
+    network.layers[-1].set_weights([heads[0].kernel, heads[0].bias])
+    with run.stage("figures"):
+        first = np.flatnonzero(parts[0])
+        files = explain(network, task.predictions(found["fold 0"].validation), rows=first)
     network.layers[-1].set_weights([whole.kernel, whole.bias])
     for fold, predictions in enumerate(found.values() if run.primary else ()):
         folder = fold_folder(run.folder, fold)
         folder.mkdir(exist_ok=True)
         save_predictions(folder, predictions, folder.name)
     run.facts["stays"] = [*run.facts.get("stays", ()), "fold*/*"]  # the ensemble reads them there
-    return Trained(join_folds(found, recipe.repeats), network, [], {"c": c, "val_loss": losses[c]})
+    facts = {"c": c, "val_loss": losses[c]}
+    return Trained(join_folds(found, recipe.repeats), network, [], facts, files)

@@ -21,7 +21,7 @@ from common.training.features import Features, below, check_room, head_of, takes
 from common.training.logistic import choose_head, fit_parts
 from common.training.network import BEGINS_WITH, Published, begin_with
 from common.training.prepare import Parts
-from common.training.stages import Trained, predictions_of, train_in_stages
+from common.training.stages import Explain, Trained, predictions_of, train_in_stages
 from common.training.trainer import Setup, Trainer
 
 
@@ -31,6 +31,7 @@ def train_on_features(
     accelerator: Accelerator,
     parts: Parts,
     weights: str | Published | None,
+    explain: Explain,
 ) -> Trained | None:
     """Train the last layers of a kernel's network on what the frozen rest says of each picture.
 
@@ -66,11 +67,11 @@ def train_on_features(
         features = Features(frozen, run, accelerator)
         rows = [features.rows(*one) for one in asked_for]
     if together:
-        return cross_validate(network, run, rows[0], rows[1], task)
+        return cross_validate(network, run, rows[0], rows[1], task, explain)
     if logistic:
-        return _logistic(network, run, rows, task)
+        return _logistic(network, run, rows, task, explain)
     published = weights if isinstance(weights, Published) else None
-    return _in_epochs(network, head, run, accelerator, rows, kernel, published)
+    return _in_epochs(network, head, run, accelerator, rows, kernel, published, explain)
 
 
 def begin_with_head(
@@ -118,13 +119,18 @@ def _network(kernel: Any, run: KernelRun, weights: str | Published | None) -> An
         return kernel.network(run.recipe, weights)
 
 
-def _logistic(network: Any, run: KernelRun, rows: list[Rows], task: Task) -> Trained:
+def _logistic(
+    network: Any, run: KernelRun, rows: list[Rows], task: Task, explain: Explain
+) -> Trained:
     """A head by logistic regression, whose C is chosen on validation; refitted with both parts."""
     train, validation, test = rows
     balance = Balance(run.recipe.balance, run.parameters.seed)
     with run.stage("training"):
         chosen, losses = choose_head(train, validation, task, balance)
         found = chosen.outputs(validation.views, task.activation)
+    network.layers[-1].set_weights([chosen.kernel, chosen.bias])
+    with run.stage("figures"):
+        files = explain(network, task.predictions(found))
     head = chosen
     if refit_epochs(run.recipe):
         with run.stage("refit"):
@@ -136,6 +142,7 @@ def _logistic(network: Any, run: KernelRun, rows: list[Rows], task: Task) -> Tra
         network,
         [],
         {"c": chosen.c, "val_loss": losses[chosen.c]},
+        files,
     )
 
 
@@ -147,6 +154,7 @@ def _in_epochs(
     rows: list[Rows],
     kernel: Any,
     published: Published | None,
+    explain: Explain,
 ) -> Trained:
     """The layers of ``head`` by gradient descent, with the recipe's epochs and schedule.
 
@@ -179,10 +187,18 @@ def _in_epochs(
         training=training,
     )
     trainer = Trainer(run, accelerator, setup)
-    predictions = train_in_stages(trainer, rows, task)
-    for layer, trained in zip(head, trainer.model.layers[1:], strict=True):
-        layer.set_weights(trained.get_weights())
-    return Trained(predictions, network, trainer.state.history, trainer.facts)
+
+    def put_together(model: Any) -> Any:
+        for layer, trained in zip(head, model.layers[1:], strict=True):
+            layer.set_weights(trained.get_weights())
+        return network
+
+    def explain_whole(model: Any, found: np.ndarray) -> Mapping[str, np.ndarray]:
+        return explain(put_together(model), found)
+
+    predictions, files = train_in_stages(trainer, rows, task, explain_whole)
+    whole, history = put_together(trainer.model), trainer.state.history
+    return Trained(predictions, whole, history, trainer.facts, files)
 
 
 def draw_penalty(run: KernelRun, losses: Mapping[float, float], chosen: float) -> None:

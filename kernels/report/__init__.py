@@ -15,6 +15,7 @@ from kernels.report.classes import classes, confusions, labels
 from kernels.report.errors import errors
 from kernels.report.exports import exports
 from kernels.report.facts import Facts, gather
+from kernels.report.heatmaps import heatmaps
 from kernels.report.kernels import kernels, settings
 from kernels.report.learning import learning
 from kernels.report.metrics import metrics
@@ -38,7 +39,7 @@ SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
     section.__name__: section
     for section in (
         *(sweep, metrics, kernels, blend, learning, exports, *OF_BLEND),
-        *(pairs, embedding, neighbours, mistakes, settings),
+        *(heatmaps, pairs, embedding, neighbours, mistakes, settings),
     )
 }
 

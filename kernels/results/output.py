@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from common.errors import UserError
+from common.files.grad_cam import Explained, load_explained
 from common.files.predictions import NAME as PREDICTIONS
 from common.files.predictions import Predictions, load_predictions
 from common.files.thumbnails import load_thumbnails
@@ -103,6 +104,10 @@ class KernelOutput:
         if not (self.folder / PREDICTIONS).exists():
             return None
         return load_predictions(self.folder, self.name)
+
+    def explained(self) -> list[Explained]:
+        """Read the pictures with Grad-CAM. Raises UserError if they are broken."""
+        return load_explained(self.folder)
 
     def thumbnails(self) -> dict[str, bytes]:
         """Read the JPEG file of each picture. Raises UserError if they are broken."""

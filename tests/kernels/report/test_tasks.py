@@ -1,5 +1,6 @@
 """Reports of other tasks than one class a picture."""
 
+import base64
 import dataclasses
 import html
 import json
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 
 from common.competition import Competition
+from common.files.grad_cam import FEATURE_MAPS, Explained, save_explained
 from common.files.predictions import load_predictions, save_predictions
 from common.forms import LabelColumn, LabelList, NumberColumn
 from common.manifest import write_json
+from common.metrics.figures import feature_maps
 from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Grades, Number
@@ -28,6 +31,7 @@ from support.report_run import (
     notes,
     plain,
     section,
+    small_jpeg,
     write_kernels,
     written,
 )
@@ -217,6 +221,34 @@ def test_every_wrong_picture_of_both_parts_is_named(run: Run) -> None:
         shares = [float(one) for one in re.findall(r'<span class="soft">([\d.]+)</span>', rest)]
         assert shares == sorted(shares, reverse=True)
         assert shares[0] == pytest.approx(values[wrong, decided[wrong]].max(), abs=6e-4)
+
+
+@pytest.mark.parametrize("competition", ["classes"], indirect=True)
+def test_heatmaps_of_hits_and_mistakes_are_shown_and_fit_a_phone(run: Run, driver: object) -> None:
+    assert "heatmaps" not in anchors(written(run, *MEMBERS))
+    one = small_jpeg(1, 192)
+    hit = Explained("a/<1>.jpeg", 1, 1, 0.987, one, small_jpeg(2, 192))
+    mistake = Explained("x" * 90, 2, 0, 0.5, one, small_jpeg(3, 192), small_jpeg(4, 192))
+    odd = dataclasses.replace(hit, label=7)
+    folder = run.output("right")
+    save_explained(folder, [hit, mistake, odd])
+    layers = [(f"{n} · 3x3 conv, 8 x 8 x 4", np.random.rand(8, 8, 8)) for n in (1, 12, 130)]
+    picture = np.full((96, 96, 3), 200, np.uint8)
+    feature_maps(picture, "x" * 90, layers, folder / FEATURE_MAPS)
+    page = section(whole := written(run, *MEMBERS), "heatmaps")
+    assert notes(whole) == []
+    words = plain(page)
+    assert "The surest hits the picture for mild mild right, 0.99 The surest mistakes" in words
+    assert "the picture for none for severe severe taken for none, 0.50 Feature maps" in words
+    shown = [base64.b64decode(one) for one in re.findall(r'base64,([^"]+)"', page)]
+    files = [*[hit.picture, hit.map], *[mistake.picture, mistake.map, mistake.true_map]]
+    assert shown == [*files, (folder / FEATURE_MAPS).read_bytes()]
+    for width in (1200, 390):
+        check_fits(driver, run.folder / "report.html", width)
+    (folder / "grad_cam.npz").write_bytes(b"broken")
+    page = written(run, *MEMBERS)
+    assert "heatmaps" not in anchors(page)
+    assert "grad_cam.npz cannot be read" in notes(page)[0]
 
 
 @pytest.mark.parametrize("competition", ["classes"], indirect=True)

@@ -5,9 +5,11 @@ import json
 import re
 import subprocess
 import sys
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -22,22 +24,25 @@ from kernels.bundle.pushed import attach
 from kernels.bundle.rendering import page_text, render_script, render_utility
 from kernels.plan.find import find_competition, kernel_scripts
 from kernels.plan.request import model_scripts
-from support.every_kernel import NAMES
+from support.every_kernel import KERNELS, NAMES
 from support.planned import bundles, planned
 
 WAYS: dict[str, dict] = {
     "as it stands": {},
-    "small": {"dry_run": True, "settings": {"epochs": "3"}},
+    "small": {"dry_run": True, "settings": {"tta": "3"}},
     "rehearsed": {"rehearse": True, "full_size": True},
     "embedded": {"embed": True},
 }
 
 
-def everything(name: str) -> dict:
-    """What makes every kernel of a competition one of the run's."""
-    competition = find_competition(name)
-    models = tuple(model_scripts(competition))
-    return {"models": models, "audit": "audit" in kernel_scripts(competition)}
+def everything(name: str, **options: Any) -> list[Any]:
+    """Every kernel of a competition, of as many runs as its models split the data in ways."""
+    competition, by_split = find_competition(name), defaultdict(list)
+    for model in model_scripts(competition):
+        by_split[getattr(KERNELS[f"{name}/{model}"].recipe, "split", "")].append(model)
+    audit = "audit" in kernel_scripts(competition)
+    runs = [bundles(name, models=tuple(one), audit=audit, **options) for one in by_split.values()]
+    return [bundle for run in runs for bundle in run.values()]
 
 
 def head(text: str) -> tuple[dict, dict]:
@@ -50,7 +55,7 @@ def head(text: str) -> tuple[dict, dict]:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("name", NAMES)
 def test_a_page_begins_with_the_recipe_that_runs(name: str, way: str) -> None:
-    for bundle in bundles(name, **everything(name), **WAYS[way]).values():
+    for bundle in everything(name, **WAYS[way]):
         kernel, text = bundle.kernel, bundle.text
         assert text.count(bundle.parameters.shared_hash) == 1
         docstring, recipe, line, *_ = ast.parse(text).body

@@ -50,8 +50,12 @@ def change(cell: CellResult) -> str:
     one = cell.difference
     if one.value is None:
         return ""
-    ends = " to ".join(f"{end:+.{one.digits}f}" for end in one.interval or ())
-    return f"{one.value:+.{one.digits}f}{f' ({ends})' if ends else ''}"
+    value, *ends = [
+        f"{round(number, one.digits) + 0.0:+.{one.digits}f}"  # there is no -0.000
+        for number in (one.value, *(one.interval or ()))
+    ]
+    around = " to ".join(ends)
+    return f"{value} ({around})" if ends else value
 
 
 def _details(sweep: SweepResult, cell: CellResult) -> str:

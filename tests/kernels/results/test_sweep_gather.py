@@ -20,6 +20,7 @@ from kernels.results import sweep_gather as gathering
 from kernels.results.sweep import NAME, TABLE, SweepResult, sweep_of
 from kernels.results.sweep_figure import draw_sweep
 from kernels.results.sweep_gather import gather_sweep
+from kernels.results.sweep_text import change
 from support.sweep_run import chosen, guesses, predicted, sweep_bundles, sweep_run
 
 LABELS = np.random.default_rng(0).integers(0, 3, 60)
@@ -183,6 +184,23 @@ def test_cells_of_other_pictures_are_not_paired(gather: Callable, found: dict) -
     assert result.verdict(two) == "may be chance, other pictures"
     assert (result.cells[2].n, result.pictures) == (None, "58 to 60")
     assert "Cells with other validation pictures are compared unpaired." in result.words
+
+
+def test_a_change_that_rounds_to_zero_has_no_minus(gather: Callable, found: dict) -> None:
+    cell = gather(found).cells[1]
+    for difference, ends, words in (
+        (-0.0001, [-0.04, 0.04], "+0.000 (-0.040 to +0.040)"),
+        (-0.02, [-0.05, -0.0001], "-0.020 (-0.050 to +0.000)"),
+        (0.5, None, "+0.5000"),
+    ):
+        assert change(replace(cell, change={"difference": difference, "interval": ends})) == words
+
+
+def test_miniatures_are_said(gather: Callable, found: dict) -> None:
+    result = gather(found)
+    words = "Miniatures of the networks were trained: scores say that the path works."
+    assert words not in result.words
+    assert words in replace(result, small=True).words
 
 
 def test_whole_groups_of_pictures_are_drawn(gather: Callable, found: dict) -> None:

@@ -1,0 +1,106 @@
+"""The comparisons that the publication makes: ``python submit.py celebrities --sweep NAME``.
+
+Its figures are of 64 of the 70 validation pictures, one training each. Each cell sets what is
+compared, the base too, so that small settings, as of a dry run, do not replace it.
+"""
+
+from common.sweep import Cell, Sweep
+
+SOURCE = "the publication, on 64 of the 70 validation pictures, one training each"
+UNITS = (4096, 128, 256, 512, 1024, 2048, 8192)
+DROPOUTS = (0.2, 0.3, 0.4, 0.5)
+
+
+def head(units: int = 4096, dropout: float = 0.2) -> Cell:
+    """Return DenseNet201 with a hidden layer of so many units and such dropout behind it."""
+    return Cell({"head_layers": f"average, dense {units}, dropout {dropout}"})
+
+
+def values(field: str, *several: float | str) -> dict[str, Cell]:
+    """Return a cell for each value of a field."""
+    return {str(value): Cell({field: value}) for value in several}
+
+
+SWEEPS = {
+    "networks": Sweep(
+        "The networks",
+        "densenet201",
+        {
+            "DenseNet201": Cell(),
+            "DenseNet201, printed code": Cell(
+                {
+                    "head_layers": "average, dropout 0.5, dense 512, dropout 0.3",
+                    "image_size": 224,
+                    "epochs": 35,
+                }
+            ),
+            "DenseNet121": Cell(model="densenet121"),
+            "ResNet50": Cell(model="resnet50", published={"accuracy": 0.7656, "log_loss": 0.8883}),
+            "MobileNet": Cell(
+                model="mobilenet", published={"accuracy": 0.7656, "log_loss": 0.6371}
+            ),
+            "from random weights": Cell(model="cnn"),
+            "Lite0, frozen": Cell(model="efficientnetlite0"),
+        },
+        seeds=3,
+        source=SOURCE,
+    ),
+    "schedule": Sweep(
+        "Six steps of the learning rate against a ramp",
+        "mobilenet",
+        {
+            "six steps": Cell({"schedule": "piecewise"}, published={"accuracy": 0.7656}),
+            "ramp": Cell({"schedule": "ramp"}),
+        },
+        seeds=3,
+        source=SOURCE,
+    ),
+    "no-dropout": Sweep(
+        "MobileNet with and without dropout",
+        "mobilenet",
+        {
+            "0.6": Cell(
+                {"head_layers": "average, flatten, dropout 0.6"}, published={"accuracy": 0.7656}
+            ),
+            "none": Cell({"head_layers": "average, flatten"}),
+        },
+        seeds=3,
+        source=SOURCE,
+    ),
+    "dense": Sweep(
+        "Units of the hidden layer", "densenet201", {f"{n}": head(n) for n in UNITS}, seeds=3
+    ),
+    "dropout": Sweep(
+        "Dropout behind the hidden layer",
+        "densenet201",
+        {f"{rate}": head(dropout=rate) for rate in DROPOUTS},
+        seeds=3,
+    ),
+    "batch": Sweep("Batch", "densenet201", values("batch_size", 16, 32, 64), seeds=3),
+    "size": Sweep("Size of the pictures", "densenet201", values("image_size", 256, 224), seeds=3),
+    "epochs": Sweep("Epochs", "densenet201", values("epochs", 45, 30), seeds=3),
+    "optimizer": Sweep(
+        "Optimizers",
+        "densenet201",
+        {
+            **values("optimizer", "adam", "adamw", "nadam", "rmsprop"),
+            "sgd at 0.01": Cell({"optimizer": "sgd", "lr_max": 0.01}),  # 1e-4 is none for it
+        },
+        seeds=3,
+    ),
+    "loss": Sweep(
+        "Losses",
+        "densenet201",
+        values("loss", "crossentropy", "focal", "binary", "squared", "hinge"),
+        seeds=3,
+    ),
+    "weights": Sweep(
+        "ImageNet weights against random ones",
+        "densenet201",
+        {
+            "ImageNet": Cell({"weights": "imagenet"}),
+            "random": Cell({"weights": "none"}),
+        },
+        seeds=3,
+    ),
+}

@@ -65,7 +65,7 @@ def unfreeze(backbone: Any, text: str) -> None:
     """
     layers = backbone_layers(backbone)
     chosen = unfrozen(layers, text, backbone.name)
-    backbone.trainable = True  # one that is not, and a network within it, would list no variables
+    backbone.trainable = True  # one that is not, as a network within it, lists no weights to train
     for number, layer in enumerate(layers):
         layer.trainable = number in chosen
 

@@ -17,7 +17,7 @@ from common.recipe import split_setting
 from common.recipes.hours import hours_in_words, scaled_hours
 from common.recipes.training import check_batch
 from common.recipes.unused import check_used
-from common.recipes.words import describe_recipe, training_pictures, value_in_words
+from common.recipes.words import STATED, describe_recipe, training_pictures, value_in_words
 from common.training.model import parameter_counts
 
 PICTURE = "schedule.png"
@@ -60,7 +60,7 @@ class TrainingKernel(Kernel):
         changed = [
             f"{name} {value_in_words(value)} -> {value_in_words(getattr(recipe, name))}"
             for name, value in vars(self.recipe).items()
-            if value != getattr(recipe, name)
+            if value != getattr(recipe, name) and name not in STATED
         ]
         print(f"{model.name}: {self.competition.title}, on {accelerator}\n")
         rows = {"recipe": args.recipe + small, "changed": ", ".join(changed), **special}

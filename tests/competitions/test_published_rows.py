@@ -5,6 +5,7 @@ import shlex
 
 import pytest
 
+from common.accelerator import REPLICAS
 from common.recipe import split_setting
 from common.recipes.unused import check_used
 from common.training.model import parameter_counts
@@ -26,6 +27,13 @@ COUNTED = {  # rows whose network is another than the script's own
     ("pneumonia/densenet121", "head_layers=dense 8, dropout 0.2, dense 5, dropout 0.2, flatten"):
         (7_046_391, 8_887),
 }  # fmt: skip
+
+RATES = {  # from which epoch on; of the others Keras' own, which is taken where none is published
+    "celebrities/densenet201": {0: 1e-4},
+    "celebrities/densenet121": {0: 1e-4},
+    "celebrities/resnet50": {0: 3e-5},
+    "celebrities/mobilenet": {0: 5e-4, 4: 2e-4, 8: 1e-4, 12: 5e-5, 16: 2e-5, 20: 1e-5},
+}
 
 
 def rows(name: str) -> list[dict[str, str]]:
@@ -51,6 +59,19 @@ def test_the_settings_that_a_script_names_change_its_recipe(name: str) -> None:
         assert changed != kernel.recipe
         check_used(settings, [(name, changed)])
         kernel.resolve(small=True, settings=settings)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_batches_and_rates_on_the_first_accelerator_are_the_published_ones(name: str) -> None:
+    recipe, replicas = KERNELS[name].recipe, REPLICAS[KERNELS[name].accelerators[0]]
+    faces = name.startswith("celebrities")
+    assert recipe.batch_size * replicas == (16 if faces else 64)
+    changes = {"rotation": 10, "zoom": 0.1, "shift": 0.1, "horizontal_flip": 0.5}
+    assert {n: getattr(recipe, n) for n in recipe.augmentations} == (changes if faces else {})
+    published = RATES.get(name, {0: 1e-3})
+    rates = [recipe.learning_rate(epoch, replicas) for epoch in range(recipe.epochs)]
+    first = [max(n for n in published if n <= epoch) for epoch in range(recipe.epochs)]
+    assert rates == pytest.approx([published[n] for n in first])
 
 
 @pytest.mark.slow

@@ -126,6 +126,8 @@ def test_layers_that_are_not_unfrozen_stay_exactly_as_they_are(
     head = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(body.output))
     model = keras.Model(body.input, head)
     layers = backbone_layers(body)
+    assert body.trainable_weights
+    assert any(layer.trainable_weights for layer in model.layers[:-1])  # of a network in it, too
     before = [layer.get_weights() for layer in layers]
     generator = np.random.default_rng(0)
     pictures = generator.integers(0, 256, (8, 64, 64, 3)).astype("float32")

@@ -76,7 +76,8 @@ SWEEPS = {
         {f"{rate}": head(dropout=rate) for rate in DROPOUTS},
         seeds=3,
     ),
-    "batch": Sweep("Batch", "densenet201", values("batch_size", 16, 32, 64), seeds=3),
+    # Per replica: 16, 32 and 64 on a GPU's two.
+    "batch": Sweep("Batch", "densenet201", values("batch_size", 8, 16, 32), seeds=3),
     "size": Sweep("Size of the pictures", "densenet201", values("image_size", 256, 224), seeds=3),
     "epochs": Sweep("Epochs", "densenet201", values("epochs", 45, 30), seeds=3),
     "optimizer": Sweep(

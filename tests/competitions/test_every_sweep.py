@@ -17,7 +17,7 @@ SWEEPS = [
     for name in getattr(load_module(find_competition(competition), "sweeps"), "SWEEPS", ())
 ]
 AXES = {  # the number of those that differ in one
-    "batch": ("batch_size", [16, 32, 64]),
+    "batch": ("batch_size", [8, 16, 32]),
     "dense": (
         "head_layers: average, dense …, dropout 0.2",
         [4096, 128, 256, 512, 1024, 2048, 8192],

@@ -9,7 +9,7 @@ import numpy as np
 from common.metrics.counting import confusion_matrix, f1_per_class
 from common.metrics.verification import SortedScores, area
 
-_TITLE, _LONGEST = 0.26, 66  # inches above feature maps, and letters of a name
+_TITLE, _LONGEST = 0.3, 54  # inches above feature maps, and letters of a name
 BLUE, ORANGE, GREY = "#3465a4", "#e07b00", "#888888"
 
 
@@ -40,7 +40,7 @@ def feature_maps(
     wide, high = columns * side, sum(share * side + _TITLE for _, share, _ in rows)
     figure, top = plt.figure(figsize=(wide, high)), high
     for title, share, shown in rows:
-        look = {"fontsize": 10, "va": "top", "color": "#777777"}  # to be read on white and on black
+        look = {"fontsize": 12, "va": "top", "color": "#777777"}  # to be read on white and on black
         figure.text(0, (top - 0.04) / high, title, **look)
         top -= share * side + _TITLE
         for number, one in enumerate(shown):

@@ -15,24 +15,19 @@ from common.networks.inside import outputs_changed
 
 
 def last_map(network: Any) -> Any | None:
-    """Return the last layer with the feature maps of a convolution, below pooling and dense layers.
+    """Return the last layer with feature maps, below pooling, and dense layers on the maps.
 
     It may be a nested network. None without a convolution, and where a map has one place alone.
     """
     from keras import layers
 
-    above = (layers.Dense, layers.Dropout, layers.AveragePooling2D, layers.MaxPooling2D)
-    found, convolved = None, False
-    for layer in network.layers:
-        shape = getattr(layer.output, "shape", ())
-        is_map = len(shape) == 4 and max(shape[1:3]) > 1 and not isinstance(layer, above)
-        if is_map and convolutions(layer):
-            found, convolved = layer, True
-        elif convolved and is_map:
-            found = layer  # normalization, activation, or the sum of several branches
-        else:
-            convolved = False
-    return found
+    pooling = (layers.AveragePooling2D, layers.MaxPooling2D)
+    above = (layers.Dense, layers.Dropout, layers.BatchNormalization, *pooling)
+    for layer in reversed(network.layers if convolutions(network) else []):
+        shape = layer.output.shape
+        if len(shape) == 4 and not isinstance(layer, above):
+            return layer if max(shape[1:3]) > 1 else None
+    return None
 
 
 def convolutions(layer: Any) -> list[Any]:

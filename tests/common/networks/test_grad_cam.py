@@ -110,3 +110,8 @@ def test_what_has_no_map_has_none_and_branches_have_their_sum() -> None:
     both = layers.Concatenate(name="both")([left, layers.BatchNormalization()(right)])
     pooled = layers.GlobalMaxPooling2D()(layers.MaxPooling2D()(both))
     assert last_map(keras.Model(inputs, layers.Dense(2)(pooled))).name == "both"
+    # Dense layers within the backbone, as ConvNeXt has them, are not the head.
+    block = layers.Add()([both, layers.Dense(8)(layers.DepthwiseConv2D(3, padding="same")(both))])
+    end = layers.LayerNormalization(name="end")(block)
+    pooled = layers.GlobalAveragePooling2D()(end)
+    assert last_map(keras.Model(inputs, layers.Dense(2)(pooled))).name == "end"

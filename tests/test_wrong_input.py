@@ -298,3 +298,11 @@ def test_a_solution_of_other_pictures_is_refused(
     said = refused(capsys, "tiny", "--ensemble", "--dry-run", *given)
     assert "lacks r23, which" in said
     assert not (tmp_path / "run").exists()
+
+
+def test_a_package_that_is_not_installed_is_one_line() -> None:
+    code = "import sys, submit; sys.modules['numpy'] = None; sys.exit(submit.main(sys.argv[1:]))"
+    command = [sys.executable, "-c", code, "petals", "--ensemble", "--plan", "--dry-run"]
+    done = subprocess.run(command, cwd=tiny.ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "error: the package numpy is not installed: run make setup\n"

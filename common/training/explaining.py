@@ -70,23 +70,32 @@ def explain(
         )
         for row, *parts in zip(chosen, *jpegs[:2], [b""] * len(hits) + jpegs[2], strict=True)
     ]
-    titles = [
-        f"{task.classes[one.label]}\ntaken for {task.classes[one.predicted]} {one.probability:.2f}"
-        if one.true_map
-        else f"{task.classes[one.label]}\n{one.probability:.2f}"
-        for one in explained
-    ]
-    numbers = {id(one): number for number, one in enumerate(_in_order(network))}
-    layers = [
-        (f"{numbers[id(convolved[n])]} · {in_words(convolved[n], found)}", most_varied(found))
-        for n, found in zip(some, given, strict=True)
-    ]
+    titles = [_title(one, task) for one in explained]
+    layers = _titled(network, [convolved[n] for n in some], given)
     with TemporaryDirectory() as name:
         folder = Path(name)
         save_explained(folder, explained)
         figures.picture_grid(drawn, titles, folder / "grad_cam.png")
         figures.feature_maps(seen[0], explained[0].id, layers, folder / FEATURE_MAPS)
         return {path.name: np.frombuffer(path.read_bytes(), np.uint8) for path in folder.iterdir()}
+
+
+def _title(one: Explained, task: Task) -> str:
+    """A picture's class, and of a mistake what it is taken for, with the probability."""
+    name, sure = task.classes[one.label], f"{one.probability:.2f}"
+    taken = f"taken for {task.classes[one.predicted]} {sure}" if one.true_map else sure
+    return f"{name}\n{taken}"
+
+
+def _titled(
+    network: Any, layers: Sequence[Any], given: Sequence[np.ndarray]
+) -> list[tuple[str, np.ndarray]]:
+    """What ``layers`` give, in words with their number in ``network``, and their channels."""
+    numbers = {id(one): number for number, one in enumerate(_in_order(network))}
+    return [
+        (f"{numbers[id(layer)]} · {in_words(layer, found)}", most_varied(found))
+        for layer, found in zip(layers, given, strict=True)
+    ]
 
 
 def hits_and_mistakes(

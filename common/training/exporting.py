@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from common.accelerator import clear_session
 from common.competition import Competition
 from common.data.batches import evaluation_batches
 from common.data.pictures import Pictures
@@ -23,6 +24,7 @@ def check_export(kernel: Any, run: KernelRun) -> None:
     if run.recipe.export:
         with run.stage("export", checked="float32"):
             convert(kernel.network(run.recipe), "float32")
+        clear_session()
 
 
 def export_network(

@@ -1,7 +1,7 @@
 """Features of a frozen network, computed once for every picture, for a head to be trained on.
 
 A network whose backbone is frozen gives the same for a picture in every epoch when nothing is
-augmented.
+augmented, or when it is augmented a few times once and for all.
 """
 
 import math

@@ -207,8 +207,7 @@ class Trainer:
         if validation:
             steps = math.ceil(len(validation) / self.batch)
             scale["val_loss"] = self.batch * steps / len(validation)
-            with _broken_picture_named([validation]):  # a first batch is made at once
-                batches = for_keras(self.setup.evaluation(validation, 0))
+            batches = for_keras(self.setup.evaluation(validation, 0))
             measured = {"validation_data": batches, "validation_steps": steps}
         # No callback looks at single batches: a device need not wait for the next one to be sent.
         callbacks = [

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -135,6 +136,16 @@ def broken_test(size: int, parameters: Parameters) -> tuple[Records, Records, Re
     return train, validation, read_records(Path.cwd(), False, 3)
 
 
+def broken_validation(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    """Its first picture has a good header, and its end is missing."""
+    train, _, test = small_classifier.load(size, parameters)
+    whole = cv2.imencode(".png", np.random.default_rng(0).integers(0, 256, (20, 20, 3)))[1]
+    records = [flowers.example("val0", 0, whole.tobytes()[:200])]
+    records += [flowers.example(f"val{n}", n % 3) for n in range(1, 6)]
+    flowers.write_file(Path("val") / "00-20x20-6.tfrec", records)
+    return train, read_records(Path("val"), True, 3), test
+
+
 def twice(size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
     train, validation, test = small_classifier.load(size, parameters)
     return train, replace(train.take(np.arange(len(validation))), name="val"), test
@@ -165,6 +176,7 @@ FULL_BATCH = (
     [
         ({"recipe": replace(KERNEL.recipe, batch_size=25)}, FULL_BATCH),
         ({"load": broken_test}, "record 7 (test6) has no readable picture"),
+        ({"load": broken_validation}, "record 1 (val0) has no readable picture"),
         (
             {"load": twice, "recipe": replace(KERNEL.recipe, folds=3)},
             "train: the id train0 comes 2 times: in ",

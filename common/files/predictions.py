@@ -116,6 +116,11 @@ def fold_folder(folder: Path, fold: int) -> Path:
     return folder / f"fold{fold}"
 
 
+def split_folder(folder: Path, split: int) -> Path:
+    """Return where such a kernel writes what all folds of one split say, out of fold."""
+    return folder / f"split{split}"
+
+
 def save_vectors(folder: Path, vectors: Vectors, source: str) -> Path:
     """Write ``predictions.npz`` after checking it."""
     if not vectors.validation or set(vectors.validation) != set(vectors.test):

@@ -189,12 +189,12 @@ def mean_interval(
 
 
 def compare_means(
-    name: str, own: Mapping[int, Drawn], base: Mapping[int, Drawn], sign: int
+    name: str, own: Mapping[Any, Drawn], base: Mapping[Any, Drawn], sign: int
 ) -> dict[str, Any] | None:
     """Return ``compare`` of the means over the seeds that both have; None where they share none.
 
-    ``own`` and ``base`` are by seed, and drawn alike. The interval is of the rows: these seeds are
-    taken as they are.
+    ``own`` and ``base`` are by seed (or seed and split), and drawn alike. The interval is of the
+    rows: these seeds are taken as they are.
     """
     seeds = [seed for seed in own if seed in base]
     if not seeds:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from common.errors import UserError
 from common.files.grad_cam import Explained, load_explained
 from common.files.predictions import NAME as PREDICTIONS
-from common.files.predictions import Predictions, load_predictions
+from common.files.predictions import Predictions, load_predictions, split_folder
 from common.files.thumbnails import load_thumbnails
 from common.manifest import NAME as MANIFEST
 from kernels.plan.planned import SHARED
@@ -104,6 +104,13 @@ class KernelOutput:
         if not (self.folder / PREDICTIONS).exists():
             return None
         return load_predictions(self.folder, self.name)
+
+    def split_predictions(self, splits: int) -> list[Predictions]:
+        """Read what a kernel with all folds says of validation, by split.
+
+        Raises UserError if one is missing or broken.
+        """
+        return [load_predictions(split_folder(self.folder, n), self.name) for n in range(splits)]
 
     def explained(self) -> list[Explained]:
         """Read the pictures with Grad-CAM. Raises UserError if they are broken."""

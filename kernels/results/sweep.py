@@ -17,7 +17,8 @@ class CellResult(Validated):
     Attributes:
         name, model, settings, published: as its sweep has them.
         kernels: the names of its trainings, or of their folds.
-        seeds: the score of each seed, by its number as text.
+        seeds: the score of each seed, by its number as text; the mean over its splits.
+        splits: the score of each split into folds, of each seed; empty where there is one.
         change: what it gains over the base (``common.metrics.bootstrap.compare``).
         paired: whether it was validated on the base's pictures.
         alike: its scores by the metrics that others have published figures of.
@@ -33,6 +34,7 @@ class CellResult(Validated):
     published: Mapping[str, float]
     kernels: Sequence[str]
     seeds: Mapping[str, float] = field(default_factory=dict)
+    splits: Sequence[float] = ()
     change: Mapping[str, Any] = field(default_factory=dict)
     paired: bool = True
     alike: Mapping[str, float] = field(default_factory=dict)
@@ -62,6 +64,7 @@ class SweepResult:
         metric: the competition's.
         seeds: their numbers.
         folds: of each training, of all splits; 0 without.
+        splits: how often the pictures are split into folds.
         counts: of the pictures that each training was validated on.
         grouped: whether intervals are of whole groups of pictures, such as patients.
         small: whether miniatures of some networks were trained.
@@ -82,6 +85,7 @@ class SweepResult:
     axis: str
     cells: Sequence[CellResult]
     failed: Mapping[str, str]
+    splits: int = 1
 
     @property
     def base(self) -> CellResult:
@@ -161,8 +165,10 @@ class SweepResult:
     def words(self) -> list[str]:
         """What its figures are of, a sentence each."""
         pictures = f", n = {self.pictures}" if self.pictures else ""
-        folds = f", out of {self.folds} folds" if self.folds else ""
-        of = "of the mean over seeds, " if len(self.seeds) > 1 else ""
+        several = f" of {self.splits} splits" if self.splits > 1 else ""
+        folds = f", out of {self.folds} folds{several}" if self.folds else ""
+        over = ["seeds"] * (len(self.seeds) > 1) + ["splits"] * (self.splits > 1)
+        of = f"of the mean over {' and '.join(over)}, " if over else ""
         drawn = "whole groups of pictures" if self.grouped else "pictures"
         said = [
             f"Chosen on validation{pictures}{folds}: the best of {len(self.cells)} cells scores a "

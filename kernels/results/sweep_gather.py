@@ -1,7 +1,8 @@
 """Measures a sweep from what its kernels have predicted for validation; test is not looked at.
 
-Seeds are averaged. Cells that were validated on the same pictures are scored on the same draws of
-them, so that a difference is of the same pictures.
+Each seed, and each split into folds, is scored by itself, and the scores are averaged: what several
+networks say of a picture on average would score better than one. Cells that were validated on the
+same pictures are scored on the same draws of them, so that a difference is of the same pictures.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from common.blending.members import join_folds, repeats_of
+from common.blending.members import join_folds, repeats_of, splits_of
 from common.competition import Competition
 from common.data.tables import write_table
 from common.errors import UserError
@@ -33,7 +34,8 @@ RESAMPLES = 1000  # of validation, for the intervals
 _COUNTS = ("total_parameters", "trainable_parameters")
 
 Trainings = Mapping[str, Mapping[int, list[KernelOutput]]]  # cell → seed → kernel, or folds
-Found = Mapping[str, Mapping[int, Predictions]]
+Training = tuple[int, int]  # seed and split: 0 is the only one without repeated folds
+Found = Mapping[str, Mapping[Training, Predictions]]
 
 
 def gather_sweep(
@@ -56,6 +58,7 @@ def gather_sweep(
     axis = find_axis([recipes[name] for name in chosen.sweep.cells])
     found, broken = _read(competition, trainings)
     cells, grouped = _cells(competition, chosen, trainings, found, axis[1] if axis else None)
+    folds, splits = _folds(own[0].recipe)
     result = SweepResult(
         name=chosen.name,
         title=chosen.sweep.title,
@@ -63,7 +66,8 @@ def gather_sweep(
         metric=competition.metric,
         greater_is_better=competition.scoring.greater_is_better,
         seeds=list(chosen.seeds),
-        folds=_folds(recipes[next(iter(recipes))][1]),
+        folds=folds * splits,
+        splits=splits,
         counts=sorted({len(p.validation_ids) for own in found.values() for p in own.values()}),
         grouped=grouped,
         small=any(getattr(recipe, "miniature", False) for _, recipe in recipes.values()),
@@ -76,38 +80,58 @@ def gather_sweep(
     return result
 
 
-def _folds(recipe: Any) -> int:
-    return int(getattr(recipe, "folds", 0) * getattr(recipe, "repeats", 1))
+def _folds(recipe: Any) -> tuple[int, int]:
+    """How many folds a split has, 0 without, and how many splits there are."""
+    return int(getattr(recipe, "folds", 0)), int(getattr(recipe, "repeats", 1))
+
+
+def _by_seed(own: Mapping[Training, Drawn]) -> dict[str, float]:
+    """The score of each seed, the mean over its splits."""
+    scores: dict[str, list[float]] = {}
+    for (seed, _), one in own.items():
+        scores.setdefault(str(seed), []).append(one.score)
+    return {seed: fmean(found) for seed, found in scores.items()}
 
 
 def _read(competition: Competition, trainings: Trainings) -> tuple[Found, dict[str, str]]:
     """The predictions for validation, pictures in the order of their ids; what is broken, and why.
 
-    Those of folds are joined.
+    Those of the folds of a split are joined.
     """
-    found: dict[str, dict[int, Predictions]] = {cell: {} for cell in trainings}
+    found: dict[str, dict[Training, Predictions]] = {cell: {} for cell in trainings}
     broken: dict[str, str] = {}
     for cell, seeds in trainings.items():
         for seed, outputs in seeds.items():
             if any(output.state.state is not KernelState.COMPLETE for output in outputs):
                 continue
             try:
-                found[cell][seed] = _predictions(competition, outputs)
+                splits = _splits(competition, outputs)
             except UserError as error:
                 broken[outputs[0].name] = str(error)
+                continue
+            found[cell].update({(seed, number): one for number, one in enumerate(splits)})
     return found, broken
 
 
-def _predictions(competition: Competition, outputs: Sequence[KernelOutput]) -> Predictions:
-    parts = {}
-    for output in outputs:
-        predictions = output.predictions()
-        if predictions is None or not len(predictions.validation_ids):
-            raise UserError(f"{output.name} has predicted no validation: it cannot be compared")
-        check_predictions(competition, predictions, output.name)
-        parts[output.name] = predictions
-    joined = join_folds(parts, repeats_of(outputs[0].facts("recipe")) if len(parts) > 1 else 1)
-    return joined.take(np.argsort(joined.validation_ids), np.arange(0))
+def _splits(competition: Competition, outputs: Sequence[KernelOutput]) -> list[Predictions]:
+    """What a training, one kernel or one for each fold, predicts of validation, by split."""
+    first, repeats = outputs[0], repeats_of(outputs[0].facts("recipe"))
+    if len(outputs) > 1:
+        parts = {output.name: _predictions(competition, output) for output in outputs}
+        found = [join_folds(split) for split in splits_of(parts, repeats)]
+    elif repeats > 1:
+        found = first.split_predictions(repeats)
+    else:
+        found = [_predictions(competition, first)]
+    return [one.take(np.argsort(one.validation_ids), np.arange(0)) for one in found]
+
+
+def _predictions(competition: Competition, output: KernelOutput) -> Predictions:
+    predictions = output.predictions()
+    if predictions is None or not len(predictions.validation_ids):
+        raise UserError(f"{output.name} has predicted no validation: it cannot be compared")
+    check_predictions(competition, predictions, output.name)
+    return predictions
 
 
 def _cells(
@@ -125,9 +149,7 @@ def _cells(
     for place, (name, cell) in enumerate(cells.items()):
         own, outputs = drawn[name], [one for kernels in trainings[name].values() for one in kernels]
         ends = mean_interval(own.values(), metric.lowest, metric.highest) if own else None
-        same = all(
-            pictures[base].get(seed, group) == group for seed, group in pictures[name].items()
-        )
+        same = all(pictures[base].get(one, group) == group for one, group in pictures[name].items())
         change = compare_means(base, own, drawn[base], metric.sign) if name != base else None
         counts = {len(one.validation_ids) for one in found[name].values()}
         result = CellResult(
@@ -139,7 +161,8 @@ def _cells(
             validation_score=fmean(one.score for one in own.values()) if own else None,
             interval=None if ends is None else (ends[0], ends[1]),
             n=counts.pop() if len(counts) == 1 else None,
-            seeds={str(seed): one.score for seed, one in own.items()},
+            seeds=_by_seed(own),
+            splits=[one.score for one in own.values()] if len({n for _, n in own}) > 1 else [],
             change=change or {},
             paired=same,
             alike=_alike(competition, published, found[name]),
@@ -153,37 +176,37 @@ def _cells(
 
 def _draw(
     competition: Competition, found: Found
-) -> tuple[dict[str, dict[int, Drawn]], dict[str, dict[int, int]]]:
-    """Each seed's score and its scores on the draws, by cell; and the number of its pictures.
+) -> tuple[dict[str, dict[Training, Drawn]], dict[str, dict[Training, int]]]:
+    """Each training's score and its scores on the draws, by cell; and the number of its pictures.
 
     Those with one number have the same pictures, and the same draws. Others must not have draws
     that agree by chance: theirs are moved on.
     """
-    alike: dict[Any, dict[str, tuple[str, int]]] = {}
-    for cell, seeds in found.items():
-        for seed, one in seeds.items():
+    alike: dict[Any, dict[str, tuple[str, Training]]] = {}
+    for cell, trainings in found.items():
+        for training, one in trainings.items():
             groups = one.validation_groups
             known = None if groups is None else tuple(groups.tolist())
             same = (tuple(one.validation_ids.tolist()), one.validation_labels.tobytes(), known)
-            alike.setdefault(same, {})[f"{cell} {seed}"] = (cell, seed)
-    drawn: dict[str, dict[int, Drawn]] = {cell: {} for cell in found}
-    pictures: dict[str, dict[int, int]] = {cell: {} for cell in found}
+            alike.setdefault(same, {})[f"{cell} {training}"] = (cell, training)
+    drawn: dict[str, dict[Training, Drawn]] = {cell: {} for cell in found}
+    pictures: dict[str, dict[Training, int]] = {cell: {} for cell in found}
     for number, group in enumerate(alike.values()):
-        models = {name: found[cell][seed] for name, (cell, seed) in group.items()}
+        models = {name: found[cell][training] for name, (cell, training) in group.items()}
         scores = score_models(competition, models, RESAMPLES)
-        for name, (cell, seed) in group.items():
+        for name, (cell, training) in group.items():
             draws = np.roll(scores.drawn[name], number)
-            drawn[cell][seed] = Drawn(scores.scores[name], draws, scores.size)
-            pictures[cell][seed] = number
+            drawn[cell][training] = Drawn(scores.scores[name], draws, scores.size)
+            pictures[cell][training] = number
     return drawn, pictures
 
 
 def _alike(
     competition: Competition,
     names: Iterator[str] | Mapping[str, None],
-    found: Mapping[int, Predictions],
+    found: Mapping[Training, Predictions],
 ) -> dict[str, float]:
-    """A cell's means over its seeds by the metrics called ``names``, as far as they are defined."""
+    """A cell's means over its trainings by the metrics ``names``, as far as they are defined."""
     means = {}
     for name in names:
         metric, scores = find_metric(name), []

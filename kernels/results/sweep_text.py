@@ -27,7 +27,8 @@ def _heads(sweep: SweepResult) -> list[str]:
     of = "" if models[0] in sweep.title and len(models) == 1 else f" of {', '.join(models)}"
     better = "higher" if sweep.greater_is_better else "lower"
     source = f"; {sweep.source}" if sweep.source else ""
-    folds = f" x {sweep.folds} folds" if sweep.folds else ""
+    splits = f"{sweep.splits} splits x " if sweep.splits > 1 else ""
+    folds = f" x {splits}{sweep.folds // sweep.splits} folds" if sweep.folds else ""
     seeds = f"{len(sweep.seeds)} seed{'s' * (len(sweep.seeds) > 1)}"
     return [
         f"{sweep.title}: {len(sweep.cells)} cells x {seeds}{folds}{of}{source}",
@@ -67,6 +68,8 @@ def _facts(sweep: SweepResult, cell: CellResult) -> Iterator[str]:
     yield ", ".join(sweep.remarks(cell))
     if len(sweep.seeds) > 1 and cell.seeds:
         yield f"seeds {', '.join(map(cell.rounded, cell.seeds.values()))}"
+    if cell.splits:
+        yield f"splits {cell.rounded(min(cell.splits))} to {cell.rounded(max(cell.splits))}"
     if cell.total_parameters is not None:
         yield f"{cell.total_parameters:,} parameters, {cell.trainable_parameters or 0:,} trainable"
     if cell.epochs:

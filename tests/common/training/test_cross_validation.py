@@ -13,7 +13,7 @@ import pytest
 
 from common.blending.members import join_folds, kernels_of_models, read_recipes
 from common.errors import UserError
-from common.files.predictions import load_predictions
+from common.files.predictions import load_predictions, split_folder
 from common.manifest import read_manifest
 from common.parameters import Parameters
 from common.recipe import override
@@ -61,6 +61,13 @@ def test_one_kernel_gives_what_a_kernel_for_each_fold_gives(
     assert own.validation_ids.tolist() == joined.validation_ids.tolist()
     assert len({*own.validation_ids.tolist()}) == 33
     np.testing.assert_allclose(own.validation, joined.validation, atol=1e-6)
+    # A sweep scores each split by itself.
+    for number in (0, 1):
+        split = load_predictions(split_folder(tmp_path / "all", number), "all")
+        alone = join_folds({n: folds[n] for n in list(folds)[3 * number : 3 * number + 3]})
+        assert split.validation_ids.tolist() == alone.validation_ids.tolist()
+        np.testing.assert_allclose(split.validation, alone.validation, atol=1e-6)
+        assert split.test.shape == (0, own.test.shape[1])
     with open(tmp_path / "all" / "split.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["part"] for row in rows} == {"val"}

@@ -13,14 +13,14 @@ import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score
 
-from common.files.predictions import Predictions
+from common.files.predictions import Predictions, save_predictions, split_folder
 from common.metrics.bootstrap import resampled_scores
 from kernels.plan.find import find_competition
 from kernels.results import sweep_gather as gathering
 from kernels.results.sweep import NAME, TABLE, SweepResult, sweep_of
 from kernels.results.sweep_figure import draw_sweep
 from kernels.results.sweep_gather import gather_sweep
-from kernels.results.sweep_text import change
+from kernels.results.sweep_text import change, sweep_lines
 from support.sweep_run import chosen, guesses, predicted, sweep_bundles, sweep_run
 
 LABELS = np.random.default_rng(0).integers(0, 3, 60)
@@ -43,9 +43,11 @@ def gather(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Swe
     """``gather(found, failed)``: the sweep ``sharpness`` whose kernels predict ``found``."""
     monkeypatch.setattr(gathering, "RESAMPLES", FEW)
 
-    def gather(found: Any, failed: Any = None, folds: int | None = None) -> SweepResult:
+    def gather(
+        found: Any, failed: Any = None, folds: int | None = None, repeats: int = 1
+    ) -> SweepResult:
         sweep = chosen("sharpness", folds=folds)
-        bundles = sweep_bundles(sweep, folds=folds)
+        bundles = sweep_bundles(sweep, folds=folds, repeats=repeats)
         folder = tmp_path / "again" if (tmp_path / "outputs").exists() else tmp_path
         run = sweep_run(folder, bundles, found)
         kernels = [bundle.kernel for bundle in bundles]
@@ -234,6 +236,87 @@ def test_folds_are_joined(gather: Callable) -> None:
     assert result.base.seconds == 120
     assert list(result.cells[2].seeds) == ["0"]
     assert "n = 60, out of 2 folds" in result.words[0]
+
+
+def two_splits() -> dict[str, list[Predictions]]:
+    """What each training says of two splits: one by one they are unsure, and sure on average."""
+    names = [LEFT.format(cell, seed) for cell in "124" for seed in (0, 1)]
+    sure = dict(zip(names, (1.2, 1.2, 2.0, 2.0, 1.2, 1.2), strict=True))
+    return {n: [right(10 * k + split, sure[n]) for split in (0, 1)] for k, n in enumerate(names)}
+
+
+def test_each_split_is_scored_by_itself_on_the_same_draws(gather: Callable) -> None:
+    known = two_splits()
+    found = {
+        f"{name}-fold{2 * split + fold}": one.take(rows, np.arange(1))
+        for name, splits in known.items()
+        for split, one in enumerate(splits)
+        for fold, rows in enumerate(np.array_split(np.random.default_rng(split).permutation(60), 2))
+    }
+    result = gather(found, folds=2, repeats=2)
+    assert (result.folds, result.splits, result.pictures) == (4, 2, "60")
+    assert "n = 60, out of 4 folds of 2 splits" in result.words[0]
+    assert "of the mean over seeds and splits, by bootstrap over pictures" in result.words[1]
+    order = np.argsort([f"p{row}" for row in range(60)])
+    scorers = {
+        (name, split): lambda rows, one=one: f1(one.take(order[rows], np.arange(1)))
+        for name, splits in known.items()
+        for split, one in enumerate(splits)
+    }
+    draws = resampled_scores(scorers, LABELS[order], FEW)  # one draw of pictures for all splits
+    for cell in result.cells:
+        own = [LEFT.format(cell.name, seed) for seed in (0, 1)]
+        each = [f1(one) for name in own for one in known[name]]
+        assert list(cell.splits) == pytest.approx(each)
+        assert list(cell.seeds.values()) == pytest.approx([np.mean(each[:2]), np.mean(each[2:])])
+        assert cell.value == pytest.approx(np.mean(each))
+        averaged = [np.mean([one.validation for one in known[name]], axis=0) for name in own]
+        together = [f1_score(LABELS, one.argmax(axis=1), average="macro") for one in averaged]
+        assert np.mean(together) > cell.value + 0.02  # what two networks know is not one's score
+        if cell is result.base:
+            continue
+        gains = [
+            draws[name, split] - draws[LEFT.format("1", seed), split]
+            for seed, name in enumerate(own)
+            for split in (0, 1)
+        ]
+        low, high = np.quantile(np.mean(gains, axis=0), (0.025, 0.975))
+        change, widen = cell.difference.value, (60 / 57) ** 0.5
+        ends = (change - widen * (high - change), change - widen * (low - change))
+        assert cell.change_ends == pytest.approx(ends)
+        assert cell.paired
+
+
+def test_a_kernel_with_all_folds_has_its_splits_in_folders(
+    gather: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without one of them it has no result; what it says on average is not taken for one."""
+    known = two_splits()
+    lost, run_of = LEFT.format("4", 1), sweep_run
+
+    def repeated(folder: Path, bundles: Any, found: Any) -> Any:
+        run = run_of(folder, bundles, found)
+        for name, splits in known.items():
+            for number, one in enumerate(splits[:1] if name == lost else splits):
+                at = split_folder(run.output(name), number)
+                at.mkdir()
+                save_predictions(at, one.take(np.arange(60), np.arange(0)), name)
+            path = run.output(name) / "manifest.json"
+            facts = json.loads(path.read_text())
+            path.write_text(json.dumps({**facts, "recipe": {"folds": 3, "repeats": 2}}))
+        return run
+
+    monkeypatch.setattr(f"{__name__}.sweep_run", repeated)
+    result = gather({name: splits[0] for name, splits in known.items()})
+    for cell in result.cells[:2]:
+        own = [LEFT.format(cell.name, seed) for seed in (0, 1)]
+        assert list(cell.splits) == pytest.approx([f1(one) for n in own for one in known[n]])
+    assert list(result.failed) == [lost]
+    assert "no predictions.npz" in result.failed[lost]
+    assert list(result.cells[2].seeds) == ["0"]
+    lines = " ".join(sweep_lines(result))
+    shown = [result.base.rounded(end) for end in (min(result.base.splits), max(result.base.splits))]
+    assert f"splits {shown[0]} to {shown[1]}" in lines
 
 
 def test_the_figure_is_drawn_as_png_and_svg(gather: Callable, found: dict, tmp_path: Path) -> None:

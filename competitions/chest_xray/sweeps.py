@@ -3,7 +3,8 @@
 Its figures are of 879 of all 5,856 pictures at random, 641 of PNEUMONIA and 238 of NORMAL, one
 training each. Ours are of the 878 of validation in the same kind of split. Its two ``augmented``
 rows stand in its saved notebooks as trained without augmentation: they are what two trainings of
-one recipe differ by.
+one recipe differ by. Those of EfficientNet-Lite0, ``-lite`` frozen and ``-tuned`` all of it, ask
+the same questions on a CPU or in minutes on a GPU; each seed is another split.
 """
 
 from collections.abc import Mapping
@@ -12,11 +13,30 @@ from typing import Any
 from common.sweep import Cell, Sweep
 
 SOURCE = "the publication, on 879 of all pictures at random, one training each"
-AUGMENTED = {"horizontal_flip": 0.5, "vertical_flip": 0.5, "rotation": 72.0}
+FLIPPED = {"horizontal_flip": 0.5, "vertical_flip": 0.5}
+AUGMENTED = {**FLIPPED, "rotation": 72.0}
 INCEPTION = "dense 10, {0}dense 6, {0}flatten"
 DENSENET = "dense 8, {0}dense 5, {0}flatten"
 ONE = "dense 10, dropout 0.2, flatten"  # of a convolution that is trained, too
 DROPOUT = "dropout 0.2, "
+# EfficientNet-Lite0 without what its recipe does about light and contrast.
+PLAIN = {
+    **{"augmented_views": 0, "rotation": 0, "zoom": 0, "shift": 0},
+    **{"horizontal_flip": 0, "colour_jitter": 0},
+}
+# What was best on flowers (docs/log.md, 2026-11-26).
+TUNED = {
+    **PLAIN,
+    "freeze_backbone": False,
+    "head": "dense",
+    "schedule": "cosine",
+    "lr_max": 1e-3,
+    "lr_min": 1e-5,
+    "lr_ramp_epochs": 0,
+    "batchnorm_momentum": 0.9,
+    "epochs": 5,
+    "refit": False,
+}
 
 
 def row(
@@ -37,7 +57,37 @@ def row(
     return Cell(settings, model, {name: round(value, 4) for name, value in published.items()})
 
 
+def lite(title: str, cells: Mapping[str, Mapping[str, Any]]) -> Sweep:
+    """Return a sweep of EfficientNet-Lite0 over these settings, three seeds."""
+    settings = {name: Cell(values) for name, values in cells.items()}
+    return Sweep(title, "efficientnetlite0", settings, seeds=3)
+
+
+def of_splits(settings: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Return a recipe split at random and by patient."""
+    return {
+        "at random": {**settings, "split": "random"},
+        "by patient": {**settings, "split": "grouped"},
+    }
+
+
+def of_augmentation(settings: Mapping[str, Any], **more: Any) -> dict[str, Mapping[str, Any]]:
+    """Return a recipe by patient without augmentation, with flips, and with rotation, too."""
+    own = {**settings, "split": "grouped"}
+    return {
+        "none": own,
+        "flips": {**own, **FLIPPED, **more},
+        "flips and rotation": {**own, **AUGMENTED, **more},
+    }
+
+
 SWEEPS = {
+    "patients-lite": lite("Split at random or by patient: Lite0, frozen", of_splits(PLAIN)),
+    "patients-tuned": lite("Split at random or by patient: Lite0, all trained", of_splits(TUNED)),
+    "augmentation-lite": lite(
+        "Flips and rotation: Lite0, frozen", of_augmentation(PLAIN, augmented_views=4)
+    ),
+    "augmentation-tuned": lite("Flips and rotation: Lite0, all trained", of_augmentation(TUNED)),
     "networks": Sweep(
         "The networks, frozen",
         "inceptionv3",

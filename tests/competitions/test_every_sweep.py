@@ -1,5 +1,7 @@
 """Every sweep of every competition can be carried out, and has the published figures."""
 
+from collections import Counter
+
 import pytest
 
 from common.sweep import Cell
@@ -36,11 +38,30 @@ def test_a_sweep_can_be_carried_out(competition: str, name: str, small: bool) ->
     models = choose_models(found, list(dict.fromkeys(chosen.sweep.models)), False)
     kernels = plan_kernels(Request(found, models, sweep=chosen, dry_run=small))
     trainings = [kernel for kernel in kernels if kernel.cell]
-    assert len(trainings) == len(chosen.sweep.cells) * 3
+    assert len(trainings) == len(chosen.sweep.cells) * chosen.sweep.seeds
     assert max(len(kernel.slug) for kernel in trainings) <= 50
     first = {kernel.cell: (kernel.script, kernel.recipe) for kernel in reversed(trainings)}
     axis = find_axis([first[cell] for cell in chosen.sweep.cells])
     assert axis == AXES.get(name)
+
+
+@pytest.mark.parametrize(("name", "repeats"), [("fields", 4), ("lite", 2)])
+def test_a_sweep_of_faces_can_be_cross_validated(name: str, repeats: int) -> None:
+    found, folds = find_competition("celebrities"), 5
+    chosen = choose_sweep(found, [name], [], folds=folds)
+    request = Request(
+        found, ("efficientnetlite0",), sweep=chosen, dry_run=True, folds=folds, repeats=repeats
+    )
+    kernels = [kernel for kernel in plan_kernels(request) if kernel.cell]
+    assert {kernel.recipe.repeats for kernel in kernels} == {repeats}
+    trained = Counter(kernel.cell for kernel in kernels)
+    own = {kernel.cell: kernel.recipe for kernel in kernels}
+    for cell, number in trained.items():
+        assert number == (1 if own[cell].folds_together else folds * repeats)
+    # Heads stay up in every cell.
+    for recipe in own.values():
+        assert recipe.vertical_flip == recipe.rot90_probability == 0
+        assert recipe.rotation <= 15
 
 
 @pytest.mark.parametrize(

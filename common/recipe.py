@@ -21,6 +21,7 @@ V = TypeVar("V")
 
 _LONGEST = 200  # characters of a value
 _LISTED = 16  # names that a line lists
+_RENAMED = {"class_weight": "balance=weights"}
 _KINDS = {
     int: "a whole number",
     float: "a number",
@@ -72,6 +73,8 @@ def field_types(recipe: Any) -> dict[str, Any]:
 
 def unknown_setting(key: str, known: typing.Iterable[str]) -> UserError:
     """Return the error of a setting that no recipe has: the nearest ones, and where all are."""
+    if key in _RENAMED:
+        return UserError(f"unknown setting {key!r}: it is {_RENAMED[key]} now")
     return UserError(f"unknown setting {key!r}: {nearest(key, known, 'docs/reference.md')}")
 
 

@@ -86,6 +86,8 @@ MISTAKES = [
      "pictures: lower it with --set batch_size=1594"),
     ("petals --ensemble --dry-run --set backbone=ResNet50",
      "--set backbone=ResNet50 changes nothing here"),
+    ("petals --ensemble --set class_weight=balanced",
+     "unknown setting 'class_weight': it is balance=weights now"),
     ("petals --ensemble --set C=1", "unknown setting 'C': docs/reference.md lists all of them"),
     ("petals --model efficientnetlite0 --set epochs=3",
      "--set epochs=3 changes nothing: efficientnetlite0 has head=logistic; leave it out"),

@@ -5,6 +5,7 @@ archive in an archive) is, once (``common.data.unpacking``).
 """
 
 import os
+import stat
 import zipfile
 from contextlib import suppress
 from functools import lru_cache
@@ -63,8 +64,8 @@ def contents(path: Path) -> Contents:
     """
     if path.is_dir():
         return _in_folder(path, _DEEPEST)
-    stat = path.stat()
-    return _in_archive(path, stat.st_mtime_ns, stat.st_size, True)
+    file = path.stat()
+    return _in_archive(path, file.st_mtime_ns, file.st_size, True)
 
 
 def _in_folder(folder: Path, deepest: int) -> Contents:
@@ -110,11 +111,11 @@ def _in_archive(path: Path, changed: int, size: int, nests: bool) -> Contents:
     for one in inner:
         place = found.pop(one)
         copy = unpack_one(path, one, place)
-        stat = copy.stat()
-        inside = _in_archive(copy, stat.st_mtime_ns, stat.st_size, False)
+        file = copy.stat()
+        inside = _in_archive(copy, file.st_mtime_ns, file.st_size, False)
         folder, slash, name = one.rpartition("/")
-        for file, where in below(archive_stem(name), inside).items():
-            add(path, found, f"{folder}{slash}{file}", where)
+        for own, where in below(archive_stem(name), inside).items():
+            add(path, found, f"{folder}{slash}{own}", where)
     return found
 
 
@@ -124,6 +125,8 @@ def _in_zip(path: Path) -> Contents:
         name = _inside(info)
         if name.endswith("/") or not counts(name):
             continue
+        if stat.S_ISLNK(info.external_attr >> 16):
+            raise UserError(f"{as_given(path)}: {name} is a link: make it anew")
         if info.flag_bits & _ENCRYPTED:
             raise UserError(f"{as_given(path)}: {name} needs a password: unpack it")
         add(path, found, name, Place(path, number, info.file_size, MEMBER))

@@ -1,5 +1,6 @@
 """The pictures of one part of the data, any of them at any time, decoded once if they fit."""
 
+import math
 import mmap
 import os
 import tempfile
@@ -103,10 +104,15 @@ class Pictures:
 
         return sum(self._in_threads(check))
 
-    def decode_all(self) -> None:
-        """Decode every picture, in threads, and keep none. Raises UserError for the first fault."""
-        for _ in self._in_threads(lambda row: self.original(row) is None):
-            pass
+    def decode_all(self, seconds: float = math.inf) -> int:
+        """Decode pictures for some ``seconds``, in threads, and keep none; return how many.
+
+        Raises UserError for the first fault.
+        """
+        end = time.monotonic() + seconds
+        return sum(
+            self._in_threads(lambda r: time.monotonic() <= end and self.original(r) is not None)
+        )
 
     def _in_threads(self, look: Callable[[int], bool]) -> Iterator[bool]:
         with ThreadPoolExecutor(min(_THREADS, os.cpu_count() or 1)) as pool:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.accelerator import Accelerator
 from common.data.records import Records, no_records
@@ -87,30 +87,54 @@ class ClassifierKernel(PictureKernel):
         remove_checkpoint(folder)
 
 
-def read_parts(kernel: ClassifierKernel, run: KernelRun, accelerator: Accelerator) -> Parts:
-    """The pictures of a kernel.
+class Divided(NamedTuple):
+    """Labelled pictures as they are trained on and validated on."""
 
-    Raises UserError for records that the task or the competition's metric cannot take.
+    splits: dict[str, tuple[Records, Records]]  # by fold; by "" without folds
+    both: Records | None  # of all folds
+    test: Records
+    warnings: list[str]
+
+
+def divide(
+    kernel: ClassifierKernel,
+    given: tuple[Records, Records, Records],
+    recipe: Any,
+    seed: int,
+    fold: int | None,
+) -> Divided:
+    """Split what ``load`` gave as the recipe says: as it is, anew, or into folds.
+
+    Of folds that is one, or all where ``fold`` is None. Raises UserError for records that the task
+    or the competition's metric cannot take, and for too few to be split.
     """
-    recipe, task, seed = run.recipe, kernel.competition.task, run.parameters.seed
+    task, both = kernel.competition.task, None
+    train, validation, test = given
+    check_labels(kernel.competition, *given)
+    if recipe.split != "given":
+        near = recipe.near_duplicates
+        train, validation, test = split_anew(given, task, recipe.split, seed, near)
+    splits = {"": (train, validation)}
+    if recipe.folds:
+        both = join_labelled(train, validation, recipe.near_duplicates)
+        folds = range(recipe.folds * recipe.repeats) if fold is None else [fold]
+        splits = {str(n): one_fold(both, task, recipe.folds, n, seed) for n in folds}
+    warnings = check_splits(kernel.competition, [*splits.values()], test, recipe.folds)
+    return Divided(splits, both, test, warnings)
+
+
+def read_parts(kernel: ClassifierKernel, run: KernelRun, accelerator: Accelerator) -> Parts:
+    """The pictures of a kernel. Raises UserError as ``divide`` and ``open_pictures``."""
+    recipe, replicas = run.recipe, accelerator.replicas
     check_split(kernel.competition, recipe)
     with run.stage("data"):
-        train, validation, test = given = kernel.records(run)
-        check_labels(kernel.competition, *given)
-        if recipe.split != "given":
-            near = recipe.near_duplicates
-            train, validation, test = split_anew(given, task, recipe.split, seed, near)
-        splits = {"": (train, validation)}
-        if recipe.folds:
-            both = join_labelled(train, validation, recipe.near_duplicates)
-            folds = range(recipe.folds * recipe.repeats) if recipe.fold is None else [recipe.fold]
-            splits = {str(n): one_fold(both, task, recipe.folds, n, seed) for n in folds}
-        warnings = check_splits(kernel.competition, [*splits.values()], test, recipe.folds)
-        note_split(run, splits, task, warnings, test)
-        if len(splits) > 1:
-            parts = open_pictures((both, no_records("val"), test), recipe, accelerator.replicas)
+        found = divide(kernel, kernel.records(run), recipe, run.parameters.seed, recipe.fold)
+        note_split(run, found.splits, kernel.competition.task, found.warnings, found.test)
+        if len(found.splits) > 1 and found.both is not None:
+            parts = open_pictures((found.both, no_records("val"), found.test), recipe, replicas)
             return parts._replace(validation=parts.train)
-        return open_pictures((*splits.popitem()[1], test), recipe, accelerator.replicas)
+        train, validation = next(iter(found.splits.values()))
+        return open_pictures((train, validation, found.test), recipe, replicas)
 
 
 def note_split(

@@ -1,6 +1,7 @@
 """The dry run's own part: a local Kaggle with generated data or the user's, no other network."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from kernels.kaggle.signin import isolate
 from kernels.local.confine import unconfined, users_secrets
 from kernels.plan.find import ROOT, load_module, modules
 from kernels.plan.planned import PlannedKernel
+
+_SPLIT_BY = ("split", "near_duplicates", "folds", "repeats")  # fields of recipes
 
 
 @contextmanager
@@ -94,17 +98,25 @@ def check_data(
 
 
 def check_records(competition: Competition, kernels: Iterable[PlannedKernel], data: Path) -> None:
-    """Read the records as the first training kernel will, and say what it would warn of.
+    """Read and split the records as training kernels will, and say what they would warn of.
 
-    Raises UserError for what it refuses.
+    Of kernels that split them alike the first is asked. Raises UserError for what it refuses.
 
     In a process of its own, because that may import TensorFlow. Kernels that read other kernels'
     output, or have a ``work`` of their own, cannot be asked.
     """
-    script = next((k.script for k in kernels if k.declared and _reads_itself(k.declared)), None)
-    if script is None:
-        return
-    module = f"competitions.{competition.folder}.{script}"
+    asked: dict[tuple[Any, ...], PlannedKernel] = {}
+    for kernel in kernels:
+        if kernel.declared and _reads_itself(kernel.declared):
+            how = tuple(getattr(kernel.recipe, name, None) for name in _SPLIT_BY)
+            asked.setdefault(how, kernel)
+    for kernel in asked.values():
+        _check_records_of(competition, kernel, data)
+
+
+def _check_records_of(competition: Competition, kernel: PlannedKernel, data: Path) -> None:
+    module = f"competitions.{competition.folder}.{kernel.script}"
+    recipe, seed = json.dumps(asdict(kernel.recipe)), str(kernel.parameters.seed)
     with tempfile.TemporaryDirectory() as mounts:
         mount = Path(mounts) / competition.mount
         mount.parent.mkdir(parents=True)
@@ -114,7 +126,7 @@ def check_records(competition: Competition, kernels: Iterable[PlannedKernel], da
             "KAGGLE_CACHE_MOUNT_FOLDER": mounts,
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
-        command = [sys.executable, "-m", "common.training.first_look", module]
+        command = [sys.executable, "-m", "common.training.first_look", module, recipe, seed]
         code, errors = _run_reading(command, environment)
     if code:
         lines = errors.splitlines() or ["no message"]

@@ -87,7 +87,10 @@ def pictures_in(path: Path, inside: str = "") -> tuple[Path, Contents]:
     found = _listed(where)
     names = sorted(filter(is_picture, found), key=natural)
     if not names:
-        raise UserError(f"{as_given(where)} has no pictures; {listing(where.parent)}")
+        deep = next(filter(archive_stem, found), None)
+        there = listing(where if inside and where.is_dir() else where.parent)
+        there = f"{deep} is an archive in two others: unpack it" if deep else there
+        raise UserError(f"{as_given(where)} has no pictures; {there}")
     if inside:
         folders = {name[: at + len(inside) + 1] for name in names if (at := _at(name, inside)) >= 0}
         if not folders:

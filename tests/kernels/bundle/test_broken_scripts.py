@@ -213,6 +213,8 @@ def test_classes_are_looked_at_before_anything_is_pushed(
     look(script)
     said = capsys.readouterr().out
     assert "warning: classes without a picture in train or validation: 1 of 3 (rose)\n" in said
+    with pytest.raises(UserError, match="setting split=random: test has no labels to be split"):
+        look(script, {"split": "random"})
     shutil.copy(folder / "mine/train/a/1.png", folder / "mine/val/b/1.png")
     look(script)
     assert "one picture with two labels: 1 (train/a/1.png a and val/b" in capsys.readouterr().out

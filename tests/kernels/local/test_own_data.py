@@ -163,7 +163,8 @@ def test_records_are_read_before_anything_is_pushed(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     data = petals(tmp_path / "mine")
-    kernels = plan_kernels(Request(PETALS, ("densenet201",), dry_run=True))
+    settings = {"batch_size": "1"}  # there are two pictures to train on
+    kernels = plan_kernels(Request(PETALS, ("densenet201",), dry_run=True, settings=settings))
     if fault is None:
         check_records(PETALS, kernels, data)
         assert "warning: classes without a picture in train or val" in capsys.readouterr().err

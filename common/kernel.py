@@ -78,6 +78,13 @@ class KernelRun:
             self.seconds = self.spent()
             del self._running[name]
 
+    def warn(self, warning: str) -> None:
+        """Print what is strange, and add it once to the manifest: the run shows it at its end."""
+        known = self.facts.get("warnings", [])
+        if warning not in known:
+            self.facts["warnings"] = [*known, warning]
+            print(f"warning: {warning}", flush=True)
+
     def spent(self) -> dict[str, float]:
         """Seconds by stage until now, the one that is running too."""
         now, seconds = time.monotonic(), dict(self.seconds)

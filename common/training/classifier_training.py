@@ -152,9 +152,8 @@ def note_split(
     (train, validation), *others = splits.values()
     words = validation.split or "a part of the data's own"
     run.facts["validation"] = f"{words}, and {len(others)} more folds" if others else words
-    run.facts["warnings"] = warnings
     for warning in warnings:
-        print(f"warning: {warning}", flush=True)
+        run.warn(warning)
     if run.primary:
         parts = [] if others else [(train, "train", "")]
         parts += [(one, "val", fold) for fold, (_, one) in splits.items()]

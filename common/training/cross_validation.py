@@ -12,7 +12,7 @@ from common.data.splits import fold_rows
 from common.files.predictions import Predictions, fold_folder, save_predictions, split_folder
 from common.kernel import KernelRun
 from common.tasks.task import Task
-from common.training.logistic import choose_heads, fit_parts
+from common.training.logistic import choose_heads, end_of_grid, fit_parts
 from common.training.stages import Trained, predictions_of
 
 
@@ -41,6 +41,8 @@ def cross_validate(
             found[f"fold {fold}"] = predictions_of(validation, outputs[0], test, outputs[1])
         c = heads[0].c
         whole = fit_parts([rows], task, c, balance)
+    if at_end := end_of_grid(c):
+        run.warn(at_end)
     network.layers[-1].set_weights([heads[0].kernel, heads[0].bias])
     with run.stage("figures"):
         first = np.flatnonzero(parts[0])

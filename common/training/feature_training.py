@@ -18,7 +18,7 @@ from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.cross_validation import cross_validate
 from common.training.features import Features, below, check_room, head_of, takes_rows
-from common.training.logistic import choose_head, fit_parts
+from common.training.logistic import choose_head, end_of_grid, fit_parts
 from common.training.network import BEGINS_WITH, Published, begin_with
 from common.training.prepare import Parts
 from common.training.stages import Explain, Trained, predictions_of, train_in_stages
@@ -128,6 +128,8 @@ def _logistic(
     with run.stage("training"):
         chosen, losses = choose_head(train, validation, task, balance)
         found = chosen.outputs(validation.views, task.activation)
+    if at_end := end_of_grid(chosen.c):
+        run.warn(at_end)
     network.layers[-1].set_weights([chosen.kernel, chosen.bias])
     with run.stage("figures"):
         files = explain(network, task.predictions(found))

@@ -120,6 +120,14 @@ def choose_heads(
     return best, losses
 
 
+def end_of_grid(c: float) -> str:
+    """A warning where a chosen C is the first or the last that is tried; else empty."""
+    if c not in (CS[0], CS[-1]):
+        return ""
+    end, more = ("lowest", "lower") if c == CS[0] else ("highest", "higher")
+    return f"the head's C is {c:g}, the {end} that is tried: a {more} one may fit better"
+
+
 def cross_entropy(targets: np.ndarray, probabilities: np.ndarray) -> float:
     """Return the mean over rows of what Keras' losses give, of ``(rows, units)`` both."""
     p = np.clip(probabilities, _LEAST, 1 - _LEAST).astype(np.float64)

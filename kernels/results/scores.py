@@ -79,6 +79,26 @@ def looked(times: int) -> str:
     return "looked at once" if times <= 1 else f"looked at {times} times"
 
 
+def gap_words(validation: Validated, test: Validated) -> str:
+    """Say that test is further from validation than their intervals allow; empty elsewhere.
+
+    The interval of the difference is made of theirs by the squares of their arms (Zou and Donner,
+    2008, "Construction of confidence limits about effect measures"), as of independent pictures.
+    """
+    if None in (validation.value, test.value) or not (validation.interval and test.interval):
+        return ""
+    scores = [(one.value or 0.0, *(one.interval or ())) for one in (validation, test)]
+    (high, least, _), (low, _, most) = sorted(scores, reverse=True)
+    difference = high - low
+    if difference <= math.hypot(high - least, most - low):
+        return ""
+    side = "below" if low == test.value else "above"
+    return (
+        f"test is {test.rounded(difference)} {side} validation, more than their intervals allow: "
+        f"its pictures are of another kind, or validation is too easy"
+    )
+
+
 def published_words(published: Mapping[str, Any], test: Mapping[str, Any]) -> str:
     """What others have reached, and we by the same metric: ``accuracy 0.9 (ours 0.8); source``.
 

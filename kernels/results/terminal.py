@@ -15,6 +15,7 @@ from kernels.results.scores import (
     by_group,
     channel_scores,
     gain_words,
+    gap_words,
     looked,
     measured_words,
     model_score,
@@ -39,6 +40,8 @@ def show_result(result: Result) -> str:
     if result.test.short:
         drawn = by_group(result.blend, "test_groups")
         lines.append(f"  {'test':<16} {result.test}{drawn}, {looked(result.looks)}")
+        first, *rest = wrapped(gap_words(result, result.test), " " * 19) or [""]
+        lines += [first, *rest] if first else []
     for part in ("validation", "test"):
         measured = as_mapping(result.blend.get(f"{part}_metrics"))
         if known := measured_words(measured, but=result.metric):

@@ -75,6 +75,7 @@ def test_one_kernel_gives_what_a_kernel_for_each_fold_gives(
     manifest = read_manifest(tmp_path / "all", "small", "n1")
     assert manifest["validation"].endswith("and 5 more folds")
     assert "fold*/*" in manifest["stays"]
+    assert "the head's C is 30, the lowest that is tried: a lower" in " ".join(manifest["warnings"])
     network = json.loads((tmp_path / "all" / "small.network.json").read_text())
     assert network["trained_on"] == "train and validation"
     # The ensemble sees six kernels of one model.

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -140,8 +141,11 @@ def test_only_one_class_of_several_is_explained_and_only_where_there_are_maps() 
         (Classification(classes), none, CPU),
         (Classification(classes), maps, replace(CPU, processes=2)),
     ):
-        run: Any = None
+        warned: list[str] = []
+        run: Any = SimpleNamespace(warn=warned.append)
         assert explain(run, accelerator, task, pictures, network, even) == {}
+        several = "no Grad-CAM and no feature maps: several processes have trained together"
+        assert warned == [several] * (accelerator.processes - 1)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2), st.floats(0.4, 1)), max_size=40))

@@ -25,7 +25,7 @@ from common.tasks.classification import Classification
 from common.tasks.multilabel import MultiLabel
 from common.tasks.number import Number
 from common.training.features import below, check_room, head_of, takes_rows
-from common.training.logistic import choose_head, choose_heads, cross_entropy, fit_head
+from common.training.logistic import choose_head, choose_heads, cross_entropy, end_of_grid, fit_head
 from common.training.stages import predictions_of
 from support import legacy_weights, small_classifier
 
@@ -365,6 +365,17 @@ def test_c_is_the_best_of_validation() -> None:
     assert len(losses) < 11, "it goes on after validation has become worse"
     with pytest.raises(UserError, match="head=logistic: the task is number: take head=dense"):
         choose_head(train, validation, Number(0, 2), Balance())
+
+
+def test_a_c_at_the_end_of_those_tried_is_said() -> None:
+    assert (
+        end_of_grid(1.0)
+        == "the head's C is 1, the lowest that is tried: a lower one may fit better"
+    )
+    assert end_of_grid(1e5).startswith(
+        "the head's C is 100000, the highest that is tried: a higher"
+    )
+    assert not end_of_grid(30.0)
 
 
 def test_folds_have_one_c_which_is_the_best_for_all_together() -> None:

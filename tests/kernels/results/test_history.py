@@ -133,6 +133,16 @@ def test_every_blend_that_was_tried_is_kept_with_its_scores(
     assert "tried mean: validation 0.851" in " ".join(capsys.readouterr().out.split())
 
 
+def test_a_gap_to_test_is_a_line_where_it_is_sure(run: Run) -> None:
+    path = run.output("ensemble") / "metrics.json"
+    for test, ends, said in ((0.83, [0.8, 0.86], False), (0.75, [0.71, 0.79], True)):
+        known = {"test_score": test, "test_interval": ends, "test_n": 90}
+        path.write_text(json.dumps({**json.loads(path.read_text()), **known}))
+        words = " ".join(show_result(read_result(run)).split())
+        line = "looked at once test is 0.101 below validation, more than their intervals allow: its"
+        assert (line in words) is said
+
+
 def test_one_member_is_shown_once_however_it_is_blended(run: Run) -> None:
     write(run, "classes", "metrics.json", {"metric": "roc_auc", "validation_score": 0.8512})
     blend(run, 2, "weighted", 0.8512)

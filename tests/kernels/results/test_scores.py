@@ -5,6 +5,7 @@ import pytest
 from kernels.results.scores import (
     Validated,
     gain_words,
+    gap_words,
     published_words,
     read_interval,
     read_number,
@@ -29,6 +30,25 @@ def test_a_score_has_the_decimals_that_its_interval_allows(score: Validated, wor
     assert str(score) == words
     assert score.rounded(0.5) == f"{0.5:.{score.digits}f}"
     assert score.rounded(None) == "not given"
+
+
+@pytest.mark.parametrize(
+    ("validation", "test", "words"),
+    [
+        ((0.972, (0.953, 0.985)), (0.838, (0.782, 0.881)), "test is 0.134 below validation, more"),
+        ((0.80, (0.78, 0.82)), (0.90, (0.88, 0.92)), "test is 0.100 above validation, more than"),
+        ((0.90, (0.87, 0.93)), (0.86, (0.83, 0.89)), ""),  # hypot(0.03, 0.03) is 0.042
+        ((0.90, (0.87, 0.93)), (0.85, (0.82, 0.88)), "test is 0.050 below validation, more than"),
+        ((0.90, (0.80, 0.91)), (0.85, (0.84, 0.86)), ""),  # the arms that face each other count
+        ((0.90, None), (0.50, (0.4, 0.6)), ""),
+        ((0.90, (0.89, 0.91)), (None, None), ""),
+    ],
+)
+def test_a_gap_between_validation_and_test_is_said_where_it_is_sure(
+    validation: tuple, test: tuple, words: str
+) -> None:
+    said = gap_words(Validated(*validation), Validated(*test))
+    assert said.startswith(words) if words else not said
 
 
 @pytest.mark.parametrize("value", [None, "0.5", float("nan"), float("inf"), [0.5]])

@@ -32,7 +32,7 @@ def convert(model: Any, kind: str, pictures: np.ndarray | None = None) -> bytes:
     """
     import tensorflow as tf
 
-    with _explained(model), _converter(model) as converter:
+    with _explained(model), _in_float32(model), _converter(model) as converter:
         if kind != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if kind == "float16":
@@ -72,6 +72,20 @@ def latency(network: Callable[[np.ndarray], Any], picture: np.ndarray) -> float:
 
 
 @contextmanager
+def _in_float32(model: Any) -> Iterator[None]:
+    """Let every layer calculate in float32: LiteRT has no bfloat16, and little of float16."""
+    layers = [*model._flatten_layers()]
+    policies = [layer.dtype_policy for layer in layers]
+    for layer in layers:
+        layer.dtype_policy = "float32"
+    try:
+        yield
+    finally:
+        for layer, policy in zip(layers, policies, strict=True):
+            layer.dtype_policy = policy
+
+
+@contextmanager
 def _converter(model: Any) -> Iterator[Any]:
     """TensorFlow's converter of a model; of one of JAX by way of TensorFlow's format."""
     import keras
@@ -86,7 +100,9 @@ def _converter(model: Any) -> Iterator[Any]:
     with TemporaryDirectory() as folder:
         form = [keras.InputSpec(shape=shape, dtype="float32")]
         options = {"format": "tf_saved_model", "input_signature": form, "verbose": False}
-        model.export(folder, **options)
+        # As on a CPU: a GPU's or a TPU's own operations would be none of LiteRT's.
+        cpu = {"native_serialization": True, "native_serialization_platforms": ("cpu",)}
+        model.export(folder, **options, jax2tf_kwargs=cpu)
         yield tf.lite.TFLiteConverter.from_saved_model(folder)
 
 

@@ -12,6 +12,7 @@ from common.errors import UserError
 from common.networks.export import KINDS, LiteFile, convert, latency
 
 TOLERANCE = {"float32": 1e-5, "float16": 5e-3, "int8": 0.1}
+POLICIES = {"float32": 0.0, "mixed_float16": 2e-3, "mixed_bfloat16": 1e-2}  # what Keras' may differ
 
 
 def network(between: Any = None) -> Any:
@@ -31,27 +32,39 @@ def network(between: Any = None) -> Any:
 PICTURES = np.random.default_rng(0).integers(0, 256, (12, 16, 16, 3)).astype(np.uint8)
 
 
-def check_all_kinds() -> None:
-    """Each file predicts what Keras does, within its precision, and the next one is smaller."""
+def check_all_kinds(policy: str) -> None:
+    """Each file predicts what Keras does, within its precision, and the next one is smaller.
+
+    On JAX the network is on two devices, as on Kaggle's two GPUs.
+    """
+    import keras
+
+    keras.config.set_dtype_policy(policy)
+    if keras.config.backend() == "jax":
+        keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
+        assert len(keras.distribution.list_devices()) == 2
     model, sizes = network(), []
-    wanted = np.asarray(model(PICTURES.astype(np.float32)))
+    wanted = keras.ops.convert_to_numpy(model(PICTURES.astype(np.float32))).astype(np.float32)
     for kind in KINDS:
         content = convert(model, kind, PICTURES)
         file = LiteFile(content)
         found = np.stack([file(picture) for picture in PICTURES])
-        np.testing.assert_allclose(found, wanted, atol=TOLERANCE[kind])
+        np.testing.assert_allclose(found, wanted, atol=TOLERANCE[kind] + POLICIES[policy])
         assert found.shape == (12, 4)
         assert 0 < latency(file, PICTURES[0]) < 1000
         sizes.append(len(content))
     assert sizes[0] > sizes[1]
     assert sizes[0] > sizes[2]
+    assert model.layers[2].compute_dtype == policy.removeprefix("mixed_")  # as it was
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_each_file_predicts_what_the_network_does(backend: str) -> None:
-    code = f"import runpy; runpy.run_path({__file__!r})['check_all_kinds']()"
+def test_each_file_predicts_what_the_network_does(backend: str, policy: str) -> None:
+    code = f"import runpy; runpy.run_path({__file__!r})['check_all_kinds']({policy!r})"
     env = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"}
+    env["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
     done = subprocess.run(
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
     )

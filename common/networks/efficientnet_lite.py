@@ -45,13 +45,14 @@ def lite_features(name: str, pixels: Any, classes: int = 0) -> Any:
 
     Features ``(batch, h / 32, w / 32, 1280)``, or logits ``(batch, classes)``.
     """
-    from keras import initializers, layers
+    from keras import layers
 
     def convolved(x: Any, layer: Any, active: bool = True) -> Any:
         x = layers.BatchNormalization(epsilon=1e-3, name=f"{layer.name}_bn")(layer(x))
         return layers.ReLU(6.0, name=f"{layer.name}_relu")(x) if active else x
 
-    begun = initializers.VarianceScaling(2.0, "fan_out")
+    # In words: an initializer gives all layers of one shape the same numbers.
+    begun = {"class_name": "VarianceScaling", "config": {"scale": 2.0, "mode": "fan_out"}}
     same: dict[str, Any] = {"padding": "same", "use_bias": False}
     plain, deep = {"kernel_initializer": begun, **same}, {"depthwise_initializer": begun, **same}
     x = convolved(pixels, layers.Conv2D(_STEM, 3, 2, name="stem", **plain))

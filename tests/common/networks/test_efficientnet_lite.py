@@ -49,6 +49,17 @@ def test_the_networks_have_the_published_parameters(name: str, trainable: int, t
     assert parameter_counts(model) == expected
 
 
+def test_random_layers_of_one_shape_begin_differently() -> None:
+    import keras
+
+    pixels = keras.Input((64, 64, 3))
+    network = keras.Model(pixels, lite_features("EfficientNetLite0", pixels))
+    first, second = (network.get_layer(f"block{n}_expand").get_weights()[0] for n in (6, 7))
+    assert first.shape == second.shape
+    assert not np.allclose(first, second)
+    assert np.std(first) == pytest.approx(np.sqrt(2 / first.shape[-1]), rel=0.05)  # fan out
+
+
 def test_names_of_files_end_in_their_hash() -> None:
     for name in ("EfficientNetLite0", "EfficientNetLite1", "EfficientNetLite2"):
         package = BACKBONES[name].package

@@ -6,21 +6,24 @@ that some training pictures cause (post-training quantization: Jacob et al., 201
 """
 
 import logging
+import os
+import platform
 import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
+from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from common.errors import UserError
 from common.networks.litert import interpreter
 
-KINDS = ("float32", "float16", "int8")
+KINDS, KERAS = ("float32", "float16", "int8"), "keras"
 _RUNS = 30  # for a median of the latency
 
 
@@ -59,16 +62,42 @@ class LiteFile:
         self._interpreter.invoke()
         return np.asarray(self._interpreter.get_tensor(self._output)[0], np.float32)
 
+    def batch(self, pictures: np.ndarray) -> np.ndarray:
+        """Return the outputs ``(n, units)`` of several pictures, one after the other."""
+        return np.stack([self(picture) for picture in pictures])
 
-def latency(network: Callable[[np.ndarray], Any], picture: np.ndarray) -> float:
-    """Return the median milliseconds that one picture takes, after some that do not count."""
-    taken = []
-    for number in range(_RUNS + 3):
-        began = time.perf_counter()
+
+def machine() -> str:
+    """Return the processor and how many of its cores there are: ``AMD EPYC, 2 cores``."""
+    known = Path("/proc/cpuinfo")  # of Linux, as Kaggle has it
+    found = known.is_file() and re.search(r"^model name\s*: (.+)$", known.read_text("utf-8"), re.M)
+    name = found[1].strip() if found else platform.processor() or platform.machine()
+    return f"{name}, {os.cpu_count()} cores"
+
+
+class Latency(NamedTuple):
+    """Milliseconds of one picture: the median of many times, and their quartiles.
+
+    ``cpu`` is the median of the time that the processor spent on it, on all threads, which other
+    work on the machine disturbs least.
+    """
+
+    median: float
+    low: float
+    high: float
+    cpu: float
+
+
+def latency(network: Callable[[np.ndarray], Any], picture: np.ndarray) -> Latency:
+    """Return how long one picture takes, after some that do not count."""
+    wall, cpu = [], []
+    for _ in range(_RUNS + 3):
+        began = time.perf_counter(), time.process_time()
         network(picture)
-        if number >= 3:
-            taken.append(time.perf_counter() - began)
-    return 1000 * float(np.median(taken))
+        wall.append(1000 * (time.perf_counter() - began[0]))
+        cpu.append(1000 * (time.process_time() - began[1]))
+    median, low, high = (float(share) for share in np.quantile(wall[3:], (0.5, 0.25, 0.75)))
+    return Latency(median, low, high, float(np.median(cpu[3:])))
 
 
 @contextmanager

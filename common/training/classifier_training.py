@@ -72,7 +72,8 @@ class ClassifierKernel(PictureKernel):
         predictions = trained.predictions
         folder, task, facts = run.folder, self.competition.task, dict(trained.facts)
         if run.recipe.export:
-            facts["exports"] = export_network(run, self.competition, trained.model, parts)
+            exported = (run, self.competition, trained.model, parts, predictions)
+            facts["exports"] = export_network(*exported)
         with run.stage("figures"):
             name, labels = run.parameters.kernel, predictions.validation_labels
             scored = write_outputs(folder, self.competition, predictions, name, facts)

@@ -41,7 +41,9 @@ def check_all_kinds(policy: str) -> None:
 
     keras.config.set_dtype_policy(policy)
     if keras.config.backend() == "jax":
-        keras.distribution.set_distribution(keras.distribution.DataParallel(auto_shard_dataset=False))
+        keras.distribution.set_distribution(
+            keras.distribution.DataParallel(auto_shard_dataset=False)
+        )
         assert len(keras.distribution.list_devices()) == 2
     model, sizes = network(), []
     wanted = keras.ops.convert_to_numpy(model(PICTURES.astype(np.float32))).astype(np.float32)
@@ -51,7 +53,9 @@ def check_all_kinds(policy: str) -> None:
         found = np.stack([file(picture) for picture in PICTURES])
         np.testing.assert_allclose(found, wanted, atol=TOLERANCE[kind] + POLICIES[policy])
         assert found.shape == (12, 4)
-        assert 0 < latency(file, PICTURES[0]) < 1000
+        median, low, high, cpu = latency(file, PICTURES[0])
+        assert 0 < low <= median <= high < 1000
+        assert cpu > 0
         sizes.append(len(content))
     assert sizes[0] > sizes[1]
     assert sizes[0] > sizes[2]

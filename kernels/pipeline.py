@@ -13,7 +13,9 @@ from kernels.plan.request import ENSEMBLE, Request, in_short
 from kernels.preflight.checklist import check_run
 from kernels.report import write_report
 from kernels.results.blends import keep_blend
+from kernels.results.output import read_output
 from kernels.results.result import Result, gather_figures, result_of
+from kernels.results.sizes import gather_sizes, write_sizes
 from kernels.results.sweep import SweepResult
 from kernels.results.sweep_figure import draw_sweep
 from kernels.results.sweep_gather import gather_sweep
@@ -106,5 +108,6 @@ def _train_and_submit(
     gather_figures(run)
     if sweep:
         draw_sweep(run.folder / "figures", sweep)
+    write_sizes(run.folder, gather_sizes([read_output(run, name) for name in run.kernels], sweep))
     write_report(run, bundles, sent)
     return sent

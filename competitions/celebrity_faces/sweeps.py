@@ -5,6 +5,8 @@ compared, the base too, so that small settings, as of a dry run, do not replace 
 and ``lite``, are of EfficientNet-Lite0, for repeated cross-validation: ``--folds 5 --repeats 4``.
 """
 
+from dataclasses import replace
+
 from common.sweep import Cell, Sweep
 
 SOURCE = "the publication, on 64 of the 70 validation pictures, one training each"
@@ -35,6 +37,11 @@ def head(units: int = 4096, dropout: float = 0.2) -> Cell:
     return Cell({"head_layers": f"average, dense {units}, dropout {dropout}"})
 
 
+def exported(cell: Cell) -> Cell:
+    """Return a cell whose network is written as files for a phone, too, and measured as such."""
+    return replace(cell, settings={**cell.settings, "export": True, "refit": False})
+
+
 def values(field: str, *several: float | str) -> dict[str, Cell]:
     """Return a cell for each value of a field."""
     return {str(value): Cell({field: value}) for value in several}
@@ -43,6 +50,23 @@ def values(field: str, *several: float | str) -> dict[str, Cell]:
 def views(number: int, **moves: float) -> Cell:
     """Return Lite0 that learns from so many augmented views of each picture, too."""
     return Cell({"augmented_views": number, **moves})
+
+
+NETWORKS = {
+    "DenseNet201": Cell(),
+    "DenseNet201, printed code": Cell(
+        {
+            "head_layers": "average, dropout 0.5, dense 512, dropout 0.3",
+            "image_size": 224,
+            "epochs": 35,
+        }
+    ),
+    "DenseNet121": Cell(model="densenet121"),
+    "ResNet50": Cell(model="resnet50", published={"accuracy": 0.7656, "log_loss": 0.8883}),
+    "MobileNet": Cell(model="mobilenet", published={"accuracy": 0.7656, "log_loss": 0.6371}),
+    "from random weights": Cell(model="cnn"),
+    "Lite0, frozen": Cell(model="efficientnetlite0"),
+}
 
 
 SWEEPS = {
@@ -82,26 +106,11 @@ SWEEPS = {
             ),
         },
     ),
-    "networks": Sweep(
-        "The networks",
+    "networks": Sweep("The networks", "densenet201", NETWORKS, seeds=3, source=SOURCE),
+    "sizes": Sweep(
+        "The networks as files",
         "densenet201",
-        {
-            "DenseNet201": Cell(),
-            "DenseNet201, printed code": Cell(
-                {
-                    "head_layers": "average, dropout 0.5, dense 512, dropout 0.3",
-                    "image_size": 224,
-                    "epochs": 35,
-                }
-            ),
-            "DenseNet121": Cell(model="densenet121"),
-            "ResNet50": Cell(model="resnet50", published={"accuracy": 0.7656, "log_loss": 0.8883}),
-            "MobileNet": Cell(
-                model="mobilenet", published={"accuracy": 0.7656, "log_loss": 0.6371}
-            ),
-            "from random weights": Cell(model="cnn"),
-            "Lite0, frozen": Cell(model="efficientnetlite0"),
-        },
+        {name: exported(cell) for name, cell in NETWORKS.items()},
         seeds=3,
         source=SOURCE,
     ),

@@ -34,7 +34,7 @@ OF_BLEND = (
     *(members, threshold, classes, labels, confusions, errors, misclassified, hardest),
     calibration,
 )
-OF_SWEEP = ("sweep", "kernels", "learning", "settings")
+OF_SWEEP = ("sweep", "exports", "kernels", "learning", "settings")
 SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
     section.__name__: section
     for section in (

@@ -26,6 +26,7 @@ from kernels.results.scores import (
     read_score,
     read_test,
 )
+from kernels.results.sizes import SizedFile, gather_sizes
 from kernels.results.sweep import NAME as SWEEP
 from kernels.results.sweep import SweepResult, sweep_of
 from kernels.run.runs import read_runs
@@ -88,6 +89,7 @@ class Result(Validated):
     warnings: tuple[str, ...] = ()  # of its trainings, each once
     published_weights: str | None = None  # OWNER/SLUG/versions/N of the data set with its weights
     sweep: SweepResult | None = None  # what it compares, instead of a blend
+    sizes: tuple[SizedFile, ...] = ()  # the files of its networks, where they are exported
 
     @property
     def test(self) -> Validated:
@@ -122,6 +124,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
     metrics = read_facts(run.output(ENSEMBLE) / METRICS)
     score, test, sent = read_score(metrics), read_test(metrics), sent or Submission("")
     file = run.output(ENSEMBLE) / SUBMISSION
+    sweep = sweep_of(read_json(run.folder / SWEEP))
     known = ("competition", "dry_run", "started", "state", "code", "request")
     return Result(
         run_dir=str(run.folder),
@@ -152,7 +155,8 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         audit=read_audit(run),
         warnings=tuple(dict.fromkeys(warning for output in trained for warning in output.warnings)),
         published_weights=run.published_weights or None,
-        sweep=sweep_of(read_json(run.folder / SWEEP)),
+        sweep=sweep,
+        sizes=tuple(gather_sizes(outputs, sweep)),
     )
 
 

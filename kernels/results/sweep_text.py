@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from kernels.results.layout import WIDE, aligned, laid_out, wrapped
-from kernels.results.scores import title
+from kernels.results.scores import Validated, title
 from kernels.results.sweep import CellResult, SweepResult
 
 
@@ -48,7 +48,11 @@ def _rows(sweep: SweepResult) -> list[tuple[str, ...]]:
 
 def change(cell: CellResult) -> str:
     """Return a cell's difference to the base with its interval; empty where none is known."""
-    one = cell.difference
+    return signed_words(cell.difference)
+
+
+def signed_words(one: Validated) -> str:
+    """Return a difference with its interval: ``+0.012 (-0.003 to +0.027)``; empty if unknown."""
     if one.value is None:
         return ""
     value, *ends = [

@@ -23,6 +23,7 @@ from kernels.results.scores import (
     read_number,
     title,
 )
+from kernels.results.sizes_text import sizes_lines
 from kernels.results.sweep_text import in_short, sweep_lines
 
 Model = tuple[str, Validated, str, list[Member]]  # name, score, kind of its kernels, kernels
@@ -31,6 +32,7 @@ Model = tuple[str, Validated, str, list[Member]]  # name, score, kind of its ker
 def show_result(result: Result) -> str:
     """Return a run's result for people."""
     lines = ["", *(sweep_lines(result.sweep) if result.sweep else _scores(result))]
+    lines += sizes_lines(result.sizes)
     tempered = result.blend.get("calibration", {}).items()
     if tempered:
         words = ", ".join(f"{name} {at.get('temperature', 1.0):.3f}" for name, at in tempered)

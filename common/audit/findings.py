@@ -118,7 +118,9 @@ def write_table(path: Path, audit: Audit) -> Path:
 
 def warnings_of(audit: Audit) -> list[str]:
     """Return what a person should know before training, a line each."""
-    reasons = [f"{b.file} record {b.record}: {b.reason}" for b in audit.broken]
+    reasons = [
+        f"{b.file}{f' record {b.record}' if b.record else ''}: {b.reason}" for b in audit.broken
+    ]
     lines = (
         *_copies(audit),
         *_labels(audit),

@@ -1,32 +1,50 @@
-"""Reads every record of a data set for its audit: what is in it, or why it cannot be used."""
+"""Reads every picture of a data set for its audit: what is in it, or why it cannot be used."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from common.data.images import decode_file
 from common.data.lookalikes import Fingerprint, fingerprint
+from common.data.pictures import Pictures
+from common.data.records import Records
 from common.data.tfrecords import count_in_name, decode, parse, records_of
 from common.errors import UserError
 from common.inputs import as_given
 from common.progress import report
 
+_NAMES = {"val": "validation"}
+
 
 @dataclass(frozen=True)
 class Split:
-    """One part of the data: its name for people, its TFRecords, whether they have labels."""
+    """One part of the data: its name for people, its files, whether they have labels.
+
+    The files are TFRecords unless ``records`` say where in them the pictures are.
+    """
 
     name: str
     files: tuple[Path, ...]
     labelled: bool
+    records: Records | None = None
+
+
+def splits_of(parts: Iterable[Records | None]) -> list[Split]:
+    """Return the splits of records, but for a part that there is not."""
+    return [
+        Split(_NAMES.get(part.name, part.name), part.files, part.labels is not None, part)
+        for part in parts
+        if part is not None
+    ]
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: where it is (records count from 1) and its fingerprint."""
+    """One picture: where it is (records of TFRecords count from 1) and its fingerprint."""
 
     split: str
     id: str
@@ -34,11 +52,12 @@ class Picture:
     file: Path
     record: int
     print: Fingerprint
+    among: Pictures | None = None  # whose row is ``record``, where there are no TFRecords
 
 
 @dataclass(frozen=True)
 class BrokenRecord:
-    """A record that cannot be used, and why; number 0 is the file as a whole."""
+    """A picture that cannot be used, and why; number 0 is the file as a whole."""
 
     split: str
     file: str
@@ -56,20 +75,41 @@ def read_pictures(
     pictures: list[Picture] = []
     broken: list[BrokenRecord] = []
     for split in splits:
-        for path in split.files:
-            for found in _read_file(split, path, classes):
+        files = [(path.name, _read_file(split, path, classes)) for path in split.files]
+        for name, all_found in files if split.records is None else [("all", _read_records(split))]:
+            for found in all_found:
                 if isinstance(found, BrokenRecord):
                     broken.append(found)
                 else:
                     pictures.append(found)
-            report("reading", split=split.name, file=path.name, pictures=len(pictures))
+            report("reading", split=split.name, file=name, pictures=len(pictures))
     return tuple(pictures), tuple(broken)
 
 
 def read_picture(picture: Picture) -> np.ndarray:
     """Read the picture itself once more, ``(height, width, 3)`` uint8."""
+    if picture.among is not None:
+        return picture.among.original(picture.record)
     record = next(itertools.islice(records_of(picture.file), picture.record - 1, None))
     return decode(parse(record, "image")[0])
+
+
+def _read_records(split: Split) -> Iterator[Picture | BrokenRecord]:
+    records = split.records
+    assert records is not None
+    pictures = Pictures(records, 1)
+
+    def read(row: int) -> Picture | BrokenRecord:
+        name, file = str(records.ids[row]), records.files[records.places[row, 0]]
+        label = int(pictures.labels[row]) if split.labelled else None
+        try:
+            seen = decode_file(pictures.content(row), records.bits or 16)
+        except (ValueError, OSError) as error:
+            return BrokenRecord(split.name, name, 0, str(error))
+        return Picture(split.name, name, label, file, row, fingerprint(seen), pictures)
+
+    with ThreadPoolExecutor() as pool:  # decoding releases Python's lock
+        yield from pool.map(read, range(len(records)))
 
 
 def _read_file(split: Split, path: Path, classes: int) -> Iterator[Picture | BrokenRecord]:

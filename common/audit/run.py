@@ -1,7 +1,7 @@
 """What is wrong with a data set before anything is trained on it: the work of an audit kernel.
 
 Pictures that are in two splits or twice in one, pictures with two labels, classes that a split
-lacks, records that cannot be read. Works on TFRecords of labelled pictures.
+lacks, records that cannot be read. Works on TFRecords, and on the records of any layout.
 """
 
 import itertools
@@ -13,7 +13,13 @@ from typing import Annotated, Any
 import numpy as np
 
 from common.audit.findings import FIGURE, NAME, TABLE, Audit, facts_of, warnings_of, write_table
-from common.audit.records import BrokenRecord, Picture, Split, read_picture, read_pictures
+from common.audit.records import (
+    BrokenRecord,
+    Picture,
+    Split,
+    read_picture,
+    read_pictures,
+)
 from common.competition import Competition
 from common.data.lookalikes import Pair, find_pairs, groups
 from common.errors import UserError
@@ -157,6 +163,6 @@ def _draw_pair(cell: Any, audit: Audit, pair: Pair) -> None:
     cell.supxlabel(label, fontsize=8, color=_RED if conflict else "black")
     for axis, picture in zip(cell.subplots(1, 2), audit.ends(pair), strict=True):
         axis.imshow(read_picture(picture))
-        title = f"{picture.split} {picture.id}\n{audit.label(picture) or 'no label'}"
-        axis.set_title(title, fontsize=7)
+        name, label = figures.ending(picture.id, 20), audit.label(picture) or "no label"
+        axis.set_title(f"{picture.split} {name}\n{label}", fontsize=7)
         axis.axis("off")

@@ -28,14 +28,18 @@ def picture_grid(pictures: Sequence[np.ndarray], titles: Sequence[str], path: Pa
     save(figure, path)
 
 
+def ending(name: str, most: int) -> str:
+    """Return a name, or the end of one that is longer than ``most`` characters."""
+    return name if len(name) <= most else f"…{name[1 - most :]}"
+
+
 def feature_maps(
     picture: np.ndarray, name: str, layers: Sequence[tuple[str, np.ndarray]], path: Path
 ) -> None:
     """A picture, and below it maps ``(channels, height, width)`` from 0 to 1, a row a layer."""
     plt = pyplot()
     side, columns = 0.8, max(8, *(len(maps) for _, maps in layers))  # inches
-    words = name if len(name) <= _LONGEST else f"…{name[1 - _LONGEST :]}"
-    rows: list[tuple[str, float, Sequence[np.ndarray]]] = [(words, 1.7, [picture])]
+    rows: list[tuple[str, float, Sequence[np.ndarray]]] = [(ending(name, _LONGEST), 1.7, [picture])]
     rows += [(title, 0.96, list(maps)) for title, maps in layers]
     wide, high = columns * side, sum(share * side + _TITLE for _, share, _ in rows)
     figure, top = plt.figure(figsize=(wide, high)), high

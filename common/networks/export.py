@@ -31,9 +31,15 @@ def convert(model: Any, kind: str, pictures: np.ndarray | None = None) -> bytes:
     """Return the content of the file of a ``keras.Model`` of either backend.
 
     ``kind`` is one of ``KINDS``; ``int8`` needs ``pictures``, ``(n, height, width, 3)``. Raises
-    UserError for a network with an operation that LiteRT lacks.
+    UserError for a network with an operation that LiteRT lacks, and without TensorFlow.
     """
-    import tensorflow as tf
+    try:
+        import tensorflow as tf
+    except ImportError:
+        raise UserError(
+            "setting export=yes: TensorFlow, which converts to LiteRT, is not installed here: "
+            "install it, or leave export out"
+        ) from None
 
     with _explained(model), _in_float32(model), _converter(model) as converter:
         if kind != "float32":

@@ -62,20 +62,7 @@ def check_all_kinds(policy: str) -> None:
     assert model.layers[2].compute_dtype == policy.removeprefix("mixed_")  # as it was
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
-def test_each_file_predicts_what_the_network_does(backend: str, policy: str) -> None:
-    code = f"import runpy; runpy.run_path({__file__!r})['check_all_kinds']({policy!r})"
-    env = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"}
-    env["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-
-
-def test_an_operation_that_litert_lacks_is_one_line() -> None:
+def check_what_litert_lacks(backend: str) -> None:
     import keras
 
     class Determinant(keras.layers.Layer):
@@ -87,7 +74,38 @@ def test_an_operation_that_litert_lacks_is_one_line() -> None:
 
     with pytest.raises(UserError) as raised:
         convert(network(Determinant()), "float32")
+    lacks = {"tensorflow": "tf.MatrixDeterminant", "jax": "tf.XlaCallModule"}[backend]
     assert str(raised.value) == (
-        "small cannot be exported to LiteRT, which lacks an operation of it (it has the operation "
-        "tf.MatrixDeterminant): --set export=no, or replace the layer"
+        f"small cannot be exported to LiteRT, which lacks an operation of it (it has the operation "
+        f"{lacks}): --set export=no, or replace the layer"
     )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_each_file_predicts_what_the_network_does(backend: str, policy: str) -> None:
+    run(backend, f"check_all_kinds({policy!r})")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+def test_an_operation_that_litert_lacks_is_one_line(backend: str) -> None:
+    run(backend, f"check_what_litert_lacks({backend!r})")
+
+
+def run(backend: str, call: str) -> None:
+    name, arguments = call.split("(")
+    code = f"import runpy; runpy.run_path({__file__!r})[{name!r}]({arguments}"
+    env = {**os.environ, "KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1"}
+    env["XLA_FLAGS"] = "--xla_force_host_platform_device_count=2"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_without_tensorflow_there_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    with pytest.raises(UserError, match="TensorFlow, which converts to LiteRT, is not installed"):
+        convert(None, "float32")

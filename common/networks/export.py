@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,7 +40,8 @@ def convert(model: Any, kind: str, pictures: np.ndarray | None = None) -> bytes:
             "install it, or leave export out"
         ) from None
 
-    with _explained(model), _in_float32(model), _converter(model) as converter:
+    with _explained(model), _in_float32(model):
+        converter = _converter(model)
         if kind != "float32":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
         if kind == "float16":
@@ -120,25 +120,34 @@ def _in_float32(model: Any) -> Iterator[None]:
             layer.dtype_policy = policy
 
 
-@contextmanager
-def _converter(model: Any) -> Iterator[Any]:
-    """TensorFlow's converter of a model; of one of JAX by way of TensorFlow's format."""
+def _converter(model: Any) -> Any:
+    """TensorFlow's converter of a model of either backend."""
     import keras
     import tensorflow as tf
 
-    shape = (1, *model.input_shape[1:])
-    if keras.config.backend() == "tensorflow":
-        call = tf.function(lambda inputs: model(inputs, training=False), autograph=False)
-        traced = call.get_concrete_function(tf.TensorSpec(shape, tf.float32))
-        yield tf.lite.TFLiteConverter.from_concrete_functions([traced])
-        return
-    with TemporaryDirectory() as folder:
-        form = [keras.InputSpec(shape=shape, dtype="float32")]
-        options = {"format": "tf_saved_model", "input_signature": form, "verbose": False}
-        # As on a CPU: a GPU's or a TPU's own operations would be none of LiteRT's.
-        cpu = {"native_serialization": True, "native_serialization_platforms": ("cpu",)}
-        model.export(folder, **options, jax2tf_kwargs=cpu)
-        yield tf.lite.TFLiteConverter.from_saved_model(folder)
+    shape = tf.TensorSpec((1, *model.input_shape[1:]), tf.float32)
+    predict = lambda inputs: model(inputs, training=False)  # noqa: E731
+    if keras.config.backend() == "jax":
+        predict = _of_jax(model)
+    traced = tf.function(predict, autograph=False).get_concrete_function(shape)
+    return tf.lite.TFLiteConverter.from_concrete_functions([traced])
+
+
+def _of_jax(model: Any) -> Callable[[Any], Any]:
+    """What a model of JAX predicts, as a function of TensorFlow with the weights as they are now.
+
+    It has no variables: LiteRT lacks those of dropout's random numbers. It is lowered as on a CPU:
+    a GPU's or a TPU's own operations would be none of LiteRT's.
+    """
+    from jax.experimental import jax2tf
+
+    variables = (model.trainable_variables, model.non_trainable_variables)
+    state = [[np.asarray(variable.value) for variable in several] for several in variables]
+    call = lambda inputs: model.stateless_call(*state, inputs, training=False)[0]  # noqa: E731
+    converted: Callable[[Any], Any] = jax2tf.convert(
+        call, native_serialization=True, native_serialization_platforms=("cpu",)
+    )
+    return converted
 
 
 @contextmanager

@@ -25,7 +25,7 @@ def network(between: Any = None) -> Any:
     x = layers.BatchNormalization()(layers.Conv2D(8, 3, strides=2, use_bias=False)(x))
     x = between(x) if between else x
     x = layers.GlobalAveragePooling2D()(layers.Activation("relu")(x))
-    x = layers.Dense(64, activation="relu")(x)
+    x = layers.Dropout(0.5)(layers.Dense(64, activation="relu")(x))
     return keras.Model(inputs, layers.Dense(4, activation="softmax")(x), name="small")
 
 

@@ -156,10 +156,15 @@ def take_accelerator(kernel: Kernel, run: KernelRun) -> Accelerator:
         with run.stage("full_size"):
             whole = override(run.recipe, run.parameters.full_size)
             run.facts["full_size"] = check_full_size(dataclasses.replace(kernel, recipe=whole))
-    if getattr(run.recipe, "unfreeze", "") and not run.recipe.miniature:
-        build_body(None, run.recipe)
-        clear_session()
+    check_unfreeze(run.recipe)
     return accelerator
+
+
+def check_unfreeze(recipe: Any) -> None:
+    """Raise UserError for layers to unfreeze that the recipe's backbone has not."""
+    if getattr(recipe, "unfreeze", "") and not recipe.miniature:
+        build_body(None, recipe)
+        clear_session()
 
 
 def open_pictures(records: Sequence[Records], recipe: Any, replicas: int) -> Parts:

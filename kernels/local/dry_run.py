@@ -26,7 +26,7 @@ from kernels.local.confine import unconfined, users_secrets
 from kernels.plan.find import ROOT, load_module, modules
 from kernels.plan.planned import PlannedKernel
 
-_SPLIT_BY = ("split", "near_duplicates", "folds", "repeats")  # fields of recipes
+_LOOKED_AT = ("split", "near_duplicates", "folds", "repeats", "unfreeze")  # fields of recipes
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def check_records(competition: Competition, kernels: Iterable[PlannedKernel], da
     asked: dict[tuple[Any, ...], PlannedKernel] = {}
     for kernel in kernels:
         if kernel.declared and _reads_itself(kernel.declared):
-            how = tuple(getattr(kernel.recipe, name, None) for name in _SPLIT_BY)
+            how = tuple(getattr(kernel.recipe, name, None) for name in _LOOKED_AT)
             asked.setdefault(how, kernel)
     for kernel in asked.values():
         _check_records_of(competition, kernel, data)

@@ -43,7 +43,8 @@ def export_network(
     Of each: ``kind``, ``bytes``, what ``_scores`` adds, and ``milliseconds`` of a picture, median
     and ``quartiles``, on ``threads`` of a ``machine``. The first is of Keras: its parameters,
     ``bytes`` of its weights file, and ``bytes_with_optimizer``: with two moments of each trainable
-    parameter, as Adam keeps them. ``predictions`` have the pictures of validation.
+    parameter, as Adam keeps them. ``predictions`` have the pictures of validation. Of a kind that
+    LiteRT cannot run there is no file, and a warning.
     """
     name, counted = run.parameters.kernel or "network", parameter_counts(model)
     weights = (run.folder / f"{name}{WEIGHTS}").stat().st_size
@@ -56,8 +57,12 @@ def export_network(
         seen = np.concatenate([*islice(_batches(parts.train, run.recipe), -(-_SEEN // _BATCH))])
         for kind in KINDS:
             content = convert(model, kind, seen[:_SEEN])
+            try:
+                files[kind] = LiteFile(content, _THREADS)
+            except RuntimeError:  # EfficientNet-Lite0 from JAX as int8, for example
+                run.warn(f"no {kind} file: LiteRT cannot run what its converter makes of {name}")
+                continue
             (run.folder / f"{name}.{kind}.tflite").write_bytes(content)
-            files[kind] = LiteFile(content, _THREADS)
             facts[kind] = {"kind": kind, "bytes": len(content)}
             report("export", **facts[kind])
         networks = {KERAS: model.predict_on_batch, **{k: file.batch for k, file in files.items()}}

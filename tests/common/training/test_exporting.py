@@ -52,6 +52,26 @@ def test_files_for_a_phone_are_written_and_measured(
     assert LiteFile(path.read_bytes())(np.zeros((16, 16, 3))).shape == (3,)
 
 
+def test_a_file_that_cannot_be_run_is_a_warning(
+    train: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[bytes] = []
+
+    def run_two(content: bytes, threads: int) -> LiteFile:
+        made.append(content)
+        if len(made) == len(KINDS):
+            raise RuntimeError("conv.cc:390 zero_point->data[i] != 0 (3 != 0)")
+        return LiteFile(content, threads)
+
+    monkeypatch.setattr(exporting, "LiteFile", run_two)
+    train(small_classifier.KERNEL, tmp_path, settings={"export": True, "refit": False}, nonce="n")
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    assert [one["kind"] for one in metrics["exports"]] == ["keras", *KINDS[:-1]]
+    line = "no int8 file: LiteRT cannot run what its converter makes of small"
+    assert read_manifest(tmp_path, "small", "n")["warnings"] == [line]
+    assert not (tmp_path / "small.int8.tflite").exists()
+
+
 @pytest.mark.parametrize("other", [{"refit": True}, {"refit": False, "fold": None, "folds": 3}])
 def test_what_validation_does_not_measure_is_refused(other: dict) -> None:
     with pytest.raises(

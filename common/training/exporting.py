@@ -59,7 +59,7 @@ def export_network(
             content = convert(model, kind, seen[:_SEEN])
             try:
                 files[kind] = LiteFile(content, _THREADS)
-            except RuntimeError:  # EfficientNet-Lite0 from JAX as int8, for example
+            except RuntimeError:  # seen once, of EfficientNet-Lite0 from JAX as int8
                 run.warn(f"no {kind} file: LiteRT cannot run what its converter makes of {name}")
                 continue
             (run.folder / f"{name}.{kind}.tflite").write_bytes(content)

@@ -80,7 +80,7 @@ class TrainingRecipe(CheckedRecipe):
     lr_start: Rate = 1e-5
     lr_max: Rate = 5e-5
     lr_min: Rate = 1e-5
-    lr_ramp_epochs: Annotated[int, Range(0, 9_999)] = 5
+    lr_ramp_epochs: Annotated[int, Range(0, 9_999)] = 0
     lr_sustain_epochs: Annotated[int, Range(0, 9_999)] = 0
     lr_decay: Share = 0.8
     lr_patience: Count = 3

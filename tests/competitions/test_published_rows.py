@@ -12,7 +12,7 @@ from common.training.model import parameter_counts
 from support.every_kernel import KERNELS, MODELS, PATHS
 
 SCRIPTS = [
-    name for name in MODELS if re.match("(celebrities|pneumonia)/(?!efficientnetlite)", name)
+    name for name in MODELS if re.match("(celebrities|pneumonia)/(?!efficientnet)", name)
 ]
 CONVOLUTION = "head_layers=dense 10, dropout 0.2, flatten"
 COUNTED = {  # rows whose network is another than the script's own

@@ -13,12 +13,15 @@ from common.recipes.classifier import ClassifierRecipe
     ("fields", "rates"),
     [
         # On eight replicas, as published; the last one is on 4e-5 * 8 * 0.8 ** 19 above the lowest.
-        ({}, {0: 1e-5, 1: 8.8e-5, 4: 3.22e-4, 5: 4e-4, 6: 3.22e-4, 24: 3.9e-4 * 0.8**19 + 1e-5}),
+        (
+            {"lr_ramp_epochs": 5},
+            {0: 1e-5, 1: 8.8e-5, 4: 3.22e-4, 5: 4e-4, 6: 3.22e-4, 24: 3.9e-4 * 0.8**19 + 1e-5},
+        ),
         (
             {"lr_max": 5e-5 / 8, "lr_min": 1e-6, "lr_ramp_epochs": 2, "lr_sustain_epochs": 3},
             {0: 1e-5, 1: 3e-5, **dict.fromkeys(range(2, 6), 5e-5), 6: 4.02e-5},
         ),
-        ({"lr_ramp_epochs": 0}, {0: 4e-4}),
+        ({}, {0: 4e-4}),  # no ramp unless a recipe asks for one
         ({"schedule": "constant", "lr_max": 5e-4}, dict.fromkeys(range(25), 5e-4)),
         (
             {

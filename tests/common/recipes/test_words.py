@@ -135,7 +135,7 @@ def test_a_setting_that_changes_nothing_is_refused() -> None:
     changed = {"lr_start": 2e-5, "lr_min": 2e-5, "lr_ramp_epochs": 2, "lr_sustain_epochs": 4}
     changed |= {"lr_decay": 0.5, "lr_patience": 1, "lr_max": 1e-4, "lr_rates": "0: 1e-3, 9: 2e-3"}
     for schedule in ("ramp", "constant", "cosine", "step", "plateau", "piecewise"):
-        recipe = ClassifierRecipe(schedule=schedule, lr_rates="0: 1e-3")
+        recipe = ClassifierRecipe(schedule=schedule, lr_rates="0: 1e-3", lr_ramp_epochs=1)
         unused = unused_settings(vars(recipe))
         for field, value in changed.items():
             rates = [

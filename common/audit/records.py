@@ -33,10 +33,12 @@ class Split:
     records: Records | None = None
 
 
-def splits_of(parts: Iterable[Records | None]) -> list[Split]:
+def splits_of(parts: Iterable[Records | Split | None]) -> list[Split]:
     """Return the splits of records, but for a part that there is not."""
     return [
-        Split(_NAMES.get(part.name, part.name), part.files, part.labels is not None, part)
+        part
+        if isinstance(part, Split)
+        else Split(_NAMES.get(part.name, part.name), part.files, part.labels is not None, part)
         for part in parts
         if part is not None
     ]

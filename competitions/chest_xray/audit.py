@@ -16,28 +16,12 @@ RECIPE: dict = dict(
 )
 PARAMETERS: dict = {}
 
-from common.audit.records import splits_of
-from common.audit.run import AuditRecipe, run_audit
-from common.declaration import Kernel
-from common.kernel import KernelRun
+from common.audit.kernel import AuditKernel
+from common.audit.run import AuditRecipe
 from competitions.chest_xray import COMPETITION
 from competitions.chest_xray.data import read_parts
 
-
-def audit(run: KernelRun) -> None:
-    """Audit the data that is mounted, or downloaded."""
-    parts = read_parts(COMPETITION.data_folder(run.parameters.internet))
-    run_audit(COMPETITION, splits_of(parts), run)
-
-
-KERNEL = Kernel(
-    COMPETITION,
-    AuditRecipe(**RECIPE),
-    work=audit,
-    accelerators=("cpu",),
-    hours={"cpu": 0.1},
-    predicts=False,
-)
+KERNEL = AuditKernel(COMPETITION, AuditRecipe(**RECIPE), parts=read_parts)
 
 if __name__ == "__main__":
     KERNEL.main(PARAMETERS)

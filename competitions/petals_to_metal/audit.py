@@ -15,9 +15,12 @@ RECIPE: dict = dict(
 )
 PARAMETERS: dict = {}
 
-from common.audit.run import AuditRecipe, Split, run_audit
-from common.declaration import Kernel
-from common.kernel import KernelRun
+from collections.abc import Iterator
+from pathlib import Path
+
+from common.audit.kernel import AuditKernel
+from common.audit.records import Split
+from common.audit.run import AuditRecipe
 from competitions.petals_to_metal import COMPETITION
 from competitions.petals_to_metal.data import PARTS, find_folder
 
@@ -25,25 +28,15 @@ SIZE = 192  # the smallest that the competition has; enough to tell pictures apa
 NAMES = {"val": "validation"}
 
 
-def audit(run: KernelRun) -> None:
-    """Audit the data that is mounted, or downloaded."""
-    root = COMPETITION.data_folder(run.parameters.internet)
+def read_parts(root: Path) -> Iterator[Split]:
+    """Yield the competition's parts at that size."""
     folder = find_folder(root, SIZE)
-    splits = [
-        Split(NAMES.get(part, part), tuple(sorted((folder / part).glob("*.tfrec"))), part != "test")
-        for part in PARTS
-    ]
-    run_audit(COMPETITION, splits, run)
+    for part in PARTS:
+        files = tuple(sorted((folder / part).glob("*.tfrec")))
+        yield Split(NAMES.get(part, part), files, labelled=part != "test")
 
 
-KERNEL = Kernel(
-    COMPETITION,
-    AuditRecipe(**RECIPE),
-    work=audit,
-    accelerators=("cpu",),
-    hours={"cpu": 0.1},
-    predicts=False,
-)
+KERNEL = AuditKernel(COMPETITION, AuditRecipe(**RECIPE), parts=read_parts)
 
 if __name__ == "__main__":
     KERNEL.main(PARAMETERS)

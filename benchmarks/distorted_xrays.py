@@ -69,7 +69,8 @@ LIGHT = {"rotation": 15.0, "zoom": 0.25, "shift": 0.1, "colour_jitter": 1.0}
 TUNED = {  # the base of ``studies.py``
     **PLAIN,
     **{"freeze_backbone": False, "head": "dense", "batchnorm_momentum": 0.9, "epochs": 5},
-    **{"schedule": "cosine", "lr_max": 1e-3, "lr_min": 1e-5, "horizontal_flip": 0.5},
+    **{"schedule": "cosine", "lr_max": 1e-3, "lr_min": 1e-5, "lr_ramp_epochs": 0},
+    "horizontal_flip": 0.5,
 }
 ROWS: Mapping[str, Mapping[str, Any]] = {
     "frozen": PLAIN,

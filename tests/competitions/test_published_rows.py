@@ -11,9 +11,7 @@ from common.recipes.unused import check_used
 from common.training.model import parameter_counts
 from support.every_kernel import KERNELS, MODELS, PATHS
 
-SCRIPTS = [
-    name for name in MODELS if re.match("(celebrities|pneumonia)/(?!efficientnet)", name)
-]
+SCRIPTS = [name for name in MODELS if re.match("(celebrities|pneumonia)/(?!efficientnet)", name)]
 CONVOLUTION = "head_layers=dense 10, dropout 0.2, flatten"
 COUNTED = {  # rows whose network is another than the script's own
     ("celebrities/densenet201", "head_layers=average, dropout 0.5, dense 512, dropout 0.3"):

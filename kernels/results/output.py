@@ -68,6 +68,15 @@ class KernelOutput:
         return str(self.facts("accelerator").get("seen", ""))
 
     @property
+    def is_miniature(self) -> bool:
+        """Whether it trained another, smaller network than its recipe's.
+
+        The network of some recipes is small enough for a dry run as it is.
+        """
+        recipe, own = self.facts("recipe"), self.facts("parameters").get("total_parameters")
+        return bool(recipe.get("miniature")) and recipe.get("total_parameters") != own
+
+    @property
     def score(self) -> Validated:
         """Its score on validation."""
         return read_score(self.metrics)

@@ -47,6 +47,7 @@ class Member(Validated):
     seconds: float  # from push to end
     reused: str  # the earlier run whose finished version it is
     recipe: Mapping[str, Any]  # what it ran
+    miniature: bool  # whether its network is a small one that stands for the recipe's
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +235,7 @@ def _member(output: KernelOutput) -> Member:
         seconds=output.state.seconds,
         reused=output.state.reused,
         recipe=dict(output.facts("recipe")),
+        miniature=output.is_miniature,
         **vars(output.score),
     )
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from common.text import say
+from kernels.plan.request import split_name
 from kernels.results.blends import asked_for, is_alone
 from kernels.results.layout import aligned, laid_out, listed, wrapped
 from kernels.results.result import Member, Result
@@ -49,7 +50,11 @@ def show_result(result: Result) -> str:
         if known := measured_words(measured, but=result.metric):
             begin, *rest = wrapped(listed("", known), " " * 19)
             lines += [f"  {f'on {part}':<16} {begin.strip()}", *rest]
-    if result.published and not result.sweep:
+    small = _miniatures(result)
+    if small:
+        first, *rest = wrapped(small, " " * 19)
+        lines += [f"  {'miniature':<16} {first.strip()}", *rest]
+    if result.published and result.short and not (result.sweep or small):
         first, *rest = wrapped(published_words(result.published, result.test_metrics), " " * 19)
         lines += [f"  {'published':<16} {first.strip()}", *rest]
     if result.submission_ref:
@@ -71,6 +76,17 @@ def show_result(result: Result) -> str:
         "weights": result.published_weights,
     }
     return "\n".join([*lines, *(f"  {name:<11} {at}" for name, at in places.items() if at)])
+
+
+def _miniatures(result: Result) -> str:
+    """Of which models miniatures were trained; empty without any. A sweep says it by itself."""
+    names = {split_name(m.name)[0]: m.recipe for m in result.members if m.miniature}
+    if not names or result.sweep:
+        return ""
+    sides = {read_number(recipe.get("image_size")) for recipe in names.values()}
+    (side,) = sides if len(sides) == 1 else (None,)
+    pixels = f" at {side:g} pixels" if side else ""
+    return f"{', '.join(names)}{pixels}: scores say that the path works, not how good it is"
 
 
 def _threshold(blend: Mapping[str, Any]) -> list[str]:

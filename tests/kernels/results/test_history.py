@@ -143,6 +143,20 @@ def test_a_gap_to_test_is_a_line_where_it_is_sure(run: Run) -> None:
         assert (line in words) is said
 
 
+def test_a_miniature_is_called_one_and_not_compared_with_what_others_have_reached(run: Run) -> None:
+    published = {"scores": {"accuracy": 0.97}, "source": "by somebody"}
+    for recipe, said in (
+        ({}, False),
+        ({"miniature": True, "image_size": 48, "total_parameters": 2_000}, True),
+        ({"miniature": True, "image_size": 48, "total_parameters": 1_000}, False),  # as it is
+    ):
+        known = {"recipe": recipe, "parameters": {"total_parameters": 1_000}}
+        write(run, "classes", "manifest.json", known)
+        words = " ".join(show_result(replace(read_result(run), published=published)).split())
+        line = "miniature classes at 48 pixels: scores say that the path works"
+        assert (line in words, "accuracy 0.97" not in words) == (said, said)
+
+
 def test_one_member_is_shown_once_however_it_is_blended(run: Run) -> None:
     write(run, "classes", "metrics.json", {"metric": "roc_auc", "validation_score": 0.8512})
     blend(run, 2, "weighted", 0.8512)

@@ -197,6 +197,8 @@ def _change(file: SizedFile) -> Any:
     gain = file.gain
     if gain.value is None:
         return None
+    if gain.same:
+        return gain.value, gain.same
     ends = " to ".join(signed(end, gain.digits) for end in gain.interval or ())
     around = Markup(' <span class="soft">{}</span>').format(ends) if ends else ""
     return gain.value, Markup("{}{}").format(signed(gain.value, gain.digits), around)

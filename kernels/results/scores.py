@@ -46,6 +46,13 @@ class Validated:
         """The interval alone: ``0.933 to 0.981``; empty if unknown."""
         return " to ".join(map(self.rounded, self.interval or ()))
 
+    @property
+    def same(self) -> str:
+        """Of a difference whose interval has no width: no picture makes one; else empty."""
+        if not self.interval or self.interval[0] < self.interval[1]:
+            return ""
+        return f"the same on all {'' if self.n is None else f'{self.n:,} '}pictures"
+
     def __str__(self) -> str:
         """``0.959 (0.933 to 0.981, n 1,040)``, as far as it is known."""
         around = ", ".join(filter(None, (self.ends, "" if self.n is None else f"n {self.n:,}")))
@@ -197,7 +204,7 @@ def gain_words(metrics: Mapping[str, Any]) -> str:
     words = f"The blend is {way} than {gain.get('over')} by {size.short}"
     if not float(size.short):
         words = f"The blend is as good as {gain.get('over')}"
-    if not ends:
+    if not ends or ends[0] == ends[1]:  # no picture decides otherwise
         return f"{words}."
     share = read_number(gain.get("share_better"))
     better = "" if share is None else f"; better in {100 * share:.0f} % of resamples"
@@ -208,10 +215,11 @@ def gain_words(metrics: Mapping[str, Any]) -> str:
 def verdict(gain: Mapping[str, Any], greater: bool) -> str:
     """Return what is sure of a gain: ``surely better``, ``surely worse`` or ``may be chance``.
 
-    It is empty without an interval. ``greater``: whether greater is better.
+    It is empty without an interval, and where that has no width: all pictures are scored the same.
+    ``greater``: whether greater is better.
     """
     difference, ends = read_number(gain.get("difference")), read_interval(gain)
-    if difference is None or not ends:
+    if difference is None or not ends or ends[0] == ends[1]:
         return ""
     better = (difference > 0) == greater
     sure = ends[0] > 0 if difference > 0 else ends[1] < 0

@@ -67,7 +67,7 @@ class SizedFile(Validated):
     @property
     def gain(self) -> Validated:
         """Its difference to Keras' weights, with an interval."""
-        return Validated(self.difference, self.change)
+        return Validated(self.difference, self.change, self.n)
 
 
 def gather_sizes(outputs: Sequence[KernelOutput], sweep: SweepResult | None) -> list[SizedFile]:

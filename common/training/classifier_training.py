@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from common.accelerator import Accelerator
 from common.data.records import Records, no_records
-from common.data.splits import join_labelled, one_fold, split_anew, write_split
+from common.data.split_table import write_split
+from common.data.splits import join_labelled, one_fold, split_anew
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
 from common.metrics import figures

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from common.data import splits
 from common.data.records import FILE, Records, join
+from common.data.split_table import write_split
 from common.data.splits import (
     hold_out,
     join_labelled,
     one_fold,
     split_anew,
     stratified_folds,
-    write_split,
 )
 from common.errors import UserError
 from common.tasks.classification import Classification
@@ -287,6 +287,24 @@ def test_a_split_by_group_keeps_copies_together(monkeypatch: pytest.MonkeyPatch)
         ids = np.concatenate([part.ids for part in parts])[[0, 50, 99]]
         assert sum(bool({*ids} & {*part.ids}) for part in split) == 1
         assert ", 3 pictures kept with their copies, seed" in split[2].split
+
+
+def test_a_group_that_copies_gave_anothers_name_stays_one_group(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Copies join p0 and p1, p2 and p3, … before the split; test has pictures of all."""
+    people = [f"p{row // 4}" for row in range(80)]
+    whole = records([row % 3 for row in range(80)], people)
+    labelled, test = whole.take(np.arange(80) % 4 < 3), whole.take(np.arange(80) % 4 == 3)
+    copies = {60: [[row, row + 3] for row in range(0, 60, 6)]}  # of those that are not test's
+    monkeypatch.setattr(splits, "find_copies", lambda records: copies.get(len(records), []))
+    train, validation = hold_out(labelled, TASK)
+    assert {*train.groups, *validation.groups} == {f"p{person}" for person in range(0, 20, 2)}
+    for seed in range(5):
+        split = split_anew([train, validation, replace(test, name="test")], TASK, "grouped", seed)
+        parts = {name: n for n, part in enumerate(split) for name in part.ids.tolist()}
+        for first in range(0, 80, 8):  # two people
+            assert len({parts[name] for name in whole.ids[first : first + 8].tolist()}) == 1
 
 
 def test_what_cannot_be_split_anew_is_one_line() -> None:

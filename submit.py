@@ -99,6 +99,7 @@ def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
     refuse_secrets(words)
     if args.history:
         return _show_history(args)
+    from kernels.plan.layers import check_layers
     from kernels.plan.plan import plan_kernels
     from kernels.plan.planned import check_weights
 
@@ -107,6 +108,7 @@ def _act(args: argparse.Namespace, words: list[str]) -> Outcome:
     check_options(args, request.competition)
     if args.publish is not None:
         check_weights(request, kernels)
+    check_layers(request, kernels)
     if args.data or (args.dry_run and not args.plan):
         from kernels.local.dry_run import check_data, check_generated, check_records
 

@@ -61,6 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _build(args: argparse.Namespace) -> int:
     from kernels.bundle.build import build_bundles, write_bundle
+    from kernels.plan.layers import check_layers
     from kernels.plan.plan import plan_kernels
 
     if not re.fullmatch(r"[A-Za-z0-9_-]+", args.owner):
@@ -68,6 +69,7 @@ def _build(args: argparse.Namespace) -> int:
     args.ensemble = args.ensemble or not (args.model or args.audit or args.sweep)
     request = read_request(args)
     kernels = plan_kernels(request)
+    check_layers(request, kernels)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -150,10 +150,12 @@ class ClassifierRecipe(BackboneRecipe):
             )
         if self.is_frozen and self.augmentations and not self.augmented_views:
             changing = [f"{name}={getattr(self, name):g}" for name in self.augmentations]
+            zeros = " ".join(f"--set {name}=0" for name in self.augmentations)
+            them = "it" if len(changing) == 1 else "them"
             raise UserError(
                 f"settings head=logistic freeze_backbone=True: the head is fitted on features that "
                 f"are computed once, and {' and '.join(changing)} would change them: write 0 for "
-                f"it, add augmented_views=4, or take head=dense"
+                f"{them} ({zeros}), add augmented_views=4, or take head=dense"
             )
 
     def _check_augmented_views(self) -> None:
@@ -161,7 +163,10 @@ class ClassifierRecipe(BackboneRecipe):
             return
         setting = f"setting augmented_views={self.augmented_views}"
         if not self.is_frozen:
-            raise UserError(f"{setting}: the backbone is trained, and sees new pictures anyway")
+            raise UserError(
+                f"{setting}: the backbone is trained, and sees new pictures anyway: write "
+                f"augmented_views=0"
+            )
         if not self.augmentations:
             raise UserError(f"{setting}: nothing augments: set rotation, colour_jitter or others")
         if mixing := [name for name in ("mixup", "cutmix") if getattr(self, name)]:

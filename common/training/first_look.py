@@ -24,7 +24,7 @@ from common.recipe import override
 from common.recipes.training import check_batch
 from common.training.classifier_training import ClassifierKernel, divide
 from common.training.loading import check_labels, check_splits
-from common.training.prepare import Parts, PictureKernel, check_headers, check_unfreeze
+from common.training.prepare import Parts, PictureKernel, check_headers
 from common.training.preparing import PrepareKernel
 
 _DECODING = 5.0  # seconds at most for the pixels of the pictures
@@ -40,7 +40,6 @@ def look(script: str, settings: Mapping[str, Any] | None = None, seed: int = 0) 
     if not isinstance(kernel, (PictureKernel, PrepareKernel)):
         raise UserError(f"{script} declares no kernel that reads pictures: name one")
     recipe = override(kernel.recipe, settings or {})
-    check_unfreeze(recipe)
     run = KernelRun(Parameters(script, internet=False, seed=seed), recipe)
     try:
         records = kernel.records(run)

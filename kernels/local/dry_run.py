@@ -26,7 +26,7 @@ from kernels.local.confine import unconfined, users_secrets
 from kernels.plan.find import ROOT, load_module, modules
 from kernels.plan.planned import PlannedKernel
 
-_LOOKED_AT = ("split", "near_duplicates", "folds", "repeats", "unfreeze")  # fields of recipes
+_LOOKED_AT = ("split", "near_duplicates", "folds", "repeats")  # fields of recipes
 
 
 @contextmanager

@@ -141,8 +141,6 @@ def nested(depth: int) -> Callable[[Path], None]:
         (nested(3), "", "FACES has no pictures; outer/2/1.zip is an archive in two others: unpack"),
         (lambda f: None, "--model mobilenet --set batch_size=64",
          "a batch of 64 is more than the 42 training pictures: lower it with --set batch_size=42"),
-        (lambda f: None, "--set unfreeze=blocks_15.. --set head=dense --set augmented_views=0",
-         "setting unfreeze=blocks_15..: efficientnetlite0 has no layer 'blocks_15': did you mean"),
         (lambda f: [empty(one) for one in (f / "data/train").iterdir() if one.name != "madonna"],
          "--folds 20", "17 labelled rows cannot be split into 20 folds"),
         (lambda f: [empty(one) for one in (f / "data/train").iterdir() if one.name != "madonna"],
@@ -150,8 +148,7 @@ def nested(depth: int) -> Callable[[Path], None]:
          "setting split=random: 17 pictures, 1 of one class, are too few for three parts"),
     ],
     ids=["zero bytes", "truncated", "web page", "unknown class", "loose", "no validation",
-         "nothing", "climbs", "absolute", "link", "too deep", "batch", "unfreeze", "folds",
-         "split"],
+         "nothing", "climbs", "absolute", "link", "too deep", "batch", "folds", "split"],
 )  # fmt: skip
 def test_what_cannot_be_used_is_one_line(
     change: Callable[[Path], None],

@@ -57,6 +57,8 @@ class PictureKernel(TrainingKernel):
         size, backbone = recipe.image_size, getattr(recipe, "backbone", "")
         if backbone and not recipe.miniature:
             check_weights(backbone, recipe.weights)
+        if small and getattr(recipe, "unfreeze", False):  # of the network that is no miniature
+            check_unfreeze(self.resolve(best, settings=settings))
         print(f"building the network at {size} x {size} ...", file=sys.stderr, flush=True)
         try:
             model = self.network(recipe)

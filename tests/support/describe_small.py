@@ -18,6 +18,7 @@ RECIPE = ClassifierRecipe(
     crop_margin=0,
     batch_size=8,
     epochs=10,
+    lr_ramp_epochs=5,
     refit_epochs=2,
     rot90_probability=0.2,
     horizontal_flip=0.5,

@@ -118,6 +118,8 @@ def test_what_is_on_a_backbone_and_what_of_it_is_trained_is_described(describe: 
     assert rows["parameters"].endswith(f", {trained:,} trainable")
     refused = describe(MOBILENET, "--set freeze_backbone=yes --set unfreeze=conv_pw_31")["error"]
     assert "mobilenet has no layer 'conv_pw_31': did you mean conv_pw_" in refused
+    miniature = "--dry-run --set freeze_backbone=yes --set unfreeze=conv_pw_31"
+    assert describe(MOBILENET, miniature)["error"] == refused
 
 
 def test_a_head_that_is_fitted_at_once_has_no_epochs(describe: Describe) -> None:

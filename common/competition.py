@@ -40,6 +40,8 @@ class Competition:
     folder: str = ""  # the package below ``competitions``; filled in when it is found
     # How many pictures Kaggle's own data have, by part (``train``, ``val``, ``test``).
     pictures: Mapping[str, int] = field(default_factory=dict, hash=False)
+    # How its ``data.py`` makes validation, for people, where Kaggle's data have no good one.
+    validation: str = ""
     sample: str = "sample_submission.csv"  # its first column has the ids of a submission
     published: Published | None = None
 

@@ -47,7 +47,11 @@ _WITHOUT = {
 
 
 def describe_recipe(
-    recipe: Any, replicas: int = 1, pictures: Mapping[str, int] | None = None, loss: str = ""
+    recipe: Any,
+    replicas: int = 1,
+    pictures: Mapping[str, int] | None = None,
+    loss: str = "",
+    validation: str = "",
 ) -> dict[str, str]:
     """What ``recipe`` trains, in words: a short name → a text, in a reader's order.
 
@@ -57,6 +61,7 @@ def describe_recipe(
         replicas: devices that share a batch.
         pictures: of ``train`` and ``val``, for the steps of an epoch; without them no steps.
         loss: the task's, in words.
+        validation: how the competition's data are split where the recipe says nothing of it.
     """
     has = _fields(recipe)
     rows = {
@@ -68,7 +73,9 @@ def describe_recipe(
         else "",
         **_epochs(recipe, has, replicas, pictures),
         "balance": _BALANCE.get(has.balance, ""),
-        "split": _SPLITS.get(has.split, ""),
+        "split": _SPLITS.get(
+            has.split, validation if hasattr(recipe, "split") and not has.folds else ""
+        ),
         "folds": _folds(has),
         "parts": f"one of {has.parts}" if has.parts > 1 else "",
         "networks": f"one of {has.networks}" if has.networks > 1 else "",

@@ -76,7 +76,8 @@ class TrainingKernel(Kernel):
         pictures = self.competition.pictures if hasattr(recipe, "image_size") else {}
         if pictures:
             check_batch(recipe, replicas, training_pictures(recipe, pictures))
-        words = describe_recipe(recipe, replicas, pictures, self.competition.task.loss_in_words)
+        loss, validation = self.competition.task.loss_in_words, self.competition.validation
+        words = describe_recipe(recipe, replicas, pictures, loss, validation)
         if "schedule" not in words:
             drawn = ""  # nothing is trained in epochs
         elif recipe.schedule == "plateau":

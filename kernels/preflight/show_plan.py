@@ -207,7 +207,8 @@ def _details(request: Request, kernels: Kernels, kernel: PlannedKernel) -> dict[
         rows["role"] = "blends, measures, writes predictions.csv"
     if kernel.recipe:
         pictures = None if request.dry_run else request.competition.pictures or None
-        words = describe_recipe(kernel.recipe, REPLICAS[kernel.accelerator], pictures)
+        replicas, validation = REPLICAS[kernel.accelerator], request.competition.validation
+        words = describe_recipe(kernel.recipe, replicas, pictures, validation=validation)
         rows |= {name: words[name] for name in _ROWS if name in words}
     rows["reads"] = in_short(_sources(request, kernels, kernel))
     if kernel.parameters.full_size:

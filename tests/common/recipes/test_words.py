@@ -165,6 +165,19 @@ def test_a_split_of_all_pictures_is_said(split: Any) -> None:
     assert ("near_duplicates" in unused[split]) == (split == "random")
 
 
+@pytest.mark.parametrize(
+    ("recipe", "said"),
+    [
+        (ClassifierRecipe(), "a fifth by patient"),
+        (ClassifierRecipe(split="random"), "all labelled pictures 70/15/15 at random"),
+        (ClassifierRecipe(folds=5), None),  # folds say it themselves
+        (Forest(), None),
+    ],
+)
+def test_how_a_competition_makes_validation_is_said(recipe: Any, said: str | None) -> None:
+    assert describe_recipe(recipe, validation="a fifth by patient").get("split") == said
+
+
 def test_the_loss_of_a_recipe_is_said_and_changes_no_network() -> None:
     recipe = densenet201.KERNEL.resolve(settings={"loss": "focal", "label_smoothing": 0.1})
     words = describe_recipe(recipe, loss="cross-entropy")

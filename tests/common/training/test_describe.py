@@ -107,6 +107,12 @@ MOBILENET = dataclasses.replace(
 )
 
 
+def test_how_the_competition_makes_validation_is_described(describe: Describe) -> None:
+    said = "a fifth of train, by patient"
+    competition = dataclasses.replace(KERNEL.competition, validation=said)
+    assert describe(dataclasses.replace(KERNEL, competition=competition))["split"] == said
+
+
 def test_what_is_on_a_backbone_and_what_of_it_is_trained_is_described(describe: Describe) -> None:
     options = (
         "--set freeze_backbone=yes --set unfreeze=conv_pw_13.. --set head_layers=max,batchnorm"

@@ -328,6 +328,8 @@ def test_a_plan_shows_sizes_schedules_and_hours(capsys: pytest.CaptureFixture[st
     assert "full size   built, too, and its parameters counted\n" in full.stdout
     best = tiny.submit_here(capsys, "tiny", "--model", "left", *asked[:2], "--recipe", "best")
     assert "\nthe best recipes\n" in best.stdout
+    shared = tiny.submit_here(capsys, "pneumonia", "--ensemble", *asked[:2])
+    assert "split       about a fifth of train + val is validation, by patient" in shared.stdout
 
 
 # Kaggle's answers that the local one does not give, as kagglesdk reads them.

@@ -52,7 +52,8 @@ MISTAKES = [
     ("tiny --ensemble --data .", "--data belongs to --dry-run"),
     ("tiny --ensemble --dry-run --data .", "--data and --solution go together"),
     ("tiny --ensemble --dry-run --data nowhere --solution setup.cfg", "nowhere: no such folder"),
-    ("tiny --ensemble --dry-run --data setup.cfg --solution x", "setup.cfg: a file, no folder"),
+    ("tiny --ensemble --dry-run --data setup.cfg --solution x",
+     "setup.cfg: a file, no folder: give the folder that it is in"),
     ("tiny --ensemble --dry-run --data tests --solution setup.cfg",
      "the solution setup.cfg: must start with the columns id,label,Usage, and has [metad"),
     ("petals --ensemble --dry-run --accelerator tpu",
@@ -74,6 +75,8 @@ MISTAKES = [
     (f"tiny --ensemble --folds {'9' * 5000}", "--folds: '999"),
     ("tiny --ensemble --seed nan", "--seed: 'nan' is not a whole number"),
     ("tiny --ensemble --seed", "--seed: expected one argument"),
+    ("tiny --modle left", "unrecognized arguments: --modle left: did you mean --model?"),
+    ("tiny --ensemble --fold=3", "unrecognized arguments: --fold=3: did you mean --folds?"),
     ("tiny --ensemble --whatever", "unrecognized arguments: --whatever"),
     ("tiny --ensemble --set epochs=2 ema=0.5 seed=3", "unrecognized arguments: ema=0.5 seed=3: "
      "write --set before each, --set ema=0.5"),

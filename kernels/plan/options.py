@@ -6,6 +6,7 @@ Imports nothing heavy, so that ``--help`` answers at once.
 import argparse
 import re
 import sys
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -23,6 +24,9 @@ class Parser(argparse.ArgumentParser):
         """Raise UserError with what argparse says, and of a stray KEY=VALUE where it belongs."""
         if stray := re.search(r"^unrecognized arguments:.*? ([a-z]\w*=\S+)", message):
             raise UserError(f"{message}: write --set before each, --set {stray[1]}")
+        if unknown := re.search(r"^unrecognized arguments: (--[^\s=]+)", message):
+            near = get_close_matches(unknown[1], self._option_string_actions, n=1)
+            message += f": did you mean {near[0]}?" if near else ""
         raise UserError(f"{message.removeprefix('argument ')}; --help shows the options")
 
 
@@ -166,7 +170,9 @@ def check_options(args: argparse.Namespace, competition: "Competition") -> None:
     if competition.submission and bool(args.data) != bool(args.solution):
         raise UserError("--data and --solution go together: the pictures and their hidden labels")
     if args.data and not args.data.is_dir():
-        raise UserError(f"{args.data}: {'a file, no' if args.data.exists() else 'no such'} folder")
+        file = args.data.exists()
+        why = "a file, no folder: give the folder that it is in" if file else "no such folder"
+        raise UserError(f"{args.data}: {why}")
     if args.solution and not args.solution.is_file():
         raise UserError(f"{args.solution}: no such file")
 

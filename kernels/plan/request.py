@@ -83,9 +83,9 @@ class Request:
     def facts(self) -> dict[str, Any]:
         """The request in plain values, as a run's state and the history keep it."""
         facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)}
-        del facts["models"], facts["folds"], facts["sweep"]
+        del facts["models"], facts["sweep"]
         if self.repeats == 1:  # as runs have it that knew of none
-            del facts["repeats"]
+            del facts["repeats"], facts["folds"]
         if self.sweep:
             facts |= {"sweep": self.sweep.name, "folds": self.folds}
         return {**facts, "competition": self.competition.name, "members": list(self.members)}

@@ -1,5 +1,6 @@
 """The blends of a run: the ensemble's output is replaced when it blends again, these are kept."""
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +12,8 @@ from kernels.plan.request import ENSEMBLE
 from kernels.results.output import METRICS, read_facts
 from kernels.results.scores import Validated, as_mapping, read_score, read_test
 from kernels.run.state import Run
+
+_SETTING = re.compile(r" (?=\w+=)")  # between two settings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +80,21 @@ def asked_for(request: Mapping[str, Any]) -> str:
 
 
 def _named(tried: Sequence[TriedBlend]) -> Iterator[TriedBlend]:
-    """Name blends by their method; those alike by what was asked for, and then by their version."""
+    """Name blends by their method; those alike by what was asked for, and then by their version.
+
+    What was asked for in all of them is not said.
+    """
     ways: tuple[Callable[[TriedBlend], str], ...] = (
         lambda one: f"{one.method}{', calibrated' if one.calibrated else ''}",
-        lambda one: f"{ways[0](one)}, {one.settings or 'no settings'}",
-        lambda one: f"{ways[1](one) if one.settings else ways[0](one)}, version {one.version}",
+        lambda one: f"{ways[0](one)}, {own[one.version] or none}",
+        lambda one: f"{ways[own[one.version] != ''](one)}, version {one.version}",
     )
+    asked = {one.version: _SETTING.split(one.settings) for one in tried}
+    shared = set.intersection(*map(set, asked.values())) if asked else set()
+    own = {
+        at: " ".join(word for word in words if word not in shared) for at, words in asked.items()
+    }
+    none = "nothing more" if shared - {""} else "no settings"
     counted = [Counter(map(way, tried)) for way in ways]
     for one in tried:
         names = (

@@ -206,15 +206,21 @@ def gather_figures(run: Run) -> None:
 def read_audit(run: Run) -> dict[str, Any] | None:
     """Return what a run's audit found; None if it has no audit that is complete.
 
-    That is when the run was ``started`` (UTC), the ``folder`` with the table and the figure, and
-    the ``warnings``, a line each.
+    That is when the run was ``started`` (UTC), the ``folder`` with the table and the figure, the
+    ``warnings``, a line each, and the ``seconds`` from push to end; 0 of one that is used again.
     """
     warnings = read_json(run.output(AUDIT) / FINDINGS).get("warnings")
-    complete = run.kernel(AUDIT).state is KernelState.COMPLETE
+    known = run.kernel(AUDIT)
+    complete = known.state is KernelState.COMPLETE
     if not complete or not isinstance(warnings, list):
         return None
     warnings = [str(warning) for warning in warnings]
-    return {"started": run.started, "folder": str(run.output(AUDIT)), "warnings": warnings}
+    return {
+        "started": run.started,
+        "folder": str(run.output(AUDIT)),
+        "warnings": warnings,
+        "seconds": 0.0 if known.reused else known.seconds,
+    }
 
 
 def _networks(metrics: Mapping[str, Any], trained: list[KernelOutput]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from kernels.results.scores import (
     title,
 )
 from kernels.results.sizes_text import sizes_lines
+from kernels.results.sweep import NAME, TABLE
 from kernels.results.sweep_text import in_short, sweep_lines
 
 Model = tuple[str, Validated, str, list[Member]]  # name, score, kind of its kernels, kernels
@@ -74,6 +75,8 @@ def show_result(result: Result) -> str:
             for name in ("submission", "predictions", "figures", "report")
         },
         "weights": result.published_weights,
+        "table": result.sweep and str(Path(result.run_dir) / TABLE),
+        "results": result.sweep and str(Path(result.run_dir) / NAME),
     }
     return "\n".join([*lines, *(f"  {name:<11} {at}" for name, at in places.items() if at)])
 
@@ -206,7 +209,7 @@ def _tried(result: Result) -> list[str]:
 def show_history(results: Sequence[Result]) -> None:
     """Print a line of numbers a run, and below it what it was, wrapped at ``WIDE``."""
     kinds = {"test" if result.test.short else "public" for result in results}
-    heads = ("when (UTC)", "run", "/".join(sorted(kinds)), "valid.", "gap", "time", "ref")
+    heads = ("when (UTC)", "run", "/".join(sorted(kinds)), "valid.", "gap", "kernels", "ref")
     columns = zip(heads, *map(_cells, results), strict=True)
     shown = [column for column in columns if any(column[1:])]  # data sets have no submissions
     lines = aligned([*zip(*shown, strict=True)], right=range(2, len(shown)))
@@ -217,6 +220,7 @@ def show_history(results: Sequence[Result]) -> None:
 def _cells(result: Result) -> tuple[str, ...]:
     kernels = (*result.members, *result.others)
     seconds = sum(member.seconds for member in kernels if not member.reused)
+    seconds += (result.audit or {}).get("seconds", 0.0)
     return (
         result.started.replace("T", " ").removesuffix("Z"),
         Path(result.run_dir).name,
@@ -244,6 +248,7 @@ def _words(result: Result) -> str:
     words = [
         " ".join(mark for mark, shown in marks.items() if shown),
         in_short(result.sweep) if result.sweep else "",
+        _audited(result),
         _validation(result),
         "" if result.sweep else ", ".join(models),
         *(f"tried {words}" for words in _tried(result)),
@@ -251,6 +256,14 @@ def _words(result: Result) -> str:
         f"weights {result.published_weights}" if result.published_weights else "",
     ]
     return "; ".join(filter(None, words))
+
+
+def _audited(result: Result) -> str:
+    """That a run has audited its pictures, and whether it warns of something."""
+    if not result.audit:
+        return ""
+    number = len(result.audit["warnings"])
+    return f"audit: {number or 'no'} warning{'s' * (number != 1)}"
 
 
 def _validation(result: Result) -> str:

@@ -92,6 +92,13 @@ def test_each_fold_of_a_training_is_a_kernel() -> None:
     assert (recipe.folds, recipe.fold, recipe.repeats) == (2, 3, 2)
 
 
+def test_a_request_with_repeats_says_of_how_many_folds() -> None:
+    facts = Request(TINY, ("left",), folds=3, repeats=2).facts
+    assert (facts["folds"], facts["repeats"]) == (3, 2)
+    # As runs have it that knew of no repeats: they are gone on with.
+    assert not {"folds", "repeats"} & set(Request(TINY, ("left",), folds=3).facts)
+
+
 def test_a_request_is_known_by_its_sweep_seeds_and_folds() -> None:
     def facts(*asked: str, **options: Any) -> dict[str, Any]:
         folds = options.pop("folds", None)

@@ -142,6 +142,9 @@ def test_the_terminal_has_the_same_table(
     assert "trainable; 3 epochs; 60 s; published macro F1" in words
     assert "published macro F1 0.7656; published accuracy 0.7 (ours 0.950)" in words
     assert "Chosen on validation, n = 90: the best of 7 cells scores" in words
+    for name in ("sweep.csv", "sweep.json"):
+        assert str(run.folder / name) in words
+        assert (run.folder / name).is_file()
     capsys.readouterr()
     show_history([result])
     history = " ".join(capsys.readouterr().out.split())

@@ -86,7 +86,7 @@ def test_history_has_a_line_of_numbers_a_run_and_its_words_below(
     assert [member["name"] for member in found["members"]] == ["classes"]
     assert [member["name"] for member in found["others"]] == ["prepare"]
     head, line, words = history("painter").stdout.splitlines()
-    assert re.split(" {2,}", head)[1:] == ["run", "public", "valid.", "gap", "time", "ref"]
+    assert re.split(" {2,}", head)[1:] == ["run", "public", "valid.", "gap", "kernels", "ref"]
     assert re.split(" {2,}", line)[1:] == ["run", "0.846", "0.851", "-0.006", "30 min", "3"]
     validation = "ROC AUC 0.831 to 0.871 (95 %), n 312"
     assert words == f"  (running); {validation}; classes, prepare; epochs=3 seed=7 gpu"
@@ -200,8 +200,32 @@ def test_blends_that_are_alike_are_named_by_what_was_asked_for(run: Run) -> None
     blend(run, 3, "weighted", 0.9)
     blend(run, 4, "mean", 0.87)
     names = [one.name for one in read_result(run).blends]
-    first, last = "mean, epochs=3 seed=7", "mean, epochs=5 seed=7"
+    first, last = "mean, epochs=3", "mean, epochs=5"  # seed=7 is of all of them
     assert names == [first, f"{last}, version 2", "weighted", f"{last}, version 4"]
+
+
+def test_blends_that_all_have_the_same_settings_are_named_by_version(run: Run) -> None:
+    blend(run, 2, "mean", 0.86)
+    assert [one.name for one in read_result(run).blends] == ["mean, version 1", "mean, version 2"]
+    run.request = {**run.request, "settings": {"epochs": "3", "head": "dense 64"}}
+    blend(run, 3, "mean", 0.87)
+    names = [one.name for one in read_result(run).blends]
+    assert names == ["mean, version 1", "mean, version 2", "mean, head=dense 64"]
+
+
+def test_an_audit_has_its_time_and_what_it_warns_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = open_run(tmp_path / "run", "pneumonia", True)
+    run.set_kernel("audit", version=1, state=KernelState.COMPLETE, seconds=14.2)
+    for warnings, said in (([], "no warnings"), (["a"], "1 warning"), (["a", "b"], "2 warnings")):
+        write(run, "audit", "audit.json", {"warnings": warnings})
+        result = read_result(run)
+        show_history([result])
+        _, line, words = capsys.readouterr().out.splitlines()
+        assert re.split(" {2,}", line)[1:] == ["run", "14 s"]
+        assert words.endswith(f"; audit: {said}")
+        assert "published" not in show_result(result)  # there is no score to compare
 
 
 @pytest.mark.parametrize("name", ["metrics.json", "manifest.json"])

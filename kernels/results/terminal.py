@@ -237,6 +237,7 @@ def _words(result: Result) -> str:
     marks = {
         "(dry run)": result.dry_run,
         "(rehearsal)": result.request.get("rehearse"),
+        "(miniatures)": _miniatures(result),
         f"({result.state})": result.state != "complete",
     }
     models = []

@@ -143,7 +143,9 @@ def test_a_gap_to_test_is_a_line_where_it_is_sure(run: Run) -> None:
         assert (line in words) is said
 
 
-def test_a_miniature_is_called_one_and_not_compared_with_what_others_have_reached(run: Run) -> None:
+def test_a_miniature_is_called_one_and_not_compared_with_what_others_have_reached(
+    run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
     published = {"scores": {"accuracy": 0.97}, "source": "by somebody"}
     for recipe, said in (
         ({}, False),
@@ -155,6 +157,8 @@ def test_a_miniature_is_called_one_and_not_compared_with_what_others_have_reache
         words = " ".join(show_result(replace(read_result(run), published=published)).split())
         line = "miniature classes at 48 pixels: scores say that the path works"
         assert (line in words, "accuracy 0.97" not in words) == (said, said)
+        show_history([read_result(run)])
+        assert ("(miniatures)" in capsys.readouterr().out) is said
 
 
 def test_one_member_is_shown_once_however_it_is_blended(run: Run) -> None:

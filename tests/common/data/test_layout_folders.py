@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.data.layouts import (
+    check_apart,
     coco,
     folder_of_pictures,
     folder_per_class,
@@ -284,7 +285,7 @@ def test_json_of_inaturalist_and_herbarium_is_read(tmp_path: Path) -> None:
 
 
 LISTS = {
-    "pairs.txt": "2\t1\nann\t1\t2\nbob\t1\tann\t2\n",
+    "pairs.txt": "1\t1\nann\t1\t2\nbob\t1\tann\t2\n",
     "matchpairsDevTrain.csv": "name,imagenum1,imagenum2\nann,1,2\n",
     "mismatchpairsDevTrain.csv": "name,imagenum1,name,imagenum2\nbob,1,ann,2\n",
     "pairs.csv": "name,imagenum1,imagenum2,\nann,1,2,\nbob,1,ann,2\n",
@@ -301,16 +302,44 @@ def test_pairs_are_read_from_every_form_of_list(tmp_path: Path) -> None:
         pairs = labelled_pairs(faces, *paths)
         assert faces.ids[pairs.rows].tolist() == [[names[0], names[1]], [names[2], names[1]]]
         assert pairs.same.tolist() == [1, 0]
-    for text, said in (
-        ("ann\t1\t9\n", "pairs.txt: line 1 names ann/ann_0009: no such picture"),
-        ("2\nann\tx\t1\n", "line 2 names ann x: no such picture"),
-        ("2\nann\n", "line 2 has 1 values, not 3 or 4"),
-    ):
-        (tmp_path / "pairs.txt").write_text(text)
-        with pytest.raises(UserError, match=said):
-            labelled_pairs(faces, tmp_path / "pairs.txt")
+        assert pairs.names.tolist() == [["ann", "ann"], ["bob", "ann"]]
     (tmp_path / "pairs.txt").write_text("ann\t1\t2\n")
     with pytest.raises(UserError, match="pairs.txt: line 1: names='{name:d}' does not fit name='"):
         labelled_pairs(faces, tmp_path / "pairs.txt", names="{name:d}")
     with pytest.raises(UserError, match="names='{who}': a picture has a name and a number, no who"):
         labelled_pairs(faces, tmp_path / "pairs.txt", names="{who}")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("ann\t1\t9\n", "pairs.txt: line 1 names ann/ann_0009: no such picture"),
+        ("ann\tx\t1\n", "line 1 names ann x: no such picture"),
+        ("1\t2\n", "its first line, 1 2, is of 2 pairs of each kind, and 0 are of one name"),
+        ("ann\t1\t2\n7\n", "line 2 has 1 values, not 3 or 4"),
+        ("ann\n", "line 1 has 1 values, not 3 or 4"),
+        ("ann\t2\t2\n", "line 1 pairs ann 2 with itself: remove it"),
+        ("ann\t1\t2\nann\t2\t1\n", "line 2 has the pair of .*pairs.txt: line 1 again: remove one"),
+        ("ann\t1\tann\t2\n", "line 1 has ann twice, as two people: write ann 1 2, or mend"),
+        ("2\nann\t1\t2\nbob\t1\tann\t2\n", "line, 2, is of 2 pairs .* 1 are of one name and 1"),
+        ("name,x\n", "pairs.txt: line 1 has 1 values"),
+        ("", "pairs.txt: no pair is there: download it again"),
+    ],
+)  # fmt: skip
+def test_a_list_of_pairs_that_is_wrong_is_one_line(tmp_path: Path, text: str, said: str) -> None:
+    names = ("ann/ann_0001.jpg", "ann/ann_0002.jpg", "bob/bob_0001.jpg")
+    faces = folder_per_class("all", folder(tmp_path / "faces", *names))
+    (tmp_path / "pairs.txt").write_text(text)
+    with pytest.raises(UserError, match=said):
+        labelled_pairs(faces, tmp_path / "pairs.txt")
+
+
+def test_nobody_is_in_the_pairs_of_train_and_of_test(tmp_path: Path) -> None:
+    names = [f"{who}/{who}_000{n}.jpg" for who in ("ann", "bob", "cid") for n in (1, 2)]
+    faces = folder_per_class("all", folder(tmp_path / "faces", *names))
+    for name, text in {"a": "ann\t1\t2\n", "b": "bob\t1\t2\n", "c": "cid\t1\tbob\t2\n"}.items():
+        (tmp_path / name).write_text(text)
+    a, b, c = (labelled_pairs(faces, tmp_path / name) for name in "abc")
+    check_apart(a, b)
+    with pytest.raises(UserError, match="1 in the pairs of train and of test, too, bob"):
+        check_apart(b, c)

@@ -209,7 +209,7 @@ def _tried(result: Result) -> list[str]:
 def show_history(results: Sequence[Result]) -> None:
     """Print a line of numbers a run, and below it what it was, wrapped at ``WIDE``."""
     kinds = {"test" if result.test.short else "public" for result in results}
-    heads = ("when (UTC)", "run", "/".join(sorted(kinds)), "valid.", "gap", "kernels", "ref")
+    heads = ("when (UTC)", "run", "/".join(sorted(kinds)), "valid.", "gap", "kernel time", "ref")
     columns = zip(heads, *map(_cells, results), strict=True)
     shown = [column for column in columns if any(column[1:])]  # data sets have no submissions
     lines = aligned([*zip(*shown, strict=True)], right=range(2, len(shown)))

@@ -153,7 +153,7 @@ def test_the_history_has_the_score_of_test(dry: Any, capsys: pytest.CaptureFixtu
     result = tiny.last_json(done)
     shown = tiny.submit_here(capsys, "--history", "shapes", "--run-dir", folder)
     head, line, words = shown.stdout.split("\n", 2)
-    assert re.split(" {2,}", head)[2:] == ["test", "valid.", "gap", "time"]
+    assert re.split(" {2,}", head)[2:] == ["test", "valid.", "gap", "kernel time"]
     assert float(re.split(" {2,}", line)[2]) == pytest.approx(result["test_score"], abs=0.06)
     assert "test 0." in " ".join(words.split())
     assert "looked at once" in " ".join(words.split())

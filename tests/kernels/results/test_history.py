@@ -86,7 +86,7 @@ def test_history_has_a_line_of_numbers_a_run_and_its_words_below(
     assert [member["name"] for member in found["members"]] == ["classes"]
     assert [member["name"] for member in found["others"]] == ["prepare"]
     head, line, words = history("painter").stdout.splitlines()
-    assert re.split(" {2,}", head)[1:] == ["run", "public", "valid.", "gap", "kernels", "ref"]
+    assert re.split(" {2,}", head)[1:] == ["run", "public", "valid.", "gap", "kernel time", "ref"]
     assert re.split(" {2,}", line)[1:] == ["run", "0.846", "0.851", "-0.006", "30 min", "3"]
     validation = "ROC AUC 0.831 to 0.871 (95 %), n 312"
     assert words == f"  (running); {validation}; classes, prepare; epochs=3 seed=7 gpu"

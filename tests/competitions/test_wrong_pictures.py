@@ -135,7 +135,7 @@ def nested(depth: int) -> Callable[[Path], None]:
          "FACES has no pictures in a folder val; FACES has data (1: train)"),
         (lambda f: shutil.rmtree(f / "data"), "", "faces: the folder is empty, and there is no"),
         (zipped("../x.jpg"), "", "FACES/faces.zip: ../x.jpg would be outside of it: make it anew"),
-        (zipped("/tmp/x.jpg"), "", "FACES/faces.zip: /tmp/x.jpg would be outside of it: make it a"),
+        (zipped("/a/x.jpg"), "", "FACES/faces.zip: /a/x.jpg would be outside of it: make it a"),
         (zipped(f"{MADONNA}/x.jpg", link=True), "",
          f"FACES/faces.zip: {MADONNA}/x.jpg is a link: make it anew"),
         (nested(3), "", "FACES has no pictures; outer/2/1.zip is an archive in two others: unpack"),

@@ -1,6 +1,7 @@
 """Lists of labelled pairs, as LFW has them (Huang et al., 2007)."""
 
 import csv
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ def labelled_pairs(
             pictures = _pictures(cells, where)
             pair = [_row(known, names, name, number, where) for name, number in pictures]
             if pair[0] == pair[1]:
-                raise UserError(f"{where} pairs {name_of(*pictures[0])} with itself: remove it")
+                raise UserError(f"{where} pairs {_name(*pictures[0])} with itself: remove it")
             before = lines.setdefault(tuple(sorted(pair)), where)
             if before != where:
                 raise UserError(f"{where} has the pair of {before} again: remove one of them")
@@ -71,7 +72,7 @@ def labelled_pairs(
 def check_apart(train: LabelledPairs, test: LabelledPairs) -> None:
     """Raise UserError where somebody is in the pairs of train and of test, too.
 
-    What is measured is how well people are told apart that were never seen (LFW's protocol).
+    LFW's protocol measures verification on people that training has never seen.
     """
     both = np.intersect1d(train.names, test.names)
     if len(both):
@@ -81,7 +82,7 @@ def check_apart(train: LabelledPairs, test: LabelledPairs) -> None:
         )
 
 
-def name_of(name: str, number: str) -> str:
+def _name(name: str, number: str) -> str:
     """Return a picture in words."""
     return f"{name} {number}"
 
@@ -105,7 +106,7 @@ def _row(known: dict[str, int], names: str, name: str, number: str, where: str) 
     if number.isdecimal():
         one = nfc(fill(names, {"name": name, "number": int(number)}, "names", where))
     if one not in known:
-        raise UserError(f"{where} names {one or name_of(name, number)}: no such picture")
+        raise UserError(f"{where} names {one or _name(name, number)}: no such picture")
     return known[one]
 
 
@@ -123,7 +124,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
             elif cells and not header:
                 found.append((reader.line_num, cells))
     if promised:
-        each = int(np.prod([int(number) for number in promised.split()]))
+        each = math.prod(map(int, promised.split()))
         kinds = [sum(len(cells) == values for _, cells in found) for values in (3, 4)]
         if kinds != [each, each]:
             raise UserError(

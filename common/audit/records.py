@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,14 +34,15 @@ class Split:
 
 
 def splits_of(parts: Iterable[Records | Split | None]) -> list[Split]:
-    """Return the splits of records, but for a part that there is not."""
-    return [
+    """Return the splits of all parts that there are; ``val`` is called validation."""
+    splits = (
         part
         if isinstance(part, Split)
-        else Split(_NAMES.get(part.name, part.name), part.files, part.labels is not None, part)
+        else Split(part.name, part.files, part.labels is not None, part)
         for part in parts
         if part is not None
-    ]
+    )
+    return [replace(split, name=_NAMES.get(split.name, split.name)) for split in splits]
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,8 @@ def _read_records(split: Split) -> Iterator[Picture | BrokenRecord]:
         try:
             seen = decode_file(pictures.content(row), records.bits or 16)
         except (ValueError, OSError) as error:
-            return BrokenRecord(split.name, name, 0, str(error))
+            reason = getattr(error, "strerror", None) or str(error)
+            return BrokenRecord(split.name, name, 0, reason)
         return Picture(split.name, name, label, file, row, fingerprint(seen), pictures)
 
     with ThreadPoolExecutor() as pool:  # decoding releases Python's lock

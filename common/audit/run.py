@@ -13,13 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 
 from common.audit.findings import FIGURE, NAME, TABLE, Audit, facts_of, warnings_of, write_table
-from common.audit.records import (
-    BrokenRecord,
-    Picture,
-    Split,
-    read_picture,
-    read_pictures,
-)
+from common.audit.records import BrokenRecord, Picture, Split, read_picture, read_pictures
 from common.competition import Competition
 from common.data.lookalikes import Pair, find_pairs, groups
 from common.errors import UserError

@@ -25,7 +25,6 @@ from competitions.petals_to_metal import COMPETITION
 from competitions.petals_to_metal.data import PARTS, find_folder
 
 SIZE = 192  # the smallest that the competition has; enough to tell pictures apart
-NAMES = {"val": "validation"}
 
 
 def read_parts(root: Path) -> Iterator[Split]:
@@ -33,7 +32,7 @@ def read_parts(root: Path) -> Iterator[Split]:
     folder = find_folder(root, SIZE)
     for part in PARTS:
         files = tuple(sorted((folder / part).glob("*.tfrec")))
-        yield Split(NAMES.get(part, part), files, labelled=part != "test")
+        yield Split(part, files, labelled=part != "test")
 
 
 KERNEL = AuditKernel(COMPETITION, AuditRecipe(**RECIPE), parts=read_parts)

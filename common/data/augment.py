@@ -141,8 +141,16 @@ def augment(
 ) -> np.ndarray:
     """Crop, warp, change colours, turn and flip as the recipe says.
 
-    Return ``(image_size, image_size, 3)`` uint8, which is written to ``out``, if given.
+    Return ``(image_size, image_size, 3)`` uint8, which is written to ``out``, if given. The two of
+    a pair ``(2, size, size, 3)`` are augmented one after the other, each in its own way.
     """
+    if picture.ndim == 4:
+        out = (
+            np.empty((2, recipe.image_size, recipe.image_size, 3), np.uint8) if out is None else out
+        )
+        for one, place in zip(picture, out, strict=True):
+            augment(one, generator, recipe, place)
+        return out
     picture = random_crop(picture, generator, recipe.image_size)
     warp = (recipe.rotation, recipe.zoom, recipe.shift, recipe.shear)
     picture = random_affine(picture, generator, *warp)
@@ -193,8 +201,11 @@ def view(picture: np.ndarray, number: int, size: int) -> np.ndarray:
     """Return one of 16 views of a picture for test-time augmentation, ``(size, size, 3)``.
 
     View 0 is the centre, 1 to 3 are its flips, and 4 to 7 are the same four of the transposed
-    centre. Views 8 to 11 are the four corners, 12 to 15 are these mirrored left to right.
+    centre. Views 8 to 11 are the four corners, 12 to 15 are these mirrored left to right. Of a pair
+    ``(2, side, side, 3)`` both are seen in the same view.
     """
+    if picture.ndim == 4:
+        return np.stack([view(one, number, size) for one in picture])
     spare, turn = picture.shape[0] - size, number % 4
     top, left, symmetry = spare // 2, spare // 2, (number >= 4, turn >= 2, turn % 2 == 1)
     if number >= 8:

@@ -5,7 +5,6 @@ is over all of it), and with OpenCV in its threads it is faster here than ``tf.d
 docs/log.md). A batch is a function of the seed and its own number.
 """
 
-import dataclasses
 import logging
 import os
 import time
@@ -31,15 +30,15 @@ _FIRST, _LAST = 3, 53  # batches that are timed: after the compilation, within a
 class Training:
     """Shuffled, augmented batches of ``parts``: ``steps`` of them are an epoch.
 
-    A batch is (pictures ``(batch, s, s, 3)`` uint8, targets ``(batch, units)`` float32, weights
-    ``(batch,)`` float32). ``encode`` turns labels into targets. Each picture comes once an epoch,
-    unless the recipe's ``balance`` says otherwise (``common.data.balance``); pictures that fill up
-    the last batch have the weight 0. Order and augmentations depend on the seed and the epoch's
-    number alone: a training that continues with epoch 7 sees what one from the start sees. Where
-    several processes train, each mixes its own pictures with one another (MixUp, CutMix). A
-    ``sampler`` draws the rows of an epoch itself, ``(steps, batch)`` integers, and all of them
-    count. Without one an epoch has at most ``pictures``, drawn anew each time, or all where that
-    is None.
+    A batch is (pictures ``(batch, s, s, 3)`` uint8, or pairs ``(batch, 2, s, s, 3)``, targets
+    ``(batch, units)`` float32, weights ``(batch,)`` float32). ``encode`` turns labels into targets.
+    Each picture comes once an epoch, unless the recipe's ``balance`` says otherwise
+    (``common.data.balance``); pictures that fill up the last batch have the weight 0. Order and
+    augmentations depend on the seed and the epoch's number alone: a training that continues with
+    epoch 7 sees what one from the start sees. Where several processes train, each mixes its own
+    pictures with one another (MixUp, CutMix). A ``sampler`` draws the rows of an epoch itself,
+    ``(steps, batch)`` integers, and all of them count. Without one an epoch has at most
+    ``pictures``, drawn anew each time, or all where that is None.
     """
 
     def __init__(
@@ -96,8 +95,8 @@ class Training:
         order = self._share.of(self._order(epoch)[places])
         rows, copied = order % len(self.labels), order >= len(self.labels)
         as_it_is = self._balance.augments_copies_alone & ~copied
-        size = self._recipe.image_size
-        pictures = np.empty((len(rows), size, size, 3), np.uint8)
+        size, rows_of = self._recipe.image_size, self._parts[0].rows_of
+        pictures = np.empty((len(rows), *rows_of, size, size, 3), np.uint8)
         parts = np.searchsorted(self._starts, rows, side="right") - 1
         within = rows - self._starts[parts]
         numbers = (parts.tolist(), within.tolist(), seeds.tolist(), as_it_is.tolist())
@@ -169,7 +168,8 @@ def augmented_batches(
     def make(step: int) -> Batch:
         places = share.of(np.arange(step * batch, (step + 1) * batch))
         rows = places.clip(max=len(part) - 1)
-        pictures = np.empty((len(rows), recipe.image_size, recipe.image_size, 3), np.uint8)
+        size = recipe.image_size
+        pictures = np.empty((len(rows), *part.rows_of, size, size, 3), np.uint8)
         for row, out in zip(rows.tolist(), pictures, strict=True):
             augment(part[row], np.random.default_rng((3, seed, number, row)), recipe, out)
         return pictures, encode(part.labels[rows]), (places < len(part)).astype(np.float32)
@@ -178,13 +178,10 @@ def augmented_batches(
 
 
 def evaluated(part: Pictures, recipe: Any, row: int, seen: int = 0) -> np.ndarray:
-    """Return one ``view`` of a picture as it is predicted, ``(size, size, 3)`` uint8."""
-    size = recipe.image_size
-    if not (recipe.evaluates_whole and seen < 8):
-        return view(part[row], seen, size)
-    # Not from the cache: resized twice, a whole picture would be blurred.
-    square = dataclasses.replace(part.square, interpolation="bilinear")  # as without a margin
-    return view(square(part.original(row), size), seen, size)
+    """Return one ``view`` of a picture, or of both of a pair, as it is predicted, uint8."""
+    whole = recipe.evaluates_whole and seen < 8
+    picture = part.whole(row, recipe.image_size) if whole else part[row]
+    return view(picture, seen, recipe.image_size)
 
 
 def one_hot(labels: np.ndarray, classes: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The pictures of one part of the data, any of them at any time, decoded once if they fit."""
 
+import dataclasses
 import math
 import mmap
 import os
@@ -8,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -38,7 +40,10 @@ class Pictures:
         square: how they become squares of that size.
         fault: the error of a picture that could not be decoded; a framework that reads pictures in
             its threads may hide it.
+        rows_of: dimensions that a row has in front of a picture's: none, or 2 for a pair.
     """
+
+    rows_of: ClassVar[tuple[int, ...]] = ()
 
     def __init__(
         self, records: Records, size: int, cache: str = "none", square: Square | None = None
@@ -68,6 +73,13 @@ class Pictures:
         picture: np.ndarray = self._cache[row]
         return picture
 
+    def whole(self, row: int, size: int) -> np.ndarray:
+        """Return one picture as a square of another size, which no cache has.
+
+        Resized twice, it would be blurred; it shrinks as without a margin.
+        """
+        return dataclasses.replace(self.square, interpolation="bilinear")(self.original(row), size)
+
     def original(self, row: int) -> np.ndarray:
         """Return one picture in its own size. Raises UserError when it cannot be decoded."""
         try:
@@ -83,6 +95,10 @@ class Pictures:
             raise self.fault from None
         self._checked[row] = checked
         return picture
+
+    def shown(self, row: int) -> np.ndarray:
+        """Return one picture for people, in its own size."""
+        return self.original(row)
 
     def check_headers(self, seconds: float) -> int:
         """Look at the headers of the pictures for some ``seconds``; return how many are right.

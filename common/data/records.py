@@ -28,6 +28,7 @@ class Records:
         bits: of the values of pictures with more than 8 (``common.data.depth``); 0 where not known.
         columns: ``(pictures,)`` text each, by name: what a table says of the pictures besides.
         notes: what was strange when it was read, each a sentence for a warning.
+        seconds: where a row is a pair, ``places`` of its second picture; else None.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Records:
     bits: int = 0
     columns: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    seconds: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -56,6 +58,7 @@ class Records:
             places=self.places[rows],
             groups=groups,
             columns=columns,
+            seconds=None if self.seconds is None else self.seconds[rows],
         )
 
 
@@ -78,12 +81,16 @@ def join(name: str, first: Records, second: Records) -> Records:
         for part in (first, second)
     ]
     grouped = first.groups is not None or second.groups is not None
+    moved = np.array([len(first.files), 0, 0, 0])  # the number of a file
+    seconds = None
+    if first.seconds is not None and second.seconds is not None:
+        seconds = np.concatenate([first.seconds, second.seconds + moved])
     return Records(
         name,
         (*first.files, *second.files),
         np.concatenate([first.ids, second.ids]),
         np.concatenate([first.labels, second.labels]),
-        np.concatenate([first.places, second.places + np.array([len(first.files), 0, 0, 0])]),
+        np.concatenate([first.places, second.places + moved]),
         np.concatenate(groups) if grouped else None,
         bits=max(first.bits, second.bits),
         columns={
@@ -92,6 +99,7 @@ def join(name: str, first: Records, second: Records) -> Records:
             if name in second.columns
         },
         notes=tuple(dict.fromkeys((*first.notes, *second.notes))),
+        seconds=seconds,
     )
 
 
@@ -105,6 +113,10 @@ def _with_own_ids(*parts: Records) -> list[Records]:
     return [dataclasses.replace(part, ids=ids) for part, ids in zip(parts, named, strict=True)]
 
 
-def _pictures(part: Records) -> list[tuple[Path, int]]:
-    """What tells each picture from all others: its file, and where it begins there."""
-    return [(part.files[number], start) for number, start, *_ in part.places.tolist()]
+def _pictures(part: Records) -> list[tuple[tuple[Path, int], ...]]:
+    """What tells each row from all others: its pictures' files, and where they begin there."""
+    places = [part.places] if part.seconds is None else [part.places, part.seconds]
+    return [
+        tuple((part.files[number], start) for number, start, *_ in row)
+        for row in zip(*(one.tolist() for one in places), strict=True)
+    ]

@@ -204,11 +204,11 @@ def keep_together(records: Records, near_duplicates: bool = True) -> tuple[Recor
     """Return ``records`` with copies in one group, and what is kept together in words.
 
     ``groups`` are ``(pictures,)`` text. Groups that copies join have the name of the first of them;
-    a group of copies alone is named by its first picture. Without ``near_duplicates``, and among
-    more than 20,000 pictures, no copies are looked for.
+    a group of copies alone is named by its first picture. No copies are looked for without
+    ``near_duplicates``, of pairs, and among more than 20,000 pictures.
     """
     words = "" if records.groups is None else f", {_several(records.groups)} kept together"
-    if not near_duplicates:
+    if not near_duplicates or records.seconds is not None:  # a picture is in several pairs
         return records, words
     if len(records) > MOST:
         return records, f"{words}, copies not looked for among {len(records):,} pictures"

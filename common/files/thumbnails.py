@@ -20,8 +20,8 @@ _ARRAYS = {"ids": (np.str_, "n"), "jpegs": (np.bytes_, "n")}
 def write_thumbnails(folder: Path, pictures: Any, always: Sequence[int] = ()) -> Path:
     """Write the thumbnails of one part, ``common.data.pictures.Pictures``: all, or every k-th.
 
-    Each is at most ``SIDE`` pixels wide and high; there are at most ``LIMIT``, besides the rows of
-    ``always``.
+    Each is at most ``SIDE`` pixels wide and high, a pair twice as wide; there are at most
+    ``LIMIT``, besides the rows of ``always``.
     """
     import cv2
 
@@ -30,7 +30,9 @@ def write_thumbnails(folder: Path, pictures: Any, always: Sequence[int] = ()) ->
     rows = sorted({*range(0, len(pictures), every), *map(int, always)})
     jpegs = []
     for row in rows:
-        small = cv2.cvtColor(resize(pictures[row], side), cv2.COLOR_RGB2BGR)
+        picture = pictures[row]
+        shown = [resize(one, side) for one in (picture if picture.ndim == 4 else [picture])]
+        small = cv2.cvtColor(np.concatenate(shown, axis=1), cv2.COLOR_RGB2BGR)
         jpegs.append(cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes())
     return save_thumbnails(folder, pictures.records.ids[rows].tolist(), jpegs)
 

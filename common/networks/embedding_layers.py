@@ -37,6 +37,14 @@ class UnitLength(_Float32Layer):
         return unit_length(inputs)
 
 
+class Grey(_Float32Layer):
+    """Pictures ``(batch, height, width, 3)`` as one channel of grey, as ITU-R BT.601 has it."""
+
+    def call(self, inputs: Any) -> Any:
+        """``(batch, height, width, 1)``."""
+        return ops.image.rgb_to_grayscale(inputs)
+
+
 class CosineClasses(_Float32Layer):
     """Cosines ``(batch, classes)`` between rows ``(batch, d)`` and a learnt direction a class.
 

@@ -38,12 +38,12 @@ def explain(
 
     ``grad_cam.npz`` and ``grad_cam.png`` have the surest hits and the worst mistakes by the
     network's own ``predictions`` ``(rows, classes)``, ``feature_maps.png`` the first of them. Empty
-    for tasks without probabilities of classes, for networks without feature maps, and, with a
+    for pairs and tasks without probabilities of classes, networks without feature maps, and, with a
     warning, where several processes train together: each has a part of the network.
     """
     layer, rows = last_map(network), np.arange(len(pictures)) if rows is None else rows
     one_of_classes = task.has_class_numbers and task.units == len(task.classes)
-    if layer is None or not one_of_classes or not len(rows):
+    if layer is None or not one_of_classes or not len(rows) or pictures.rows_of:
         return {}
     if accelerator.processes > 1:
         run.warn("no Grad-CAM and no feature maps: several processes have trained together")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from common.code_faults import in_words
-from common.data.pictures import Pictures
+from common.data.pair_pictures import open_records
 from common.data.records import Records
 from common.errors import UserError, end_process, shown_in_one_line
 from common.kernel import KernelRun
@@ -50,7 +50,7 @@ def look(script: str, settings: Mapping[str, Any] | None = None, seed: int = 0) 
         print(f"warning: {warning}", flush=True)
     if isinstance(kernel, PrepareKernel):  # and lists what is broken
         return
-    parts = Parts(*(Pictures(part, recipe.image_size) for part in records))
+    parts = Parts(*(open_records(part, recipe.image_size, "none") for part in records))
     check_headers(parts)
     end = time.monotonic() + _DECODING
     for part in reversed(parts):  # nobody would look at test otherwise

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from common.data.augment import augment
+from common.data.pair_pictures import side_by_side
 from common.data.pictures import Pictures
 from common.metrics import figures
 from common.recipes.image import ImageRecipe
@@ -43,8 +44,11 @@ def write_history(folder: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def draw_pictures(folder: Path, names: Sequence[str], recipe: ImageRecipe, train: Pictures) -> None:
     """Pictures as they are, and augmented; ``names`` are what the first SHOWN of train are."""
-    pictures = [train.original(row) for row in range(min(SHOWN, len(train)))]
+    pictures = [train.shown(row) for row in range(min(SHOWN, len(train)))]
     figures.picture_grid(pictures, names, folder / "training_pictures.png")
     variants = [augment(train[0], np.random.default_rng(seed), recipe) for seed in range(SHOWN - 1)]
     titles = [names[0], "augmented", *[""] * (SHOWN - 2)]
-    figures.picture_grid([train[0], *variants], titles, folder / "augmented.png")
+    shown = [train[0], *variants]
+    if train.rows_of:  # pairs
+        shown = [side_by_side([*pair]) for pair in shown]
+    figures.picture_grid(shown, titles, folder / "augmented.png")

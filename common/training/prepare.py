@@ -13,6 +13,7 @@ import numpy as np
 
 from common.accelerator import Accelerator, choose, clear_session
 from common.data.batches import Encode, Training, evaluation_batches
+from common.data.pair_pictures import open_records
 from common.data.pictures import Pictures, choose_cache
 from common.data.records import Records
 from common.data.samplers import ClassBatches
@@ -68,10 +69,11 @@ class PictureKernel(TrainingKernel):
         frozen = ", backbone frozen" if getattr(recipe, "freeze_backbone", False) else ""
         frozen += f" but {recipe.unfreeze}" if getattr(recipe, "unfreeze", "") else ""
         divided = getattr(recipe, "preprocessing", "") == "1/255" and not recipe.miniature
+        pairs = "pairs of " if len(model.input_shape) == 5 else ""
         pixels = "divided by 255" if divided else "preprocessed"
         return recipe, model, {
             "weights": f"{getattr(recipe, 'weights', None) or 'random'}{frozen}",
-            "input": f"{size} x {size} x 3, 0 to 255; {pixels} inside the network",
+            "input": f"{pairs}{size} x {size} x 3, 0 to 255; {pixels} inside the network",
         }  # fmt: skip
 
     def pretrained(self, run: KernelRun) -> str | Published | None:
@@ -133,7 +135,7 @@ class PictureKernel(TrainingKernel):
 
 
 class Parts(NamedTuple):
-    """The pictures of a training."""
+    """The pictures of a training, or its pairs."""
 
     train: Pictures
     validation: Pictures
@@ -180,12 +182,12 @@ def open_pictures(records: Sequence[Records], recipe: Any, replicas: int) -> Par
     # Test is seen once a view, so that one view caches nothing of it. Whole pictures come from
     # their records, at their own size.
     again = recipe.tta > (8 if recipe.evaluates_whole else 1)
-    counts = [len(part) for part in records]
+    counts = [len(part) * (1 if part.seconds is None else 2) for part in records]
     cache = choose_cache(recipe.cache, sum(counts if again else counts[:2]), size)
     caches = (cache, cache, cache if again else "none")
     square = Square.of(recipe)
     parts = Parts(
-        *(Pictures(part, size, how, square) for part, how in zip(records, caches, strict=True))
+        *(open_records(part, size, how, square) for part, how in zip(records, caches, strict=True))
     )
     check_batch(recipe, replicas, len(parts.train))
     check_pictures(parts)

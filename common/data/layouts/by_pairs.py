@@ -1,13 +1,16 @@
 """Lists of labelled pairs, as LFW has them (Huang et al., 2007)."""
 
 import csv
+import dataclasses
 import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from common.data.faults import check_ids
 from common.data.layouts.found import fields_of, fill, without_ending
+from common.data.lookalikes import components
 from common.data.names import nfc
 from common.data.records import Records
 from common.data.tables import opened
@@ -67,6 +70,31 @@ def labelled_pairs(
     people = np.array(shown)
     same = (people[:, 0] == people[:, 1]).astype(np.int64)
     return LabelledPairs(np.array(rows, np.int64), same, people)
+
+
+def pair_records(name: str, pictures: Records, pairs: LabelledPairs) -> Records:
+    """Return a row for each pair: labels 1 where both show the same, and the people in columns.
+
+    Ids are both pictures' names, without folders and endings. ``groups`` are people that pairs
+    connect, whether these are the same or not, by the first of their names: no one is on two sides
+    of a split that keeps groups together.
+    """
+    first, second = pairs.rows.T
+    names, of_pairs = np.unique(pairs.names, return_inverse=True)
+    people = of_pairs.reshape(pairs.names.shape)
+    group = components(people, len(names))
+    firsts = names[np.unique(group, return_index=True)[1]]  # names are sorted
+    short = np.array([without_ending(one.rpartition("/")[2]) for one in pictures.ids.tolist()])
+    found = dataclasses.replace(
+        pictures.take(first),
+        name=name,
+        ids=np.char.add(np.char.add(short[first], " | "), short[second]),
+        labels=pairs.same,
+        groups=firsts[np.unique(group, return_inverse=True)[1][people[:, 0]]],
+        columns={"first": pairs.names[:, 0], "second": pairs.names[:, 1]},
+        seconds=pictures.places[second],
+    )
+    return check_ids(found)
 
 
 def check_apart(train: LabelledPairs, test: LabelledPairs) -> None:

@@ -1,0 +1,78 @@
+"""Pairs of pictures, read as ``Pictures`` are: both of a pair, one after the other."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar
+
+import numpy as np
+
+from common.data.augment import resize
+from common.data.pictures import Pictures
+from common.data.records import Records
+from common.data.squares import Square
+from common.errors import UserError
+
+
+class PairPictures(Pictures):
+    """Pairs as ``(2, size, size, 3)`` uint8, by number; threads may read at the same time.
+
+    As ``Pictures``, which its first pictures are; ``original`` and ``content`` are of these alone.
+    """
+
+    rows_of: ClassVar[tuple[int, ...]] = (2,)
+
+    def __init__(
+        self, records: Records, size: int, cache: str = "none", square: Square | None = None
+    ):
+        first, second = halves(records)
+        super().__init__(first, size, cache, square)
+        self.records, self.second = records, Pictures(second, size, cache, square)
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        """Return both pictures of a pair. Raises UserError when one cannot be decoded."""
+        first = super().__getitem__(row)
+        try:
+            return np.stack([first, self.second[row]])
+        except UserError as error:
+            self.fault = error
+            raise
+
+    def whole(self, row: int, size: int) -> np.ndarray:
+        """As Pictures', ``(2, size, size, 3)``."""
+        return np.stack([super().whole(row, size), self.second.whole(row, size)])
+
+    def shown(self, row: int) -> np.ndarray:
+        """Return both pictures in their own sizes, side by side, for people."""
+        return side_by_side([self.original(row), self.second.original(row)])
+
+    def check_headers(self, seconds: float) -> int:
+        """As Pictures': return of how many pairs both are right."""
+        return min(super().check_headers(seconds / 2), self.second.check_headers(seconds / 2))
+
+    def decode_all(self, seconds: float = math.inf) -> int:
+        """As Pictures': return how many pairs were decoded."""
+        return min(super().decode_all(seconds / 2), self.second.decode_all(seconds / 2))
+
+
+def open_records(
+    records: Records, size: int, cache: str = "none", square: Square | None = None
+) -> Pictures:
+    """Return the pictures of records, or the pairs where they are pairs."""
+    kind = Pictures if records.seconds is None else PairPictures
+    return kind(records, size, cache, square)
+
+
+def halves(records: Records) -> tuple[Records, Records]:
+    """Return the first and the second pictures of pairs, each as records of single pictures."""
+    assert records.seconds is not None
+    first = replace(records, seconds=None)
+    return first, replace(first, places=records.seconds)
+
+
+def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:
+    """Return pictures ``(height, width, 3)`` in a row, as high as the first: uint8."""
+    height = len(pictures[0])
+    widths = [max(1, round(height * one.shape[1] / len(one))) for one in pictures]
+    shapes = [(height, width) for width in widths]
+    return np.concatenate([resize(*one) for one in zip(pictures, shapes, strict=True)], axis=1)

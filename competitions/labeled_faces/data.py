@@ -1,0 +1,75 @@
+"""LFW's pairs by its lists for View 1, and the single pictures of the people in training."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from common.data.layouts import (
+    check_apart,
+    folder_per_class,
+    labelled_pairs,
+    pair_records,
+)
+from common.data.records import Records
+from common.data.splits import hold_out
+from common.errors import UserError
+from common.inputs import listing
+from common.parameters import Parameters
+from competitions.labeled_faces import COMPETITION
+
+SHARE = 0.15  # of the pairs, for validation: one of seven parts
+LISTS = ("pairs{part}.txt",), ("matchpairs{part}.csv", "mismatchpairs{part}.csv")
+
+
+def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    """Read the pairs: train and validation share no person, and test is as it is published."""
+    train, test = read_lists(COMPETITION.data_folder(parameters.internet))
+    train, validation = hold_out(train, COMPETITION.task, SHARE)
+    return train, validation, test
+
+
+def read_lists(root: Path) -> tuple[Records, Records]:
+    """Read the pairs of DevTrain and of DevTest below ``root``.
+
+    Raises UserError as ``find_lists`` and ``labelled_pairs``, and where a person is in both.
+    """
+    lists = [find_lists(root, part) for part in ("DevTrain", "DevTest")]
+    pictures = folder_per_class("faces", root)
+    train, test = (labelled_pairs(pictures, *paths) for paths in lists)
+    check_apart(train, test)
+    return pair_records("train", pictures, train), pair_records("test", pictures, test)
+
+
+def people(parameters: Parameters) -> Records:
+    """Read all pictures of the people in the pairs of DevTrain, their names in ``groups``.
+
+    Labels count these people from 0. Raises UserError as ``read_lists``.
+    """
+    root = COMPETITION.data_folder(parameters.internet)
+    train, _ = read_lists(root)
+    pictures = folder_per_class("faces", root)
+    names = pictures.columns["class"]
+    chosen = np.isin(names, [train.columns["first"], train.columns["second"]])
+    labels = np.unique(names[chosen], return_inverse=True)[1]
+    return replace(pictures.take(chosen), name="train", labels=labels, groups=names[chosen])
+
+
+def find_lists(root: Path, part: str) -> list[Path]:
+    """Return the lists of a part: one of text, or two of csv, in ``root`` or a folder below.
+
+    Raises UserError where they are not there.
+    """
+    for names in LISTS:
+        files = [name.format(part=part) for name in names]
+        found = [next(root.glob(f"{deep}{file}"), None) for file in files for deep in ("", "*/")]
+        there = [path for path in found if path]
+        if len(there) >= len(files):
+            return there[: len(files)]
+    either = " or ".join(" and ".join(names).format(part=part) for names in LISTS)
+    raise UserError(f"{root} lacks {either}; {listing(root)}")
+
+
+def check_folder(root: Path) -> None:
+    """As ``read_lists``."""
+    read_lists(root)

@@ -55,10 +55,10 @@ class TwinRecipe(ClassifierRecipe):
 
     def validate(self) -> None:
         """As ClassifierRecipe's; pictures are large enough for the tower."""
-        super().validate()
-        _ = self.rates
         if self.head != "dense":
             raise UserError(f"setting head={self.head}: a twin's last layer is dense: leave it out")
+        super().validate()
+        _ = self.rates
         if not self.backbone and self.image_size < LEAST:
             raise UserError(
                 f"setting image_size={self.image_size}: the twin's four convolutions need {LEAST} "

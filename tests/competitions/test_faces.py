@@ -1,0 +1,114 @@
+"""LFW's pairs: its lists in both forms, nobody on two sides of a split, and a whole dry run."""
+
+import csv
+import os
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+from common.data.records import Records
+from common.data.splits import hold_out
+from common.errors import UserError
+from competitions.labeled_faces import COMPETITION, data
+from support import real, tiny
+
+PEOPLE = {
+    "DevTrain": [f"Ann_{n:02d}" for n in range(24)],
+    "DevTest": [f"Bob_{n}" for n in range(8)],
+}
+
+
+def write_lists(root: Path, as_csv: bool) -> Path:
+    """Two pictures of each person paired, and each person with the next one, but every third."""
+    for part, people in PEOPLE.items():
+        same = [(one, 1, 2) for one in people]
+        different = [(*two[:1], 1, two[1], 2) for n, two in enumerate(pairwise(people)) if n % 3]
+        if as_csv:
+            for kind, rows in (("match", same), ("mismatch", different)):
+                with open(root / f"{kind}pairs{part}.csv", "w", newline="") as file:
+                    csv.writer(file).writerows([["name", "imagenum1"], *rows])
+        else:
+            rows = [*same, *different]
+            lines = ["\t".join(map(str, row)) for row in rows]
+            (root / f"pairs{part}.txt").write_text("\n".join(lines))
+    return root
+
+
+@pytest.fixture
+def faces(tmp_path: Path) -> Path:
+    """A folder as Kaggle has it; a person is a colour."""
+    random = np.random.default_rng(0)
+    for name in (*PEOPLE["DevTrain"], *PEOPLE["DevTest"]):
+        colour = random.integers(30, 226, 3)
+        folder = tmp_path / "faces" / "lfw-deepfunneled" / "lfw-deepfunneled" / name
+        folder.mkdir(parents=True)
+        for number in (1, 2):
+            noise = random.integers(-30, 30, (70, 70, 3))
+            cv2.imwrite(str(folder / f"{name}_{number:04d}.jpg"), (colour + noise).astype(np.uint8))
+    return tmp_path / "faces"
+
+
+def people_of(part: Records) -> set[str]:
+    return {*part.columns["first"].tolist(), *part.columns["second"].tolist()}
+
+
+def test_lists_of_text_and_of_csv_are_the_same_pairs(faces: Path) -> None:
+    of_csv = data.read_lists(write_lists(faces, True))
+    of_text = data.read_lists(write_lists(faces, False))
+    for one, other in zip(of_csv, of_text, strict=True):
+        assert one.ids.tolist() == other.ids.tolist()
+        assert one.groups.tolist() == other.groups.tolist()
+        assert one.labels.tolist() == other.labels.tolist()
+    train, test = of_text
+    assert (len(train), len(test)) == (24 + 15, 8 + 4)
+    assert not people_of(train) & people_of(test)
+    assert train.ids[0] == "Ann_00_0001 | Ann_00_0002"
+
+
+def test_a_list_that_is_missing_is_one_line(faces: Path) -> None:
+    write_lists(faces, True)
+    (faces / "mismatchpairsDevTest.csv").unlink()
+    said = "lacks pairsDevTest.txt or matchpairsDevTest.csv and mismatchpairsDevTest.csv; "
+    with pytest.raises(UserError, match=said):
+        data.check_folder(faces)
+
+
+def shares(parts: Sequence[Records]) -> list[float]:
+    return [round(float(np.mean(part.labels)), 2) for part in parts]
+
+
+def test_view_1_is_split_by_person_without_losing_a_pair() -> None:
+    train, test = data.read_lists(real.data("lfw-dataset"))
+    parts = hold_out(train, COMPETITION.task, data.SHARE)
+    counts = COMPETITION.pictures
+    assert [len(part) for part in (*parts, test)] == [counts[n] for n in ("train", "val", "test")]
+    learnt, chosen, asked = (people_of(part) for part in (*parts, test))
+    assert not learnt & chosen
+    assert not (learnt | chosen) & asked
+    assert len(learnt | chosen) == 2132
+    assert shares(parts) == [0.5, 0.5]
+    assert len(set(train.groups.tolist())) == 1032
+
+
+@pytest.mark.slow
+def test_a_dry_run_ends_in_the_accuracy_of_the_test_pairs(faces: Path, tmp_path: Path) -> None:
+    done = tiny.submit(
+        *("faces", "--model", "twin", "--dry-run", "--data", write_lists(faces, False)),
+        *("--set", "epochs=1", "--set", "batch_size=16", "--run-dir", tmp_path / "run", "--json"),
+    )
+    result = tiny.last_json(done)
+    with open(result["predictions"], newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["part"] == "test"]
+    right = [row["label"] == row["predicted"] for row in rows]
+    assert len(rows) == result["test_n"] == 12
+    assert result["test_score"] == pytest.approx(np.mean(right))
+    assert {row["label"] for row in rows} == {"different", "same"}
+    assert float(rows[0]["different"]) + float(rows[0]["same"]) == pytest.approx(1, abs=1e-5)
+    metrics = (tmp_path / "run/outputs/ensemble/metrics.json").read_text()
+    assert '"test_groups": 4' in metrics  # of one, three, three and one of eight people

@@ -16,6 +16,7 @@ from common.tasks.task import Task
 
 _NEXT = 1_000_003  # from the seed of a split to that of its repeat, which nobody gives as --seed
 _OTHERS = 0.3  # of all pictures: validation and test where all are split anew
+_VALIDATION = 0.15  # of train and validation where those alone are
 _GIVEN = "group as given"  # a column: the names of groups before copies joined some
 
 
@@ -110,7 +111,8 @@ def split_anew(
     assert whole.labels is not None
     try:
         if how == "random":
-            numbers, words = _at_random(task.strata(whole.labels), seed), "at random, stratified"
+            strata = task.strata(whole.labels)
+            numbers, words = _at_random(strata, seed, _OTHERS, 0.5), "at random, stratified"
         else:
             whole, kept = keep_together(_rejoined(whole), near_duplicates)
             numbers, words = _by_group(whole, task, seed), f"by group, stratified{kept}"
@@ -125,21 +127,46 @@ def split_anew(
     ]
 
 
-def _at_random(strata: np.ndarray, seed: int) -> np.ndarray:
-    """The part of each row, 0 to 2: 30 % by scikit-learn's ``train_test_split``, then halves."""
+def random_validation(
+    train: Records, validation: Records, task: Task, seed: int
+) -> tuple[Records, Records]:
+    """Return 85 % train and 15 % validation of the pictures of both, at random and stratified.
+
+    Groups and copies may be on both sides, as in many publications; ``split`` says of how many
+    groups. Raises UserError for too few pictures.
+    """
+    whole = check_ids(join(train.name, train, validation))
+    assert whole.labels is not None
+    try:
+        chosen = _at_random(task.strata(whole.labels), seed, _VALIDATION) == 1
+    except UserError as error:
+        raise UserError(f"setting split=random-validation: {error}") from None
+    words = "at random, stratified"
+    if whole.groups is not None:
+        own, others = ({*whole.groups[rows].tolist()} - {""} for rows in (chosen, ~chosen))
+        words += f", {len(own & others):,} of its {len(own):,} groups trained on, too"
+    return _divide(whole, chosen, "val", f"{words}, seed {seed}")
+
+
+def _at_random(strata: np.ndarray, seed: int, *shares: float) -> np.ndarray:
+    """The part of each row, from 0, by scikit-learn's ``train_test_split``.
+
+    Each of ``shares`` is of the rows of the part before it.
+    """
     from sklearn.model_selection import train_test_split
 
     numbers, rows = np.zeros(len(strata), np.int64), np.arange(len(strata))
     try:
-        for number, share in ((1, _OTHERS), (2, 0.5)):
+        for number, share in enumerate(shares, 1):
             _, rows = train_test_split(
                 rows, test_size=share, stratify=strata[rows], random_state=seed
             )
             numbers[rows] = number
     except ValueError:
-        fewest = np.unique(strata, return_counts=True)[1].min()
+        fewest, parts = np.unique(strata, return_counts=True)[1].min(), ("two", "three")
         raise UserError(
-            f"{len(strata)} pictures, {fewest} of one class, are too few for three parts"
+            f"{len(strata)} pictures, {fewest} of one class, are too few for "
+            f"{parts[len(shares) - 1]} parts"
         ) from None
     return numbers
 

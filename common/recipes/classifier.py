@@ -8,6 +8,7 @@ from common.networks.head import POOLS, parse_head
 from common.recipes.image import BackboneRecipe
 from common.recipes.training import Range
 
+ALL_ANEW = ("random", "grouped")  # what ``split`` does with the pictures of test, too
 _LOSSES = {  # in words; of another task, and by default, it is the task's own
     "focal": "focal loss, gamma 2",
     "binary": "binary cross-entropy of each class",
@@ -60,8 +61,9 @@ class ClassifierRecipe(BackboneRecipe):
         near_duplicates: whether folds keep copies, exact or near, together, of data with a
             validation of their own; ``hold_out`` is asked in the competition's ``data.py``.
         split: ``given`` by the competition's ``data.py``; ``random`` or ``grouped`` split all
-            labelled pictures, those of test too, 70/15/15 (``common.data.splits``). Where nothing
-            is submitted.
+            labelled pictures, those of test too, 70/15/15 (``common.data.splits``), where nothing
+            is submitted; ``random-validation`` splits train and validation 85/15 and ignores
+            groups, as many publications do, and test is as it is given.
     """
 
     backbone: str = "DenseNet201"
@@ -85,7 +87,7 @@ class ClassifierRecipe(BackboneRecipe):
     fold: Annotated[int | None, Range(0, 19)] = 0
     repeats: Annotated[int, Range(1, 10)] = 1
     near_duplicates: bool = True
-    split: Literal["given", "random", "grouped"] = "given"
+    split: Literal["given", "random", "grouped", "random-validation"] = "given"
     export: bool = False
     augmented_views: Annotated[int, Range(0, 32)] = 0
 

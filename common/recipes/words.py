@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any
 
+from common.recipes.classifier import ALL_ANEW
 from common.recipes.hours import refit_epochs
 from common.recipes.schedules import RAMPED, parse_rates
 from common.recipes.training import TrainingRecipe
@@ -33,6 +34,7 @@ _BALANCE = {  # what is done to classes of unequal size
 _SPLITS = {
     "random": "all labelled pictures 70/15/15 at random",
     "grouped": "all labelled pictures 70/15/15, those of one group and copies on one side",
+    "random-validation": "train and validation 85/15 at random, groups on both sides",
 }
 _BOUNDS = {"copies": "at least ", "augmented": "at least ", "undersample": "at most "}  # of steps
 _SIZES = ("image_size", "batch_size", "epochs", "refit_epochs")
@@ -114,10 +116,13 @@ def value_in_words(value: object) -> str:
 def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
     """How many pictures are trained on; with folds, all of train + validation but one fold.
 
-    About 70 % of all where they are split anew.
+    About 70 % of all where they are split anew, 85 % where test is as given.
     """
-    if getattr(recipe, "split", "given") != "given":
+    split = getattr(recipe, "split", "given")
+    if split in ALL_ANEW:
         return sum(pictures.values()) * 7 // 10
+    if split != "given":
+        return (pictures["train"] + pictures["val"]) * 85 // 100
     if not getattr(recipe, "folds", 0):
         return pictures["train"]
     labelled = pictures["train"] + pictures["val"]
@@ -127,7 +132,7 @@ def training_pictures(recipe: Any, pictures: Mapping[str, int]) -> int:
 
 def _labelled(recipe: Any, pictures: Mapping[str, int]) -> int:
     """Pictures of train and validation."""
-    if getattr(recipe, "split", "given") != "given":
+    if getattr(recipe, "split", "given") in ALL_ANEW:
         return sum(pictures.values()) * 85 // 100
     return pictures["train"] + pictures["val"]
 

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 from common.accelerator import Accelerator
 from common.data.records import Records, no_records
 from common.data.split_table import write_split
-from common.data.splits import join_labelled, one_fold, split_anew
+from common.data.splits import join_labelled, one_fold, random_validation, split_anew
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
 from common.metrics import figures
 from common.networks.classifier import SMALL, build_classifier
 from common.outputs import write_outputs
+from common.recipes.classifier import ALL_ANEW
 from common.recipes.hours import refit_epochs
 from common.tasks.task import Task
 from common.training.checkpoint import remove_checkpoint
@@ -115,7 +116,10 @@ def divide(
     check_labels(kernel.competition, *given)
     if recipe.split != "given":
         near = recipe.near_duplicates
-        train, validation, test = split_anew(given, task, recipe.split, seed, near)
+        if recipe.split in ALL_ANEW:
+            train, validation, test = split_anew(given, task, recipe.split, seed, near)
+        else:
+            train, validation = random_validation(train, validation, task, seed)
     splits = {"": (train, validation)}
     if recipe.folds:
         both = join_labelled(train, validation, recipe.near_duplicates)

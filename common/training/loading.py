@@ -14,6 +14,7 @@ from common.data.records import Records, join, no_records
 from common.errors import UserError
 from common.inputs import as_given
 from common.parameters import Parameters
+from common.recipes.classifier import ALL_ANEW
 from common.submission import check_sample, find_sample
 
 # Of a size in pixels; test is None where there is none, and no submission.
@@ -60,7 +61,7 @@ def labels_of(part: Records) -> np.ndarray:
 def check_split(facts: Competition, recipe: Any) -> None:
     """Raise UserError where all pictures are to be split anew, and those of test are submitted."""
     split = getattr(recipe, "split", "given")
-    if split != "given" and facts.submission is not None:
+    if split in ALL_ANEW and facts.submission is not None:
         raise UserError(
             f"setting split={split}: {facts.name} is scored on its own test: take split=given"
         )

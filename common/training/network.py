@@ -18,6 +18,7 @@ from common.inputs import as_given, dataset_folder
 from common.kernel import KernelRun, installed_versions
 from common.manifest import file_sha256
 from common.progress import report
+from common.recipes.classifier import ALL_ANEW
 from common.training.model import copied, parameter_counts
 
 BEGINS_WITH = "begins_with"  # among a manifest's facts
@@ -81,7 +82,8 @@ def trained_on(run: KernelRun) -> str:
     recipe, seed = run.recipe, f"seed {run.parameters.seed}"
     split = getattr(recipe, "split", "given")
     if split != "given":
-        return f"70 % of all pictures, split={split} ({seed})"
+        share = "70 % of all pictures" if split in ALL_ANEW else "85 % of train + validation"
+        return f"{share}, split={split} ({seed})"
     if not getattr(recipe, "folds", 0):
         return "train"
     if recipe.fold is None:

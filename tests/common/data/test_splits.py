@@ -15,6 +15,7 @@ from common.data.splits import (
     hold_out,
     join_labelled,
     one_fold,
+    random_validation,
     split_anew,
     stratified_folds,
 )
@@ -305,6 +306,25 @@ def test_a_group_that_copies_gave_anothers_name_stays_one_group(
         parts = {name: n for n, part in enumerate(split) for name in part.ids.tolist()}
         for first in range(0, 80, 8):  # two people
             assert len({parts[name] for name in whole.ids[first : first + 8].tolist()}) == 1
+
+
+def test_train_and_validation_alone_are_split_at_random() -> None:
+    """As a publication does, which splits 2,200 pairs into 1,870 and 330."""
+    people = [f"p{row // 3}" for row in range(2200)]
+    whole = records([row % 2 for row in range(2200)], people)
+    parts = whole.take(np.arange(1900)), replace(whole.take(np.arange(1900, 2200)), name="val")
+    train, validation = random_validation(*parts, TASK, 0)
+    assert (len(train), len(validation), validation.name) == (1870, 330, "val")
+    assert np.bincount(validation.labels).tolist() == [165, 165]
+    assert sorted([*train.ids, *validation.ids]) == sorted(whole.ids)
+    own, both = {*validation.groups}, {*validation.groups} & {*train.groups}
+    said = f"stratified, {len(both)} of its {len(own)} groups trained on, too, seed 0"
+    assert validation.split.endswith(said)
+    assert len(both) > 200
+    assert random_validation(*parts, TASK, 1)[1].ids.tolist() != validation.ids.tolist()
+    few = [one.take(np.arange(2)) for one in parts]
+    with pytest.raises(UserError, match="split=random-validation: 4 pictures, 2 of one class, are"):
+        random_validation(*few, TASK, 0)
 
 
 def test_what_cannot_be_split_anew_is_one_line() -> None:

@@ -166,6 +166,11 @@ def test_a_split_of_all_pictures_is_said(split: Any) -> None:
     assert words["split"].startswith("all labelled pictures 70/15/15")
     assert words["epochs"] == "25 on train, 70 steps each"
     assert words["refit"].endswith("on train + val, 85 steps each")
+    others = ClassifierRecipe(split="random-validation", batch_size=10)
+    words = describe_recipe(others, 1, {"train": 600, "val": 100, "test": 300})
+    assert words["split"] == "train and validation 85/15 at random, groups on both sides"
+    assert words["epochs"] == "25 on train, 60 steps each"
+    assert words["refit"].endswith("on train + val, 70 steps each")
     given = describe_recipe(ClassifierRecipe(), 1, {"train": 600, "val": 100})
     assert "split" not in given
     unused = {one: unused_settings({"folds": 0, "split": one}) for one in ("given", split)}

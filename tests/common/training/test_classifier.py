@@ -98,6 +98,13 @@ def test_all_pictures_are_split_anew_where_nothing_is_submitted(
     assert network["trained_on"] == "70 % of all pictures, split=random (seed 0)"
     said = train(labelled(0), tmp_path / "grouped", settings={**settings, "split": "grouped"})
     assert "of 40 pictures, by group, stratified, no copies found, seed 0;" in said
+    others = {**settings, "split": "random-validation"}
+    train(KERNEL, tmp_path / "submits", settings=others, nonce="n2")  # its test is as it is given
+    ours = load_predictions(tmp_path / "submits", "small")
+    assert (len(ours.validation), len(ours.test)) == (5, 7)
+    assert read_manifest(tmp_path / "submits", "small", "n2")["validation"].startswith("5 of 33")
+    network = json.loads((tmp_path / "submits" / "small.network.json").read_text())
+    assert network["trained_on"].startswith("85 % of train + validation, split=random-valid")
     said = train(KERNEL, tmp_path / "submits", settings=settings)
     assert "setting split=random: small is scored on its own test: take split=given" in said
 

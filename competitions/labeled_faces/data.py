@@ -61,13 +61,15 @@ def find_lists(root: Path, part: str) -> list[Path]:
     Raises UserError where they are not there.
     """
     for names in LISTS:
-        files = [name.format(part=part) for name in names]
-        found = [next(root.glob(f"{deep}{file}"), None) for file in files for deep in ("", "*/")]
-        there = [path for path in found if path]
-        if len(there) >= len(files):
-            return there[: len(files)]
+        found = [_find(root, name.format(part=part)) for name in names]
+        if None not in found:
+            return [path for path in found if path]
     either = " or ".join(" and ".join(names).format(part=part) for names in LISTS)
     raise UserError(f"{root} lacks {either}; {listing(root)}")
+
+
+def _find(root: Path, name: str) -> Path | None:
+    return next((path for deep in ("", "*/") for path in root.glob(deep + name)), None)
 
 
 def check_folder(root: Path) -> None:

@@ -93,13 +93,20 @@ def compare(
 
 
 def _draw(path: Path, audit: Audit) -> None:
-    """The figure, a PNG: how many pictures each class has, and pictures that come twice."""
+    """The figure, a PNG: how many pictures each class has, and pictures that come twice.
+
+    Without labels there are no classes to count.
+    """
     plt = figures.pyplot()
     pairs = _chosen(audit)
-    rows = -(-len(pairs) // _COLUMNS)
-    figure = plt.figure(figsize=(15, 4.2 + 2.5 * rows), layout="constrained")
-    upper, lower = figure.subfigures(2, 1, height_ratios=(4.2, max(2.5 * rows, 0.01)))
-    _draw_classes(upper.subplots(), audit)
+    rows, high = -(-len(pairs) // _COLUMNS), 4.2 if audit.classes else 0.8
+    figure = plt.figure(figsize=(15, high + 2.5 * rows), layout="constrained")
+    upper, lower = figure.subfigures(2, 1, height_ratios=(high, max(2.5 * rows, 0.01)))
+    if audit.classes:
+        _draw_classes(upper.subplots(), audit)
+    else:
+        counts = ", ".join(f"{count:,} of {split}" for split, count in audit.sizes.items())
+        upper.suptitle(f"Pictures without labels: {counts}", fontsize=12)
     if pairs:
         lower.suptitle("The same picture twice: the least alike of each two splits", fontsize=12)
         for cell, pair in zip(lower.subfigures(rows, _COLUMNS, squeeze=False).flat, pairs):  # noqa: B905 (cells may remain empty)

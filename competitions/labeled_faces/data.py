@@ -46,13 +46,25 @@ def people(parameters: Parameters) -> Records:
 
     Labels count these people from 0. Raises UserError as ``read_lists``.
     """
-    root = COMPETITION.data_folder(parameters.internet)
-    train, _ = read_lists(root)
+    train, _ = read_people(COMPETITION.data_folder(parameters.internet))
+    return replace(train, labels=np.unique(np.asarray(train.groups), return_inverse=True)[1])
+
+
+def read_people(root: Path) -> tuple[Records, Records]:
+    """Read all pictures of the people in the pairs of DevTrain, and of those in DevTest.
+
+    Their names are ``groups``. Raises UserError as ``read_lists``.
+    """
     pictures = folder_per_class("faces", root)
     names = pictures.columns["class"]
-    chosen = np.isin(names, [train.columns["first"], train.columns["second"]])
-    labels = np.unique(names[chosen], return_inverse=True)[1]
-    return replace(pictures.take(chosen), name="train", labels=labels, groups=names[chosen])
+
+    def of(pairs: Records) -> Records:
+        chosen = np.isin(names, [pairs.columns["first"], pairs.columns["second"]])
+        found = replace(pictures.take(chosen), name=pairs.name, labels=None)
+        return replace(found, groups=names[chosen])
+
+    train, test = map(of, read_lists(root))
+    return train, test
 
 
 def find_lists(root: Path, part: str) -> list[Path]:

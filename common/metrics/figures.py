@@ -15,17 +15,34 @@ BLUE, ORANGE, GREY = "#3465a4", "#e07b00", "#888888"
 
 def picture_grid(pictures: Sequence[np.ndarray], titles: Sequence[str], path: Path) -> None:
     """Pictures ``(height, width, 3)`` uint8 in rows of six, each under its title."""
-    plt = pyplot()
     columns = min(6, len(pictures))
     rows = -(-len(pictures) // columns)
-    high = 2.1 + 0.15 * max(title.count("\n") + 1 for title in titles)
-    figure, axes = plt.subplots(rows, columns, figsize=(2 * columns, high * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
-    for axis, picture, title in zip(axes.flat, pictures, titles, strict=False):
-        axis.imshow(picture)
-        axis.set_title(title, fontsize=9)
-    save(figure, path)
+    side, above = 1.85, 0.2 + 0.15 * max(title.count("\n") + 1 for title in titles)  # inches
+    figure, axis = canvas(columns * (side + 0.15), rows * (side + above) + 0.075)
+    for number, (picture, title) in enumerate(zip(pictures, titles, strict=False)):
+        row, column = divmod(number, columns)
+        x, y = column * (side + 0.15) + 0.075, (rows - 1 - row) * (side + above) + 0.075
+        wide, high = (side * share / max(picture.shape[:2]) for share in picture.shape[1::-1])
+        show(axis, picture, x + (side - wide) / 2, y + (side - high) / 2, wide, high)
+        top = y + (side + high) / 2 + 0.05
+        axis.text(x + side / 2, top, title, fontsize=9, ha="center", va="bottom")
+    figure.savefig(path, dpi=100)
+    pyplot().close(figure)
+
+
+def canvas(width: float, height: float) -> tuple[Any, Any]:
+    """Return a figure and axes over all of it, in inches: axes for each picture take long."""
+    figure = pyplot().figure(figsize=(width, height))
+    axis = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(0, height), autoscale_on=False)
+    axis.axis("off")
+    return figure, axis
+
+
+def show(
+    axis: Any, picture: np.ndarray, x: float, y: float, wide: float, high: float, **look: Any
+) -> None:
+    """Draw a picture with its lower left corner at ``x``, ``y`` of a canvas."""
+    axis.imshow(picture, extent=(x, x + wide, y, y + high), aspect="auto", **look)
 
 
 def ending(name: str, most: int) -> str:
@@ -37,23 +54,20 @@ def feature_maps(
     picture: np.ndarray, name: str, layers: Sequence[tuple[str, np.ndarray]], path: Path
 ) -> None:
     """A picture, and below it maps ``(channels, height, width)`` from 0 to 1, a row a layer."""
-    plt = pyplot()
     side, columns = 0.8, max(8, *(len(maps) for _, maps in layers))  # inches
     rows: list[tuple[str, float, Sequence[np.ndarray]]] = [(ending(name, _LONGEST), 1.7, [picture])]
     rows += [(title, 0.96, list(maps)) for title, maps in layers]
-    wide, high = columns * side, sum(share * side + _TITLE for _, share, _ in rows)
-    figure, top = plt.figure(figsize=(wide, high)), high
+    top = sum(share * side + _TITLE for _, share, _ in rows)
+    figure, axis = canvas(columns * side, top)
     for title, share, shown in rows:
         look = {"fontsize": 12, "va": "top", "color": "#777777"}  # to be read on white and on black
-        figure.text(0, (top - 0.04) / high, title, **look)
+        axis.text(0, top - 0.04, title, **look)
         top -= share * side + _TITLE
         for number, one in enumerate(shown):
-            place = (number * side / wide, top / high, share * side / wide, share * side / high)
-            axis = figure.add_axes(place)
-            axis.imshow(one, cmap="viridis", vmin=0, vmax=1)
-            axis.axis("off")
+            size = (share * side, share * side)
+            show(axis, one, number * side, top, *size, cmap="viridis", vmin=0, vmax=1)
     figure.savefig(path, dpi=120, transparent=True)
-    plt.close(figure)
+    pyplot().close(figure)
 
 
 def schedule(rates: Sequence[float], path: Path) -> None:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from common.metrics.figures import confusion, operating_curves
+from common.metrics.figures import confusion, operating_curves, picture_grid
 
 
 @pytest.mark.parametrize("names", [("a", "b", "c"), ("blight", "W" * 60, "rust" * 20)])
@@ -29,3 +29,19 @@ def test_operating_curves_of_two_parts_have_two_colours(threshold: float, tmp_pa
     pixels = cv2.imread(str(tmp_path / "roc.png"))[..., ::-1].reshape(-1, 3)
     for colour in ((0x34, 0x65, 0xA4), (0xE0, 0x7B, 0x00)):
         assert (pixels == colour).all(axis=1).sum() > 300
+
+
+def test_pictures_of_a_grid_are_whole_and_keep_their_shape(tmp_path: Path) -> None:
+    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+    shapes = [(40, 80, 3), (80, 40, 3), (60, 60, 3)]
+    given = [np.full(one, colour, np.uint8) for one, colour in zip(shapes, colours, strict=True)]
+    picture_grid([*given, *given, *given], ["rose\nsure"] * 9, tmp_path / "grid.png")
+    pixels = cv2.imread(str(tmp_path / "grid.png"))[..., ::-1]
+    for shape, colour in zip(shapes, colours, strict=True):
+        found = (pixels == colour).all(axis=2)
+        for one in np.array_split(found[:, :600], 2):  # two rows, three of the first one's six
+            high, wide = np.count_nonzero(one.any(axis=1)), np.count_nonzero(one.any(axis=0))
+            assert wide / high == pytest.approx(shape[1] / shape[0], rel=0.03)
+            assert max(wide, high) > 180
+    dark = (pixels.max(axis=2) < 100).any(axis=1)
+    assert dark.any(), "no titles"

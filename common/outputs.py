@@ -123,19 +123,28 @@ def validation_score(competition: Competition, predictions: Predictions) -> floa
 
 
 def score_models(
-    competition: Competition, models: Mapping[str, Predictions], resamples: int
+    competition: Competition,
+    models: Mapping[str, Predictions],
+    resamples: int,
+    thresholds: Mapping[str, np.ndarray | None] | None = None,
 ) -> ModelScores:
-    """Return what models score, each at the best thresholds of all pictures of validation."""
+    """Return what models score, each at the best thresholds of all pictures of validation.
+
+    Others may be given by model.
+    """
     metric, labels = competition.scoring, next(iter(models.values())).validation_labels
     if not len(labels):
         return ModelScores(metric, {}, {}, 0, Size(0))
 
-    def scorer(predictions: Predictions) -> Callable[[np.ndarray], float]:
-        thresholds = competition.find_thresholds(labels, predictions.validation)
-        predicted = competition.of_kind(metric.kind, predictions.validation, thresholds)
+    def scorer(name: str, predictions: Predictions) -> Callable[[np.ndarray], float]:
+        if thresholds is None:
+            own = competition.find_thresholds(labels, predictions.validation)
+        else:
+            own = thresholds[name]
+        predicted = competition.of_kind(metric.kind, predictions.validation, own)
         return metric.scorer(labels, predicted, competition.task.classes)
 
-    scorers = {name: scorer(predictions) for name, predictions in models.items()}
+    scorers = {name: scorer(name, predictions) for name, predictions in models.items()}
     scores = {name: score(np.arange(len(labels))) for name, score in scorers.items()}
     strata = competition.task.resampling_strata(labels)
     groups = groups_of(models.values(), "validation")

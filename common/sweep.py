@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+LOSS = "loss"  # the log loss and the penalties on weights that a training adds to it
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -12,12 +14,15 @@ class Cell:
     Attributes:
         settings: the recipe's fields that it changes, as ``--set`` does.
         model: its script; empty is the sweep's.
-        published: what others report of it, by metric, e.g. ``{"accuracy": 0.7656}``.
+        published: what others report of it, by metric, e.g. ``{"accuracy": 0.7656}``, or ``loss``
+            with its penalties, as Keras prints it.
+        published_test: the same of test, where the sweep measures it.
     """
 
     settings: Mapping[str, Any] = field(default_factory=dict)
     model: str = ""
     published: Mapping[str, float] = field(default_factory=dict)
+    published_test: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -30,6 +35,8 @@ class Sweep:
         cells: by name; the first one is the base, which the others are compared with.
         seeds: how often each cell is trained, each time with another seed.
         source: who has published the comparison.
+        test: whether test is measured too, because a publication states it; nothing is chosen by
+            it.
     """
 
     title: str
@@ -37,6 +44,7 @@ class Sweep:
     cells: Mapping[str, Cell]
     seeds: int = 1
     source: str = ""
+    test: bool = False
 
     @property
     def models(self) -> list[str]:

@@ -73,6 +73,8 @@ class ClassifierKernel(PictureKernel):
             return
         predictions = trained.predictions
         folder, task, facts = run.folder, self.competition.task, dict(trained.facts)
+        if penalties := trained.model.losses:
+            facts["penalty"] = float(sum(map(float, penalties)))  # on weights, of the loss
         if run.recipe.export:
             exported = (run, self.competition, trained.model, parts, predictions)
             facts["exports"] = export_network(*exported)

@@ -11,7 +11,7 @@ from common.competition import Competition
 from common.errors import UserError
 from common.metrics.metric import find_metric
 from common.recipe import nearest
-from common.sweep import Cell, Sweep
+from common.sweep import LOSS, Cell, Sweep
 from kernels.plan.find import load_module
 
 MOST = 60  # trainings of one sweep
@@ -120,9 +120,12 @@ def _named(competition: Competition, name: str, models: Sequence[str]) -> Sweep:
     cells = [*sweep.cells.values()] if isinstance(sweep, Sweep) else []
     if not cells or not all(isinstance(cell, Cell) for cell in cells):
         raise UserError(f"{where}: {name} is no Sweep of common.sweep whose cells are Cells")
-    for metric in dict.fromkeys(one for cell in cells for one in cell.published):
-        if competition.task.name not in find_metric(metric).tasks:
+    for metric in dict.fromkeys(one for c in cells for one in (*c.published, *c.published_test)):
+        known = find_metric("log_loss" if metric == LOSS else metric)
+        if competition.task.name not in known.tasks:
             raise UserError(f"{where}: {name} has published {metric}, which is of another task")
+    if not sweep.test and any(cell.published_test for cell in cells):
+        raise UserError(f"{where}: {name} has published_test and measures no test: write test=True")
     if models:
         raise UserError(f"--model {models[0]}: sweep {name} names its models; leave it out")
     return sweep

@@ -176,7 +176,8 @@ def _then(request: Request, options: RunOptions) -> list[str]:
     """What happens when the kernels are complete, a step each."""
     steps = []
     if request.sweep:
-        steps.append("compares the cells on validation: one table and one figure")
+        parts = "validation, and on test, too" if request.sweep.sweep.test else "validation"
+        steps.append(f"compares the cells on {parts}: one table and one figure")
     if request.blends and request.competition.submission:
         steps.append("sends submission.csv, once" if options.submit else "sends nothing")
     if options.fetch_weights or options.publish is not None:

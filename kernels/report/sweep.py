@@ -7,6 +7,7 @@ from markupsafe import Markup
 from kernels.report.charts import Chart, bounds, short, ticks
 from kernels.report.facts import Facts
 from kernels.report.render import UNKNOWN, Key, Section, Table, duration, known
+from kernels.report.sweep_test import parts_of
 from kernels.results.scores import title
 from kernels.results.sweep import CellResult, SweepResult
 from kernels.results.sweep_axis import as_shown
@@ -41,6 +42,7 @@ def sweep(facts: Facts) -> Section | None:
         "caption": _caption(found),
         "table": _table(found),
         "words": found.words,
+        "parts": parts_of(found),
         "failed": {  # the page says nothing of this machine's folders
             name: why.replace(f"{facts.run.folder}/", "") for name, why in found.failed.items()
         },
@@ -149,6 +151,8 @@ def _table(found: SweepResult) -> Table:
             row["seeds"] = _spread(cell)
         row |= {"to the base": _change(cell), "verdict": found.verdict(cell) or UNKNOWN}
         for name in found.published:
+            if name in found.measured and name != found.metric:
+                continue  # it stands with test
             row[f"published {title(name)}"] = _plain(cell.published.get(name))
             if name != found.metric:
                 row[f"our {title(name)}"] = known(cell.alike.get(name), found.digits)

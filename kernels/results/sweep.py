@@ -5,23 +5,49 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.sweep import LOSS
 from kernels.results.scores import Interval, Validated, read_interval, read_number, title, verdict
 
 NAME, TABLE = "sweep.json", "sweep.csv"
 
 
 @dataclass(frozen=True, kw_only=True)
-class CellResult(Validated):
-    """One cell; its score is the mean over its seeds, and what it did not reach is None or empty.
+class Measured(Validated):
+    """What a cell scores by one metric on one part: the mean over its seeds.
 
     Attributes:
-        name, model, settings, published: as its sweep has them.
-        kernels: the names of its trainings, or of their folds.
         seeds: the score of each seed, by its number as text; the mean over its splits.
         splits: the score of each split into folds, of each seed; empty where there is one.
         change: what it gains over the base (``common.metrics.bootstrap.compare``).
-        paired: whether it was validated on the base's pictures.
+        paired: whether it was measured on the base's pictures.
+    """
+
+    seeds: Mapping[str, float] = field(default_factory=dict)
+    splits: Sequence[float] = ()
+    change: Mapping[str, Any] = field(default_factory=dict)
+    paired: bool = True
+
+    @property
+    def difference(self) -> Validated:
+        """Its score less the base's, with the interval of that."""
+        return Validated(read_number(self.change.get("difference")), self.change_ends, self.n)
+
+    @property
+    def change_ends(self) -> Interval | None:
+        """The interval of its score less the base's, 95 %."""
+        return read_interval(self.change)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CellResult(Measured):
+    """One cell, by the competition's metric on validation; what it did not reach is None or empty.
+
+    Attributes:
+        name, model, settings, published, published_test: as its sweep has them.
+        kernels: the names of its trainings, or of their folds.
         alike: its scores by the metrics that others have published figures of.
+        parts: what it scores on ``validation`` and on ``test``, by metric; empty unless the sweep
+            measures test.
         total_parameters, trainable_parameters: of its network.
         epochs: that it was trained for, the mean over its kernels.
         seconds: of one training with all its folds, the mean over its seeds.
@@ -33,26 +59,22 @@ class CellResult(Validated):
     settings: Mapping[str, Any]
     published: Mapping[str, float]
     kernels: Sequence[str]
-    seeds: Mapping[str, float] = field(default_factory=dict)
-    splits: Sequence[float] = ()
-    change: Mapping[str, Any] = field(default_factory=dict)
-    paired: bool = True
+    published_test: Mapping[str, float] = field(default_factory=dict)
     alike: Mapping[str, float] = field(default_factory=dict)
+    parts: Mapping[str, Mapping[str, Measured]] = field(default_factory=dict)
     total_parameters: int | None = None
     trainable_parameters: int | None = None
     epochs: float | None = None
     seconds: float | None = None
     x: float | None = None
 
-    @property
-    def difference(self) -> Validated:
-        """Its score less the base's, with the interval of that."""
-        return Validated(read_number(self.change.get("difference")), self.change_ends, self.n)
+    def of_part(self, part: str, metric: str) -> Measured:
+        """Return what it scores on a part by a metric; without a score where that is unknown."""
+        return self.parts.get(part, {}).get(metric, Measured())
 
-    @property
-    def change_ends(self) -> Interval | None:
-        """The interval of its score less the base's, 95 %."""
-        return read_interval(self.change)
+    def published_of(self, part: str, metric: str) -> float | None:
+        """Return what others report of it, on ``validation`` or ``test``."""
+        return (self.published_test if part == "test" else self.published).get(metric)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +92,7 @@ class SweepResult:
         small: whether miniatures of some networks were trained.
         axis: what the cells' ``x`` is; empty where they differ in more than one number.
         failed: the kernels without a result, and why.
+        test: whether test was measured, too.
     """
 
     name: str
@@ -86,6 +109,7 @@ class SweepResult:
     cells: Sequence[CellResult]
     failed: Mapping[str, str]
     splits: int = 1
+    test: bool = False
 
     @property
     def base(self) -> CellResult:
@@ -118,6 +142,12 @@ class SweepResult:
     def published(self) -> list[str]:
         """The metrics of which others have published figures."""
         return list(dict.fromkeys(name for cell in self.cells for name in cell.published))
+
+    @property
+    def measured(self) -> list[str]:
+        """The metrics by which test was measured; empty where it was not."""
+        found = [cell.parts["test"] for cell in self.cells if cell.parts.get("test")]
+        return list(found[0]) if found else []
 
     @property
     def metric_in_words(self) -> str:
@@ -162,6 +192,14 @@ class SweepResult:
         )
 
     @property
+    def _test_in_words(self) -> str:
+        if not self.measured:
+            return "test was not looked at"
+        sizes = {cell.of_part("test", self.metric).n for cell in self.known} - {None}
+        n = f" (n = {sizes.pop():,})" if len(sizes) == 1 else ""
+        return f"test{n} was measured, too, and nothing was chosen by it"
+
+    @property
     def words(self) -> list[str]:
         """What its figures are of, a sentence each."""
         pictures = f", n = {self.pictures}" if self.pictures else ""
@@ -172,13 +210,15 @@ class SweepResult:
         drawn = "whole groups of pictures" if self.grouped else "pictures"
         said = [
             f"Chosen on validation{pictures}{folds}: the best of {len(self.cells)} cells scores a "
-            f"little too well there; test was not looked at.",
+            f"little too well there; {self._test_in_words}.",
             f"Intervals are {of}by bootstrap over {drawn}; a difference is of the same draws.",
         ]
         if len(self.seeds) > 1 and all(len({*cell.seeds.values()}) == 1 for cell in self.known):
             said.append("Seeds agree: nothing in these trainings is random.")
         if len(self.cells) > 2:
             said.append("Of 20 cells without any effect, one would look sure by chance.")
+        if LOSS in self.measured:
+            said.append("The loss has the penalties on weights in it, as it is published.")
         if self.small:
             said.append("Miniatures of the networks were trained: scores say that the path works.")
         if not all(cell.paired for cell in self.known):
@@ -189,6 +229,17 @@ class SweepResult:
 def sweep_of(values: Mapping[str, Any]) -> SweepResult | None:
     """Return the sweep that ``sweep.json`` has; None where it has none, or a damaged one."""
     with suppress(TypeError, KeyError):
-        cells = [CellResult(**{**one, "interval": read_interval(one)}) for one in values["cells"]]
+        cells = [CellResult(**{**_read(one), "parts": _parts(one)}) for one in values["cells"]]
         return SweepResult(**{**values, "cells": cells}) if cells else None
     return None
+
+
+def _read(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**values, "interval": read_interval(values)}
+
+
+def _parts(cell: Mapping[str, Any]) -> dict[str, dict[str, Measured]]:
+    return {
+        part: {name: Measured(**_read(values)) for name, values in found.items()}
+        for part, found in cell.get("parts", {}).items()
+    }

@@ -1,14 +1,16 @@
-"""The figure of a sweep as files: PNG, and SVG for a page or a paper."""
+"""The figures of a sweep as files: PNG, and SVG for a page or a paper."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from common.metrics.figures import BLUE, GREY, ORANGE, pyplot, tidy
+from kernels.results.scores import title
 from kernels.results.sweep import CellResult, SweepResult
 from kernels.results.sweep_axis import is_wide
 
 GREEN, RED = "#1d7a48", "#b3261e"
+_PARTS = {"validation": BLUE, "test": GREEN}
 _MANY = 8  # cells; of more the axis has round numbers
 _INCHES = 0.45  # of a row
 
@@ -16,7 +18,8 @@ _INCHES = 0.45  # of a row
 def draw_sweep(folder: Path, sweep: SweepResult) -> None:
     """Write ``sweep.png`` and ``sweep.svg``; nothing where no cell has a score.
 
-    Where the cells differ in one number it is on the x axis; else each cell is a row.
+    Where the cells differ in one number it is on the x axis; else each cell is a row. Where test
+    was measured ``sweep_test.png`` and ``.svg`` have validation and test next to each other.
     """
     if not sweep.known:
         return
@@ -28,14 +31,46 @@ def draw_sweep(folder: Path, sweep: SweepResult) -> None:
     _draw_base(axes, sweep)
     _name_axes(axes, sweep)
     tidy(axes)
-    handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))  # each word once
-    look: dict[str, Any] = {"frameon": False, "fontsize": 8, "loc": "outside lower center"}
-    figure.set_layout_engine("constrained")
-    figure.legend(handles.values(), handles.keys(), ncols=len(handles), **look)
+    _name_marks(figure, axes)
+    _save(figure, folder, "sweep")
+    if sweep.measured:
+        _draw_parts(folder, sweep)
+
+
+def _save(figure: Any, folder: Path, name: str) -> None:
     folder.mkdir(exist_ok=True)
-    figure.savefig(folder / "sweep.png", dpi=150)
-    figure.savefig(folder / "sweep.svg", metadata={"Date": None})
+    figure.savefig(folder / f"{name}.png", dpi=150)
+    figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
     pyplot().close(figure)
+
+
+def _draw_parts(folder: Path, sweep: SweepResult) -> None:
+    """Each metric by which test was measured, on validation and test: a panel with a row a cell."""
+    number, names = len(sweep.measured), [cell.name for cell in sweep.cells]
+    size = (3.2 + 3.4 * number, 1.7 + 1.3 * _INCHES * len(names))
+    figure, panels = pyplot().subplots(1, number, figsize=size, sharey=True, squeeze=False)
+    for axes, metric in zip(panels[0], sweep.measured, strict=True):
+        for shift, (part, colour) in zip((-0.15, 0.15), _PARTS.items(), strict=True):
+            for place, cell in enumerate(sweep.cells):
+                _draw_part(axes, cell, place + shift, (part, metric), colour)
+        axes.set(xlabel=title(metric), yticks=range(len(names)), yticklabels=names)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        tidy(axes)
+    figure.suptitle(f"{sweep.title}: validation and test", x=0.01, ha="left", fontsize=10)
+    _name_marks(figure, panels[0][0])
+    _save(figure, folder, "sweep_test")
+
+
+def _draw_part(axes: Any, cell: CellResult, y: float, which: tuple[str, str], colour: str) -> None:
+    """A cell's mean on a part, its interval, and what others report of it."""
+    one, published = cell.of_part(*which), cell.published_of(*which)
+    if one.value is not None:
+        axes.plot([one.value], [y], "o", color=colour, markersize=7, label=which[0])
+    if one.interval:
+        axes.plot(one.interval, [y, y], "-", color=colour, linewidth=3, alpha=0.45)
+    if published is not None:
+        look: dict[str, Any] = {"markerfacecolor": "white", "markeredgecolor": colour}
+        axes.plot([published], [y], "D", **look, markersize=6, label=f"published, {which[0]}")
 
 
 def _draw_cell(axes: Any, sweep: SweepResult, cell: CellResult, place: int) -> None:
@@ -89,6 +124,14 @@ def _name_axes(axes: Any, sweep: SweepResult) -> None:
     if len(values) <= _MANY:
         axes.set_xticks(values, [f"{value:g}".replace("e-0", "e-") for value in values])
         axes.minorticks_off()
+
+
+def _name_marks(figure: Any, axes: Any) -> None:
+    """A legend below, each word once."""
+    handles = dict(zip(*axes.get_legend_handles_labels()[::-1], strict=True))
+    look: dict[str, Any] = {"frameon": False, "fontsize": 8, "loc": "outside lower center"}
+    figure.set_layout_engine("constrained")
+    figure.legend(handles.values(), handles.keys(), ncols=len(handles), **look)
 
 
 def _plot(

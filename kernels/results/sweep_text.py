@@ -2,15 +2,18 @@
 
 from collections.abc import Iterator
 
+from common.files.predictions import PARTS
+from common.metrics.metric import find_metric
+from common.sweep import LOSS
 from kernels.results.layout import WIDE, aligned, laid_out, wrapped
-from kernels.results.scores import Validated, title
-from kernels.results.sweep import CellResult, SweepResult
+from kernels.results.scores import Validated, title, verdict
+from kernels.results.sweep import CellResult, Measured, SweepResult
 
 
 def sweep_lines(sweep: SweepResult) -> list[str]:
     """Return what is compared, two lines a cell, and what the figures are of, for the terminal."""
     lines = [line for words in _heads(sweep) for line in wrapped(words, "  ")]
-    below = [[_details(sweep, cell)] for cell in sweep.cells]
+    below = [[_details(sweep, cell), *_parts(sweep, cell)] for cell in sweep.cells]
     rows = _rows(sweep)
     if max(map(len, aligned(rows))) > WIDE - 2:  # long names have lines of their own
         below = [
@@ -86,9 +89,36 @@ def _facts(sweep: SweepResult, cell: CellResult) -> Iterator[str]:
     if cell.seconds is not None:
         yield f"{cell.seconds:.0f} s"
     for name, value in cell.published.items():
+        if name in sweep.measured and name != sweep.metric:
+            continue  # it stands with the score on validation
         ours = cell.alike.get(name)
         same = f" (ours {cell.rounded(ours)})" if ours is not None and name != sweep.metric else ""
         yield f"published {title(name)} {value:g}{same}"
+
+
+def _parts(sweep: SweepResult, cell: CellResult) -> Iterator[str]:
+    """Return what a cell scores on validation by other metrics, and all that it does on test."""
+    for part in PARTS:
+        names = [n for n in sweep.measured if part == "test" or n != sweep.metric]
+        words = [words for name in names if (words := _of_part(cell, part, name))]
+        if words:
+            yield f"{part}: {'; '.join(words)}"
+
+
+def _of_part(cell: CellResult, part: str, name: str) -> str:
+    """Return one score, its change and what is sure of that, and the published one."""
+    one, published = cell.of_part(part, name), cell.published_of(part, name)
+    if one.value is None:
+        return ""
+    around = f" ({one.ends})" if one.ends else ""
+    more = (signed_words(one.difference), part_verdict(one, name))
+    said = f"{title(name)} {one.short}{around}{''.join(f', {words}' for words in more if words)}"
+    return said if published is None else f"{said}, published {published:g}"
+
+
+def part_verdict(one: Measured, metric: str) -> str:
+    """Return whether a score by a metric, or ``loss``, is surely better than the base's."""
+    return verdict(one.change, metric != LOSS and find_metric(metric).greater_is_better)
 
 
 def in_short(sweep: SweepResult) -> str:

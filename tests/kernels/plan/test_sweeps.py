@@ -196,6 +196,10 @@ def test_cells_that_do_not_fit(
          "made has published rmse, which is of another task"),
         ({"made": Sweep("", "left", {"a": Cell(published={"acuracy": 1.0})})},
          "unknown metric 'acuracy': did you mean accuracy"),
+        ({"made": Sweep("", "left", {"a": Cell(published_test={"rmse": 1.0})}, test=True)},
+         "made has published rmse, which is of another task"),
+        ({"made": Sweep("", "left", {"a": Cell(published_test={"loss": 1.0})})},
+         "made has published_test and measures no test: write test=True"),
     ],
 )  # fmt: skip
 def test_a_file_of_sweeps_that_is_wrong(

@@ -3,6 +3,7 @@
 import itertools
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,10 @@ IN_ROWS = Sweep(
 
 @pytest.fixture
 def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """``report(sweep, failing)``: a run of a sweep, some of whose kernels failed, with its page."""
+    """``report(sweep, failing)``: a run of a sweep, some of whose kernels failed, with its page.
+
+    Test is labelled, and predicted as validation is.
+    """
 
     def report(sweep: Sweep, *failing: str) -> Any:
         from competitions.tiny_digits import sweeps
@@ -66,6 +70,10 @@ def report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
             )
             for b in bundles
             if b.kernel.cell and b.kernel.name not in failing
+        }
+        found = {
+            name: replace(p, test_ids=p.validation_ids, test=p.validation, test_labels=LABELS)
+            for name, p in found.items()
         }
         run = sweep_run(tmp_path, bundles, found)
         whys = {name: f"kernel {name} fell: see {tmp_path}/logs/it.log" for name in failing}
@@ -127,6 +135,23 @@ def test_other_cells_are_rows_and_what_failed_is_said(report: Callable, tmp_path
     assert str(tmp_path) not in text
 
 
+def test_test_stands_next_to_validation_where_it_is_measured(report: Callable) -> None:
+    cells = {**IN_ROWS.cells, "e": replace(IN_ROWS.cells["e"], published_test={"log_loss": 0.25})}
+    text = page(report(replace(IN_ROWS, cells=cells, test=True)))
+    drawn = section(text, "sweep").partition("<h3>Validation and test</h3>")[2]
+    names = re.findall(r'<span class="name">([^<]+)</span><span class="range"', drawn)
+    each = [f"{name}, {part}" for name in NAMES for part in ("validation", "test")]
+    assert [n.replace("&lt;", "<").replace("&gt;", ">").replace("&#39;", "'") for n in names] == (
+        each * 2
+    )
+    assert drawn.count('class="ring published"') == 2  # macro F1 of validation, log loss of test
+    table = plain(drawn.split("<table")[1])
+    assert re.search(rf"constant 0\.985 {ENDS} .*0\.985 {ENDS}", table)
+    assert "published test log loss" in table
+    assert "published test macro F1" not in table
+    assert "surely better" in table
+
+
 def test_the_terminal_has_the_same_table(
     report: Callable, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -168,7 +193,9 @@ def test_a_sweep_without_any_score_has_a_page(report: Callable) -> None:
     assert "no result" in show_result(read_result(run))
 
 
-@pytest.mark.parametrize("sweep", [ON_AXIS, IN_ROWS], ids=["axis", "rows"])
+@pytest.mark.parametrize(
+    "sweep", [ON_AXIS, replace(IN_ROWS, test=True)], ids=["axis", "rows and test"]
+)
 def test_the_page_fits_its_screen(report: Callable, driver: Any, sweep: Sweep) -> None:
     run = report(sweep)
     for width in (1200, 390):
@@ -179,5 +206,5 @@ def test_the_page_fits_its_screen(report: Callable, driver: Any, sweep: Sweep) -
     script = """return [...document.querySelectorAll('#sweep .ranges li:has(.range)')].map((li) =>
       [...li.children].map((e) => Math.round(e.getBoundingClientRect().top)))"""
     rows = driver.execute_script(script)
-    assert len(rows) == (7 if sweep is IN_ROWS else 0)
+    assert len(rows) == (7 + 2 * 2 * 7 if sweep.test else 0)
     assert all(line > max(name, amount) for name, line, amount in rows)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from operator import attrgetter
@@ -13,14 +14,16 @@ import pytest
 from PIL import Image
 from sklearn.metrics import accuracy_score, f1_score
 
+from common.competition import Competition
 from common.files.predictions import Predictions, save_predictions, split_folder
 from common.metrics.bootstrap import resampled_scores
+from common.sweep import Sweep
 from kernels.plan.find import find_competition
-from kernels.results import sweep_gather as gathering
+from kernels.results import sweep_measure as gathering
 from kernels.results.sweep import NAME, TABLE, SweepResult, sweep_of
 from kernels.results.sweep_figure import draw_sweep
 from kernels.results.sweep_gather import gather_sweep
-from kernels.results.sweep_text import change, sweep_lines
+from kernels.results.sweep_text import change, part_verdict, sweep_lines
 from support.sweep_run import chosen, guesses, predicted, sweep_bundles, sweep_run
 
 LABELS = np.random.default_rng(0).integers(0, 3, 60)
@@ -44,9 +47,14 @@ def gather(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Swe
     monkeypatch.setattr(gathering, "RESAMPLES", FEW)
 
     def gather(
-        found: Any, failed: Any = None, folds: int | None = None, repeats: int = 1
+        found: Any,
+        failed: Any = None,
+        folds: int | None = None,
+        repeats: int = 1,
+        made: Callable[[Sweep], Sweep] = lambda sweep: sweep,
     ) -> SweepResult:
         sweep = chosen("sharpness", folds=folds)
+        sweep = replace(sweep, sweep=made(sweep.sweep))
         bundles = sweep_bundles(sweep, folds=folds, repeats=repeats)
         folder = tmp_path / "again" if (tmp_path / "outputs").exists() else tmp_path
         run = sweep_run(folder, bundles, found)
@@ -133,6 +141,107 @@ def test_the_labels_of_test_make_no_difference(gather: Callable, found: dict) ->
     assert gather(labelled) == one
     assert "test was not looked at" in one.words[0]
     assert one.words[0].startswith("Chosen on validation, n = 60: the best of 3 cells")
+
+
+def with_test(published: dict[str, float]) -> Callable[[Sweep], Sweep]:
+    """The sweep measures test, of whose second cell others report something."""
+
+    def made(sweep: Sweep) -> Sweep:
+        cells = {**sweep.cells, "2": replace(sweep.cells["2"], published_test=published)}
+        return replace(sweep, cells=cells, test=True)
+
+    return made
+
+
+def test_a_sweep_may_measure_test_and_compares_cells_on_the_same_draws_of_it(
+    gather: Callable, found: dict, tmp_path: Path
+) -> None:
+    """Test is the pictures of validation in another order: the figures must be the same."""
+    labelled = {
+        name: replace(
+            one.take(np.arange(60), np.arange(0)),
+            test_ids=one.validation_ids[::-1],
+            test_labels=one.validation_labels[::-1],
+            test=one.validation[::-1],
+        )
+        for name, one in found.items()
+    }
+    result = gather(labelled, made=with_test({"macro_f1": 0.75, "accuracy": 0.8}))
+    assert (result.test, result.measured) == (True, ["macro_f1", "log_loss", "accuracy"])
+    for cell in result.cells:
+        assert list(cell.parts) == ["validation", "test"]
+        on_test = cell.parts["test"]["macro_f1"]
+        assert on_test == cell.parts["validation"]["macro_f1"]
+        assert vars(on_test).items() <= vars(cell).items()
+    two = result.cells[1]
+    names = [LEFT.format("2", seed) for seed in (0, 1)]
+    truth = [(found[name].validation_labels, found[name].validation) for name in names]
+    losses = [-np.log(one[range(60), labels]).mean() for labels, one in truth]
+    loss = two.of_part("test", "log_loss")
+    assert list(loss.seeds.values()) == pytest.approx(losses, rel=1e-5)
+    assert part_verdict(loss, "log_loss") == "surely better"
+    assert loss.difference.value < 0
+    assert two.published_of("test", "accuracy") == 0.8
+    assert "; test (n = 60) was measured, too, and nothing was chosen by it" in result.words[0]
+    assert sweep_of(json.loads((tmp_path / NAME).read_text())) == result
+    with open(tmp_path / TABLE, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert float(rows[1]["test_log_loss"]) == loss.value
+    assert float(rows[1]["test_log_loss_difference_high"]) == loss.change_ends[1]
+    assert [row["test_accuracy_published"] for row in rows] == ["", "0.8", ""]
+    lines = " ".join(" ".join(sweep_lines(result)).split())
+    assert re.search(r"test: macro F1 0\.\d+ \(\S+ to \S+\), \+0\.\d+ \(.{16,20}\), surely", lines)
+    assert "surely better, published 0.75; log loss" in lines
+    draw_sweep(tmp_path / "figures", result)
+    svg = (tmp_path / "figures" / "sweep_test.svg").read_text("utf-8")
+    assert all(
+        f"<!-- {words} -->" in svg for words in ("log loss", "published, test", "validation")
+    )
+
+
+def test_test_is_decided_at_the_thresholds_of_validation(
+    gather: Callable, found: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def find(competition: Any, labels: np.ndarray, predictions: np.ndarray) -> None:
+        asked.append(len(labels))
+
+    monkeypatch.setattr(Competition, "find_thresholds", find)
+    rows = np.arange(50)
+    labelled = {
+        name: replace(one, test_ids=one.validation_ids[rows], test=one.validation[rows],
+                      test_labels=one.validation_labels[rows])
+        for name, one in found.items()
+    }  # fmt: skip
+    result = gather(labelled, made=with_test({}))
+    assert {*asked} == {60}
+    assert result.base.of_part("test", "macro_f1").n == 50
+
+
+def test_a_published_loss_has_the_penalties_of_a_training(
+    gather: Callable, found: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran = sweep_run
+
+    def punished(folder: Path, bundles: Any, found: Any) -> Any:
+        run = ran(folder, bundles, found)
+        for name in found:
+            text = json.dumps({"penalty": 0.5 if "seed1" in name else 0.25})
+            (run.output(name) / "metrics.json").write_text(text)
+        return run
+
+    monkeypatch.setattr(f"{__name__}.sweep_run", punished)
+    labelled = {
+        name: replace(one, test_ids=one.validation_ids, test=one.validation,
+                      test_labels=one.validation_labels)
+        for name, one in found.items()
+    }  # fmt: skip
+    base = gather(labelled, made=with_test({"log_loss": 1, "loss": 1})).base
+    log_loss, loss = (base.of_part("test", name) for name in ("log_loss", "loss"))
+    raised = {"0": log_loss.seeds["0"] + 0.25, "1": log_loss.seeds["1"] + 0.5}
+    assert loss.seeds == pytest.approx(raised)
+    assert np.subtract(loss.interval, log_loss.interval).tolist() == pytest.approx([0.375] * 2)
 
 
 def test_a_failed_training_costs_its_seed_alone(gather: Callable, found: dict) -> None:

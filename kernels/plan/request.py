@@ -206,7 +206,8 @@ def check_recipe(request: Request, script: str, recipe: Any, accelerator: str) -
         value = getattr(recipe, name, None)
         if value != getattr(type(recipe)(), name, None):
             raise UserError(
-                f"setting {name}={value} changes nothing, the task is {type(task).__name__}: leave it out"
+                f"setting {name}={value} changes nothing, the task is {type(task).__name__}: leave "
+                f"it out"
             )
     if hasattr(recipe, "backbone") and (recipe.backbone or "backbone" in request.settings):
         _check_network(request, script, recipe)

@@ -34,12 +34,6 @@ LIBRARIES = (
     "matplotlib.pyplot",
 )
 ADDRESS = "WARM_SOCKET"  # where the server of these listens
-ON_JAX = {
-    "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
-    "CUDA_VISIBLE_DEVICES": "-1",
-    "KERAS_BACKEND": "jax",
-    "TF_CPP_MIN_LOG_LEVEL": "2",
-}
 
 
 class Fork:
@@ -118,26 +112,46 @@ def run(
     return subprocess.CompletedProcess(command, status, *texts)
 
 
+@cache
+def on_jax() -> dict[str, str]:
+    """The variables of processes on JAX, which keep all that they compile in one folder."""
+    compiled = tempfile.TemporaryDirectory(prefix="compiled-")
+    atexit.register(compiled.cleanup)
+    return {
+        "PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}",
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "KERAS_BACKEND": "jax",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "JAX_COMPILATION_CACHE_DIR": compiled.name,
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+    }
+
+
 def case(folder: Path, script: str, *arguments: str, **variables: str) -> dict[str, Any]:
     """A script that ``run_on_jax`` runs in a folder."""
     folder.mkdir(exist_ok=True)
     # Compiles sooner; read where a process asks for its devices.
     flags = f"--xla_backend_optimization_level=0 {variables.get('XLA_FLAGS', '')}"
-    env = {**os.environ, **ON_JAX, **variables, "XLA_FLAGS": flags}
+    env = {**os.environ, **on_jax(), **variables, "XLA_FLAGS": flags}
     return {"command": [script, *arguments], "cwd": folder, "env": env}
 
 
-def run_on_jax(cases: dict[str, dict[str, Any]]) -> dict[str, str]:
-    """Run all at once to their ends; return what each printed."""
+def run_on_jax(cases: dict[str, dict[str, Any]], at_once: int = 3) -> dict[str, str]:
+    """Run all to their ends, in order and some at once; return what each printed.
+
+    Those that begin later find what the earlier ones have compiled.
+    """
     modules = ("tensorflow", "common.training.classifier_training")
-    address = server(*modules, **ON_JAX)
+    address, running = server(*modules, **on_jax()), dict[str, Fork]()
     with contextlib.ExitStack() as stack:
         outs = {name: stack.enter_context(tempfile.TemporaryFile("w+")) for name in cases}
-        processes = {
-            name: Fork(**case, stdout=outs[name].fileno(), stderr=2, address=address)
-            for name, case in cases.items()
-        }
-        for name, process in processes.items():
+        for name, case in cases.items():
+            if len(running) == at_once:
+                first = next(iter(running))
+                assert running.pop(first).wait() == 0, first
+            running[name] = Fork(**case, stdout=outs[name].fileno(), stderr=2, address=address)
+        for name, process in running.items():
             assert process.wait() == 0, name
         return {name: (out.seek(0), out.read())[1] for name, out in outs.items()}
 

@@ -55,9 +55,9 @@ def ways(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
 
     eight = {"XLA_FLAGS": "--xla_force_host_platform_device_count=8"}
     cases = {
+        "one": kernel("one", 8),
         "steps": case(root, one_step.__file__, "steps.npz"),
         "losses": case(root, embedding_steps.__file__, "losses.npz"),
-        "one": kernel("one", 8),
         "stopped": kernel("stopped", 8, {"time_limit": 0.001}, {}),
         "fresh": kernel("fresh", 8, {"settings": {"refit_fresh": True, "ema": 0.5}}),
         "eight": kernel("eight", 1, **eight),

@@ -23,34 +23,37 @@ class Square:
         interpolation: as ``common.data.augment.resize`` has it.
         padding: what ``pad`` adds: ``black``, ``white``, the pixels of the ``edge`` again, or the
             picture as in a ``mirror``.
+        crop_share: of each side, what remains around the centre before all of this; 1 is all.
     """
 
     fit: Fit = "squash"
     interpolation: Interpolation = "bilinear"
     padding: Padding = "black"
+    crop_share: float = 1.0
 
     @classmethod
     def of(cls, recipe: Any) -> "Square":
         """Return the Square whose fields are those of a recipe that have the same names."""
-        return cls(recipe.fit, recipe.interpolation, recipe.padding)
+        share = getattr(recipe, "crop_share", 1.0)
+        return cls(recipe.fit, recipe.interpolation, recipe.padding, share)
 
     def __call__(self, picture: np.ndarray, side: int) -> np.ndarray:
         """Return ``(side, side, 3)`` uint8."""
-        height, width = picture.shape[:2]
+        height, width = (max(1, round(self.crop_share * length)) for length in picture.shape[:2])
+        picture = _centre(picture, height, width)
         if self.fit == "squash" or height == width:
             return resize(picture, side, self.interpolation)
         if self.fit == "crop":
-            return resize(_centre(picture), side, self.interpolation)
+            shorter = min(height, width)
+            return resize(_centre(picture, shorter, shorter), side, self.interpolation)
         longer = max(height, width)
         shape = max(1, round(side * height / longer)), max(1, round(side * width / longer))
         return _padded(resize(picture, shape, self.interpolation), side, self.padding)
 
 
-def _centre(picture: np.ndarray) -> np.ndarray:
-    height, width = picture.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return picture[top : top + side, left : left + side]
+def _centre(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    top, left = (picture.shape[0] - height) // 2, (picture.shape[1] - width) // 2
+    return picture[top : top + height, left : left + width]
 
 
 def _padded(picture: np.ndarray, side: int, padding: Padding) -> np.ndarray:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from common.data.squares import Fit, Interpolation, Padding
-from common.recipes.training import CheckedRecipe, Count, Range
+from common.recipes.training import CheckedRecipe, Count, CropShare, Range
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class FrozenRecipe(CheckedRecipe):
 
     Attributes:
         backbone, weights, preprocessing: as BackboneRecipe's.
-        image_size, fit, padding, interpolation, cache: as ImageRecipe's.
+        image_size, fit, crop_share, padding, interpolation, cache: as ImageRecipe's.
         batch_size: pictures that one replica takes in a step.
         tta: views of a picture whose features are averaged.
         components: numbers a picture that a principal component analysis leaves.
@@ -26,6 +26,7 @@ class FrozenRecipe(CheckedRecipe):
     preprocessing: Literal["backbone", "1/255"] = "backbone"
     image_size: Annotated[int, Range(8, 1024)] = 224
     fit: Fit = "squash"
+    crop_share: CropShare = 1.0
     padding: Padding = "black"
     interpolation: Interpolation = "bilinear"
     cache: Literal["auto", "memory", "disk", "none"] = "auto"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from common.data.squares import Fit, Interpolation, Padding
 from common.errors import UserError
 from common.networks.unfreeze import parse_unfreeze
-from common.recipes.training import Range, Share, TrainingRecipe
+from common.recipes.training import CropShare, Range, Share, TrainingRecipe
 
 AUGMENTATIONS = (
     *("crop_margin", "rot90_probability", "horizontal_flip", "vertical_flip"),
@@ -25,6 +25,7 @@ class ImageRecipe(TrainingRecipe):
             cropped at random.
         fit: how a picture becomes a square: ``squash`` all of it, ``crop`` its centre, or ``pad``
             its shorter side.
+        crop_share: of each side, what is kept around the centre before that; 1 is all of it.
         padding: of ``pad``: ``black``, ``white``, the ``edge``'s pixels, or a ``mirror``.
         interpolation: of that resize: ``bilinear`` (by area where a picture shrinks), ``nearest``
             as TensorFlow's, ``bicubic`` or ``lanczos``.
@@ -48,6 +49,7 @@ class ImageRecipe(TrainingRecipe):
     image_size: Annotated[int, Range(8, 1024)] = 256
     crop_margin: Annotated[int, Range(0, 256)] = 0
     fit: Fit = "squash"
+    crop_share: CropShare = 1.0
     padding: Padding = "black"
     interpolation: Interpolation = "bilinear"
     evaluation: Literal["whole", "centre"] = "centre"

@@ -19,6 +19,7 @@ class Range(NamedTuple):
 
 Count = Annotated[int, Range(1)]
 Share = Annotated[float, Range(0, 1)]
+CropShare = Annotated[float, Range(0.05, 1)]
 Rate = Annotated[float, Range(0, HIGHEST)]
 
 

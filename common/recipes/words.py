@@ -43,6 +43,7 @@ STATED = ("total_parameters", "trainable_parameters")
 # What a recipe of any dataclass may lack.
 _WITHOUT = {
     **dict.fromkeys((*_SIZES, *STATED, "folds", "parts", "networks", "patience"), 0),
+    **{"fit": "squash", "padding": "", "crop_share": 1.0},
     **{"miniature": False, "pictures_per_epoch": None, "repeats": 1, "split": "given"},
     **dict.fromkeys(("head", "head_layers", "balance"), ""),
 }
@@ -69,6 +70,7 @@ def describe_recipe(
     rows = {
         "size": f"{has.image_size} x {has.image_size} pixels" if has.image_size else "",
         "parameters": _parameters(has),
+        "square": _square(has),
         **(_training(recipe, has, replicas, loss) if isinstance(recipe, TrainingRecipe) else {}),
         "batch": f"{has.batch_size * replicas} = {has.batch_size} x {_several(replicas, 'replica')}"
         if has.batch_size
@@ -181,11 +183,17 @@ def _head(has: Any, last: str) -> str:
     return "; ".join(words for words in (layers, last) if words)
 
 
+def _square(has: Any) -> str:
+    """How a picture becomes a square where that is not simply all of it."""
+    share = f"the middle {has.crop_share:.0%} of each side" if has.crop_share < 1 else ""
+    fits = {"crop": "the centre of a picture", "pad": f"padded, {has.padding}"}
+    return "; ".join(words for words in (share, fits.get(has.fit, "")) if words)
+
+
 def _pictures(has: Any) -> dict[str, str]:
     """What is done to pictures; how they are predicted where that is not simply all of them."""
     size, whole = has.image_size, has.image_size + has.crop_margin
     crop = [f"crop {size} of {whole} ({has.interpolation})"] if has.crop_margin else []
-    squares = {"squash": "", "crop": "the centre of a picture", "pad": f"padded, {has.padding}"}
     strengths = {words: getattr(has, name, 0) for name, words in _AUGMENTATIONS.items()}
     on = [f"{words} {value_in_words(value)}" for words, value in strengths.items() if value]
     all_of_it = has.evaluation == "whole" or not has.crop_margin
@@ -193,7 +201,6 @@ def _pictures(has: Any) -> dict[str, str]:
     views = f"mean of {has.tta} views of a picture, {seen}"
     predicted = seen if has.crop_margin else ""
     return {
-        "square": squares[has.fit],
         "augmentation": ", ".join(crop + on) or "none",
         "prediction": views if has.tta > 1 else predicted,
     }

@@ -21,6 +21,14 @@ def test_squash_shows_everything_and_crop_the_centre() -> None:
     assert np.array_equal(Square("crop")(tall, 20), tall[10:30])
 
 
+def test_a_share_of_each_side_is_cut_around_the_centre_first() -> None:
+    assert np.array_equal(Square("crop", crop_share=0.5)(STRIPE, 10), STRIPE[5:15, 15:25])
+    assert np.array_equal(Square("pad", crop_share=0.5)(STRIPE, 20)[5:15], STRIPE[5:15, 10:30])
+    squashed = Square("squash", "nearest", crop_share=0.5)(STRIPE, 10)
+    assert squashed[3, :, 0].tolist() == [*range(60, 151, 10)]
+    assert np.array_equal(Square(crop_share=0.05)(STRIPE[:3, :3], 5), np.full((5, 5, 3), 10))
+
+
 @pytest.mark.parametrize(
     ("padding", "left", "right"),
     [

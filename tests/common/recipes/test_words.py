@@ -39,6 +39,14 @@ def test_a_recipe_without_the_pictures_has_no_steps() -> None:
     )
 
 
+def test_what_is_seen_of_a_picture_is_said() -> None:
+    faces = override(lite.KERNEL.recipe, {"crop_share": 0.6, "fit": "crop"})
+    assert (
+        describe_recipe(faces)["square"] == "the middle 60% of each side; the centre of a picture"
+    )
+    assert "square" not in describe_recipe(lite.KERNEL.recipe)
+
+
 def test_one_of_several_networks_says_so() -> None:
     assert describe_recipe(submodel.KERNEL.recipe)["parts"] == "one of 10"
     several = override(triplets.KERNEL.recipe, {"networks": 3})

@@ -46,6 +46,11 @@ class Records:
     def __len__(self) -> int:
         return len(self.ids)
 
+    @property
+    def in_words(self) -> str:
+        """``2,200 pairs``, or pictures."""
+        return f"{len(self):,} {'pictures' if self.seconds is None else 'pairs'}"
+
     def take(self, rows: np.ndarray) -> "Records":
         """Return some of the pictures, in the order of ``rows``: ``(n,)`` numbers, or a mask."""
         labels = None if self.labels is None else self.labels[rows]

@@ -119,7 +119,7 @@ def split_anew(
     except UserError as error:
         raise UserError(f"setting split={how}: {error}") from None
     _, own, others = np.bincount(numbers, minlength=3)
-    words = f"{own:,} of {len(whole):,} pictures, {words}, seed {seed}; test are {others:,} more"
+    words = f"{own:,} of {whole.in_words}, {words}, seed {seed}; test are {others:,} more"
     report("split", validation=words)
     return [
         dataclasses.replace(whole.take(numbers == n), name=part.name, split=words if n else "")
@@ -313,7 +313,7 @@ def _only_there(records: Records, chosen: np.ndarray) -> np.ndarray:
 
 def _divide(records: Records, chosen: np.ndarray, name: str, words: str) -> tuple[Records, Records]:
     """Train and validation, the ``chosen`` pictures, which says how it was split off."""
-    words = f"{np.count_nonzero(chosen):,} of {len(records):,} pictures, {words}"
+    words = f"{np.count_nonzero(chosen):,} of {records.in_words}, {words}"
     report("split", validation=words)
     validation = dataclasses.replace(records.take(chosen), name=name, split=words)
     return records.take(~chosen), validation

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from common.metrics import verification
+
 Rows = tuple[np.ndarray, ...]
 _SMALLEST = 1e-15  # probability that Kaggle's log loss clips at
 
@@ -125,6 +127,26 @@ def average_precision(answers: np.ndarray, places: np.ndarray) -> float:
     hits, rows = np.cumsum(yes, axis=1), np.cumsum(yes + no, axis=1)
     precision = hits / np.maximum(rows, 1)
     return float(np.mean((yes * precision).sum(axis=1) / hits[:, -1]))
+
+
+def equal_error_rate(answers: np.ndarray, places: np.ndarray) -> float:
+    """Return the error rate at which as many true as false rows are taken for the other.
+
+    Both are ``(rows, 1)``, bool and integers from 0, as of the next.
+    """
+    return verification.equal_error_rate(_curve(answers, places))
+
+
+def true_accept_rate(answers: np.ndarray, places: np.ndarray, far: float) -> float:
+    """Return the share of the true rows above all but at most ``far`` of the false ones."""
+    return verification.tar_at_far(_curve(answers, places), far)
+
+
+def _curve(answers: np.ndarray, places: np.ndarray) -> verification.Curve:
+    """The ROC of the rows, from the highest place down."""
+    counts = (of[0, ::-1] for of in _by_place(answers, places))
+    no, yes = (np.append(0, np.cumsum(of)) for of in counts)
+    return verification.Curve(np.arange(len(yes), 0, -1.0), yes, no)
 
 
 def _by_place(answers: np.ndarray, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

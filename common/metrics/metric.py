@@ -29,6 +29,8 @@ class Metric:
         greater_is_better: its direction.
         highest: that it can be; None is without a bound.
         of_two: whether it is of the second of two classes, and of no other number of classes.
+        far: the share of the first class that may be taken for the second, of metrics at such a
+            false accept rate; else 0.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Metric:
     greater_is_better: bool = True
     highest: float | None = 1.0
     of_two: bool = False
+    far: float = 0.0
 
     @property
     def lowest(self) -> float:
@@ -141,7 +144,26 @@ _OF_TWO = (
         *(counting.ranks, counting.average_precision),
     ),
 )
-METRICS = {row[0]: Metric(*row) for row in _METRICS} | {
-    name: Metric(name, title, kind, _PICTURES[:1], prepare, function, of_two=True)
+_of_two = partial(Metric, tasks=_PICTURES[:1], of_two=True)
+_of_ranks = partial(_of_two, kind="probabilities", prepare=counting.ranks)
+_ACCEPTED = (  # names as in papers on face verification: the second class is accepted
+    _of_ranks(
+        *("equal_error_rate", "equal error rate"),
+        function=counting.equal_error_rate,
+        greater_is_better=False,
+    ),
+    *(
+        _of_ranks(
+            *(f"tar_at_{words}", f"TAR at FAR {words}"),
+            function=partial(counting.true_accept_rate, far=far),
+            far=far,
+        )
+        for words, far in (("1e-2", 1e-2), ("1e-3", 1e-3))
+    ),
+)
+METRICS = {row[0]: Metric(*row) for row in _METRICS}
+METRICS |= {
+    name: _of_two(name, title, kind, prepare=prepare, function=function)
     for name, title, kind, prepare, function in _OF_TWO
 }
+METRICS |= {metric.name: metric for metric in _ACCEPTED}

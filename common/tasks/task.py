@@ -26,6 +26,7 @@ class Task:
         ignored_settings: fields of a recipe that would change nothing here.
         lowest, highest: the bounds of a number that is predicted.
         class_word, classes_word: what a class is called, and several.
+        row_word: what a row of predictions is of.
         loss_in_words: for people.
     """
 
@@ -42,11 +43,17 @@ class Task:
     loss_in_words: ClassVar[str] = "binary cross-entropy"
     class_word: str = "class"
     classes_word: str = "classes"
+    row_word: ClassVar[str] = "picture"
 
     @property
     def units(self) -> int:
         """Of the head: one for each class or label."""
         return len(self.classes)
+
+    @property
+    def rows_word(self) -> str:
+        """What several are called."""
+        return f"{self.row_word}s"
 
     @property
     def shown_metrics(self) -> tuple[str, ...]:

@@ -21,7 +21,18 @@ class Verification(Classification):
 
     loss_in_words: ClassVar[str] = "binary cross-entropy"
     activation: ClassVar[str] = "softmax"  # of the predictions: their sum is 1
+    row_word: ClassVar[str] = "pair"
+    sections: ClassVar[tuple[str, ...]] = (
+        *("metrics", "verification", "galleries", "misclassified", "kernels", "blend", "learning"),
+        *("exports", "members", "calibration", "settings"),
+    )
     ignored_settings: ClassVar[tuple[str, ...]] = ("loss", "logit_adjustment", "mixup", "cutmix")
+
+    @property
+    def shown_metrics(self) -> tuple[str, ...]:
+        """What papers on face verification state."""
+        errors = ("equal_error_rate", "tar_at_1e-2", "tar_at_1e-3")
+        return ("accuracy", "roc_auc", *errors, "log_loss")
 
     def targets(self, labels: np.ndarray) -> np.ndarray:
         """1 where both are the same, ``(rows, 1)`` float32."""

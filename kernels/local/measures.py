@@ -53,6 +53,18 @@ def _roc_auc(truth: np.ndarray, scores: np.ndarray) -> float:
     return float(sklearn.roc_auc_score(truth, scores))
 
 
+def _equal_error_rate(truth: np.ndarray, scores: np.ndarray) -> float:
+    """Where the ROC, of straight lines between its points, has as many misses as false alarms."""
+    far, tar, _ = sklearn.roc_curve(truth, scores, drop_intermediate=False)
+    return float(np.interp(0, far + tar - 1, far))
+
+
+def _tar_at(truth: np.ndarray, scores: np.ndarray, most: float) -> float:
+    """The highest true positive rate with at most this false positive rate."""
+    far, tar, _ = sklearn.roc_curve(truth, scores, drop_intermediate=False)
+    return float(tar[far <= most].max())
+
+
 def _kappa(truth: np.ndarray, predicted: np.ndarray) -> float:
     """Grades weigh by their own distance, also where one between them does not occur."""
     grades = np.union1d(truth, predicted)
@@ -88,6 +100,9 @@ _MEASURES: dict[str, Measure] = {
     "recall": partial(sklearn.recall_score, zero_division=np.nan),
     "specificity": partial(sklearn.recall_score, pos_label=0, zero_division=np.nan),
     "f1": _F1,
+    "equal_error_rate": _equal_error_rate,
+    "tar_at_1e-2": partial(_tar_at, most=1e-2),
+    "tar_at_1e-3": partial(_tar_at, most=1e-3),
     "quadratic_weighted_kappa": _kappa,
     "rmse": sklearn.root_mean_squared_error,
     "mae": sklearn.mean_absolute_error,

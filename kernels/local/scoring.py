@@ -20,7 +20,7 @@ from kernels.local.measures import find_measure
 
 PARTS = ("Public", "Private")
 IGNORED = "Ignored"
-_NEED_BOTH = ("roc_auc", "average_precision")
+_NEED_BOTH = (*("roc_auc", "average_precision", "equal_error_rate", "tar_at_1e-2", "tar_at_1e-3"),)
 
 # (column, what is wrong with a cell of it) → which rows ``(rows,)``
 BadCells = dict[tuple[str, str], np.ndarray | pd.Series]

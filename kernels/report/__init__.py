@@ -27,12 +27,13 @@ from kernels.report.render import Section, render
 from kernels.report.sweep import sweep
 from kernels.report.threshold import threshold
 from kernels.report.vectors import embedding, mistakes, neighbours
+from kernels.report.verification import galleries, verification
 from kernels.results.result import REPORT
 from kernels.run.state import Run, Submission
 
 OF_BLEND = (
     *(members, threshold, classes, labels, confusions, errors, misclassified, hardest),
-    calibration,
+    *(calibration, verification, galleries),
 )
 OF_SWEEP = ("sweep", "exports", "kernels", "learning", "settings")
 SECTIONS: dict[str, Callable[[Facts], Section | None]] = {

@@ -42,7 +42,7 @@ def blend(facts: Facts) -> Section | None:
     scores.sort(key=lambda one: math.inf if one[1].value is None else -sign * one[1].value)
     if several or len(scores) > 1:
         scores.append(("blend", score))
-    pictures = "" if score.n is None else f", {score.n:,} pictures"
+    pictures = "" if score.n is None else f", {score.n:,} {facts.task.rows_word}"
     method, chosen = str(metrics.get("method") or ""), str(metrics.get("chosen_on") or "")
     names = (ACCURACY, "threshold", "same_share")
     title = "The model" if len(facts.models) == 1 and not several else "The blend"

@@ -8,7 +8,15 @@ from markupsafe import Markup
 from kernels.report.facts import Facts
 from kernels.report.overview import looks
 from kernels.report.render import Section, Table, bar
-from kernels.results.scores import as_mapping, by_group, measured, read_number, read_test, title
+from kernels.results.scores import (
+    as_mapping,
+    by_group,
+    far_words,
+    measured,
+    read_number,
+    read_test,
+    title,
+)
 
 NAMED = 22  # classes at most whose confusions are a table
 FIGURES = ("test_confusion.png", "test_errors.png")
@@ -41,9 +49,14 @@ def metrics(facts: Facts) -> Section | None:
         "published": published.source if published else "",
         "of_two": any("specificity" in found for found in known.values()),
         "by_group": by_group(facts.blended, "groups", "test_groups"),
+        "few": [
+            f"{part.capitalize()}: {words}"
+            for part, found in known.items()
+            if (words := far_words(found))
+        ],
         "n": read_test(facts.blended).n,
         "looks": looks(facts) if test else 0,
-        "classes": _classes(test),
+        "classes": _classes(facts, test),
         "confusions": _confusions(facts, test),
         "drawn": drawn[0] if drawn else None,
     }
@@ -62,14 +75,14 @@ def _exact(value: float | None) -> Any:
     return None if value is None else (value, f"{value:g}")
 
 
-def _classes(test: Mapping[str, Any]) -> Table | None:
+def _classes(facts: Facts, test: Mapping[str, Any]) -> Table | None:
     """Precision, recall and F1 of each class on test."""
     rows = []
     for name, one in as_mapping(test.get("per_class")).items():
         numbers = {kind: read_number(value) for kind, value in as_mapping(one).items()}
         scores = {"F1": "f1", "precision": "precision", "recall": "recall"}
         shown = {head: bar(numbers.get(kind)) for head, kind in scores.items()}
-        rows.append({"class": name, **shown, "pictures": _exact(numbers.get("pictures"))})
+        rows.append({"class": name, **shown, facts.task.rows_word: _exact(numbers.get("pictures"))})
     return Table("Each class on test", rows) if rows else None
 
 

@@ -18,7 +18,7 @@ def misclassified(facts: Facts) -> Section | None:
 
     All is decided as the blend decides, at validation's threshold where it has one.
     """
-    parts, names = [], facts.task.classes
+    parts, names, several = [], facts.task.classes, facts.task.rows_word.capitalize()
     for part in PARTS:
         labels, values = getattr(facts.blend, f"{part}_labels"), getattr(facts.blend, part)
         if labels is None or not len(labels):
@@ -28,13 +28,13 @@ def misclassified(facts: Facts) -> Section | None:
         wrong = np.flatnonzero(decided != labels)
         rows: list[dict[str, Any]] = [
             {
-                "picture": Markup('<span class="id">{}</span>').format(ids[row]),
+                facts.task.row_word: Markup('<span class="id">{}</span>').format(ids[row]),
                 "true class": names[labels[row]],
                 "taken for": _SURE.format(names[decided[row]], number(float(sure[row]), 3)),
             }
             for row in wrong[np.argsort(-sure[wrong], kind="stable")][:MOST].tolist()
         ]
-        table = Table(f"Pictures of {part} that are labelled wrong", rows) if rows else None
+        table = Table(f"{several} of {part} that are labelled wrong", rows) if rows else None
         parts.append({"name": part, "wrong": len(wrong), "of": len(labels), "table": table})
     named = facts.competition.submission is None  # there is a table of all predictions
     found = {"title": "Every error by name", "parts": parts, "most": MOST, "named": named}

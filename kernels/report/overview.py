@@ -31,7 +31,8 @@ def overview(facts: Facts) -> dict[str, Any]:
     if facts.task.classes and len(facts.blend.validation_ids):
         labels, predicted = facts.blend.validation_labels, facts.decide(facts.blend)
         right = (predicted == labels).reshape(len(labels), -1).all(axis=1).mean()
-        tiles["Validation pictures"] = (f"{len(labels):,}", f"{right:.1%} of them right")
+        several = facts.task.rows_word
+        tiles[f"Validation {several}"] = (f"{len(labels):,}", f"{right:.1%} of them right")
     for part in ("seen", "unseen") if facts.pairs else ():
         value = read_number(facts.blended.get(f"validation_{part}"))
         if value is not None:
@@ -56,7 +57,7 @@ def _compared(found: SweepResult) -> Tiles:
         ),
         "Base": (found.base.short or UNKNOWN, found.base.name),
         "Cells": (f"{len(found.known)} of {len(found.cells)}", ", ".join(repeated)),
-        "Validation pictures": (
+        f"Validation {found.row_word}s": (
             found.pictures or UNKNOWN,
             "on which the best cell is chosen",
         ),

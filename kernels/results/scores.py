@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.errors import UserError
-from common.metrics.metric import find_metric
+from common.metrics.metric import METRICS, find_metric
 
 Interval = tuple[float, float]
 
@@ -86,8 +86,10 @@ def looked(times: int) -> str:
     return "looked at once" if times <= 1 else f"looked at {times} times"
 
 
-def gap_words(validation: Validated, test: Validated) -> str:
+def gap_words(validation: Validated, test: Validated, greater: bool = True) -> str:
     """Say that test is further from validation than their intervals allow; empty elsewhere.
+
+    ``greater``: whether greater is better.
 
     The interval of the difference is made of theirs by the squares of their arms (Zou and Donner,
     2008, "Construction of confidence limits about effect measures"), as of independent pictures.
@@ -100,10 +102,26 @@ def gap_words(validation: Validated, test: Validated) -> str:
     if difference <= math.hypot(high - least, most - low):
         return ""
     side = "below" if low == test.value else "above"
+    easy = "easy" if (side == "below") == greater else "hard"
     return (
         f"test is {test.rounded(difference)} {side} validation, more than their intervals allow: "
-        f"its pictures are of another kind, or validation is too easy"
+        f"it is of another kind, or validation is too {easy}"
     )
+
+
+def far_words(metrics: Mapping[str, Any]) -> str:
+    """Say which false accept rates allow no false accept at all; empty without any.
+
+    ``metrics`` are those of a part of two classes.
+    """
+    confusion = metrics.get("confusion")
+    row = confusion[0] if isinstance(confusion, list) and len(confusion) == 2 else ()
+    first = sum(read_number(one) or 0 for one in row) if isinstance(row, list) else 0
+    rates = [METRICS[name] for name in metrics if name in METRICS]
+    none = [metric.title for metric in rates if 0 < metric.far * first < 1]
+    if not none:
+        return ""
+    return f"{' and '.join(none)}: none of the {first:,.0f} different pairs may be accepted."
 
 
 def published_words(published: Mapping[str, Any], test: Mapping[str, Any]) -> str:

@@ -93,6 +93,7 @@ class SweepResult:
         axis: what the cells' ``x`` is; empty where they differ in more than one number.
         failed: the kernels without a result, and why.
         test: whether test was measured, too.
+        row_word: what a score is of, as its task says.
     """
 
     name: str
@@ -110,6 +111,7 @@ class SweepResult:
     failed: Mapping[str, str]
     splits: int = 1
     test: bool = False
+    row_word: str = "picture"
 
     @property
     def base(self) -> CellResult:
@@ -170,7 +172,7 @@ class SweepResult:
         """Return what a cell lacks to be compared in full."""
         missing = len(cell.seeds) < len(self.seeds)
         return [
-            *(["other pictures"] if not cell.paired else []),
+            *([f"other {self.row_word}s"] if not cell.paired else []),
             *([f"{len(cell.seeds)} of {len(self.seeds)} seeds"] if missing else []),
         ]
 
@@ -207,7 +209,8 @@ class SweepResult:
         folds = f", out of {self.folds} folds{several}" if self.folds else ""
         over = ["seeds"] * (len(self.seeds) > 1) + ["splits"] * (self.splits > 1)
         of = f"of the mean over {' and '.join(over)}, " if over else ""
-        drawn = "whole groups of pictures" if self.grouped else "pictures"
+        several = f"{self.row_word}s"
+        drawn = f"whole groups of {several}" if self.grouped else several
         said = [
             f"Chosen on validation{pictures}{folds}: the best of {len(self.cells)} cells scores a "
             f"little too well there; {self._test_in_words}.",
@@ -222,7 +225,7 @@ class SweepResult:
         if self.small:
             said.append("Miniatures of the networks were trained: scores say that the path works.")
         if not all(cell.paired for cell in self.known):
-            said.append("Cells with other validation pictures are compared unpaired.")
+            said.append(f"Cells with other validation {several} are compared unpaired.")
         return said
 
 

@@ -72,6 +72,7 @@ def gather_sweep(
         cells=_cells(competition, chosen, trainings, found, axis[1] if axis else None),
         failed={**broken, **failed},
         test=chosen.sweep.test,
+        row_word=competition.task.row_word,
     )
     write_json(run.folder / NAME, asdict(result))
     _write_table(run, result)

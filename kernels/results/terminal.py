@@ -15,6 +15,7 @@ from kernels.results.scores import (
     as_mapping,
     by_group,
     channel_scores,
+    far_words,
     gain_words,
     gap_words,
     looked,
@@ -44,12 +45,14 @@ def show_result(result: Result) -> str:
     if result.test.short:
         drawn = by_group(result.blend, "test_groups")
         lines.append(f"  {'test':<16} {result.test}{drawn}, {looked(result.looks)}")
-        first, *rest = wrapped(gap_words(result, result.test), " " * 19) or [""]
+        gap = gap_words(result, result.test, result.greater_is_better)
+        first, *rest = wrapped(gap, " " * 19) or [""]
         lines += [first, *rest] if first else []
     for part in ("validation", "test"):
         measured = as_mapping(result.blend.get(f"{part}_metrics"))
         if known := measured_words(measured, but=result.metric):
             begin, *rest = wrapped(listed("", known), " " * 19)
+            rest += wrapped(far_words(measured), " " * 19)
             lines += [f"  {f'on {part}':<16} {begin.strip()}", *rest]
     small = _miniatures(result)
     if small:

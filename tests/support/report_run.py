@@ -68,9 +68,10 @@ def write_kernels(
     method: str = "mean",
     side: int = 16,
     resamples: int = 60,
+    ids: np.ndarray | None = None,
 ) -> None:
     """Write what members and ensemble would, by their own code; ``guesses`` by member."""
-    ids = np.array([f"picture{row}" for row in range(len(labels))])
+    ids = np.array([f"picture{row}" for row in range(len(labels))]) if ids is None else ids
     members = {}
     for name, values in guesses.items():
         out = folder / "outputs" / name

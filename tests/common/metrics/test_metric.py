@@ -38,6 +38,12 @@ EQUAL = np.full((4, 4), 0.25)
         ("specificity", [0, 0, 0, 1], [0, 1, 0, 1], 2 / 3),
         ("average_precision", [0, 1, 1], [[0.4, 0.6], [0.8, 0.2], [0.2, 0.8]], (1 + 2 / 3) / 2),
         ("rmse", [60.0, 2.0], [59.0, 4.0], np.sqrt(5 / 2)),
+        # Yes at .9 and .7, no at .8 and .6: from .8 on, half of either are wrong.
+        ("equal_error_rate", [1, 0, 1, 0], [[0, 0.9], [0, 0.8], [0, 0.7], [0, 0.6]], 0.5),
+        ("equal_error_rate", [1, 0, 1, 0], [[0, 0.9], [0, 0.1], [0, 0.7], [0, 0.6]], 0.0),
+        ("equal_error_rate", [1, 0, 1, 0], [[0, 0.1], [0, 0.9], [0, 0.2], [0, 0.3]], 1.0),
+        ("tar_at_1e-2", [1, 0, 1, 0, 1], [[0, 0.9], [0, 0.8], [0, 0.8], [0, 0], [0, 0.85]], 2 / 3),
+        ("tar_at_1e-3", [1, 0], [[0.5, 0.5], [0.5, 0.5]], 0.0),  # accepting both is too much
     ],
 )
 def test_a_metric_is_as_by_hand(name: str, truth: list, predicted: list, expected: float) -> None:
@@ -47,7 +53,7 @@ def test_a_metric_is_as_by_hand(name: str, truth: list, predicted: list, expecte
 
 def test_lower_is_better_where_it_is() -> None:
     lower = {name for name, metric in METRICS.items() if not metric.greater_is_better}
-    assert lower == {"log_loss", "rmse", "mae"}
+    assert lower == {"log_loss", "rmse", "mae", "equal_error_rate"}
     assert not find_metric("top5_error").greater_is_better
     assert (find_metric("mae").sign, find_metric("accuracy").sign) == (-1, 1)
 
@@ -93,6 +99,9 @@ def of_labels(shape: tuple[int, ...], highest: int) -> tuple[np.ndarray, np.ndar
     return truth, predicted
 
 
+ACCEPTED = ("equal_error_rate", "tar_at_1e-2", "tar_at_1e-3")
+
+
 def of_scores(truth: np.ndarray, columns: int) -> np.ndarray:
     """Shares a row, many of them equal."""
     found = np.random.default_rng(columns).integers(1, 9, (len(truth), columns)).astype(np.float32)
@@ -128,9 +137,16 @@ def test_metrics_of_the_second_of_two_classes_are_scikit_learns(rows: list) -> N
         "specificity": sk.recall_score(truth, predicted, pos_label=0, **options),
         "average_precision": sk.average_precision_score(truth, scores) if np.ptp(truth) else np.nan,
     }
+    if np.ptp(truth):
+        far, tar, _ = sk.roc_curve(truth, scores, drop_intermediate=False)
+        wanted["equal_error_rate"] = np.interp(0, far + tar - 1, far)
+        for name, most in (("tar_at_1e-2", 1e-2), ("tar_at_1e-3", 1e-3)):
+            wanted[name] = tar[far <= most].max()
+    else:
+        wanted |= dict.fromkeys(ACCEPTED, np.nan)
     assert set(wanted) == {name for name, metric in METRICS.items() if metric.of_two}
     for name, score in wanted.items():
-        given_to = pairs if name == "average_precision" else predicted
+        given_to = pairs if METRICS[name].kind == "probabilities" else predicted
         if np.isnan(score):
             with pytest.raises(UserError, match="cannot be measured"):
                 find_metric(name).score(truth, given_to)

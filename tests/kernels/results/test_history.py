@@ -20,6 +20,7 @@ from kernels.kaggle.states import KernelState
 from kernels.results.blends import keep_blend
 from kernels.results.output import read_output
 from kernels.results.result import Result, best_first, read_history, read_result
+from kernels.results.scores import Validated, gap_words
 from kernels.results.terminal import show_history, show_result
 from kernels.run.state import Run, Submission, open_run
 from support import tiny
@@ -139,8 +140,20 @@ def test_a_gap_to_test_is_a_line_where_it_is_sure(run: Run) -> None:
         known = {"test_score": test, "test_interval": ends, "test_n": 90}
         path.write_text(json.dumps({**json.loads(path.read_text()), **known}))
         words = " ".join(show_result(read_result(run)).split())
-        line = "looked at once test is 0.101 below validation, more than their intervals allow: its"
+        line = "looked at once test is 0.101 below validation, more than their intervals allow: it"
         assert (line in words) is said
+
+
+def test_what_is_worse_on_test_has_a_validation_that_is_too_easy() -> None:
+    low, high = Validated(0.1, (0.08, 0.12), 90), Validated(0.3, (0.28, 0.32), 90)
+    for validation, test, greater, word in (
+        (high, low, True, "easy"),
+        (low, high, True, "hard"),
+        (low, high, False, "easy"),  # such as an equal error rate
+        (high, low, False, "hard"),
+    ):
+        said = gap_words(validation, test, greater)
+        assert said.endswith(f"it is of another kind, or validation is too {word}")
 
 
 def test_a_miniature_is_called_one_and_not_compared_with_what_others_have_reached(

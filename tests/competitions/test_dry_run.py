@@ -27,8 +27,8 @@ def petals(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """The JSON of the whole dry run, which several tests look at."""
     folder = tmp_path_factory.mktemp("petals") / "run"
     arguments = ("petals", "--ensemble", "--dry-run", "--run-dir", folder, "--json", *SMALL)
-    publish = ("--publish", "--yes")
-    return tiny.last_json(tiny.submit(*arguments, *publish, "--set", "resamples=20"))
+    publish = ("--publish", "--yes", "--set", "resamples=20")
+    return tiny.last_json(tiny.submit(*arguments, *publish, keras=True))
 
 
 @pytest.mark.parametrize("name", ["densenet201", "efficientnetb7", "ensemble"])
@@ -83,7 +83,7 @@ def test_the_next_run_begins_with_the_weights_that_this_one_has_published(petals
     first, folder = (Path(petals["run_dir"]), Path(petals["run_dir"]).with_name("next"))
     command = ("petals", "--model", "densenet201", "--dry-run", "--json", "--no-submit", *SMALL)
     more = ("--weights-source", source, "--set", "refit=no", "--set", "resamples=20")
-    result = tiny.last_json(tiny.submit(*command, *more, "--run-dir", folder))
+    result = tiny.last_json(tiny.submit(*command, *more, "--run-dir", folder, keras=True))
     log = (folder / "logs" / "densenet201.log").read_text()
     [said] = [line for line in log.splitlines() if "source=" in line]
     layers = re.search(r"source=dry-run/petals-weights of=densenet201 layers=(\d+)/(\d+) ran", said)
@@ -105,7 +105,7 @@ def test_weights_of_another_network_are_refused_in_one_line(petals: dict) -> Non
     folder = Path(petals["run_dir"]).with_name("other")
     command = ("petals", "--model", "xception", "--dry-run", "--no-submit", *SMALL)
     source = ("--weights-source", "dry-run/petals-weights", "--run-dir", folder)
-    done = tiny.submit(*command, *source)
+    done = tiny.submit(*command, *source, keras=True)
     assert done.returncode == 1
     assert (
         "kernel xception stopped: weights source dry-run/petals-weights has no weights of this "

@@ -30,7 +30,8 @@ def command(folder: Path) -> list[object]:
 @pytest.fixture(scope="module")
 def painter(tmp_path_factory: pytest.TempPathFactory) -> dict:
     """The JSON of the whole dry run, which several tests look at."""
-    return tiny.last_json(tiny.submit(*command(tmp_path_factory.mktemp("painter") / "run")))
+    folder = tmp_path_factory.mktemp("painter") / "run"
+    return tiny.last_json(tiny.submit(*command(folder), keras=True))
 
 
 @pytest.fixture

@@ -88,12 +88,13 @@ def command(*arguments: object) -> list[str]:
 
 
 def submit(
-    *arguments: object, env: dict[str, str] | None = None, cwd: Path = ROOT
+    *arguments: object, env: dict[str, str] | None = None, cwd: Path = ROOT, keras: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
+    """Run it to its end; with ``keras`` its kernels find Keras imported, on TensorFlow."""
     from support import warm
 
-    return warm.run(Path(__file__), [*map(str, arguments)], {**os.environ, **(env or {})}, cwd)
+    environment = {**os.environ, **(env or {})}
+    return warm.run(Path(__file__), [*map(str, arguments)], environment, cwd, keras)
 
 
 def interrupt(

@@ -2,8 +2,8 @@
 
 Importing scikit-learn, pandas and matplotlib takes 2 s of a core, JAX and Keras 5 s, and a dry run
 starts five processes. Of what commands and small kernels import only libraries are imported
-beforehand, and none that signs in or chooses a backend. ``LocalKaggle`` itself, the README's
-example's kernels, an installed wheel and the fault runs start real processes.
+beforehand, and none that signs in or, unless a test asks for it, chooses a backend. ``LocalKaggle``
+itself, the README's example's kernels, an installed wheel and the fault runs start real processes.
 """
 
 import atexit
@@ -100,10 +100,11 @@ def fork_kernels(patch: Any, *more: str) -> None:
 
 
 def run(
-    script: Path, arguments: list[str], env: dict[str, str], cwd: Path
+    script: Path, arguments: list[str], env: dict[str, str], cwd: Path, keras: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """Run a Python script to its end, at most 300 s."""
-    os.environ[ADDRESS] = server(*LIBRARIES)
+    """Run a Python script to its end, at most 300 s; with ``keras`` that is imported before."""
+    more = ("tensorflow", "keras") if keras else ()
+    os.environ[ADDRESS] = server(*LIBRARIES, *more)
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         command, env = [str(script), *arguments], {**env, ADDRESS: os.environ[ADDRESS]}
         process = Fork(command, cwd=cwd, env=env, stdout=out.fileno(), stderr=err.fileno())
@@ -240,6 +241,7 @@ def become(order: dict, numbers: list[int], others: list[socket.socket]) -> None
     sys.stderr = sys.__stderr__ = open(2, "w", 1, errors="backslashreplace", closefd=False)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(order["env"])
+    tempfile.tempdir = None  # an import may have looked for it
     os.chdir(order["cwd"])
     sys.argv = [order["script"], *order["arguments"]]
     places = os.environ.get("PYTHONPATH", "").split(os.pathsep)

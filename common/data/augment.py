@@ -112,19 +112,24 @@ def random_affine(
     zoom: float = 0.0,
     shift: float = 0.0,
     shear: float = 0.0,
+    probability: float = 1.0,
 ) -> np.ndarray:
     """Turn, shear, zoom and shift about the middle, all at once; borders are mirrored.
 
     Each is drawn from a uniform distribution: an angle of up to ``rotation`` degrees and a shear of
     up to ``shear`` radians to either side, and for each axis a factor from ``1 ± zoom`` and a shift
-    of up to ``shift`` times its length. ``picture`` and result are ``(size, size, 3)`` uint8.
+    of up to ``shift`` times its length; each of the six with a ``probability``, else not at all.
+    ``picture`` and result are ``(size, size, 3)`` uint8.
     """
     import cv2
 
     if not (rotation or zoom or shift or shear):
         return picture
     size = picture.shape[0]
-    angle, slant, *rest = generator.uniform(-1, 1, 6)
+    drawn = generator.uniform(-1, 1, 6)
+    if probability < 1:
+        drawn *= generator.random(6) < probability
+    angle, slant, *rest = drawn
     turn, slant = np.deg2rad(rotation) * angle, shear * slant
     scale, move = 1 + zoom * np.array(rest[:2]), shift * size * np.array(rest[2:])
     change = (
@@ -152,7 +157,7 @@ def augment(
             augment(one, generator, recipe, place)
         return out
     picture = random_crop(picture, generator, recipe.image_size)
-    warp = (recipe.rotation, recipe.zoom, recipe.shift, recipe.shear)
+    warp = (recipe.rotation, recipe.zoom, recipe.shift, recipe.shear, recipe.warp_probability)
     picture = random_affine(picture, generator, *warp)
     symmetry = random_symmetry(generator, recipe)
     return turned(colour_jitter(picture, generator, recipe.colour_jitter), symmetry, out)

@@ -18,6 +18,10 @@ class PairPictures(Pictures):
     """Pairs as ``(2, size, size, 3)`` uint8, by number; threads may read at the same time.
 
     As ``Pictures``, which its first pictures are; ``original`` and ``content`` are of these alone.
+
+    Attributes:
+        single: every picture once, however many pairs it is in.
+        rows: ``(pairs, 2)``, the rows of ``single`` that a pair has.
     """
 
     rows_of: ClassVar[tuple[int, ...]] = (2,)
@@ -25,34 +29,34 @@ class PairPictures(Pictures):
     def __init__(
         self, records: Records, size: int, cache: str = "none", square: Square | None = None
     ):
-        first, second = halves(records)
-        super().__init__(first, size, cache, square)
-        self.records, self.second = records, Pictures(second, size, cache, square)
+        first, _ = halves(records)
+        super().__init__(first, size, "none", square)
+        single, self.rows = distinct(records)
+        self.records, self.single = records, Pictures(single, size, cache, square)
 
     def __getitem__(self, row: int) -> np.ndarray:
         """Return both pictures of a pair. Raises UserError when one cannot be decoded."""
-        first = super().__getitem__(row)
         try:
-            return np.stack([first, self.second[row]])
+            return np.stack([self.single[one] for one in self.rows[row]])
         except UserError as error:
             self.fault = error
             raise
 
     def whole(self, row: int, size: int) -> np.ndarray:
         """As Pictures', ``(2, size, size, 3)``."""
-        return np.stack([super().whole(row, size), self.second.whole(row, size)])
+        return np.stack([self.single.whole(one, size) for one in self.rows[row]])
 
     def shown(self, row: int) -> np.ndarray:
         """Return both pictures in their own sizes, side by side, for people."""
-        return side_by_side([self.original(row), self.second.original(row)])
+        return side_by_side([self.single.original(one) for one in self.rows[row]])
 
     def check_headers(self, seconds: float) -> int:
-        """As Pictures': return of how many pairs both are right."""
-        return min(super().check_headers(seconds / 2), self.second.check_headers(seconds / 2))
+        """As Pictures'; of how many pairs, were all pictures in as many."""
+        return len(self) * self.single.check_headers(seconds) // max(1, len(self.single))
 
     def decode_all(self, seconds: float = math.inf) -> int:
-        """As Pictures': return how many pairs were decoded."""
-        return min(super().decode_all(seconds / 2), self.second.decode_all(seconds / 2))
+        """As Pictures'; of how many pairs, were all pictures in as many."""
+        return len(self) * self.single.decode_all(seconds) // max(1, len(self.single))
 
 
 def open_records(
@@ -68,6 +72,15 @@ def halves(records: Records) -> tuple[Records, Records]:
     assert records.seconds is not None
     first = replace(records, seconds=None)
     return first, replace(first, places=records.seconds)
+
+
+def distinct(records: Records) -> tuple[Records, np.ndarray]:
+    """Return the single pictures of pairs, each once, and the two rows of each, ``(pairs, 2)``."""
+    first, second = halves(records)
+    places = np.concatenate([first.places, second.places])
+    _, firsts, rows = np.unique(places, axis=0, return_index=True, return_inverse=True)
+    single = first.take(firsts % len(first))
+    return replace(single, places=places[firsts]), rows.reshape(2, -1).T
 
 
 def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:

@@ -13,6 +13,7 @@ AUGMENTATIONS = (
     *("transpose_probability", "rotation", "zoom", "shift", "shear", "colour_jitter"),
     *("mixup", "cutmix"),
 )
+WARPS = ("rotation", "zoom", "shift", "shear")
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class ImageRecipe(TrainingRecipe):
         transpose_probability: of exchanging rows and columns.
         rotation: to either side at most, degrees.
         zoom: in or out at most, a share of the picture; ``shift`` likewise, ``shear`` radians.
+        warp_probability: of each of rotation, shear, and the zoom and shift of an axis.
         colour_jitter: strength of the changes of brightness, contrast and saturation; 0 is none.
         batchnorm_momentum: of every BatchNormalization layer; none keeps the network's own.
         tta: views of each picture that a prediction is averaged over.
@@ -61,6 +63,7 @@ class ImageRecipe(TrainingRecipe):
     zoom: Annotated[float, Range(0, 0.9)] = 0.0
     shift: Annotated[float, Range(0, 0.9)] = 0.0
     shear: Share = 0.0
+    warp_probability: Share = 1.0
     colour_jitter: Share = 0.0
     batchnorm_momentum: Annotated[float | None, Range(0, 1)] = None
     tta: Annotated[int, Range(1, 16)] = 1
@@ -84,6 +87,11 @@ class ImageRecipe(TrainingRecipe):
         super().validate()
         if self.tta > 8 and not self.crop_margin:
             raise UserError(f"setting tta={self.tta}: without a crop_margin there are 8 views")
+        if self.warp_probability < 1 and not any(getattr(self, name) for name in WARPS):
+            raise UserError(
+                f"setting warp_probability={self.warp_probability:g}: it is of {', '.join(WARPS)}, "
+                f"and all are 0: set one, or leave it out"
+            )
 
 
 @dataclass(frozen=True)

@@ -196,6 +196,8 @@ def _pictures(has: Any) -> dict[str, str]:
     crop = [f"crop {size} of {whole} ({has.interpolation})"] if has.crop_margin else []
     strengths = {words: getattr(has, name, 0) for name, words in _AUGMENTATIONS.items()}
     on = [f"{words} {value_in_words(value)}" for words, value in strengths.items() if value]
+    if getattr(has, "warp_probability", 1) < 1:
+        on.append(f"each warp with probability {value_in_words(has.warp_probability)}")
     all_of_it = has.evaluation == "whole" or not has.crop_margin
     seen = "the whole picture" if all_of_it else f"the middle {size} of {whole}"
     views = f"mean of {has.tta} views of a picture, {seen}"

@@ -13,7 +13,7 @@ import numpy as np
 
 from common.accelerator import Accelerator, choose, clear_session
 from common.data.batches import Encode, Training, evaluation_batches
-from common.data.pair_pictures import open_records
+from common.data.pair_pictures import distinct, open_records
 from common.data.pictures import Pictures, choose_cache
 from common.data.records import Records
 from common.data.samplers import ClassBatches
@@ -182,7 +182,7 @@ def open_pictures(records: Sequence[Records], recipe: Any, replicas: int) -> Par
     # Test is seen once a view, so that one view caches nothing of it. Whole pictures come from
     # their records, at their own size.
     again = recipe.tta > (8 if recipe.evaluates_whole else 1)
-    counts = [len(part) * (1 if part.seconds is None else 2) for part in records]
+    counts = [len(part if part.seconds is None else distinct(part)[0]) for part in records]
     cache = choose_cache(recipe.cache, sum(counts if again else counts[:2]), size)
     caches = (cache, cache, cache if again else "none")
     square = Square.of(recipe)

@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from common.data import augment
 from common.data.augment import turned
+from common.errors import UserError
 from common.recipes.classifier import ClassifierRecipe
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (12, 12, 3)).astype(np.uint8)
@@ -207,3 +208,24 @@ def test_the_views_are_the_flips_of_the_middle_and_the_corners() -> None:
     np.testing.assert_array_equal(views[4:6], [transposed, transposed[:, ::-1]])
     np.testing.assert_array_equal(views[11], PICTURE[4:, 4:])
     np.testing.assert_array_equal(views[12], PICTURE[:8, :8][:, ::-1])
+
+
+def test_each_warp_has_its_probability() -> None:
+    whole = {"rotation": 180.0, "zoom": 0.3, "shift": 0.3, "shear": 0.3}
+    for probability, share in ((0.0, 1.0), (0.5, 0.5**2), (1.0, 0.0)):
+        generators = [np.random.default_rng(seed) for seed in range(400)]
+        warped = [
+            augment.random_affine(PICTURE, one, shift=0.3, probability=probability)
+            for one in generators
+        ]
+        same = np.mean([(picture == PICTURE).all() for picture in warped])
+        assert same == pytest.approx(share, abs=0.07)  # of both axes: 0.065 is three deviations
+    given = {**whole, "probability": 1.0}
+    both = [augment.random_affine(PICTURE, np.random.default_rng(3), **o) for o in (whole, given)]
+    np.testing.assert_array_equal(*both)
+
+
+def test_a_probability_of_nothing_is_refused() -> None:
+    with pytest.raises(UserError, match="it is of rotation, zoom, shift, shear, and all are 0"):
+        recipe(warp_probability=0.5)
+    assert recipe(warp_probability=0.5, shear=0.1).warp_probability == 0.5

@@ -117,6 +117,14 @@ def test_both_pictures_of_a_pair_are_in_a_batch_and_change_by_themselves(
     assert np.array_equal(again, augment(part[0], np.random.default_rng(1), RECIPE))
 
 
+def test_a_picture_in_many_pairs_is_read_and_kept_once(pairs: Records) -> None:
+    part = PairPictures(pairs, 16, "memory")
+    assert (len(part), len(part.single)) == (4, 7)  # the first of ann is in two pairs
+    assert part.rows.shape == (4, 2)
+    empty = PairPictures(pairs.take(np.zeros(0, np.int64)), 16)
+    assert (len(empty), empty.decode_all(), empty.check_headers(1.0)) == (0, 0, 0)
+
+
 def test_single_pictures_are_read_as_before(tmp_path: Path) -> None:
     part = open_records(faces(tmp_path), 68)
     assert type(part) is Pictures
@@ -132,7 +140,7 @@ def test_a_broken_second_picture_is_named(pairs: Records, tmp_path: Path) -> Non
         part[1]
     assert part.fault is not None
     with pytest.raises(UserError, match="ann_0000.png"):
-        part.second.decode_all()
+        part.decode_all()
 
 
 def test_a_thumbnail_shows_both_side_by_side(pairs: Records, tmp_path: Path) -> None:

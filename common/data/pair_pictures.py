@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -81,6 +82,21 @@ def distinct(records: Records) -> tuple[Records, np.ndarray]:
     _, firsts, rows = np.unique(places, axis=0, return_index=True, return_inverse=True)
     single = first.take(firsts % len(first))
     return replace(single, places=places[firsts]), rows.reshape(2, -1).T
+
+
+def rows_of_pairs(pairs: Records, pictures: Records) -> np.ndarray:
+    """Return which rows of ``pictures`` the two of each pair are, ``(pairs, 2)`` int64.
+
+    They are told apart by where they lie. Raises KeyError for a picture that is not among them.
+    """
+    known = {place: row for row, place in enumerate(_places(pictures))}
+    found = [[known[place] for place in _places(half)] for half in halves(pairs)]
+    return np.array(found, np.int64).reshape(2, -1).T
+
+
+def _places(records: Records) -> list[tuple[Path, int]]:
+    """Where each picture lies: its file, and where it begins there."""
+    return [(records.files[number], start) for number, start, *_ in records.places.tolist()]
 
 
 def side_by_side(pictures: Sequence[np.ndarray]) -> np.ndarray:

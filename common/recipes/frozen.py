@@ -16,6 +16,7 @@ class FrozenRecipe(CheckedRecipe):
         image_size, fit, crop_share, padding, interpolation, cache: as ImageRecipe's.
         batch_size: pictures that one replica takes in a step.
         tta: views of a picture whose features are averaged.
+        grid: parts a side, over each of which a layer's outputs are averaged; 1 is all of it.
         components: numbers a picture that a principal component analysis leaves.
         refit: fit once more on train and validation, for test.
         total_parameters, trainable_parameters: of the network; 0 is not checked.
@@ -32,6 +33,7 @@ class FrozenRecipe(CheckedRecipe):
     cache: Literal["auto", "memory", "disk", "none"] = "auto"
     batch_size: Count = 32
     tta: Annotated[int, Range(1, 8)] = 1
+    grid: Annotated[int, Range(1, 32)] = 1
     components: Annotated[int, Range(2, 4096)] = 512
     refit: bool = True
     total_parameters: Annotated[int, Range()] = 0

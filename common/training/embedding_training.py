@@ -8,12 +8,13 @@ from common.data.batches import one_hot
 from common.data.pictures import Pictures
 from common.data.records import Records
 from common.files.features import save_features
+from common.files.predictions import Vectors
 from common.files.thumbnails import write_thumbnails
 from common.kernel import KernelRun
 from common.training.loading import labels_of
 from common.training.network import save_network
 from common.training.outputs import SHOWN, draw_pictures
-from common.training.prepare import PictureKernel, open_pictures, take_accelerator
+from common.training.prepare import Parts, PictureKernel, open_pictures, take_accelerator
 from common.training.vectors import VectorTrainer, class_batches, vector_loss
 
 
@@ -80,8 +81,12 @@ class EmbeddingKernel(PictureKernel):
         if run.primary:
             if self.leaves_train:
                 save_features(run.folder, whole.ids, pictures.labels, features)
-            trainer.write(vectors)
+            self.write(run, trainer, parts, vectors)
             with run.stage("figures"):
                 names = [f"class {label}" for label in train.labels[:SHOWN]]
                 draw_pictures(run.folder, names, recipe, train)
                 write_thumbnails(run.folder, validation, trainer.rows.tolist())
+
+    def write(self, run: KernelRun, trainer: VectorTrainer, parts: Parts, vectors: Vectors) -> None:
+        """Write what the ensemble reads: the vectors, whose pairs it scores."""
+        trainer.write(vectors)

@@ -26,6 +26,7 @@ from common.training.classifier_training import ClassifierKernel, divide
 from common.training.loading import check_labels, check_splits
 from common.training.prepare import Parts, PictureKernel, check_headers
 from common.training.preparing import PrepareKernel
+from common.training.verifying import VerifyingKernel
 
 _DECODING = 5.0  # seconds at most for the pixels of the pictures
 
@@ -46,7 +47,7 @@ def look(script: str, settings: Mapping[str, Any] | None = None, seed: int = 0) 
     except (ImportError, NameError, AttributeError, TypeError) as error:  # of a competition's code
         path = Path(str(sys.modules[script].__file__))
         raise UserError(in_words(error, path)) from None
-    for warning in _strange(kernel, records, recipe, seed):
+    for warning in _strange(kernel, records, run):
         print(f"warning: {warning}", flush=True)
     if isinstance(kernel, PrepareKernel):  # and lists what is broken
         return
@@ -60,10 +61,10 @@ def look(script: str, settings: Mapping[str, Any] | None = None, seed: int = 0) 
 def _strange(
     kernel: PictureKernel | PrepareKernel,
     records: tuple[Records, Records, Records],
-    recipe: Any,
-    seed: int,
+    run: KernelRun,
 ) -> list[str]:
     """What is strange in the labels, a line each. Raises UserError as ``look``."""
+    recipe, seed = run.recipe, run.parameters.seed
     if isinstance(kernel, ClassifierKernel):
         found = divide(kernel, records, recipe, seed, None)  # also the folds of other kernels
         for train, _ in found.splits.values():
@@ -73,6 +74,8 @@ def _strange(
     # Labels of pairs are split and counted in another way.
     if kernel.competition.task.name == "pairs" or split_later:
         return []
+    if isinstance(kernel, VerifyingKernel):
+        records = kernel.listed(run)
     check_labels(kernel.competition, *records)
     return check_splits(kernel.competition, [records[:2]], records[2])
 

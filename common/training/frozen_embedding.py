@@ -1,10 +1,11 @@
 """Vectors of pictures from a network that is not trained at all.
 
-Features are the means over a picture of what several layers give, from edges and textures to
-things: their signed square roots, as a few large ones would outweigh the rest, centred and scaled
-on train; and of these the principal components. Two channels come of them: ``embedding``, unit
-vectors after a linear discriminant analysis, or of the components themselves, and ``classes``, the
-probabilities of a logistic regression. Validation's pairs choose the first one's form, and C.
+Features are the means of what several layers give over a picture, or over each of its parts, from
+edges and textures to things: their signed square roots, as a few large ones would outweigh the
+rest, centred and scaled on train; and of these the principal components. Two channels come of
+them: ``embedding``, unit vectors after a linear discriminant analysis, or of the components
+themselves, and ``classes``, the probabilities of a logistic regression. Validation's pairs choose
+the first one's form, and C.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ import numpy as np
 
 from common.data.balance import Balance
 from common.declaration import Kernel
+from common.errors import UserError
 from common.files.predictions import Vectors, save_vectors
 from common.files.projection import Projection, project, save_projection
 from common.files.thumbnails import write_thumbnails
@@ -26,7 +28,7 @@ from common.progress import report
 from common.tasks.classification import Classification
 from common.training.features import Features
 from common.training.logistic import fit_head
-from common.training.prepare import PictureKernel, open_pictures, take_accelerator
+from common.training.prepare import Parts, PictureKernel, open_pictures, take_accelerator
 
 SHRINKAGES = (0.1, 0.3, 0.6, 0.9)  # of the analysis' covariance, towards its diagonal
 CS = (3.0, 10.0, 30.0, 100.0)
@@ -49,31 +51,37 @@ class FrozenEmbeddingKernel(PictureKernel):
     arguments: ClassVar[str] = Kernel.arguments
 
     def network(self, recipe: Any, weights: str | None = None) -> Any:
-        """From pictures to the layers' means side by side, ``(batch, d)``: a ``keras.Model``."""
+        """From pictures to the layers' means side by side, ``(batch, d)``: a ``keras.Model``.
+
+        Raises UserError where a layer's outputs cannot be divided into the recipe's ``grid``.
+        """
         import keras
 
         body = build_backbone(recipe.backbone, weights, recipe.image_size, recipe.preprocessing)
         body.trainable = False
-        pool = keras.layers.GlobalAveragePooling2D
-        means = [pool(dtype="float32")(body.get_layer(name).output) for name in self.layers]
+        outputs = [body.get_layer(name).output for name in self.layers]
+        means = [part_means(output, recipe.grid, recipe.image_size) for output in outputs]
         return keras.Model(body.input, keras.layers.Concatenate(dtype="float32")(means))
 
     def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
         """As Kernel's: there is no training to describe."""
         Kernel.describe(self, parameters, arguments)
 
-    def carry_out(self, run: KernelRun) -> None:
-        """Compute features, fit on train, measure on validation, and write a kernel's files."""
+    def features(self, run: KernelRun) -> tuple[Parts, list[np.ndarray]]:
+        """Return the pictures of each part, and their features ``(pictures, d)``."""
         accelerator, recipe = take_accelerator(self, run), run.recipe
         weights = self.backbone_weights(run)
         with run.stage("data"):
             parts = open_pictures(self.records(run), recipe, accelerator.replicas)
-        train, validation, test = parts
         with run.stage("features"):
-            features = Features(self.network(recipe, weights), run, accelerator)
-            own, held_out, asked = (
-                features.rows(part, recipe.tta).views.mean(axis=0) for part in parts
-            )
+            network = Features(self.network(recipe, weights), run, accelerator)
+            rows = [network.rows(part, recipe.tta).views.mean(axis=0) for part in parts]
+        return parts, rows
+
+    def carry_out(self, run: KernelRun) -> None:
+        """Compute features, fit on train, measure on validation, and write a kernel's files."""
+        parts, (own, held_out, asked) = self.features(run)
+        (train, validation, test), recipe = parts, run.recipe
         known, ids = validation.labels <= train.labels.max(), validation.records.ids
         with run.stage("fitting"):
             pairs = validation_pairs(ids, validation.labels, known)
@@ -100,6 +108,26 @@ class FrozenEmbeddingKernel(PictureKernel):
                 shown = (ids[few], validation.labels[few], known[few])
                 save_projection(run.folder, Projection(*shown, np.array([1]), points))
                 write_thumbnails(run.folder, validation, few.tolist())
+
+
+def part_means(output: Any, grid: int, image_size: int) -> Any:
+    """Return a layer's means over ``grid`` x ``grid`` parts of a picture, ``(batch, d)``.
+
+    Where pictures are aligned, as faces are, a part shows the same in all. Raises UserError for an
+    output that cannot be divided so.
+    """
+    from keras import layers
+
+    if grid == 1:
+        return layers.GlobalAveragePooling2D(dtype="float32")(output)
+    side = output.shape[1]
+    if side % grid:
+        raise UserError(
+            f"settings grid={grid} image_size={image_size}: a layer has {side} x {side} outputs, "
+            f"which {grid} does not divide: take image_size={grid * 32}, for example"
+        )
+    pooled = layers.AveragePooling2D(side // grid, dtype="float32")(output)
+    return layers.Flatten(dtype="float32")(pooled)
 
 
 def choose(

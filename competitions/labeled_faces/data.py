@@ -11,6 +11,7 @@ from common.data.layouts import (
     labelled_pairs,
     pair_records,
 )
+from common.data.pair_pictures import rows_of_pairs
 from common.data.records import Records
 from common.data.splits import hold_out
 from common.errors import UserError
@@ -65,6 +66,22 @@ def read_people(root: Path) -> tuple[Records, Records]:
 
     train, test = map(of, read_lists(root))
     return train, test
+
+
+def load_people(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    """Read single pictures: of the people of each part of ``load``, and of test those in its pairs.
+
+    Labels count the people of train from 0, then those of validation.
+    """
+    _, validation, test = load(image_size, parameters)
+    people, others = read_people(COMPETITION.data_folder(parameters.internet))
+    names = np.asarray(people.groups)
+    chosen = np.isin(names, [validation.columns["first"], validation.columns["second"]])
+    order = [*np.unique(names[~chosen]).tolist(), *np.unique(names[chosen]).tolist()]
+    numbers = {name: number for number, name in enumerate(order)}
+    people = replace(people, labels=np.array([numbers[name] for name in names.tolist()]))
+    rows = np.unique(rows_of_pairs(test, others))
+    return people.take(~chosen), replace(people.take(chosen), name="val"), others.take(rows)
 
 
 def find_lists(root: Path, part: str) -> list[Path]:

@@ -12,9 +12,12 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+from common.data.pair_pictures import rows_of_pairs
 from common.data.records import Records
 from common.data.splits import hold_out
 from common.errors import UserError
+from common.parameters import Parameters
+from common.training.first_look import look
 from competitions.labeled_faces import COMPETITION, data
 from support import real, tiny
 
@@ -94,6 +97,22 @@ def test_view_1_is_split_by_person_without_losing_a_pair() -> None:
     assert len(learnt | chosen) == 2132
     assert shares(parts) == [0.5, 0.5]
     assert len(set(train.groups.tolist())) == 1032
+
+
+def test_single_pictures_are_of_the_people_of_each_part(
+    faces: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_lists(faces, False)
+    monkeypatch.setattr(type(COMPETITION), "data_folder", lambda self, internet=False: faces)
+    listed, single = data.load(64, Parameters()), data.load_people(64, Parameters())
+    for pairs, pictures in zip(listed, single, strict=True):
+        assert {*pictures.groups.tolist()} == people_of(pairs)
+        rows_of_pairs(pairs, pictures)
+    train, validation, test = single
+    assert np.unique(train.labels).tolist() == [*range(int(validation.labels.min()))]
+    assert len(np.unique(np.append(train.labels, validation.labels))) == len(PEOPLE["DevTrain"])
+    assert test.labels is None
+    look("competitions.labeled_faces.lite")  # whose labels are people, and of the pairs 0 and 1
 
 
 @pytest.mark.slow

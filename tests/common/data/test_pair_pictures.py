@@ -14,7 +14,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 from common.data.augment import augment, view
 from common.data.batches import Training, evaluation_batches, one_hot
 from common.data.layouts import LabelledPairs, folder_per_class, pair_records
-from common.data.pair_pictures import PairPictures, open_records
+from common.data.pair_pictures import PairPictures, open_records, rows_of_pairs
 from common.data.pictures import Pictures
 from common.data.records import Records, join
 from common.data.splits import hold_out
@@ -152,3 +152,13 @@ def test_a_thumbnail_shows_both_side_by_side(pairs: Records, tmp_path: Path) -> 
     assert abs(shade(shown[:, :64]) - SHADES["bob", 0]) < 3
     assert abs(shade(shown) - SHADES["ann", 0]) < 3
     assert open_records(pairs, 68).shown(1).shape == (70, 144, 3)
+
+
+def test_the_pictures_of_pairs_are_found_among_others(pairs: Records, tmp_path: Path) -> None:
+    pictures = folder_per_class("faces", tmp_path)
+    pictures = pictures.take(np.arange(len(pictures))[::-1])
+    rows = rows_of_pairs(pairs, pictures)
+    found = [[shade(Pictures(pictures, 70)[row]) for row in pair] for pair in rows.tolist()]
+    assert found == [[shade(one) for one in PairPictures(pairs, 70)[row]] for row in range(4)]
+    with pytest.raises(KeyError):
+        rows_of_pairs(pairs, pictures.take(rows[1:].reshape(-1)))

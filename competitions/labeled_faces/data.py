@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from common.data.layouts import (
+    LabelledPairs,
     check_apart,
+    compare_lists,
     folder_per_class,
     labelled_pairs,
     pair_records,
@@ -37,7 +39,7 @@ def read_lists(root: Path) -> tuple[Records, Records]:
     """
     lists = [find_lists(root, part) for part in ("DevTrain", "DevTest")]
     pictures = folder_per_class("faces", root)
-    train, test = (labelled_pairs(pictures, *paths) for paths in lists)
+    train, test = (read_pairs(pictures, forms) for forms in lists)
     check_apart(train, test)
     return pair_records("train", pictures, train), pair_records("test", pictures, test)
 
@@ -84,15 +86,26 @@ def load_people(image_size: int, parameters: Parameters) -> tuple[Records, Recor
     return people.take(~chosen), replace(people.take(chosen), name="val"), others.take(rows)
 
 
-def find_lists(root: Path, part: str) -> list[Path]:
-    """Return the lists of a part: one of text, or two of csv, in ``root`` or a folder below.
+def read_pairs(pictures: Records, forms: list[list[Path]]) -> LabelledPairs:
+    """Read the lists of a part in the first of its forms.
 
-    Raises UserError where they are not there.
+    Raises UserError as ``labelled_pairs``, and where another form has other pairs.
     """
-    for names in LISTS:
-        found = [_find(root, name.format(part=part)) for name in names]
-        if None not in found:
-            return [path for path in found if path]
+    first, *others = (labelled_pairs(pictures, *paths) for paths in forms)
+    for other, paths in zip(others, forms[1:], strict=True):
+        names = [" and ".join(path.name for path in one) for one in (forms[0], paths)]
+        compare_lists(first, other, f"{names[0]}, and {names[1]},")
+    return first
+
+
+def find_lists(root: Path, part: str) -> list[list[Path]]:
+    """Return the lists of a part, in ``root`` or a folder below: of text, of csv, or both forms.
+
+    Raises UserError where neither is there.
+    """
+    found = [[_find(root, name.format(part=part)) for name in names] for names in LISTS]
+    if whole := [[path for path in paths if path] for paths in found if None not in paths]:
+        return whole
     either = " or ".join(" and ".join(names).format(part=part) for names in LISTS)
     raise UserError(f"{root} lacks {either}; {listing(root)}")
 

@@ -82,6 +82,42 @@ def test_a_list_that_is_missing_is_one_line(faces: Path) -> None:
         data.check_folder(faces)
 
 
+@pytest.mark.parametrize(
+    ("name", "before", "after", "said"),
+    [
+        ("pairsDevTrain.txt", "Ann_00\t1\t2", "Ann_00\t1\t3",
+         "pairsDevTrain.txt: line 1 names Ann_00/Ann_00_0003: no such picture"),
+        ("pairsDevTest.txt", "Bob_0\t1\t2", "Ann_00\t1\t2",
+         "1 in the pairs of train and of test, too, Ann_00 is the first: take lists of one"),
+        ("pairsDevTest.txt", "Bob_0\t1\t2\n", "",
+         "pairsDevTest.txt, and matchpairsDevTest.csv and mismatchpairsDevTest.csv, have other "
+         "pairs: 1 are in one of them alone, the first is of Bob_0: remove the one that is wrong"),
+    ],
+    ids=["missing picture", "in both", "two forms"],
+)  # fmt: skip
+def test_a_wrong_list_is_one_line_of_the_command(
+    faces: Path,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    name: str,
+    before: str,
+    after: str,
+    said: str,
+) -> None:
+    path = write_lists(faces, False) / name
+    if not after:
+        write_lists(faces, True)
+    assert before in path.read_text()
+    path.write_text(path.read_text().replace(before, after))
+    given = ("--dry-run", "--data", faces, "--run-dir", tmp_path / "run")
+    done = tiny.submit_here(capsys, "faces", "--model", "twin", *given)
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("error: ")
+    assert said in line
+    assert not (tmp_path / "run").exists()
+
+
 def shares(parts: Sequence[Records]) -> list[float]:
     return [round(float(np.mean(part.labels)), 2) for part in parts]
 

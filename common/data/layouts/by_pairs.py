@@ -1,5 +1,6 @@
 """Lists of labelled pairs, as LFW has them (Huang et al., 2007)."""
 
+import contextlib
 import csv
 import dataclasses
 import math
@@ -12,6 +13,7 @@ from common.data.faults import check_ids
 from common.data.layouts.found import fields_of, fill, without_ending
 from common.data.lookalikes import components
 from common.data.names import nfc
+from common.data.pictures import Pictures
 from common.data.records import Records
 from common.data.tables import opened
 from common.errors import UserError
@@ -40,8 +42,8 @@ def labelled_pairs(
     A line of ``pairsDevTrain.txt``, or of the same lists as csv, is a name and two numbers if both
     pictures show the same, and otherwise two names with a number each. A header is skipped, and the
     line of numbers that a list may begin with is compared with what follows: pairs of each kind,
-    or folds and pairs of each kind in a fold. ``names`` is the pattern of a picture's id, without
-    its ending.
+    or folds and pairs of each kind in a fold (``common.data.layouts.pair_folds``). ``names`` is the
+    pattern of a picture's id, without its ending.
 
     Raises UserError for another line, a picture that is not there, a picture paired with itself, a
     pair that comes twice, two names that are one, other numbers than the list says, and no pair.
@@ -77,7 +79,7 @@ def pair_records(name: str, pictures: Records, pairs: LabelledPairs) -> Records:
 
     Ids are both pictures' names, without folders and endings. ``groups`` are people that pairs
     connect, whether these are the same or not, by the first of their names: no one is on two sides
-    of a split that keeps groups together.
+    of a split that keeps groups together. A pair of two files with the same bytes is a note.
     """
     first, second = pairs.rows.T
     names, of_pairs = np.unique(pairs.names, return_inverse=True)
@@ -94,7 +96,39 @@ def pair_records(name: str, pictures: Records, pairs: LabelledPairs) -> Records:
         columns={"first": pairs.names[:, 0], "second": pairs.names[:, 1]},
         seconds=pictures.places[second],
     )
-    return check_ids(found)
+    return check_ids(dataclasses.replace(found, notes=_one_picture(found, pictures, pairs)))
+
+
+def _one_picture(found: Records, pictures: Records, pairs: LabelledPairs) -> tuple[str, ...]:
+    """A sentence on the pairs whose two files have the same bytes, if there are any."""
+    files, bytes_of = Pictures(pictures, 1), pictures.places[pairs.rows, 2]
+    twice = []
+    for row in np.flatnonzero(bytes_of[:, 0] == bytes_of[:, 1]).tolist():
+        first, second = pairs.rows[row].tolist()
+        with contextlib.suppress(ValueError, IndexError, OSError):  # a training says what it is
+            if files.content(first) == files.content(second):
+                twice.append(row)
+    if not twice:
+        return ()
+    shown = ("two people", "one person")[pairs.same[twice[0]]]
+    return (
+        f"pairs of {found.name} that are one picture in two files of the same bytes: "
+        f"{len(twice)} ({found.ids[twice[0]]}, listed as {shown})",
+    )
+
+
+def compare_lists(first: LabelledPairs, second: LabelledPairs, where: str) -> None:
+    """Raise UserError where two forms of one list, ``where`` in words, have other pairs."""
+    one, other = (
+        {tuple(sorted(pair)): names for pair, names in zip(of.rows.tolist(), of.names, strict=True)}
+        for of in (first, second)
+    )
+    if lacking := one.keys() ^ other.keys():
+        names = {**one, **other}[min(lacking)]
+        raise UserError(
+            f"{where} have other pairs: {len(lacking)} are in one of them alone, the first is of "
+            f"{' and '.join(dict.fromkeys(names.tolist()))}: remove the one that is wrong"
+        )
 
 
 def check_apart(train: LabelledPairs, test: LabelledPairs) -> None:
@@ -118,7 +152,8 @@ def _name(name: str, number: str) -> str:
 def _pictures(cells: list[str], where: str) -> list[tuple[str, str]]:
     """The two pictures of a line, each a name and a number."""
     if len(cells) not in (3, 4):
-        raise UserError(f"{where} has {len(cells)} values, not 3 or 4")
+        values = "1 value" if len(cells) == 1 else f"{len(cells)} values"
+        raise UserError(f"{where} has {values}, not 3 or 4: a name and two numbers, or two of both")
     if len(cells) == 4 and cells[0] == cells[2]:
         raise UserError(
             f"{where} has {cells[0]} twice, as two people: write {cells[0]} {cells[1]} {cells[3]}, "
@@ -140,7 +175,26 @@ def _row(known: dict[str, int], names: str, name: str, number: str, where: str) 
 
 def _lines(path: Path) -> list[tuple[int, list[str]]]:
     """The lines that are pairs, with their numbers, in their values; compared with the first."""
-    found, promised = [], ""
+    found, promised = list_lines(path)
+    if promised:
+        each = math.prod(promised)
+        kinds = [sum(len(cells) == values for _, cells in found) for values in (3, 4)]
+        if kinds != [each, each]:
+            raise UserError(
+                f"{as_given(path)}: its first line, {' '.join(map(str, promised))}, is of {each:,} "
+                f"pairs of each kind, and {kinds[0]:,} are of one name and {kinds[1]:,} of two: "
+                f"download it again"
+            )
+    return found
+
+
+def list_lines(path: Path) -> tuple[list[tuple[int, list[str]]], tuple[int, ...]]:
+    """Return a list's lines that are pairs, with their numbers, in values; and its first numbers.
+
+    Those are of pairs of each kind, or of folds and of such pairs in a fold; without them empty.
+    Values are parted by commas in a csv, and else by tabs.
+    """
+    found, promised = [], tuple[int, ...]()
     with opened(path) as file:
         separated = path.name.lower().endswith((".csv", ".csv.zip"))
         reader = csv.reader(file, delimiter="," if separated else "\t")
@@ -148,15 +202,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
             cells = [cell.strip() for cell in row if cell.strip()]
             header = reader.line_num == 1 and cells[:1] == ["name"]
             if reader.line_num == 1 and cells and all(map(str.isdecimal, cells)):
-                promised = " ".join(cells)
+                promised = tuple(map(int, cells))
             elif cells and not header:
                 found.append((reader.line_num, cells))
-    if promised:
-        each = math.prod(map(int, promised.split()))
-        kinds = [sum(len(cells) == values for _, cells in found) for values in (3, 4)]
-        if kinds != [each, each]:
-            raise UserError(
-                f"{as_given(path)}: its first line, {promised}, is of {each:,} pairs of each kind, "
-                f"and {kinds[0]:,} are of one name and {kinds[1]:,} of two: download it again"
-            )
-    return found
+    return found, promised

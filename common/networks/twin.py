@@ -52,3 +52,19 @@ def tower(image_size: int, recipe: TwinRecipe) -> Any:
         x = x if rate is None else layers.MaxPooling2D()(x)
         x = layers.Dropout(rate)(x) if rate else x
     return keras.Model(inputs, x, name="tower")
+
+
+def begin_as_koch(model: Any) -> None:
+    """Draw a twin's weights as Koch et al. (2015) do.
+
+    All are normal: kernels with a mean of 0 and a deviation of 0.01 (of dense layers 0.2), biases
+    with a mean of 0.5 and a deviation of 0.01.
+    """
+    import keras
+
+    for layer in model._flatten_layers(include_self=False):
+        if hasattr(layer, "kernel"):
+            wide = isinstance(layer, keras.layers.Dense)
+            shapes = ((layer.kernel, 0.0, 0.2 if wide else 0.01), (layer.bias, 0.5, 0.01))
+            for variable, mean, deviation in shapes:
+                variable.assign(keras.random.normal(variable.shape, mean, deviation))

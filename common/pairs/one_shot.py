@@ -7,10 +7,11 @@ alphabet) twice, by two hands; each picture of the one is to be found among thos
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from common.data.records import Records
 from common.errors import UserError
 from common.metrics.bootstrap import Size, compare, interval, resampled_scores
 
@@ -30,6 +31,13 @@ class Run:
     group: str
     support: np.ndarray
     queries: np.ndarray
+
+
+class Trials(NamedTuple):
+    """The runs of a part of the data, and the single pictures whose rows they name."""
+
+    pictures: Records
+    runs: tuple[Run, ...]
 
 
 def draw_runs(

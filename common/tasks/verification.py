@@ -23,8 +23,8 @@ class Verification(Classification):
     activation: ClassVar[str] = "softmax"  # of the predictions: their sum is 1
     row_word: ClassVar[str] = "pair"
     sections: ClassVar[tuple[str, ...]] = (
-        *("metrics", "verification", "galleries", "misclassified", "kernels", "blend", "learning"),
-        *("exports", "members", "calibration", "settings"),
+        *("metrics", "one_shot", "verification", "galleries", "misclassified", "kernels", "blend"),
+        *("learning", "exports", "members", "calibration", "settings"),
     )
     ignored_settings: ClassVar[tuple[str, ...]] = ("loss", "logit_adjustment", "mixup", "cutmix")
 

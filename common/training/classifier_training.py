@@ -26,7 +26,7 @@ from common.training.network import Published, save_network
 from common.training.outputs import SHOWN, draw_pictures, write_history
 from common.training.prepare import Parts, PictureKernel, open_pictures, take_accelerator
 from common.training.stages import Trained, train_in_stages
-from common.training.trainer import Trainer
+from common.training.trainer import Setup, Trainer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +40,12 @@ class ClassifierKernel(PictureKernel):
             the path of a weights file. None: the recipe's backbone, average pooling, the task's
             head (``common.networks.classifier``).
         dry_run: as Kernel's; by default those of that network's miniature.
+        trainer: ``(run, accelerator, setup) -> Trainer``, of a training on pictures.
     """
 
     build_model: Callable[[str | None, Any], Any] | None = None
     dry_run: Mapping[str, Any] = field(default_factory=lambda: SMALL)
+    trainer: Callable[[KernelRun, Accelerator, Setup], Trainer] = Trainer
 
     def network(self, recipe: Any, weights: str | None = None) -> Any:
         """The network as it begins, a ``keras.Model``; with random weights where none are given."""
@@ -191,4 +193,4 @@ def picture_trainer(
     if recipe.head == "logistic":
         begin = partial(begin_with_head, run, accelerator, task, parts.validation)
         setup = replace(setup, begin=begin)
-    return Trainer(run, accelerator, setup)
+    return kernel.trainer(run, accelerator, setup)

@@ -23,15 +23,31 @@ def compile_model(model: Any, recipe: Any, loss: Any, metrics: list[Any]) -> Non
             layer.momentum = layer.momentum if momentum is None else momentum
             if keras.config.backend() == "tensorflow":
                 fuse_normalization(layer)
-    optimizer = type(keras.optimizers.get(recipe.optimizer))
-    average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
     model.compile(
-        optimizer=optimizer(**average),
+        optimizer=_optimizer(recipe),
         loss=loss,
         weighted_metrics=metrics,
         # On a CPU, TensorFlow without XLA compiles in seconds and trains faster.
         jit_compile=keras.config.backend() == "jax",
     )
+
+
+def _optimizer(recipe: Any) -> Any:
+    """The recipe's optimizer, with its moving average of the weights."""
+    import keras
+
+    average = {"use_ema": True, "ema_momentum": recipe.ema} if recipe.ema else {}
+    if getattr(recipe, "is_layerwise", False):
+        from common.networks.layerwise_sgd import LayerwiseSGD
+
+        return LayerwiseSGD(recipe.factors, **average)
+    return type(keras.optimizers.get(recipe.optimizer))(**average)
+
+
+def set_momentum(model: Any, recipe: Any, epoch: int) -> None:
+    """Give a layerwise optimizer the momentum of ``epoch`` (from 0)."""
+    if getattr(recipe, "is_layerwise", False):
+        model.optimizer.now.assign(recipe.momentum_at(epoch))
 
 
 def build_optimizer(model: Any) -> None:

@@ -26,6 +26,7 @@ from common.training.model import (
     gathered,
     kept_value,
     restore,
+    set_momentum,
     use_average,
     variables_of,
 )
@@ -214,7 +215,7 @@ class Trainer:
             *([keras.callbacks.SwapEMAWeights()] if self.recipe.ema else []),
             keras.callbacks.LearningRateScheduler(lambda epoch, _: self.learning_rate(epoch)),
             keras.callbacks.LambdaCallback(
-                on_epoch_begin=lambda epoch, logs: self.state.begin_epoch(training.steps),
+                on_epoch_begin=partial(self._begin_epoch, model, training.steps),
                 on_epoch_end=partial(self._end_epoch, model, range(first, rest.stop), scale),
             ),
         ]
@@ -235,6 +236,10 @@ class Trainer:
             )
         if self.input_wait is None:
             self.input_wait = feed.waiting
+
+    def _begin_epoch(self, model: Any, steps: int, epoch: int, logs: Mapping[str, float]) -> None:
+        set_momentum(model, self.recipe, epoch)
+        self.state.begin_epoch(steps)
 
     def _end_epoch(
         self,

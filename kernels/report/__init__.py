@@ -20,6 +20,7 @@ from kernels.report.kernels import kernels, settings
 from kernels.report.learning import learning
 from kernels.report.metrics import metrics
 from kernels.report.misclassified import misclassified
+from kernels.report.one_shot import one_shot
 from kernels.report.overview import overview
 from kernels.report.pairs import pairs
 from kernels.report.pictures import calibration, hardest, members
@@ -39,7 +40,7 @@ OF_SWEEP = ("sweep", "exports", "kernels", "learning", "settings")
 SECTIONS: dict[str, Callable[[Facts], Section | None]] = {
     section.__name__: section
     for section in (
-        *(sweep, metrics, kernels, blend, learning, exports, *OF_BLEND),
+        *(sweep, metrics, one_shot, kernels, blend, learning, exports, *OF_BLEND),
         *(heatmaps, pairs, embedding, neighbours, mistakes, settings),
     )
 }

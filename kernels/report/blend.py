@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from kernels.report.charts import bounds, short, ticks
 from kernels.report.facts import Facts
 from kernels.report.pair_facts import model_channels
+from kernels.report.ranges import ranges
 from kernels.report.render import UNKNOWN, Section, Table, bar, duration, known, signed
 from kernels.results.blends import tried_blends
 from kernels.results.output import KernelOutput
@@ -139,23 +139,13 @@ def _tried(facts: Facts) -> Table | None:
 
 
 def _ranges(facts: Facts, scores: Sequence[tuple[str, Validated]], title: str) -> dict[str, Any]:
-    """Known scores with their intervals on one axis; ``share`` is where a value lies, 0 to 1."""
-    known = [(name, score) for name, score in scores if score.value is not None]
-    ends = [end for _, score in known for end in (score.value or 0.0, *(score.interval or ()))]
-    low, high = bounds(ends or [0.0, 1.0])
+    """Known scores on one axis, and what they are of."""
     lower = "" if facts.competition.scoring.greater_is_better else ", lower is better"
-    decimals = min((score.digits for _, score in known if score.interval), default=4)
     caption = f"{title[:1].upper()}{title[1:]}{lower}."
-    if any(score.interval for _, score in known):
+    if any(score.interval for _, score in scores if score.value is not None):
         drawn = by_group(facts.blended, "groups")
         caption += f" A line is a 95 % interval (bootstrap{drawn})."
-    return {
-        "rows": known,
-        "words": lambda one: one.short if one.interval else f"{one.value:.{decimals}f}",
-        "share": lambda value: round((value - low) / (high - low), 4),
-        "ticks": [(value, short(value)) for value in ticks(low, high)],
-        "caption": caption,
-    }
+    return ranges(scores, caption, {"blend": "two"})
 
 
 def _folds(facts: Facts) -> list[dict[str, Any]]:

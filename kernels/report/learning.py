@@ -18,9 +18,10 @@ PANELS = {
     "Accuracy": ("accuracy", "val_accuracy"),
     "Mean absolute error, share of the range": ("mae", "val_mae"),
     "Validation ROC AUC": ("val_auc_unseen", "val_auc_seen", "val_auc"),
+    "One-shot accuracy": ("val_one_shot",),
     "Learning rate": ("learning_rate",),
 }
-COLOURS = {"val_loss": "two", "val_accuracy": "two", "val_mae": "two"}
+COLOURS = {"val_loss": "two", "val_accuracy": "two", "val_mae": "two", "val_one_shot": "two"}
 COLOURS |= {"val_auc": "two", "val_auc_seen": "three", "val_auc_unseen": "four"}
 OWN = ("Loss", "Learning rate")
 DIGITS = {"epoch": 0, "learning_rate": 6}

@@ -212,21 +212,29 @@ def greater_is_better(metrics: Mapping[str, Any]) -> bool:
 def gain_words(metrics: Mapping[str, Any]) -> str:
     """Compare the blend and the best member in a sentence; empty if the ensemble compared none."""
     gain = as_mapping(metrics.get("gain"))
+    return difference_words("The blend", gain, greater_is_better(metrics))
+
+
+def difference_words(name: str, gain: Mapping[str, Any], greater: bool) -> str:
+    """Compare ``name`` with another in a sentence, by what ``compare`` gives; empty if nothing.
+
+    ``greater``: whether greater is better.
+    """
     difference, ends = read_number(gain.get("difference")), read_interval(gain)
     if difference is None:
         return ""
     if ends and difference < 0:
         ends = (-ends[1], -ends[0])
     size = Validated(abs(difference), ends)
-    way = "better" if (difference > 0) == greater_is_better(metrics) else "worse"
-    words = f"The blend is {way} than {gain.get('over')} by {size.short}"
+    way = "better" if (difference > 0) == greater else "worse"
+    words = f"{name} is {way} than {gain.get('over')} by {size.short}"
     if not float(size.short):
-        words = f"The blend is as good as {gain.get('over')}"
+        words = f"{name} is as good as {gain.get('over')}"
     if not ends or ends[0] == ends[1]:  # no picture decides otherwise
         return f"{words}."
     share = read_number(gain.get("share_better"))
     better = "" if share is None else f"; better in {100 * share:.0f} % of resamples"
-    sure = verdict(gain, greater_is_better(metrics)).replace("may", "that may")
+    sure = verdict(gain, greater).replace("may", "that may")
     return f"{words} (95 %: {size.ends}{better}): {sure}."
 
 

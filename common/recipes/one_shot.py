@@ -58,8 +58,14 @@ class OneShotRecipe(TwinRecipe):
         return start + (self.momentum - start) * min(1.0, epoch / self.momentum_epochs)
 
     def validate(self) -> None:
-        """As TwinRecipe's; momentum and factors are of ``sgd``."""
+        """As TwinRecipe's; momentum and factors are of ``sgd``, and validation is never learnt."""
         super().validate()
+        for name, only in (("folds", 0), ("split", "given"), ("refit", False)):
+            if getattr(self, name) != only:
+                raise UserError(
+                    f"setting {name}={getattr(self, name)}: one-shot trials are of validation's "
+                    f"characters, which nothing may learn: leave it out"
+                )
         if self.is_layerwise and self.optimizer != "sgd":
             raise UserError(
                 f"setting optimizer={self.optimizer}: momentum and lr_factors are of sgd: write "

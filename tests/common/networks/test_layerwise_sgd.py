@@ -101,6 +101,8 @@ WRONG = {
     "write numbers from 0 to 1000 with commas": {"lr_factors": "1, x"},
     "lr_factors=-1": {"lr_factors": "-1"},
     "it must be from 0 to 1": {"momentum": 1.5},
+    "setting folds=3: one-shot trials are of validation's characters": {"folds": 3},
+    "setting refit=True: one-shot": {"refit": True},
 }
 
 

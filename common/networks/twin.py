@@ -8,17 +8,16 @@ from typing import Any
 
 from common.networks.classifier import build_body
 from common.networks.head import add_head, parse_head
-from common.recipes.twin import TwinRecipe
 
 CHANNELS = ((64, 10), (128, 7), (128, 4), (256, 4))  # of each convolution, and its width
 _SMALLER = 8  # times fewer channels, for a miniature
 
 
-def build_twin(head: Any, weights: str | None, recipe: TwinRecipe) -> Any:
+def build_twin(head: Any, weights: str | None, recipe: Any) -> Any:
     """Return a ``keras.Model`` from pairs ``(batch, 2, size, size, 3)`` in 0..255.
 
-    Both pictures go through the recipe's backbone, or through ``tower`` where it has none, and its
-    ``head_layers``. ``head``, the last layer, sees the absolute difference of both.
+    Both pictures go through the backbone of a TwinRecipe, or through ``tower`` where it has none,
+    and its ``head_layers``. ``head``, the last layer, sees the absolute difference of both.
     """
     import keras
     from keras import ops
@@ -31,7 +30,7 @@ def build_twin(head: Any, weights: str | None, recipe: TwinRecipe) -> Any:
     return keras.Model(pairs, head(distance), name="twin")
 
 
-def tower(image_size: int, recipe: TwinRecipe) -> Any:
+def tower(image_size: int, recipe: Any) -> Any:
     """Return Koch's four convolutions, with max-pooling after the first three: a ``keras.Model``.
 
     They see grey values from 0 to 1, unless the recipe keeps colours.

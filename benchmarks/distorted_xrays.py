@@ -42,10 +42,11 @@ sys.path[:0] = [str(Path(__file__).parents[1])]
 from benchmarks.distorted_table import Found, measure, table
 from common.accelerator import choose, clear_session
 from common.data.augment import augment
+from common.data.dealing import stratified_folds
 from common.data.layouts.files import image_files
 from common.data.pictures import Pictures
 from common.data.records import Records, join
-from common.data.splits import hold_out, stratified_folds
+from common.data.splits import hold_out
 from common.data.squares import Square
 from common.errors import UserError, shown_in_one_line
 from common.kernel import KernelRun

@@ -1,12 +1,12 @@
 """Validation where the data have none, all parts anew, and folds: fair, by group, with copies."""
 
 import dataclasses
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
 
 from common.data.copies import MOST, find_copies
+from common.data.dealing import at_random, stratified_folds
 from common.data.faults import check_ids
 from common.data.lookalikes import components
 from common.data.records import Records, join
@@ -18,43 +18,6 @@ _NEXT = 1_000_003  # from the seed of a split to that of its repeat, which nobod
 _OTHERS = 0.3  # of all pictures: validation and test where all are split anew
 _VALIDATION = 0.15  # of train and validation where those alone are
 _GIVEN = "group as given"  # a column: the names of groups before copies joined some
-
-
-def stratified_folds(
-    labels: np.ndarray, folds: int, seed: int, groups: np.ndarray | None = None
-) -> np.ndarray:
-    """Return the fold of each row, ``(n,)`` int64 from 0; the same for the same seed and labels.
-
-    The sizes of folds, and a class's rows in each, differ by at most one, also for a class with
-    fewer rows than there are folds. ``labels`` are ``(n,)`` integers, the class of each row.
-
-    With ``groups``, ``(n,)`` integers, the rows of one are in one fold, and folds are as even as
-    scikit-learn's StratifiedGroupKFold makes them: it deals the groups out one by one, each to the
-    fold where it evens out the classes best. Groups of mixed classes come last, so that a large one
-    may make its fold far larger than others. A class with fewer groups than folds is missing in
-    some folds.
-
-    Raises UserError for fewer rows or groups than folds, or fewer than 2 folds.
-    """
-    from sklearn.model_selection import KFold, StratifiedGroupKFold, StratifiedKFold
-
-    pieces = len(labels) if groups is None else len(np.unique(groups))
-    if not 2 <= folds <= pieces:
-        what = "labelled rows" if groups is None else "groups of labelled rows"
-        raise UserError(f"{pieces} {what} cannot be split into {folds} folds")
-    # scikit-learn refuses to stratify when every class has fewer rows than there are folds.
-    enough = np.unique(labels, return_counts=True)[1].max() >= folds
-    if groups is None:
-        kind = StratifiedKFold if enough else KFold
-    else:
-        kind, labels = StratifiedGroupKFold, labels if enough else np.zeros_like(labels)
-    parts = np.empty(len(labels), np.int64)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "The least populated class")
-        split = kind(folds, shuffle=True, random_state=seed).split(labels, labels, groups)
-        for number, (_, rows) in enumerate(split):
-            parts[rows] = number
-    return parts
 
 
 def hold_out(
@@ -112,7 +75,7 @@ def split_anew(
     try:
         if how == "random":
             strata = task.strata(whole.labels)
-            numbers, words = _at_random(strata, seed, _OTHERS, 0.5), "at random, stratified"
+            numbers, words = at_random(strata, seed, _OTHERS, 0.5), "at random, stratified"
         else:
             whole, kept = keep_together(_rejoined(whole), near_duplicates)
             numbers, words = _by_group(whole, task, seed), f"by group, stratified{kept}"
@@ -138,7 +101,7 @@ def random_validation(
     whole = check_ids(join(train.name, train, validation))
     assert whole.labels is not None
     try:
-        chosen = _at_random(task.strata(whole.labels), seed, _VALIDATION) == 1
+        chosen = at_random(task.strata(whole.labels), seed, _VALIDATION) == 1
     except UserError as error:
         raise UserError(f"setting split=random-validation: {error}") from None
     words = "at random, stratified"
@@ -146,29 +109,6 @@ def random_validation(
         own, others = ({*whole.groups[rows].tolist()} - {""} for rows in (chosen, ~chosen))
         words += f", {len(own & others):,} of its {len(own):,} groups trained on, too"
     return _divide(whole, chosen, "val", f"{words}, seed {seed}")
-
-
-def _at_random(strata: np.ndarray, seed: int, *shares: float) -> np.ndarray:
-    """The part of each row, from 0, by scikit-learn's ``train_test_split``.
-
-    Each of ``shares`` is of the rows of the part before it.
-    """
-    from sklearn.model_selection import train_test_split
-
-    numbers, rows = np.zeros(len(strata), np.int64), np.arange(len(strata))
-    try:
-        for number, share in enumerate(shares, 1):
-            _, rows = train_test_split(
-                rows, test_size=share, stratify=strata[rows], random_state=seed
-            )
-            numbers[rows] = number
-    except ValueError:
-        fewest, parts = np.unique(strata, return_counts=True)[1].min(), ("two", "three")
-        raise UserError(
-            f"{len(strata)} pictures, {fewest} of one class, are too few for "
-            f"{parts[len(shares) - 1]} parts"
-        ) from None
-    return numbers
 
 
 def _by_group(records: Records, task: Task, seed: int) -> np.ndarray:

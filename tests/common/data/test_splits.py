@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.data import splits
+from common.data.dealing import stratified_folds
 from common.data.records import FILE, Records, join
 from common.data.split_table import write_split
 from common.data.splits import (
@@ -17,7 +18,6 @@ from common.data.splits import (
     one_fold,
     random_validation,
     split_anew,
-    stratified_folds,
 )
 from common.errors import UserError
 from common.tasks.classification import Classification

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from common.data.splits import stratified_folds
+from common.data.dealing import stratified_folds
 from common.errors import UserError
 from common.recipe import field_types, override
 from common.recipes.classifier import ClassifierRecipe

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from common.data.splits import stratified_folds
+from common.data.dealing import stratified_folds
 from common.errors import UserError
 from common.files.network import WEIGHTS, write_network
 from common.files.predictions import Predictions, save_predictions

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.neighbors import KNeighborsClassifier
 
+from common.data.dealing import stratified_folds
 from common.data.pictures import Pictures
 from common.data.records import Records, join
-from common.data.splits import stratified_folds
 from common.declaration import Kernel
 from common.files.predictions import Predictions
 from common.kernel import KernelRun

@@ -14,6 +14,7 @@ from common.errors import UserError
 from common.forms import Form
 from common.inputs import competition_folder, dataset_folder
 from common.metrics.metric import Metric, find_metric
+from common.protocol import Protocol
 from common.tasks.task import Task
 
 
@@ -44,6 +45,7 @@ class Competition:
     validation: str = ""
     sample: str = "sample_submission.csv"  # its first column has the ids of a submission
     published: Published | None = None
+    protocol: Protocol | None = None  # of a benchmark whose results are of several settings
 
     @property
     def is_dataset(self) -> bool:
@@ -158,6 +160,7 @@ class Competition:
             ("submission", Form, type(None)),
             ("ensemble", tuple, tuple),
             ("published", Published, type(None)),
+            ("protocol", Protocol, type(None)),
         ):
             if not isinstance(getattr(self, name), kind | also):
                 return (

@@ -44,6 +44,7 @@ class Kernel:
     hours: Mapping[str, float] = field(default_factory=dict)  # ``common.recipes.hours``
     sources: tuple[str, ...] = ()  # scripts of the competition whose kernels' outputs it reads
     predicts: bool = True  # whether the ensemble can blend its output
+    supervision: str = ""  # what it learns from, where the competition has a ``protocol``
 
     leaves_weights: ClassVar[bool] = True  # whether it may, for the next run to begin with
     arguments: ClassVar[str] = "no arguments, not even --describe: leave them out"
@@ -60,6 +61,15 @@ class Kernel:
             if type(hours) not in (int, float) or not hours > 0:
                 raise UserError(f"hours= of {name} are {hours!r}: give a number above 0")
         typed(self.recipe, {**(self.best or {}), **self.dry_run})
+        if self.supervision and not self.competition.protocol:
+            raise UserError("supervision= is of a competition with a protocol: leave it out")
+
+    def setting(self, run: KernelRun) -> str:
+        """The setting of the benchmark that a run's result is of; empty where there are none."""
+        protocol, begins = self.competition.protocol, getattr(run.recipe, "weights", None)
+        if not protocol or not self.supervision:
+            return ""
+        return protocol.setting(self.supervision, begins, run.parameters.weights_source)
 
     def resolve(
         self, best: bool = False, small: bool = False, settings: Mapping[str, Any] | None = None
@@ -92,6 +102,8 @@ class Kernel:
                     self.describe(parameters, arguments)
                 else:
                     with KernelRun(Parameters.from_dict(parameters), self.recipe) as run:
+                        if setting := self.setting(run):
+                            run.facts["setting"] = setting
                         self.carry_out(run)
         except SystemExit as end:
             if _BY_ITSELF:

@@ -20,6 +20,7 @@ from common.blending.members import (
     kernels_of_models,
     read_recipes,
     repeats_of,
+    settings_of,
     splits_of,
 )
 from common.blending.recipe import BlendRecipe, with_threshold
@@ -64,6 +65,7 @@ class Joined:
     folds: Mapping[str, Members]  # model → fold kernel → its own part; of models with folds
     calibration: Mapping[str, Mapping[str, float]]  # model → what ``calibrated`` returns
     repeats: Mapping[str, int] = field(default_factory=dict)  # model → how often it was split
+    setting: str = ""  # of the competition's protocol, if it has one
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,9 @@ def read_members(
             parts[model], calibration[model] = calibrated(folds, repeats[model])
     joined = {model: join_folds(folds, repeats[model]) for model, folds in parts.items()}
     split = {model: folds for model, folds in parts.items() if list(folds) != [model]}
-    return Joined(align(joined), split, calibration, repeats)
+    protocol = competition.protocol
+    setting = protocol.widest(settings_of(parameters)) if protocol else ""
+    return Joined(align(joined), split, calibration, repeats, setting)
 
 
 def calibrated(folds: Members, repeats: int = 1) -> tuple[Members, dict[str, float]]:
@@ -243,7 +247,8 @@ def write_metrics(
 
     It has the blend's method, weights and score, each member's score, and the gain, with intervals
     (``common.outputs``); of members with folds each fold's score, and each split's where they are
-    repeated, of tempered ones their temperature; the thresholds, and what was chosen on validation.
+    repeated, of tempered ones their temperature; the thresholds, what was chosen on validation, and
+    the setting of the competition's protocol that all of them together are of.
     """
     scores = score_models(competition, {**joined.members, BLEND: blended}, recipe.resamples)
     thresholds = threshold_facts(competition, blended)
@@ -260,6 +265,7 @@ def write_metrics(
         **without_none(
             **_scores_of_folds(competition, joined),
             calibration=dict(joined.calibration),
+            setting=joined.setting or None,
         ),
     }
     if competition.submission is None:

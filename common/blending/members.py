@@ -19,7 +19,8 @@ from common.files.predictions import (
     test_labels_of,
 )
 from common.inputs import kernel_output_folder
-from common.manifest import read_manifest
+from common.manifest import NAME as MANIFEST
+from common.manifest import load_manifest, read_manifest
 from common.parameters import Parameters
 
 Recipes = Mapping[str, Mapping[str, Any]]
@@ -43,6 +44,12 @@ def read_recipes(
         name: read_manifest(at, name, nonces.get(name, "")) for name, at in folders.items()
     }
     return _each_fold(folders, {n: found.get("recipe") or {} for n, found in manifests.items()})
+
+
+def settings_of(parameters: Parameters) -> list[str]:
+    """Return the setting of each source (``common.protocol``), empty where none is known."""
+    folders = map(kernel_output_folder, parameters.sources.values())
+    return [str(load_manifest(folder / MANIFEST).get("setting", "")) for folder in folders]
 
 
 def _each_fold(folders: Mapping[str, Path], recipes: Recipes) -> tuple[dict[str, Path], Recipes]:

@@ -135,14 +135,18 @@ def pair_predictions(
     own = np.empty((len(scores), 2), np.float32)
     folds = stratified_folds(labels, min(FOLDS, int(groups.max()) + 1), 0, groups)
     for rows in (folds == fold for fold in np.unique(folds)):
-        own[rows] = _probabilities(scores[~rows], labels[~rows], scores[rows])
-    found = _probabilities(scores, labels, asked)
+        own[rows] = probabilities(scores[~rows], labels[~rows], scores[rows])
+    found = probabilities(scores, labels, asked)
     ids = test.ids, found, test.labels
     return Predictions(validation.ids, labels, own, *ids, named, test.groups)
 
 
-def _probabilities(known: np.ndarray, same: np.ndarray, scores: np.ndarray) -> np.ndarray:
-    """The probabilities of both classes of ``scores``, ``(pairs, 2)`` float32."""
+def probabilities(known: np.ndarray, same: np.ndarray, scores: np.ndarray) -> np.ndarray:
+    """Return the probabilities of both classes of ``scores``, ``(pairs, 2)`` float32.
+
+    Those of a logistic regression on the scores ``known`` of pairs that are the ``same`` or not.
+    Raises UserError where all are one.
+    """
     from sklearn.linear_model import LogisticRegression
 
     if len(np.unique(same)) < 2:

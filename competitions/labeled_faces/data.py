@@ -1,5 +1,6 @@
-"""LFW's pairs by its lists for View 1, and the single pictures of the people in training."""
+"""LFW's pairs by its lists for View 1 and for View 2, and the single pictures of their people."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,12 @@ from common.data.layouts import (
     check_apart,
     compare_lists,
     folder_per_class,
+    folds_of,
     labelled_pairs,
     pair_records,
 )
 from common.data.pair_pictures import rows_of_pairs
-from common.data.records import Records
+from common.data.records import Records, no_records
 from common.data.splits import hold_out
 from common.errors import UserError
 from common.inputs import listing
@@ -23,6 +25,8 @@ from competitions.labeled_faces import COMPETITION
 
 SHARE = 0.15  # of the pairs, for validation: one of seven parts
 LISTS = ("pairs{part}.txt",), ("matchpairs{part}.csv", "mismatchpairs{part}.csv")
+VIEW_2 = ("pairs.txt",), ("pairs.csv",)
+OFFICIAL = (10, 300)  # folds, and pairs of each kind in each
 
 
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
@@ -37,7 +41,10 @@ def read_lists(root: Path) -> tuple[Records, Records]:
 
     Raises UserError as ``find_lists`` and ``labelled_pairs``, and where a person is in both.
     """
-    lists = [find_lists(root, part) for part in ("DevTrain", "DevTest")]
+    lists = [
+        find_lists(root, *([name.format(part=part) for name in names] for names in LISTS))
+        for part in ("DevTrain", "DevTest")
+    ]
     pictures = folder_per_class("faces", root)
     train, test = (read_pairs(pictures, forms) for forms in lists)
     check_apart(train, test)
@@ -98,15 +105,15 @@ def read_pairs(pictures: Records, forms: list[list[Path]]) -> LabelledPairs:
     return first
 
 
-def find_lists(root: Path, part: str) -> list[list[Path]]:
-    """Return the lists of a part, in ``root`` or a folder below: of text, of csv, or both forms.
+def find_lists(root: Path, *forms: Sequence[str]) -> list[list[Path]]:
+    """Return the lists in ``root``, or a folder below, of those of their ``forms`` that are there.
 
-    Raises UserError where neither is there.
+    Raises UserError where none is.
     """
-    found = [[_find(root, name.format(part=part)) for name in names] for names in LISTS]
+    found = [[_find(root, name) for name in names] for names in forms]
     if whole := [[path for path in paths if path] for paths in found if None not in paths]:
         return whole
-    either = " or ".join(" and ".join(names).format(part=part) for names in LISTS)
+    either = " or ".join(" and ".join(names) for names in forms)
     raise UserError(f"{root} lacks {either}; {listing(root)}")
 
 
@@ -114,6 +121,56 @@ def _find(root: Path, name: str) -> Path | None:
     return next((path for deep in ("", "*/") for path in root.glob(deep + name)), None)
 
 
+def read_folds(root: Path) -> tuple[Records, Records]:
+    """Read View 2: all pictures of the people in its pairs, and the pairs.
+
+    Both have the fold in a column, from 0; labels of pictures count the people.
+
+    Raises UserError as ``find_lists``, ``labelled_pairs`` and ``folds_of``.
+    """
+    forms = find_lists(root, *VIEW_2)
+    pictures = folder_per_class("faces", root)
+    pairs = read_pairs(pictures, forms)
+    folds = folds_of(pairs, forms[0][0])
+    listed = pair_records("folds", pictures, pairs)
+    sizes = int(folds.max()) + 1, int(pairs.same[folds == 0].sum())
+    if sizes != OFFICIAL:
+        number, each = sizes
+        note = f"{number} folds of {each} + {each} pairs are not View 2, whose ten have 300 + 300"
+        listed = replace(listed, notes=(*listed.notes, note))
+    fold_of = dict(zip(pairs.names.ravel().tolist(), np.repeat(folds, 2).tolist(), strict=True))
+    names = pictures.columns["class"]
+    people = pictures.take(np.isin(names, list(fold_of)))
+    names, labels = np.unique(people.columns["class"], return_inverse=True)
+    of_pictures = np.array([fold_of[name] for name in names.tolist()])[labels]
+    return replace(people, labels=labels, columns={"fold": of_pictures.astype(str)}), replace(
+        listed, columns={**listed.columns, "fold": folds.astype(str)}
+    )
+
+
+def load_fold_people(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    """Read the pictures of View 2: those of its first fold are validation, the others train."""
+    people, _ = read_folds(COMPETITION.data_folder(parameters.internet))
+    return first_apart(people)
+
+
+def load_folds(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
+    """Read the pairs of View 2, divided as ``load_fold_people``."""
+    _, pairs = read_folds(COMPETITION.data_folder(parameters.internet))
+    return first_apart(pairs)
+
+
+def first_apart(records: Records) -> tuple[Records, Records, Records]:
+    """Return the rows of all folds but the first, those of the first, and no test."""
+    first = records.columns["fold"] == "0"
+    train, validation = records.take(~first), records.take(first)
+    return replace(train, name="train"), replace(validation, name="val"), no_records("test")
+
+
 def check_folder(root: Path) -> None:
-    """As ``read_lists``."""
-    read_lists(root)
+    """As ``read_folds`` where there is its list, and as ``read_lists`` where there are theirs."""
+    folded = any(_find(root, name) for (name,) in VIEW_2)
+    if folded:
+        read_folds(root)
+    if not folded or any(_find(root, names[0].format(part="DevTrain")) for names in LISTS):
+        read_lists(root)

@@ -57,6 +57,7 @@ KERNEL = ClassifierKernel(
         "lr_max": 1e-3,
         "batchnorm_momentum": 0.8,
     },
+    supervision="image-restricted",
     accelerators=("gpu", "tpu", "cpu"),
     hours={"gpu": 0.5},  # a rough estimate, not measured
 )

@@ -12,6 +12,7 @@ from kernels.results.scores import (
     as_mapping,
     by_group,
     far_words,
+    fold_words,
     measured,
     read_number,
     read_test,
@@ -47,6 +48,10 @@ def metrics(facts: Facts) -> Section | None:
         "title": "Validation and test" if test else "Every metric",
         "table": Table("Every metric, with 95 % intervals", rows),
         "published": published.source if published else "",
+        "setting": facts.blended.get("setting", ""),
+        "folds": [
+            f"{one.name}: {words}" for one in facts.kernels if (words := fold_words(one.metrics))
+        ],
         "of_two": any("specificity" in found for found in known.values()),
         "by_group": by_group(facts.blended, "groups", "test_groups"),
         "few": [

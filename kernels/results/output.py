@@ -23,7 +23,7 @@ from kernels.run.state import KernelRecord, Run
 METRICS, HISTORY = "metrics.json", "history.csv"
 # The forms of facts that are shown; ``(form,)`` is an object of such facts by name.
 _FORMS: Mapping[str, Any] = {
-    **dict.fromkeys(("metric", "method", "chosen_on", "scale", "validation"), str),
+    **dict.fromkeys(("metric", "method", "chosen_on", "scale", "validation", "setting"), str),
     **dict.fromkeys(("validation_accuracy", "validation_balanced_accuracy"), float),
     **dict.fromkeys(("validation_recall", "validation_specificity"), float),
     **dict.fromkeys(("weights", "members", "same_pairs", "seconds", "parameters"), (float,)),

@@ -48,6 +48,7 @@ class Member(Validated):
     reused: str  # the earlier run whose finished version it is
     recipe: Mapping[str, Any]  # what it ran
     miniature: bool  # whether its network is a small one that stands for the recipe's
+    fold_scores: Mapping[str, Any]  # what it scores in the folds of its own list; empty without
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,6 +243,7 @@ def _member(output: KernelOutput) -> Member:
         reused=output.state.reused,
         recipe=dict(output.facts("recipe")),
         miniature=output.is_miniature,
+        fold_scores=as_mapping(output.metrics.get("fold_scores")),
         **vars(output.score),
     )
 

@@ -147,6 +147,21 @@ def measured_words(metrics: Mapping[str, Any], but: str) -> list[str]:
     ]
 
 
+def fold_words(metrics: Mapping[str, Any]) -> str:
+    """Say the mean over a list's own folds, its standard error, and each fold; empty elsewhere.
+
+    ``metrics`` are a kernel's, ``fold_scores`` among them.
+    """
+    found = as_mapping(metrics.get("fold_scores"))
+    mean, error = (read_number(found.get(name)) for name in ("mean", "standard_error"))
+    given = found.get("folds")
+    folds = [read_number(one) for one in given] if isinstance(given, list) else []
+    if mean is None or error is None or None in folds:
+        return ""
+    each = ", ".join(f"{one:.3f}" for one in folds)
+    return f"{mean:.4f} ± {error:.4f}, mean of {len(folds)} folds and its standard error: {each}"
+
+
 def measured(metrics: Mapping[str, Any], name: str) -> Validated:
     """Read one of the metrics of a part, and its interval."""
     ends = read_interval(as_mapping(metrics.get("intervals")), name)

@@ -16,6 +16,7 @@ from kernels.results.scores import (
     by_group,
     channel_scores,
     far_words,
+    fold_words,
     gain_words,
     gap_words,
     looked,
@@ -128,6 +129,7 @@ def _scores(result: Result) -> list[str]:
             took = ""  # it is the time of all channels
             below.append([])
         below[-1] += [listed(f"{len(kernels)} {kind}: ", map(str, kernels))] if kind else []
+        below[-1] += [fold_words(vars(kernel)) for kernel in kernels]
         if splits := result.blend.get("repeats", {}).get(name):
             scores = map(score.rounded, splits.values())
             below[-1].append(listed(f"{len(splits)} splits, each out of fold: ", scores))
@@ -136,7 +138,8 @@ def _scores(result: Result) -> list[str]:
     elif result.short:
         rows.append(_row("blend", result, result.blend, ""))
         below.append(_blend(result.blend))
-    return lines + laid_out(rows, below)
+    setting = result.blend.get("setting")
+    return lines + laid_out(rows, below) + ([f"  {'setting':<16} {setting}"] if setting else [])
 
 
 def _models(result: Result) -> list[Model]:

@@ -1,6 +1,7 @@
 """LFW's pairs: its lists in both forms, nobody on two sides of a split, and a whole dry run."""
 
 import csv
+import json
 import os
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,10 +17,13 @@ from common.data.pair_pictures import rows_of_pairs
 from common.data.records import Records
 from common.data.splits import hold_out
 from common.errors import UserError
+from common.files.predictions import load_predictions
+from common.manifest import read_manifest
 from common.parameters import Parameters
 from common.training.first_look import look
-from competitions.labeled_faces import COMPETITION, data
+from competitions.labeled_faces import COMPETITION, data, view2
 from support import real, tiny
+from support.carry_out import carry_out
 
 PEOPLE = {
     "DevTrain": [f"Ann_{n:02d}" for n in range(24)],
@@ -149,6 +153,61 @@ def test_single_pictures_are_of_the_people_of_each_part(
     assert len(np.unique(np.append(train.labels, validation.labels))) == len(PEOPLE["DevTrain"])
     assert test.labels is None
     look("competitions.labeled_faces.lite")  # whose labels are people, and of the pairs 0 and 1
+
+
+def write_folds(root: Path, *, number: int = 3) -> Path:
+    """A list as that of View 2: people of training in folds of eight."""
+    people, lines = PEOPLE["DevTrain"], []
+    for fold in range(number):
+        own = people[8 * fold : 8 * fold + 8]
+        lines += [(one, 1, 2) for one in own]
+        lines += [(one, 1, other, 2) for one, other in zip(own, [*own[1:], own[0]], strict=True)]
+    text = "\n".join("\t".join(map(str, line)) for line in lines)
+    (root / "pairs.txt").write_text(f"{number}\t8\n{text}")
+    return root
+
+
+def test_a_list_of_folds_is_enough_and_says_that_it_is_not_view_2(faces: Path) -> None:
+    with pytest.raises(UserError, match=r"faces lacks pairsDevTrain\.txt or matchpairsDevTrain"):
+        data.check_folder(faces)
+    data.check_folder(write_folds(faces))
+    people, pairs = data.read_folds(faces)
+    assert pairs.notes == ("3 folds of 8 + 8 pairs are not View 2, whose ten have 300 + 300",)
+    assert (len(people), len(pairs)) == (3 * 8 * 2, 3 * 16)
+    assert pairs.columns["fold"].tolist() == [str(fold) for fold in range(3) for _ in range(16)]
+    assert people.labels.tolist() == [person for person in range(24) for _ in range(2)]
+    assert people.columns["fold"].tolist() == [str(fold) for fold in range(3) for _ in range(16)]
+    write_folds(faces, number=2)
+    with pytest.raises(UserError, match="it has 2 folds of pairs, and 3 are needed"):
+        data.check_folder(faces)
+
+
+@pytest.mark.slow
+def test_view_2_is_scored_fold_by_fold(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mount = tmp_path / "mounts" / COMPETITION.mount
+    mount.parent.mkdir(parents=True)
+    mount.symlink_to(write_folds(faces))
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "mounts"))
+    monkeypatch.chdir(tmp_path)
+    small = {"image_size": 64, "grid": 1, "tta": 1, "components": 12, "total_parameters": 0}
+    carry_out(view2.KERNEL, {"kernel": "view2", "settings": small})
+    found = load_predictions(tmp_path, "view2")
+    metrics = json.loads((tmp_path / "metrics.json").read_text())
+    right = found.validation.argmax(axis=1) == found.validation_labels
+    folds = np.array([int(one[4:6]) // 8 for one in found.validation_ids])
+    each = [right[folds == fold].mean() for fold in range(3)]
+    scores = metrics["fold_scores"]
+    assert scores["folds"] == pytest.approx(each)
+    assert scores["mean"] == pytest.approx(np.mean(each)) == metrics["validation_score"]
+    assert scores["mean"] > 0.7  # a person is a colour
+    assert scores["standard_error"] == pytest.approx(np.std(each, ddof=1) / 3**0.5)
+    assert len(found.test) == 0
+    manifest = read_manifest(tmp_path, "view2", "")
+    assert manifest["setting"] == metrics["setting"] == "unrestricted, label-free outside data"
+    (warning,) = manifest["warnings"]
+    assert "are not View 2" in warning
 
 
 @pytest.mark.slow

@@ -105,6 +105,27 @@ def test_curves_and_histograms_are_of_validation_and_of_test(run: Run) -> None:
     assert "Validation: TAR at FAR 1e-2 and TAR at FAR 1e-3: none of the 60 different" in table
 
 
+def test_folds_of_a_list_and_the_setting_are_said(run: Run) -> None:
+    def write(folds: Any, setting: Any) -> None:
+        for name, facts in (("left", {"fold_scores": folds}), ("ensemble", {"setting": setting})):
+            path = run.output(name) / "metrics.json"
+            path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+
+    write({"mean": 0.81234, "standard_error": 0.01, "folds": [0.8, 0.82]}, "unrestricted, <none>")
+    said = "0.8123 ± 0.0100, mean of 2 folds and its standard error: 0.800, 0.820"
+    shown = show_result(read_result(run))
+    assert said in " ".join(shown.split())
+    assert "  setting          unrestricted, <none>\n" in shown
+    words = section(written(run, *MEMBERS), "metrics")
+    assert "Setting: unrestricted, &lt;none&gt;." in words
+    assert f"left: {said}." in plain(words)
+    for odd in (None, [1], {"mean": "x"}, {"mean": 1, "standard_error": 1, "folds": [[]]}):
+        write(odd, odd)
+        assert "standard error" not in show_result(read_result(run))
+        assert "standard error" not in written(run, *MEMBERS)
+        assert "Setting" not in section(written(run, *MEMBERS), "metrics")
+
+
 def test_rows_are_called_pairs(run: Run) -> None:
     page = plain(written(run, *MEMBERS))
     assert "Validation pairs 120" in page

@@ -138,8 +138,8 @@ def _three(pictures: Records) -> tuple[Records, Records, Records]:
             f"more are needed, to learn from, to choose on and to test on"
         )
     order = alphabets[np.lexsort((counts, counts < WAYS))]
-    held = max(1, len(order) // 5)
-    of_part = (order[2 * held :], order[held : 2 * held], order[:held])
+    few = max(1, len(order) // 5)
+    of_part = (order[2 * few :], order[few : 2 * few], order[:few])
     parts = [pictures.take(np.isin(pictures.columns["alphabet"], one)) for one in of_part]
     return _named((parts[0], parts[1], parts[2]))
 

@@ -143,12 +143,12 @@ def test_lakes_runs_are_read_and_their_alphabets_are_tested_on(
     whole: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = data.read_pictures(whole)
-    held = sorted(alphabets(before[1]))[0]  # an alphabet of validation
-    first = 8 + 3 * int(held.removeprefix("Letters"))
-    made_runs(whole / "one-shot-classification" / "all_runs", held, first)
+    chosen = sorted(alphabets(before[1]))[0]  # an alphabet of validation
+    first = 8 + 3 * int(chosen.removeprefix("Letters"))
+    made_runs(whole / "one-shot-classification" / "all_runs", chosen, first)
     validation, test = data.read_pictures(whole)[1:]
-    assert held in alphabets(test)
-    assert held not in alphabets(validation)
+    assert chosen in alphabets(test)
+    assert chosen not in alphabets(validation)
     check_parts(data.read_pictures(whole))
     trials = load_trials(monkeypatch, whole)
     pictures, runs = trials["test"]

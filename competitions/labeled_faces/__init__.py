@@ -17,7 +17,7 @@ COMPETITION = Competition(
     task=Verification(),
     metric="accuracy",
     submission=None,
-    ensemble=("twin",),
+    ensemble=("lite",),
     files="lfw-deepfunneled/NAME/NAME_0001.jpg, pairsDevTrain.txt and pairsDevTest.txt, or "
     "matchpairsDevTrain.csv, mismatchpairsDevTrain.csv and the same for DevTest",
     pictures={"train": 1_885, "val": 315, "test": 1_000},  # pairs

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ from common.files.predictions import load_predictions
 from common.manifest import read_manifest
 from common.parameters import Parameters
 from common.training.first_look import look
-from competitions.labeled_faces import COMPETITION, data, view2
+from competitions.labeled_faces import COMPETITION, data, triplets, view2
 from support import real, tiny
 from support.carry_out import carry_out
 
@@ -226,3 +227,24 @@ def test_a_dry_run_ends_in_the_accuracy_of_the_test_pairs(faces: Path, tmp_path:
     assert float(rows[0]["different"]) + float(rows[0]["same"]) == pytest.approx(1, abs=1e-5)
     metrics = (tmp_path / "run/outputs/ensemble/metrics.json").read_text()
     assert '"test_groups": 4' in metrics  # of one, three, three and one of eight people
+
+
+@pytest.mark.slow
+def test_the_triplets_network_ends_at_its_layer_in_what_the_loss_takes() -> None:
+    def built(**settings: object) -> Any:
+        return triplets.KERNEL.network(triplets.KERNEL.resolve(settings=settings))
+
+    small: dict = {"image_size": 32, "embedding": 8, "weights": "none"}
+    noise = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.float32)
+    model = built(**small)
+    assert "block10_depthwise_relu" in [layer.name for layer in model.layers]
+    assert "block10_project" not in [layer.name for layer in model.layers]
+    np.testing.assert_allclose(np.linalg.norm(model(noise), axis=1), 1, atol=1e-5)
+    classes = {**small, "loss": "cosface", "pictures_per_class": 0, "margin": 0.2, "layer": ""}
+    whole = built(**classes)
+    assert whole.output_shape == (None, triplets.PEOPLE)
+    assert "head_relu" in [layer.name for layer in whole.layers]
+    with pytest.raises(UserError, match="did you mean block10_project"):
+        built(**{**small, "layer": "block10_projct"})
+    with pytest.raises(UserError, match="take loss=cosface"):
+        built(**{**small, "loss": "softmax"})

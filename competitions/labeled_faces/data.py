@@ -19,7 +19,7 @@ from common.data.pair_pictures import rows_of_pairs
 from common.data.records import Records, no_records
 from common.data.splits import hold_out
 from common.errors import UserError
-from common.inputs import listing
+from common.inputs import as_given, listing
 from common.parameters import Parameters
 from competitions.labeled_faces import COMPETITION
 
@@ -114,7 +114,7 @@ def find_lists(root: Path, *forms: Sequence[str]) -> list[list[Path]]:
     if whole := [[path for path in paths if path] for paths in found if None not in paths]:
         return whole
     either = " or ".join(" and ".join(names) for names in forms)
-    raise UserError(f"{root} lacks {either}; {listing(root)}")
+    raise UserError(f"{as_given(root)} lacks {either}; {listing(root)}")
 
 
 def _find(root: Path, name: str) -> Path | None:

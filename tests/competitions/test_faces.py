@@ -79,12 +79,25 @@ def test_lists_of_text_and_of_csv_are_the_same_pairs(faces: Path) -> None:
     assert train.ids[0] == "Ann_00_0001 | Ann_00_0002"
 
 
-def test_a_list_that_is_missing_is_one_line(faces: Path) -> None:
+def mounted(tmp_path: Path, faces: Path) -> None:
+    """Mount the folder as a kernel finds it."""
+    mount = tmp_path / "mounts" / COMPETITION.mount
+    mount.parent.mkdir(parents=True)
+    mount.symlink_to(faces)
+
+
+def test_a_list_that_is_missing_is_one_line(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_lists(faces, True)
     (faces / "mismatchpairsDevTest.csv").unlink()
     said = "lacks pairsDevTest.txt or matchpairsDevTest.csv and mismatchpairsDevTest.csv; "
     with pytest.raises(UserError, match=said):
         data.check_folder(faces)
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "mounts"))
+    mounted(tmp_path, faces)
+    with pytest.raises(UserError, match=f"^{faces} lacks pairs.txt or pairs.csv; {faces} has"):
+        data.load_folds(64, Parameters())
 
 
 @pytest.mark.parametrize(
@@ -187,9 +200,7 @@ def test_a_list_of_folds_is_enough_and_says_that_it_is_not_view_2(faces: Path) -
 def test_view_2_is_scored_fold_by_fold(
     faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    mount = tmp_path / "mounts" / COMPETITION.mount
-    mount.parent.mkdir(parents=True)
-    mount.symlink_to(write_folds(faces))
+    mounted(tmp_path, write_folds(faces))
     monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "mounts"))
     monkeypatch.chdir(tmp_path)
     small = {"image_size": 64, "grid": 1, "tta": 1, "components": 12, "total_parameters": 0}

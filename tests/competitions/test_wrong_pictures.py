@@ -18,7 +18,6 @@ from PIL import Image
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from common.errors import PREFIX, UserError
-from common.training.first_look import look
 from competitions.celebrity_faces import COMPETITION as CELEBRITIES
 from competitions.celebrity_faces import PEOPLE
 from competitions.chest_xray import COMPETITION as PNEUMONIA
@@ -26,6 +25,7 @@ from kernels.local import dry_run
 from kernels.plan.plan import plan_kernels
 from kernels.plan.request import Request
 from support import tiny
+from support.read_here import read_here
 
 pytestmark = pytest.mark.slow
 COUNTS = {"train": 3, "val": 1}  # of each person
@@ -35,19 +35,7 @@ MADONNA = "data/train/madonna"
 @pytest.fixture(autouse=True)
 def in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command looks at data in a process of its own, which takes seconds to begin."""
-
-    def read(command: list[str], environment: dict[str, str]) -> tuple[int, str]:
-        *_, script, recipe, seed = command
-        with monkeypatch.context() as patch:
-            mounts = environment["KAGGLE_CACHE_MOUNT_FOLDER"]
-            patch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", mounts)
-            try:
-                look(script, json.loads(recipe), int(seed))
-            except UserError as error:
-                return 1, f"{PREFIX}{error}"
-        return 0, ""
-
-    monkeypatch.setattr(dry_run, "_run_reading", read)
+    monkeypatch.setattr(dry_run, "_run_reading", read_here(monkeypatch))
 
 
 @pytest.fixture

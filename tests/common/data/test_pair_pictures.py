@@ -16,7 +16,7 @@ from common.data.batches import Training, evaluation_batches, one_hot
 from common.data.layouts import LabelledPairs, folder_per_class, pair_records
 from common.data.pair_pictures import PairPictures, open_records, rows_of_pairs
 from common.data.pictures import Pictures
-from common.data.records import Records, join
+from common.data.records import FILE, Records, join
 from common.data.splits import hold_out
 from common.errors import UserError
 from common.files.thumbnails import load_thumbnails, write_thumbnails
@@ -81,7 +81,8 @@ def test_nobody_is_on_two_sides_of_a_split(
     chosen = {tuple(sorted(row)): row for row in rows if row[0] != row[1]}
     if len(chosen) < 4:
         return
-    pictures = Records("x", (Path("x"),), names, None, np.zeros((40, 4), np.int64))
+    places = np.array([(0, 0, length, FILE) for length in range(40)])  # of other lengths: not read
+    pictures = Records("x", (Path("x"),), names, None, places)
     people = np.array([f"person{row // 2}" for row in range(40)])[np.array([*chosen.values()])]
     same = (people[:, 0] == people[:, 1]).astype(np.int64)
     found = pair_records("x", pictures, LabelledPairs(np.array([*chosen.values()]), same, people))

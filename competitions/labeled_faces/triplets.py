@@ -102,6 +102,7 @@ KERNEL = VerificationKernel(
         "embedding": 32,
         "batchnorm_momentum": 0.8,
     },
+    supervision="unrestricted",
     accelerators=("cpu", "gpu", "tpu"),
     classes=PEOPLE,
     hours={"cpu": 0.5},  # a rough estimate, not measured

@@ -45,6 +45,20 @@ class VerifyingKernel(PictureKernel):
 
     pairs: Load
 
+    def records(self, run: KernelRun) -> tuple[Records, Records, Records]:
+        """As PictureKernel's. Raises UserError as ``check_pairs``."""
+        self.check_pairs(self.listed(run)[1])
+        return super().records(run)
+
+    def check_pairs(self, validation: Records) -> None:
+        """Raise UserError for pairs of validation that are too few to learn a threshold from."""
+        same, groups = labels_of(validation), group_numbers(validation)
+        if min(len(np.unique(same)), len(np.unique(groups))) < 2:
+            raise UserError(
+                f"{len(same)} pairs of validation are of one group of people, all the same or all "
+                f"different: give longer lists"
+            )
+
     def listed(self, run: KernelRun) -> tuple[Records, Records, Records]:
         """The pairs of train, validation and test. Raises UserError as ``load_parts``."""
         return load_parts(self.competition, self.pairs, run.recipe.image_size, run.parameters)
@@ -130,15 +144,20 @@ def pair_predictions(
     The logistic regression is fitted on validation; its own pairs are predicted by those of other
     folds, all of a group in one.
     """
-    labels, named = labels_of(validation), validation.groups
-    groups = np.unique(validation.ids if named is None else named, return_inverse=True)[1]
+    labels, groups = labels_of(validation), group_numbers(validation)
     own = np.empty((len(scores), 2), np.float32)
     folds = stratified_folds(labels, min(FOLDS, int(groups.max()) + 1), 0, groups)
     for rows in (folds == fold for fold in np.unique(folds)):
         own[rows] = probabilities(scores[~rows], labels[~rows], scores[rows])
     found = probabilities(scores, labels, asked)
     ids = test.ids, found, test.labels
-    return Predictions(validation.ids, labels, own, *ids, named, test.groups)
+    return Predictions(validation.ids, labels, own, *ids, validation.groups, test.groups)
+
+
+def group_numbers(pairs: Records) -> np.ndarray:
+    """Return the groups of pairs as numbers, ``(pairs,)``; each is one where they have none."""
+    named = pairs.ids if pairs.groups is None else pairs.groups
+    return np.unique(named, return_inverse=True)[1]
 
 
 def probabilities(known: np.ndarray, same: np.ndarray, scores: np.ndarray) -> np.ndarray:

@@ -33,6 +33,9 @@ class FoldedVerificationKernel(FrozenVerificationKernel):
     column ``fold``.
     """
 
+    def check_pairs(self, validation: Records) -> None:
+        """Nothing: the folds learn thresholds from one another."""
+
     def carry_out(self, run: KernelRun) -> None:
         """Compute features once, score each fold, and write a kernel's files."""
         parts, (others, first, _) = self.features(run)

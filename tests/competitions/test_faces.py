@@ -158,6 +158,9 @@ def test_single_pictures_are_of_the_people_of_each_part(
 ) -> None:
     write_lists(faces, False)
     monkeypatch.setattr(type(COMPETITION), "data_folder", lambda self, internet=False: faces)
+    with pytest.raises(UserError, match="5 pairs of validation are of one group"):
+        look("competitions.labeled_faces.lite")
+    monkeypatch.setattr(data, "SHARE", 0.4)
     listed, single = data.load(64, Parameters()), data.load_people(64, Parameters())
     for pairs, pictures in zip(listed, single, strict=True):
         assert {*pictures.groups.tolist()} == people_of(pairs)

@@ -125,6 +125,17 @@ def test_validation_of_one_kind_is_one_line() -> None:
         pair_predictions(records(80, np.ones(80, np.int64)), np.ones(80), records(1), np.ones(1))
 
 
+def test_too_few_pairs_are_found_before_anything_is_trained(
+    train: Callable[..., str], tmp_path: Path
+) -> None:
+    def one_group(image_size: int, parameters: Any) -> tuple[Records, Records, Records]:
+        first, second, test = load_pairs(image_size, parameters)
+        return first, second.take(second.groups == "group 0"), test
+
+    said = train(replace(TUNED, pairs=one_group), tmp_path)
+    assert "41 pairs of validation are of one group of people" in said
+
+
 def test_a_cosine_is_of_both_rows_of_a_pair() -> None:
     vectors = np.array([[1, 0], [0, 1], [0.6, 0.8]])
     assert cosines(vectors, np.array([[0, 2], [1, 2], [1, 0]])).tolist() == [0.6, 0.8, 0]

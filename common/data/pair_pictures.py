@@ -87,7 +87,7 @@ def distinct(records: Records) -> tuple[Records, np.ndarray]:
 def rows_of_pairs(pairs: Records, pictures: Records) -> np.ndarray:
     """Return which rows of ``pictures`` the two of each pair are, ``(pairs, 2)`` int64.
 
-    They are told apart by where they lie. Raises KeyError for a picture that is not among them.
+    Pictures are the same that lie at the same place. Raises KeyError for one that is not there.
     """
     known = {place: row for row, place in enumerate(_places(pictures))}
     found = [[known[place] for place in _places(half)] for half in halves(pairs)]

@@ -46,6 +46,7 @@ class Kernel:
     predicts: bool = True  # whether the ensemble can blend its output
     supervision: str = ""  # what it learns from, where the competition has a ``protocol``
 
+    blends: ClassVar[bool] = True  # whether it predicts the rows that the others do
     leaves_weights: ClassVar[bool] = True  # whether it may, for the next run to begin with
     arguments: ClassVar[str] = "no arguments, not even --describe: leave them out"
 

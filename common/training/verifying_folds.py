@@ -1,6 +1,7 @@
 """Kernels that score a list of pairs fold by fold, each with what the other folds teach."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -32,6 +33,8 @@ class FoldedVerificationKernel(FrozenVerificationKernel):
     ``load`` and ``pairs`` give the first fold as validation and the others as train, and have a
     column ``fold``.
     """
+
+    blends: ClassVar[bool] = False
 
     def check_pairs(self, validation: Records) -> None:
         """Nothing: the folds learn thresholds from one another."""

@@ -59,6 +59,10 @@ def plan_models(request: Request) -> tuple[PlannedKernel, ...]:
             raise unknown_setting(key, fields)
     recipes = {script: _recipes(request, script, scripts[script]) for script in scripts}
     _check_splits({script: recipes[script] for script in request.models})
+    alone = [script for script in request.models if not scripts[script].blends]
+    if alone and len(request.models) > 1:
+        rows = f"{request.competition.task.row_word}s"
+        raise UserError(f"{alone[0]} predicts other {rows} than the other models: ask for it alone")
     shared = f"{request.prefix.replace('-', '')}common"
     kernels = [PlannedKernel(SHARED, SHARED, shared, (), _offline(SHARED))]
     for script, declared in scripts.items():

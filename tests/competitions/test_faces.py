@@ -25,6 +25,7 @@ from common.training.first_look import look
 from competitions.labeled_faces import COMPETITION, data, triplets, view2
 from support import real, tiny
 from support.carry_out import carry_out
+from support.planned import planned
 
 PEOPLE = {
     "DevTrain": [f"Ann_{n:02d}" for n in range(24)],
@@ -197,6 +198,13 @@ def test_a_list_of_folds_is_enough_and_says_that_it_is_not_view_2(faces: Path) -
     write_folds(faces, number=2)
     with pytest.raises(UserError, match="it has 2 folds of pairs, and 3 are needed"):
         data.check_folder(faces)
+
+
+def test_view_2_is_blended_with_no_other_model() -> None:
+    assert "view2" in planned("faces", "view2")
+    said = "view2 predicts other pairs than the other models: ask for it alone"
+    with pytest.raises(UserError, match=said):
+        planned("faces", "twin", "view2")
 
 
 @pytest.mark.slow

@@ -90,6 +90,6 @@ def check_splits(
     for _, validation in splits:
         facts.check_measurable(labels_of(validation))
     train, validation = splits[0]
-    notes = join(train.name, train, validation).notes
+    notes = dict.fromkeys((*join(train.name, train, validation).notes, *test.notes))
     faults = byte_faults((train, validation, test), facts.task)
     return [*dict.fromkeys(strange), *faults, *notes]

@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -198,6 +199,21 @@ def test_a_list_of_folds_is_enough_and_says_that_it_is_not_view_2(faces: Path) -
     write_folds(faces, number=2)
     with pytest.raises(UserError, match="it has 2 folds of pairs, and 3 are needed"):
         data.check_folder(faces)
+
+
+def test_one_picture_in_both_files_of_a_pair_of_test_is_a_warning(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = faces / "lfw-deepfunneled" / "lfw-deepfunneled" / "Bob_3"
+    shutil.copy(folder / "Bob_3_0001.jpg", folder / "Bob_3_0002.jpg")
+    mounted(tmp_path, write_lists(faces, False))
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "mounts"))
+    look("competitions.labeled_faces.twin", {"batch_size": 8})
+    said = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    assert said == [
+        "warning: pairs of test that are one picture in two files of the same bytes: 1 "
+        "(Bob_3_0001 | Bob_3_0002, listed as one person)"
+    ]
 
 
 def test_view_2_is_blended_with_no_other_model() -> None:

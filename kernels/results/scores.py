@@ -91,21 +91,20 @@ def gap_words(validation: Validated, test: Validated, greater: bool = True) -> s
 
     ``greater``: whether greater is better.
 
-    The interval of the difference is made of theirs by the squares of their arms (Zou and Donner,
-    2008, "Construction of confidence limits about effect measures"), as of independent pictures.
+    It is said where the intervals do not overlap: of independent pictures that is a difference
+    of some three standard errors where both are as wide.
     """
     if None in (validation.value, test.value) or not (validation.interval and test.interval):
         return ""
-    scores = [(one.value or 0.0, *(one.interval or ())) for one in (validation, test)]
-    (high, least, _), (low, _, most) = sorted(scores, reverse=True)
-    difference = high - low
-    if difference <= math.hypot(high - least, most - low):
+    low, high = sorted((validation, test), key=lambda one: one.value or 0.0)
+    if low.interval and high.interval and low.interval[1] >= high.interval[0]:
         return ""
-    side = "below" if low == test.value else "above"
+    difference = (high.value or 0.0) - (low.value or 0.0)
+    side = "below" if low is test else "above"
     easy = "easy" if (side == "below") == greater else "hard"
     return (
-        f"test is {test.rounded(difference)} {side} validation, more than their intervals allow: "
-        f"it is of another kind, or validation is too {easy}"
+        f"test is {test.rounded(difference)} {side} validation, and their intervals do not "
+        f"overlap: it is of another kind, or validation is too {easy}"
     )
 
 

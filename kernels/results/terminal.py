@@ -43,10 +43,11 @@ def show_result(result: Result) -> str:
         lines.append(f"  {'temperatures':<16} {words}")
     lines += _threshold(result.blend)
     lines += [f"  {'tried':<16} {words}" for words in _tried(result)]
+    small = _miniatures(result)
     if result.test.short:
         drawn = by_group(result.blend, "test_groups")
         lines.append(f"  {'test':<16} {result.test}{drawn}, {looked(result.looks)}")
-        gap = gap_words(result, result.test, result.greater_is_better)
+        gap = "" if small else gap_words(result, result.test, result.greater_is_better)
         first, *rest = wrapped(gap, " " * 19) or [""]
         lines += [first, *rest] if first else []
     for part in ("validation", "test"):
@@ -55,7 +56,6 @@ def show_result(result: Result) -> str:
             begin, *rest = wrapped(listed("", known), " " * 19)
             rest += wrapped(far_words(measured), " " * 19)
             lines += [f"  {f'on {part}':<16} {begin.strip()}", *rest]
-    small = _miniatures(result)
     if small:
         first, *rest = wrapped(small, " " * 19)
         lines += [f"  {'miniature':<16} {first.strip()}", *rest]

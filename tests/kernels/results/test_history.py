@@ -140,8 +140,12 @@ def test_a_gap_to_test_is_a_line_where_it_is_sure(run: Run) -> None:
         known = {"test_score": test, "test_interval": ends, "test_n": 90}
         path.write_text(json.dumps({**json.loads(path.read_text()), **known}))
         words = " ".join(show_result(read_result(run)).split())
-        line = "looked at once test is 0.101 below validation, more than their intervals allow: it"
+        line = "looked at once test is 0.101 below validation, and their intervals do not overlap"
         assert (line in words) is said
+    recipe = {"miniature": True, "image_size": 48, "total_parameters": 2_000}
+    known = {"recipe": recipe, "parameters": {"total_parameters": 1_000}}
+    write(run, "classes", "manifest.json", known)  # of which no score says how good it is
+    assert "do not overlap" not in show_result(read_result(run))
 
 
 def test_what_is_worse_on_test_has_a_validation_that_is_too_easy() -> None:

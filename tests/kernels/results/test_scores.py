@@ -35,11 +35,12 @@ def test_a_score_has_the_decimals_that_its_interval_allows(score: Validated, wor
 @pytest.mark.parametrize(
     ("validation", "test", "words"),
     [
-        ((0.972, (0.953, 0.985)), (0.838, (0.782, 0.881)), "test is 0.134 below validation, more"),
-        ((0.80, (0.78, 0.82)), (0.90, (0.88, 0.92)), "test is 0.100 above validation, more than"),
-        ((0.90, (0.87, 0.93)), (0.86, (0.83, 0.89)), ""),  # hypot(0.03, 0.03) is 0.042
-        ((0.90, (0.87, 0.93)), (0.85, (0.82, 0.88)), "test is 0.050 below validation, more than"),
-        ((0.90, (0.80, 0.91)), (0.85, (0.84, 0.86)), ""),  # the arms that face each other count
+        ((0.972, (0.953, 0.985)), (0.838, (0.782, 0.881)), "test is 0.134 below validation, and"),
+        ((0.80, (0.78, 0.82)), (0.90, (0.88, 0.92)), "test is 0.100 above validation, and their"),
+        ((0.90, (0.87, 0.93)), (0.86, (0.83, 0.89)), ""),
+        ((0.90, (0.87, 0.93)), (0.85, (0.82, 0.88)), ""),
+        ((0.90, (0.87, 0.93)), (0.83, (0.80, 0.86)), "test is 0.070 below validation, and their"),
+        ((0.584, (0.524, 0.642)), (0.653, (0.623, 0.682)), ""),
         ((0.90, None), (0.50, (0.4, 0.6)), ""),
         ((0.90, (0.89, 0.91)), (None, None), ""),
     ],

@@ -229,7 +229,7 @@ def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> Outcome:
     options = _run_options(args, request.submits, same=False)
     runs = args.run_dir.parent if args.run_dir else Path("runs")
     checks = None if args.dry_run else check_plan(request, kernels, Kaggle, options)
-    plan = plan_facts(request, kernels, checks, runs, options)
+    plan = plan_facts(request, kernels, checks, runs, options, _audited_data(args))
     text = plan_text(request, kernels, checks, plan)
     say(text, sys.stderr if args.json else sys.stdout)
     try:
@@ -238,6 +238,15 @@ def _show_plan(args: argparse.Namespace, request: Any, kernels: Any) -> Outcome:
         show(error)
         plan |= {"state": "failed", "error": str(error)}
     return plan
+
+
+def _audited_data(args: argparse.Namespace) -> list[str]:
+    """A dry run's data in words, as audits of it have recorded them, with the solution or not."""
+    if not args.dry_run:
+        return []
+    from kernels.local.dry_run import describe_data
+
+    return [describe_data(args.data, solution) for solution in {None, args.solution}]
 
 
 def _show_history(args: argparse.Namespace) -> Outcome:

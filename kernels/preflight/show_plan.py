@@ -1,7 +1,7 @@
 """``--plan``: what a run would do, shown without doing it."""
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -90,15 +90,20 @@ def plan_facts(
     checks: Sequence[Check] | None,
     runs: Path,
     options: RunOptions,
+    data: Collection[str] = (),
 ) -> dict[str, Any]:
     """The plan in plain values: ``checks`` (None without any), ``kernels``, ``hours`` and ``then``.
 
     Each kernel: name, slug, accelerator, sources, hours (None: unknown), and of its recipe what
     it has of sizes, epochs and learning rates. ``audit``: whether the competition can be audited,
-    and what the latest audit in the folder ``runs`` found.
+    and what the latest audit in the folder ``runs`` found; in a dry run the latest of its ``data``.
     """
     runs_before, _ = read_history(runs, request.competition.name)
-    audits = (run.audit for run in runs_before if run.audit and run.dry_run == request.dry_run)
+    audits = (
+        run.audit
+        for run in runs_before
+        if run.audit and run.dry_run == request.dry_run and (not run.dry_run or run.data in data)
+    )
     can = AUDIT in kernel_scripts(request.competition)
     return {
         "state": "planned",

@@ -60,6 +60,7 @@ class Result(Validated):
     dry_run: bool
     started: str
     state: str
+    data: str  # of a dry run in words; of a real run, a hash of Kaggle's file list
     code: dict[str, Any]
     request: dict[str, Any]
     members: tuple[Member, ...]  # the kernels that are blended
@@ -127,7 +128,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
     score, test, sent = read_score(metrics), read_test(metrics), sent or Submission("")
     file = run.output(ENSEMBLE) / SUBMISSION
     sweep = sweep_of(read_json(run.folder / SWEEP))
-    known = ("competition", "dry_run", "started", "state", "code", "request")
+    known = ("competition", "dry_run", "started", "state", "data", "code", "request")
     return Result(
         run_dir=str(run.folder),
         **{name: getattr(run, name) for name in known},

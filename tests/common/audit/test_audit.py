@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -398,6 +399,11 @@ def test_an_audit_alone_trains_and_submits_nothing_and_the_plan_shows_it(
     after = tiny.submit_here(capsys, *plan_of).stdout
     assert f"warn {WARNING}" in after
     assert f"{tmp_path / 'run' / 'outputs' / 'audit'}" in after
+    audited = dry[dry.index("--data") + 1]
+    other = shutil.copytree(str(audited), tmp_path / "other")
+    given = [other if word is audited else word for word in plan_of]
+    of_other = tiny.submit_here(capsys, *given).stdout
+    assert ("--   not audited" in of_other, WARNING in of_other) == (True, False)
 
 
 def test_a_competition_without_an_audit_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

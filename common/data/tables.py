@@ -71,11 +71,13 @@ def opened(path: Path) -> Iterator[TextIO]:
 
 
 def _no_csv(path: Path) -> UserError:
-    """What is no table, and what it is where its beginning tells."""
-    what = ""
+    """What is no table, or another list, and what it is where its beginning tells."""
+    if path.is_dir():
+        return UserError(f"{as_given(path)}: a folder, not a file: fetch the file again")
+    what, kind = "", "text" if path.suffix.lower() == ".txt" else "a csv file"
     with suppress(OSError), open(path, "rb") as file:
         what = "" if archive_stem(path.name) else nature(file.read(64))
-    return UserError(f"{as_given(path)}: not a csv file in UTF-8{f', but {what}' if what else ''}")
+    return UserError(f"{as_given(path)}: not {kind} in UTF-8{f', but {what}' if what else ''}")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import dataclasses
 import math
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -45,8 +46,9 @@ def labelled_pairs(
     or folds and pairs of each kind in a fold (``common.data.layouts.pair_folds``). ``names`` is the
     pattern of a picture's id, without its ending.
 
-    Raises UserError for another line, a picture that is not there, a picture paired with itself, a
-    pair that comes twice, two names that are one, other numbers than the list says, and no pair.
+    Raises UserError for another line, a picture that is not there or in one of several folders of
+    names, a picture paired with itself, a pair that comes twice, two names that are one, other
+    numbers than the list says, and a list without a pair.
     """
     known = {nfc(without_ending(one)): row for row, one in enumerate(records.ids.tolist())}
     for field in fields_of(names, "names"):
@@ -55,20 +57,20 @@ def labelled_pairs(
     rows, shown = [], []
     lines: dict[tuple[int, ...], str] = {}
     for path in paths:
-        for line, cells in _lines(path):
-            where = f"{as_given(path)}: line {line}"
-            pictures = _pictures(cells, where)
-            pair = [_row(known, names, name, number, where) for name, number in pictures]
+        listed = [
+            (where, cells, [_id(names, *one, where) for one in _pictures(cells, where)])
+            for where, cells in _lines(path)
+        ]
+        _check_there(listed, known, path)
+        for where, cells, pictures in listed:
+            pair = [known[one] for one in pictures]
             if pair[0] == pair[1]:
-                raise UserError(f"{where} pairs {_name(*pictures[0])} with itself: remove it")
+                raise UserError(f"{where} pairs {' '.join(cells[:2])} with itself: remove it")
             before = lines.setdefault(tuple(sorted(pair)), where)
             if before != where:
                 raise UserError(f"{where} has the pair of {before} again: remove one of them")
             rows.append(pair)
-            shown.append([name for name, _ in pictures])
-    if not rows:
-        lists = " and ".join(str(as_given(path)) for path in paths)
-        raise UserError(f"{lists}: no pair is there: download it again")
+            shown.append([name for name, _ in _pictures(cells, where)])
     people = np.array(shown)
     same = (people[:, 0] == people[:, 1]).astype(np.int64)
     return LabelledPairs(np.array(rows, np.int64), same, people)
@@ -144,16 +146,8 @@ def check_apart(train: LabelledPairs, test: LabelledPairs) -> None:
         )
 
 
-def _name(name: str, number: str) -> str:
-    """Return a picture in words."""
-    return f"{name} {number}"
-
-
 def _pictures(cells: list[str], where: str) -> list[tuple[str, str]]:
     """The two pictures of a line, each a name and a number."""
-    if len(cells) not in (3, 4):
-        values = "1 value" if len(cells) == 1 else f"{len(cells)} values"
-        raise UserError(f"{where} has {values}, not 3 or 4: a name and two numbers, or two of both")
     if len(cells) == 4 and cells[0] == cells[2]:
         raise UserError(
             f"{where} has {cells[0]} twice, as two people: write {cells[0]} {cells[1]} {cells[3]}, "
@@ -163,29 +157,74 @@ def _pictures(cells: list[str], where: str) -> list[tuple[str, str]]:
     return [(cells[0], cells[1]), (second[0], second[1])]
 
 
-def _row(known: dict[str, int], names: str, name: str, number: str, where: str) -> int:
-    """The row of a picture."""
-    one = ""
-    if number.isdecimal():
-        one = nfc(fill(names, {"name": name, "number": int(number)}, "names", where))
-    if one not in known:
-        raise UserError(f"{where} names {one or _name(name, number)}: no such picture")
-    return known[one]
+def _id(names: str, name: str, number: str, where: str) -> str:
+    """The id of a picture, without its ending; in words where it has no number."""
+    if not number.isdecimal():
+        return f"{name} {number}"
+    return nfc(fill(names, {"name": name, "number": int(number)}, "names", where))
 
 
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """The lines that are pairs, with their numbers, in their values; compared with the first."""
-    found, promised = list_lines(path)
+def _check_there(
+    listed: list[tuple[str, list[str], list[str]]], known: Mapping[str, int], path: Path
+) -> None:
+    """Raise UserError where pictures of a list are not ``known``: the first line that has one."""
+    wanted = dict.fromkeys(one for _, _, pictures in listed for one in pictures)
+    missing = [one for one in wanted if one not in known]
+    if not missing:
+        return
+    first = missing[0]
+    where, cells = next((where, cells) for where, cells, found in listed if first in found)
+    if len(cells) == 4 and cells[2].isdecimal() and not cells[0].isdecimal():
+        raise UserError(
+            f"{where}, {' '.join(cells)}, has a number for its second name, {cells[2]}: write a "
+            f"name and two numbers, or two names with a number each"
+        )
+    _check_folders(first, known, where)
+    raise UserError(
+        f"{where} names {first}: no such picture; {len(missing):,} of the {len(wanted):,} pictures "
+        f"that {path.name} names are missing: take lists and pictures of one download"
+    )
+
+
+def _check_folders(missing: str, known: Iterable[str], where: str) -> None:
+    """Raise UserError where a picture is there, but in one of several folders of names."""
+    there = next((one for one in known if one.endswith(f"/{missing}")), "")
+    if there:
+        folder = there.removesuffix(f"/{missing}")
+        other = next((one for one in known if not one.startswith(f"{folder}/")), there)
+        raise UserError(
+            f"{where} names {missing}, and the pictures lie in several folders, such as "
+            f"{there.rpartition('/')[0]} and {other.rpartition('/')[0]}: leave one folder of people"
+        )
+
+
+def _lines(path: Path) -> list[tuple[str, list[str]]]:
+    """The lines that are pairs, in their values, each with where it is; compared with the first."""
+    (found, promised), where = list_lines(path), as_given(path)
+    for line, cells in found:
+        if len(cells) not in (3, 4):
+            values = "1 value" if len(cells) == 1 else f"{len(cells)} values"
+            raise UserError(
+                f"{where}: line {line} has {values}, not 3 or 4: a name and two numbers, "
+                f"or two of both, separated by {'commas' if _is_csv(path) else 'tabs'}"
+            )
+    if not found:
+        raise UserError(f"{where}: no pair is there: download it again")
     if promised:
         each = math.prod(promised)
         kinds = [sum(len(cells) == values for _, cells in found) for values in (3, 4)]
         if kinds != [each, each]:
             raise UserError(
-                f"{as_given(path)}: its first line, {' '.join(map(str, promised))}, is of {each:,} "
+                f"{where}: its first line, {' '.join(map(str, promised))}, is of {each:,} "
                 f"pairs of each kind, and {kinds[0]:,} are of one name and {kinds[1]:,} of two: "
                 f"download it again"
             )
-    return found
+    return [(f"{where}: line {line}", cells) for line, cells in found]
+
+
+def _is_csv(path: Path) -> bool:
+    """Whether commas are between a list's values."""
+    return path.name.lower().endswith((".csv", ".csv.zip"))
 
 
 def list_lines(path: Path) -> tuple[list[tuple[int, list[str]]], tuple[int, ...]]:
@@ -196,8 +235,7 @@ def list_lines(path: Path) -> tuple[list[tuple[int, list[str]]], tuple[int, ...]
     """
     found, promised = [], tuple[int, ...]()
     with opened(path) as file:
-        separated = path.name.lower().endswith((".csv", ".csv.zip"))
-        reader = csv.reader(file, delimiter="," if separated else "\t")
+        reader = csv.reader(file, delimiter="," if _is_csv(path) else "\t")
         for row in reader:
             cells = [cell.strip() for cell in row if cell.strip()]
             header = reader.line_num == 1 and cells[:1] == ["name"]

@@ -313,9 +313,15 @@ def test_pairs_are_read_from_every_form_of_list(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("ann\t1\t9\n", "pairs.txt: line 1 names ann/ann_0009: no such picture"),
+        ("ann\t1\t9\nbob\t7\tann\t1\n",
+         "pairs.txt: line 1 names ann/ann_0009: no such picture; 2 of the 3 pictures that pairs.txt"
+         " names are missing: take lists and pictures of one download"),
         ("ann\tx\t1\n", "line 1 names ann x: no such picture"),
-        ("1\t2\n", "its first line, 1 2, is of 2 pairs of each kind, and 0 are of one name"),
+        ("1\t2\n", "pairs.txt: no pair is there: download it again"),
+        ("1\nann\t1\t2\nbob\t1\n", "pairs.txt: line 3 has 2 values, not 3 or 4"),
+        ("1\nann\t1\t2\nbob\t1\tann\t2\t3\n", "pairs.txt: line 3 has 5 values, not 3 or 4"),
+        ("1 2\nann 1 2\n", "line 1 has 1 value, not 3 or 4: a name .* of both, separated by tabs"),
+        ("bob\t1\t2\t9\n", "line 1, bob 1 2 9, has a number for its second name, 2: write a name"),
         ("ann\t1\t2\n7\n", "line 2 has 1 value, not 3 or 4: a name and two numbers, or two of"),
         ("ann\t1\t2\nann\t1\tann\t2\n", "line 2 has ann twice, as two people"),
         ("ann 1 2\n", "line 1 has 1 value, not 3 or 4"),
@@ -335,6 +341,39 @@ def test_a_list_of_pairs_that_is_wrong_is_one_line(tmp_path: Path, text: str, sa
     (tmp_path / "pairs.txt").write_text(text)
     with pytest.raises(UserError, match=said):
         labelled_pairs(faces, tmp_path / "pairs.txt")
+
+
+def test_a_list_without_a_pair_is_named(tmp_path: Path) -> None:
+    faces = folder_per_class(
+        "all", folder(tmp_path / "faces", "ann/ann_0001.jpg", "ann/ann_0002.jpg")
+    )
+    one, other = tmp_path / "match.csv", tmp_path / "mismatch.csv"
+    one.write_text("name,imagenum1,imagenum2\nann,1,2\n")
+    for text in ("", "name,imagenum1,name,imagenum2\n"):
+        other.write_text(text)
+        with pytest.raises(UserError, match=r"/mismatch\.csv: no pair is there"):
+            labelled_pairs(faces, one, other)
+    other.write_text("ann;1;2\n")
+    with pytest.raises(UserError, match="line 1 has 1 value, .* separated by commas"):
+        labelled_pairs(faces, one, other)
+    (tmp_path / "pairs.txt").write_bytes(b"ann\t\xff\t2\n")
+    with pytest.raises(UserError, match=r"pairs\.txt: not text in UTF-8"):
+        labelled_pairs(faces, tmp_path / "pairs.txt")
+    (tmp_path / "pairs.csv").mkdir()
+    with pytest.raises(UserError, match=r"pairs\.csv: a folder, not a file: fetch the file again"):
+        labelled_pairs(faces, tmp_path / "pairs.csv")
+
+
+def test_pictures_in_several_folders_are_not_called_missing(tmp_path: Path) -> None:
+    (tmp_path / "pairs.txt").write_text("ann\t1\t2\n")
+    names = ["lfw/ann/ann_0001.jpg", "lfw/ann/ann_0002.jpg", "lfw/bob/bob_0001.jpg"]
+    said = "line 1 names ann/ann_0001, and the pictures lie in several folders, such as {} and {}: "
+    for more in ("copy/ann/ann_0001.jpg", "old/zoo/1.jpg"):
+        root = tmp_path / more.replace("/", "-")
+        faces = folder_per_class("all", folder(root, *names, more))
+        two = ("copy/ann", "lfw/ann") if more < "lfw" else ("lfw/ann", "old/zoo")
+        with pytest.raises(UserError, match=said.format(*two)):
+            labelled_pairs(faces, tmp_path / "pairs.txt")
 
 
 def test_nobody_is_in_the_pairs_of_train_and_of_test(tmp_path: Path) -> None:

@@ -29,9 +29,10 @@ def hold_out(
 ) -> tuple[Records, Records]:
     """Return train and validation of labelled pictures, stratified as ``task`` says.
 
-    ``share`` is that of validation, ``1 / share`` rounded to a whole number of parts. Pictures of
-    one group are on one side, and so are ``near_duplicates`` among up to 20,000 pictures. A class
-    that would be in validation alone is trained on. Raises UserError where nothing is left.
+    ``share`` is that of validation, ``1 / share`` rounded to a whole number of parts, or as many as
+    there are groups, if fewer. Pictures of one group are on one side, and so are
+    ``near_duplicates`` among up to 20,000 pictures. A class that would be in validation alone is
+    trained on. Raises UserError where nothing is left.
     """
     if records.labels is None:
         raise UserError(f"{records.name} has no labels: there is nothing to validate on")
@@ -41,7 +42,7 @@ def hold_out(
             f"the competition's data.py"
         )
     records, words = keep_together(records, near_duplicates)
-    folds = max(2, round(1 / share))
+    folds = max(2, min(round(1 / share), _pieces(records)))
     parts = _folds(records, task, folds, seed)
     # The fold of the largest group may be far larger than the others.
     off = np.abs(np.bincount(parts, minlength=folds) - len(parts) / folds)
@@ -207,6 +208,14 @@ def _rejoined(records: Records) -> Records:
         if name:
             rows.setdefault(name, []).append(row)
     return dataclasses.replace(records, groups=_joined(records, [*rows.values()]))
+
+
+def _pieces(records: Records) -> int:
+    """How many groups there are, each picture without one counted as one."""
+    if records.groups is None:
+        return len(records)
+    named = records.groups[records.groups != ""]
+    return len(records) - len(named) + len(np.unique(named))
 
 
 def _several(groups: np.ndarray) -> str:

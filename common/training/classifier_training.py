@@ -21,7 +21,7 @@ from common.training.checkpoint import remove_checkpoint
 from common.training.explaining import explain
 from common.training.exporting import check_export, export_network
 from common.training.feature_training import begin_with_head, train_on_features
-from common.training.loading import check_labels, check_split, check_splits
+from common.training.loading import check_labels, check_split, check_splits, check_validation
 from common.training.network import Published, save_network
 from common.training.outputs import SHOWN, draw_pictures, write_history
 from common.training.prepare import Parts, PictureKernel, open_pictures, take_accelerator
@@ -118,7 +118,9 @@ def divide(
     task, both = kernel.competition.task, None
     train, validation, test = given
     check_labels(kernel.competition, *given)
-    if recipe.split != "given":
+    if recipe.split == "given":
+        check_validation(validation)
+    else:
         near = recipe.near_duplicates
         if recipe.split in ALL_ANEW:
             train, validation, test = split_anew(given, task, recipe.split, seed, near)

@@ -58,6 +58,12 @@ def labels_of(part: Records) -> np.ndarray:
     return part.labels
 
 
+def check_validation(validation: Records) -> None:
+    """Raise UserError for a validation without pictures whose ``split`` says why it has none."""
+    if validation.split and not len(validation):
+        raise UserError(f"nothing to validate on: {validation.split}")
+
+
 def check_split(facts: Competition, recipe: Any) -> None:
     """Raise UserError where all pictures are to be split anew, and those of test are submitted."""
     split = getattr(recipe, "split", "given")

@@ -24,7 +24,7 @@ from common.pairs.two_covariance import two_covariance
 from common.training.checkpoint import remove_checkpoint
 from common.training.embedding_training import EmbeddingKernel
 from common.training.frozen_embedding import FrozenEmbeddingKernel, reduction
-from common.training.loading import Load, labels_of, load_parts
+from common.training.loading import Load, check_validation, labels_of, load_parts
 from common.training.outputs import write_history
 from common.training.prepare import Parts, PictureKernel
 from common.training.vectors import VectorTrainer
@@ -52,12 +52,8 @@ class VerifyingKernel(PictureKernel):
 
     def check_pairs(self, validation: Records) -> None:
         """Raise UserError for pairs of validation that are too few to learn a threshold from."""
-        same, groups = labels_of(validation), group_numbers(validation)
-        if min(len(np.unique(same)), len(np.unique(groups))) < 2:
-            raise UserError(
-                f"{len(same)} pairs of validation are of one group of people, all the same or all "
-                f"different: give longer lists"
-            )
+        check_validation(validation)
+        threshold_folds(validation)
 
     def listed(self, run: KernelRun) -> tuple[Records, Records, Records]:
         """The pairs of train, validation and test. Raises UserError as ``load_parts``."""
@@ -144,14 +140,32 @@ def pair_predictions(
     The logistic regression is fitted on validation; its own pairs are predicted by those of other
     folds, all of a group in one.
     """
-    labels, groups = labels_of(validation), group_numbers(validation)
+    labels, folds = labels_of(validation), threshold_folds(validation)
     own = np.empty((len(scores), 2), np.float32)
-    folds = stratified_folds(labels, min(FOLDS, int(groups.max()) + 1), 0, groups)
     for rows in (folds == fold for fold in np.unique(folds)):
         own[rows] = probabilities(scores[~rows], labels[~rows], scores[rows])
     found = probabilities(scores, labels, asked)
     ids = test.ids, found, test.labels
     return Predictions(validation.ids, labels, own, *ids, validation.groups, test.groups)
+
+
+def threshold_folds(validation: Records) -> np.ndarray:
+    """Return the fold of each pair of validation, ``(pairs,)`` int64; all of a group are in one.
+
+    Raises UserError where the pairs of the other folds are not of both kinds for each.
+    """
+    same, groups = labels_of(validation), group_numbers(validation)
+    number = len(np.unique(groups))
+    if number > 1:
+        folds = stratified_folds(same, min(FOLDS, number), 0, groups)
+        if all(len(np.unique(same[folds != fold])) == 2 for fold in np.unique(folds)):
+            return folds
+    raise UserError(
+        f"{len(same)} pairs of validation, {np.sum(same == 1)} of one person and "
+        f"{np.sum(same == 0)} of two, are of {number} group{'s' * (number != 1)} of people whom "
+        f"pairs connect: a threshold is learnt from two groups at least with pairs of one person "
+        f"and two with pairs of two: give longer lists, of more such groups"
+    )
 
 
 def group_numbers(pairs: Records) -> np.ndarray:

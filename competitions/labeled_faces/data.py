@@ -30,10 +30,28 @@ OFFICIAL = (10, 300)  # folds, and pairs of each kind in each
 
 
 def load(image_size: int, parameters: Parameters) -> tuple[Records, Records, Records]:
-    """Read the pairs: train and validation share no person, and test is as it is published."""
-    train, test = read_lists(COMPETITION.data_folder(parameters.internet))
+    """Read the pairs: train and validation share no person, and test is as it is published.
+
+    Where pairs connect all people of train, validation is empty, and its ``split`` says why: a
+    recipe may split pairs at random.
+    """
+    root = COMPETITION.data_folder(parameters.internet)
+    train, test = read_lists(root)
+    if len(np.unique(np.asarray(train.groups))) == 1:
+        nothing = train.take(np.zeros(0, np.int64))
+        return train, replace(nothing, name="val", split=_connected(root, train)), test
     train, validation = hold_out(train, COMPETITION.task, SHARE)
     return train, validation, test
+
+
+def _connected(root: Path, train: Records) -> str:
+    """Why there is no validation by person, and what to do."""
+    (first, *_), people = find_lists(root, *_forms("DevTrain")), np.unique(_people_of(train))
+    return (
+        f"{' and '.join(path.name for path in first)}: pairs connect all {len(people)} people to 1 "
+        f"group, and 2 are needed to validate on people who are not trained on: draw the pairs of "
+        f"two people within smaller sets of people; twin takes --set split=random-validation, too"
+    )
 
 
 def read_lists(root: Path) -> tuple[Records, Records]:
@@ -41,14 +59,21 @@ def read_lists(root: Path) -> tuple[Records, Records]:
 
     Raises UserError as ``find_lists`` and ``labelled_pairs``, and where a person is in both.
     """
-    lists = [
-        find_lists(root, *([name.format(part=part) for name in names] for names in LISTS))
-        for part in ("DevTrain", "DevTest")
-    ]
+    lists = [find_lists(root, *_forms(part)) for part in ("DevTrain", "DevTest")]
     pictures = folder_per_class("faces", root)
     train, test = (read_pairs(pictures, forms) for forms in lists)
     check_apart(train, test)
     return pair_records("train", pictures, train), pair_records("test", pictures, test)
+
+
+def _forms(part: str) -> list[list[str]]:
+    """The names of a part's lists, in each form."""
+    return [[name.format(part=part) for name in names] for names in LISTS]
+
+
+def _people_of(pairs: Records) -> np.ndarray:
+    """The people of both pictures of each pair: ``(2, pairs)`` text."""
+    return np.stack([pairs.columns["first"], pairs.columns["second"]])
 
 
 def people(parameters: Parameters) -> Records:
@@ -69,7 +94,7 @@ def read_people(root: Path) -> tuple[Records, Records]:
     names = pictures.columns["class"]
 
     def of(pairs: Records) -> Records:
-        chosen = np.isin(names, [pairs.columns["first"], pairs.columns["second"]])
+        chosen = np.isin(names, _people_of(pairs))
         found = replace(pictures.take(chosen), name=pairs.name, labels=None)
         return replace(found, groups=names[chosen])
 
@@ -85,7 +110,7 @@ def load_people(image_size: int, parameters: Parameters) -> tuple[Records, Recor
     _, validation, test = load(image_size, parameters)
     people, others = read_people(COMPETITION.data_folder(parameters.internet))
     names = np.asarray(people.groups)
-    chosen = np.isin(names, [validation.columns["first"], validation.columns["second"]])
+    chosen = np.isin(names, _people_of(validation))
     order = [*np.unique(names[~chosen]).tolist(), *np.unique(names[chosen]).tolist()]
     numbers = {name: number for number, name in enumerate(order)}
     people = replace(people, labels=np.array([numbers[name] for name in names.tolist()]))

@@ -160,7 +160,7 @@ def test_single_pictures_are_of_the_people_of_each_part(
 ) -> None:
     write_lists(faces, False)
     monkeypatch.setattr(type(COMPETITION), "data_folder", lambda self, internet=False: faces)
-    with pytest.raises(UserError, match="5 pairs of validation are of one group"):
+    with pytest.raises(UserError, match=r"^5 pairs of validation, \d .* are of 1 group"):
         look("competitions.labeled_faces.lite")
     monkeypatch.setattr(data, "SHARE", 0.4)
     listed, single = data.load(64, Parameters()), data.load_people(64, Parameters())
@@ -172,6 +172,26 @@ def test_single_pictures_are_of_the_people_of_each_part(
     assert len(np.unique(np.append(train.labels, validation.labels))) == len(PEOPLE["DevTrain"])
     assert test.labels is None
     look("competitions.labeled_faces.lite")  # whose labels are people, and of the pairs 0 and 1
+
+
+def test_people_who_are_all_connected_can_be_split_at_random_alone(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mounted(tmp_path, write_lists(faces, False))
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "mounts"))
+    path, few = faces / "pairsDevTrain.txt", PEOPLE["DevTrain"][:9]
+    rows = [f"{one}\t1\t2" for one in few]
+    rows += [f"{one}\t1\t{other}\t2" for one, other in pairwise(few)]
+    path.write_text("\n".join(rows))
+    said = r"^nothing to .* on: pairsDevTrain\.txt: pairs connect all 9 people to 1 group, .*draw"
+    for kernel in ("twin", "lite"):
+        with pytest.raises(UserError, match=said):
+            look(f"competitions.labeled_faces.{kernel}")
+    with pytest.raises(UserError, match=said):
+        look("competitions.labeled_faces.twin", {"folds": 3})
+    look("competitions.labeled_faces.twin", {"batch_size": 8, "split": "random-validation"})
+    path.write_text("\n".join(row for row in rows if row != rows[12]))  # two groups
+    look("competitions.labeled_faces.twin", {"batch_size": 4})
 
 
 def write_folds(root: Path, *, number: int = 3) -> Path:

@@ -196,6 +196,17 @@ def test_a_class_is_never_validated_alone() -> None:
         hold_out(records([row % 3 for row in range(30)], people), TASK, 0.5, 0, False)
 
 
+@pytest.mark.parametrize("number", [2, 3, 6])
+def test_fewer_groups_than_parts_are_as_many_parts(number: int) -> None:
+    groups = [f"g{row % number}" for row in range(36)]
+    whole = records([row // 12 for row in range(36)], groups)
+    train, validation = hold_out(whole, TASK, 1 / 7, near_duplicates=False)
+    assert len(validation) == 36 / number
+    assert not {*train.groups.tolist()} & {*validation.groups.tolist()}
+    with pytest.raises(UserError, match="1 groups of labelled rows cannot be split into 2 folds"):
+        hold_out(whole.take(whole.groups == "g0"), TASK, 1 / 7, near_duplicates=False)
+
+
 def test_a_split_is_written_down(tmp_path: Path) -> None:
     whole = records([0, 1, 2, 0], ["x", "", "y, z", "x"])
     train, validation = (whole.take(np.array(rows)) for rows in ([0, 3], [1, 2]))

@@ -120,9 +120,21 @@ def test_a_pair_of_validation_is_predicted_by_the_pairs_of_other_groups() -> Non
     np.testing.assert_allclose(found.test[:, 1], 1 / 2, atol=1e-4)
 
 
-def test_validation_of_one_kind_is_one_line() -> None:
-    with pytest.raises(UserError, match="72 pairs of validation, .* are all the same or all"):
-        pair_predictions(records(80, np.ones(80, np.int64)), np.ones(80), records(1), np.ones(1))
+@pytest.mark.parametrize(
+    ("same", "said"),
+    [
+        ([1] * 80, "80 pairs of validation, 80 of one person and 0 of two, are of 40 groups"),
+        ([1, 0], "2 pairs of validation, 1 of one person and 1 of two, are of 1 group of people"),
+        ([1, 1, 0, 0], "4 pairs of validation, 2 .* and 2 of two, are of 2 groups of people"),
+    ],
+    ids=["one kind", "one group", "a kind in one group"],
+)
+def test_validation_that_teaches_no_threshold_is_one_line_before_training(
+    same: list[int], said: str
+) -> None:
+    with pytest.raises(UserError, match=f"^{said}.*: give longer lists"):
+        FROZEN.check_pairs(records(len(same), np.array(same)))
+    FROZEN.check_pairs(records(4, np.array([1, 0, 1, 0])))
 
 
 def test_too_few_pairs_are_found_before_anything_is_trained(
@@ -133,7 +145,7 @@ def test_too_few_pairs_are_found_before_anything_is_trained(
         return first, second.take(second.groups == "group 0"), test
 
     said = train(replace(TUNED, pairs=one_group), tmp_path)
-    assert "41 pairs of validation are of one group of people" in said
+    assert "are of 1 group of people whom pairs connect" in said
 
 
 def test_a_cosine_is_of_both_rows_of_a_pair() -> None:

@@ -7,16 +7,19 @@ other.
 import ast
 import importlib
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import competitions
 from common.code_faults import in_words
 from common.competition import Competition
 from common.declaration import Kernel
 from common.errors import UserError
-from common.recipe import nearest
+from common.recipe import field_types, nearest
 
 ROOT = Path(competitions.__file__).parents[1]
 _DECLARES = re.compile(r"^KERNEL\b.*=", re.MULTILINE)
@@ -89,6 +92,14 @@ def load_kernel(competition: Competition, script: str) -> Kernel:
     if "KERNEL.main(PARAMETERS)" not in source:
         raise UserError(f"{name}: end it with KERNEL.main(PARAMETERS), below __main__")
     return kernel
+
+
+def all_fields() -> Iterator[dict[str, Any]]:
+    """The fields of the recipe of every sound kernel script of every competition."""
+    for competition in all_competitions().values():
+        for script in kernel_scripts(competition):
+            with suppress(UserError):
+                yield field_types(load_kernel(competition, script).recipe)
 
 
 def filled_in(source: str, name: str) -> tuple[ast.Call, ast.stmt]:

@@ -13,10 +13,10 @@ from common.blending.blend import METHODS
 from common.declaration import Kernel
 from common.errors import UserError
 from common.parameters import Parameters
-from common.recipe import field_types, unknown_setting
+from common.recipe import field_types, typed, unknown_setting
 from common.recipes.hours import scaled_hours
-from kernels.plan.find import kernel_scripts, load_kernel
-from kernels.plan.request import AUDIT, ENSEMBLE, Request, check_recipe
+from kernels.plan.find import all_fields, kernel_scripts, load_kernel
+from kernels.plan.request import AUDIT, ENSEMBLE, Request, check_recipe, check_task, in_short
 
 SHARED = "shared"
 SHORT = 1 / 60  # hours: of the utility script and the ensemble
@@ -56,7 +56,7 @@ def plan_models(request: Request) -> tuple[PlannedKernel, ...]:
     fields = dict.fromkeys(f for kernel in scripts.values() for f in field_types(kernel.recipe))
     for key in request.settings:
         if key not in fields:
-            raise unknown_setting(key, fields)
+            raise _no_field(request, key, fields)
     recipes = {script: _recipes(request, script, scripts[script]) for script in scripts}
     _check_splits({script: recipes[script] for script in request.models})
     alone = [script for script in request.models if not scripts[script].blends]
@@ -116,6 +116,15 @@ def _scripts(request: Request) -> dict[str, Kernel]:
     return found
 
 
+def _no_field(request: Request, key: str, fields: Iterable[str]) -> UserError:
+    """Return the error of a setting that no kernel of the run has: others may have it."""
+    if not any(key in one for one in all_fields()):
+        return unknown_setting(key, fields)
+    have = "has" if len(request.models) == 1 else "have"
+    names = in_short(request.models)
+    return UserError(f"{names} {have} no {key}: it would do nothing there, leave it out")
+
+
 def _recipes(request: Request, script: str, kernel: Kernel) -> dict[str, Any]:
     """The script's kernels by name, with the recipe that each runs.
 
@@ -127,6 +136,7 @@ def _recipes(request: Request, script: str, kernel: Kernel) -> dict[str, Any]:
         raise UserError(f"{script} has no best recipe: leave out --recipe best")
     fields = field_types(kernel.recipe)
     settings = {key: value for key, value in request.settings.items() if key in fields}
+    check_task(request.competition.task, type(kernel.recipe), typed(kernel.recipe, settings))
     if script == ENSEMBLE:
         settings |= _blend_settings(request, fields)
     folds = request.folds if is_model else None

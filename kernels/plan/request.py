@@ -13,8 +13,10 @@ from common.competition import Competition
 from common.errors import UserError
 from common.networks.backbones import check_size, check_weights, weights_files
 from common.recipe import by_name, nearest
+from common.recipes.embedding import VectorRecipe
 from common.recipes.training import check_batch
 from common.recipes.words import training_pictures
+from common.tasks.task import Task
 from common.training.loading import check_split
 from kernels.plan.find import kernel_scripts, load_kernel, modules
 from kernels.plan.sweeps import ChosenSweep
@@ -202,18 +204,27 @@ def check_recipe(request: Request, script: str, recipe: Any, accelerator: str) -
     """Raise UserError for what a training kernel would stop at, or would ignore."""
     competition, task = request.competition, request.competition.task
     check_split(competition, recipe)
-    for name in task.ignored_settings:
-        value = getattr(recipe, name, None)
-        if value != getattr(type(recipe)(), name, None):
-            raise UserError(
-                f"setting {name}={value} changes nothing, the task is {type(task).__name__}: leave "
-                f"it out"
-            )
+    check_task(task, type(recipe), vars(recipe))
     if hasattr(recipe, "backbone") and (recipe.backbone or "backbone" in request.settings):
         _check_network(request, script, recipe)
     if competition.pictures and not request.small and hasattr(recipe, "batch_size"):
         pictures = training_pictures(recipe, competition.pictures)
         check_batch(recipe, REPLICAS[accelerator], pictures)
+
+
+def check_task(task: Task, kind: type, values: Mapping[str, Any]) -> None:
+    """Raise UserError for a value that the task ignores, unless it is that of a recipe's ``kind``.
+
+    The loss of vectors is their recipe's, whatever the task.
+    """
+    for name in task.ignored_settings:
+        if (name == "loss" and issubclass(kind, VectorRecipe)) or name not in values:
+            continue
+        if values[name] != getattr(kind(), name, None):
+            raise UserError(
+                f"setting {name}={values[name]} changes nothing, the task is "
+                f"{type(task).__name__}: leave it out"
+            )
 
 
 def _check_network(request: Request, script: str, recipe: Any) -> None:

@@ -9,6 +9,7 @@ import pytest
 import kernels.__main__
 import submit
 from common.errors import UserError
+from kernels.plan.find import all_competitions
 from support import tiny
 
 REFERENCE = (tiny.ROOT / "docs" / "reference.md").read_text("utf-8")
@@ -42,6 +43,13 @@ def test_no_framework_is_imported(code: str, heavy: set[str]) -> None:
 def test_every_option_is_in_the_reference(parser) -> None:
     options = set(re.findall(r"--[a-z][a-z-]+", parser.format_help())) - {"--help"}
     assert [option for option in sorted(options) if f"`{option}" not in REFERENCE] == []
+
+
+def test_the_help_names_the_competitions_that_are_here() -> None:
+    folders = {path.name for path in (tiny.ROOT / "competitions").iterdir()}
+    names = [one.name for one in all_competitions().values() if one.folder in folders]
+    shown = submit.build_parser().format_help()
+    assert [name for name in names if not re.search(rf"\b{name},\s", shown)] == []
 
 
 def test_an_option_with_one_value_is_given_once() -> None:

@@ -69,7 +69,8 @@ def _group(parser: argparse.ArgumentParser, title: str) -> Any:
 def add_request_options(parser: argparse.ArgumentParser) -> None:
     """What to train, with which settings, and on what; stored under the fields of a Request."""
     parser.register("action", None, _Once)
-    parser.add_argument("competition", nargs="?", default="", help="its short name, e.g. petals")
+    names = "petals, painter, celebrities, pneumonia, faces, omniglot, or your own's name"
+    parser.add_argument("competition", nargs="?", default="", help=names)
     add, several = _group(parser, "what to train"), {"action": "append", "default": []}
     add("--ensemble", "the competition's default models")
     add("--model", "one model (repeatable)", **several)

@@ -1,8 +1,10 @@
 """LFW's pairs: its lists in both forms, nobody on two sides of a split, and a whole dry run."""
 
 import csv
+import importlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Sequence
 from itertools import pairwise
@@ -15,6 +17,7 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import competitions
 from common.data.pair_pictures import rows_of_pairs
 from common.data.records import Records
 from common.data.splits import hold_out
@@ -136,6 +139,35 @@ def test_a_wrong_list_is_one_line_of_the_command(
     assert line.startswith("error: ")
     assert said in line
     assert not (tmp_path / "run").exists()
+
+
+def test_the_documented_pairs_of_ones_own_are_read(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (tiny.ROOT / "docs/competitions.md").read_text("utf-8")
+    section = text.split("### Your own pairs")[1].split("\n## ")[0]
+    folder = tmp_path / "competitions" / "same_dog"
+    folder.mkdir(parents=True)
+    for name, block in zip(
+        ("__init__", "data"), re.findall(r"```py\n(.*?)```", section, re.DOTALL), strict=True
+    ):
+        (folder / f"{name}.py").write_text(block, "utf-8")
+    monkeypatch.setattr(competitions, "__path__", [*competitions.__path__, str(folder.parent)])
+    own = importlib.import_module("competitions.same_dog.data")
+    root = write_lists(faces, False)
+    (root / "lfw-deepfunneled").rename(root / "dogs")
+    for part, name in (("DevTrain", "train"), ("DevTest", "test")):
+        (root / f"pairs{part}.txt").rename(root / f"{name}.txt")
+    mount = tmp_path / "mounts" / own.COMPETITION.mount
+    mount.parent.mkdir(parents=True)
+    mount.symlink_to(root)
+    monkeypatch.setenv("KAGGLE_CACHE_MOUNT_FOLDER", str(tmp_path / "mounts"))
+    own.COMPETITION.check()
+    parts = own.load(70, Parameters())
+    assert [len(parts[0]) + len(parts[1]), len(parts[2])] == [24 + 15, 8 + 4]
+    learnt, chosen, asked = map(people_of, parts)
+    assert chosen
+    assert not learnt & (chosen | asked)
 
 
 def shares(parts: Sequence[Records]) -> list[float]:

@@ -48,7 +48,7 @@ class Kernel:
 
     blends: ClassVar[bool] = True  # whether it predicts the rows that the others do
     leaves_weights: ClassVar[bool] = True  # whether it may, for the next run to begin with
-    arguments: ClassVar[str] = "no arguments, not even --describe: leave them out"
+    arguments: ClassVar[str] = "no arguments and describes no network"
 
     def __post_init__(self) -> None:
         """Raise UserError for a declaration that could not run."""
@@ -127,4 +127,8 @@ class Kernel:
 
     def describe(self, parameters: Mapping[str, Any], arguments: Sequence[str]) -> None:
         """Answer a command line. Raises UserError: a kernel of this class takes none."""
-        raise UserError(f"{' '.join(arguments)}: this kernel takes {self.arguments}")
+        given, plan = " ".join(arguments), f"python submit.py {self.competition.name} --plan"
+        raise UserError(
+            f"{given}: this kernel takes {self.arguments}; {plan}, with --model, --ensemble or "
+            f"--audit, says what it does"
+        )

@@ -167,6 +167,7 @@ def _training(recipe: TrainingRecipe, has: Any, replicas: int, loss: str) -> dic
     average = f"; moving average of the weights {value_in_words(recipe.ema)}"
     return {
         **(_pictures(has) if hasattr(recipe, "crop_margin") else {}),
+        "tower": _tower(has),
         "head": _head(has, f"begins as a {_LOGISTIC}" if has.head == "logistic" else ""),
         "loss": recipe.loss_in_words(loss),
         "optimizer": recipe.optimizer + (average if recipe.ema else ""),
@@ -175,6 +176,19 @@ def _training(recipe: TrainingRecipe, has: Any, replicas: int, loss: str) -> dic
         else "",
         "schedule": _schedule(recipe, replicas),
     }
+
+
+def _tower(has: Any) -> str:
+    """What a twin's convolutions see and are kept small by."""
+    if not hasattr(has, "dropouts") or has.backbone:
+        return ""
+    said = {
+        "grey pictures" if has.grey else "pictures in colour": True,
+        "BatchNormalization": has.batchnorm,
+        f"dropouts {has.dropouts}": has.dropouts,
+        f"L2 penalty {value_in_words(has.l2)}": has.l2,
+    }
+    return ", ".join(words for words, there in said.items() if there)
 
 
 def _head(has: Any, last: str) -> str:

@@ -99,7 +99,7 @@ def test_hours_are_a_number_above_zero(hours: object) -> None:
 @pytest.mark.parametrize(
     ("kernel", "arguments", "said"),
     [
-        (KERNEL, ["--set", "trees=3"], "--set trees=3: this kernel takes no arguments, not even"),
+        (KERNEL, ["--set", "trees=3"], "--set trees=3: this kernel takes no arguments and"),
         (replace(KERNEL, predicts=True), [], "forest has written no predictions.npz to blend: ca"),
     ],
 )

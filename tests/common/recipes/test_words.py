@@ -16,6 +16,7 @@ from common.recipes.hours import scaled_hours
 from common.recipes.unused import check_used, unused_settings
 from common.recipes.words import describe_recipe, recipe_facts, training_pictures
 from common.tasks.multilabel import MultiLabel
+from competitions.labeled_faces import twin
 from competitions.painter_by_numbers import lite, submodel, triplets
 from competitions.petals_to_metal import densenet201, efficientnetlite0
 
@@ -45,6 +46,16 @@ def test_what_is_seen_of_a_picture_is_said() -> None:
         describe_recipe(faces)["square"] == "the middle 60% of each side; the centre of a picture"
     )
     assert "square" not in describe_recipe(lite.KERNEL.recipe)
+
+
+def test_a_twins_tower_is_said() -> None:
+    recipe = override(twin.KERNEL.recipe, {"dropouts": "0.1, 0.8, 0.8"})
+    said = "grey pictures, BatchNormalization, dropouts 0.1, 0.8, 0.8, L2 penalty 0.001"
+    assert describe_recipe(recipe)["tower"] == said
+    plain = override(recipe, {"grey": False, "batchnorm": False, "dropouts": "", "l2": 0.0})
+    assert describe_recipe(plain)["tower"] == "pictures in colour"
+    other = override(recipe, {"backbone": "MobileNet", "weights": "imagenet"})
+    assert "tower" not in describe_recipe(other)
 
 
 def test_one_of_several_networks_says_so() -> None:

@@ -168,6 +168,7 @@ def test_a_head_is_described_for_the_networks_below_it(describe: Describe) -> No
     assert "hidden 512 -> 128" in rows["changed"]
 
 
+NO_NETWORK = "--describe: this kernel takes no arguments and describes no network; "
 NO_BEST = dataclasses.replace(KERNEL, best=None)
 
 
@@ -187,8 +188,8 @@ NO_BEST = dataclasses.replace(KERNEL, best=None)
         (NO_BEST, "--recipe best", "kernel has no best recipe"),
         (supermodel.KERNEL, "--set hiden=3", "unknown setting 'hiden': did you mean"),
         (supermodel.KERNEL, "--set parts=0", "parts=0: it must be from 1 to 100"),
-        (prepare.KERNEL, "", "--describe: this kernel takes no arguments, not even --describe"),
-        (ensemble.KERNEL, "", "--describe: this kernel takes no arguments, not even --describe"),
+        (prepare.KERNEL, "", NO_NETWORK + "python submit.py painter --plan"),
+        (ensemble.KERNEL, "", NO_NETWORK + "python submit.py painter --plan"),
     ],
 )
 def test_what_cannot_be_described_is_one_line(

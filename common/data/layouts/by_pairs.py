@@ -194,7 +194,8 @@ def _check_folders(missing: str, known: Iterable[str], where: str) -> None:
         other = next((one for one in known if not one.startswith(f"{folder}/")), there)
         raise UserError(
             f"{where} names {missing}, and the pictures lie in several folders, such as "
-            f"{there.rpartition('/')[0]} and {other.rpartition('/')[0]}: leave one folder of people"
+            f"{there.rpartition('/')[0]} and {other.rpartition('/')[0]}: move what "
+            f"is not of this list out of the data's folder"
         )
 
 

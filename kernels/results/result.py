@@ -4,7 +4,7 @@ import math
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ from kernels.results.scores import (
     Interval,
     Validated,
     as_mapping,
+    few_words,
     greater_is_better,
+    model_score,
     read_score,
     read_test,
 )
@@ -82,6 +84,7 @@ class Result(Validated):
     test_score: float | None  # of the blend, where nothing is submitted and test is labelled
     test_interval: Interval | None
     test_n: int | None  # pictures
+    test_groups: int | None  # of them, where the interval is of whole ones
     test_metrics: dict[str, Any]  # all that is shown of test; empty without labels
     published: dict[str, Any] | None  # what others have reached: ``scores`` by metric, ``source``
     submission: str | None
@@ -89,7 +92,7 @@ class Result(Validated):
     figures: str | None
     report: str | None
     audit: dict[str, Any] | None  # what its audit found
-    warnings: tuple[str, ...] = ()  # of its trainings, each once
+    warnings: tuple[str, ...] = ()  # of its trainings, each once, and of its intervals
     published_weights: str | None = None  # OWNER/SLUG/versions/N of the data set with its weights
     sweep: SweepResult | None = None  # what it compares, instead of a blend
     sizes: tuple[SizedFile, ...] = ()  # the files of its networks, where they are exported
@@ -97,7 +100,7 @@ class Result(Validated):
     @property
     def test(self) -> Validated:
         """The score on test."""
-        return Validated(self.test_score, self.test_interval, self.test_n)
+        return Validated(self.test_score, self.test_interval, self.test_n, self.test_groups)
 
     @property
     def looks(self) -> int:
@@ -132,7 +135,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
     return Result(
         run_dir=str(run.folder),
         **{name: getattr(run, name) for name in known},
-        members=tuple(_member(output) for output in trained if output.blended),
+        members=tuple(_measured(_member(one), metrics) for one in trained if one.blended),
         others=tuple(_member(output) for output in trained if not output.blended),
         quota_hours=_quota(trained),
         blend={**metrics, **_networks(metrics, trained)},
@@ -149,6 +152,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         test_score=test.value,
         test_interval=test.interval,
         test_n=test.n,
+        test_groups=test.groups,
         test_metrics=dict(as_mapping(metrics.get("test_metrics"))),
         published=_published(run.competition),
         submission=_if_there(file),
@@ -156,7 +160,7 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         figures=_if_there(run.folder / "figures"),
         report=_if_there(run.folder / REPORT),
         audit=read_audit(run),
-        warnings=tuple(dict.fromkeys(warning for output in trained for warning in output.warnings)),
+        warnings=(*dict.fromkeys(w for one in trained for w in one.warnings), *few_words(metrics)),
         published_weights=run.published_weights or None,
         sweep=sweep,
         sizes=tuple(gather_sizes(outputs, sweep)),
@@ -247,6 +251,12 @@ def _member(output: KernelOutput) -> Member:
         fold_scores=as_mapping(output.metrics.get("fold_scores")),
         **vars(output.score),
     )
+
+
+def _measured(member: Member, metrics: Mapping[str, Any]) -> Member:
+    """The member with the interval of the ensemble's draws, where that has measured the same."""
+    whole = model_score(metrics, member.name, member)
+    return replace(member, interval=whole.interval) if whole.value == member.value else member
 
 
 def _quota(trained: list[KernelOutput]) -> dict[str, float]:

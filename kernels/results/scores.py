@@ -9,6 +9,7 @@ from common.errors import UserError
 from common.metrics.metric import METRICS, find_metric
 
 Interval = tuple[float, float]
+FEW = 10  # groups, of fewer of which an interval is a guess
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class Validated:
     validation_score: float | None = None  # the competition's metric
     interval: Interval | None = None  # its lower and upper end, 95 %, by bootstrap
     n: int | None = None  # pictures
+    groups: int | None = None  # of them, where the interval is of whole ones
 
     @property
     def value(self) -> float | None:
@@ -54,23 +56,41 @@ class Validated:
         return f"the same on all {'' if self.n is None else f'{self.n:,} '}pictures"
 
     def __str__(self) -> str:
-        """``0.959 (0.933 to 0.981, n 1,040)``, as far as it is known."""
-        around = ", ".join(filter(None, (self.ends, "" if self.n is None else f"n {self.n:,}")))
+        """``0.959 (0.933 to 0.981, n 1,040)``, as far as it is known; ``n 315 in 148 groups``."""
+        inside = "" if self.groups is None else f" in {self.groups:,} groups"
+        number = "" if self.n is None else f"n {self.n:,}{inside}"
+        around = ", ".join(filter(None, (self.ends, number)))
         return f"{self.short} ({around})" if self.short and around else self.short
 
 
 def read_score(metrics: Mapping[str, Any]) -> Validated:
     """Read the score in a kernel's ``metrics.json``, of whatever version."""
-    n = metrics.get("n")
     score, ends = read_number(metrics.get("validation_score")), read_interval(metrics)
-    return Validated(score, ends, n if isinstance(n, int) else None)
+    return Validated(score, ends, _whole(metrics.get("n")), _whole(metrics.get("groups")))
 
 
 def read_test(metrics: Mapping[str, Any]) -> Validated:
     """Read what the blend scores on test, where it was measured."""
-    n, ends = metrics.get("test_n"), read_interval(metrics, "test_interval")
-    score = read_number(metrics.get("test_score"))
-    return Validated(score, ends, n if isinstance(n, int) else None)
+    score, ends = read_number(metrics.get("test_score")), read_interval(metrics, "test_interval")
+    return Validated(score, ends, _whole(metrics.get("test_n")), _whole(metrics.get("test_groups")))
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def few_words(metrics: Mapping[str, Any]) -> list[str]:
+    """Warn of the intervals of validation and test that are of too few groups, a line each.
+
+    Fewer than ``FEW`` groups vary too little among themselves to say how others would.
+    """
+    parts = {"validation": read_score(metrics), "test": read_test(metrics)}
+    return [
+        f"the intervals of {part} are of {one.groups} groups: of fewer than {FEW} they are a rough "
+        f"guess, and rather too narrow"
+        for part, one in parts.items()
+        if one.groups is not None and one.groups < FEW
+    ]
 
 
 def by_group(metrics: Mapping[str, Any], *names: str) -> str:
@@ -182,7 +202,8 @@ def model_score(metrics: Mapping[str, Any], model: str, own: Validated | None = 
     if value is None:
         return own
     ends = read_interval(as_mapping(metrics.get("intervals")), model)
-    return Validated(value, ends or own.interval, read_score(metrics).n or own.n)
+    whole = read_score(metrics)
+    return Validated(value, ends or own.interval, whole.n or own.n, whole.groups or own.groups)
 
 
 def channel_scores(metrics: Mapping[str, Any], model: str) -> dict[str, Validated]:

@@ -197,7 +197,7 @@ def test_intervals_of_groups_are_said_to_be(dry: Any, tmp_path: Path) -> None:
         path.write_text(json.dumps({**facts, **known}))
         said = show_result(read_result(run))
         assert ("95 % intervals in parentheses, by group\n" in said) == words[0]
-        assert ("n 24), by group, looked at once" in said) == words[1]
+        assert ("groups), by group, looked at once" in said) == words[1]
         page = plain(written(run, "neighbours"))
         assert ("by bootstrap, by group." in page) == words[2]
         assert ("(bootstrap, by group)" in page) == words[0]

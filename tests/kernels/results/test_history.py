@@ -191,6 +191,17 @@ def test_one_member_is_shown_once_however_it_is_blended(run: Run) -> None:
     assert "weighted: classes 0.500, margin 0.500" in show_result(read_result(run))
 
 
+def test_a_members_interval_is_the_ensembles_of_the_same_score(run: Run) -> None:
+    own = {"validation_score": 0.8512, "interval": [0.8, 0.9], "n": 312}
+    write(run, "classes", "metrics.json", own)
+    path = run.output("ensemble") / "metrics.json"
+    measured = {"members": {"classes": 0.8512}, "intervals": {"classes": [0.81, 0.89]}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **measured}))
+    assert read_result(run).members[0].interval == (0.81, 0.89)
+    write(run, "classes", "metrics.json", {**own, "validation_score": 0.7})  # another number
+    assert read_result(run).members[0].interval == (0.8, 0.9)
+
+
 def test_a_member_of_two_channels_has_a_row_for_each(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from kernels.results.scores import (
     Validated,
+    few_words,
     gain_words,
     gap_words,
     published_words,
@@ -22,6 +23,7 @@ from kernels.results.scores import (
         (Validated(17.4123, (16.2, 18.5)), "17.4 (16.2 to 18.5)"),
         (Validated(0.98214, (0.98182, 0.98251), 4000), "0.98214 (0.98182 to 0.98251, n 4,000)"),
         (Validated(1.0, (1.0, 1.0)), "1.000 (1.000 to 1.000)"),
+        (Validated(0.6, (0.5, 0.7), 1315, 48), "0.60 (0.50 to 0.70, n 1,315 in 48 groups)"),
         (Validated(0.8), "0.8000"),
         (Validated(None, (0.1, 0.2), 3), ""),
     ],
@@ -58,6 +60,13 @@ def test_what_is_no_number_is_none(value: object) -> None:
     metrics = {"validation_score": value, "interval": [0.1, value], "n": "x"}
     assert read_score(metrics) == Validated()
     assert read_interval({"interval": value}) is None
+
+
+def test_intervals_of_few_groups_are_warned_of() -> None:
+    known = {"n": 40, "groups": 9, "test_n": 80, "test_groups": 10}
+    [warning] = few_words(known)
+    assert warning.startswith("the intervals of validation are of 9 groups: of fewer than 10")
+    assert not few_words({"n": 5})
 
 
 GAIN = {"over": "left", "difference": 0.0034, "interval": [-0.002, 0.009], "share_better": 0.91}

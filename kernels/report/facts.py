@@ -10,7 +10,7 @@ import numpy as np
 from common.blending.calibration import at_temperature
 from common.blending.members import join_folds, kernels_of_models, repeats_of
 from common.blending.recipe import with_threshold
-from common.competition import Competition
+from common.competition import Competition, Published
 from common.errors import UserError
 from common.files.predictions import Predictions, align
 from common.tasks.task import Task
@@ -94,6 +94,12 @@ class Facts:
     def has_miniatures(self) -> bool:
         """Whether a kernel has trained a miniature of its network."""
         return any(kernel.facts("recipe").get("miniature") for kernel in self.kernels)
+
+    @property
+    def published(self) -> Published | None:
+        """What others have reached, unless a kernel's network is a miniature of its recipe's."""
+        small = any(kernel.is_miniature for kernel in self.kernels)
+        return None if small else self.competition.published
 
     @property
     def ensemble(self) -> KernelOutput | None:

@@ -11,9 +11,9 @@ from kernels.report.render import Section, Table, bar
 from kernels.results.scores import (
     as_mapping,
     by_group,
-    far_words,
     fold_words,
     measured,
+    pair_words,
     read_number,
     read_test,
     title,
@@ -31,7 +31,7 @@ def metrics(facts: Facts) -> Section | None:
     known = {part: found for part, found in parts.items() if found}
     if not known:
         return None
-    published = facts.competition.published
+    published = facts.published
     names = [
         name for found in known.values() for name in found if read_number(found[name]) is not None
     ]
@@ -57,7 +57,7 @@ def metrics(facts: Facts) -> Section | None:
         "few": [
             f"{part.capitalize()}: {words}"
             for part, found in known.items()
-            if (words := far_words(found))
+            if (words := pair_words(found))
         ],
         "n": read_test(facts.blended).n,
         "looks": looks(facts) if test else 0,

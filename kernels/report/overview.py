@@ -92,7 +92,7 @@ def _measured(facts: Facts, ours: Validated) -> Tiles:
     tiles["Validation"] = (ours.short or UNKNOWN, _around(facts, ours))
     if test.value is not None and ours.value is not None:
         tiles["Gap"] = (signed(test.value - ours.value, test.digits), "test less validation")
-    if published := facts.competition.published:
+    if published := facts.published:
         own = facts.competition.metric
         name = own if own in published.scores else next(iter(published.scores))
         alike = measured(as_mapping(facts.blended.get("test_metrics")), name).short

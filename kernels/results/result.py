@@ -86,6 +86,7 @@ class Result(Validated):
     test_n: int | None  # pictures
     test_groups: int | None  # of them, where the interval is of whole ones
     test_metrics: dict[str, Any]  # all that is shown of test; empty without labels
+    one_shot: dict[str, Any]  # by kernel what it has written of one-shot trials, if any has tried
     published: dict[str, Any] | None  # what others have reached: ``scores`` by metric, ``source``
     submission: str | None
     predictions: str | None  # the table that takes its place where nothing is submitted
@@ -154,6 +155,9 @@ def result_of(run: Run, sent: Submission | None) -> Result:
         test_n=test.n,
         test_groups=test.groups,
         test_metrics=dict(as_mapping(metrics.get("test_metrics"))),
+        one_shot={
+            o.name: found for o in trained if (found := as_mapping(o.metrics.get("one_shot")))
+        },
         published=_published(run.competition),
         submission=_if_there(file),
         predictions=_if_there(run.output(ENSEMBLE) / TABLE),

@@ -9,18 +9,16 @@ from common.text import say
 from kernels.plan.request import split_name
 from kernels.results.blends import asked_for, is_alone
 from kernels.results.layout import aligned, laid_out, listed, wrapped
+from kernels.results.parts_text import one_shot_lines, part_lines
 from kernels.results.result import Member, Result
 from kernels.results.scores import (
     Validated,
-    as_mapping,
     by_group,
     channel_scores,
-    far_words,
     fold_words,
     gain_words,
     gap_words,
     looked,
-    measured_words,
     model_score,
     published_words,
     read_number,
@@ -50,12 +48,8 @@ def show_result(result: Result) -> str:
         gap = "" if small else gap_words(result, result.test, result.greater_is_better)
         first, *rest = wrapped(gap, " " * 19) or [""]
         lines += [first, *rest] if first else []
-    for part in ("validation", "test"):
-        measured = as_mapping(result.blend.get(f"{part}_metrics"))
-        if known := measured_words(measured, but=result.metric):
-            begin, *rest = wrapped(listed("", known), " " * 19)
-            rest += wrapped(far_words(measured), " " * 19)
-            lines += [f"  {f'on {part}':<16} {begin.strip()}", *rest]
+    lines += part_lines(result.blend, result.metric)
+    lines += one_shot_lines(result.one_shot)
     if small:
         first, *rest = wrapped(small, " " * 19)
         lines += [f"  {'miniature':<16} {first.strip()}", *rest]

@@ -11,6 +11,8 @@ import pytest
 from common.pairs.one_shot import Run as OneShotRun
 from common.pairs.one_shot import one_shot_facts
 from competitions.omniglot import COMPETITION, ONE_SHOT
+from kernels.results.result import read_result
+from kernels.results.terminal import show_result
 from kernels.run.state import Run
 from support.report_run import a_run, check_fits, noisy, plain, section, write_kernels, written
 
@@ -52,6 +54,33 @@ def test_a_run_shows_its_trials_next_to_baselines_and_what_is_published(run: Run
     assert [float(one) for one in said] == pytest.approx([gain["difference"]], abs=0.01)
     assert "surely better" in words
     assert page.count('class="whisker"') == 2  # what is published has none
+
+
+def test_the_trials_are_in_the_terminal_and_in_the_result(run: Run) -> None:
+    result = read_result(run)
+    found = result.one_shot["twin"]["test"]
+    words = " ".join(show_result(result).split())
+    ours = round(found["accuracy"]["network"], 2)
+    assert re.search(rf"one-shot right of test's trials: twin {ours:.2f}\d* \(0\.", words)
+    assert re.search(r"n 200\), nearest pixels 0\.", words)
+    change(run.folder, lambda one: {**one, "one_shot": None})
+    assert read_result(run).one_shot == {}
+    assert "one-shot" not in show_result(read_result(run))
+
+
+def test_a_miniature_is_not_compared_with_what_is_published(run: Run) -> None:
+    path, shown = run.output("twin") / "manifest.json", []
+    for total in (1_000, 2_000):
+        facts = {
+            "recipe": {"miniature": True, "total_parameters": total},
+            "parameters": {"total_parameters": 1_000},
+        }
+        path.write_text(json.dumps({**json.loads(path.read_text()), **facts}))
+        page = written(run, "twin")
+        words = plain(section(page, "one_shot")) + plain(section(page, "metrics"))
+        parts = (words, plain(page[: page.index("<section")]))
+        shown.append(["ublished" in part for part in parts])
+    assert shown == [[True, True], [False, False]]
 
 
 def test_a_run_without_trials_has_no_such_section_and_a_broken_file_breaks_no_page(

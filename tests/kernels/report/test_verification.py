@@ -14,7 +14,7 @@ from common.metrics.metric import find_metric
 from common.tasks.verification import Verification
 from kernels.report.verification import SHOWN
 from kernels.results.result import read_result
-from kernels.results.scores import far_words
+from kernels.results.scores import chance_words, far_words
 from kernels.results.terminal import show_result
 from kernels.run.state import Run
 from support.report_run import (
@@ -134,6 +134,8 @@ def test_rows_are_called_pairs(run: Run) -> None:
     said = " ".join(show_result(read_result(run)).split())
     assert "equal error rate 0." in said
     assert NONE.format(60) in said
+    assert "Always the more frequent class: accuracy 0.500." in said
+    assert "Always the more frequent class: accuracy 0.500." in page
 
 
 @pytest.mark.parametrize(
@@ -152,6 +154,13 @@ def test_it_is_said_where_a_rate_allows_no_false_accept(different: int, said: st
     assert far_words({**found, "confusion": [[different, 0], [3, 4]]}) == said
     assert far_words({"accuracy": 1.0, "confusion": [[different, 0], [3, 4]]}) == ""
     assert far_words({**found, "confusion": json.loads("[[null], 3]")}) == ""
+
+
+def test_chance_is_the_more_frequent_class_of_pairs() -> None:
+    found = {"equal_error_rate": 0.1, "confusion": [[20, 10], [3, 7]]}
+    assert chance_words(found) == "Always the more frequent class: accuracy 0.750."
+    assert chance_words({**found, "confusion": [[0, 0], None]}) == ""
+    assert chance_words({"confusion": [[20, 10], [3, 7]]}) == ""  # of pictures
 
 
 def test_the_page_of_pairs_fits_its_screen(run: Run, driver: Any) -> None:

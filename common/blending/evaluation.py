@@ -63,7 +63,7 @@ def evaluation_facts(
     for part, _, labels, predictions in _parts(blended):
         if labels is None:
             continue
-        report("measuring", part=part, pictures=len(labels))
+        report("measuring", part=part, **{competition.task.rows_word: len(labels)})
         groups = getattr(blended, f"{part}_groups")
         found = measure(competition, labels, predictions, thresholds, resamples, groups)
         facts[f"{part}_metrics"] = found

@@ -31,7 +31,7 @@ def check_batch(recipe: Any, replicas: int, pictures: int) -> None:
     batch = recipe.batch_size * replicas
     if batch > pictures and not getattr(recipe, "folds_together", False):
         raise UserError(
-            f"a batch of {batch} is more than the {pictures} training pictures: lower it with "
+            f"a batch of {batch} is more than the {pictures} training examples: lower it with "
             f"--set batch_size={max(1, pictures // replicas)}"
         )
 

@@ -171,7 +171,7 @@ def _training(recipe: TrainingRecipe, has: Any, replicas: int, loss: str) -> dic
         "head": _head(has, f"begins as a {_LOGISTIC}" if has.head == "logistic" else ""),
         "loss": recipe.loss_in_words(loss),
         "optimizer": recipe.optimizer + (average if recipe.ema else ""),
-        "patience": f"{has.patience} epochs without a {recipe.plateau_in_words}"
+        "patience": f"{_several(has.patience, 'epoch')} without a {recipe.plateau_in_words}"
         if has.patience
         else "",
         "schedule": _schedule(recipe, replicas),
@@ -265,7 +265,7 @@ def _schedule(recipe: TrainingRecipe, replicas: int) -> str:
     if recipe.schedule == "plateau":
         decay, lowest = value_in_words(recipe.lr_decay), value_in_words(recipe.lr_min)
         return (
-            f"{words}, times {decay} whenever {recipe.lr_patience} epochs brought no "
+            f"{words}, times {decay} whenever {_several(recipe.lr_patience, 'epoch')} brought no "
             f"{recipe.plateau_in_words}, never below {lowest}"
         )
     rates = [recipe.learning_rate(epoch, replicas) for epoch in range(recipe.epochs)]

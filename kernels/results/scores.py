@@ -50,10 +50,10 @@ class Validated:
 
     @property
     def same(self) -> str:
-        """Of a difference whose interval has no width: no picture makes one; else empty."""
+        """Of a difference whose interval has no width: no row makes one; else empty."""
         if not self.interval or self.interval[0] < self.interval[1]:
             return ""
-        return f"the same on all {'' if self.n is None else f'{self.n:,} '}pictures"
+        return "the same on all" if self.n is None else f"the same on all {self.n:,}"
 
     def __str__(self) -> str:
         """``0.959 (0.933 to 0.981, n 1,040)``, as far as it is known; ``n 315 in 148 groups``."""

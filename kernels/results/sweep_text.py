@@ -57,7 +57,7 @@ def change(cell: CellResult) -> str:
 def signed_words(one: Validated) -> str:
     """Return a difference with its interval: ``+0.012 (-0.003 to +0.027)``; empty if unknown.
 
-    Where no picture makes a difference it is ``the same on all 25 pictures``.
+    Where no picture makes a difference it is ``the same on all 25``.
     """
     if one.value is None:
         return ""
@@ -85,7 +85,7 @@ def _facts(sweep: SweepResult, cell: CellResult) -> Iterator[str]:
     if cell.total_parameters is not None:
         yield f"{cell.total_parameters:,} parameters, {cell.trainable_parameters or 0:,} trainable"
     if cell.epochs:
-        yield f"{cell.epochs:g} epochs"
+        yield "1 epoch" if cell.epochs == 1 else f"{cell.epochs:g} epochs"
     if cell.seconds is not None:
         yield f"{cell.seconds:.0f} s"
     for name, value in cell.published.items():

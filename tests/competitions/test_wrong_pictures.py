@@ -128,7 +128,7 @@ def nested(depth: int) -> Callable[[Path], None]:
          f"FACES/faces.zip: {MADONNA}/x.jpg is a link: make it anew"),
         (nested(3), "", "FACES has no pictures; outer/2/1.zip is an archive in two others: unpack"),
         (lambda f: None, "--model mobilenet --set batch_size=64",
-         "a batch of 64 is more than the 42 training pictures: lower it with --set batch_size=42"),
+         "a batch of 64 is more than the 42 training examples: lower it with --set batch_size=42"),
         (lambda f: [empty(one) for one in (f / "data/train").iterdir() if one.name != "madonna"],
          "--folds 20", "17 labelled rows cannot be split into 20 folds"),
         (lambda f: [empty(one) for one in (f / "data/train").iterdir() if one.name != "madonna"],

@@ -174,7 +174,7 @@ def read_missing(*arguments: Any) -> None:
 
 AUC = replace(small_classifier.COMPETITION, metric="roc_auc", submission=ProbabilityColumns())
 FULL_BATCH = (
-    "a batch of 25 is more than the 24 training pictures: lower it with --set batch_size=24"
+    "a batch of 25 is more than the 24 training examples: lower it with --set batch_size=24"
 )
 
 

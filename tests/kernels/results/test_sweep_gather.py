@@ -303,7 +303,7 @@ def test_a_change_that_rounds_to_zero_has_no_minus(gather: Callable, found: dict
         (-0.0001, [-0.04, 0.04], "+0.000 (-0.040 to +0.040)"),
         (-0.02, [-0.05, -0.0001], "-0.020 (-0.050 to +0.000)"),
         (0.5, None, "+0.5000"),
-        (0.0, [0.0, 0.0], "the same on all 60 pictures"),
+        (0.0, [0.0, 0.0], "the same on all 60"),
     ):
         assert change(replace(cell, change={"difference": difference, "interval": ends})) == words
 

@@ -145,15 +145,36 @@ def warnings_of(audit: Audit) -> list[str]:
 
 def _copies(audit: Audit) -> Iterator[str]:
     """Pictures of one split that are in another too, then those that are twice in one."""
-    groups = [[audit.pictures[number] for number in group] for group in audit.groups]
-    ids = {split: [[p.id for p in g if p.split == split] for g in groups] for split in audit.sizes}
-    for one, two in itertools.combinations(ids, 2):
-        both = zip(ids[one], ids[two], strict=True)
-        shared = [name for first, second in both if first for name in second]
-        yield _line(f"pictures of {two} that are in {one} too", shared, of=audit.sizes[two])
-    for split, in_groups in ids.items():
-        again = [name for group in in_groups for name in group[1:]]
-        yield _line(f"pictures of {split} that are copies of others there", again)
+    splits = [picture.split for picture in audit.pictures]
+    members = {
+        name: [[n for n in group if splits[n] == name] for group in audit.groups]
+        for name in audit.sizes
+    }
+    for one, two in itertools.combinations(members, 2):
+        both = zip(members[one], members[two], strict=True)
+        shared = [(number, first) for first, second in both if first for number in second]
+        what = f"pictures of {two} that {{}} in {one} too"
+        yield from _lines_of(audit, what, shared, audit.sizes[two])
+    for split, in_groups in members.items():
+        again = [(group[n], group[:n]) for group in in_groups for n in range(1, len(group))]
+        yield from _lines_of(audit, f"pictures of {split} that {{}} copies of others there", again)
+
+
+def _lines_of(
+    audit: Audit, what: str, found: Sequence[tuple[int, Sequence[int]]], of: int | None = None
+) -> Iterator[str]:
+    """A line of exact copies, and one of near and mirrored ones, which may be two pictures.
+
+    ``found`` has pictures, each with those that it may be a copy of.
+    """
+    first = {pair.second: pair.first for pair in audit.pairs if pair.kind == "exact"}
+    names: dict[str, list[str]] = {"are": [], "may be": []}
+    for number, others in found:
+        same = [one for one in others if first.get(one, one) == first.get(number, number)]
+        name, other = (audit.pictures[n].id for n in (number, (same or others)[0]))
+        names["are" if same else "may be"].append(name if name == other else f"{name} = {other}")
+    for are, copies in names.items():
+        yield _line(what.format(are), copies, of=of)
 
 
 def _labels(audit: Audit) -> Iterator[str]:

@@ -108,7 +108,9 @@ def _draw(path: Path, audit: Audit) -> None:
         counts = ", ".join(f"{count:,} of {split}" for split, count in audit.sizes.items())
         upper.suptitle(f"Pictures without labels: {counts}", fontsize=12)
     if pairs:
-        lower.suptitle("The same picture twice: the least alike of each two splits", fontsize=12)
+        lower.suptitle(
+            "The same picture twice, or two alike: the least alike of each two splits", fontsize=12
+        )
         for cell, pair in zip(lower.subfigures(rows, _COLUMNS, squeeze=False).flat, pairs):  # noqa: B905 (cells may remain empty)
             _draw_pair(cell, audit, pair)
     figure.savefig(path, dpi=100)
@@ -164,6 +166,7 @@ def _draw_pair(cell: Any, audit: Audit, pair: Pair) -> None:
     cell.supxlabel(label, fontsize=8, color=_RED if conflict else "black")
     for axis, picture in zip(cell.subplots(1, 2), audit.ends(pair), strict=True):
         axis.imshow(read_picture(picture))
-        name, label = figures.ending(picture.id, 20), audit.label(picture) or "no label"
+        file = picture.id.rpartition("/")[2]
+        name, label = figures.ending(file, 28), audit.label(picture) or "no label"
         axis.set_title(f"{picture.split} {name}\n{label}", fontsize=7)
         axis.axis("off")

@@ -365,6 +365,20 @@ def test_real_photographs_have_the_copies_that_were_seen() -> None:
     assert all(one == two for one, two in labels if None not in (one, two))
 
 
+def test_exact_copies_of_one_picture_are_copies_of_each_other() -> None:
+    splits = [Split("train", (), True), Split("test", (), False)]
+    parts = ["train", "test", "test", "test"]
+    alike = [Picture(part, f"p{n}", None, Path("f"), n, None) for n, part in enumerate(parts)]
+    pairs = [Pair(0, 1, "exact"), Pair(0, 2, "exact"), Pair(0, 3, "near", 3, 0.98)]
+    found = Audit(NAMES, splits, alike, (), Lookalikes(pairs, 16, 0.97), (range(4),), 16, 0.97)
+    assert [line.removesuffix(": audit.csv") for line in warnings_of(found)][:4] == [
+        "pictures of test that are in train too: 2 of 3 (p1 = p0, p2 = p0)",
+        "pictures of test that may be in train too: 1 of 3 (p3 = p0)",
+        "pictures of test that are copies of others there: 1 (p2 = p1)",
+        "pictures of test that may be copies of others there: 1 (p3 = p1)",
+    ]
+
+
 def test_a_large_group_of_copies_is_named_in_short() -> None:
     alike = [Picture("train", f"p{n}", n % 2, Path("f"), n, None) for n in range(60)]
     group = range(60)

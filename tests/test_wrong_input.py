@@ -86,7 +86,7 @@ MISTAKES = [
     ("petals --ensemble --set optimizer=adm", "optimizer=adm: did you mean adam"),
     ("petals --ensemble --set backbone=ConvNextTiny", "did you mean ConvNeXtTiny"),
     ("petals --ensemble --set batch_size=9999", "a batch of 79992 is more than the 12753 training "
-     "pictures: lower it with --set batch_size=1594"),
+     "examples: lower it with --set batch_size=1594"),
     ("petals --ensemble --dry-run --set backbone=ResNet50",
      "--set backbone=ResNet50 changes nothing here"),
     ("petals --ensemble --set class_weight=balanced",

@@ -228,7 +228,10 @@ def become(order: dict, numbers: list[int], others: list[socket.socket]) -> None
     for connection in others:
         connection.close()
     # Open files get the numbers that are wanted; standard input is empty.
-    high = [fcntl.fcntl(number, fcntl.F_DUPFD, 100) for number in numbers]
+    above = 1 + max(
+        [99, *order["numbers"]]
+    )  # else one would be closed by another's taking its number
+    high = [fcntl.fcntl(number, fcntl.F_DUPFD, above) for number in numbers]
     nothing = os.open(os.devnull, os.O_RDONLY)
     for number in numbers:
         os.close(number)

@@ -154,7 +154,7 @@ def test_what_others_read_is_not_multiplied() -> None:
         f"{model}-network{n}" for model in ("triplets", "classes", "margin") for n in range(2)
     }
     assert "supermodel" in found
-    with pytest.raises(UserError, match="unknown setting 'networks'"):
+    with pytest.raises(UserError, match="submodel has no networks: it would do nothing there"):
         planned("painter", "submodel", settings={"networks": "2"})
 
 

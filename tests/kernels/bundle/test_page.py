@@ -36,10 +36,15 @@ WAYS: dict[str, dict] = {
 
 
 def everything(name: str, **options: Any) -> list[Any]:
-    """Every kernel of a competition, of as many runs as its models split the data in ways."""
+    """Every kernel of a competition, of as many runs as its models split the data in ways.
+
+    A model that predicts other rows than the others has a run of its own.
+    """
     competition, by_split = find_competition(name), defaultdict(list)
     for model in model_scripts(competition):
-        by_split[getattr(KERNELS[f"{name}/{model}"].recipe, "split", "")].append(model)
+        kernel = KERNELS[f"{name}/{model}"]
+        split = getattr(kernel.recipe, "split", "") if kernel.blends else model
+        by_split[split].append(model)
     audit = "audit" in kernel_scripts(competition)
     runs = [bundles(name, models=tuple(one), audit=audit, **options) for one in by_split.values()]
     return [bundle for run in runs for bundle in run.values()]

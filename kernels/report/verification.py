@@ -1,4 +1,4 @@
-"""Listed pairs, of one or of two: how well they are told apart, and which are not."""
+"""Listed pairs, of one or of two: how well they are separated, and which are not."""
 
 import re
 from typing import Any

@@ -1,4 +1,4 @@
-"""One-shot trials: Lake's rules hold for any drawings; what is right, with ties and intervals."""
+"""One-shot trials: Lake's rules for any drawings; what is right, with ties and intervals."""
 
 from itertools import product
 

@@ -76,15 +76,6 @@ def _people_of(pairs: Records) -> np.ndarray:
     return np.stack([pairs.columns["first"], pairs.columns["second"]])
 
 
-def people(parameters: Parameters) -> Records:
-    """Read all pictures of the people in the pairs of DevTrain, their names in ``groups``.
-
-    Labels count these people from 0. Raises UserError as ``read_lists``.
-    """
-    train, _ = read_people(COMPETITION.data_folder(parameters.internet))
-    return replace(train, labels=np.unique(np.asarray(train.groups), return_inverse=True)[1])
-
-
 def read_people(root: Path) -> tuple[Records, Records]:
     """Read all pictures of the people in the pairs of DevTrain, and of those in DevTest.
 

@@ -161,10 +161,10 @@ def threshold_folds(validation: Records) -> np.ndarray:
         if all(len(np.unique(same[folds != fold])) == 2 for fold in np.unique(folds)):
             return folds
     raise UserError(
-        f"{len(same)} pairs of validation, {np.sum(same == 1)} of one person and "
-        f"{np.sum(same == 0)} of two, are of {number} group{'s' * (number != 1)} of people whom "
-        f"pairs connect: a threshold is learnt from two groups at least with pairs of one person "
-        f"and two with pairs of two: give longer lists, of more such groups"
+        f"{len(same)} pairs of validation, {np.sum(same == 1)} the same and "
+        f"{np.sum(same == 0)} different, are of {number} group{'s' * (number != 1)} that pairs "
+        f"connect: a threshold is learnt from two groups at least with pairs of each kind: give "
+        f"longer lists, of more such groups"
     )
 
 

@@ -123,9 +123,9 @@ def test_a_pair_of_validation_is_predicted_by_the_pairs_of_other_groups() -> Non
 @pytest.mark.parametrize(
     ("same", "said"),
     [
-        ([1] * 80, "80 pairs of validation, 80 of one person and 0 of two, are of 40 groups"),
-        ([1, 0], "2 pairs of validation, 1 of one person and 1 of two, are of 1 group of people"),
-        ([1, 1, 0, 0], "4 pairs of validation, 2 .* and 2 of two, are of 2 groups of people"),
+        ([1] * 80, "80 pairs of validation, 80 the same and 0 different, are of 40 groups"),
+        ([1, 0], "2 pairs of validation, 1 the same and 1 different, are of 1 group that"),
+        ([1, 1, 0, 0], "4 pairs of validation, 2 .* and 2 different, are of 2 groups that"),
     ],
     ids=["one kind", "one group", "a kind in one group"],
 )
@@ -145,7 +145,7 @@ def test_too_few_pairs_are_found_before_anything_is_trained(
         return first, second.take(second.groups == "group 0"), test
 
     said = train(replace(TUNED, pairs=one_group), tmp_path)
-    assert "are of 1 group of people whom pairs connect" in said
+    assert "are of 1 group that pairs connect" in said
 
 
 def test_a_cosine_is_of_both_rows_of_a_pair() -> None:

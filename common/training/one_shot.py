@@ -10,13 +10,11 @@ from common.accelerator import Accelerator
 from common.data.pictures import Pictures
 from common.data.squares import Square
 from common.kernel import KernelRun
-from common.pairs.one_shot import WAYS, Trials, one_shot_facts, right
+from common.pairs.one_shot import OURS, WAYS, Trials, one_shot_facts, right
 from common.pairs.pixels import BASELINES
 from common.parameters import Parameters
 from common.training.model import copied
 from common.training.trainer import Setup, Trainer
-
-OURS = "network"  # among the models whose trials are counted
 
 
 @dataclass(frozen=True)

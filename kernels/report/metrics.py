@@ -8,12 +8,12 @@ from markupsafe import Markup
 from kernels.report.facts import Facts
 from kernels.report.overview import looks
 from kernels.report.render import Section, Table, bar
+from kernels.results.pair_text import pair_words
 from kernels.results.scores import (
     as_mapping,
     by_group,
     fold_words,
     measured,
-    pair_words,
     read_number,
     read_test,
     title,

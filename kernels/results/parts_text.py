@@ -3,17 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
+from common.pairs.one_shot import OURS
 from kernels.results.layout import INDENT, listed, wrapped
+from kernels.results.pair_text import pair_words
 from kernels.results.scores import (
     Validated,
     as_mapping,
     measured_words,
-    pair_words,
     read_interval,
     read_number,
 )
-
-OURS = "network"  # of common.training.one_shot
 
 
 def part_lines(blend: Mapping[str, Any], metric: str) -> list[str]:

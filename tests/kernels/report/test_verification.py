@@ -13,8 +13,8 @@ from common.files.predictions import load_predictions, save_predictions
 from common.metrics.metric import find_metric
 from common.tasks.verification import Verification
 from kernels.report.verification import SHOWN
+from kernels.results.pair_text import chance_words, far_words
 from kernels.results.result import read_result
-from kernels.results.scores import chance_words, far_words
 from kernels.results.terminal import show_result
 from kernels.run.state import Run
 from support.report_run import (
